@@ -1,0 +1,58 @@
+//! An API key: its hash, its name, what it may do. Its text is kept nowhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Account, Permissions};
+
+/// SHA-256 of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    /// The hash of a key's text.
+    pub(crate) fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+
+    /// A stored hash; None when it is none.
+    pub(crate) fn stored(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether both are the same, in a time that does not depend on where they differ.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Digest(…)")
+    }
+}
+
+/// A key that the server knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) digest: Digest,
+    /// Unique in its account; the timeline shows it.
+    pub(crate) name: Arc<str>,
+    pub(crate) permissions: Permissions,
+    pub(crate) account: Arc<Account>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct NewKey {
+    pub(crate) digest: Digest,
+    pub(crate) name: String,
+    pub(crate) permissions: Permissions,
+}

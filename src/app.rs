@@ -1,0 +1,119 @@
+//! The router, made from the endpoint tables.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{Method, Response, Uri};
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
+use axum::routing::{MethodFilter, MethodRouter, get};
+
+use crate::clock::Stopwatch;
+use crate::http::{Document, Endpoint, Trail, document, method_not_allowed, not_found};
+use crate::state::Shared;
+use crate::{console, telemetry, tickets};
+
+/// Everything that the server answers.
+pub(crate) fn router(state: Shared) -> Router {
+    let openapi = openapi(&state.accounts.dialect).to_string();
+    let mut router = Router::new()
+        .route("/_control/health", get(|| async { "ok" }))
+        .route("/_control/ready", get(|| async { "ready" }))
+        .route("/openapi.json", get(move || json(openapi.clone())))
+        .merge(console::routes());
+    for (path, endpoints) in by_path() {
+        router = router.route(path, methods(endpoints));
+    }
+    router
+        .fallback(|State(state): State<Shared>, uri: Uri| async move { not_found(&state, &uri) })
+        .layer(from_fn(logged))
+        .with_state(state)
+}
+
+/// The OpenAPI document under a dialect.
+pub(crate) fn openapi(dialect: &crate::dialect::Dialect) -> serde_json::Value {
+    document(&Document {
+        endpoints: &tickets::ENDPOINTS,
+        item: tickets::item_schema(),
+        entry: tickets::entry_schema(),
+        dialect,
+    })
+}
+
+async fn json(text: String) -> impl IntoResponse {
+    ([("content-type", "application/json")], text)
+}
+
+fn by_path() -> BTreeMap<&'static str, Vec<&'static Endpoint>> {
+    let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for endpoint in tickets::ENDPOINTS.iter() {
+        paths.entry(endpoint.path).or_default().push(endpoint);
+    }
+    paths
+}
+
+/// The methods of one path; any other is answered with those that there are.
+fn methods(endpoints: Vec<&'static Endpoint>) -> MethodRouter<Shared> {
+    let names: Vec<&str> =
+        endpoints.iter().flat_map(|endpoint| names(&endpoint.method)).copied().collect();
+    let allowed = names.join(", ");
+    let fallback = move |State(state): State<Shared>, method: Method, uri: Uri| {
+        let allowed = allowed.clone();
+        async move { method_not_allowed(&state, &method, &uri, allowed) }
+    };
+    let mut methods = MethodRouter::new().fallback(fallback);
+    for endpoint in endpoints {
+        let filter = MethodFilter::try_from(endpoint.method.clone())
+            .expect("the tables name ordinary methods");
+        methods = methods.on(filter, |State(state): State<Shared>, request: Request| {
+            endpoint.serve(state, request)
+        });
+    }
+    methods
+}
+
+/// `HEAD` comes with `GET`.
+fn names(method: &Method) -> &'static [&'static str] {
+    match method.as_str() {
+        "GET" => &["GET", "HEAD"],
+        "POST" => &["POST"],
+        "PUT" => &["PUT"],
+        _ => &["DELETE"],
+    }
+}
+
+/// Named methods in any case become what the tables call them (chosen: the documents spell one in two cases).
+pub(crate) fn canonical(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let named = tickets::ENDPOINTS.iter().map(|endpoint| endpoint.path).find(|known| {
+        let base = known.rfind('/').unwrap_or_default();
+        path.len() == known.len()
+            && path[..].get(..base) == known.get(..base)
+            && path.eq_ignore_ascii_case(known)
+    });
+    if let Some(known) = named.filter(|known| *known != path) {
+        let target = request
+            .uri()
+            .query()
+            .map_or_else(|| known.to_owned(), |query| format!("{known}?{query}"));
+        if let Ok(uri) = target.parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+/// One line in the log for each request.
+async fn logged(request: Request, next: Next) -> Response<Body> {
+    let (method, watch) = (request.method().clone(), Stopwatch::start());
+    let response = next.run(request).await;
+    telemetry::request(
+        &method,
+        response.extensions().get::<Trail>(),
+        response.status(),
+        watch.elapsed(),
+    );
+    response
+}

@@ -1,0 +1,100 @@
+//! The commands.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::dialect::Dialect;
+use crate::rules::Violation;
+use crate::seed::Seed;
+use crate::settings::{self, CommandLine, Printing, Ready, SeedTask, Task};
+use crate::{app, clock, fidelity, serve};
+
+/// How long `ready` waits between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// What a command ends in when it fails: a sentence for people.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command that the command line names.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // There is no better place when standard error is gone.
+            let _ = writeln!(std::io::stderr(), "omnidesk-mock: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let CommandLine { command, serve: settings } = settings::read()?;
+    match command {
+        None => serve::run(settings),
+        Some(Task::Serve(settings)) => serve::run(settings),
+        Some(Task::Ready(ready)) => wait(&ready),
+        Some(Task::Openapi(printing)) => {
+            let document = app::openapi(&dialect(&printing)?);
+            print(&serde_json::to_string_pretty(&document)?)
+        }
+        Some(Task::Fidelity(printing)) => {
+            let dialect = dialect(&printing)?;
+            let ledger = fidelity::ledger(&dialect);
+            print(&if printing.json {
+                serde_json::to_string_pretty(&ledger)?
+            } else {
+                fidelity::text(&ledger)
+            })
+        }
+        Some(Task::Seed(SeedTask::Check { files })) => {
+            let seed = Seed::read(&files)?;
+            print(&format!("The seed is good; {}", seed.summary()))
+        }
+    }
+}
+
+fn dialect(printing: &Printing) -> Result<Dialect, Failure> {
+    let settings = settings::dialect(printing.config.as_deref())?;
+    Dialect::read(&settings).map_err(|broken| dialect_failure(&broken))
+}
+
+/// The configuration's dialect in words.
+pub(crate) fn dialect_failure(broken: &[Violation]) -> Failure {
+    let lines: Vec<String> =
+        broken.iter().map(|violation| format!("[dialect] {violation}")).collect();
+    lines.join("\n").into()
+}
+
+/// A line on standard output; a reader that has gone needs none.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn wait(ready: &Ready) -> Result<(), Failure> {
+    let base =
+        ready.url.clone().unwrap_or_else(|| format!("http://{}", serve::reachable(&ready.listen)));
+    let url = format!("{base}/_control/ready");
+    let watch = clock::Stopwatch::start();
+    let client = reqwest::Client::builder().timeout(ready.timeout).build()?;
+    loop {
+        let last = match client.get(&url).send().await {
+            Ok(answer) if answer.status().is_success() => return Ok(()),
+            Ok(answer) => format!("it answers {}", answer.status()),
+            Err(error) => innermost(&error),
+        };
+        if watch.elapsed() + BETWEEN_TRIES > ready.timeout {
+            return Err(format!("{base} is not ready after {:?}: {last}", ready.timeout).into());
+        }
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}

@@ -1,0 +1,73 @@
+//! The only reader of the time. An account has a clock of its own, which may stand still or be ahead.
+
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The form of every documented date; it has no zone.
+const DATE: &str = "%Y-%m-%d %H:%M:%S";
+
+/// What time it is for an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub(crate) enum Clock {
+    /// The machine's time.
+    #[default]
+    Real,
+    /// Always the same moment.
+    Frozen { at: Timestamp },
+    /// The machine's time and something more, or less.
+    Offset { by: SignedDuration },
+}
+
+impl Clock {
+    /// The moment that this clock shows.
+    pub(crate) fn now(self) -> Timestamp {
+        match self {
+            Self::Real => Timestamp::now(),
+            Self::Frozen { at } => at,
+            Self::Offset { by } => earlier(Timestamp::now(), -by),
+        }
+    }
+}
+
+/// The moment before another one by a duration; the earliest moment there is when it would be before that.
+pub(crate) fn earlier(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The time zone with this IANA name.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn zone(name: &str) -> Result<TimeZone, jiff::Error> {
+    TimeZone::get(name)
+}
+
+/// A moment as the API writes it: in the account's zone, to the second.
+pub(crate) fn written(moment: Timestamp, zone: &TimeZone) -> String {
+    moment.to_zoned_datetime(zone.clone()).strftime(DATE).to_string()
+}
+
+/// A moment as the `Date` header has it.
+pub(crate) fn http_date(moment: Timestamp) -> String {
+    moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// How long something takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts counting.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}

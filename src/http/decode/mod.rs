@@ -1,0 +1,95 @@
+//! One decoder for all input: query string, urlencoded, multipart and JSON become the same tree.
+//!
+//! The tree is an object of JSON values. Texts stay texts: what a field takes is for its rule to say.
+
+mod brackets;
+mod json;
+mod multipart;
+mod urlencoded;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+pub(crate) use brackets::Tree;
+pub(crate) use urlencoded::{component, pairs};
+
+use super::limits;
+
+#[cfg(test)]
+mod tests;
+
+/// The content types that are understood everywhere; which of them a page documents is in the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Urlencoded,
+    Multipart,
+    Json,
+}
+
+impl Encoding {
+    /// Every one, in the order in which messages list them.
+    pub(crate) const ALL: [Self; 3] = [Self::Multipart, Self::Urlencoded, Self::Json];
+
+    /// The media type.
+    pub(crate) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Urlencoded => "application/x-www-form-urlencoded",
+            Self::Multipart => "multipart/form-data",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// The encoding that a `Content-Type` header names; its parameters do not matter here.
+    pub(crate) fn of(content_type: &str) -> Option<Self> {
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        Self::ALL
+            .into_iter()
+            .find(|encoding| media_type.eq_ignore_ascii_case(encoding.media_type()))
+    }
+}
+
+/// Why input cannot be read at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("broken percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
+    Percent(String),
+    #[error("{0} holds bytes that are no UTF-8")]
+    NotUtf8(String),
+    #[error("more than {} values were sent", limits::VALUES)]
+    TooMany,
+    #[error("{field} is nested deeper than {} levels", limits::DEPTH)]
+    TooDeep { field: String },
+    #[error("the multipart body cannot be read: {0}")]
+    Multipart(String),
+    #[error("{0}: a file was sent where text belongs")]
+    File(String),
+    #[error("the body is no valid JSON: {0}")]
+    Json(String),
+    #[error("the JSON body must be an object with the fields in it, but it is {0}")]
+    NotObject(&'static str),
+}
+
+/// Reads a query string.
+///
+/// # Errors
+/// When it breaks a bound or its encoding.
+pub(crate) fn query(query: &str) -> Result<Map<String, Value>, DecodeError> {
+    urlencoded::decode(query.as_bytes())
+}
+
+/// Reads a body. An empty one holds no fields.
+///
+/// # Errors
+/// When it breaks a bound or its encoding.
+pub(crate) async fn body(
+    encoding: Encoding,
+    content_type: &str,
+    body: Bytes,
+) -> Result<Map<String, Value>, DecodeError> {
+    match encoding {
+        Encoding::Multipart => multipart::decode(content_type, body).await,
+        _ if body.is_empty() => Ok(Map::new()),
+        Encoding::Urlencoded => urlencoded::decode(&body),
+        Encoding::Json => json::decode(&body),
+    }
+}

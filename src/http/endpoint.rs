@@ -1,0 +1,276 @@
+//! An endpoint: one row of a resource's table, and the straight line that serves every one of them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::answers::{Age, Question};
+use super::decode::{self, Encoding};
+use super::{Error, Lasting, Reply, key, limits, reply};
+use crate::accounts::{Account, Key, Permission};
+use crate::rules::{Checked, Field, Fields, Source, check};
+use crate::state::Shared;
+
+/// The room made for a body before any of it has arrived, in bytes.
+const FIRST_ROOM: usize = 64 * 1024;
+
+/// Where an endpoint's fields come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Query,
+    Body,
+    /// The body, and for what is not there the query.
+    BodyOrQuery,
+}
+
+/// The envelope of a successful answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Item,
+    List,
+    Result,
+    /// A result with the id of what was made.
+    Created,
+}
+
+/// What serves a request once it is known to be good.
+pub(crate) type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+/// One operation of the contract.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// The name that people use: `ticket.setStatus`.
+    pub(crate) operation: &'static str,
+    /// The name that generators use, after the vendor's pattern: `ticketSetStatusPOST`.
+    pub(crate) id: &'static str,
+    pub(crate) method: Method,
+    /// With `{name}` for what varies.
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) source: Source,
+    pub(crate) permission: Permission,
+    pub(crate) permission_source: Source,
+    /// What the path holds.
+    pub(crate) path_fields: Fields,
+    pub(crate) fields: Fields,
+    pub(crate) reads: Reads,
+    /// The content type that the documents name for the body, if they name one.
+    pub(crate) documented_encoding: Option<Encoding>,
+    pub(crate) answer: Answer,
+    pub(crate) handler: Handler,
+}
+
+/// A request that holds what its rules ask for, from a key that may make it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) state: Shared,
+    pub(crate) key: Arc<Key>,
+    values: Map<String, Value>,
+}
+
+impl Call {
+    /// The account that the key picked.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.key.account
+    }
+
+    /// The checked values as a struct.
+    ///
+    /// # Errors
+    /// Only when the struct disagrees with the table of fields, which is a defect.
+    pub(crate) fn input<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        let values = Value::Object(std::mem::take(&mut self.values));
+        serde_json::from_value(values).map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+/// Who was served by what; the log reads it off the response.
+#[derive(Clone, Debug)]
+pub(crate) struct Trail {
+    pub(crate) account: Option<Arc<str>>,
+    pub(crate) route: &'static str,
+}
+
+impl Endpoint {
+    /// Serves one request, from the key to the reply.
+    pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
+        let query = request.uri().query().unwrap_or_default();
+        let key = key::sent(request.headers(), query)
+            .and_then(|text| state.accounts.find_key(&text).ok_or(Error::UnknownKey));
+        let mut response = match &key {
+            Ok(key) => {
+                let answer = self.answer(&state, key, request).await;
+                let account = &key.account;
+                answer.unwrap_or_else(|error| error.response(&account.dialect, Some(account)))
+            }
+            Err(error) => error.response(&state.accounts.dialect, None),
+        };
+        let account = key.ok().map(|key| Arc::clone(&key.account.name));
+        response.extensions_mut().insert(Trail { account, route: self.path });
+        response
+    }
+
+    async fn answer(
+        &self,
+        state: &Shared,
+        key: &Arc<Key>,
+        request: Request,
+    ) -> Result<Response<Body>, Error> {
+        if !key.permissions.allow(self.permission) {
+            return Err(Error::Forbidden(self.permission));
+        }
+        let account = &key.account;
+        let question = self.question(account, request.uri());
+        let now = Age { version: account.database.version(), second: account.now().as_second() };
+        if let Some(body) = question.as_ref().and_then(|question| state.answers.get(question, now))
+        {
+            return Ok(reply::response(StatusCode::OK, body, Some(account)));
+        }
+        let values = self.values(request).await?;
+        let call = Call { state: Arc::clone(state), key: Arc::clone(key), values };
+        let reply = (self.handler)(call).await?;
+        if let Some(question) = question {
+            let second = if reply.lasting == Lasting::ThisSecond { now.second } else { 0 };
+            state.answers.keep(question, Age { second, ..now }, reply.body.clone());
+        }
+        Ok(reply::response(StatusCode::OK, reply.body, Some(account)))
+    }
+
+    /// What a kept answer is found by; None where the request may change something.
+    fn question(&self, account: &Account, uri: &Uri) -> Option<Question> {
+        (self.method == Method::GET).then(|| {
+            let query = key::without(uri.query().unwrap_or_default());
+            Question { account: account.serial, target: format!("{}?{query}", uri.path()).into() }
+        })
+    }
+
+    /// What the request holds, checked against the tables.
+    async fn values(&self, request: Request) -> Result<Map<String, Value>, Error> {
+        let (head, body) = request.into_parts();
+        let sent = self.sent(&head.uri, &head.headers, body).await?;
+        let mut path = self.in_path(head.uri.path())?;
+        let Checked { values, mut broken, .. } = check((self.path_fields)(), &path);
+        path = values;
+        let Checked { values, broken: more, .. } = check((self.fields)(), &sent);
+        broken.extend(more);
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        path.extend(values);
+        Ok(path)
+    }
+
+    async fn sent(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Map<String, Value>, Error> {
+        let query = decode::query(uri.query().unwrap_or_default()).map_err(Error::Unreadable)?;
+        if self.reads == Reads::Query {
+            return Ok(query);
+        }
+        let body = read(headers, body).await?;
+        Ok(match self.reads {
+            Reads::BodyOrQuery => query.into_iter().chain(body).collect(),
+            _ => body,
+        })
+    }
+
+    /// The parts of the path that vary, by their names.
+    fn in_path(&self, path: &str) -> Result<Map<String, Value>, Error> {
+        let segments = self.path.split('/').zip(path.split('/'));
+        let varying = segments
+            .filter_map(|(name, text)| Some((name.strip_prefix('{')?.strip_suffix('}')?, text)));
+        varying
+            .map(|(name, text)| {
+                let text = decode::component(text.as_bytes(), name).map_err(Error::Unreadable)?;
+                Ok((name.to_owned(), Value::String(text)))
+            })
+            .collect()
+    }
+
+    /// The fields of the path and all others.
+    pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
+        (self.path_fields)().iter().chain((self.fields)())
+    }
+}
+
+/// Reads and decodes a body.
+async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Error> {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let encoding = content_type.as_deref().and_then(Encoding::of);
+    let body = whole(headers, body).await?;
+    match (encoding, content_type) {
+        (Some(encoding), Some(content_type)) => {
+            decode::body(encoding, &content_type, body).await.map_err(Error::Unreadable)
+        }
+        (None, None) if body.is_empty() => Ok(Map::new()),
+        (_, content_type) => Err(Error::ContentType(content_type)),
+    }
+}
+
+/// The whole body, if it is not too large.
+async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limits::BODY) && headers.contains_key(EXPECT) {
+        // The client waits for a word before it sends the body; this is the word.
+        return Err(Error::TooLarge);
+    }
+    let mut chunks = body.into_data_stream();
+    let mut read = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Error::Incomplete)?;
+        if read.len() + chunk.len() > limits::BODY {
+            // A sender that is too slow is cut off.
+            let _ = tokio::time::timeout(limits::DRAIN_TIME, drain(chunks)).await;
+            return Err(Error::TooLarge);
+        }
+        read.extend_from_slice(&chunk);
+    }
+    Ok(read.freeze())
+}
+
+/// Throws the rest of a body away, so that its sender stops sending and reads the answer.
+async fn drain(mut chunks: axum::body::BodyDataStream) {
+    let mut drained = 0;
+    while let Some(Ok(chunk)) = chunks.next().await {
+        drained += chunk.len();
+        if drained > limits::DRAINED {
+            return;
+        }
+    }
+}
+
+/// The answer for a path that nothing serves.
+pub(crate) fn not_found(state: &Shared, uri: &Uri) -> Response<Body> {
+    Error::UnknownPath(path_label(uri)).response(&state.accounts.dialect, None)
+}
+
+/// The answer for a method that a path does not have.
+pub(crate) fn method_not_allowed(
+    state: &Shared,
+    method: &Method,
+    uri: &Uri,
+    allowed: String,
+) -> Response<Body> {
+    let error = Error::WrongMethod { method: method.to_string(), path: path_label(uri), allowed };
+    error.response(&state.accounts.dialect, None)
+}
+
+/// A path, short enough for a message or a line of the log.
+fn path_label(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
+}

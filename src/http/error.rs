@@ -1,0 +1,150 @@
+//! Every way a request can fail, as the client sees it. Statuses and wordings stand here and nowhere else.
+
+use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use serde_json::json;
+
+use super::decode::{DecodeError, Encoding};
+use super::key::SCHEME;
+use super::{limits, reply};
+use crate::accounts::{Account, Permission};
+use crate::dialect::Dialect;
+use crate::rules::{Violation, quoted};
+use crate::storage::StorageError;
+
+/// How many unknown ids a message names.
+const MOST_IDS: usize = 20;
+
+/// A failed request.
+#[derive(Debug)]
+pub(crate) enum Error {
+    UnknownPath(String),
+    WrongMethod {
+        method: String,
+        path: String,
+        allowed: String,
+    },
+    NoKey,
+    UnknownKey,
+    TwoKeys,
+    Forbidden(Permission),
+    ContentType(Option<String>),
+    TooLarge,
+    Incomplete,
+    Unreadable(DecodeError),
+    Invalid(Vec<Violation>),
+    /// The one ticket that the request is about does not exist.
+    UnknownTicket,
+    /// Of several tickets, these do not exist.
+    UnknownTickets(Vec<i64>),
+    Storage(StorageError),
+    /// A defect of ours; the client learns nothing of it, the log everything.
+    Internal(String),
+}
+
+impl Error {
+    /// Something that was sent is wrong in a way that no table of fields can say.
+    pub(crate) fn refused(field: &str, rule: impl Into<String>, sent: &serde_json::Value) -> Self {
+        Self::Invalid(vec![Violation::other(field, rule, sent)])
+    }
+
+    fn status(&self, dialect: &Dialect) -> StatusCode {
+        let number = match self {
+            Self::UnknownPath(_) => 404,
+            Self::WrongMethod { .. } => 405,
+            Self::NoKey | Self::UnknownKey => dialect.no_key_status,
+            Self::Forbidden(_) => dialect.no_permission_status,
+            Self::ContentType(_) => 415,
+            Self::TooLarge => 413,
+            Self::TwoKeys
+            | Self::Incomplete
+            | Self::Unreadable(_)
+            | Self::Invalid(_)
+            | Self::UnknownTickets(_) => 400,
+            Self::UnknownTicket => dialect.unknown_ticket_status,
+            Self::Storage(_) | Self::Internal(_) => 500,
+        };
+        StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::UnknownPath(path) => {
+                format!("There is nothing at {path}. The Ticket API is at /api/v2/ticket; /docs lists its operations.")
+            }
+            Self::WrongMethod { method, path, allowed } => {
+                format!("{method} is not a method of {path}. It has: {allowed}.")
+            }
+            Self::NoKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
+            Self::UnknownKey => "This API key is unknown.".to_owned(),
+            Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
+            Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
+            Self::ContentType(sent) => content_type(sent.as_deref()),
+            Self::TooLarge => format!("The body is larger than {} bytes.", limits::BODY),
+            Self::Incomplete => "The body ended before it was complete.".to_owned(),
+            Self::Unreadable(error) => capitalised(&format!("{error}.")),
+            Self::Invalid(broken) => broken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Self::UnknownTicket => "This ticket does not exist.".to_owned(),
+            Self::UnknownTickets(ids) => unknown_tickets(ids),
+            Self::Storage(_) | Self::Internal(_) => "The server could not do this; its log says why.".to_owned(),
+        }
+    }
+
+    /// The documented envelope; statuses that the dialect leaves open are the account's, or else the server's.
+    pub(crate) fn response(
+        &self,
+        dialect: &Dialect,
+        account: Option<&Account>,
+    ) -> Response<axum::body::Body> {
+        match self {
+            Self::Storage(error) => tracing::error!(%error, "the storage failed"),
+            Self::Internal(error) => tracing::error!(error, "a request could not be served"),
+            _ => {}
+        }
+        let body = json!({ "status": "error", "message": self.message() }).to_string();
+        let mut response = reply::response(self.status(dialect), body.into(), account);
+        let headers = response.headers_mut();
+        match self {
+            Self::NoKey | Self::UnknownKey => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME))
+            }
+            Self::WrongMethod { allowed, .. } => HeaderValue::try_from(allowed)
+                .ok()
+                .and_then(|allowed| headers.insert(ALLOW, allowed)),
+            Self::TooLarge => headers.insert(CONNECTION, HeaderValue::from_static("close")),
+            _ => None,
+        };
+        response
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+fn content_type(sent: Option<&str>) -> String {
+    let known = Encoding::ALL.map(Encoding::media_type).join(", ");
+    match sent {
+        Some(sent) => format!("The Content-Type {} is none of {known}.", quoted(&sent.into())),
+        None => format!("The body has no Content-Type; it must be one of {known}."),
+    }
+}
+
+fn unknown_tickets(ids: &[i64]) -> String {
+    let named: Vec<String> = ids.iter().take(MOST_IDS).map(ToString::to_string).collect();
+    let more = ids.len().saturating_sub(MOST_IDS);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    match ids {
+        [id] => format!("This ticket does not exist: {id}. Nothing was changed."),
+        _ => {
+            format!("These tickets do not exist: {}{rest}. Nothing was changed.", named.join(", "))
+        }
+    }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,47 @@
+//! The key of a request: three documented ways to send one.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use super::Error;
+use super::decode::pairs;
+
+/// The documented name of the header and of the query parameter.
+pub(super) const NAME: &str = "apiKey";
+/// The documented scheme of the `Authorization` header.
+pub(super) const SCHEME: &str = "apikey";
+
+/// The text of the key that a request carries.
+///
+/// # Errors
+/// When there is none, or when there are two that differ.
+pub(super) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
+    let mut keys = named(headers).chain(authorized(headers)).chain(asked(query));
+    let key = keys.next().ok_or(Error::NoKey)?;
+    if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
+}
+
+fn named(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    headers.get_all(NAME).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// `Authorization: apikey K`, with the scheme in any case. Other schemes are somebody else's.
+fn authorized(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case(SCHEME).then(|| key.trim().to_owned())
+    })
+}
+
+fn asked(query: &str) -> impl Iterator<Item = String> {
+    pairs(query.as_bytes())
+        .filter_map(|pair| pair.ok().filter(|(name, _)| name == NAME).map(|(_, key)| key))
+}
+
+/// The query without the key, as it was sent.
+pub(super) fn without(query: &str) -> String {
+    let is_key = |pair: &&str| pair.split('=').next() == Some(NAME);
+    let rest: Vec<&str> =
+        query.split('&').filter(|pair| !pair.is_empty() && !is_key(pair)).collect();
+    rest.join("&")
+}

@@ -1,0 +1,18 @@
+//! How every request comes in and how every answer goes out.
+
+mod answers;
+pub(crate) mod decode;
+mod endpoint;
+mod error;
+mod key;
+mod limits;
+mod openapi;
+mod reply;
+
+pub(crate) use answers::Answers;
+pub(crate) use endpoint::{
+    Answer, Call, Endpoint, Handler, Reads, Trail, method_not_allowed, not_found,
+};
+pub(crate) use error::Error;
+pub(crate) use openapi::{Document, document};
+pub(crate) use reply::{Lasting, Reply};

@@ -1,0 +1,178 @@
+//! The endpoint tables as an OpenAPI 3.1 document.
+
+use serde_json::{Map, Value, json};
+
+use super::decode::Encoding;
+use super::endpoint::{Answer, Endpoint, Reads};
+use super::key;
+use crate::dialect::Dialect;
+use crate::rules::{Field, Notation, Source, of_fields, of_kind};
+
+/// What the document is made of.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    pub(crate) endpoints: &'a [Endpoint],
+    /// One ticket, as `GET` item shows it.
+    pub(crate) item: Value,
+    /// One ticket, as a list shows it.
+    pub(crate) entry: Value,
+    /// Decides statuses and names that the vendor's documents leave open.
+    pub(crate) dialect: &'a Dialect,
+}
+
+/// Writes the document.
+pub(crate) fn document(of: &Document) -> Value {
+    let mut paths = Map::new();
+    for endpoint in of.endpoints {
+        let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
+        path[endpoint.method.as_str().to_lowercase()] = operation(endpoint, of.dialect);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Omnidesk Ticket API, as omnidesk-mock answers it",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "x-source tells what the vendor documents (documented) from what this mock chose where no page says (chosen).",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/", "description": "The server that this document came from." }],
+        "security": [{ "header": [] }, { "authorization": [] }, { "query": [] }],
+        "tags": [{ "name": "ticket", "description": "Tickets and their timelines." }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "header": { "type": "apiKey", "in": "header", "name": key::NAME, "x-source": "documented" },
+                "authorization": { "type": "http", "scheme": key::SCHEME, "x-source": "documented" },
+                "query": { "type": "apiKey", "in": "query", "name": key::NAME, "x-source": "documented" },
+            },
+            "schemas": {
+                "Ticket": of.item.clone(),
+                "TicketEntry": of.entry.clone(),
+                "Item": envelope(&json!({ "type": { "const": "item" }, "item": reference("Ticket") })),
+                "List": envelope(&json!({
+                    "type": { "const": of.dialect.list_type },
+                    "itemStart": count(), "itemTotal": count(), "itemLimit": count(),
+                    "items": { "type": "array", "items": reference("TicketEntry") },
+                })),
+                "Result": envelope(&json!({ "type": { "const": "result" }, "message": { "type": "string" } })),
+                "Created": envelope(&created(of.dialect)),
+                "Error": envelope(&json!({ "status": { "const": "error" }, "message": { "type": "string" } })),
+            },
+        },
+    })
+}
+
+fn created(dialect: &Dialect) -> Value {
+    let mut properties = json!({ "type": { "const": "result" }, "message": { "type": "string" } });
+    properties[&dialect.created_id_field] = json!({ "type": "integer", "minimum": 1 });
+    properties
+}
+
+/// An object that has exactly these properties.
+fn envelope(properties: &Value) -> Value {
+    let names: Vec<&String> =
+        properties.as_object().map(|all| all.keys().collect()).unwrap_or_default();
+    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn operation(endpoint: &Endpoint, dialect: &Dialect) -> Value {
+    let mut operation = json!({
+        "operationId": endpoint.id,
+        "tags": ["ticket"],
+        "summary": endpoint.summary,
+        "description": format!("{} Needs the permission {}.", endpoint.source.text(), endpoint.permission.name()),
+        "x-operation": endpoint.operation,
+        "x-source": endpoint.source.word(),
+        "x-permission": { "name": endpoint.permission.name(), "x-source": endpoint.permission_source.word() },
+        "parameters": parameters(endpoint),
+        "responses": responses(endpoint, dialect),
+    });
+    if endpoint.reads != Reads::Query && !(endpoint.fields)().is_empty() {
+        operation["requestBody"] = request_body(endpoint);
+    }
+    operation
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let in_query: &[Field] = if endpoint.reads == Reads::Query { (endpoint.fields)() } else { &[] };
+    let path = (endpoint.path_fields)().iter().map(|field| parameter(field, "path"));
+    path.chain(in_query.iter().map(|field| parameter(field, "query"))).collect()
+}
+
+fn parameter(field: &Field, place: &str) -> Value {
+    let mut parameter = json!({
+        "name": field.name, "in": place, "required": field.is_required(), "description": field.about,
+        "schema": of_kind(&field.kind), "x-source": field.source.word(),
+    });
+    if let crate::rules::Presence::Default(default) = field.presence
+        && default != crate::rules::Literal::Null
+    {
+        parameter["schema"]["default"] = default.into();
+    }
+    if let Source::Documented(page) = field.source {
+        parameter["x-document"] = page.into();
+    }
+    parameter
+}
+
+fn request_body(endpoint: &Endpoint) -> Value {
+    let fields = (endpoint.fields)();
+    let mut content = Map::new();
+    for encoding in Encoding::ALL {
+        let notation = if encoding == Encoding::Json { Notation::Json } else { Notation::Form };
+        let source =
+            if endpoint.documented_encoding == Some(encoding) { "documented" } else { "chosen" };
+        content.insert(
+            encoding.media_type().to_owned(),
+            json!({ "schema": of_fields(fields, notation), "x-source": source }),
+        );
+    }
+    json!({ "required": fields.iter().any(Field::is_required), "content": content })
+}
+
+fn responses(endpoint: &Endpoint, dialect: &Dialect) -> Value {
+    let answer = match endpoint.answer {
+        Answer::Item => "Item",
+        Answer::List => "List",
+        Answer::Result => "Result",
+        Answer::Created => "Created",
+    };
+    let mut responses = json!({
+        "200": response("Done.", answer, Some("documented")),
+        "400": response("Refused: the message names what was wrong, and nothing was changed.", "Error", Some("documented")),
+    });
+    let mut chosen = vec![
+        (dialect.no_key_status, "No key, or an unknown one."),
+        (dialect.no_permission_status, "The key lacks the permission."),
+    ];
+    if !(endpoint.path_fields)().is_empty() {
+        chosen.push((dialect.unknown_ticket_status, "This ticket does not exist."));
+    }
+    if endpoint.reads != Reads::Query {
+        chosen.push((413, "The body is too large."));
+        chosen.push((415, "The Content-Type is none of those that are understood."));
+    }
+    for (status, description) in chosen {
+        let status = status.to_string();
+        if responses.get(&status).is_none() {
+            responses[status] = response(description, "Error", Some("chosen"));
+        }
+    }
+    responses
+}
+
+fn response(description: &str, schema: &str, source: Option<&str>) -> Value {
+    json!({
+        "description": description,
+        "content": { "application/json": { "schema": reference(schema) } },
+        "x-source": source,
+    })
+}

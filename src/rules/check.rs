@@ -1,0 +1,291 @@
+//! The one walk of a tree of values along a table of fields: defaults are filled in, violations gathered.
+
+use std::collections::HashSet;
+
+use jiff::civil::DateTime;
+use serde_json::{Map, Value};
+
+use super::{Field, Kind, Presence, Problem, Violation, quoted};
+
+/// The most violations that one answer names.
+const MOST_VIOLATIONS: usize = 20;
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// Every field of the table, with its value in its own type.
+    pub(crate) values: Map<String, Value>,
+    /// Fields that the table does not have, by their path, with the nearest name it has.
+    pub(crate) unknown: Vec<Violation>,
+    /// Broken rules, in the table's order.
+    pub(crate) broken: Vec<Violation>,
+}
+
+/// Checks an object against a table.
+pub(crate) fn check(fields: &[Field], sent: &Map<String, Value>) -> Checked {
+    let mut checked = Checked::default();
+    let values = row(fields, sent, "", &mut checked);
+    checked.values = values;
+    checked
+}
+
+fn row(
+    fields: &[Field],
+    sent: &Map<String, Value>,
+    path: &str,
+    found: &mut Checked,
+) -> Map<String, Value> {
+    for name in sent.keys().filter(|name| fields.iter().all(|field| field.name != name.as_str())) {
+        let nearest = nearest(name, fields);
+        let path = inside(path, name);
+        found.unknown.push(Violation { path, problem: Problem::Unknown { nearest }, sent: None });
+    }
+    let mut values = Map::with_capacity(fields.len());
+    for field in fields {
+        let path = inside(path, field.name);
+        let value = match (given(sent.get(field.name)), field.presence) {
+            (Some(value), _) => self::value(&field.kind, value, &path, found),
+            (None, Presence::Default(default)) => default.into(),
+            (None, Presence::Required) => {
+                let sent = sent.get(field.name).map(quoted);
+                report(found, Violation { path, problem: Problem::Missing, sent });
+                Value::Null
+            }
+        };
+        values.insert(field.name.to_owned(), value);
+    }
+    values
+}
+
+/// What counts as sent: an empty text and a null do not (chosen; forms send empty texts for what a user left alone).
+fn given(sent: Option<&Value>) -> Option<&Value> {
+    sent.filter(|value| !value.is_null() && value.as_str() != Some(""))
+}
+
+fn value(kind: &Kind, sent: &Value, path: &str, found: &mut Checked) -> Value {
+    match kind {
+        Kind::List { item, at_least, at_most, unique } => {
+            let entries = entries(sent, *at_least, *at_most, path, found);
+            list(item, *unique, entries, path, found)
+        }
+        Kind::Rows { fields, at_least, at_most } => {
+            let entries = entries(sent, *at_least, *at_most, path, found);
+            let rows = entries.iter().enumerate();
+            rows.map(|(index, entry)| one_row(fields(), entry, &format!("{path}[{index}]"), found))
+                .collect()
+        }
+        Kind::Row { fields } => one_row(fields(), sent, path, found),
+        Kind::Named { name, fields } => named(name, fields(), sent, path, found),
+        plain => scalar(plain, sent).unwrap_or_else(|problem| {
+            report(found, Violation { path: path.to_owned(), problem, sent: Some(quoted(sent)) });
+            Value::Null
+        }),
+    }
+}
+
+/// The entries of a list, if it is one of the right length.
+fn entries<'a>(
+    sent: &'a Value,
+    at_least: usize,
+    at_most: usize,
+    path: &str,
+    found: &mut Checked,
+) -> &'a [Value] {
+    let problem = match sent {
+        Value::Array(entries) if entries.len() < at_least => Problem::TooFew { at_least },
+        Value::Array(entries) if entries.len() > at_most => Problem::TooMany { at_most },
+        Value::Array(entries) => return entries,
+        Value::Object(entries)
+            if !entries.is_empty() && entries.keys().all(|key| key.parse::<u64>().is_ok()) =>
+        {
+            Problem::Hole
+        }
+        _ => Problem::NotList,
+    };
+    report(found, Violation { path: path.to_owned(), problem, sent: Some(quoted(sent)) });
+    &[]
+}
+
+fn list(item: &Kind, unique: bool, entries: &[Value], path: &str, found: &mut Checked) -> Value {
+    let mut seen = HashSet::new();
+    let values = entries.iter().enumerate().map(|(index, entry)| {
+        let value = value(item, entry, &format!("{path}[{index}]"), found);
+        if unique && !value.is_null() && !seen.insert(value.to_string()) {
+            let sent = Some(quoted(entry));
+            report(
+                found,
+                Violation { path: format!("{path}[{index}]"), problem: Problem::Twice, sent },
+            );
+        }
+        value
+    });
+    values.collect()
+}
+
+fn one_row(fields: &[Field], sent: &Value, path: &str, found: &mut Checked) -> Value {
+    if let Value::Object(sent) = sent {
+        return Value::Object(row(fields, sent, path, found));
+    }
+    report(
+        found,
+        Violation { path: path.to_owned(), problem: Problem::NotRow, sent: Some(quoted(sent)) },
+    );
+    Value::Null
+}
+
+fn named(
+    name: &regex::Regex,
+    fields: &[Field],
+    sent: &Value,
+    path: &str,
+    found: &mut Checked,
+) -> Value {
+    let Value::Object(rows) = sent else {
+        report(
+            found,
+            Violation { path: path.to_owned(), problem: Problem::NotRow, sent: Some(quoted(sent)) },
+        );
+        return Value::Null;
+    };
+    let mut values = Map::new();
+    for (key, sent) in rows {
+        let path = inside(path, key);
+        if !name.is_match(key) {
+            let problem = Problem::BadName { pattern: name.as_str().to_owned() };
+            report(
+                found,
+                Violation { path: path.clone(), problem, sent: Some(quoted(&key.as_str().into())) },
+            );
+        }
+        // A name alone is a row that leaves everything out.
+        let empty = Value::Object(Map::new());
+        let sent = if sent.is_null() { &empty } else { sent };
+        values.insert(key.clone(), one_row(fields, sent, &path, found));
+    }
+    Value::Object(values)
+}
+
+/// A plain value in its own type.
+fn scalar(kind: &Kind, sent: &Value) -> Result<Value, Problem> {
+    match *kind {
+        Kind::Text { at_least, at_most, pattern } => {
+            text(sent, at_least, at_most, pattern.map(|regex| &**regex))
+        }
+        Kind::Number { min, max } => number(sent)
+            .filter(|number| (min..=max).contains(number))
+            .map(Value::from)
+            .ok_or(Problem::NotNumber { min, max }),
+        Kind::NumberIn(numbers) => number(sent)
+            .filter(|number| numbers.contains(number))
+            .map(Value::from)
+            .ok_or(Problem::NotNumberIn(numbers)),
+        Kind::OneOf { names, written } => sent
+            .as_str()
+            .filter(|word| names.contains(word))
+            .map(Value::from)
+            .ok_or(Problem::NotOneOf { names, written }),
+        Kind::Flag => flag(sent).map(Value::from).ok_or(Problem::NotFlag),
+        Kind::Date => {
+            sent.as_str().filter(|date| is_date(date)).map(Value::from).ok_or(Problem::NotDate)
+        }
+        Kind::Scalar => match sent {
+            Value::String(text) => Ok(text.as_str().into()),
+            other => {
+                number(other).map(|number| number.to_string().into()).ok_or(Problem::NotScalar)
+            }
+        },
+        Kind::List { .. } | Kind::Rows { .. } | Kind::Row { .. } | Kind::Named { .. } => {
+            Err(Problem::NotScalar)
+        }
+    }
+}
+
+fn text(
+    sent: &Value,
+    at_least: usize,
+    at_most: usize,
+    pattern: Option<&regex::Regex>,
+) -> Result<Value, Problem> {
+    let text = sent.as_str().ok_or(Problem::NotText)?;
+    // A text has at least as many bytes as characters, so most need no counting.
+    let length = if text.len() <= at_most && at_least == 0 { 0 } else { text.chars().count() };
+    match pattern {
+        _ if text.contains('\0') => Err(Problem::HoldsNul),
+        _ if length < at_least => Err(Problem::TooShort { at_least }),
+        _ if length > at_most => Err(Problem::TooLong { at_most }),
+        Some(regex) if !regex.is_match(text) => {
+            Err(Problem::NoMatch { pattern: regex.as_str().to_owned() })
+        }
+        _ => Ok(text.into()),
+    }
+}
+
+/// A whole number as JSON has it, or in digits as forms and paths have it.
+fn number(sent: &Value) -> Option<u64> {
+    match sent {
+        Value::Number(number) => number.as_u64(),
+        Value::String(digits) => whole_number(digits),
+        _ => None,
+    }
+}
+
+/// A whole number in digits, without sign, fraction or leading zero.
+pub(crate) fn whole_number(digits: &str) -> Option<u64> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = digits == "0" || !digits.starts_with('0');
+    digits.parse().ok().filter(|_| plain && canonical)
+}
+
+fn flag(sent: &Value) -> Option<bool> {
+    match sent {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(word) if word == "true" || word == "1" => Some(true),
+        Value::String(word) if word == "false" || word == "0" => Some(false),
+        Value::Number(number) if number.as_u64() == Some(1) => Some(true),
+        Value::Number(number) if number.as_u64() == Some(0) => Some(false),
+        _ => None,
+    }
+}
+
+fn is_date(text: &str) -> bool {
+    let exact = text.len() == 19 && text.as_bytes()[10] == b' ';
+    exact && DateTime::strptime("%Y-%m-%d %H:%M:%S", text).is_ok()
+}
+
+fn report(found: &mut Checked, violation: Violation) {
+    if found.broken.len() < MOST_VIOLATIONS {
+        found.broken.push(violation);
+    }
+}
+
+fn inside(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}[{name}]") }
+}
+
+/// The name that was probably meant: the same but for case, or off by at most two letters.
+fn nearest(name: &str, fields: &[Field]) -> Option<&'static str> {
+    let lower = name.to_lowercase();
+    if lower.chars().count() > 64 {
+        return None;
+    }
+    let distances =
+        fields.iter().map(|field| (distance(&lower, &field.name.to_lowercase()), field.name));
+    let (distance, name) = distances.min()?;
+    let enough = distance <= 2 && distance < name.len() / 2 + 1;
+    enough.then_some(name)
+}
+
+/// How many letters must be added, dropped or changed to make one word of the other.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut costs: Vec<usize> = (0..=right.len()).collect();
+    for (row, letter) in left.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut costs[0], row + 1);
+        for (column, other) in right.iter().enumerate() {
+            let change = diagonal + usize::from(letter != *other);
+            diagonal = costs[column + 1];
+            costs[column + 1] = change.min(costs[column] + 1).min(diagonal + 1);
+        }
+    }
+    costs[right.len()]
+}

@@ -1,0 +1,14 @@
+//! What a request may hold, as data: fields, their kinds and the source of each fact. No I/O.
+
+mod check;
+mod field;
+mod problem;
+mod schema;
+
+pub(crate) use check::{Checked, check, whole_number};
+pub(crate) use field::{
+    Field, Fields, Kind, LARGEST_NUMBER, LONGEST_TEXT, Literal, Presence, Source, TICKET_ID,
+    optional, required,
+};
+pub(crate) use problem::{Problem, Violation, quoted};
+pub(crate) use schema::{Notation, form_names, of_fields, of_kind};

@@ -1,0 +1,244 @@
+//! Seeds: the fixtures that accounts start from. A seed is checked whole before anything of it is planted.
+
+mod fields;
+mod source;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::accounts::{
+    AccountError, Accounts, Digest, NewAccount, NewKey, PERMISSIONS, Permissions, Profile,
+};
+use crate::clock::{self, Clock};
+use crate::rules::{Checked, Violation, check};
+use crate::tickets::fixture;
+use source::Text;
+
+/// What every server without a seed starts from.
+const DEFAULT: &str = include_str!("default.yaml");
+
+/// Why a seed is refused: every fault that was found, each with its place.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", faults.join("\n"))]
+pub(crate) struct SeedError {
+    faults: Vec<String>,
+}
+
+/// Accounts that obey all rules, ready to be planted.
+#[derive(Debug)]
+pub(crate) struct Seed {
+    accounts: Vec<Fixture>,
+}
+
+/// One account of a seed.
+#[derive(Debug)]
+struct Fixture {
+    name: String,
+    profile: Profile,
+    keys: Vec<NewKey>,
+    data: Map<String, Value>,
+}
+
+impl Seed {
+    /// The seed that is built in.
+    pub(crate) fn built_in() -> Self {
+        Self::checked(&[Text::new(PathBuf::from("default.yaml"), DEFAULT.to_owned())])
+            .expect("the built-in seed obeys its rules")
+    }
+
+    /// No accounts at all.
+    pub(crate) const fn none() -> Self {
+        Self { accounts: Vec::new() }
+    }
+
+    /// Reads files and checks them together.
+    ///
+    /// # Errors
+    /// Every file that cannot be read and every rule that is broken.
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, SeedError> {
+        let texts: Result<Vec<Text>, SeedError> = paths.iter().map(|path| read(path)).collect();
+        Self::checked(&texts?)
+    }
+
+    fn checked(texts: &[Text]) -> Result<Self, SeedError> {
+        let (mut accounts, mut faults) = (Vec::new(), Vec::new());
+        let (mut names, mut keys) = (HashMap::new(), HashMap::new());
+        for text in texts {
+            let (read, broken) = fixtures(text)?;
+            faults.extend(text.placed(&broken));
+            for fixture in read {
+                let place = format!("accounts[{}]", fixture.name);
+                if let Some(other) = names.insert(fixture.name.clone(), text.path()) {
+                    faults.push(format!(
+                        "{}: {place} stands in {} as well.",
+                        text.path().display(),
+                        other.display()
+                    ));
+                }
+                for key in &fixture.keys {
+                    if let Some(owner) = keys.insert(key.digest, fixture.name.clone()) {
+                        faults.push(format!(
+                            "{}: {place}: the key {} is one of {owner} as well.",
+                            text.path().display(),
+                            key.name
+                        ));
+                    }
+                }
+                accounts.push(fixture);
+            }
+        }
+        if faults.is_empty() { Ok(Self { accounts }) } else { Err(SeedError { faults }) }
+    }
+
+    /// What there is in it, for people: accounts and tickets.
+    pub(crate) fn summary(&self) -> String {
+        let tickets = |fixture: &Fixture| {
+            fixture.data.get("tickets").and_then(Value::as_array).map_or(0, Vec::len)
+        };
+        let of = |fixture: &Fixture| {
+            format!("{} ({} keys, {} tickets)", fixture.name, fixture.keys.len(), tickets(fixture))
+        };
+        let accounts: Vec<String> = self.accounts.iter().map(of).collect();
+        format!("accounts: {}", accounts.join(", "))
+    }
+
+    /// Makes the accounts that do not exist yet. Those that do are left as they are, and named in the result.
+    ///
+    /// # Errors
+    /// When an account cannot be made; those before it are there then.
+    pub(crate) async fn plant(self, accounts: &Accounts) -> Result<Vec<String>, AccountError> {
+        let mut kept = Vec::new();
+        for Fixture { name, profile, keys, data } in self.accounts {
+            if accounts.find(&name).is_some() {
+                kept.push(name);
+                continue;
+            }
+            let now = profile.now();
+            let new = NewAccount { name, profile, keys };
+            let planted = accounts.create(new, move |connection| {
+                Box::pin(async move { fixture::plant(connection, data, &now).await })
+            });
+            planted.await?;
+        }
+        Ok(kept)
+    }
+}
+
+fn read(path: &Path) -> Result<Text, SeedError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| SeedError { faults: vec![format!("{}: {error}", path.display())] })?;
+    Ok(Text::new(path.to_owned(), text))
+}
+
+/// The accounts of a text, and the rules that it breaks.
+fn fixtures(text: &Text) -> Result<(Vec<Fixture>, Vec<Violation>), SeedError> {
+    let value = text.parse().map_err(|fault| SeedError { faults: vec![fault] })?;
+    let Value::Object(mut seed) = value else {
+        return Ok((
+            Vec::new(),
+            vec![Violation::other("accounts", "must stand at the top of the seed", &value)],
+        ));
+    };
+    expand_permissions(&mut seed);
+    let Checked { mut values, unknown, mut broken } = check(fields::SEED, &seed);
+    broken.extend(unknown);
+    let mut fixtures = Vec::new();
+    if let (true, Some(Value::Object(accounts))) =
+        (broken.is_empty(), values.get_mut("accounts").map(Value::take))
+    {
+        for (name, account) in accounts {
+            let Value::Object(account) = account else { continue };
+            let path = format!("accounts[{name}]");
+            broken.extend(fixture::check(&account, &path));
+            match fixture_of(name, account, &path) {
+                Ok(fixture) => fixtures.push(fixture),
+                Err(violation) => broken.push(violation),
+            }
+        }
+    }
+    Ok((fixtures, broken))
+}
+
+/// `permissions: all` stands for every name.
+fn expand_permissions(seed: &mut Map<String, Value>) {
+    let accounts = seed.get_mut("accounts").and_then(Value::as_object_mut);
+    let accounts = accounts.into_iter().flat_map(|accounts| accounts.values_mut());
+    let keys = accounts.filter_map(|account| account.get_mut("keys")?.as_array_mut()).flatten();
+    for key in keys {
+        if key.get("permissions").is_some_and(|permissions| permissions == "all") {
+            key["permissions"] = PERMISSIONS.into();
+        }
+    }
+}
+
+fn fixture_of(
+    name: String,
+    mut account: Map<String, Value>,
+    path: &str,
+) -> Result<Fixture, Violation> {
+    let time_zone = account.remove("time_zone").unwrap_or_default();
+    let zone = time_zone.as_str().unwrap_or_default().to_owned();
+    if let Err(error) = clock::zone(&zone) {
+        return Err(Violation::other(
+            format!("{path}[time_zone]"),
+            format!("must be an IANA name ({error})"),
+            &time_zone,
+        ));
+    }
+    let sent = account.remove("clock").unwrap_or_default();
+    let clock = match &sent {
+        Value::Object(sent) => clock_of(sent).map_err(|rule| {
+            Violation::other(format!("{path}[clock]"), rule, &Value::Object(sent.clone()))
+        })?,
+        _ => Clock::Real,
+    };
+    let dialect = match account.remove("dialect") {
+        Some(Value::Object(settings)) => {
+            settings.into_iter().filter(|(_, value)| !value.is_null()).collect()
+        }
+        _ => Map::new(),
+    };
+    let keys = match account.remove("keys") {
+        Some(Value::Array(keys)) => {
+            keys.iter().enumerate().map(|(index, key)| new_key(key, index)).collect()
+        }
+        _ => Vec::new(),
+    };
+    unique_names(&keys, path)?;
+    Ok(Fixture { name, profile: Profile { time_zone: zone, dialect, clock }, keys, data: account })
+}
+
+fn clock_of(sent: &Map<String, Value>) -> Result<Clock, String> {
+    let given: Map<String, Value> = sent
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    serde_json::from_value(Value::Object(given))
+        .map_err(|error| format!("must be a clock ({error})"))
+}
+
+fn new_key(key: &Value, index: usize) -> NewKey {
+    let names = key["permissions"].as_array().map_or(&[][..], Vec::as_slice);
+    NewKey {
+        digest: Digest::of(key["key"].as_str().unwrap_or_default()),
+        name: key["name"].as_str().map_or_else(|| format!("key {}", index + 1), str::to_owned),
+        permissions: Permissions::named(names.iter().filter_map(Value::as_str)),
+    }
+}
+
+fn unique_names(keys: &[NewKey], path: &str) -> Result<(), Violation> {
+    for (index, key) in keys.iter().enumerate() {
+        if keys[..index].iter().any(|other| other.name == key.name) {
+            let path = format!("{path}[keys][{index}][name]");
+            return Err(Violation::other(
+                path,
+                "must be one that no other key of the account has",
+                &key.name.as_str().into(),
+            ));
+        }
+    }
+    Ok(())
+}

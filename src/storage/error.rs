@@ -1,0 +1,28 @@
+//! What can go wrong below the domain: the disk, the file, the database.
+
+use std::path::PathBuf;
+
+/// A failure that no request causes by what it says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StorageError {
+    #[error("database: {0}")]
+    Sqlite(#[from] sqlx::Error),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("{}: {source}", path.display())]
+    Open { path: PathBuf, source: sqlx::Error },
+    #[error("{} was written by a newer version of this program; start that version, or use another folder", path.display())]
+    Newer { path: PathBuf },
+    #[error("{}: cannot be brought to this version: {source}", path.display())]
+    Migration { path: PathBuf, source: sqlx::migrate::MigrateError },
+    #[error("{} is in use by another server; stop it, or use another folder with --data", path.display())]
+    InUse { path: PathBuf },
+    #[error("the database is closed")]
+    Closed,
+    #[error("the database gave up on this request; the log says why")]
+    Abandoned,
+    #[error("the group of writes that this one belonged to was not kept: {0}")]
+    NotCommitted(String),
+    #[error("{0}")]
+    Corrupt(String),
+}

@@ -1,0 +1,16 @@
+//! Databases: opened, migrated, read by several and written by one. The tables belong to their resources.
+
+mod database;
+mod error;
+mod writer;
+
+pub(crate) use database::{Database, Place};
+pub(crate) use error::StorageError;
+pub(crate) use futures_util::future::BoxFuture;
+pub(crate) use sqlx::SqliteConnection as Connection;
+pub(crate) use sqlx::migrate::Migrator;
+
+/// The tables of one account.
+pub(crate) static ACCOUNT: Migrator = sqlx::migrate!("migrations/account");
+/// The tables of the catalogue of accounts.
+pub(crate) static CATALOGUE: Migrator = sqlx::migrate!("migrations/catalogue");

@@ -1,0 +1,203 @@
+//! The one writer of a database: changes queue up, and those that wait together are committed together.
+//!
+//! Each change of a group runs in a savepoint of its own, so that one that fails spoils no other.
+//! A caller hears of its change only after the group is committed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{BoxFuture, StorageError};
+
+/// The most changes that one commit holds; beyond some dozens a group gains nothing more.
+const LARGEST_GROUP: usize = 64;
+/// The most changes that wait; more make their callers wait to queue up.
+const LONGEST_QUEUE: usize = 1024;
+
+/// Sends changes to the task that owns the connection.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+    version: Arc<AtomicU64>,
+}
+
+enum Job {
+    Change(Work),
+    Query(Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A change that has not run yet.
+type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Ran> + Send>;
+
+/// A change that has run in an open transaction.
+struct Ran {
+    keep: bool,
+    /// Tells the caller, once it is known whether the group was committed.
+    tell: Box<dyn FnOnce(&Result<(), String>) + Send>,
+}
+
+impl Writer {
+    /// Gives the connection to a task of its own.
+    pub(super) fn start(connection: SqliteConnection) -> Self {
+        let (queue, jobs) = mpsc::channel(LONGEST_QUEUE);
+        let version = Arc::new(AtomicU64::new(0));
+        tokio::spawn(serve(connection, jobs, Arc::clone(&version)));
+        Self { queue, version }
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let work: Work = Box::new(move |connection| Box::pin(run(change(connection), answer)));
+        self.queue.send(Job::Change(work)).await.map_err(|_| StorageError::Closed)?;
+        answered.await.map_err(|_| StorageError::Abandoned)?
+    }
+
+    pub(super) async fn read<T, F>(&self, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Query(Box::new(move |connection| {
+            Box::pin(async move {
+                // A caller that has gone needs no answer.
+                let _ = answer.send(query(connection).await);
+            })
+        }));
+        self.queue.send(job).await.map_err(|_| StorageError::Closed)?;
+        answered.await.map_err(|_| StorageError::Abandoned)?
+    }
+
+    pub(super) async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.queue.send(Job::Close(closed)).await.is_ok() {
+            // Dropped unanswered when the task has ended already: closed as well.
+            let _ = done.await;
+        }
+    }
+}
+
+/// Runs a change and keeps its result until the commit is known.
+async fn run<T, E>(
+    change: BoxFuture<'_, Result<T, E>>,
+    answer: oneshot::Sender<Result<T, E>>,
+) -> Ran
+where
+    T: Send + 'static,
+    E: From<StorageError> + Send + 'static,
+{
+    let Ok(result) = AssertUnwindSafe(change).catch_unwind().await else {
+        // The dropped sender tells the caller; the panic itself has been printed.
+        return Ran { keep: false, tell: Box::new(move |_| drop(answer)) };
+    };
+    let keep = result.is_ok();
+    let tell = move |commit: &Result<(), String>| {
+        let result = match commit {
+            Err(error) if result.is_ok() => Err(StorageError::NotCommitted(error.clone()).into()),
+            _ => result,
+        };
+        // A caller that has gone needs no answer.
+        let _ = answer.send(result);
+    };
+    Ran { keep, tell: Box::new(tell) }
+}
+
+async fn serve(
+    mut connection: SqliteConnection,
+    mut jobs: mpsc::Receiver<Job>,
+    version: Arc<AtomicU64>,
+) {
+    let mut next = jobs.recv().await;
+    while let Some(job) = next.take() {
+        match job {
+            Job::Change(work) => next = group(&mut connection, work, &mut jobs, &version).await,
+            Job::Query(query) => query(&mut connection).await,
+            Job::Close(closed) => {
+                jobs.close();
+                if let Err(error) = connection.close().await {
+                    tracing::warn!(%error, "a database did not close cleanly");
+                }
+                drop(closed);
+                return;
+            }
+        }
+        if next.is_none() {
+            next = jobs.recv().await;
+        }
+    }
+}
+
+/// Commits this change with those that wait behind it, and gives back the first job that is no change.
+async fn group(
+    connection: &mut SqliteConnection,
+    first: Work,
+    jobs: &mut mpsc::Receiver<Job>,
+    version: &AtomicU64,
+) -> Option<Job> {
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE").await {
+        tracing::error!(error, "no transaction could begin");
+        return None;
+    }
+    // The first needs no savepoint: when it fails, it was the whole transaction.
+    let mut ran = vec![first(connection).await];
+    let mut other = None;
+    while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
+        match jobs.try_recv() {
+            Ok(Job::Change(change)) => ran.extend(step(connection, change).await),
+            Ok(job) => other = Some(job),
+            Err(_) => break,
+        }
+    }
+    let result = end(connection, ran[0].keep).await;
+    // Moved before anyone hears of the change, so that no kept answer outlives it.
+    version.fetch_add(1, Ordering::Release);
+    for ran in ran {
+        (ran.tell)(&result);
+    }
+    other
+}
+
+/// Runs one more change inside the open transaction; what it did is undone when it fails.
+async fn step(connection: &mut SqliteConnection, change: Work) -> Option<Ran> {
+    if let Err(error) = execute(connection, "SAVEPOINT change").await {
+        tracing::error!(error, "a change could not begin");
+        return None;
+    }
+    let ran = change(connection).await;
+    let end = if ran.keep { "RELEASE change" } else { "ROLLBACK TO change; RELEASE change" };
+    if let Err(error) = execute(connection, end).await {
+        tracing::error!(error, "a change could not end");
+    }
+    Some(ran)
+}
+
+async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), String> {
+    let result = execute(connection, if keep { "COMMIT" } else { "ROLLBACK" }).await;
+    if let Err(error) = &result {
+        tracing::error!(error, "changes were not kept");
+        // The transaction may have ended by itself; then there is nothing to roll back.
+        let _ = execute(connection, "ROLLBACK").await;
+    }
+    result
+}
+
+async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), String> {
+    sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(|error| error.to_string())
+}

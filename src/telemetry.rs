@@ -1,0 +1,31 @@
+//! How the log looks: lines on standard error, one for each request. No key ever gets here.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::EnvFilter;
+
+use crate::http::Trail;
+use crate::settings::LogForm;
+
+/// Starts the log. What is written is lost when the guard is dropped too early.
+pub(crate) fn start(form: LogForm) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    match form {
+        LogForm::Text => lines.with_ansi(false).init(),
+        LogForm::Json => lines.json().flatten_event(true).init(),
+    }
+    guard
+}
+
+/// Writes the line of a request. `route` is the path of the contract, so no id and no query gets here.
+pub(crate) fn request(method: &Method, trail: Option<&Trail>, status: StatusCode, time: Duration) {
+    let route = trail.map_or("-", |trail| trail.route);
+    let account = trail.and_then(|trail| trail.account.as_deref()).unwrap_or("-");
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    tracing::info!(%method, route, account, status = status.as_u16(), ms = format_args!("{milliseconds:.3}"), "request");
+}

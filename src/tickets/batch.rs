@@ -1,0 +1,58 @@
+//! The actions of a batch: what they are called, and what they change. Pure.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ticket::{Change, Priority, Status};
+use crate::rules::{LARGEST_NUMBER, Problem, Violation, quoted, whole_number};
+
+/// The action types (chosen: the columns that events name, and what the other operations change).
+pub(crate) const ACTION_TYPES: &[&str] =
+    &["status", "priority", "assigned_group_id", "assigned_user_id", "title"];
+
+/// An action as it was sent.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Action {
+    #[serde(rename = "actionType")]
+    pub(crate) action_type: String,
+    pub(crate) value: String,
+}
+
+/// The changes that the actions ask for, in their order.
+///
+/// # Errors
+/// Every value that does not fit its type.
+pub(crate) fn changes(actions: &[Action]) -> Result<Vec<Change>, Vec<Violation>> {
+    let (mut changes, mut broken) = (Vec::new(), Vec::new());
+    for (index, action) in actions.iter().enumerate() {
+        match change(action) {
+            Ok(change) => changes.push(change),
+            Err(problem) => {
+                let sent = Some(quoted(&Value::from(action.value.as_str())));
+                broken.push(Violation { path: format!("actions[{index}][value]"), problem, sent });
+            }
+        }
+    }
+    if broken.is_empty() { Ok(changes) } else { Err(broken) }
+}
+
+fn change(action: &Action) -> Result<Change, Problem> {
+    let value = action.value.as_str();
+    match action.action_type.as_str() {
+        "status" => one_of(Status::named(value), Status::NAMES).map(Change::Status),
+        "priority" => one_of(Priority::named(value), Priority::NAMES).map(Change::Priority),
+        "assigned_group_id" => id(value).map(Change::AssignedGroup),
+        "assigned_user_id" => id(value).map(Change::AssignedUser),
+        _ => Ok(Change::Title(value.to_owned())),
+    }
+}
+
+fn one_of<T>(named: Option<T>, names: &'static [&'static str]) -> Result<T, Problem> {
+    named.ok_or(Problem::NotOneOf { names, written: "" })
+}
+
+fn id(value: &str) -> Result<i64, Problem> {
+    let id = whole_number(value).filter(|id| *id <= LARGEST_NUMBER);
+    let id = id.and_then(|id| i64::try_from(id).ok());
+    id.ok_or(Problem::NotNumber { min: 0, max: LARGEST_NUMBER })
+}

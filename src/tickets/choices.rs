@@ -1,0 +1,118 @@
+//! What the documents leave open and no table of fields holds: each choice, with the place where it is made.
+//!
+//! The eight choices that can be switched are in `dialect.rs`, those of a field in `fields.rs`.
+
+/// A choice: what the question is, what the evidence is, and what we do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    pub(crate) question: &'static str,
+    pub(crate) evidence: &'static str,
+    pub(crate) choice: &'static str,
+}
+
+const fn choice(question: &'static str, evidence: &'static str, choice: &'static str) -> Choice {
+    Choice { question, evidence, choice }
+}
+
+/// Every choice of this controller that stands in no other table.
+pub(crate) static CHOICES: &[Choice] = &[
+    choice(
+        "unknown ticket",
+        "\"This form does not exist.\" on another controller",
+        "the error envelope with \"This ticket does not exist.\"",
+    ),
+    choice(
+        "a field fails its rule",
+        "the same envelope",
+        "400; the message names the field, the rule and what was sent; all broken rules at once",
+    ),
+    choice("no key, unknown key", "none", "the error envelope, and WWW-Authenticate: apikey"),
+    choice("two keys that differ in one request", "none", "400"),
+    choice(
+        "an empty value",
+        "forms send one for what a user left alone",
+        "counts as not sent: a default for an optional field, refused for a required one",
+    ),
+    choice("order of the list", "none", "newest id first"),
+    choice("itemTotal", "the envelope of a list", "all tickets that match, whatever the page"),
+    choice("list items", "none", "the item's fields without timeline"),
+    choice(
+        "applyView: built-in views",
+        "none",
+        "all, unassigned (neither group nor user), new, open, pending, holding, solved, closed, unsolved (neither solved nor closed), urgent",
+    ),
+    choice(
+        "archived tickets",
+        "searchArchived, default no",
+        "left out of lists once closed for longer than archive_after; GET item still shows them",
+    ),
+    choice("the same id twice in one request", "none", "400"),
+    choice("several changes in one request", "none", "all of them happen, or none"),
+    choice(
+        "solveUnfinishedTickets",
+        "its name",
+        "every ticket that is neither solved nor closed becomes solved; the message says how many",
+    ),
+    choice(
+        "a batch's actions",
+        "item_type of the sample's event",
+        "they are done in their order, each on all tickets",
+    ),
+    choice("status and priority of a new ticket", "the sample", "new and medium"),
+    choice(
+        "dates of a new ticket",
+        "the sample",
+        "last_update is created_at, as is last_update_customer when inbound, last_update_agent when outbound",
+    ),
+    choice(
+        "external_id of a new ticket",
+        "the sample's form",
+        "made from the id, so that it is the same in every run",
+    ),
+    choice("ids of new tickets", "none", "one more than the largest ever given; never given twice"),
+    choice("closed_at", "none", "set when the status becomes closed, null again when it leaves it"),
+    choice("last_update", "none", "moves with every change of the ticket"),
+    choice("customer_id without a customer", "assigned_user_id 0", "0"),
+    choice(
+        "unknown brand, channel, group, form",
+        "none",
+        "accepted; names come from the account's reference data, else Brand 7, channel 7, group 7",
+    ),
+    choice(
+        "timeline without getTicketHistory",
+        "the sample shows an event",
+        "events are included; getTicketHistory=false leaves them out",
+    ),
+    choice("order of the timeline", "none", "by created_at, then id"),
+    choice(
+        "what makes an event",
+        "the sample",
+        "every change of status, priority, assignment, title and customer: item_type is the column, item_type_id the new value as text, initiated_by \"api: NAME OF THE KEY\"; creating makes none, and a change to the same value is none",
+    ),
+    choice("type of a note's in_queue", "the stored page ends within it", "0 or 1"),
+    choice(
+        "external_gui_url",
+        "an address of the agent's interface",
+        "this server's address with ?ticketID=",
+    ),
+    choice("time zone", "none", "UTC, or the account's time_zone"),
+    choice("case of a named method", "addChannelOnly and addchannelonly", "does not matter"),
+    choice("a method's name beside {ticketID}", "multi is documented", "named methods win"),
+    choice("JSON bodies", "none declared", "understood everywhere"),
+    choice("other content types", "none", "415"),
+    choice("a body over 10 MiB", "none", "413"),
+    choice("more than 8192 values, or nesting over 8 levels", "none", "400"),
+    choice("fields that no document names", "none", "ignored"),
+    choice(
+        "broken percent-encoding, bytes that are no UTF-8, a file where text belongs",
+        "none",
+        "400",
+    ),
+    choice("text", "none", "at most 65535 characters, without NUL"),
+    choice("unknown path, wrong method", "none", "404; 405 with Allow"),
+    choice(
+        "a view's operations",
+        "equals",
+        "equals, not_equals, contains, not_contains (both in any case of a to z), greater_than, less_than, is_empty, is_not_empty",
+    ),
+];

@@ -1,0 +1,327 @@
+//! One function for each operation. Each reads like the sentence that documents it.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::answer;
+use super::batch::{self, Action};
+use super::fields::MOST_TICKETS;
+use super::search::{self, Conditions, Filter, Page};
+use super::store::{self, NewTicket, Stamp};
+use super::ticket::{Change, Priority, Status};
+use crate::dialect::{UnknownCustomer, UnknownIds};
+use crate::http::{Call, Error, Lasting, Reply};
+use crate::rules::{LARGEST_NUMBER, whole_number};
+use crate::storage::Connection;
+
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(rename = "applyView")]
+    view: String,
+    query: String,
+    #[serde(rename = "itemStart")]
+    start: u64,
+    #[serde(rename = "itemLimit")]
+    limit: u64,
+    #[serde(rename = "searchArchived")]
+    archived: String,
+    status: Option<String>,
+}
+
+/// Gives the tickets that match, newest first.
+pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
+    let asked: Listing = call.input()?;
+    let account = call.account();
+    let with_archived = asked.archived == "yes";
+    let page = Page { start: asked.start, limit: asked.limit };
+    let mut filter = Filter {
+        view: Conditions::default(),
+        status: asked.status,
+        query: Some(asked.query).filter(|query| !query.is_empty()),
+        archived_before: (!with_archived).then(|| account.archived_before()),
+    };
+    filter.view = view(&call, asked.view).await?;
+    let url = call.state.public_url.clone();
+    let read = account.database.read(move |connection| {
+        Box::pin(async move { store::list(connection, &url, &filter, page).await })
+    });
+    let (total, entries) = read.await?;
+    let lasting = if with_archived { Lasting::UntilChange } else { Lasting::ThisSecond };
+    Ok(answer::list(&account.dialect.list_type, page, total, &entries, lasting))
+}
+
+/// The conditions of the view with this name; none for no name.
+async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
+    if name.is_empty() {
+        return Ok(Conditions::default());
+    }
+    if let Some(conditions) = search::built_in(&name) {
+        return Ok(conditions);
+    }
+    let slug = name.clone();
+    let database = &call.account().database;
+    let found = database
+        .read(move |connection| Box::pin(async move { store::view(connection, &slug).await }));
+    found.await?.ok_or_else(|| {
+        let rule = format!(
+            "must be the slug or id of a view of this account, or one of {}",
+            search::BUILT_IN.join(", ")
+        );
+        Error::refused("applyView", rule, &name.into())
+    })
+}
+
+/// Creates an empty ticket.
+pub(super) async fn create(mut call: Call) -> Result<Reply, Error> {
+    let new: NewTicket = call.input()?;
+    let account = call.account();
+    let now = account.date();
+    let write = account.database.write(move |connection| {
+        Box::pin(async move { Ok::<_, Error>(store::create(connection, &new, &now).await?) })
+    });
+    Ok(answer::created(&account.dialect.created_id_field, write.await?))
+}
+
+#[derive(Deserialize)]
+struct Showing {
+    #[serde(rename = "ticketID")]
+    id: i64,
+    #[serde(rename = "getTicketHistory")]
+    history: Option<bool>,
+}
+
+/// Gives one ticket with its timeline.
+pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
+    let asked: Showing = call.input()?;
+    let url = call.state.public_url.clone();
+    let with_events = asked.history.unwrap_or(true);
+    let read = call.account().database.read(move |connection| {
+        Box::pin(async move { store::item(connection, &url, asked.id, with_events).await })
+    });
+    let ticket = read.await?.ok_or(Error::UnknownTicket)?;
+    Ok(answer::item(&ticket))
+}
+
+#[derive(Deserialize)]
+struct Update {
+    #[serde(rename = "ticketID")]
+    id: i64,
+    #[serde(rename = "externalPrimaryID")]
+    external_primary_id: Option<String>,
+    title: Option<String>,
+    status: Option<Status>,
+}
+
+/// Updates what was sent of one ticket.
+pub(super) async fn update(mut call: Call) -> Result<Reply, Error> {
+    let Update { id, external_primary_id, title, status } = call.input()?;
+    let (stamp, policy) = (stamp(&call), call.account().dialect.unknown_customer);
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            must_exist(connection, id).await?;
+            let mut changes = Vec::new();
+            if let Some(external) = external_primary_id {
+                changes.push(link(connection, external, id, policy).await?);
+            }
+            changes.extend(title.map(Change::Title));
+            changes.extend(status.map(Change::Status));
+            store::apply(connection, &[id], &changes, &stamp).await?;
+            Ok::<_, Error>(())
+        })
+    });
+    write.await?;
+    Ok(answer::updated())
+}
+
+/// The change that links a ticket to the customer with this external primary id.
+async fn link(
+    connection: &mut Connection,
+    external: String,
+    ticket: i64,
+    policy: UnknownCustomer,
+) -> Result<Change, Error> {
+    let id = match (store::customer(connection, &external).await?, policy) {
+        (Some(id), _) => id,
+        (None, UnknownCustomer::Create) => {
+            store::add_customer(connection, &external, ticket).await?
+        }
+        (None, UnknownCustomer::Refuse) => {
+            let sent = Value::from(external);
+            return Err(Error::refused(
+                "externalPrimaryID",
+                "must be that of a customer of this account",
+                &sent,
+            ));
+        }
+    };
+    Ok(Change::Customer(id, external))
+}
+
+#[derive(Deserialize)]
+struct One {
+    #[serde(rename = "ticketID")]
+    id: i64,
+}
+
+/// Deletes all the data of one ticket.
+pub(super) async fn delete(mut call: Call) -> Result<Reply, Error> {
+    let One { id } = call.input()?;
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            must_exist(connection, id).await?;
+            Ok::<_, Error>(store::remove(connection, &[id]).await?)
+        })
+    });
+    write.await?;
+    Ok(answer::deleted())
+}
+
+#[derive(Deserialize)]
+struct Several {
+    #[serde(rename = "ticketIDs")]
+    ids: Vec<i64>,
+}
+
+/// Deletes several tickets.
+pub(super) async fn delete_multi(mut call: Call) -> Result<Reply, Error> {
+    let Several { ids } = call.input()?;
+    let policy = call.account().dialect.unknown_ids;
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            let ids = existing(connection, ids, policy).await?;
+            store::remove(connection, &ids).await?;
+            Ok::<_, Error>(ids.len())
+        })
+    });
+    Ok(answer::several_deleted(write.await?))
+}
+
+#[derive(Deserialize)]
+struct NewStatus {
+    status: Status,
+    #[serde(rename = "ticketIDs")]
+    ids: Vec<i64>,
+}
+
+/// Sets the status of several tickets.
+pub(super) async fn set_status(mut call: Call) -> Result<Reply, Error> {
+    let NewStatus { status, ids } = call.input()?;
+    Ok(answer::status_set(status, change(&call, ids, vec![Change::Status(status)]).await?))
+}
+
+#[derive(Deserialize)]
+struct NewPriority {
+    priority: Priority,
+    #[serde(rename = "ticketIDs")]
+    ids: Vec<i64>,
+}
+
+/// Sets the priority of several tickets.
+pub(super) async fn set_priority(mut call: Call) -> Result<Reply, Error> {
+    let NewPriority { priority, ids } = call.input()?;
+    Ok(answer::priority_set(priority, change(&call, ids, vec![Change::Priority(priority)]).await?))
+}
+
+/// Solves every ticket that is neither solved nor closed.
+pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
+    let stamp = stamp(&call);
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            let ids = store::unfinished(connection).await?;
+            store::apply(connection, &ids, &[Change::Status(Status::Solved)], &stamp).await?;
+            Ok::<_, Error>(ids.len())
+        })
+    });
+    Ok(answer::solved(write.await?))
+}
+
+/// Unlinks the customer from one ticket.
+pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
+    let One { id } = call.input()?;
+    let stamp = stamp(&call);
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            must_exist(connection, id).await?;
+            Ok::<_, Error>(store::apply(connection, &[id], &[Change::NoCustomer], &stamp).await?)
+        })
+    });
+    write.await?;
+    Ok(answer::unlinked())
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "TicketIDs")]
+    ids: String,
+    actions: Vec<Action>,
+}
+
+/// Performs all actions on all tickets, or none.
+pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
+    let Batch { ids, actions } = call.input()?;
+    let ids = listed(&ids)?;
+    let changes = batch::changes(&actions).map_err(Error::Invalid)?;
+    Ok(answer::batched(actions.len(), change(&call, ids, changes).await?))
+}
+
+/// The ids of a text like `1, 2,3`.
+fn listed(text: &str) -> Result<Vec<i64>, Error> {
+    let refuse = |rule: String| Error::refused("TicketIDs", rule, &text.into());
+    let mut ids = Vec::new();
+    let mut seen = HashSet::new();
+    for part in text.split(',').map(str::trim) {
+        let id = whole_number(part).filter(|id| (1..=LARGEST_NUMBER).contains(id));
+        let Some(id) = id.and_then(|id| i64::try_from(id).ok()) else {
+            return Err(refuse(format!(
+                "must have whole numbers from 1 between its commas, not {part:?}"
+            )));
+        };
+        if !seen.insert(id) {
+            return Err(refuse(format!("must have each id once, but has {id} twice")));
+        }
+        ids.push(id);
+    }
+    if ids.len() > MOST_TICKETS {
+        return Err(refuse(format!("must have at most {MOST_TICKETS} ids")));
+    }
+    Ok(ids)
+}
+
+/// Makes changes to several tickets and says to how many.
+async fn change(call: &Call, ids: Vec<i64>, changes: Vec<Change>) -> Result<usize, Error> {
+    let (stamp, policy) = (stamp(call), call.account().dialect.unknown_ids);
+    let write = call.account().database.write(move |connection| {
+        Box::pin(async move {
+            let ids = existing(connection, ids, policy).await?;
+            store::apply(connection, &ids, &changes, &stamp).await?;
+            Ok::<_, Error>(ids.len())
+        })
+    });
+    write.await
+}
+
+/// The ids without those that name no ticket, where the dialect allows that.
+async fn existing(
+    connection: &mut Connection,
+    mut ids: Vec<i64>,
+    policy: UnknownIds,
+) -> Result<Vec<i64>, Error> {
+    let unknown = store::unknown(connection, &ids).await?;
+    if !unknown.is_empty() && policy == UnknownIds::Refuse {
+        return Err(Error::UnknownTickets(unknown));
+    }
+    let unknown: HashSet<i64> = unknown.into_iter().collect();
+    ids.retain(|id| !unknown.contains(id));
+    Ok(ids)
+}
+
+async fn must_exist(connection: &mut Connection, id: i64) -> Result<(), Error> {
+    let unknown = store::unknown(connection, &[id]).await?;
+    if unknown.is_empty() { Ok(()) } else { Err(Error::UnknownTicket) }
+}
+
+fn stamp(call: &Call) -> Stamp {
+    Stamp { now: call.account().date(), key: call.key.name.to_string() }
+}

@@ -1,0 +1,126 @@
+//! Which tickets a list is about: views and their conditions. Pure; the store turns them into SQL.
+
+use serde::Deserialize;
+
+use super::columns;
+
+/// What a condition compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operation {
+    Equals,
+    NotEquals,
+    Contains,
+    NotContains,
+    GreaterThan,
+    LessThan,
+    IsEmpty,
+    IsNotEmpty,
+}
+
+impl Operation {
+    /// The words in a view (documented: `equals`; the others are chosen).
+    pub(crate) const NAMES: &[&str] = &[
+        "equals",
+        "not_equals",
+        "contains",
+        "not_contains",
+        "greater_than",
+        "less_than",
+        "is_empty",
+        "is_not_empty",
+    ];
+
+    /// Whether it compares with a value at all.
+    pub(crate) const fn needs_value(self) -> bool {
+        !matches!(self, Self::IsEmpty | Self::IsNotEmpty)
+    }
+}
+
+/// One condition of a view: a column of the ticket, a comparison, a value.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Condition {
+    pub(crate) fact: String,
+    pub(crate) operation: Operation,
+    #[serde(default)]
+    pub(crate) value: Option<String>,
+}
+
+/// The conditions of a view: all of the first, and one of the second unless there is none.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Conditions {
+    #[serde(default)]
+    pub(crate) all: Vec<Condition>,
+    #[serde(default)]
+    pub(crate) any: Vec<Condition>,
+}
+
+/// What a list leaves out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub(crate) view: Conditions,
+    /// One of the documented statuses.
+    pub(crate) status: Option<String>,
+    /// Anywhere in the searched texts, or the id.
+    pub(crate) query: Option<String>,
+    /// Leaves out what was closed before this date.
+    pub(crate) archived_before: Option<String>,
+}
+
+/// Which part of a list is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+}
+
+/// The slugs of the views that every account has.
+pub(crate) const BUILT_IN: &[&str] = &[
+    "all",
+    "unassigned",
+    "new",
+    "open",
+    "pending",
+    "holding",
+    "solved",
+    "closed",
+    "unsolved",
+    "urgent",
+];
+
+/// The conditions of a built-in view (all chosen: the documents name no slug).
+pub(crate) fn built_in(slug: &str) -> Option<Conditions> {
+    let all = match slug {
+        "all" => Vec::new(),
+        "unassigned" => vec![equals("assigned_group_id", "0"), equals("assigned_user_id", "0")],
+        "unsolved" => vec![differs("status", "solved"), differs("status", "closed")],
+        "urgent" => vec![equals("priority", "urgent")],
+        status if BUILT_IN.contains(&status) => vec![equals("status", status)],
+        _ => return None,
+    };
+    Some(Conditions { all, any: Vec::new() })
+}
+
+fn equals(fact: &str, value: &str) -> Condition {
+    Condition { fact: fact.to_owned(), operation: Operation::Equals, value: Some(value.to_owned()) }
+}
+
+fn differs(fact: &str, value: &str) -> Condition {
+    Condition { operation: Operation::NotEquals, ..equals(fact, value) }
+}
+
+impl Condition {
+    /// What is wrong with it, if anything: a value that is missing, or that its column cannot hold.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let column = columns::named(&self.fact)?;
+        if !self.operation.needs_value() {
+            return None;
+        }
+        let Some(value) = &self.value else {
+            return Some("needs a value".to_owned());
+        };
+        let compares = !matches!(self.operation, Operation::Contains | Operation::NotContains);
+        let fits = !(compares && column.shape.is_number()) || value.parse::<i64>().is_ok();
+        (!fits).then(|| format!("must be a whole number, since {} is one", self.fact))
+    }
+}

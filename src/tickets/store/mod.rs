@@ -1,0 +1,12 @@
+//! The SQL of tickets: whole statements, each in one place.
+
+pub(crate) mod plant;
+mod read;
+mod sql;
+mod write;
+
+pub(crate) use read::{item, list, view};
+pub(crate) use write::{
+    NewTicket, Stamp, add_customer, apply, create, customer, external_id, remove, unfinished,
+    unknown,
+};

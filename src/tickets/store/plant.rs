@@ -1,0 +1,96 @@
+//! Planting: rows of a fixture go in as JSON, many to a statement.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, SqlStr, query};
+
+use super::sql::name;
+use crate::storage::{Connection, StorageError};
+use crate::tickets::columns::{EVENT, NOTE, TICKET};
+
+/// How many rows one statement takes.
+const ROWS: usize = 500;
+
+pub(crate) async fn references(
+    connection: &mut Connection,
+    kind: &str,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    for rows in rows.chunks(ROWS) {
+        query(
+            "INSERT INTO reference (kind, id, name, icon) \
+             SELECT $2, value ->> '$.id', value ->> '$.name', value ->> '$.icon' FROM json_each($1)",
+        )
+        .bind(json(rows))
+        .bind(kind)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn customers(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    each(
+        connection,
+        rows,
+        "customer",
+        &["id", "external_primary_id", "firstname", "lastname", "brand_id"],
+    )
+    .await
+}
+
+pub(crate) async fn views(connection: &mut Connection, rows: &[Value]) -> Result<(), StorageError> {
+    each(connection, rows, "view", &["id", "slug", "title", "conditions"]).await
+}
+
+pub(crate) async fn tickets(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let own = TICKET.iter().map(|column| column.name);
+        own.chain(["search_title", "search_rest"]).collect()
+    });
+    each(connection, rows, "ticket", &COLUMNS).await
+}
+
+pub(crate) async fn timeline(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let notes = NOTE.iter().map(|column| column.name);
+        let events = EVENT.iter().map(|column| column.name);
+        events.chain(notes.filter(|name| EVENT.iter().all(|column| column.name != *name))).collect()
+    });
+    each(connection, rows, "timeline", &COLUMNS).await
+}
+
+async fn each(
+    connection: &mut Connection,
+    rows: &[Value],
+    table: &str,
+    columns: &[&str],
+) -> Result<(), StorageError> {
+    let names: Vec<String> = columns.iter().map(|column| name(column)).collect();
+    let values: Vec<String> =
+        columns.iter().map(|column| format!("value ->> '$.{column}'")).collect();
+    let statement = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM json_each($1) WHERE true",
+        names.join(", "),
+        values.join(", ")
+    );
+    let statement: SqlStr = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement));
+    for rows in rows.chunks(ROWS) {
+        query(statement.clone()).bind(json(rows)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn json(rows: &[Value]) -> String {
+    Value::from(rows).to_string()
+}

@@ -1,0 +1,136 @@
+//! A ticket's vocabulary and what can be changed about it. Pure: no HTTP, no SQL, no clock.
+
+use serde::Deserialize;
+
+/// The documented statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    New,
+    Open,
+    Pending,
+    Holding,
+    Solved,
+    Closed,
+}
+
+impl Status {
+    /// The words on the wire, in the documented order.
+    pub(crate) const NAMES: &[&str] = &["new", "open", "pending", "holding", "solved", "closed"];
+    /// Those that count as unfinished (chosen: the name of `solveUnfinishedTickets`).
+    pub(crate) const UNFINISHED: &[&str] = &["new", "open", "pending", "holding"];
+
+    pub(crate) const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// The status with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        use Status::{Closed, Holding, New, Open, Pending, Solved};
+        [New, Open, Pending, Holding, Solved, Closed]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+}
+
+/// The documented priorities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Priority {
+    Low,
+    Medium,
+    High,
+    Urgent,
+}
+
+impl Priority {
+    /// The words on the wire, in the documented order.
+    pub(crate) const NAMES: &[&str] = &["low", "medium", "high", "urgent"];
+
+    pub(crate) const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+
+    /// The priority with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        use Priority::{High, Low, Medium, Urgent};
+        [Low, Medium, High, Urgent].into_iter().find(|priority| priority.name() == name)
+    }
+}
+
+/// The documented directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    Inbound,
+    Outbound,
+}
+
+impl Direction {
+    /// The words on the wire.
+    pub(crate) const NAMES: &[&str] = &["inbound", "outbound"];
+
+    pub(crate) const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
+/// A change of one column of a ticket. Each makes one event when it changes anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Status(Status),
+    Priority(Priority),
+    /// 0 takes the group away.
+    AssignedGroup(i64),
+    /// 0 takes the user away.
+    AssignedUser(i64),
+    Title(String),
+    /// Links the customer with this id; the text is its external primary id.
+    Customer(i64, String),
+    /// Takes the customer away.
+    NoCustomer,
+}
+
+/// A value as its column holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Number(i64),
+    Text(String),
+}
+
+impl Change {
+    /// The column that changes.
+    pub(crate) const fn column(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Priority(_) => "priority",
+            Self::AssignedGroup(_) => "assigned_group_id",
+            Self::AssignedUser(_) => "assigned_user_id",
+            Self::Title(_) => "title",
+            Self::Customer(..) | Self::NoCustomer => "customer_id",
+        }
+    }
+
+    /// What the column holds afterwards.
+    pub(crate) fn cell(&self) -> Cell {
+        match self {
+            Self::Status(status) => Cell::Text(status.name().to_owned()),
+            Self::Priority(priority) => Cell::Text(priority.name().to_owned()),
+            Self::Title(title) => Cell::Text(title.clone()),
+            Self::AssignedGroup(id) | Self::AssignedUser(id) | Self::Customer(id, _) => {
+                Cell::Number(*id)
+            }
+            Self::NoCustomer => Cell::Number(0),
+        }
+    }
+}
+
+/// What a search looks through: the text in lower case, all of Unicode.
+pub(crate) fn searchable(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// Several texts that a search looks through, kept apart so that no match spans two.
+pub(crate) fn searchable_all(texts: &[&str]) -> String {
+    searchable(&texts.join("\u{1f}"))
+}
