@@ -21,7 +21,7 @@ pub(crate) fn router(state: Shared) -> Router {
     let mut router = Router::new()
         .route("/_control/health", get(|| async { "ok" }))
         .route("/_control/ready", get(|| async { "ready" }))
-        .route("/openapi.json", get(move || json(openapi.clone())))
+        .route("/openapi.json", get(move || std::future::ready(json(openapi.clone()))))
         .merge(console::routes());
     for (path, endpoints) in by_path() {
         router = router.route(path, methods(endpoints));
@@ -42,7 +42,7 @@ pub(crate) fn openapi(dialect: &crate::dialect::Dialect) -> serde_json::Value {
     })
 }
 
-async fn json(text: String) -> impl IntoResponse {
+fn json(text: String) -> impl IntoResponse {
     ([("content-type", "application/json")], text)
 }
 

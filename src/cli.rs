@@ -32,8 +32,8 @@ pub fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let CommandLine { command, serve: settings } = settings::read()?;
     match command {
-        None => serve::run(settings),
-        Some(Task::Serve(settings)) => serve::run(settings),
+        None => serve::run(&settings),
+        Some(Task::Serve(settings)) => serve::run(&settings),
         Some(Task::Ready(ready)) => wait(&ready),
         Some(Task::Openapi(printing)) => {
             let document = app::openapi(&dialect(&printing)?);

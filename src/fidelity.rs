@@ -31,12 +31,19 @@ pub(crate) fn ledger(dialect: &Dialect) -> Vec<Entry> {
     let settings = SETTINGS.iter().map(|field| of_setting(field, dialect));
     let choices = tickets::CHOICES.iter().map(|choice| Entry {
         of: "all".to_owned(),
-        fact: format!("{}: {}", choice.question, choice.choice),
+        fact: format!("{}: {}", choice.question, choice.made),
         source: "chosen",
         evidence: choice.evidence.to_owned(),
         setting: None,
     });
-    operations.chain(settings).chain(choices).collect()
+    let conventions = tickets::CONVENTIONS.iter().map(|(fact, page)| Entry {
+        of: "all".to_owned(),
+        fact: (*fact).to_owned(),
+        source: "documented",
+        evidence: (*page).to_owned(),
+        setting: None,
+    });
+    conventions.chain(operations).chain(settings).chain(choices).collect()
 }
 
 fn of_endpoint(endpoint: &'static Endpoint) -> Vec<Entry> {

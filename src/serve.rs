@@ -1,5 +1,6 @@
 //! A server's life: accounts are opened, the address is bound, requests are served until a signal, all is closed.
 
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use axum::ServiceExt;
 use axum::extract::Request;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tower::util::MapRequest;
 
 use crate::accounts::{Accounts, Digest, Home, NewKey, Permissions};
@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the server cannot start, in words for people.
 #[tokio::main]
-pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
+pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let _log = telemetry::start(settings.log);
     let dialect = Dialect::read(&settings.dialect).map_err(|broken| dialect_failure(&broken))?;
     let seed = if settings.seed.is_empty() { None } else { Some(Seed::read(&settings.seed)?) };
@@ -52,13 +52,13 @@ pub(crate) async fn run(settings: Settings) -> Result<(), Failure> {
             "kept as it is; the seed is planted into accounts that do not exist yet"
         );
     }
-    let key = open_to_developer(&settings, address, planted, &accounts).await?;
+    let key = open_to_developer(settings, address, planted, &accounts).await?;
     let public_url = settings
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{}", reachable(&address.to_string())));
     let state = Arc::new(State { accounts, answers: Answers::new(), public_url });
-    announce(&settings, address, key.as_deref())?;
+    announce(settings, address, key.as_deref())?;
     listen(listener, Arc::clone(&state)).await?;
     state.accounts.close().await;
     tracing::info!("ended");
@@ -132,6 +132,26 @@ pub(crate) fn reachable(listen: &str) -> String {
     }
 }
 
+/// Ends at SIGTERM or SIGINT.
+#[cfg(unix)]
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    })
+}
+
+/// Ends at Ctrl-C.
+#[cfg(not(unix))]
+fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a signal the server runs until it is killed.
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
 async fn listen(listener: TcpListener, state: Shared) -> Result<(), Failure> {
     let listener = listener.tap_io(|stream| {
         // Without it small answers wait for the client's acknowledgement.
@@ -139,10 +159,9 @@ async fn listen(listener: TcpListener, state: Shared) -> Result<(), Failure> {
     });
     let service = MapRequest::new(app::router(state), app::canonical);
     let (told, mut ended) = tokio::sync::watch::channel(());
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let signal = end_signal()?;
     let stop = async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        signal.await;
         drop(told);
     };
     let serving = axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
@@ -153,7 +172,7 @@ async fn listen(listener: TcpListener, state: Shared) -> Result<(), Failure> {
         tokio::time::sleep(DRAIN).await;
     };
     tokio::select! {
-        served = std::future::IntoFuture::into_future(serving) => served?,
+        served = serving.into_future() => served?,
         () = too_long => tracing::warn!("requests were still running after {DRAIN:?}"),
     }
     Ok(())

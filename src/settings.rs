@@ -79,10 +79,10 @@ pub(crate) struct Settings {
     /// Where clients find the server, for links in answers [default: the address it listens on]
     #[arg(long, env = "OMNIDESK_MOCK_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<String>,
-    /// Form of the log on standard error; RUST_LOG sets how much of it there is
+    /// Form of the log on standard error; `RUST_LOG` sets how much of it there is
     #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORM")]
     pub(crate) log: LogForm,
-    /// TOML file with these settings by name (port_file = "…") and a [dialect] table
+    /// TOML file with these settings by name, such as `port_file`, and a table `dialect`
     #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The `[dialect]` table of the file.
@@ -197,8 +197,11 @@ const fn rank(source: Option<ValueSource>) -> u8 {
     }
 }
 
+/// A table of a file.
+type Table = Map<String, Value>;
+
 /// A file's settings, and its dialect.
-fn file(path: &Path) -> Result<(Map<String, Value>, Map<String, Value>), SettingError> {
+fn file(path: &Path) -> Result<(Table, Table), SettingError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingError::Read { path: path.to_owned(), source })?;
     let parsed = toml::from_str(&text);

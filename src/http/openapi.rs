@@ -6,7 +6,7 @@ use super::decode::Encoding;
 use super::endpoint::{Answer, Endpoint, Reads};
 use super::key;
 use crate::dialect::Dialect;
-use crate::rules::{Field, Notation, Source, of_fields, of_kind};
+use crate::rules::{Field, Literal, Notation, Presence, Source, form_names, of_fields, of_kind};
 
 /// What the document is made of.
 #[derive(Debug)]
@@ -102,18 +102,28 @@ fn operation(endpoint: &Endpoint, dialect: &Dialect) -> Value {
 }
 
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
-    let in_query: &[Field] = if endpoint.reads == Reads::Query { (endpoint.fields)() } else { &[] };
-    let path = (endpoint.path_fields)().iter().map(|field| parameter(field, "path"));
-    path.chain(in_query.iter().map(|field| parameter(field, "query"))).collect()
+    let path = (endpoint.path_fields)().iter().map(|field| parameter(field, field.name, "path"));
+    if endpoint.reads == Reads::Body {
+        return path.collect();
+    }
+    let names = (endpoint.fields)().iter().flat_map(|field| form_names(field, Notation::Form));
+    path.chain(names.map(|(name, field)| {
+        let mut parameter = parameter(field, &name, "query");
+        if endpoint.reads == Reads::BodyOrQuery {
+            parameter["required"] = false.into();
+        }
+        parameter
+    }))
+    .collect()
 }
 
-fn parameter(field: &Field, place: &str) -> Value {
+fn parameter(field: &Field, name: &str, place: &str) -> Value {
     let mut parameter = json!({
-        "name": field.name, "in": place, "required": field.is_required(), "description": field.about,
+        "name": name, "in": place, "required": field.is_required(), "description": field.about,
         "schema": of_kind(&field.kind), "x-source": field.source.word(),
     });
-    if let crate::rules::Presence::Default(default) = field.presence
-        && default != crate::rules::Literal::Null
+    if let Presence::Default(default) = field.presence
+        && default != Literal::Null
     {
         parameter["schema"]["default"] = default.into();
     }
@@ -135,7 +145,8 @@ fn request_body(endpoint: &Endpoint) -> Value {
             json!({ "schema": of_fields(fields, notation), "x-source": source }),
         );
     }
-    json!({ "required": fields.iter().any(Field::is_required), "content": content })
+    let required = endpoint.reads == Reads::Body && fields.iter().any(Field::is_required);
+    json!({ "required": required, "content": content })
 }
 
 fn responses(endpoint: &Endpoint, dialect: &Dialect) -> Value {

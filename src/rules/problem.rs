@@ -101,7 +101,7 @@ impl fmt::Display for Problem {
                 "must be a whole number from {min} to {max}, in digits without sign, fraction or leading zero"
             ),
             Self::NotNumberIn(numbers) => write!(out, "must be {}", alternatives(numbers)),
-            Self::NotOneOf { names, written } if written.is_empty() => {
+            Self::NotOneOf { names, written: "" } => {
                 write!(out, "must be {}", alternatives(names))
             }
             Self::NotOneOf { names, written } => {

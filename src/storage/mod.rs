@@ -4,6 +4,9 @@ mod database;
 mod error;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use database::{Database, Place};
 pub(crate) use error::StorageError;
 pub(crate) use futures_util::future::BoxFuture;

@@ -28,18 +28,24 @@ pub(super) struct Writer {
 
 enum Job {
     Change(Work),
-    Query(Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>),
+    Query(Query),
     Close(oneshot::Sender<()>),
 }
 
+/// A query on the connection that also writes.
+type Query = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>;
+
 /// A change that has not run yet.
 type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Ran> + Send>;
+
+/// Takes how the commit went.
+type Tell = Box<dyn FnOnce(&Result<(), String>) + Send>;
 
 /// A change that has run in an open transaction.
 struct Ran {
     keep: bool,
     /// Tells the caller, once it is known whether the group was committed.
-    tell: Box<dyn FnOnce(&Result<(), String>) + Send>,
+    tell: Tell,
 }
 
 impl Writer {

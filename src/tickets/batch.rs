@@ -47,8 +47,8 @@ fn change(action: &Action) -> Result<Change, Problem> {
     }
 }
 
-fn one_of<T>(named: Option<T>, names: &'static [&'static str]) -> Result<T, Problem> {
-    named.ok_or(Problem::NotOneOf { names, written: "" })
+fn one_of<T>(found: Option<T>, names: &'static [&'static str]) -> Result<T, Problem> {
+    found.ok_or(Problem::NotOneOf { names, written: "" })
 }
 
 fn id(value: &str) -> Result<i64, Problem> {

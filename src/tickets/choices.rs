@@ -1,4 +1,4 @@
-//! What the documents leave open and no table of fields holds: each choice, with the place where it is made.
+//! What no table of fields holds: the conventions that the documents state, and the choices where they are silent.
 //!
 //! The eight choices that can be switched are in `dialect.rs`, those of a field in `fields.rs`.
 
@@ -7,11 +7,11 @@
 pub(crate) struct Choice {
     pub(crate) question: &'static str,
     pub(crate) evidence: &'static str,
-    pub(crate) choice: &'static str,
+    pub(crate) made: &'static str,
 }
 
-const fn choice(question: &'static str, evidence: &'static str, choice: &'static str) -> Choice {
-    Choice { question, evidence, choice }
+const fn choice(question: &'static str, evidence: &'static str, made: &'static str) -> Choice {
+    Choice { question, evidence, made }
 }
 
 /// Every choice of this controller that stands in no other table.
@@ -115,4 +115,26 @@ pub(crate) static CHOICES: &[Choice] = &[
         "equals",
         "equals, not_equals, contains, not_contains (both in any case of a to z), greater_than, less_than, is_empty, is_not_empty",
     ),
+];
+
+/// A convention, and the page that states it.
+pub(crate) static CONVENTIONS: &[(&str, &str)] = &[
+    ("the key comes as the header apiKey", "v2 documents"),
+    ("the key comes as Authorization: apikey KEY, the scheme in any case", "v1 documents"),
+    ("the key comes as the query parameter apiKey, in this case", "guide, Authentication"),
+    ("success is 200, creation too", "v1 and v2 documents"),
+    ("an unknown id is a 400 with {\"status\":\"error\",\"message\":…}", "another controller"),
+    ("one ticket is {\"type\":\"item\",\"item\":{…}}", "v2 documents"),
+    (
+        "a list has itemStart, itemTotal, itemLimit and items; its type is a placeholder",
+        "v2 documents",
+    ),
+    ("a creation, an update, a deletion is {\"type\":\"result\",\"message\":…}", "v2 documents"),
+    ("arrays are name[]=1 or name[0]=1, nested ones actions[0][actionType]=…", "v1 documents"),
+    ("dates are YYYY-MM-DD HH:MM:SS without a zone", "v2 documents"),
+    (
+        "the columns of a ticket, their order and types: channel_account_id is text, unassigned is 0, an unknown date null",
+        "v2 documents, the sample response",
+    ),
+    ("an event's id is a number, a note's a text", "v2 documents, the sample response"),
 ];

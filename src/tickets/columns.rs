@@ -193,22 +193,22 @@ impl Shape {
 
 /// The schema of a ticket as a list shows it.
 pub(crate) fn entry_schema() -> Value {
-    object(properties(TICKET))
+    object(&properties(TICKET))
 }
 
 /// The schema of a ticket with its timeline.
 pub(crate) fn item_schema() -> Value {
     let mut all = properties(TICKET);
-    let entries = json!({ "oneOf": [object(properties(EVENT)), object(properties(NOTE))] });
+    let entries = json!({ "oneOf": [object(&properties(EVENT)), object(&properties(NOTE))] });
     all.insert("timeline".to_owned(), json!({ "type": "array", "items": entries }));
-    object(all)
+    object(&all)
 }
 
 fn properties(columns: &[Column]) -> Map<String, Value> {
     columns.iter().map(|column| (column.name.to_owned(), column.shape.schema())).collect()
 }
 
-fn object(properties: Map<String, Value>) -> Value {
+fn object(properties: &Map<String, Value>) -> Value {
     let names: Vec<String> = properties.keys().cloned().collect();
     json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
 }

@@ -21,7 +21,7 @@ use crate::http::{Answer, Endpoint, Handler, Reads};
 use crate::rules::Source;
 
 pub(crate) mod fixture;
-pub(crate) use choices::CHOICES;
+pub(crate) use choices::{CHOICES, CONVENTIONS};
 pub(crate) use columns::{entry_schema, item_schema};
 
 const INDEX: &str = "/api/v2/ticket";

@@ -38,7 +38,6 @@ async fn read(part: Field<'_>) -> Result<(String, String), DecodeError> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn unreadable(error: multer::Error) -> DecodeError {
     DecodeError::Multipart(match error {
         multer::Error::NoBoundary => "its Content-Type names no boundary".to_owned(),

@@ -1,0 +1,42 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-slim-trixie AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends musl-tools \
+ && rm -rf /var/lib/apt/lists/* \
+ && rustup target add "$(uname -m)-unknown-linux-musl" \
+ && mkdir /data
+WORKDIR /build
+
+# The dependencies, with empty sources: this layer lasts until Cargo.lock changes.
+COPY Cargo.toml Cargo.lock ./
+RUN { echo src/main.rs; sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml; } \
+    | while read -r file; do mkdir -p "${file%/*}" && echo 'fn main() {}' > "$file"; done \
+ && touch src/lib.rs \
+ && cargo build --release --locked --target "$(uname -m)-unknown-linux-musl"
+
+COPY migrations migrations
+COPY src src
+# The touch makes cargo see that the sources are new, whatever their dates.
+RUN touch src/main.rs src/lib.rs \
+ && cargo build --release --locked --target "$(uname -m)-unknown-linux-musl" \
+ && cp "target/$(uname -m)-unknown-linux-musl/release/omnidesk-mock" /omnidesk-mock
+
+FROM scratch
+LABEL org.opencontainers.image.title="omnidesk-mock" \
+      org.opencontainers.image.description="A self-hosted stand-in for the Omnidesk Ticket API" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0"
+COPY --from=build /omnidesk-mock /omnidesk-mock
+COPY --from=build --chown=65532:65532 /data /data
+ENV OMNIDESK_MOCK_LISTEN=0.0.0.0:8080 \
+    OMNIDESK_MOCK_DATA=/data
+USER 65532:65532
+# SQLite's temporary files go to the working directory: there is no /tmp.
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \
+    CMD ["/omnidesk-mock", "ready", "--timeout", "2s"]
+ENTRYPOINT ["/omnidesk-mock"]

@@ -1,0 +1,29 @@
+//! What can be chosen on the command line of the benchmark.
+
+use clap::Parser;
+
+/// Loads the server with wrk and prints what it did.
+#[derive(Parser)]
+pub(crate) struct Options {
+    /// Length of one round of one operation, in seconds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) seconds: u32,
+    /// Rounds of each operation; the table holds their median
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=21))]
+    pub(crate) rounds: u32,
+    /// Tickets in the account
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    pub(crate) tickets: u32,
+    /// Starts of the server for each start-up time; the table holds their median
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=101))]
+    pub(crate) starts: u32,
+    /// Given by `cargo bench`, and not by `cargo test`
+    #[arg(long, hide = true)]
+    pub(crate) bench: bool,
+    /// Be the bare server that the real one is compared with
+    #[arg(long, hide = true)]
+    pub(crate) bare: bool,
+    /// Sizes of the bare server's answers in bytes, in the order of `Operation::ALL`
+    #[arg(long, hide = true, value_delimiter = ',')]
+    pub(crate) sizes: Vec<usize>,
+}

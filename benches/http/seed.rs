@@ -1,0 +1,86 @@
+//! The fixture under load: one account whose tickets are as large as an ordinary help desk's.
+
+use std::{fs::File, io::BufWriter, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+
+/// The key of the seeded account.
+pub(crate) const KEY: &str = "bench-key-0123456789";
+
+const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
+const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
+
+/// Writes the fixture as JSON. The same number of tickets gives the same bytes.
+pub(crate) fn write(file: &Path, tickets: u32) -> Outcome<()> {
+    let tickets: Vec<_> = (1..=tickets).map(ticket).collect();
+    let seed = json!({ "accounts": { "bench": {
+        "keys": [{ "key": KEY, "name": "bench", "permissions": "all" }],
+        "brands": [{ "id": 1, "name": "MyBrand" }],
+        "channels": [{ "id": 1, "name": "e-mail", "icon": "e-mail" }],
+        "groups": [{ "id": 10003, "name": "Service" }],
+        "users": [{ "id": 254, "name": "marleen" }],
+        "tickets": tickets,
+    }}});
+    serde_json::to_writer(BufWriter::new(File::create(file)?), &seed)?;
+    Ok(())
+}
+
+fn ticket(id: u32) -> Value {
+    let floor = id % 40;
+    let status = STATUSES[id as usize % STATUSES.len()];
+    let at = date(id);
+    json!({
+        "id": id,
+        "title": format!(
+            "Printer {id} on floor {floor} of the main building stops half-way through every \
+             double-sided document since the update of last week"
+        ),
+        "from": format!("customer{id}@example.test"),
+        "from_name": format!("Customer Number {id}"),
+        "to": "desk@example.test",
+        "to_name": "Service Desk",
+        "direction": "inbound",
+        "brand_id": 1,
+        "channel_id": 1,
+        "assigned_group_id": 10003,
+        "status": status,
+        "priority": PRIORITIES[id as usize % PRIORITIES.len()],
+        "created_at": at,
+        "last_update": at,
+        "last_update_customer": at,
+        "closed_at": (status == "closed").then_some(&at),
+        "timeline": [event(id, &at), note(id, &at)],
+    })
+}
+
+fn event(ticket: u32, at: &str) -> Value {
+    json!({
+        "type": "event",
+        "id": 2 * ticket,
+        "item_type": "assigned_group_id",
+        "item_type_id": "10003",
+        "description": "Assigned to Service",
+        "initiated_by": "trigger: Assign to service",
+        "created_at": at,
+    })
+}
+
+fn note(ticket: u32, at: &str) -> Value {
+    json!({
+        "type": "note",
+        "id": (2 * ticket + 1).to_string(),
+        "status_new": "open",
+        "user_id": 254,
+        "user_name": "marleen",
+        "content": "Called back; the customer will try the other tray.",
+        "created_at": at,
+    })
+}
+
+/// A date in early 2026 that grows with the ticket's id.
+fn date(id: u32) -> String {
+    let (day, hour, minute) = (id / 1440 % 28 + 1, id / 60 % 24, id % 60);
+    format!("2026-01-{day:02} {hour:02}:{minute:02}:00")
+}

@@ -1,0 +1,112 @@
+//! A server in a process of its own: started, asked for its address, measured, stopped.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::Outcome;
+
+/// Planting a large seed takes a while; more than this is a failure.
+const START_LIMIT: Duration = Duration::from_mins(3);
+
+/// The server promises to drain within ten seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// The kernel reports processor time in these, on every architecture.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the command and waits for the line that tells its address. What it logs goes to `log`.
+    pub(crate) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
+        let mut child = spawn(command.stdout(Stdio::piped()), log)?;
+        let output = child.stdout.take().expect("standard output is piped");
+        // Made before the wait: dropping it on an error ends the process.
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let line = first_line(output).recv_timeout(START_LIMIT).unwrap_or_default();
+        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            return Err(format!("{command:?} did not start: {line:?}\n{said}").into());
+        };
+        server.address = address.parse()?;
+        Ok(server)
+    }
+
+    /// Starts the command, which was told its address, and waits for nothing.
+    pub(crate) fn start_at(address: SocketAddr, mut command: Command, log: &Path) -> Outcome<Self> {
+        let child = spawn(command.stdout(Stdio::null()), log)?;
+        Ok(Self { child, address })
+    }
+
+    /// Processor time used so far by all threads, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> Outcome<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The second field is the program's name in brackets, and may hold anything.
+        let after_name = stat.rsplit_once(')').ok_or("no program name in /proc/PID/stat")?.1;
+        let fields: Vec<_> = after_name.split_whitespace().collect();
+        let (user, system) = (fields[11].parse::<f64>()?, fields[12].parse::<f64>()?);
+        Ok((user + system) / TICKS_PER_SECOND)
+    }
+
+    /// Resident memory, in MB.
+    pub(crate) fn memory(&self) -> Outcome<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.ok_or("no VmRSS in /proc/PID/status")?.trim().trim_end_matches(" kB");
+        Ok(kilobytes.parse::<f64>()? * 1024.0 / 1e6)
+    }
+
+    /// Asks the server to stop, and waits until it has, so that its files are whole.
+    pub(crate) fn stop(mut self) -> Outcome<()> {
+        let id = self.child.id().to_string();
+        // A shell's own `kill` is there even where the program of that name is not.
+        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status()?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                return Err(format!("a server did not stop within {STOP_LIMIT:?}").into());
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only for a process that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(command: &mut Command, log: &Path) -> Outcome<Child> {
+    let log = File::options().create(true).append(true).open(log)?;
+    let child = command.stdin(Stdio::null()).stderr(log).spawn();
+    child.map_err(|error| format!("{command:?}: {error}").into())
+}
+
+/// Sends the first line, and reads on to the end: a full pipe would stop the server.
+fn first_line(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        let mut line = String::new();
+        if reader.read_line(&mut line).is_ok() {
+            let _ = sender.send(line);
+        }
+        let _ = std::io::copy(&mut reader, &mut std::io::sink());
+    });
+    receiver
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Validates the OpenAPI document, then tries a server against it with generated
+# requests. Needs Python 3.10 or newer with venv; its packages go below target/.
+# EXAMPLES=200 tries more per operation; further arguments go to schemathesis.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD work=$PWD/target/openapi-check
+mkdir -p "$work"
+
+[ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check \
+    openapi-spec-validator==0.9.0 schemathesis==4.32.5
+
+cargo build --locked
+server=${CARGO_TARGET_DIR:-$root/target}/debug/omnidesk-mock
+
+for part in '' --control; do
+    # shellcheck disable=SC2086  # no argument when the part is empty
+    "$server" openapi $part > "$work/openapi$part.json"
+    "$work/venv/bin/openapi-spec-validator" "$work/openapi$part.json"
+done
+
+cd "$work" # schemathesis leaves its caches where it runs
+rm -f port
+"$server" --ephemeral --listen 127.0.0.1:0 --port-file port > server.log 2>&1 &
+trap 'kill $! 2>/dev/null || true' EXIT
+for _ in $(seq 100); do [ -s port ] || sleep 0.1; done
+[ -s port ] || { cat server.log >&2; exit 1; }
+
+venv/bin/schemathesis run "http://$(cat port)/openapi.json" --header 'apiKey: dev-key' \
+    --checks all --max-examples "${EXAMPLES:-50}" --continue-on-failure "$@"

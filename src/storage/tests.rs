@@ -1,0 +1,77 @@
+//! Old data comes along, newer data is left alone, and a failed change leaves nothing behind.
+
+use sqlx::migrate::Migrator;
+use sqlx::{query, query_scalar};
+
+use super::{ACCOUNT, Database, Place, StorageError};
+
+/// The first migrations alone, as a program of that time would know them.
+fn first(count: usize) -> &'static Migrator {
+    Box::leak(Box::new(Migrator::with_migrations(ACCOUNT.iter().take(count).cloned().collect())))
+}
+
+async fn insert(database: &Database) -> Result<(), StorageError> {
+    let statement = "INSERT INTO ticket (created_at, last_update, title, search_title) VALUES ('', '', 'Old', 'old one')";
+    database
+        .write(move |connection| {
+            Box::pin(async move { Ok(query(statement).execute(connection).await.map(drop)?) })
+        })
+        .await
+}
+
+async fn found(database: &Database) -> Result<i64, StorageError> {
+    let statement = "SELECT COUNT(*) FROM ticket_search WHERE ticket_search MATCH '\"old\"'";
+    database
+        .read(move |connection| {
+            Box::pin(async move { Ok(query_scalar(statement).fetch_one(connection).await?) })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn data_of_an_older_version_is_brought_along() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::File(folder.path().join("old.db"));
+    let old = Database::open(&place, first(1)).await.expect("it opens");
+    insert(&old).await.expect("a ticket");
+    old.close().await;
+    let new = Database::open(&place, &ACCOUNT).await.expect("it is migrated");
+    assert_eq!(found(&new).await.expect("the index exists"), 1);
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::File(folder.path().join("new.db"));
+    Database::open(&place, &ACCOUNT).await.expect("it opens").close().await;
+    let refused = Database::open(&place, first(1)).await;
+    assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn changes_that_wait_together_do_not_spoil_each_other() {
+    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let failing = || {
+        database.write(|connection| {
+            Box::pin(async move {
+                query("DELETE FROM ticket").execute(&mut *connection).await?;
+                Err::<(), _>(StorageError::Corrupt("on purpose".to_owned()))
+            })
+        })
+    };
+    let (one, bad, two, worse, three) =
+        tokio::join!(insert(&database), failing(), insert(&database), failing(), insert(&database));
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    assert!(bad.is_err() && worse.is_err());
+    assert_eq!(found(&database).await.expect("it answers"), 3);
+}
+
+#[tokio::test]
+async fn a_change_that_panics_harms_no_other() {
+    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let lost: Result<(), StorageError> =
+        database.write(|_| Box::pin(async { panic!("on purpose") })).await;
+    assert!(matches!(lost, Err(StorageError::Abandoned)), "{lost:?}");
+    insert(&database).await.expect("it goes on");
+    assert_eq!(found(&database).await.expect("it answers"), 1);
+}

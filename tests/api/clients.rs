@@ -1,0 +1,54 @@
+//! Unmodified clients: the README's programs run as they stand, where the machine has what they need.
+
+use std::process::{Command, Stdio};
+
+use crate::support::Server;
+
+/// The first fenced block of this language in the README, pointed at the server.
+fn block(language: &str, server: &Server) -> String {
+    let readme = include_str!("../../README.md");
+    let fence = format!("```{language}\n");
+    let (_, rest) =
+        readme.split_once(&fence).unwrap_or_else(|| panic!("the README has a {language} block"));
+    let (block, _) = rest.split_once("```").expect("the block ends");
+    block.replace("http://127.0.0.1:8080", &server.base)
+}
+
+fn can_run(program: &str, arguments: &[&str]) -> bool {
+    let tried =
+        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn python_requests_works_unmodified() {
+    if !can_run("python3", &["-c", "import requests"]) {
+        eprintln!("passed over: there is no python3 with requests");
+        return;
+    }
+    let server = Server::start();
+    run("python3", &["-c", &block("python", &server)]);
+    assert_eq!(
+        server.get("/api/v2/ticket").await.body["itemTotal"],
+        0,
+        "the ticket was made and deleted"
+    );
+    assert_eq!(server.get("/api/v2/ticket/1").await.status, 400);
+}
+
+#[tokio::test]
+async fn node_fetch_works_unmodified() {
+    if !can_run("node", &["-e", "if (!globalThis.FormData) process.exit(1)"]) {
+        eprintln!("passed over: there is no node with fetch and FormData");
+        return;
+    }
+    let server = Server::start();
+    assert_eq!(run("node", &["--input-type=module", "-e", &block("js", &server)]), "closed 1\n");
+    assert_eq!(server.get("/api/v2/ticket/1").await.body["item"]["status"], "closed");
+}

@@ -1,0 +1,116 @@
+//! Seeds that tests share, and servers that start from them.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::Server;
+
+/// The key of the account `acme`, which may do everything.
+pub(crate) const KEY: &str = "acme-key-0123456789";
+/// Where the clock of `acme` stands, as an answer writes it.
+pub(crate) const NOW: &str = "2026-03-01 12:00:00";
+/// The fields that a ticket needs, urlencoded.
+pub(crate) const NEW_TICKET: &str = "brandID=1&channelID=1&direction=inbound&from=ada%40example.test&to=desk%40example.test&title=Printer";
+
+/// A server that starts from a seed of its own.
+pub(crate) struct Seeded {
+    server: Server,
+    _folder: TempDir,
+}
+
+impl Deref for Seeded {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+/// A folder that goes away with the test.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Writes a file into the folder and gives its path.
+pub(crate) fn file(folder: &TempDir, name: &str, text: &str) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).expect("the file is written");
+    path.to_str().expect("the path is text").to_owned()
+}
+
+/// A seed with the account `acme`, whose clock stands still, and these tickets.
+pub(crate) fn acme(tickets: impl IntoIterator<Item = Value>) -> Value {
+    let tickets: Vec<Value> = tickets.into_iter().collect();
+    json!({ "accounts": { "acme": {
+        "clock": { "mode": "frozen", "at": "2026-03-01T12:00:00Z" },
+        "keys": [{ "key": KEY, "name": "ci", "permissions": "all" }],
+        "brands": [{ "id": 1, "name": "MyBrand" }],
+        "channels": [
+            { "id": 1, "name": "e-mail", "icon": "e-mail" },
+            { "id": 8, "name": "live chat", "icon": "live chat" },
+        ],
+        "groups": [{ "id": 10003, "name": "Service" }],
+        "users": [{ "id": 254, "name": "agent" }],
+        "customers": [{
+            "id": 626_822, "external_primary_id": "C-77",
+            "firstname": "Ada", "lastname": "Example", "brand_id": 1,
+        }],
+        "views": [{
+            "id": 12, "slug": "vip", "title": "VIP",
+            "conditions": {
+                "all": [{ "fact": "priority", "operation": "equals", "value": "urgent" }],
+                "any": [],
+            },
+        }],
+        "tickets": tickets,
+    }}})
+}
+
+/// A ticket with nothing special about it, older than the clock of `acme`.
+pub(crate) fn ticket(id: u64) -> Value {
+    json!({
+        "id": id, "title": format!("Ticket {id}"), "direction": "inbound",
+        "from": "ada@example.test", "to": "desk@example.test", "brand_id": 1, "channel_id": 1,
+        "created_at": "2026-02-01 09:00:00", "last_update": "2026-02-01 09:00:00",
+    })
+}
+
+/// An ephemeral server that starts from the seed, asked with the key of `acme`.
+pub(crate) fn serve(seed: &Value) -> Seeded {
+    serve_with(seed, &["--ephemeral"])
+}
+
+/// A server that starts from the seed and takes these further arguments.
+pub(crate) fn serve_with(seed: &Value, arguments: &[&str]) -> Seeded {
+    let folder = folder();
+    let path = file(&folder, "seed.json", &seed.to_string());
+    let mut server = Server::with(&[arguments, &["--seed", &path]].concat());
+    KEY.clone_into(&mut server.key);
+    Seeded { server, _folder: folder }
+}
+
+/// The body of an answer, byte for byte.
+pub(crate) async fn text(server: &Server, path: &str) -> String {
+    let response = server.ask("GET", path).send().await.expect("the server answers");
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.expect("the body arrives")
+}
+
+/// Everything that an account shows of its tickets, byte for byte.
+pub(crate) async fn whole(server: &Server) -> String {
+    let mut all = text(server, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
+    for id in ids(&all) {
+        all += "\n";
+        all += &text(server, &format!("/api/v2/ticket/{id}")).await;
+    }
+    all
+}
+
+/// The ids of a list, in its order.
+pub(crate) fn ids(list: &str) -> Vec<u64> {
+    let list: Value = serde_json::from_str(list).expect("a list is JSON");
+    let items = list["items"].as_array().expect("a list has items");
+    items.iter().map(|item| item["id"].as_u64().expect("an id is a number")).collect()
+}

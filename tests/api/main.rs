@@ -1,0 +1,27 @@
+//! The program as its users meet it: the built binary, over HTTP.
+
+mod bulk;
+mod cli;
+mod clients;
+mod concurrency;
+mod contract;
+mod drain;
+mod fixtures;
+mod hostile;
+mod keys;
+mod large;
+mod logs;
+mod model;
+mod paths;
+mod program;
+mod raw;
+mod readme;
+mod restart;
+mod schema;
+mod seed_check;
+mod settings;
+mod snapshots;
+mod two_servers;
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,133 @@
+//! One request, as fields; how it is encoded is drawn by lot, and must not matter.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{Reply, Server};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Encoding {
+    Multipart,
+    Urlencoded,
+    Json,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Field {
+    Text(String),
+    List(Vec<String>),
+    /// Type and value of each action.
+    Actions(Vec<(String, String)>),
+}
+
+/// A request; `id` stands in the path where the operation has one.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) operation: &'static str,
+    pub(crate) id: Option<String>,
+    pub(crate) fields: Vec<(&'static str, Field)>,
+    pub(crate) encoding: Encoding,
+}
+
+impl Call {
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|(known, _)| *known == name).map(|(_, field)| field)
+    }
+
+    /// The text of a field; one that is sent empty counts as not sent.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        match self.field(name) {
+            Some(Field::Text(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn send(&self, server: &Server) -> Reply {
+        let (method, path) = self.route();
+        if method == "GET" {
+            let query = urlencoded(&self.pairs());
+            return server.get(&format!("{path}?{query}")).await;
+        }
+        match self.encoding {
+            Encoding::Multipart => {
+                let pairs = self.pairs();
+                let parts: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+                server.multipart(method, &path, &parts).await
+            }
+            Encoding::Urlencoded => server.form(method, &path, &urlencoded(&self.pairs())).await,
+            Encoding::Json => server.json(method, &path, &self.json()).await,
+        }
+    }
+
+    fn route(&self) -> (&'static str, String) {
+        let id = urlencoding(self.id.as_deref().unwrap_or_default());
+        let (method, path) = match self.operation {
+            "list" => ("GET", String::new()),
+            "create" => ("POST", String::new()),
+            "get" => ("GET", format!("/{id}")),
+            "update" => ("PUT", format!("/{id}")),
+            "delete" => ("DELETE", format!("/{id}")),
+            "deleteMulti" => ("DELETE", "/multi".to_owned()),
+            "solveUnfinishedTickets" => ("PUT", "/solveUnfinishedTickets".to_owned()),
+            method => ("POST", format!("/{method}")),
+        };
+        (method, format!("/api/v2/ticket{path}"))
+    }
+
+    fn pairs(&self) -> Vec<(String, String)> {
+        let pairs = self.fields.iter().flat_map(|(name, field)| match field {
+            Field::Text(text) => vec![((*name).to_owned(), text.clone())],
+            Field::List(items) => {
+                items.iter().map(|item| (format!("{name}[]"), item.clone())).collect()
+            }
+            Field::Actions(actions) => actions.iter().enumerate().flat_map(action_pairs).collect(),
+        });
+        pairs.collect()
+    }
+
+    fn json(&self) -> Value {
+        let fields = self.fields.iter().map(|(name, field)| {
+            let value = match field {
+                Field::Text(text) => json_text(name, text),
+                Field::List(items) => items.iter().map(|item| number_or_text(item)).collect(),
+                Field::Actions(actions) => actions
+                    .iter()
+                    .map(|(kind, value)| json!({ "actionType": kind, "value": value }))
+                    .collect(),
+            };
+            ((*name).to_owned(), value)
+        });
+        Value::Object(fields.collect::<Map<_, _>>())
+    }
+}
+
+fn action_pairs((index, (kind, value)): (usize, &(String, String))) -> [(String, String); 2] {
+    [
+        (format!("actions[{index}][actionType]"), kind.clone()),
+        (format!("actions[{index}][value]"), value.clone()),
+    ]
+}
+
+/// The fields that are numbers go as such, where the text is one.
+fn json_text(name: &str, text: &str) -> Value {
+    match name {
+        "brandID" | "channelID" | "assignedGroupID" | "formID" | "ticketID" => number_or_text(text),
+        _ => text.into(),
+    }
+}
+
+fn number_or_text(text: &str) -> Value {
+    match text.parse::<u64>() {
+        Ok(number) if number.to_string() == text => number.into(),
+        _ => text.into(),
+    }
+}
+
+fn urlencoded(pairs: &[(String, String)]) -> String {
+    let pairs =
+        pairs.iter().map(|(name, value)| format!("{}={}", urlencoding(name), urlencoding(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+fn urlencoding(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

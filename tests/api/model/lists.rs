@@ -1,0 +1,74 @@
+//! Which tickets a list shows.
+
+use std::collections::BTreeMap;
+
+use super::call::Call;
+use super::rules::{self, Refused, STATUSES};
+use super::tickets::Ticket;
+
+/// What was closed before this date is archived: 30 days before the clock of the account.
+const ARCHIVED_BEFORE: &str = "2026-01-30 12:00:00";
+
+/// One page of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) start: u64,
+    pub(crate) limit: u64,
+    pub(crate) total: u64,
+    pub(crate) ids: Vec<u64>,
+}
+
+pub(crate) fn list(call: &Call, tickets: &BTreeMap<u64, Ticket>) -> Result<Page, Refused> {
+    let view = call.text("applyView").unwrap_or("all");
+    let shown_by_view = view_rule(view)?;
+    let start = rules::optional_number(call, "itemStart")?.unwrap_or(0);
+    let limit = rules::optional_number(call, "itemLimit")?.unwrap_or(15);
+    if limit > 9999 {
+        return Err("itemLimit is at most 9999".to_owned());
+    }
+    let archived = rules::one_of(call.text("searchArchived").unwrap_or("no"), &["yes", "no"])?;
+    let status = call.text("status").map(|status| rules::one_of(status, &STATUSES)).transpose()?;
+    let query = call.text("query").unwrap_or_default();
+
+    let matching = tickets.iter().rev().filter(|(id, ticket)| {
+        shown_by_view(ticket)
+            && (archived == "yes" || !is_archived(ticket))
+            && status.is_none_or(|status| ticket.text("status") == status)
+            && (query.is_empty() || is_found(**id, ticket, query))
+    });
+    let all: Vec<u64> = matching.map(|(id, _)| *id).collect();
+    let total = all.len() as u64;
+    let size = |number| usize::try_from(number).expect("it fits");
+    let ids = all.into_iter().skip(size(start)).take(size(limit)).collect();
+    Ok(Page { start, limit, total, ids })
+}
+
+fn is_archived(ticket: &Ticket) -> bool {
+    let closed_at = ticket.text("closed_at");
+    !closed_at.is_empty() && closed_at < ARCHIVED_BEFORE
+}
+
+fn is_found(id: u64, ticket: &Ticket, query: &str) -> bool {
+    let searched = ["title", "from", "from_name", "to", "to_name", "external_id"];
+    let query_lower = query.to_lowercase();
+    id.to_string() == query
+        || searched.iter().any(|column| ticket.text(column).to_lowercase().contains(&query_lower))
+}
+
+type Rule = Box<dyn Fn(&Ticket) -> bool>;
+
+fn view_rule(view: &str) -> Result<Rule, Refused> {
+    let status = view.to_owned();
+    match view {
+        "all" => Ok(Box::new(|_| true)),
+        "unassigned" => Ok(Box::new(|ticket| {
+            ticket.columns["assigned_group_id"] == 0 && ticket.columns["assigned_user_id"] == 0
+        })),
+        "unsolved" => Ok(Box::new(Ticket::is_unsolved)),
+        "urgent" | "vip" | "12" => Ok(Box::new(|ticket| ticket.text("priority") == "urgent")),
+        _ if STATUSES.contains(&view) => {
+            Ok(Box::new(move |ticket| ticket.text("status") == status))
+        }
+        _ => Err(format!("{view:?} is no view")),
+    }
+}

@@ -1,0 +1,151 @@
+//! Whole bodies and documents, as they are. The clock stands still, so nothing is left out.
+
+use insta::{assert_json_snapshot, assert_snapshot};
+use serde_json::{Value, json};
+
+use crate::fixtures::{self, NEW_TICKET, Seeded, acme, ticket};
+use crate::program::run;
+
+/// A server with one ticket that has all sorts of things, and one that has none.
+fn server() -> Seeded {
+    let mut rich = ticket(858_462);
+    let more = json!({
+        "title": "Printer on fire", "status": "open", "priority": "high", "from_name": "Ada Example",
+        "customer_id": 626_822, "assigned_group_id": 10003, "assigned_user_id": 254, "form_id": 5,
+        "external_id": "BFFDAFF1-6E3F-2244-93EE-65A9CF3D0ECE.1",
+        "timeline": [
+            {
+                "id": 4_090_647, "item_type": "assigned_group_id", "item_type_id": "10003",
+                "description": "Assigned to Service", "initiated_by": "trigger: Assign to service",
+                "created_at": "2026-02-01 09:00:23", "type": "event",
+            },
+            {
+                "id": "3143281", "type": "note", "user_id": 254, "user_name": "agent",
+                "status_new": "open", "content": "The extinguisher is empty, too.",
+                "created_at": "2026-02-01 10:30:13",
+            },
+        ],
+    });
+    rich.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    let seed = acme([ticket(7), rich]);
+    fixtures::serve_with(&seed, &["--ephemeral", "--public-url", "https://desk.example.test"])
+}
+
+#[tokio::test]
+async fn an_item_with_its_timeline() {
+    let server = server();
+    assert_json_snapshot!("item", server.get("/api/v2/ticket/858462").await.body);
+    let without = server.get("/api/v2/ticket/858462?getTicketHistory=false").await.body;
+    assert_json_snapshot!("item_without_history", without);
+}
+
+#[tokio::test]
+async fn an_item_after_every_change() {
+    let server = server();
+    let changes: [(&str, &str, &str); 5] = [
+        ("PUT", "/7", "externalPrimaryID=C-77&title=Printer+out&status=closed"),
+        ("POST", "/setPriority", "priority=urgent&ticketIDs[]=7"),
+        ("POST", "/setStatus", "status=pending&ticketIDs[]=7"),
+        (
+            "POST",
+            "/batch",
+            "TicketIDs=7&actions[0][actionType]=assigned_group_id&actions[0][value]=10003\
+             &actions[1][actionType]=assigned_user_id&actions[1][value]=9",
+        ),
+        ("POST", "/unlinkCustomerFromTicket", "ticketID=7"),
+    ];
+    let mut answers = Vec::new();
+    for (method, path, body) in changes {
+        let reply = server.form(method, &format!("/api/v2/ticket{path}"), body).await;
+        answers.push(json!({ "request": format!("{method} {path} {body}"), "answer": reply.body }));
+    }
+    assert_json_snapshot!("changes", answers);
+    assert_json_snapshot!("item_changed", server.get("/api/v2/ticket/7").await.body);
+}
+
+#[tokio::test]
+async fn a_list() {
+    let server = server();
+    assert_json_snapshot!("list", server.get("/api/v2/ticket").await.body);
+    let page = server.get("/api/v2/ticket?itemStart=2&itemLimit=1&query=ticket").await.body;
+    assert_json_snapshot!("list_beyond_the_end", page);
+}
+
+#[tokio::test]
+async fn a_new_ticket() {
+    let server = server();
+    let created = server.form("POST", "/api/v2/ticket", NEW_TICKET).await.body;
+    assert_json_snapshot!("created", created);
+    assert_json_snapshot!("item_new", server.get("/api/v2/ticket/858463").await.body);
+    let outbound = format!(
+        "{}&assignedGroupID=4&formID=2&fromName=Desk",
+        NEW_TICKET.replace("inbound", "outbound")
+    );
+    server.form("POST", "/api/v2/ticket", &outbound).await;
+    assert_json_snapshot!("item_new_outbound", server.get("/api/v2/ticket/858464").await.body);
+}
+
+#[tokio::test]
+async fn deletions_and_the_solving_of_all() {
+    let server = server();
+    let solved = server.form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+    let none = server.form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+    let one = server.delete("/api/v2/ticket/7").await.body;
+    let several = server.form("DELETE", "/api/v2/ticket/multi", "ticketIDs[]=858462").await.body;
+    assert_json_snapshot!("endings", [solved, none, one, several]);
+}
+
+#[tokio::test]
+async fn errors() {
+    let server = server();
+    let requests: [(&str, &str, &str); 16] = [
+        ("GET", "/999", ""),
+        ("GET", "/abc", ""),
+        ("GET", "?status=done&itemLimit=10000&applyView=x", ""),
+        ("GET", "?applyView=nosuch", ""),
+        ("POST", "", ""),
+        ("POST", "", "brandID=one&channelID=1.5&direction=inbounds&from=&to=desk&title[]=a"),
+        ("POST", "/setStatus", "status=SOLVED&ticketIDs=7"),
+        ("POST", "/setStatus", "status=solved&ticketIDs[]=7&ticketIDs[]=7&ticketIDs[]=x"),
+        ("POST", "/setStatus", "status=solved&ticketIDs[]=7&ticketIDs[]=8&ticketIDs[]=9"),
+        ("POST", "/batch", "TicketIDs=1,,2&actions[0][actionType]=colour&actions[0][value]=red"),
+        ("POST", "/batch", "TicketIDs=7&actions[0][actionType]=priority&actions[0][value]=highest"),
+        ("PUT", "/7", "status=open"),
+        ("DELETE", "/multi", ""),
+        ("POST", "/7", ""),
+        ("GET", "/7/timeline", ""),
+        ("PUT", "/7", "title=%zz"),
+    ];
+    let mut answers = Vec::new();
+    for (method, path, body) in requests {
+        let reply = server.form(method, &format!("/api/v2/ticket{path}"), body).await;
+        let request = format!("{method} {path} {body}");
+        answers.push(json!({ "request": request, "status": reply.status, "answer": reply.body }));
+    }
+    let no_key = crate::support::Reply::of(server.ask_without_key("GET", "/api/v2/ticket")).await;
+    answers.push(json!({ "request": "no key", "status": no_key.status, "answer": no_key.body }));
+    assert_json_snapshot!("errors", answers);
+}
+
+#[test]
+fn the_ledger_of_what_is_documented_and_what_is_chosen() {
+    assert_snapshot!("fidelity", run(&["fidelity"]).output());
+}
+
+#[test]
+fn the_openapi_document() {
+    let document: Value = serde_json::from_str(&run(&["openapi"]).output()).expect("JSON");
+    assert_json_snapshot!("openapi", document);
+}
+
+#[test]
+fn the_help_texts() {
+    for command in ["", "serve", "ready", "openapi", "fidelity", "seed", "seed check"] {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let name = format!(
+            "help_{}",
+            if command.is_empty() { "itself" } else { command }.replace(' ', "_")
+        );
+        assert_snapshot!(name, run(&arguments).output());
+    }
+}

@@ -1,0 +1,52 @@
+//! Two servers at a time: never on one folder, and never on one address.
+
+use std::net::TcpListener;
+
+use crate::fixtures::{self, NEW_TICKET};
+use crate::program::run;
+use crate::support::Server;
+
+#[tokio::test]
+async fn a_second_server_on_the_same_folder_is_refused() {
+    let data = fixtures::folder();
+    let path = data.path().to_str().expect("the path is text");
+    let first = Server::with(&["--data", path]);
+    assert_eq!(first.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
+
+    let second = run(&["serve", "--listen", "127.0.0.1:0", "--data", path]);
+    assert!(!matches!(second.code, Some(0)), "{second:?}");
+    assert!(second.stderr.contains(path), "the folder is named: {second:?}");
+    assert!(!second.text().contains("panicked"), "{second:?}");
+
+    assert_eq!(first.get("/api/v2/ticket/1").await.status, 200, "the first goes on");
+    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(Server::with(&["--data", path]).get("/api/v2/ticket/1").await.status, 200);
+}
+
+#[test]
+fn a_folder_is_free_again_after_its_server_was_killed() {
+    let data = fixtures::folder();
+    let path = data.path().to_str().expect("the path is text");
+    drop(Server::with(&["--data", path]));
+    assert_eq!(Server::with(&["--data", path]).stop().code(), Some(0));
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let refused = run(&["serve", "--listen", &address, "--ephemeral"]);
+    assert!(!matches!(refused.code, Some(0)), "{refused:?}");
+    assert!(refused.stderr.contains(&address), "{refused:?}");
+    assert!(!refused.text().contains("panicked"), "{refused:?}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_named() {
+    let folder = fixtures::folder();
+    let path = fixtures::file(&folder, "data", "a file, no folder");
+    let refused = run(&["serve", "--listen", "127.0.0.1:0", "--data", &path]);
+    assert!(!matches!(refused.code, Some(0)), "{refused:?}");
+    assert!(refused.stderr.contains(&path), "{refused:?}");
+    assert!(!refused.text().contains("panicked"), "{refused:?}");
+}

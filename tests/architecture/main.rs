@@ -1,0 +1,136 @@
+//! The arrows of ARCHITECTURE.md, held against the imports of the source.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each part may import of ours. A part not named here may import nothing.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("rules", &[]),
+    ("clock", &[]),
+    ("dialect", &["rules"]),
+    ("settings", &[]),
+    ("storage", &[]),
+    ("accounts", &["storage", "dialect", "clock"]),
+    ("state", &["accounts", "http"]),
+    ("http", &["accounts", "storage", "dialect", "rules", "state"]),
+    ("tickets", &["http", "accounts", "storage", "dialect", "rules"]),
+    ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
+    ("fidelity", &["tickets", "http", "dialect", "rules"]),
+    ("console", &["tickets", "http", "rules", "state"]),
+    ("telemetry", &["http", "settings"]),
+    ("app", &["console", "tickets", "http", "state", "dialect", "telemetry", "clock"]),
+    (
+        "serve",
+        &["app", "seed", "accounts", "http", "state", "settings", "dialect", "telemetry", "cli"],
+    ),
+    ("cli", &["serve", "app", "fidelity", "seed", "settings", "dialect", "rules", "clock"]),
+    ("lib", &[]),
+    ("main", &[]),
+];
+
+/// Words that may stand only in the files whose path begins or ends so.
+const WORDS: &[(&str, &[&str])] = &[
+    ("sqlx::", &["storage/", "/store.rs", "tickets/store/"]),
+    ("StatusCode", &["http/error.rs", "http/endpoint.rs", "http/reply.rs", "telemetry.rs"]),
+    ("Instant::now", &["clock.rs"]),
+    ("Timestamp::now", &["clock.rs"]),
+    ("SystemTime", &["clock.rs"]),
+    ("std::env", &["settings.rs"]),
+];
+
+/// Files that know no HTTP.
+const PURE: &[&str] = &[
+    "rules/",
+    "storage/",
+    "accounts/",
+    "tickets/store/",
+    "tickets/ticket.rs",
+    "tickets/timeline.rs",
+    "tickets/batch.rs",
+    "tickets/search.rs",
+];
+
+/// The longest file, in lines.
+const LONGEST: usize = 400;
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with its path inside `src`.
+fn files() -> Vec<(String, String)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&source, &mut found);
+    let name = |path: &Path| path.strip_prefix(&source).expect("inside").display().to_string();
+    found.iter().map(|path| (name(path), fs::read_to_string(path).expect("text"))).collect()
+}
+
+/// The parts that a text imports: `crate::http::Call` and each of `crate::{app, clock}`.
+fn imports(text: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for place in text.split("crate::").skip(1) {
+        let group =
+            place.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(group, _)| group);
+        let names = group.map_or_else(|| vec![place], |group| group.split(',').collect());
+        let word = |name: &str| {
+            name.trim()
+                .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .next()
+                .map(str::to_owned)
+        };
+        parts.extend(names.into_iter().filter_map(word).filter(|word| !word.is_empty()));
+    }
+    parts
+}
+
+#[test]
+fn every_import_follows_an_arrow() {
+    let mut wrong = Vec::new();
+    for (file, text) in files() {
+        let part = file.split(['/', '.']).next().unwrap_or_default();
+        let allowed = ARROWS.iter().find(|(name, _)| *name == part).map(|(_, allowed)| *allowed);
+        let allowed = allowed.unwrap_or_else(|| panic!("{part} has no row in ARROWS"));
+        let known = |import: &String| ARROWS.iter().any(|(name, _)| name == import);
+        let imports = imports(&text).into_iter().filter(known);
+        wrong.extend(
+            imports
+                .filter(|import| import != part && !allowed.contains(&import.as_str()))
+                .map(|import| format!("{file} imports {import}")),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn some_words_stand_in_one_place() {
+    let mut wrong = Vec::new();
+    for (file, text) in files() {
+        for (word, places) in WORDS {
+            let allowed =
+                places.iter().any(|place| file.starts_with(place) || file.ends_with(place));
+            if text.contains(word) && !allowed {
+                wrong.push(format!("{file} says {word}"));
+            }
+        }
+        if PURE.iter().any(|place| file.starts_with(place)) && text.contains("axum") {
+            wrong.push(format!("{file} knows axum"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_stays_short() {
+    for (file, text) in files() {
+        assert!(text.starts_with("//! "), "{file} does not begin with what it is for");
+        assert!(text.lines().count() <= LONGEST, "{file} is longer than {LONGEST} lines");
+    }
+}

@@ -1,0 +1,48 @@
+//! Runs every story in `cases/` as one named test: against a server of its own, or against the
+//! one that `OMNIDESK_CONFORMANCE_URL` names. `README.md` beside this file describes a case file.
+
+mod case;
+mod expect;
+mod names;
+mod send;
+mod story;
+#[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "stories send their own requests; the verbs serve the other tests")]
+mod support;
+mod target;
+mod yaml;
+
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use case::{Case, Row};
+use target::Target;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    if Target::is_foreign() {
+        // On one server, stories that ran side by side would see each other's tickets.
+        arguments.test_threads = Some(1);
+    }
+    let trials = case::load_all().into_iter().flat_map(trials).collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// A story is one test; a story with a table is one test for each row.
+fn trials(case: Case) -> Vec<Trial> {
+    let case = Arc::new(case);
+    let rows = case.story.table.clone().unwrap_or_else(|| vec![Row::new()]);
+    rows.into_iter().map(|row| trial(&case, row)).collect()
+}
+
+fn trial(case: &Arc<Case>, row: Row) -> Trial {
+    let needs_own_server = case.story.seed.is_some() || case.story.config.is_some();
+    let (case, name) = (Arc::clone(case), case.test_name(&row));
+    let told = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let target = Target::open(&case.story)?;
+        Ok(runtime.block_on(story::tell(&case, &row, &target))?)
+    };
+    Trial::test(name, told).with_ignored_flag(needs_own_server && Target::is_foreign())
+}

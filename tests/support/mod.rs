@@ -1,0 +1,136 @@
+//! A server of one's own for each test: the built program, on a free port of loopback.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// The key that every fresh server knows.
+pub(crate) const DEV_KEY: &str = "dev-key";
+
+/// A running server; it is killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub(crate) base: String,
+    /// The key that the verbs below send.
+    pub(crate) key: String,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// An ephemeral server with the account `dev`.
+    pub(crate) fn start() -> Self {
+        Self::with(&["--ephemeral"])
+    }
+
+    /// A server started with these arguments, on a free port.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_omnidesk-mock"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut first = String::new();
+        let stdout = child.stdout.as_mut().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut first).expect("stdout is text");
+        let base = first.trim().strip_prefix("listening on ").unwrap_or_else(|| {
+            panic!("the first line is `listening on …`, not {first:?}");
+        });
+        let base = base.to_owned();
+        Self { child, base, key: DEV_KEY.to_owned(), client: reqwest::Client::new() }
+    }
+
+    /// The same server, asked with another key.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// A request to `path` that carries the key.
+    pub(crate) fn ask(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.ask_without_key(method, path).header("apiKey", &self.key)
+    }
+
+    /// A request to `path` with no key at all.
+    pub(crate) fn ask_without_key(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.client.request(method, self.url(path))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        Reply::of(self.ask("GET", path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        Reply::of(self.ask("DELETE", path)).await
+    }
+
+    /// Sends a urlencoded body.
+    pub(crate) async fn form(&self, method: &str, path: &str, body: &str) -> Reply {
+        let request = self.ask(method, path).body(body.to_owned());
+        Reply::of(request.header("content-type", "application/x-www-form-urlencoded")).await
+    }
+
+    /// Sends a JSON body.
+    pub(crate) async fn json(&self, method: &str, path: &str, body: &Value) -> Reply {
+        Reply::of(self.ask(method, path).json(body)).await
+    }
+
+    /// Sends text parts as `multipart/form-data`.
+    pub(crate) async fn multipart(
+        &self,
+        method: &str,
+        path: &str,
+        parts: &[(&str, &str)],
+    ) -> Reply {
+        let form = parts.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
+            form.text((*name).to_owned(), (*value).to_owned())
+        });
+        Reply::of(self.ask(method, path).multipart(form)).await
+    }
+
+    /// Ends the server as a service manager would, and waits for it.
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; there is nothing more to do then.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    /// Sends the request and reads the answer, which must be JSON.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.expect("the server answers");
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await.expect("the body arrives");
+        let body = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{status}: the body is JSON ({error}): {text}"));
+        Self { status, headers, body }
+    }
+
+    /// The `message` of a result or an error; empty where there is none.
+    pub(crate) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+}
