@@ -58,8 +58,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
         .clone()
         .unwrap_or_else(|| format!("http://{}", reachable(&address.to_string())));
     let state = Arc::new(State { accounts, answers: Answers::new(), public_url });
+    // Before anyone learns of the server, so that no signal is missed.
+    let end = end_signal()?;
     announce(settings, address, key.as_deref())?;
-    listen(listener, Arc::clone(&state)).await?;
+    listen(listener, Arc::clone(&state), end).await?;
     state.accounts.close().await;
     tracing::info!("ended");
     Ok(())
@@ -152,16 +154,19 @@ fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn listen(listener: TcpListener, state: Shared) -> Result<(), Failure> {
+async fn listen(
+    listener: TcpListener,
+    state: Shared,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
     let listener = listener.tap_io(|stream| {
         // Without it small answers wait for the client's acknowledgement.
         let _ = stream.set_nodelay(true);
     });
     let service = MapRequest::new(app::router(state), app::canonical);
     let (told, mut ended) = tokio::sync::watch::channel(());
-    let signal = end_signal()?;
     let stop = async move {
-        signal.await;
+        end.await;
         drop(told);
     };
     let serving = axum::serve(listener, ServiceExt::<Request>::into_make_service(service))

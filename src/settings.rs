@@ -71,7 +71,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE", action = ArgAction::Append)]
     pub(crate) seed: Vec<PathBuf>,
     /// Key of the account `dev`, with all permissions [default: dev-key on loopback, else a random one]
-    #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true, value_parser = api_key)]
+    #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
     /// File that receives HOST:PORT once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
@@ -132,11 +132,15 @@ pub(crate) struct Printing {
 pub(crate) enum SettingError {
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{}: {source}", path.display())]
-    Parse { path: PathBuf, source: toml::de::Error },
+    #[error("{}:{line}: {what}", path.display())]
+    Parse { path: PathBuf, line: usize, what: String },
+    #[error("{}: {what}", path.display())]
+    Value { path: PathBuf, what: String },
+    #[error("api_key: a key has 4 to 128 letters, digits, - or _")]
+    ApiKey,
     #[error("{}: {name} is no setting; there are {known} and the table [dialect]", path.display())]
     Unknown { path: PathBuf, name: String, known: String },
-    #[error("{}: {name} must be a text, a number, true, false or a list of these", path.display())]
+    #[error("{}: {name} must be a text, a number, true or false; seed may be a list", path.display())]
     Shape { path: PathBuf, name: String },
     #[error("--data and --ephemeral contradict each other")]
     DataAndEphemeral,
@@ -154,7 +158,18 @@ pub(crate) fn read() -> Result<CommandLine, SettingError> {
     };
     let (settings, dialect) = file(&path)?;
     let command = with_file(CommandLine::command(), &path, &settings)?;
-    finish(&command.get_matches(), dialect)
+    // The command line alone was good, so what is wrong now stands in the file.
+    let matches = command.try_get_matches().map_err(|error| SettingError::Value {
+        path,
+        what: error
+            .to_string()
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    })?;
+    finish(&matches, dialect)
 }
 
 /// The `[dialect]` table of a file, for the commands that only print.
@@ -178,6 +193,9 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
         Some(_) => return Ok(line),
     };
     settings.dialect = dialect;
+    if settings.api_key.as_deref().is_some_and(|key| !is_key(key)) {
+        return Err(SettingError::ApiKey);
+    }
     let rank = |name| rank(serving(matches).value_source(name));
     match rank("ephemeral").cmp(&rank("data")) {
         std::cmp::Ordering::Less => settings.ephemeral = false,
@@ -204,9 +222,13 @@ type Table = Map<String, Value>;
 fn file(path: &Path) -> Result<(Table, Table), SettingError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| SettingError::Read { path: path.to_owned(), source })?;
-    let parsed = toml::from_str(&text);
-    let mut settings: Map<String, Value> =
-        parsed.map_err(|source| SettingError::Parse { path: path.to_owned(), source })?;
+    // The error's own text shows the line, which may hold a key.
+    let parsed = toml::from_str(&text).map_err(|error: toml::de::Error| SettingError::Parse {
+        path: path.to_owned(),
+        line: error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
+        what: error.message().to_owned(),
+    });
+    let mut settings: Table = parsed?;
     let dialect = match settings.remove("dialect") {
         Some(Value::Object(dialect)) => dialect,
         Some(_) => {
@@ -218,26 +240,18 @@ fn file(path: &Path) -> Result<(Table, Table), SettingError> {
 }
 
 /// The command with the file's values as its defaults, so that one parser reads them all.
-fn with_file(
-    mut command: Command,
-    path: &Path,
-    settings: &Map<String, Value>,
-) -> Result<Command, SettingError> {
-    let known: Vec<String> = Settings::augment_args(Command::new("serve"))
-        .get_arguments()
-        .map(|arg| arg.get_id().to_string())
-        .collect();
+fn with_file(mut command: Command, path: &Path, settings: &Table) -> Result<Command, SettingError> {
+    let serve = Settings::augment_args(Command::new("serve"));
+    let known: Vec<&Arg> = serve.get_arguments().filter(|arg| arg.get_id() != "config").collect();
     for (name, value) in settings {
-        if !known.contains(name) || name == "config" {
-            let known = known
-                .iter()
-                .filter(|name| *name != "config")
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
+        let Some(arg) = known.iter().find(|arg| arg.get_id() == name.as_str()) else {
+            let names: Vec<&str> = known.iter().map(|arg| arg.get_id().as_str()).collect();
+            let known = names.join(", ");
             return Err(SettingError::Unknown { path: path.to_owned(), name: name.clone(), known });
-        }
+        };
+        let repeatable = matches!(arg.get_action(), ArgAction::Append);
         let words = words(value)
+            .filter(|words| repeatable || words.len() == 1)
             .ok_or_else(|| SettingError::Shape { path: path.to_owned(), name: name.clone() })?;
         let set = |arg: Arg| arg.default_values(words.clone());
         command =
@@ -258,14 +272,10 @@ fn words(value: &Value) -> Option<Vec<String>> {
     })
 }
 
-fn api_key(text: &str) -> Result<String, String> {
-    let good = (4..=128).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err("a key has 4 to 128 letters, digits, - or _".to_owned())
-    }
+/// Whether a text can be a key. Clap would print one that cannot.
+fn is_key(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (4..=128).contains(&text.len()) && text.bytes().all(letter)
 }
 
 fn public_url(text: &str) -> Result<String, String> {

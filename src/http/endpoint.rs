@@ -199,6 +199,13 @@ impl Endpoint {
             .collect()
     }
 
+    /// The named method of the path and what stands before it: `/api/v2/ticket/` and `setStatus`.
+    pub(crate) fn named_method(&self) -> Option<(&'static str, &'static str)> {
+        let (base, name) = self.path.split_at(self.path.rfind('/')? + 1);
+        // An index has no method after its controller, and an item an id.
+        (base.matches('/').count() > 3 && !name.starts_with('{')).then_some((base, name))
+    }
+
     /// The fields of the path and all others.
     pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
         (self.path_fields)().iter().chain((self.fields)())

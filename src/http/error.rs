@@ -82,7 +82,7 @@ impl Error {
             Self::ContentType(sent) => content_type(sent.as_deref()),
             Self::TooLarge => format!("The body is larger than {} bytes.", limits::BODY),
             Self::Incomplete => "The body ended before it was complete.".to_owned(),
-            Self::Unreadable(error) => capitalised(&format!("{error}.")),
+            Self::Unreadable(error) => format!("{error}."),
             Self::Invalid(broken) => broken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
@@ -142,9 +142,4 @@ fn unknown_tickets(ids: &[i64]) -> String {
             format!("These tickets do not exist: {}{rest}. Nothing was changed.", named.join(", "))
         }
     }
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -28,7 +28,8 @@ fn named(headers: &HeaderMap) -> impl Iterator<Item = String> {
 /// `Authorization: apikey K`, with the scheme in any case. Other schemes are somebody else's.
 fn authorized(headers: &HeaderMap) -> impl Iterator<Item = String> {
     headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
-        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let (scheme, key) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case(SCHEME).then(|| key.trim().to_owned())
     })
 }

@@ -44,7 +44,14 @@ fn row(
     for field in fields {
         let path = inside(path, field.name);
         let value = match (given(sent.get(field.name)), field.presence) {
-            (Some(value), _) => self::value(&field.kind, value, &path, found),
+            (Some(value), _) => {
+                let first = found.broken.len();
+                let value = self::value(&field.kind, value, &path, found);
+                if field.secret {
+                    found.broken[first..].iter_mut().for_each(|violation| violation.sent = None);
+                }
+                value
+            }
             (None, Presence::Default(default)) => default.into(),
             (None, Presence::Required) => {
                 let sent = sent.get(field.name).map(quoted);

@@ -120,6 +120,8 @@ pub(crate) struct Field {
     pub(crate) chosen: &'static str,
     /// What the field means, in a sentence.
     pub(crate) about: &'static str,
+    /// Whether no message may repeat what was sent.
+    pub(crate) secret: bool,
 }
 
 /// A field that must be sent.
@@ -131,6 +133,7 @@ pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
         source: Source::Chosen(""),
         chosen: "",
         about: "",
+        secret: false,
     }
 }
 
@@ -161,6 +164,12 @@ impl Field {
     /// The part of a documented field's rule that no page states.
     pub(crate) const fn choosing(mut self, what: &'static str) -> Self {
         self.chosen = what;
+        self
+    }
+
+    /// What was sent stays out of every message.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 

@@ -110,7 +110,7 @@ impl fmt::Display for Problem {
             Self::NotFlag => write!(out, "must be true, false, 1 or 0"),
             Self::NotDate => write!(out, "must be a date that exists, as YYYY-MM-DD HH:MM:SS"),
             Self::NotList => {
-                write!(out, "must be a list: NAME[]=… for each entry of a form, or a JSON list")
+                write!(out, "must be a list")
             }
             Self::Hole => write!(out, "must have the indices 0, 1, 2 … without a hole"),
             Self::TooFew { at_least } => write!(out, "must have at least {at_least} entries"),
@@ -134,6 +134,12 @@ impl fmt::Display for Violation {
         match (problem, sent) {
             (Problem::Missing, Some(sent)) => {
                 write!(out, "{path} is required, but {sent} was sent.")
+            }
+            (Problem::NotList, Some(sent)) => {
+                write!(
+                    out,
+                    "{path} {problem}: {path}[]=… for each entry, or a JSON list; {sent} was sent."
+                )
             }
             (_, Some(sent)) => write!(out, "{path} {problem}; {sent} was sent."),
             (_, None) => write!(out, "{path} {problem}."),

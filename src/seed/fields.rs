@@ -47,7 +47,7 @@ static CLOCK: &[Field] = &[
 ];
 
 static API_KEY: &[Field] = &[
-    required("key", Kind::matching(&KEY)),
+    required("key", Kind::matching(&KEY)).secret(),
     optional("name", Kind::TEXT),
     required(
         "permissions",

@@ -3,7 +3,7 @@
 mod fields;
 mod source;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::accounts::{
     AccountError, Accounts, Digest, NewAccount, NewKey, PERMISSIONS, Permissions, Profile,
 };
 use crate::clock::{self, Clock};
-use crate::rules::{Checked, Violation, check};
+use crate::rules::{Checked, Problem, Violation, check};
 use crate::tickets::fixture;
 use source::Text;
 
@@ -41,6 +41,30 @@ struct Fixture {
     data: Map<String, Value>,
 }
 
+/// What stands in the texts so far and must not stand there twice.
+#[derive(Default)]
+struct Seen {
+    accounts: HashSet<String>,
+    keys: HashSet<Digest>,
+}
+
+impl Seen {
+    fn twice(&mut self, fixture: &Fixture) -> Vec<Violation> {
+        let place = format!("accounts[{}]", fixture.name);
+        let broken = |path, problem| Violation { path, problem, sent: None };
+        let mut twice = Vec::new();
+        if !self.accounts.insert(fixture.name.clone()) {
+            twice.push(broken(place.clone(), Problem::Twice));
+        }
+        for (index, key) in fixture.keys.iter().enumerate() {
+            if !self.keys.insert(key.digest) {
+                twice.push(broken(format!("{place}[keys][{index}][key]"), Problem::Twice));
+            }
+        }
+        twice
+    }
+}
+
 impl Seed {
     /// The seed that is built in.
     pub(crate) fn built_in() -> Self {
@@ -64,30 +88,12 @@ impl Seed {
 
     fn checked(texts: &[Text]) -> Result<Self, SeedError> {
         let (mut accounts, mut faults) = (Vec::new(), Vec::new());
-        let (mut names, mut keys) = (HashMap::new(), HashMap::new());
+        let mut seen = Seen::default();
         for text in texts {
-            let (read, broken) = fixtures(text)?;
+            let (read, mut broken) = fixtures(text)?;
+            broken.extend(read.iter().flat_map(|fixture| seen.twice(fixture)));
             faults.extend(text.placed(&broken));
-            for fixture in read {
-                let place = format!("accounts[{}]", fixture.name);
-                if let Some(other) = names.insert(fixture.name.clone(), text.path()) {
-                    faults.push(format!(
-                        "{}: {place} stands in {} as well.",
-                        text.path().display(),
-                        other.display()
-                    ));
-                }
-                for key in &fixture.keys {
-                    if let Some(owner) = keys.insert(key.digest, fixture.name.clone()) {
-                        faults.push(format!(
-                            "{}: {place}: the key {} is one of {owner} as well.",
-                            text.path().display(),
-                            key.name
-                        ));
-                    }
-                }
-                accounts.push(fixture);
-            }
+            accounts.extend(read);
         }
         if faults.is_empty() { Ok(Self { accounts }) } else { Err(SeedError { faults }) }
     }

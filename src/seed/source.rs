@@ -1,6 +1,6 @@
 //! A seed's text: YAML or JSON, and the lines that its parts stand on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
@@ -17,10 +17,6 @@ pub(super) struct Text {
 impl Text {
     pub(super) const fn new(path: PathBuf, text: String) -> Self {
         Self { path, text }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The text as a value.

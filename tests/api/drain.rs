@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::fixtures::{self, NEW_TICKET};
+use crate::program::Running;
 use crate::raw;
 use crate::support::{DEV_KEY, Server};
 
@@ -68,4 +69,16 @@ async fn a_request_that_never_ends_holds_the_server_for_a_bounded_time() {
     assert_eq!(server.stop().code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     drop(stuck);
+}
+
+#[test]
+fn a_server_that_is_told_to_end_as_soon_as_it_is_ready_ends_well() {
+    for signal in ["-TERM", "-INT"] {
+        for _ in 0..5 {
+            let mut running = Running::serve(&[]);
+            running.base();
+            let finished = running.signal(signal);
+            assert_eq!(finished.code, Some(0), "{signal}: {finished:?}");
+        }
+    }
 }

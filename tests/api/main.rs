@@ -1,5 +1,6 @@
 //! The program as its users meet it: the built binary, over HTTP.
 
+mod archive;
 mod bulk;
 mod cli;
 mod clients;

@@ -110,8 +110,13 @@ impl Running {
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) fn stop(self) -> Finished {
+        self.signal("-TERM")
+    }
+
+    /// Sends a signal and waits for the end.
+    pub(crate) fn signal(self, signal: &str) -> Finished {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
         assert!(sent.success());
         self.finish()
     }

@@ -105,18 +105,16 @@ fn an_unknown_name_in_the_file_is_named() {
 
 #[test]
 fn a_wrong_value_in_the_file_is_named() {
-    let folder = fixtures::folder();
-    for (number, (text, name)) in [
-        ("log = \"xml\"", "log"),
+    for (text, name) in [
+        ("log = \"xml\"\nlisten = \"127.0.0.1:0\"", "log"),
         ("listen = { a = 1 }", "listen"),
-        ("ephemeral = \"perhaps\"", "ephemeral"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let file = format!("mock{number}.toml");
-        let path = fixtures::file(&folder, &file, text);
-        refused(ephemeral(&["--config", &path], &[]), &[name, &file]);
+        ("ephemeral = \"perhaps\"\nlisten = \"127.0.0.1:0\"", "ephemeral"),
+    ] {
+        let folder = fixtures::folder();
+        let path = fixtures::file(&folder, "mock.toml", text);
+        let mut command = command(&["--config", &path]);
+        refused(Running::spawn(command.current_dir(folder.path())), &[name, "mock.toml"]);
+        assert!(!folder.path().join("data").exists(), "{text}");
     }
 }
 
@@ -145,4 +143,30 @@ fn a_folder_and_none_at_once_is_refused() {
     let data = folder.path().join("data");
     refused(ephemeral(&["--data", data.to_str().expect("text")], &[]), &["--data", "--ephemeral"]);
     assert!(!data.exists());
+}
+
+#[test]
+fn an_unknown_choice_of_the_dialect_is_named() {
+    let folder = fixtures::folder();
+    for (number, (line, name)) in
+        [("list_typ = \"items\"", "list_typ"), ("unknown_ids = \"maybe\"", "maybe")]
+            .into_iter()
+            .enumerate()
+    {
+        let file = format!("mock{number}.toml");
+        let path = fixtures::file(&folder, &file, &format!("[dialect]\n{line}\n"));
+        refused(ephemeral(&["--config", &path], &[]), &[name, "dialect"]);
+    }
+}
+
+#[test]
+fn a_switch_can_come_from_a_variable() {
+    for (value, keeps_nothing) in [("true", true), ("1", true), ("false", false), ("0", false)] {
+        let folder = fixtures::folder();
+        let mut command = command(&["--listen", "127.0.0.1:0"]);
+        command.current_dir(folder.path()).env("OMNIDESK_MOCK_EPHEMERAL", value);
+        let mut running = Running::spawn(&mut command);
+        running.base();
+        assert_eq!(!folder.path().join("data").exists(), keeps_nothing, "{value}");
+    }
 }

@@ -7,7 +7,7 @@ use crate::http::limits;
 
 pub(super) fn decode(body: &[u8]) -> Result<Map<String, Value>, DecodeError> {
     if std::str::from_utf8(body).is_err() {
-        return Err(DecodeError::NotUtf8("the JSON body".to_owned()));
+        return Err(DecodeError::NotUtf8("The JSON body".to_owned()));
     }
     let value: Value =
         serde_json::from_slice(body).map_err(|error| DecodeError::Json(error.to_string()))?;

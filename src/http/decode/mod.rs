@@ -51,21 +51,21 @@ impl Encoding {
 /// Why input cannot be read at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
-    #[error("broken percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
+    #[error("Broken percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
     Percent(String),
     #[error("{0} holds bytes that are no UTF-8")]
     NotUtf8(String),
-    #[error("more than {} values were sent", limits::VALUES)]
+    #[error("More than {} values were sent", limits::VALUES)]
     TooMany,
     #[error("{field} is nested deeper than {} levels", limits::DEPTH)]
     TooDeep { field: String },
-    #[error("the multipart body cannot be read: {0}")]
+    #[error("The multipart body cannot be read: {0}")]
     Multipart(String),
     #[error("{0}: a file was sent where text belongs")]
     File(String),
-    #[error("the body is no valid JSON: {0}")]
+    #[error("The body is no valid JSON: {0}")]
     Json(String),
-    #[error("the JSON body must be an object with the fields in it, but it is {0}")]
+    #[error("The JSON body must be an object with the fields in it, but it is {0}")]
     NotObject(&'static str),
 }
 

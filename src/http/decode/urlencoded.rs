@@ -18,7 +18,7 @@ pub(super) fn decode(input: &[u8]) -> Result<Map<String, Value>, DecodeError> {
 pub(crate) fn pairs(input: &[u8]) -> impl Iterator<Item = Result<(String, String), DecodeError>> {
     input.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let name = text(halves.next().unwrap_or_default(), "the name of a field")?;
+        let name = text(halves.next().unwrap_or_default(), "The name of a field")?;
         let value = text(halves.next().unwrap_or_default(), &name)?;
         Ok((name, value))
     })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::call::Call;
 use super::rules::{self, Refused, STATUSES};
-use super::tickets::Ticket;
+use super::ticket::Ticket;
 
 /// What was closed before this date is archived: 30 days before the clock of the account.
 const ARCHIVED_BEFORE: &str = "2026-01-30 12:00:00";

@@ -5,6 +5,7 @@ mod check;
 mod lists;
 mod rules;
 mod steps;
+mod ticket;
 mod tickets;
 
 use proptest::collection::vec;

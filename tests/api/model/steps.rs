@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::call::{Call, Encoding, Field};
+use super::rules::{PRIORITIES, STATUSES};
 use super::tickets::Tickets;
 
 const ENCODINGS: [Encoding; 3] = [Encoding::Multipart, Encoding::Urlencoded, Encoding::Json];
@@ -23,9 +24,8 @@ const TITLES: [&str; 12] = [
     "a+b&c=d;e",
     "",
 ];
-const STATUSES: [&str; 9] =
-    ["new", "open", "pending", "holding", "solved", "closed", "SOLVED", "done", ""];
-const PRIORITIES: [&str; 7] = ["low", "medium", "high", "urgent", "Urgent", "none", ""];
+const BAD_STATUSES: [&str; 3] = ["SOLVED", "done", ""];
+const BAD_PRIORITIES: [&str; 3] = ["Urgent", "none", ""];
 
 /// A ticket of the moment, or a text that is the id of none.
 #[derive(Clone, Debug)]
@@ -93,8 +93,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         5 => operation("update", Some(()), update()),
         2 => operation("delete", Some(()), Just(Vec::new())),
         1 => operation("deleteMulti", None, field("ticketIDs", ids())),
-        4 => operation("setStatus", None, joined(text("status", &STATUSES), field("ticketIDs", ids()))),
-        4 => operation("setPriority", None, joined(text("priority", &PRIORITIES), field("ticketIDs", ids()))),
+        4 => operation("setStatus", None, joined(status(), field("ticketIDs", ids()))),
+        4 => operation("setPriority", None, joined(priority(), field("ticketIDs", ids()))),
         1 => operation("solveUnfinishedTickets", None, Just(Vec::new())),
         2 => operation("unlinkCustomerFromTicket", None, field("ticketID", id().prop_map(Value::Id))),
         5 => operation("batch", None, joined(field("TicketIDs", comma_ids()), field("actions", actions()))),
@@ -128,21 +128,39 @@ fn ids() -> impl Strategy<Value = Value> {
 }
 
 fn comma_ids() -> impl Strategy<Value = Value> {
-    let commas = select(vec![",", ", ", " , ", ",", ",,", " "]);
+    let commas = word(&[",", ", ", " , "], &[",,", " "]);
     (prop::collection::vec(id(), 1..4), commas).prop_map(|(ids, comma)| Value::CommaIds(ids, comma))
 }
 
 fn actions() -> impl Strategy<Value = Value> {
     let action = prop_oneof![
-        4 => (Just("status"), select(&STATUSES[..])),
-        4 => (Just("priority"), select(&PRIORITIES[..])),
-        3 => (Just("assigned_group_id"), select(vec!["10003", "0", "7", "-1", "10003"])),
-        3 => (Just("assigned_user_id"), select(vec!["254", "0", "9", "1.5"])),
-        4 => (Just("title"), select(&TITLES[..])),
-        1 => (select(vec!["colour", "", "Status"]), Just("open")),
+        4 => (Just("status"), word(&STATUSES, &BAD_STATUSES)),
+        4 => (Just("priority"), word(&PRIORITIES, &BAD_PRIORITIES)),
+        3 => (Just("assigned_group_id"), word(&["10003", "0", "7"], &BAD_NUMBERS)),
+        3 => (Just("assigned_user_id"), word(&["254", "0", "9"], &BAD_NUMBERS)),
+        4 => (Just("title"), word(&TITLES[..11], &[""])),
+        1 => (word(&["status"], &["colour", "", "Status"]), Just("open")),
     ];
     let action = action.prop_map(|(kind, value)| (kind.to_owned(), value.to_owned()));
     prop::collection::vec(action, 1..4).prop_map(Value::Actions)
+}
+
+/// Mostly one of the good words.
+fn word(
+    good: &[&'static str],
+    bad: &[&'static str],
+) -> impl Strategy<Value = &'static str> + use<> {
+    prop_oneof![12 => select(good.to_vec()), 1 => select(bad.to_vec())]
+}
+
+fn status() -> impl Strategy<Value = Fields> {
+    let status = word(&STATUSES, &BAD_STATUSES);
+    status.prop_map(|status| vec![("status", Value::Text(status.to_owned()))])
+}
+
+fn priority() -> impl Strategy<Value = Fields> {
+    let priority = word(&PRIORITIES, &BAD_PRIORITIES);
+    priority.prop_map(|priority| vec![("priority", Value::Text(priority.to_owned()))])
 }
 
 fn creation() -> impl Strategy<Value = Fields> {
@@ -189,7 +207,7 @@ fn listing() -> impl Strategy<Value = Fields> {
         rare("itemStart", &["0", "1", "5", "100", "-1", ""]).boxed(),
         rare("itemLimit", &["0", "1", "2", "9999", "10000", ""]).boxed(),
         rare("searchArchived", &["yes", "no", "yes", "", "maybe"]).boxed(),
-        rare("status", &STATUSES).boxed(),
+        rare("status", &["open", "solved", "closed", "pending", "done", ""]).boxed(),
     ];
     fields.to_vec().prop_map(|fields| fields.concat())
 }

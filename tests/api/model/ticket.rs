@@ -1,0 +1,119 @@
+//! One ticket: its columns, its events, and how a change makes both.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::fixtures::NOW;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) columns: BTreeMap<&'static str, Value>,
+    pub(crate) events: Vec<Value>,
+}
+
+impl Ticket {
+    /// A ticket as a creation leaves it, but for what was sent.
+    pub(crate) fn fresh() -> Self {
+        Self { columns: fresh_columns(), events: Vec::new() }
+    }
+
+    pub(crate) fn text(&self, column: &str) -> &str {
+        self.columns[column].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn is_unsolved(&self) -> bool {
+        !["solved", "closed"].contains(&self.text("status"))
+    }
+
+    /// The item that shows this ticket, as far as the model knows it.
+    pub(crate) fn item(&self, with_events: bool) -> Value {
+        let mut item = json!(self.columns);
+        item["timeline"] = json!(if with_events { &*self.events } else { &[] });
+        item
+    }
+
+    pub(crate) fn set(&mut self, column: &'static str, value: Value, description: &str) {
+        if self.columns[column] == value {
+            return;
+        }
+        let as_text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        self.events.push(json!({
+            "ticket_id": self.columns["id"], "item_type": column, "item_type_id": as_text,
+            "description": description, "initiated_by": "api: ci", "created_at": NOW, "type": "event",
+        }));
+        self.columns.insert(column, value);
+        self.columns.insert("last_update", NOW.into());
+        if column == "status" {
+            let closed = if self.text("status") == "closed" { NOW.into() } else { Value::Null };
+            self.columns.insert("closed_at", closed);
+        }
+    }
+
+    pub(crate) fn set_text(&mut self, column: &'static str, value: &str) {
+        let what = match column {
+            "status" => "Status",
+            "priority" => "Priority",
+            _ => "Title",
+        };
+        self.set(column, value.into(), &format!("{what} set to {value}"));
+    }
+
+    fn assign(&mut self, column: &'static str, to: u64) {
+        let what = if column == "assigned_group_id" { "group" } else { "user" };
+        let description = match (what, to) {
+            (_, 0) => format!("Unassigned from {what}"),
+            ("group", 10003) => "Assigned to Service".to_owned(),
+            ("user", 254) => "Assigned to agent".to_owned(),
+            _ => format!("Assigned to {what} {to}"),
+        };
+        self.set(column, to.into(), &description);
+    }
+
+    pub(crate) fn act(&mut self, kind: &str, value: &str) {
+        match kind {
+            "status" => self.set_text("status", value),
+            "priority" => self.set_text("priority", value),
+            "title" => self.set_text("title", value),
+            "assigned_group_id" => {
+                self.assign("assigned_group_id", value.parse().expect("checked"));
+            }
+            _ => self.assign("assigned_user_id", value.parse().expect("checked")),
+        }
+    }
+}
+
+/// The columns of a ticket that nobody has touched.
+fn fresh_columns() -> BTreeMap<&'static str, Value> {
+    let texts = ["direction", "from", "from_name", "title", "to", "to_name"];
+    let unknown =
+        ["closed_at", "form_id", "last_update_agent", "last_update_customer", "external_id"];
+    let numbers = ["assigned_group_id", "assigned_user_id", "customer_id", "id"];
+    let mut columns: BTreeMap<&'static str, Value> = BTreeMap::new();
+    columns.extend(texts.map(|column| (column, "".into())));
+    columns.extend(unknown.map(|column| (column, Value::Null)));
+    columns.extend(numbers.map(|column| (column, 0.into())));
+    columns.extend(["created_at", "last_update"].map(|column| (column, NOW.into())));
+    columns.insert("status", "new".into());
+    columns.insert("priority", "medium".into());
+    columns.insert("brand_id", 1.into());
+    columns.insert("channel_id", 1.into());
+    name_reference_data(&mut columns, 1, 1);
+    columns
+}
+
+/// The names that the seed has for brand and channel, or those of unknown ones.
+pub(crate) fn name_reference_data(
+    columns: &mut BTreeMap<&'static str, Value>,
+    brand: u64,
+    channel: u64,
+) {
+    let brand = if brand == 1 { "MyBrand".to_owned() } else { format!("Brand {brand}") };
+    let channel = match channel {
+        1 => "e-mail".to_owned(),
+        8 => "live chat".to_owned(),
+        other => format!("channel {other}"),
+    };
+    columns.insert("brand_name", brand.into());
+    columns.insert("channel_name", channel.into());
+}
