@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
@@ -65,7 +66,7 @@ pub(crate) struct Settings {
     #[arg(long, env = "OMNIDESK_MOCK_DATA", default_value = "./data", value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Keep everything in memory instead, until the server ends
-    #[arg(long, env = "OMNIDESK_MOCK_EPHEMERAL")]
+    #[arg(long, env = "OMNIDESK_MOCK_EPHEMERAL", value_parser = BoolishValueParser::new())]
     pub(crate) ephemeral: bool,
     /// Seed that accounts start from, YAML or JSON; may be given more than once
     #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE", action = ArgAction::Append)]
