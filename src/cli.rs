@@ -5,16 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::dialect::Dialect;
-use crate::rules::Violation;
 use crate::seed::Seed;
 use crate::settings::{self, CommandLine, Printing, Ready, SeedTask, Task};
+use crate::terminal::{Failure, print};
 use crate::{app, clock, fidelity, serve};
 
 /// How long `ready` waits between two tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
-
-/// What a command ends in when it fails: a sentence for people.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that the command line names.
 #[must_use]
@@ -57,22 +54,7 @@ fn run() -> Result<(), Failure> {
 
 fn dialect(printing: &Printing) -> Result<Dialect, Failure> {
     let settings = settings::dialect(printing.config.as_deref())?;
-    Dialect::read(&settings).map_err(|broken| dialect_failure(&broken))
-}
-
-/// The configuration's dialect in words.
-pub(crate) fn dialect_failure(broken: &[Violation]) -> Failure {
-    let lines: Vec<String> =
-        broken.iter().map(|violation| format!("[dialect] {violation}")).collect();
-    lines.join("\n").into()
-}
-
-/// A line on standard output; a reader that has gone needs none.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(Dialect::read(&settings)?)
 }
 
 #[tokio::main(flavor = "current_thread")]

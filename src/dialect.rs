@@ -66,6 +66,11 @@ pub(crate) enum UnknownCustomer {
     Refuse,
 }
 
+/// Settings that are none, or have values that they do not allow.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(|violation| format!("[dialect] {violation}")).collect::<Vec<_>>().join("\n"))]
+pub(crate) struct DialectError(pub(crate) Vec<Violation>);
+
 /// The settings of one account.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Dialect {
@@ -88,16 +93,17 @@ impl Dialect {
     ///
     /// # Errors
     /// Every unknown name and every value that its setting does not allow.
-    pub(crate) fn read(sent: &Map<String, Value>) -> Result<Self, Vec<Violation>> {
+    pub(crate) fn read(sent: &Map<String, Value>) -> Result<Self, DialectError> {
         let Checked { values, unknown, mut broken } = check(SETTINGS, sent);
         broken.extend(unknown);
         broken.extend(taken(&values));
         if !broken.is_empty() {
-            return Err(broken);
+            return Err(DialectError(broken));
         }
         let read: Result<Self, _> = serde_json::from_value(Value::Object(values.clone()));
         read.map(|dialect| Self { values, ..dialect })
-            .map_err(|error| vec![Violation::other("dialect", error.to_string(), &Value::Null)])
+            .map_err(|error| Violation::other("dialect", error.to_string(), &Value::Null))
+            .map_err(|violation| DialectError(vec![violation]))
     }
 
     /// The value of a setting, as the configuration writes it.

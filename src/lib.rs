@@ -3,6 +3,7 @@
 //! The program is the product; ARCHITECTURE.md is the map of what follows.
 
 mod accounts;
+mod answers;
 mod app;
 mod cli;
 mod clock;
@@ -17,6 +18,7 @@ mod settings;
 mod state;
 mod storage;
 mod telemetry;
+mod terminal;
 mod tickets;
 
 pub use cli::main;

@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 use tower::util::MapRequest;
 
 use crate::accounts::{Accounts, Digest, Home, NewKey, Permissions};
-use crate::cli::{Failure, dialect_failure, print};
+use crate::answers::Answers;
 use crate::dialect::Dialect;
-use crate::http::Answers;
 use crate::seed::Seed;
 use crate::settings::Settings;
 use crate::state::{Shared, State};
+use crate::terminal::{Failure, print};
 use crate::{app, telemetry};
 
 /// The account that every server has unless a seed says otherwise, and the name of its key.
@@ -34,7 +34,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[tokio::main]
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let _log = telemetry::start(settings.log);
-    let dialect = Dialect::read(&settings.dialect).map_err(|broken| dialect_failure(&broken))?;
+    let dialect = Dialect::read(&settings.dialect)?;
     let seed = if settings.seed.is_empty() { None } else { Some(Seed::read(&settings.seed)?) };
     let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {
         format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::accounts::Accounts;
-use crate::http::Answers;
+use crate::answers::Answers;
 
 /// Handed to every request; cheap to clone.
 pub(crate) type Shared = Arc<State>;

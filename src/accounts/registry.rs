@@ -183,8 +183,7 @@ impl Accounts {
         let refuse = |what: String| AccountError::Profile { account: name.to_owned(), what };
         let mut settings = self.settings.clone();
         settings.extend(profile.dialect.clone());
-        let dialect =
-            Dialect::read(&settings).map_err(|broken| refuse(format!("dialect: {}", broken[0])))?;
+        let dialect = Dialect::read(&settings).map_err(|error| refuse(error.to_string()))?;
         let zone = clock::zone(&profile.time_zone).map_err(|error| refuse(error.to_string()))?;
         Ok(Account::new(name, database, dialect, profile.clock, zone))
     }

@@ -13,10 +13,10 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::answers::{Age, Question};
 use super::decode::{self, Encoding};
 use super::{Error, Lasting, Reply, key, limits, reply};
 use crate::accounts::{Account, Key, Permission};
+use crate::answers::{Age, Question};
 use crate::rules::{Checked, Field, Fields, Source, check};
 use crate::state::Shared;
 

@@ -1,6 +1,5 @@
 //! How every request comes in and how every answer goes out.
 
-mod answers;
 pub(crate) mod decode;
 mod endpoint;
 mod error;
@@ -9,7 +8,6 @@ mod limits;
 mod openapi;
 mod reply;
 
-pub(crate) use answers::Answers;
 pub(crate) use endpoint::{
     Answer, Call, Endpoint, Handler, Reads, Trail, method_not_allowed, not_found,
 };

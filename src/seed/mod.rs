@@ -12,6 +12,7 @@ use crate::accounts::{
     AccountError, Accounts, Digest, NewAccount, NewKey, PERMISSIONS, Permissions, Profile,
 };
 use crate::clock::{self, Clock};
+use crate::dialect::{Dialect, DialectError};
 use crate::rules::{Checked, Problem, Violation, check};
 use crate::tickets::fixture;
 use source::Text;
@@ -184,46 +185,53 @@ fn fixture_of(
     mut account: Map<String, Value>,
     path: &str,
 ) -> Result<Fixture, Violation> {
-    let time_zone = account.remove("time_zone").unwrap_or_default();
-    let zone = time_zone.as_str().unwrap_or_default().to_owned();
-    if let Err(error) = clock::zone(&zone) {
-        return Err(Violation::other(
-            format!("{path}[time_zone]"),
-            format!("must be an IANA name ({error})"),
-            &time_zone,
-        ));
-    }
-    let sent = account.remove("clock").unwrap_or_default();
-    let clock = match &sent {
-        Value::Object(sent) => clock_of(sent).map_err(|rule| {
-            Violation::other(format!("{path}[clock]"), rule, &Value::Object(sent.clone()))
-        })?,
-        _ => Clock::Real,
-    };
-    let dialect = match account.remove("dialect") {
-        Some(Value::Object(settings)) => {
-            settings.into_iter().filter(|(_, value)| !value.is_null()).collect()
-        }
-        _ => Map::new(),
-    };
-    let keys = match account.remove("keys") {
+    let profile = profile(&mut account, path)?;
+    let keys: Vec<NewKey> = match account.remove("keys") {
         Some(Value::Array(keys)) => {
             keys.iter().enumerate().map(|(index, key)| new_key(key, index)).collect()
         }
         _ => Vec::new(),
     };
     unique_names(&keys, path)?;
-    Ok(Fixture { name, profile: Profile { time_zone: zone, dialect, clock }, keys, data: account })
+    Ok(Fixture { name, profile, keys, data: account })
 }
 
-fn clock_of(sent: &Map<String, Value>) -> Result<Clock, String> {
-    let given: Map<String, Value> = sent
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    serde_json::from_value(Value::Object(given))
-        .map_err(|error| format!("must be a clock ({error})"))
+/// What an account is, apart from its data.
+fn profile(account: &mut Map<String, Value>, path: &str) -> Result<Profile, Violation> {
+    let sent = account.remove("time_zone").unwrap_or_default();
+    let time_zone = sent.as_str().unwrap_or_default().to_owned();
+    clock::zone(&time_zone).map_err(|error| {
+        let rule = format!("must be an IANA name ({error})");
+        Violation::other(format!("{path}[time_zone]"), rule, &sent)
+    })?;
+    let clock = given(account.remove("clock"))
+        .map_or(Ok(Clock::Real), |clock| clock_of(&clock))
+        .map_err(|rule| Violation {
+            path: format!("{path}[clock]"),
+            problem: Problem::Other(rule),
+            sent: None,
+        })?;
+    let dialect = given(account.remove("dialect")).unwrap_or_default();
+    Dialect::read(&dialect).map_err(|DialectError(mut broken)| {
+        let first = broken.swap_remove(0);
+        Violation { path: format!("{path}[dialect][{}]", first.path), ..first }
+    })?;
+    Ok(Profile { time_zone, dialect, clock })
+}
+
+/// The fields of a row that were given.
+fn given(row: Option<Value>) -> Option<Map<String, Value>> {
+    match row {
+        Some(Value::Object(row)) => {
+            Some(row.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
+        _ => None,
+    }
+}
+
+fn clock_of(given: &Map<String, Value>) -> Result<Clock, String> {
+    let clock = serde_json::from_value(Value::Object(given.clone()));
+    clock.map_err(|error| format!("must be a clock ({error})"))
 }
 
 fn new_key(key: &Value, index: usize) -> NewKey {

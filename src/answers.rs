@@ -15,17 +15,17 @@ const OVERHEAD: u64 = 160;
 /// Whose answer, to what: an account's serial number and the target of a `GET` request without the key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
-    pub(super) account: u64,
-    pub(super) target: Box<str>,
+    pub(crate) account: u64,
+    pub(crate) target: Box<str>,
 }
 
 /// Until when an answer is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Age {
+pub(crate) struct Age {
     /// The account's version before the answer was read.
-    pub(super) version: u64,
+    pub(crate) version: u64,
     /// The account's second at that time, where the answer depends on the time; else 0.
-    pub(super) second: i64,
+    pub(crate) second: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -54,14 +54,14 @@ impl Answers {
         Self(Cache::with_weighter(usual, CAPACITY, ByBytes))
     }
 
-    pub(super) fn get(&self, question: &Question, now: Age) -> Option<Bytes> {
+    pub(crate) fn get(&self, question: &Question, now: Age) -> Option<Bytes> {
         let kept = self.0.get(question)?;
         let timeless = kept.age.second == 0;
         let right = kept.age.version == now.version && (timeless || kept.age.second == now.second);
         right.then_some(kept.body)
     }
 
-    pub(super) fn keep(&self, question: Question, age: Age, body: Bytes) {
+    pub(crate) fn keep(&self, question: Question, age: Age, body: Bytes) {
         self.0.insert(question, Kept { age, body });
     }
 }
