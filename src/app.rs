@@ -87,12 +87,11 @@ fn names(method: &Method) -> &'static [&'static str] {
 /// Named methods in any case become what the tables call them (chosen: the documents spell one in two cases).
 pub(crate) fn canonical(mut request: Request) -> Request {
     let path = request.uri().path();
-    let named = tickets::ENDPOINTS.iter().filter_map(|endpoint| endpoint.named_method()).find(
-        |(base, name)| {
+    let named =
+        tickets::ENDPOINTS.iter().filter_map(Endpoint::named_method).find(|(base, name)| {
             path.strip_prefix(base)
                 .is_some_and(|method| method != *name && method.eq_ignore_ascii_case(name))
-        },
-    );
+        });
     if let Some((base, name)) = named {
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         if let Ok(uri) = format!("{base}{name}{query}").parse() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::dialect::Dialect;
 use crate::seed::Seed;
-use crate::settings::{self, CommandLine, Printing, Ready, SeedTask, Task};
+use crate::settings::{self, CommandLine, Configured, Ready, SeedTask, Task};
 use crate::terminal::{Failure, print};
 use crate::{app, clock, fidelity, serve};
 
@@ -32,12 +32,12 @@ fn run() -> Result<(), Failure> {
         None => serve::run(&settings),
         Some(Task::Serve(settings)) => serve::run(&settings),
         Some(Task::Ready(ready)) => wait(&ready),
-        Some(Task::Openapi(printing)) => {
-            let document = app::openapi(&dialect(&printing)?);
+        Some(Task::Openapi(configured)) => {
+            let document = app::openapi(&dialect(&configured)?);
             print(&serde_json::to_string_pretty(&document)?)
         }
         Some(Task::Fidelity(printing)) => {
-            let dialect = dialect(&printing)?;
+            let dialect = dialect(&printing.configured)?;
             let ledger = fidelity::ledger(&dialect);
             print(&if printing.json {
                 serde_json::to_string_pretty(&ledger)?
@@ -52,8 +52,8 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-fn dialect(printing: &Printing) -> Result<Dialect, Failure> {
-    let settings = settings::dialect(printing.config.as_deref())?;
+fn dialect(configured: &Configured) -> Result<Dialect, Failure> {
+    let settings = settings::dialect(configured.config.as_deref())?;
     Ok(Dialect::read(&settings)?)
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ fn random_key() -> Result<String, Failure> {
 /// Says where the server is, and writes the port file.
 fn announce(settings: &Settings, address: SocketAddr, key: Option<&str>) -> Result<(), Failure> {
     if let Some(file) = &settings.port_file {
-        std::fs::write(file, address.to_string())
+        write_whole(file, &address.to_string())
             .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     print(&format!("listening on http://{address}"))?;
@@ -124,6 +125,14 @@ fn announce(settings: &Settings, address: SocketAddr, key: Option<&str>) -> Resu
     print(&format!("accounts are kept in {home}; operations to read and try at {base}/docs"))?;
     let key = key.unwrap_or("YOUR-KEY");
     print(&format!("curl -H 'apiKey: {key}' {base}/api/v2/ticket"))
+}
+
+/// Writes a file that nobody can read half-written.
+fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    std::fs::write(&unfinished, text)?;
+    std::fs::rename(&unfinished, file)
 }
 
 /// The address under which the server can be reached from this machine.

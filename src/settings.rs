@@ -32,9 +32,9 @@ pub(crate) enum Task {
     /// Wait until a server answers; for scripts and the health check of an image
     Ready(Ready),
     /// Print the OpenAPI 3.1 document of the Ticket API
-    Openapi(Printing),
+    Openapi(Configured),
     /// Print the ledger: what the vendor documents, and what is chosen where it is silent
-    Fidelity(Printing),
+    Fidelity(Fidelity),
     /// Work with seeds
     #[command(subcommand)]
     Seed(SeedTask),
@@ -117,15 +117,22 @@ pub(crate) struct Ready {
     pub(crate) listen: String,
 }
 
-/// What a printed document depends on.
+/// How to print the ledger.
 #[derive(Debug, Args)]
-pub(crate) struct Printing {
-    /// TOML file whose [dialect] table counts
-    #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+pub(crate) struct Fidelity {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What a printed document depends on.
+#[derive(Debug, Args)]
+pub(crate) struct Configured {
+    /// TOML file whose [dialect] table counts
+    #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// A setting that cannot be used.

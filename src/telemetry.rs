@@ -26,6 +26,7 @@ pub(crate) fn start(form: LogForm) -> WorkerGuard {
 pub(crate) fn request(method: &Method, trail: Option<&Trail>, status: StatusCode, time: Duration) {
     let route = trail.map_or("-", |trail| trail.route);
     let account = trail.and_then(|trail| trail.account.as_deref()).unwrap_or("-");
-    let milliseconds = time.as_secs_f64() * 1000.0;
-    tracing::info!(%method, route, account, status = status.as_u16(), ms = format_args!("{milliseconds:.3}"), "request");
+    // To the microsecond; below that is noise.
+    let milliseconds = (time.as_secs_f64() * 1_000_000.0).round() / 1000.0;
+    tracing::info!(%method, route, account, status = status.as_u16(), ms = milliseconds, "request");
 }

@@ -53,8 +53,8 @@ fn source(word: &str) -> Markup {
 
 fn operation(endpoint: &'static Endpoint) -> Markup {
     html! {
-        section id=(endpoint.id) aria-labelledby={ (endpoint.id) "-title" } {
-            h2 id={ (endpoint.id) "-title" } { (verb(endpoint)) " " code { (endpoint.path) } }
+        section id=(endpoint.id) aria-labelledby={ "about-" (endpoint.id) } {
+            h2 id={ "about-" (endpoint.id) } { (verb(endpoint)) " " code { (endpoint.path) } }
             p { (endpoint.summary) " " (source(endpoint.source.word())) }
             p.small {
                 (endpoint.source.text()) " Needs " code { (endpoint.permission.name()) } " "

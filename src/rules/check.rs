@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use super::{Field, Kind, Presence, Problem, Violation, quoted};
+use super::{Field, Kind, LARGEST_NUMBER, Presence, Problem, Violation, quoted};
 
+/// The longest text with ids in it, in characters.
+const LONGEST_LIST: usize = 200_000;
 /// The most violations that one answer names.
 const MOST_VIOLATIONS: usize = 20;
 
@@ -191,6 +193,7 @@ fn scalar(kind: &Kind, sent: &Value) -> Result<Value, Problem> {
             .filter(|word| names.contains(word))
             .map(Value::from)
             .ok_or(Problem::NotOneOf { names, written }),
+        Kind::Ids { pattern, at_most } => ids(sent, pattern, at_most),
         Kind::Flag => flag(sent).map(Value::from).ok_or(Problem::NotFlag),
         Kind::Date => {
             sent.as_str().filter(|date| is_date(date)).map(Value::from).ok_or(Problem::NotDate)
@@ -225,6 +228,29 @@ fn text(
         }
         _ => Ok(text.into()),
     }
+}
+
+/// The ids of a text like `1, 2,3`.
+fn ids(sent: &Value, pattern: &'static regex::Regex, at_most: usize) -> Result<Value, Problem> {
+    let sent = text(sent, 0, LONGEST_LIST, Some(pattern))?;
+    let mut ids = Vec::new();
+    let mut seen = HashSet::new();
+    for part in sent.as_str().unwrap_or_default().split(',').map(str::trim) {
+        let id = whole_number(part).filter(|id| (1..=LARGEST_NUMBER).contains(id));
+        let rule = match id {
+            Some(id) if seen.insert(id) => {
+                ids.push(id);
+                continue;
+            }
+            Some(id) => format!("must have each id once, but has {id} twice"),
+            None => {
+                let part = quoted(&part.into());
+                format!("must have whole numbers from 1 between its commas, not {part}")
+            }
+        };
+        return Err(Problem::Other(rule));
+    }
+    if ids.len() > at_most { Err(Problem::TooMany { at_most }) } else { Ok(ids.into()) }
 }
 
 /// A whole number as JSON has it, or in digits as forms and paths have it.

@@ -76,6 +76,8 @@ pub(crate) enum Kind {
     NumberIn(&'static [u64]),
     /// One of these words; `written` is the type as the documents write it.
     OneOf { names: &'static [&'static str], written: &'static str },
+    /// Ids in one text with commas between them; the pattern is the documented one.
+    Ids { pattern: &'static LazyLock<Regex>, at_most: usize },
     /// True or false.
     Flag,
     /// `YYYY-MM-DD HH:MM:SS`, a date that exists.

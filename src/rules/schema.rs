@@ -98,6 +98,7 @@ pub(crate) fn of_kind(kind: &Kind) -> Value {
             }
             schema
         }
+        Kind::Ids { pattern, .. } => json!({ "type": "string", "pattern": pattern.as_str() }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Date => json!({ "type": "string", "pattern": DATE }),
         Kind::List { item, at_least, at_most, unique } => json!({

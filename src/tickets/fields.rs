@@ -15,7 +15,7 @@ static VIEW: LazyLock<Regex> =
 static IDS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[0-9, ]+$").expect("a regex"));
 
 /// The most tickets that one request names (chosen).
-pub(crate) const MOST_TICKETS: usize = 10_000;
+const MOST_TICKETS: usize = 10_000;
 /// The most actions of one batch (chosen).
 const MOST_ACTIONS: usize = 100;
 
@@ -136,7 +136,7 @@ pub(crate) static UNLINK: &[Field] = &[required("ticketID", TICKET_ID)
 
 /// `POST` batch.
 pub(crate) static BATCH: &[Field] = &[
-    required("TicketIDs", Kind::matching(&IDS))
+    required("TicketIDs", Kind::Ids { pattern: &IDS, at_most: MOST_TICKETS })
         .documented(V1)
         .choosing("each id once, none empty, at most 10000")
         .about("The ids of the tickets, with commas between them; spaces are allowed."),

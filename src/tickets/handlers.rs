@@ -7,13 +7,11 @@ use serde_json::Value;
 
 use super::answer;
 use super::batch::{self, Action};
-use super::fields::MOST_TICKETS;
 use super::search::{self, Conditions, Filter, Page};
 use super::store::{self, NewTicket, Stamp};
 use super::ticket::{Change, Priority, Status};
 use crate::dialect::{UnknownCustomer, UnknownIds};
 use crate::http::{Call, Error, Lasting, Reply};
-use crate::rules::{LARGEST_NUMBER, whole_number};
 use crate::storage::Connection;
 
 #[derive(Deserialize)]
@@ -254,39 +252,15 @@ pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
 #[derive(Deserialize)]
 struct Batch {
     #[serde(rename = "TicketIDs")]
-    ids: String,
+    ids: Vec<i64>,
     actions: Vec<Action>,
 }
 
 /// Performs all actions on all tickets, or none.
 pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
     let Batch { ids, actions } = call.input()?;
-    let ids = listed(&ids)?;
     let changes = batch::changes(&actions).map_err(Error::Invalid)?;
     Ok(answer::batched(actions.len(), change(&call, ids, changes).await?))
-}
-
-/// The ids of a text like `1, 2,3`.
-fn listed(text: &str) -> Result<Vec<i64>, Error> {
-    let refuse = |rule: String| Error::refused("TicketIDs", rule, &text.into());
-    let mut ids = Vec::new();
-    let mut seen = HashSet::new();
-    for part in text.split(',').map(str::trim) {
-        let id = whole_number(part).filter(|id| (1..=LARGEST_NUMBER).contains(id));
-        let Some(id) = id.and_then(|id| i64::try_from(id).ok()) else {
-            return Err(refuse(format!(
-                "must have whole numbers from 1 between its commas, not {part:?}"
-            )));
-        };
-        if !seen.insert(id) {
-            return Err(refuse(format!("must have each id once, but has {id} twice")));
-        }
-        ids.push(id);
-    }
-    if ids.len() > MOST_TICKETS {
-        return Err(refuse(format!("must have at most {MOST_TICKETS} ids")));
-    }
-    Ok(ids)
 }
 
 /// Makes changes to several tickets and says to how many.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 use crate::fixtures;
 use crate::program::{Running, command, run};
@@ -93,19 +94,20 @@ fn ready_waits_for_a_server_that_answers() {
     assert_eq!(ready.code, Some(0), "{ready:?}");
 }
 
-#[test]
-fn ready_gives_up_in_time_and_says_so() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let nothing = format!("http://{}", listener.local_addr().expect("bound"));
-    // First a port that takes connections and never answers, then one that takes none.
-    for listener in [Some(listener), None] {
+#[tokio::test]
+async fn ready_gives_up_in_time_and_says_so() {
+    // A port that takes connections and never answers, and one that is held and takes none.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let closed = TcpSocket::new_v4().expect("a socket");
+    closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    for address in [silent.local_addr().expect("bound"), closed.local_addr().expect("bound")] {
+        let nothing = format!("http://{address}");
         let begun = Instant::now();
         let ready = run(&["ready", "--url", &nothing, "--timeout", "300ms"]);
         assert!(!matches!(ready.code, Some(0)), "{ready:?}");
         assert!(ready.stderr.contains(&nothing), "{ready:?}");
         assert!(ready.stderr.contains("300ms"), "{ready:?}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-        drop(listener);
     }
 }
 

@@ -26,11 +26,15 @@ fn run(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+#[expect(clippy::print_stderr, reason = "whoever reads the test's output should know")]
+fn passed_over(why: &str) {
+    eprintln!("passed over: {why}");
+}
+
 #[tokio::test]
 async fn python_requests_works_unmodified() {
     if !can_run("python3", &["-c", "import requests"]) {
-        eprintln!("passed over: there is no python3 with requests");
-        return;
+        return passed_over("there is no python3 with requests");
     }
     let server = Server::start();
     run("python3", &["-c", &block("python", &server)]);
@@ -45,8 +49,7 @@ async fn python_requests_works_unmodified() {
 #[tokio::test]
 async fn node_fetch_works_unmodified() {
     if !can_run("node", &["-e", "if (!globalThis.FormData) process.exit(1)"]) {
-        eprintln!("passed over: there is no node with fetch and FormData");
-        return;
+        return passed_over("there is no node with fetch and FormData");
     }
     let server = Server::start();
     assert_eq!(run("node", &["--input-type=module", "-e", &block("js", &server)]), "closed 1\n");

@@ -15,9 +15,23 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const QUERY: &str = "query";
 
 fn facts() -> Vec<Operation> {
-    let none = || Value::Null;
-    let number = |name| (name, "number", true, Value::Null);
-    let text = |name| (name, "string", true, Value::Null);
+    let controller = index().into_iter().chain(item()).chain(named_methods());
+    controller.collect()
+}
+
+fn none() -> Value {
+    Value::Null
+}
+
+fn number(name: &'static str) -> Fact {
+    (name, "number", true, none())
+}
+
+fn text(name: &'static str) -> Fact {
+    (name, "string", true, none())
+}
+
+fn index() -> Vec<Operation> {
     vec![
         (
             "get",
@@ -50,6 +64,11 @@ fn facts() -> Vec<Operation> {
                 ("formID", "number", false, none()),
             ],
         ),
+    ]
+}
+
+fn item() -> Vec<Operation> {
+    vec![
         (
             "get",
             "/api/v2/ticket/{ticketID}",
@@ -69,6 +88,11 @@ fn facts() -> Vec<Operation> {
             ],
         ),
         ("delete", "/api/v2/ticket/{ticketID}", "TICKET_DELETE", QUERY, vec![]),
+    ]
+}
+
+fn named_methods() -> Vec<Operation> {
+    vec![
         ("delete", "/api/v2/ticket/multi", "TICKET_DELETE", URLENCODED, vec![]),
         (
             "post",
@@ -161,10 +185,10 @@ fn differences(document: &Value) -> Vec<String> {
             match declared(operation, place, name) {
                 None => wrong.push(format!("{at} is lost")),
                 Some((_, is_required)) if is_required != required => {
-                    wrong.push(format!("{at} is not required: {required}"))
+                    wrong.push(format!("{at} is not required: {required}"));
                 }
                 Some((schema, _)) if !is_of_type(schema, written) => {
-                    wrong.push(format!("{at} is not of type {written}"))
+                    wrong.push(format!("{at} is not of type {written}"));
                 }
                 Some((schema, _)) if schema.get("default").unwrap_or(&Value::Null) != &default => {
                     wrong.push(format!("{at} has not the default {default}"));

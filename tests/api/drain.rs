@@ -38,9 +38,12 @@ async fn a_running_request_finishes_and_is_kept() {
 
     let stop = tokio::task::spawn_blocking(move || server.stop());
     let address = base.strip_prefix("http://").expect("a plain address");
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let closing = async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(8), closing).await.expect("it takes no more");
     stream.write_all(NEW_TICKET.as_bytes()).await.expect("the server still reads");
     let answer = raw::read(stream).await;
     assert_eq!(answer.status, 200, "{answer:?}");
