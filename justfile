@@ -42,6 +42,10 @@ bench *args:
 openapi:
     scripts/openapi-check.sh
 
+# Try the pages in a real browser
+pages:
+    scripts/pages-check.sh
+
 # Licences, advisories and sources of the dependencies (cargo install cargo-deny)
 deny:
     cargo deny --locked check
