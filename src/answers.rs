@@ -1,7 +1,10 @@
 //! Rendered answers, kept until their account changes.
 //!
-//! An answer carries the version that its account had *before* it was read. A change moves the version
-//! before it is acknowledged, so who asks after an acknowledged change never gets an older answer.
+//! A question carries the version that its account had *before* the answer is read. A change moves the version
+//! before it is acknowledged, so who asks after an acknowledged change asks another question, and never gets an
+//! older answer. Those who ask the same at the same time wait for one answer.
+
+use std::future::Future;
 
 use bytes::Bytes;
 use quick_cache::Weighter;
@@ -12,40 +15,31 @@ const CAPACITY: u64 = 24 * 1024 * 1024;
 /// What an entry takes beside its texts, roughly.
 const OVERHEAD: u64 = 160;
 
-/// Whose answer, to what: an account's serial number and the target of a `GET` request without the key.
+/// Whose answer, to what, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Question {
+    /// The account's serial number.
     pub(crate) account: u64,
-    pub(crate) target: Box<str>,
-}
-
-/// Until when an answer is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Age {
-    /// The account's version before the answer was read.
+    /// The account's version.
     pub(crate) version: u64,
-    /// The account's second at that time, where the answer depends on the time; else 0.
+    /// The account's second, where the answer depends on the time as well; else 0.
     pub(crate) second: i64,
-}
-
-#[derive(Clone, Debug)]
-struct Kept {
-    age: Age,
-    body: Bytes,
+    /// The target of the request, without the key.
+    pub(crate) target: Box<str>,
 }
 
 #[derive(Clone, Debug)]
 struct ByBytes;
 
-impl Weighter<Question, Kept> for ByBytes {
-    fn weight(&self, question: &Question, kept: &Kept) -> u64 {
-        question.target.len() as u64 + kept.body.len() as u64 + OVERHEAD
+impl Weighter<Question, Bytes> for ByBytes {
+    fn weight(&self, question: &Question, body: &Bytes) -> u64 {
+        question.target.len() as u64 + body.len() as u64 + OVERHEAD
     }
 }
 
 /// The kept answers, bounded by their bytes.
 #[derive(Debug)]
-pub(crate) struct Answers(Cache<Question, Kept, ByBytes>);
+pub(crate) struct Answers(Cache<Question, Bytes, ByBytes>);
 
 impl Answers {
     /// None yet.
@@ -54,14 +48,15 @@ impl Answers {
         Self(Cache::with_weighter(usual, CAPACITY, ByBytes))
     }
 
-    pub(crate) fn get(&self, question: &Question, now: Age) -> Option<Bytes> {
-        let kept = self.0.get(question)?;
-        let timeless = kept.age.second == 0;
-        let right = kept.age.version == now.version && (timeless || kept.age.second == now.second);
-        right.then_some(kept.body)
-    }
-
-    pub(crate) fn keep(&self, question: Question, age: Age, body: Bytes) {
-        self.0.insert(question, Kept { age, body });
+    /// The kept answer, or else the one that `find` finds, which is kept.
+    ///
+    /// # Errors
+    /// Those of `find`; an error is not kept.
+    pub(crate) async fn get<E>(
+        &self,
+        question: &Question,
+        find: impl Future<Output = Result<Bytes, E>>,
+    ) -> Result<Bytes, E> {
+        self.0.get_or_insert_async(question, find).await
     }
 }

@@ -1,7 +1,7 @@
 -- Substring search by trigrams. The texts are lower case already, so the index compares exactly.
 CREATE VIRTUAL TABLE ticket_search USING fts5 (
     search_title, search_rest,
-    content = 'ticket', content_rowid = 'id', tokenize = 'trigram case_sensitive 1'
+    content = 'ticket', content_rowid = 'id', columnsize = 0, tokenize = 'trigram case_sensitive 1'
 );
 
 CREATE TRIGGER ticket_search_insert AFTER INSERT ON ticket BEGIN

@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
-use super::{Error, Lasting, Reply, key, limits, reply};
+use super::{Error, Reply, key, limits, reply};
 use crate::accounts::{Account, Key, Permission};
-use crate::answers::{Age, Question};
+use crate::answers::Question;
 use crate::rules::{Checked, Field, Fields, Source, check};
 use crate::state::Shared;
 
@@ -40,6 +40,15 @@ pub(crate) enum Answer {
     Result,
     /// A result with the id of what was made.
     Created,
+}
+
+/// Until when an answer stays right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lasting {
+    /// Until the account changes.
+    UntilChange,
+    /// For this second, since it depends on the time as well.
+    ThisSecond,
 }
 
 /// What serves a request once it is known to be good.
@@ -66,6 +75,8 @@ pub(crate) struct Endpoint {
     /// The content type that the documents name for the body, if they name one.
     pub(crate) documented_encoding: Option<Encoding>,
     pub(crate) answer: Answer,
+    /// How long its answers are kept; None for one that changes something.
+    pub(crate) keeps: Option<Lasting>,
     pub(crate) handler: Handler,
 }
 
@@ -130,26 +141,27 @@ impl Endpoint {
         }
         let account = &key.account;
         let question = self.question(account, request.uri());
-        let now = Age { version: account.database.version(), second: account.now().as_second() };
-        if let Some(body) = question.as_ref().and_then(|question| state.answers.get(question, now))
-        {
-            return Ok(reply::response(StatusCode::OK, body, Some(account)));
-        }
-        let values = self.values(request).await?;
-        let call = Call { state: Arc::clone(state), key: Arc::clone(key), values };
-        let reply = (self.handler)(call).await?;
-        if let Some(question) = question {
-            let second = if reply.lasting == Lasting::ThisSecond { now.second } else { 0 };
-            state.answers.keep(question, Age { second, ..now }, reply.body.clone());
-        }
-        Ok(reply::response(StatusCode::OK, reply.body, Some(account)))
+        let answer = async {
+            let values = self.values(request).await?;
+            let call = Call { state: Arc::clone(state), key: Arc::clone(key), values };
+            (self.handler)(call).await.map(|reply| reply.body)
+        };
+        let body = match question {
+            Some(question) => state.answers.get(&question, answer).await?,
+            None => answer.await?,
+        };
+        Ok(reply::response(StatusCode::OK, body, Some(account)))
     }
 
     /// What a kept answer is found by; None where the request may change something.
     fn question(&self, account: &Account, uri: &Uri) -> Option<Question> {
-        (self.method == Method::GET).then(|| {
-            let query = key::without(uri.query().unwrap_or_default());
-            Question { account: account.serial, target: format!("{}?{query}", uri.path()).into() }
+        let lasting = self.keeps?;
+        let query = key::without(uri.query().unwrap_or_default());
+        Some(Question {
+            account: account.serial,
+            version: account.database.version(),
+            second: if lasting == Lasting::ThisSecond { account.now().as_second() } else { 0 },
+            target: format!("{}?{query}", uri.path()).into(),
         })
     }
 

@@ -9,8 +9,8 @@ mod openapi;
 mod reply;
 
 pub(crate) use endpoint::{
-    Answer, Call, Endpoint, Handler, Reads, Trail, method_not_allowed, not_found,
+    Answer, Call, Endpoint, Handler, Lasting, Reads, Trail, method_not_allowed, not_found,
 };
 pub(crate) use error::Error;
 pub(crate) use openapi::{Document, document};
-pub(crate) use reply::{Lasting, Reply};
+pub(crate) use reply::Reply;

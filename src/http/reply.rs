@@ -7,31 +7,21 @@ use serde_json::Value;
 
 use crate::accounts::Account;
 
-/// Until when an answer stays right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lasting {
-    /// Until the account changes.
-    UntilChange,
-    /// For this second, since it depends on the time as well.
-    ThisSecond,
-}
-
 /// What a handler gives back.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(super) body: Bytes,
-    pub(super) lasting: Lasting,
 }
 
 impl Reply {
     /// A body that is JSON already.
-    pub(crate) fn rendered(body: impl Into<Bytes>, lasting: Lasting) -> Self {
-        Self { body: body.into(), lasting }
+    pub(crate) fn rendered(body: impl Into<Bytes>) -> Self {
+        Self { body: body.into() }
     }
 
     /// A value as the body.
     pub(crate) fn json(value: &Value) -> Self {
-        Self::rendered(value.to_string(), Lasting::UntilChange)
+        Self::rendered(value.to_string())
     }
 }
 

@@ -164,9 +164,15 @@ async fn group(
     // The first needs no savepoint: when it fails, it was the whole transaction.
     let mut ran = vec![first(connection).await];
     let mut other = None;
+    let mut mark = "SAVEPOINT change";
     while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
         match jobs.try_recv() {
-            Ok(Job::Change(change)) => ran.extend(step(connection, change).await),
+            Ok(Job::Change(change)) => {
+                let Some(done) = step(connection, change, mark).await else { break };
+                // A savepoint that was rolled back to is where the next change begins.
+                mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
+                ran.push(done);
+            }
             Ok(job) => other = Some(job),
             Err(_) => break,
         }
@@ -181,15 +187,17 @@ async fn group(
 }
 
 /// Runs one more change inside the open transaction; what it did is undone when it fails.
-async fn step(connection: &mut SqliteConnection, change: Work) -> Option<Ran> {
-    if let Err(error) = execute(connection, "SAVEPOINT change").await {
+/// None when it could not even begin; dropping it tells its caller.
+async fn step(connection: &mut SqliteConnection, change: Work, mark: &'static str) -> Option<Ran> {
+    if let Err(error) = execute(connection, mark).await {
         tracing::error!(error, "a change could not begin");
         return None;
     }
     let ran = change(connection).await;
-    let end = if ran.keep { "RELEASE change" } else { "ROLLBACK TO change; RELEASE change" };
-    if let Err(error) = execute(connection, end).await {
-        tracing::error!(error, "a change could not end");
+    if !ran.keep
+        && let Err(error) = execute(connection, "ROLLBACK TO change").await
+    {
+        tracing::error!(error, "a change could not be undone");
     }
     Some(ran)
 }
@@ -204,6 +212,10 @@ async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), String
     result
 }
 
+/// Runs a statement of ours; it stays prepared.
 async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), String> {
-    sqlx::raw_sql(statement).execute(connection).await.map(drop).map_err(|error| error.to_string())
+    if statement.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(statement).execute(connection).await.map(drop).map_err(|error| error.to_string())
 }

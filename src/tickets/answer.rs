@@ -4,26 +4,20 @@ use serde_json::{Value, json};
 
 use super::search::Page;
 use super::ticket::{Priority, Status};
-use crate::http::{Lasting, Reply};
+use crate::http::Reply;
 
 /// One ticket, rendered already.
 pub(super) fn item(ticket: &str) -> Reply {
-    Reply::rendered(format!(r#"{{"type":"item","item":{ticket}}}"#), Lasting::UntilChange)
+    Reply::rendered(format!(r#"{{"type":"item","item":{ticket}}}"#))
 }
 
 /// A page of tickets, rendered already, with commas between them.
-pub(super) fn list(
-    list_type: &str,
-    page: Page,
-    total: i64,
-    entries: &str,
-    lasting: Lasting,
-) -> Reply {
+pub(super) fn list(list_type: &str, page: Page, total: i64, entries: &str) -> Reply {
     let Page { start, limit } = page;
     let head = format!(
         r#"{{"type":"{list_type}","itemStart":{start},"itemTotal":{total},"itemLimit":{limit},"items":["#
     );
-    Reply::rendered(format!("{head}{entries}]}}"), lasting)
+    Reply::rendered(format!("{head}{entries}]}}"))
 }
 
 /// A new ticket's id, under the name that the dialect gives it.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::columns::{self, EVENT, NOTE, TICKET};
 use super::search::{BUILT_IN, Condition, Operation};
-use super::store::{external_id, plant as store_plant};
+use super::store::plant as store_plant;
 use super::ticket::{searchable, searchable_all};
 use crate::rules::{
     Field, Kind, LARGEST_NUMBER, Literal, Problem, Violation, optional, quoted, required,
@@ -227,8 +227,6 @@ fn complete(ticket: &mut Value, next: &mut u64, now: &str) {
         let updated = ticket["last_update"].clone();
         default(ticket, "closed_at", updated);
     }
-    let id = ticket["id"].as_i64().unwrap_or_default();
-    default(ticket, "external_id", external_id(id).into());
     let text = |name: &str| ticket[name].as_str().unwrap_or_default();
     let rest = searchable_all(&[
         text("from"),

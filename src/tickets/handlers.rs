@@ -11,7 +11,7 @@ use super::search::{self, Conditions, Filter, Page};
 use super::store::{self, NewTicket, Stamp};
 use super::ticket::{Change, Priority, Status};
 use crate::dialect::{UnknownCustomer, UnknownIds};
-use crate::http::{Call, Error, Lasting, Reply};
+use crate::http::{Call, Error, Reply};
 use crate::storage::Connection;
 
 #[derive(Deserialize)]
@@ -46,8 +46,7 @@ pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
         Box::pin(async move { store::list(connection, &url, &filter, page).await })
     });
     let (total, entries) = read.await?;
-    let lasting = if with_archived { Lasting::UntilChange } else { Lasting::ThisSecond };
-    Ok(answer::list(&account.dialect.list_type, page, total, &entries, lasting))
+    Ok(answer::list(&account.dialect.list_type, page, total, &entries))
 }
 
 /// The conditions of the view with this name; none for no name.

@@ -17,7 +17,7 @@ use axum::http::Method;
 
 use crate::accounts::Permission;
 use crate::http::decode::Encoding;
-use crate::http::{Answer, Endpoint, Handler, Reads};
+use crate::http::{Answer, Endpoint, Handler, Lasting, Reads};
 use crate::rules::Source;
 
 pub(crate) mod fixture;
@@ -51,6 +51,7 @@ fn row(
         reads: Reads::Body,
         documented_encoding: None,
         answer: Answer::Result,
+        keeps: None,
         handler,
     }
 }
@@ -63,6 +64,8 @@ pub(crate) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             fields: || fields::LIST,
             reads: Reads::Query,
             answer: Answer::List,
+            // What is archived depends on the time.
+            keeps: Some(Lasting::ThisSecond),
             ..row("ticket.list", "ticketIndexGET", Method::GET, INDEX, |call| {
                 Box::pin(handlers::list(call))
             })
@@ -82,6 +85,7 @@ pub(crate) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             fields: || fields::SHOW,
             reads: Reads::Query,
             answer: Answer::Item,
+            keeps: Some(Lasting::UntilChange),
             ..row("ticket.get", "ticketItemGET", Method::GET, ITEM, |call| {
                 Box::pin(handlers::show(call))
             })

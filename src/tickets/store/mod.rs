@@ -7,6 +7,5 @@ mod write;
 
 pub(crate) use read::{item, list, view};
 pub(crate) use write::{
-    NewTicket, Stamp, add_customer, apply, create, customer, external_id, remove, unfinished,
-    unknown,
+    NewTicket, Stamp, add_customer, apply, create, customer, remove, unfinished, unknown,
 };

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqlStr, query};
 
 use super::sql::name;
+use super::write::external_id;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{EVENT, NOTE, TICKET};
 
@@ -55,7 +56,21 @@ pub(crate) async fn tickets(
         let own = TICKET.iter().map(|column| column.name);
         own.chain(["search_title", "search_rest"]).collect()
     });
-    each(connection, rows, "ticket", &COLUMNS).await
+    each(connection, rows, "ticket", &COLUMNS).await?;
+    complete(connection).await
+}
+
+/// Gives an external id to those that came without, where searches find it as well.
+async fn complete(connection: &mut Connection) -> Result<(), StorageError> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let external_id = external_id("id");
+        format!(
+            "UPDATE ticket SET external_id = {external_id}, \
+                search_rest = search_rest || CHAR(31) || LOWER({external_id}) WHERE external_id IS NULL"
+        )
+    });
+    query(AssertSqlSafe(STATEMENT.as_str())).execute(connection).await?;
+    Ok(())
 }
 
 pub(crate) async fn timeline(

@@ -29,7 +29,6 @@ fn shown(column: &str) -> String {
         "external_gui_url" => {
             "COALESCE(t.external_gui_url, $1 || '/?ticketID=' || t.id)".to_owned()
         }
-        "external_id" => "COALESCE(t.external_id, '')".to_owned(),
         _ => format!("t.{}", name(column)),
     }
 }

@@ -1,5 +1,7 @@
 //! Writes: the same few statements, however many tickets they are about.
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 use sqlx::query_scalar;
 
@@ -27,50 +29,52 @@ pub(crate) struct NewTicket {
     form_id: Option<i64>,
 }
 
+/// The statement behind [`create`].
+static CREATE: LazyLock<String> = LazyLock::new(|| {
+    let external_id = external_id("next.id");
+    format!(
+        "WITH next (id) AS \
+            (SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'ticket') \
+         INSERT INTO ticket (id, external_id, brand_id, channel_id, direction, \"from\", from_name, \"to\", title, \
+            assigned_group_id, form_id, created_at, last_update, last_update_customer, last_update_agent, \
+            search_title, search_rest) \
+         SELECT next.id, {external_id}, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, \
+            $14 || CHAR(31) || LOWER({external_id}) FROM next WHERE true RETURNING id"
+    )
+});
+
 /// Adds a ticket that was created at `now`, and gives its id. Ids are never given twice.
 pub(crate) async fn create(
     connection: &mut Connection,
     new: &NewTicket,
     now: &str,
 ) -> Result<i64, StorageError> {
-    let next = "SELECT COALESCE(MAX(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'ticket'";
-    let id: i64 = query_scalar(next).fetch_one(&mut *connection).await?;
-    let external_id = external_id(id);
     let (by_customer, by_agent) = match new.direction {
         Direction::Inbound => (Some(now), None),
         Direction::Outbound => (None, Some(now)),
     };
-    sqlx::query(
-        "INSERT INTO ticket (id, external_id, brand_id, channel_id, direction, \"from\", from_name, \"to\", title, \
-            assigned_group_id, form_id, created_at, last_update, last_update_customer, last_update_agent, \
-            search_title, search_rest) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, $14, $15, $16)",
-    )
-    .bind(id)
-    .bind(&external_id)
-    .bind(new.brand_id)
-    .bind(new.channel_id)
-    .bind(new.direction.name())
-    .bind(&new.from)
-    .bind(&new.from_name)
-    .bind(&new.to)
-    .bind(&new.title)
-    .bind(new.assigned_group_id)
-    .bind(new.form_id)
-    .bind(now)
-    .bind(by_customer)
-    .bind(by_agent)
-    .bind(searchable(&new.title))
-    .bind(searchable_all(&[&new.from, &new.from_name, &new.to, "", &external_id]))
-    .execute(connection)
-    .await?;
-    Ok(id)
+    let statement = query_scalar(CREATE.as_str())
+        .bind(new.brand_id)
+        .bind(new.channel_id)
+        .bind(new.direction.name())
+        .bind(&new.from)
+        .bind(&new.from_name)
+        .bind(&new.to)
+        .bind(&new.title)
+        .bind(new.assigned_group_id)
+        .bind(new.form_id)
+        .bind(now)
+        .bind(by_customer)
+        .bind(by_agent)
+        .bind(searchable(&new.title))
+        .bind(searchable_all(&[&new.from, &new.from_name, &new.to]));
+    Ok(statement.fetch_one(connection).await?)
 }
 
 /// The external id of a ticket that came with none (chosen: the sample's form, made from the id so that it is
-/// the same in every run).
-pub(crate) fn external_id(id: i64) -> String {
-    format!("{id:08X}-0000-4000-8000-{id:012X}.1")
+/// the same in every run). Takes and gives SQL.
+pub(super) fn external_id(id: &str) -> String {
+    format!("PRINTF('%08X-0000-4000-8000-%012X.1', {id}, {id})")
 }
 
 /// When and by which key something is changed.
