@@ -15,7 +15,7 @@ const MOST_VIOLATIONS: usize = 20;
 /// What a walk found.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
-    /// Every field of the table, with its value in its own type.
+    /// Every field of the table that has a value, in its own type.
     pub(crate) values: Map<String, Value>,
     /// Fields that the table does not have, by their path, with the nearest name it has.
     pub(crate) unknown: Vec<Violation>,
@@ -42,28 +42,32 @@ fn row(
         let path = inside(path, name);
         found.unknown.push(Violation { path, problem: Problem::Unknown { nearest }, sent: None });
     }
-    let mut values = Map::with_capacity(fields.len());
+    let mut values = Map::new();
     for field in fields {
-        let path = inside(path, field.name);
         let value = match (given(sent.get(field.name)), field.presence) {
-            (Some(value), _) => {
-                let first = found.broken.len();
-                let value = self::value(&field.kind, value, &path, found);
-                if field.secret {
-                    found.broken[first..].iter_mut().for_each(|violation| violation.sent = None);
-                }
-                value
-            }
+            (Some(value), _) => of_field(field, value, &inside(path, field.name), found),
             (None, Presence::Default(default)) => default.into(),
             (None, Presence::Required) => {
-                let sent = sent.get(field.name).map(quoted);
+                let (path, sent) = (inside(path, field.name), sent.get(field.name).map(quoted));
                 report(found, Violation { path, problem: Problem::Missing, sent });
                 Value::Null
             }
         };
-        values.insert(field.name.to_owned(), value);
+        // A null says no more than a field that is not there, and there may be millions.
+        if !value.is_null() {
+            values.insert(field.name.to_owned(), value);
+        }
     }
     values
+}
+
+fn of_field(field: &Field, sent: &Value, path: &str, found: &mut Checked) -> Value {
+    let first = found.broken.len();
+    let value = value(&field.kind, sent, path, found);
+    if field.secret {
+        found.broken[first..].iter_mut().for_each(|violation| violation.sent = None);
+    }
+    value
 }
 
 /// What counts as sent: an empty text and a null do not (chosen; forms send empty texts for what a user left alone).

@@ -19,6 +19,7 @@ mod raw;
 mod readme;
 mod restart;
 mod schema;
+mod search;
 mod seed_check;
 mod settings;
 mod snapshots;

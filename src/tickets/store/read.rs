@@ -10,27 +10,33 @@ use crate::tickets::columns::{self, Column};
 use crate::tickets::search::{Condition, Conditions, Filter, Operation, Page};
 use crate::tickets::ticket::{Cell, searchable};
 
-/// A ticket with the names that reference data give to its ids. Joins that a statement does not use cost nothing.
-const TICKETS: &str = "ticket AS t \
-    LEFT JOIN reference AS brand ON brand.kind = 'brand' AND brand.id = t.brand_id \
-    LEFT JOIN reference AS channel ON channel.kind = 'channel' AND channel.id = t.channel_id";
-
 /// The shortest text that the trigram index can find, in characters.
 const TRIGRAM: usize = 3;
 
 /// What a column shows. `$1` is the server's public URL in every statement of this file.
 fn shown(column: &str) -> String {
     match column {
-        "icon" | "channel_icon" => format!("COALESCE(t.{column}, channel.icon, '')"),
-        "channel_name" => {
-            "COALESCE(t.channel_name, channel.name, 'channel ' || t.channel_id)".to_owned()
+        "icon" | "channel_icon" => {
+            format!("COALESCE(t.{column}, {}, '')", reference("icon", "channel"))
         }
-        "brand_name" => "COALESCE(t.brand_name, brand.name, 'Brand ' || t.brand_id)".to_owned(),
+        "channel_name" => {
+            let name = reference("name", "channel");
+            format!("COALESCE(t.channel_name, {name}, 'channel ' || t.channel_id)")
+        }
+        "brand_name" => {
+            let name = reference("name", "brand");
+            format!("COALESCE(t.brand_name, {name}, 'Brand ' || t.brand_id)")
+        }
         "external_gui_url" => {
             "COALESCE(t.external_gui_url, $1 || '/?ticketID=' || t.id)".to_owned()
         }
         _ => format!("t.{}", name(column)),
     }
+}
+
+/// What the account's reference data say of a ticket's brand or channel.
+fn reference(column: &str, kind: &str) -> String {
+    format!("(SELECT {column} FROM reference WHERE kind = '{kind}' AND id = t.{kind}_id)")
 }
 
 fn in_timeline(column: &str) -> String {
@@ -65,7 +71,7 @@ static ITEM: LazyLock<String> = LazyLock::new(|| {
             SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) ELSE json_object({note}) END) \
                 ORDER BY e.created_at, e.id) \
             FROM timeline AS e WHERE e.ticket_id = t.id AND ($3 OR e.type <> 'event')))) \
-         FROM {TICKETS} WHERE t.id = $2"
+         FROM ticket AS t WHERE t.id = $2"
     )
 });
 
@@ -95,10 +101,10 @@ pub(crate) async fn list(
     let limit = sql.placeholder(number(page.limit));
     let start = sql.placeholder(number(page.start));
     sql.push(&format!(
-        "WITH page AS (SELECT t.id FROM {TICKETS} WHERE {matching} ORDER BY t.id DESC LIMIT {limit} OFFSET {start}) \
-         SELECT (SELECT COUNT(*) FROM {TICKETS} WHERE {matching}), \
+        "WITH page AS (SELECT t.id FROM ticket AS t WHERE {matching} ORDER BY t.id DESC LIMIT {limit} OFFSET {start}) \
+         SELECT (SELECT COUNT(*) FROM ticket AS t WHERE {matching}), \
                 (SELECT GROUP_CONCAT(entry, ',' ORDER BY id DESC) FROM \
-                    (SELECT t.id AS id, {} AS entry FROM {TICKETS} WHERE t.id IN (SELECT id FROM page)))",
+                    (SELECT t.id AS id, {} AS entry FROM ticket AS t WHERE t.id IN (SELECT id FROM page)))",
         ENTRY.as_str()
     ));
     let row = sql.query().fetch_one(connection).await?;
@@ -127,7 +133,7 @@ fn conditions(text: &mut String, sql: &mut Sql, filter: &Filter) {
     let mut all = vec!["1".to_owned()];
     if let Some(date) = &filter.archived_before {
         let date = sql.placeholder(Cell::Text(date.clone()));
-        all.push(format!("(t.closed_at IS NULL OR t.closed_at >= {date})"));
+        all.push(format!("t.id NOT IN (SELECT id FROM ticket WHERE closed_at < {date})"));
     }
     if let Some(status) = &filter.status {
         let status = sql.placeholder(Cell::Text(status.clone()));
@@ -148,13 +154,20 @@ fn conditions(text: &mut String, sql: &mut Sql, filter: &Filter) {
 /// The text anywhere in what is searched, or the id.
 fn found(sql: &mut Sql, query: &str) -> String {
     let lower = searchable(query);
+    let text = sql.placeholder(Cell::Text(lower.clone()));
+    let holds = |ticket: &str| {
+        format!("(INSTR({ticket}.search_title, {text}) OR INSTR({ticket}.search_rest, {text}))")
+    };
     let in_text = if lower.chars().count() >= TRIGRAM {
         let phrase = format!("\"{}\"", lower.replace('"', "\"\""));
         let phrase = sql.placeholder(Cell::Text(phrase));
-        format!("t.id IN (SELECT rowid FROM ticket_search WHERE ticket_search MATCH {phrase})")
+        format!(
+            "t.id IN (SELECT rowid FROM ticket_search WHERE ticket_search MATCH {phrase} UNION ALL \
+                SELECT n.id FROM ticket_unindexed JOIN ticket AS n USING (id) WHERE {})",
+            holds("n")
+        )
     } else {
-        let lower = sql.placeholder(Cell::Text(lower));
-        format!("(INSTR(t.search_title, {lower}) > 0 OR INSTR(t.search_rest, {lower}) > 0)")
+        holds("t")
     };
     match query.parse::<i64>() {
         Ok(id) if id.to_string() == query => {
