@@ -6,7 +6,7 @@ use super::decode::Encoding;
 use super::endpoint::{Answer, Endpoint, Reads};
 use super::key;
 use crate::dialect::Dialect;
-use crate::rules::{Field, Literal, Notation, Presence, Source, form_names, of_fields, of_kind};
+use crate::rules::{Field, Notation, Source, form_names, of_fields, of_value};
 
 /// What the document is made of.
 #[derive(Debug)]
@@ -120,13 +120,8 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
 fn parameter(field: &Field, name: &str, place: &str) -> Value {
     let mut parameter = json!({
         "name": name, "in": place, "required": field.is_required(), "description": field.about,
-        "schema": of_kind(&field.kind), "x-source": field.source.word(),
+        "schema": of_value(field), "x-source": field.source.word(),
     });
-    if let Presence::Default(default) = field.presence
-        && default != Literal::Null
-    {
-        parameter["schema"]["default"] = default.into();
-    }
     if let Source::Documented(page) = field.source {
         parameter["x-document"] = page.into();
     }

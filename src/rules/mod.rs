@@ -11,4 +11,4 @@ pub(crate) use field::{
     optional, required,
 };
 pub(crate) use problem::{Problem, Violation, quoted};
-pub(crate) use schema::{Notation, form_names, of_fields, of_kind};
+pub(crate) use schema::{Notation, form_names, of_fields, of_value};

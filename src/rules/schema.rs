@@ -51,19 +51,11 @@ pub(crate) fn form_names(
     }
 }
 
-/// The kind's schema with the field's meaning, default and source.
+/// The field's schema with its meaning and source.
 fn described(field: &Field) -> Value {
-    let mut schema = of_kind(&field.kind);
-    if field.is_required() && schema["type"] == "string" && schema.get("minLength").is_none() {
-        schema["minLength"] = 1.into();
-    }
+    let mut schema = of_value(field);
     if !field.about.is_empty() {
         schema["description"] = field.about.into();
-    }
-    if let Presence::Default(default) = field.presence
-        && default != Literal::Null
-    {
-        schema["default"] = default.into();
     }
     schema["x-source"] = field.source.word().into();
     match field.source {
@@ -72,6 +64,22 @@ fn described(field: &Field) -> Value {
     }
     if !field.chosen.is_empty() {
         schema["x-chosen"] = field.chosen.into();
+    }
+    schema
+}
+
+/// What the field's value looks like, and what it is when it is not sent.
+pub(crate) fn of_value(field: &Field) -> Value {
+    let mut schema = of_kind(&field.kind);
+    let has_rule = schema.get("minLength").is_some() || schema.get("pattern").is_some();
+    if field.is_required() && schema["type"] == "string" && !has_rule {
+        schema["minLength"] = 1.into();
+    }
+    match field.presence {
+        Presence::Required | Presence::Default(Literal::Null) => {}
+        // The documents give such a default beside a rule that it breaks; a schema must not.
+        Presence::Default(Literal::Text("")) if has_rule => schema["x-default"] = "".into(),
+        Presence::Default(default) => schema["default"] = default.into(),
     }
     schema
 }

@@ -55,3 +55,20 @@ async fn node_fetch_works_unmodified() {
     assert_eq!(run("node", &["--input-type=module", "-e", &block("js", &server)]), "closed 1\n");
     assert_eq!(server.get("/api/v2/ticket/1").await.body["item"]["status"], "closed");
 }
+
+#[test]
+fn the_openapi_document_passes_a_validator() {
+    if !can_run("python3", &["-c", "import openapi_spec_validator"]) {
+        return passed_over("there is no python3 with openapi-spec-validator");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("openapi.json");
+    let document = run(env!("CARGO_BIN_EXE_omnidesk-mock"), &["openapi"]);
+    let validate = |text: &str| {
+        std::fs::write(&file, text).expect("it can be written");
+        can_run("python3", &["-m", "openapi_spec_validator", &file.display().to_string()])
+    };
+    assert!(validate(&document));
+    let bent = document.replacen("\"in\": \"query\"", "\"in\": \"nowhere\"", 1);
+    assert!(bent != document && !validate(&bent), "the validator sees what is wrong");
+}

@@ -172,6 +172,11 @@ fn is_of_type(schema: &Value, written: &str) -> bool {
     }
 }
 
+/// The documented default, which stands under another name where the documented pattern refuses it.
+fn default_of(schema: &Value) -> Value {
+    schema.get("default").or_else(|| schema.get("x-default")).cloned().unwrap_or_default()
+}
+
 /// Everything in the document that differs from the facts.
 fn differences(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -190,7 +195,7 @@ fn differences(document: &Value) -> Vec<String> {
                 Some((schema, _)) if !is_of_type(schema, written) => {
                     wrong.push(format!("{at} is not of type {written}"));
                 }
-                Some((schema, _)) if schema.get("default").unwrap_or(&Value::Null) != &default => {
+                Some((schema, _)) if default_of(schema) != default => {
                     wrong.push(format!("{at} has not the default {default}"));
                 }
                 Some(_) => {}
