@@ -28,6 +28,12 @@ pub(crate) fn router(state: Shared) -> Router {
     }
     router
         .fallback(|State(state): State<Shared>, uri: Uri| async move { not_found(&state, &uri) })
+        .method_not_allowed_fallback(
+            |State(state): State<Shared>, method: Method, uri: Uri| async move {
+                // All that is not in the tables can only be read.
+                method_not_allowed(&state, &method, &uri, names(&Method::GET).join(", "))
+            },
+        )
         .layer(from_fn(logged))
         .with_state(state)
 }
@@ -104,7 +110,12 @@ pub(crate) fn canonical(mut request: Request) -> Request {
 /// One line in the log for each request.
 async fn logged(request: Request, next: Next) -> Response<Body> {
     let (method, watch) = (request.method().clone(), Stopwatch::start());
+    // Health checks come every few seconds and say nothing new.
+    let is_check = request.uri().path().starts_with("/_control/");
     let response = next.run(request).await;
+    if is_check {
+        return response;
+    }
     telemetry::request(
         &method,
         response.extensions().get::<Trail>(),

@@ -210,18 +210,13 @@ impl Accounts {
         }
     }
 
-    /// A file for a new account; what a creation that was cut off may have left there is removed.
+    /// A file for a new account. One that is there already is left alone, whatever it is.
     fn fresh_file(&self, name: &str) -> Result<Option<String>, StorageError> {
         let Home::Folder(folder) = &self.home else { return Ok(None) };
-        let file = format!("accounts/{name}.db");
         make_folder(&folder.join("accounts"))?;
-        for ending in ["", "-wal", "-shm"] {
-            let path = folder.join(format!("{file}{ending}"));
-            if path.exists() {
-                fs::remove_file(&path).map_err(|source| StorageError::File { path, source })?;
-            }
-        }
-        Ok(Some(file))
+        let numbered = (2..).map(|number| format!("accounts/{name}.{number}.db"));
+        let mut files = std::iter::once(format!("accounts/{name}.db")).chain(numbered);
+        Ok(files.find(|file| !folder.join(file).exists()))
     }
 }
 

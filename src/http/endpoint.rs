@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -230,6 +230,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Err
         .get(CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let encoding = content_type.as_deref().and_then(Encoding::of);
+    if let Some(packed) = headers.get(CONTENT_ENCODING).filter(|packed| *packed != "identity") {
+        let packed = String::from_utf8_lossy(packed.as_bytes()).into_owned();
+        return Err(Error::ContentEncoding(packed));
+    }
     let body = whole(headers, body).await?;
     match (encoding, content_type) {
         (Some(encoding), Some(content_type)) => {

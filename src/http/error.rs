@@ -29,6 +29,7 @@ pub(crate) enum Error {
     TwoKeys,
     Forbidden(Permission),
     ContentType(Option<String>),
+    ContentEncoding(String),
     TooLarge,
     Incomplete,
     Unreadable(DecodeError),
@@ -54,7 +55,7 @@ impl Error {
             Self::WrongMethod { .. } => 405,
             Self::NoKey | Self::UnknownKey => dialect.no_key_status,
             Self::Forbidden(_) => dialect.no_permission_status,
-            Self::ContentType(_) => 415,
+            Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge => 413,
             Self::TwoKeys
             | Self::Incomplete
@@ -80,6 +81,10 @@ impl Error {
             Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::ContentType(sent) => content_type(sent.as_deref()),
+            Self::ContentEncoding(sent) => {
+                let sent = quoted(&sent.as_str().into());
+                format!("The Content-Encoding {sent} is not understood; send the body as it is.")
+            }
             Self::TooLarge => format!("The body is larger than {} bytes.", limits::BODY),
             Self::Incomplete => "The body ended before it was complete.".to_owned(),
             Self::Unreadable(error) => format!("{error}."),

@@ -122,6 +122,10 @@ fn parameter(field: &Field, name: &str, place: &str) -> Value {
         "name": name, "in": place, "required": field.is_required(), "description": field.about,
         "schema": of_value(field), "x-source": field.source.word(),
     });
+    if place == "query" && !field.is_required() && !name.ends_with(']') {
+        // It counts as not sent then.
+        parameter["allowEmptyValue"] = true.into();
+    }
     if let Source::Documented(page) = field.source {
         parameter["x-document"] = page.into();
     }
@@ -159,12 +163,17 @@ fn responses(endpoint: &Endpoint, dialect: &Dialect) -> Value {
         (dialect.no_key_status, "No key, or an unknown one."),
         (dialect.no_permission_status, "The key lacks the permission."),
     ];
-    if !(endpoint.path_fields)().is_empty() {
+    if endpoint.all_fields().any(|field| field.name == "ticketID") {
         chosen.push((dialect.unknown_ticket_status, "This ticket does not exist."));
     }
     if endpoint.reads != Reads::Query {
         chosen.push((413, "The body is too large."));
         chosen.push((415, "The Content-Type is none of those that are understood."));
+    }
+    for (status, description) in
+        [("414", "The URL is too long."), ("431", "The header is too large.")]
+    {
+        responses[status] = json!({ "description": description, "x-source": "chosen" });
     }
     for (status, description) in chosen {
         let status = status.to_string();

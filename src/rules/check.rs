@@ -260,10 +260,22 @@ fn ids(sent: &Value, pattern: &'static regex::Regex, at_most: usize) -> Result<V
 /// A whole number as JSON has it, or in digits as forms and paths have it.
 fn number(sent: &Value) -> Option<u64> {
     match sent {
-        Value::Number(number) => number.as_u64(),
+        Value::Number(number) => number.as_u64().or_else(|| whole(number.as_f64()?)),
         Value::String(digits) => whole_number(digits),
         _ => None,
     }
+}
+
+/// JSON makes no difference between 7 and 7.0.
+fn whole(number: f64) -> Option<u64> {
+    #[expect(clippy::cast_precision_loss, reason = "the largest number is exact")]
+    let range = 0.0..=LARGEST_NUMBER as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in range, and whole"
+    )]
+    (range.contains(&number) && number.fract() == 0.0).then_some(number as u64)
 }
 
 /// A whole number in digits, without sign, fraction or leading zero.

@@ -7,8 +7,7 @@ mod schema;
 
 pub(crate) use check::{Checked, check, whole_number};
 pub(crate) use field::{
-    Field, Fields, Kind, LARGEST_NUMBER, LONGEST_TEXT, Literal, Presence, Source, TICKET_ID,
-    optional, required,
+    Field, Fields, Kind, LARGEST_NUMBER, Literal, Presence, Source, TICKET_ID, optional, required,
 };
 pub(crate) use problem::{Problem, Violation, quoted};
 pub(crate) use schema::{Notation, form_names, of_fields, of_value};

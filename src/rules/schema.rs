@@ -33,7 +33,10 @@ pub(crate) fn of_fields(fields: &'static [Field], notation: Notation) -> Value {
 }
 
 fn of_field(field: &'static Field, notation: Notation) -> Vec<(String, Value)> {
-    form_names(field, notation).into_iter().map(|(name, field)| (name, described(field))).collect()
+    form_names(field, notation)
+        .into_iter()
+        .map(|(name, field)| (name, described(field, notation)))
+        .collect()
 }
 
 /// The names that a field has on the wire: one, or in a form one for each field of its first row.
@@ -52,8 +55,11 @@ pub(crate) fn form_names(
 }
 
 /// The field's schema with its meaning and source.
-fn described(field: &Field) -> Value {
+fn described(field: &Field, notation: Notation) -> Value {
     let mut schema = of_value(field);
+    if notation == Notation::Json && !field.is_required() {
+        nullable(&mut schema);
+    }
     if !field.about.is_empty() {
         schema["description"] = field.about.into();
     }
@@ -66,6 +72,14 @@ fn described(field: &Field) -> Value {
         schema["x-chosen"] = field.chosen.into();
     }
     schema
+}
+
+/// In JSON a null counts as not sent.
+fn nullable(schema: &mut Value) {
+    schema["type"] = json!([schema["type"].take(), "null"]);
+    if let Some(Value::Array(names)) = schema.get_mut("enum") {
+        names.push(Value::Null);
+    }
 }
 
 /// What the field's value looks like, and what it is when it is not sent.

@@ -100,6 +100,7 @@ pub(crate) static CHOICES: &[Choice] = &[
     choice("a method's name beside {ticketID}", "multi is documented", "named methods win"),
     choice("JSON bodies", "none declared", "understood everywhere"),
     choice("other content types", "none", "415"),
+    choice("a packed body (Content-Encoding)", "none", "415"),
     choice("a body over 10 MiB", "none", "413"),
     choice("more than 8192 values, or nesting over 8 levels", "none", "400"),
     choice("fields that no document names", "none", "ignored"),

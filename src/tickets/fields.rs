@@ -6,16 +6,14 @@ use regex::Regex;
 
 use super::batch::ACTION_TYPES;
 use super::ticket::{Direction, Priority, Status};
-use crate::rules::{
-    Field, Kind, LARGEST_NUMBER, LONGEST_TEXT, Literal, TICKET_ID, optional, required,
-};
+use crate::rules::{Field, Kind, LARGEST_NUMBER, Literal, TICKET_ID, optional, required};
 
 static VIEW: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[0-9a-zA-Z\-\_]+$").expect("a regex"));
 static IDS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[0-9, ]+$").expect("a regex"));
 
 /// The most tickets that one request names (chosen).
-const MOST_TICKETS: usize = 10_000;
+const MOST_TICKETS: usize = 8_000;
 /// The most actions of one batch (chosen).
 const MOST_ACTIONS: usize = 100;
 
@@ -38,10 +36,10 @@ pub(crate) static LIST: &[Field] = &[
         .documented(V2)
         .choosing("the slug of a built-in view or of one of the account, or a view's id; at most 64 characters")
         .about("The view to take the tickets from."),
-    optional("query", Kind::Text { at_least: 1, at_most: LONGEST_TEXT, pattern: None })
+    optional("query", Kind::Text { at_least: 1, at_most: 1000, pattern: None })
         .or(Literal::Text(""))
         .documented(V2)
-        .choosing("the id, or a part of title, from, from_name, to, to_name or external_id in any case")
+        .choosing("the id, or a part of title, from, from_name, to, to_name or external_id in any case; at most 1000 characters")
         .about("A text to search for."),
     optional("itemStart", Kind::NUMBER)
         .or(Literal::Number(0))
@@ -138,7 +136,7 @@ pub(crate) static UNLINK: &[Field] = &[required("ticketID", TICKET_ID)
 pub(crate) static BATCH: &[Field] = &[
     required("TicketIDs", Kind::Ids { pattern: &IDS, at_most: MOST_TICKETS })
         .documented(V1)
-        .choosing("each id once, none empty, at most 10000")
+        .choosing("each id once, none empty, at most 8000")
         .about("The ids of the tickets, with commas between them; spaces are allowed."),
     required("actions", Kind::Rows { fields: || ACTION, at_least: 1, at_most: MOST_ACTIONS })
         .documented(V1)
@@ -164,7 +162,7 @@ pub(crate) static NOTHING: &[Field] = &[];
 const fn several() -> Field {
     required("ticketIDs", TICKET_IDS)
         .documented(V1)
-        .choosing("1 to 10000 of them, each once")
+        .choosing("1 to 8000 of them, each once")
         .about("The ids of the tickets.")
 }
 
