@@ -30,11 +30,10 @@ LABEL org.opencontainers.image.title="omnidesk-mock" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /omnidesk-mock /omnidesk-mock
 COPY --from=build --chown=65532:65532 /data /data
-ENV OMNIDESK_MOCK_LISTEN=0.0.0.0:8080 \
-    OMNIDESK_MOCK_DATA=/data
+ENV OMNIDESK_MOCK_LISTEN=0.0.0.0:8080
 USER 65532:65532
-# SQLite's temporary files go to the working directory: there is no /tmp.
-WORKDIR /data
+# The default ./data is /data here; SQLite keeps its temporary files in memory.
+WORKDIR /
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=10s \

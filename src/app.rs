@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Method, Response, Uri};
+use axum::http::{Method, Response};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get};
@@ -27,13 +27,13 @@ pub(crate) fn router(state: Shared) -> Router {
         router = router.route(path, methods(endpoints));
     }
     router
-        .fallback(|State(state): State<Shared>, uri: Uri| async move { not_found(&state, &uri) })
-        .method_not_allowed_fallback(
-            |State(state): State<Shared>, method: Method, uri: Uri| async move {
-                // All that is not in the tables can only be read.
-                method_not_allowed(&state, &method, &uri, names(&Method::GET).join(", "))
-            },
-        )
+        .fallback(|State(state): State<Shared>, request: Request| async move {
+            not_found(&state, request).await
+        })
+        .method_not_allowed_fallback(|State(state): State<Shared>, request: Request| async move {
+            // All that is not in the tables can only be read.
+            method_not_allowed(&state, request, names(&Method::GET).join(", ")).await
+        })
         .layer(from_fn(logged))
         .with_state(state)
 }
@@ -65,9 +65,9 @@ fn methods(endpoints: Vec<&'static Endpoint>) -> MethodRouter<Shared> {
     let names: Vec<&str> =
         endpoints.iter().flat_map(|endpoint| names(&endpoint.method)).copied().collect();
     let allowed = names.join(", ");
-    let fallback = move |State(state): State<Shared>, method: Method, uri: Uri| {
+    let fallback = move |State(state): State<Shared>, request: Request| {
         let allowed = allowed.clone();
-        async move { method_not_allowed(&state, &method, &uri, allowed) }
+        async move { method_not_allowed(&state, request, allowed).await }
     };
     let mut methods = MethodRouter::new().fallback(fallback);
     for endpoint in endpoints {

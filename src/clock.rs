@@ -11,7 +11,7 @@ const DATE: &str = "%Y-%m-%d %H:%M:%S";
 
 /// What time it is for an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "mode", rename_all = "lowercase")]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Clock {
     /// The machine's time.
     #[default]
@@ -28,9 +28,26 @@ impl Clock {
         match self {
             Self::Real => Timestamp::now(),
             Self::Frozen { at } => at,
-            Self::Offset { by } => earlier(Timestamp::now(), -by),
+            Self::Offset { by } => shifted(by).unwrap_or(Timestamp::MAX),
         }
     }
+}
+
+impl Clock {
+    /// Whether it shows a moment that a date can be written of: within the years 0 to 9999.
+    pub(crate) fn is_sound(self) -> bool {
+        let now = match self {
+            Self::Real => return true,
+            Self::Frozen { at } => Some(at),
+            Self::Offset { by } => shifted(by),
+        };
+        now.is_some_and(|now| (0..=9998).contains(&now.to_zoned_datetime(TimeZone::UTC).year()))
+    }
+}
+
+/// The machine's time and something more, where there is such a moment.
+fn shifted(by: SignedDuration) -> Option<Timestamp> {
+    Timestamp::now().checked_add(by).ok()
 }
 
 /// The moment before another one by a duration; the earliest moment there is when it would be before that.

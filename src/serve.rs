@@ -35,6 +35,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[tokio::main]
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let _log = telemetry::start(settings.log);
+    if let Some(file) = &settings.port_file {
+        // One of an earlier run would be read for this one's; mostly there is none.
+        let _ = std::fs::remove_file(file);
+    }
     let dialect = Dialect::read(&settings.dialect)?;
     let seed = if settings.seed.is_empty() { None } else { Some(Seed::read(&settings.seed)?) };
     let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {

@@ -207,7 +207,7 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
     let rank = |name| rank(serving(matches).value_source(name));
     match rank("ephemeral").cmp(&rank("data")) {
         std::cmp::Ordering::Less => settings.ephemeral = false,
-        std::cmp::Ordering::Equal if settings.ephemeral && rank("data") > 0 => {
+        std::cmp::Ordering::Equal if settings.ephemeral && rank("data") > 1 => {
             return Err(SettingError::DataAndEphemeral);
         }
         _ => {}
@@ -240,7 +240,8 @@ fn file(path: &Path) -> Result<(Table, Table), SettingError> {
     let dialect = match settings.remove("dialect") {
         Some(Value::Object(dialect)) => dialect,
         Some(_) => {
-            return Err(SettingError::Shape { path: path.to_owned(), name: "dialect".to_owned() });
+            let what = "dialect must be a table: [dialect]".to_owned();
+            return Err(SettingError::Value { path: path.to_owned(), what });
         }
         None => Map::new(),
     };
@@ -287,11 +288,10 @@ fn is_key(text: &str) -> bool {
 }
 
 fn public_url(text: &str) -> Result<String, String> {
-    let good = text.starts_with("http://") || text.starts_with("https://");
-    if good {
-        Ok(text.trim_end_matches('/').to_owned())
-    } else {
-        Err("a URL begins with http:// or https://".to_owned())
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match host.map(|host| host.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err("a URL begins with http:// or https:// and a host".to_owned()),
     }
 }
 

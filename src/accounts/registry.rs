@@ -79,7 +79,13 @@ impl Accounts {
         let entries =
             self.catalogue.read(|connection| Box::pin(store::entries(connection))).await?;
         for entry in entries {
-            let database = Database::open(&self.place(entry.file.as_deref()), &ACCOUNT).await?;
+            let place = self.place(entry.file.as_deref());
+            if let Place::File(path) = &place
+                && !path.exists()
+            {
+                return Err(StorageError::Missing { path: path.clone() }.into());
+            }
+            let database = Database::open(&place, &ACCOUNT).await?;
             let account = self.account(&entry.name, database, &entry.profile)?;
             self.enter(account);
         }
@@ -121,10 +127,34 @@ impl Accounts {
             + Send
             + 'static,
     {
+        self.must_be_free(&new.name, &new.keys)?;
+        let file = self.fresh_file(&new.name)?;
+        let place = self.place(file.as_deref());
+        let made = self.make(new, file, &place, plant).await;
+        if let (Err(_), Place::File(path)) = (&made, &place) {
+            remove(path);
+        }
+        made
+    }
+
+    async fn make<F>(
+        &self,
+        new: NewAccount,
+        file: Option<String>,
+        place: &Place,
+        plant: F,
+    ) -> Result<Arc<Account>, AccountError>
+    where
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), StorageError>>
+            + Send
+            + 'static,
+    {
         let NewAccount { name, profile, keys } = new;
-        let file = self.fresh_file(&name)?;
-        let database = Database::open(&self.place(file.as_deref()), &ACCOUNT).await?;
-        database.write(plant).await?;
+        let database = Database::open(place, &ACCOUNT).await?;
+        if let Err(error) = database.write(plant).await {
+            database.close().await;
+            return Err(error.into());
+        }
         let account = self.account(&name, database, &profile)?;
         let entry = Entry { name: name.clone(), file, profile };
         let new = keys.clone();
@@ -146,11 +176,26 @@ impl Accounts {
         Ok(account)
     }
 
+    /// A key opens one account; another one cannot take it.
+    fn must_be_free(&self, account: &str, keys: &[NewKey]) -> Result<(), AccountError> {
+        let known = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account.name);
+        let taken = keys.iter().find_map(|key| Some((key, owner(key)?)));
+        match taken.filter(|(_, owner)| ***owner != *account) {
+            None => Ok(()),
+            Some((key, owner)) => Err(AccountError::Profile {
+                account: account.to_owned(),
+                what: format!("its key {} belongs to the account {owner} already", key.name),
+            }),
+        }
+    }
+
     /// Gives an account a key; one of the same name stops to work.
     ///
     /// # Errors
-    /// When the catalogue cannot be written.
-    pub(crate) async fn put_key(&self, account: &str, key: NewKey) -> Result<(), StorageError> {
+    /// When the key is another account's, or the catalogue cannot be written.
+    pub(crate) async fn put_key(&self, account: &str, key: NewKey) -> Result<(), AccountError> {
+        self.must_be_free(account, std::slice::from_ref(&key))?;
         let (owner, new) = (account.to_owned(), key.clone());
         self.catalogue
             .write(move |connection| {
@@ -217,6 +262,15 @@ impl Accounts {
         let numbered = (2..).map(|number| format!("accounts/{name}.{number}.db"));
         let mut files = std::iter::once(format!("accounts/{name}.db")).chain(numbered);
         Ok(files.find(|file| !folder.join(file).exists()))
+    }
+}
+
+/// Removes the files of a database that was not finished; what cannot be removed is not in anyone's way.
+fn remove(path: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        let _ = fs::remove_file(file);
     }
 }
 

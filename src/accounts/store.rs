@@ -86,7 +86,7 @@ pub(super) async fn put_key(
     account: &str,
     key: &NewKey,
 ) -> Result<(), StorageError> {
-    sqlx::query("DELETE FROM api_key WHERE (account = $1 AND name = $2) OR digest = $3")
+    sqlx::query("DELETE FROM api_key WHERE account = $1 AND (name = $2 OR digest = $3)")
         .bind(account)
         .bind(&key.name)
         .bind(key.digest.bytes().as_slice())

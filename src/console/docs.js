@@ -19,7 +19,7 @@ function request(form) {
   const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
   const fields = filled(form, path);
   const options = { method, headers: { apiKey: key.value || key.placeholder } };
-  if (reads === "query") return [`${target}?${new URLSearchParams(fields)}`, options];
+  if (reads === "query") return [fields.length ? `${target}?${new URLSearchParams(fields)}` : target, options];
   if (fields.length === 0) return [target, options];
   const encoding = form.querySelector("[data-encoding]");
   const multipart = encoding && encoding.value === "multipart/form-data";

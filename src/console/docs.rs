@@ -30,7 +30,7 @@ pub(super) fn page() -> Markup {
                         a href="/openapi.json" { "openapi.json" } "."
                     }
                     form #key-form {
-                        label for="key" { "API key, sent as the header " code { "apiKey" } }
+                        label for="key" { "API key, sent as the header " code { "apiKey" } "; " code { "dev-key" } " when left empty" }
                         input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
                     }
                 }
@@ -91,6 +91,7 @@ fn inputs(endpoint: &Endpoint, field: &'static Field) -> Markup {
                 (input(&id, &name, field))
                 p.small {
                     (field.about)
+                    @if let Kind::List { .. } = field.kind { " Here with commas between them." }
                     @if !field.chosen.is_empty() { " " (source("chosen")) ": " (field.chosen) "." }
                     @if let Kind::OneOf { written, .. } = field.kind { @if !written.is_empty() { " Documented as " code { (written) } "." } }
                 }

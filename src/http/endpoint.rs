@@ -17,7 +17,7 @@ use super::decode::{self, Encoding};
 use super::{Error, Reply, key, limits, reply};
 use crate::accounts::{Account, Key, Permission};
 use crate::answers::Question;
-use crate::rules::{Checked, Field, Fields, Source, check};
+use crate::rules::{Checked, Field, Fields, Source, Violation, check};
 use crate::state::Shared;
 
 /// The room made for a body before any of it has arrived, in bytes.
@@ -123,7 +123,10 @@ impl Endpoint {
                 let account = &key.account;
                 answer.unwrap_or_else(|error| error.response(&account.dialect, Some(account)))
             }
-            Err(error) => error.response(&state.accounts.dialect, None),
+            Err(error) => {
+                turn_away(request).await;
+                error.response(&state.accounts.dialect, None)
+            }
         };
         let account = key.ok().map(|key| Arc::clone(&key.account.name));
         response.extensions_mut().insert(Trail { account, route: self.path });
@@ -137,6 +140,7 @@ impl Endpoint {
         request: Request,
     ) -> Result<Response<Body>, Error> {
         if !key.permissions.allow(self.permission) {
+            turn_away(request).await;
             return Err(Error::Forbidden(self.permission));
         }
         let account = &key.account;
@@ -172,9 +176,11 @@ impl Endpoint {
         let mut path = self.in_path(head.uri.path())?;
         let Checked { values, mut broken, .. } = check((self.path_fields)(), &path);
         path = values;
-        let Checked { values, broken: more, .. } = check((self.fields)(), &sent);
+        let Checked { values, broken: more, unknown } = check((self.fields)(), &sent);
         broken.extend(more);
         if !broken.is_empty() {
+            // A name that nearly is one is most likely what is wrong.
+            broken.extend(unknown.into_iter().filter(Violation::suggests));
             return Err(Error::Invalid(broken));
         }
         path.extend(values);
@@ -257,8 +263,7 @@ async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Error::Incomplete)?;
         if read.len() + chunk.len() > limits::BODY {
-            // A sender that is too slow is cut off.
-            let _ = tokio::time::timeout(limits::DRAIN_TIME, drain(chunks)).await;
+            drain(chunks).await;
             return Err(Error::TooLarge);
         }
         read.extend_from_slice(&chunk);
@@ -266,31 +271,45 @@ async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     Ok(read.freeze())
 }
 
-/// Throws the rest of a body away, so that its sender stops sending and reads the answer.
+/// Throws the rest of a body away, so that its sender stops sending and reads the answer. A sender that is too
+/// slow, or sends too much, is cut off.
 async fn drain(mut chunks: axum::body::BodyDataStream) {
-    let mut drained = 0;
-    while let Some(Ok(chunk)) = chunks.next().await {
-        drained += chunk.len();
-        if drained > limits::DRAINED {
-            return;
+    let all = async {
+        let mut drained = 0;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            drained += chunk.len();
+            if drained > limits::DRAINED {
+                return;
+            }
         }
+    };
+    let _ = tokio::time::timeout(limits::DRAIN_TIME, all).await;
+}
+
+/// Throws the body of a request away that is refused for another reason.
+async fn turn_away(request: Request) {
+    // Who waits for a word before sending a body need not send it.
+    if !request.headers().contains_key(EXPECT) {
+        drain(request.into_body().into_data_stream()).await;
     }
 }
 
 /// The answer for a path that nothing serves.
-pub(crate) fn not_found(state: &Shared, uri: &Uri) -> Response<Body> {
-    Error::UnknownPath(path_label(uri)).response(&state.accounts.dialect, None)
+pub(crate) async fn not_found(state: &Shared, request: Request) -> Response<Body> {
+    let error = Error::UnknownPath(path_label(request.uri()));
+    turn_away(request).await;
+    error.response(&state.accounts.dialect, None)
 }
 
 /// The answer for a method that a path does not have.
-pub(crate) fn method_not_allowed(
+pub(crate) async fn method_not_allowed(
     state: &Shared,
-    method: &Method,
-    uri: &Uri,
+    request: Request,
     allowed: String,
 ) -> Response<Body> {
-    let error = Error::WrongMethod { method: method.to_string(), path: path_label(uri), allowed };
-    error.response(&state.accounts.dialect, None)
+    let (method, path) = (request.method().to_string(), path_label(request.uri()));
+    turn_away(request).await;
+    Error::WrongMethod { method, path, allowed }.response(&state.accounts.dialect, None)
 }
 
 /// A path, short enough for a message or a line of the log.

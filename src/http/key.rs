@@ -16,7 +16,8 @@ pub(super) const SCHEME: &str = "apikey";
 /// # Errors
 /// When there is none, or when there are two that differ.
 pub(super) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
-    let mut keys = named(headers).chain(authorized(headers)).chain(asked(query));
+    let mut keys =
+        named(headers).chain(authorized(headers)).chain(asked(query)).filter(|key| !key.is_empty());
     let key = keys.next().ok_or(Error::NoKey)?;
     if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
 }

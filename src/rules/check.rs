@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use super::{Field, Kind, LARGEST_NUMBER, Presence, Problem, Violation, quoted};
 
+/// The longest value of a condition, in characters.
+const LONGEST_SCALAR: usize = 1000;
 /// The longest text with ids in it, in characters.
 const LONGEST_LIST: usize = 200_000;
 /// The most violations that one answer names.
@@ -38,6 +40,9 @@ fn row(
     found: &mut Checked,
 ) -> Map<String, Value> {
     for name in sent.keys().filter(|name| fields.iter().all(|field| field.name != name.as_str())) {
+        if found.unknown.len() == MOST_VIOLATIONS {
+            break;
+        }
         let nearest = nearest(name, fields);
         let path = inside(path, name);
         found.unknown.push(Violation { path, problem: Problem::Unknown { nearest }, sent: None });
@@ -64,8 +69,9 @@ fn row(
 fn of_field(field: &Field, sent: &Value, path: &str, found: &mut Checked) -> Value {
     let first = found.broken.len();
     let value = value(&field.kind, sent, path, found);
+    let own = found.broken[first..].iter_mut().filter(|violation| violation.path == path);
     if field.secret {
-        found.broken[first..].iter_mut().for_each(|violation| violation.sent = None);
+        own.for_each(|violation| violation.sent = None);
     }
     value
 }
@@ -139,10 +145,7 @@ fn one_row(fields: &[Field], sent: &Value, path: &str, found: &mut Checked) -> V
     if let Value::Object(sent) = sent {
         return Value::Object(row(fields, sent, path, found));
     }
-    report(
-        found,
-        Violation { path: path.to_owned(), problem: Problem::NotRow, sent: Some(quoted(sent)) },
-    );
+    report(found, Violation { path: path.to_owned(), problem: Problem::NotRow, sent: None });
     Value::Null
 }
 
@@ -154,10 +157,7 @@ fn named(
     found: &mut Checked,
 ) -> Value {
     let Value::Object(rows) = sent else {
-        report(
-            found,
-            Violation { path: path.to_owned(), problem: Problem::NotRow, sent: Some(quoted(sent)) },
-        );
+        report(found, Violation { path: path.to_owned(), problem: Problem::NotRow, sent: None });
         return Value::Null;
     };
     let mut values = Map::new();
@@ -203,7 +203,7 @@ fn scalar(kind: &Kind, sent: &Value) -> Result<Value, Problem> {
             sent.as_str().filter(|date| is_date(date)).map(Value::from).ok_or(Problem::NotDate)
         }
         Kind::Scalar => match sent {
-            Value::String(text) => Ok(text.as_str().into()),
+            Value::String(_) => text(sent, 0, LONGEST_SCALAR, None),
             other => {
                 number(other).map(|number| number.to_string().into()).ok_or(Problem::NotScalar)
             }
@@ -297,8 +297,9 @@ fn flag(sent: &Value) -> Option<bool> {
 }
 
 fn is_date(text: &str) -> bool {
-    let exact = text.len() == 19 && text.as_bytes()[10] == b' ';
-    exact && DateTime::strptime("%Y-%m-%d %H:%M:%S", text).is_ok()
+    const FORM: &str = "%Y-%m-%d %H:%M:%S";
+    let written = |date: DateTime| date.strftime(FORM).to_string();
+    DateTime::strptime(FORM, text).is_ok_and(|date| date.year() >= 0 && written(date) == text)
 }
 
 fn report(found: &mut Checked, violation: Violation) {

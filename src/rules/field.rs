@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The largest whole number a field takes: what every JSON client can hold exactly (chosen).
 pub(crate) const LARGEST_NUMBER: u64 = 9_007_199_254_740_991;
-/// The longest text a field takes, in characters (chosen).
+/// The longest text a fixture takes, in characters (chosen).
 pub(crate) const LONGEST_TEXT: usize = 65_535;
 
 /// A list of fields; a function, since some lists are derived from other tables.
@@ -100,6 +100,8 @@ pub(crate) const TICKET_ID: Kind = Kind::Number { min: 1, max: LARGEST_NUMBER };
 impl Kind {
     /// Any text.
     pub(crate) const TEXT: Self = Self::Text { at_least: 0, at_most: LONGEST_TEXT, pattern: None };
+    /// A text of a request: an address, a name, a subject (chosen: 1000 characters).
+    pub(crate) const LINE: Self = Self::Text { at_least: 0, at_most: 1000, pattern: None };
     /// Any whole number that is not negative.
     pub(crate) const NUMBER: Self = Self::Number { min: 0, max: LARGEST_NUMBER };
 

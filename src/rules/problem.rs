@@ -72,19 +72,26 @@ impl Violation {
     }
 }
 
-/// The value as JSON, cut to a length that fits a sentence.
+impl Violation {
+    /// Whether it names a field that was probably meant.
+    pub(crate) fn suggests(&self) -> bool {
+        matches!(self.problem, Problem::Unknown { nearest: Some(_) })
+    }
+}
+
+/// A plain value as JSON, cut to a length that fits a sentence; of anything else only what it is, since a key
+/// may be inside.
 pub(crate) fn quoted(value: &Value) -> String {
-    let text = match value {
+    match value {
+        Value::Array(entries) if entries.is_empty() => "an empty list".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "something with fields of its own".to_owned(),
         Value::String(text) if text.chars().count() > LONGEST_QUOTE => {
             let head: String = text.chars().take(LONGEST_QUOTE).collect();
-            return format!("{}… ({} characters)", Value::String(head), text.chars().count());
+            format!("{}… ({} characters)", Value::String(head), text.chars().count())
         }
-        other => other.to_string(),
-    };
-    if text.chars().count() <= LONGEST_QUOTE * 2 {
-        return text;
+        plain => plain.to_string(),
     }
-    text.chars().take(LONGEST_QUOTE).chain(['…']).collect()
 }
 
 impl fmt::Display for Problem {
@@ -135,12 +142,13 @@ impl fmt::Display for Violation {
             (Problem::Missing, Some(sent)) => {
                 write!(out, "{path} is required, but {sent} was sent.")
             }
-            (Problem::NotList, Some(sent)) => {
+            (Problem::NotList, Some(sent)) if !path.contains('[') => {
                 write!(
                     out,
                     "{path} {problem}: {path}[]=… for each entry, or a JSON list; {sent} was sent."
                 )
             }
+            (Problem::Unknown { nearest: Some(_) }, _) => write!(out, "{path} {problem}"),
             (_, Some(sent)) => write!(out, "{path} {problem}; {sent} was sent."),
             (_, None) => write!(out, "{path} {problem}."),
         }

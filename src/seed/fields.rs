@@ -26,7 +26,8 @@ fn account() -> &'static [Field] {
             optional("time_zone", Kind::TEXT).or(Literal::Text("UTC")),
             optional("dialect", Kind::Row { fields: settings }),
             optional("clock", Kind::Row { fields: || CLOCK }),
-            optional("keys", Kind::Rows { fields: || API_KEY, at_least: 0, at_most: 10_000 }),
+            optional("keys", Kind::Rows { fields: || API_KEY, at_least: 0, at_most: 10_000 })
+                .secret(),
         ];
         own.into_iter().chain(fixture::FIELDS.iter().copied()).collect()
     });

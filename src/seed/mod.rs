@@ -105,7 +105,12 @@ impl Seed {
             fixture.data.get("tickets").and_then(Value::as_array).map_or(0, Vec::len)
         };
         let of = |fixture: &Fixture| {
-            format!("{} ({} keys, {} tickets)", fixture.name, fixture.keys.len(), tickets(fixture))
+            format!(
+                "{} (keys: {}, tickets: {})",
+                fixture.name,
+                fixture.keys.len(),
+                tickets(fixture)
+            )
         };
         let accounts: Vec<String> = self.accounts.iter().map(of).collect();
         format!("accounts: {}", accounts.join(", "))
@@ -230,8 +235,20 @@ fn given(row: Option<Value>) -> Option<Map<String, Value>> {
 }
 
 fn clock_of(given: &Map<String, Value>) -> Result<Clock, String> {
-    let clock = serde_json::from_value(Value::Object(given.clone()));
-    clock.map_err(|error| format!("must be a clock ({error})"))
+    let clock: Clock = serde_json::from_value(Value::Object(given.clone()))
+        .map_err(|error| format!("must be a clock ({error})"))?;
+    // What the mode has no use for is not there when the clock is written again.
+    if given
+        .keys()
+        .any(|name| serde_json::to_value(clock).is_ok_and(|again| again.get(name).is_none()))
+    {
+        return Err("must have no fields but those of its mode".to_owned());
+    }
+    if clock.is_sound() {
+        Ok(clock)
+    } else {
+        Err("must show a time in the years 0 to 9998".to_owned())
+    }
 }
 
 fn new_key(key: &Value, index: usize) -> NewKey {

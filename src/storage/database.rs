@@ -19,6 +19,9 @@ const READERS: u32 = 4;
 /// How long SQLite itself waits for a lock; only another program can hold one.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long a request waits for a connection to read with. Its client gives up sooner.
+const PATIENCE: Duration = Duration::from_hours(1);
+
 /// Where a database lives.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
@@ -53,7 +56,10 @@ impl Database {
         let mut connection =
             opened.map_err(|source| StorageError::Open { path: path.clone(), source })?;
         migrate(&mut connection, migrations, path).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false);
         let readers = readers.connect_lazy_with(file.read_only(true));
         Ok(Self { writer: Writer::start(connection), readers: Some(readers) })
     }

@@ -17,6 +17,8 @@ pub(crate) enum StorageError {
     Migration { path: PathBuf, source: sqlx::migrate::MigrateError },
     #[error("{} is in use by another server; stop it, or use another folder with --data", path.display())]
     InUse { path: PathBuf },
+    #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
+    Missing { path: PathBuf },
     #[error("the database is closed")]
     Closed,
     #[error("the database gave up on this request; the log says why")]

@@ -134,7 +134,10 @@ async fn serve(
     while let Some(job) = next.take() {
         match job {
             Job::Change(work) => next = group(&mut connection, work, &mut jobs, &version).await,
-            Job::Query(query) => query(&mut connection).await,
+            // A query that panics has been reported; its caller learns of it by the dropped answer.
+            Job::Query(query) => {
+                let _ = AssertUnwindSafe(query(&mut connection)).catch_unwind().await;
+            }
             Job::Close(closed) => {
                 jobs.close();
                 if let Err(error) = connection.close().await {
@@ -165,10 +168,14 @@ async fn group(
     let mut ran = vec![first(connection).await];
     let mut other = None;
     let mut mark = "SAVEPOINT change";
+    let mut whole = true;
     while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
         match jobs.try_recv() {
             Ok(Job::Change(change)) => {
-                let Some(done) = step(connection, change, mark).await else { break };
+                let Some(done) = step(connection, change, mark).await else {
+                    whole = false;
+                    break;
+                };
                 // A savepoint that was rolled back to is where the next change begins.
                 mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
                 ran.push(done);
@@ -177,7 +184,7 @@ async fn group(
             Err(_) => break,
         }
     }
-    let result = end(connection, ran[0].keep).await;
+    let result = if whole { end(connection, ran[0].keep).await } else { undo(connection).await };
     // Moved before anyone hears of the change, so that no kept answer outlives it.
     version.fetch_add(1, Ordering::Release);
     for ran in ran {
@@ -187,7 +194,8 @@ async fn group(
 }
 
 /// Runs one more change inside the open transaction; what it did is undone when it fails.
-/// None when it could not even begin; dropping it tells its caller.
+/// None when it could not even begin or not be undone, as when the disk is full: SQLite may have ended the
+/// transaction by itself then, so nothing of the group may be kept. Dropping the change tells its caller.
 async fn step(connection: &mut SqliteConnection, change: Work, mark: &'static str) -> Option<Ran> {
     if let Err(error) = execute(connection, mark).await {
         tracing::error!(error, "a change could not begin");
@@ -198,8 +206,16 @@ async fn step(connection: &mut SqliteConnection, change: Work, mark: &'static st
         && let Err(error) = execute(connection, "ROLLBACK TO change").await
     {
         tracing::error!(error, "a change could not be undone");
+        return None;
     }
     Some(ran)
+}
+
+/// Undoes the whole group.
+async fn undo(connection: &mut SqliteConnection) -> Result<(), String> {
+    // The transaction may have ended by itself; then there is nothing to roll back.
+    let _ = execute(connection, "ROLLBACK").await;
+    Err("a change of the same group failed in a way that ends them all".to_owned())
 }
 
 async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), String> {

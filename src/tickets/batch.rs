@@ -10,6 +10,9 @@ use crate::rules::{LARGEST_NUMBER, Problem, Violation, quoted, whole_number};
 pub(crate) const ACTION_TYPES: &[&str] =
     &["status", "priority", "assigned_group_id", "assigned_user_id", "title"];
 
+/// The most changes of one batch: its tickets times its actions (chosen).
+pub(super) const MOST_CHANGES: usize = 50_000;
+
 /// An action as it was sent.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Action {

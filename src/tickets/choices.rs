@@ -100,6 +100,16 @@ pub(crate) static CHOICES: &[Choice] = &[
     choice("a method's name beside {ticketID}", "multi is documented", "named methods win"),
     choice("JSON bodies", "none declared", "understood everywhere"),
     choice("other content types", "none", "415"),
+    choice(
+        "size of a batch",
+        "none",
+        "at most 100 actions, and 50000 changes (its tickets times its actions)",
+    ),
+    choice(
+        "dates when a time zone's clock goes back",
+        "dates have no zone",
+        "the same hour comes twice; dates are compared as they are written",
+    ),
     choice("a packed body (Content-Encoding)", "none", "415"),
     choice("a body over 10 MiB", "none", "413"),
     choice("more than 8192 values, or nesting over 8 levels", "none", "400"),
@@ -109,7 +119,7 @@ pub(crate) static CHOICES: &[Choice] = &[
         "none",
         "400",
     ),
-    choice("text", "none", "at most 65535 characters, without NUL"),
+    choice("text", "none", "at most 1000 characters, without NUL"),
     choice("unknown path, wrong method", "none", "404; 405 with Allow"),
     choice(
         "a view's operations",

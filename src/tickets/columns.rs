@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::ticket::{Direction, Priority, Status};
@@ -159,12 +160,15 @@ pub(crate) fn timeline_fields() -> &'static [Field] {
     &FIELDS
 }
 
+static DIGITS: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[0-9]{1,18}$").expect("a regex"));
+
 impl Shape {
     const fn kind(self) -> Kind {
         match self {
             Self::Number | Self::NumberOrNull => Kind::NUMBER,
             Self::Flag => Kind::NumberIn(&[0, 1]),
-            Self::Text | Self::TextOrNull | Self::Digits => Kind::TEXT,
+            Self::Text | Self::TextOrNull => Kind::TEXT,
+            Self::Digits => Kind::matching(&DIGITS),
             Self::Date | Self::DateOrNull => Kind::Date,
             Self::OneOf(names) => Kind::OneOf { names, written: "" },
         }

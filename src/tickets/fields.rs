@@ -70,10 +70,10 @@ pub(crate) static CREATE: &[Field] = &[
         .documented(V1)
         .choosing("exactly one of the two words; the documented pattern is not grouped and would let inboundX and Xoutbound through")
         .about("Who began."),
-    required("from", Kind::TEXT).documented(V1).about("The sender's address."),
-    optional("fromName", Kind::TEXT).or(Literal::Text("")).documented(V1).about("The sender's name."),
-    required("to", Kind::TEXT).documented(V1).about("The recipient's address."),
-    required("title", Kind::TEXT).documented(V1).about("The subject."),
+    required("from", Kind::LINE).documented(V1).about("The sender's address."),
+    optional("fromName", Kind::LINE).or(Literal::Text("")).documented(V1).about("The sender's name."),
+    required("to", Kind::LINE).documented(V1).about("The recipient's address."),
+    required("title", Kind::LINE).documented(V1).about("The subject."),
     optional("assignedGroupID", Kind::NUMBER)
         .or(Literal::Number(0))
         .documented(V1)
@@ -90,10 +90,10 @@ pub(crate) static SHOW: &[Field] = &[optional("getTicketHistory", Kind::Flag)
 
 /// `PUT` item, beside the id.
 pub(crate) static UPDATE: &[Field] = &[
-    optional("externalPrimaryID", Kind::TEXT)
+    optional("externalPrimaryID", Kind::LINE)
         .documented(V1)
         .about("The external primary id of the customer that the ticket belongs to."),
-    optional("title", Kind::TEXT).documented(V1).about("The subject."),
+    optional("title", Kind::LINE).documented(V1).about("The subject."),
     optional("status", Kind::OneOf { names: &["solved", "closed"], written: "^(solved|closed)$" })
         .documented(V1)
         .about("The status."),
@@ -150,7 +150,7 @@ static ACTION: &[Field] = &[
         .documented(V1)
         .choosing("one of these; the documents name none")
         .about("What to change."),
-    required("value", Kind::TEXT)
+    required("value", Kind::LINE)
         .documented(V1)
         .choosing("what the action type takes: a word, an id (0 for none) or a text")
         .about("The new value."),

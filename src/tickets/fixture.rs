@@ -16,7 +16,7 @@ use crate::rules::{
 use crate::storage::{Connection, StorageError};
 
 static SLUG: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[0-9a-zA-Z_-]{2,64}$").expect("a regex"));
+    LazyLock::new(|| Regex::new("^[0-9]*[a-zA-Z_-][0-9a-zA-Z_-]*$").expect("a regex"));
 
 /// The most rows of one list of a fixture.
 const MOST_ROWS: usize = 1_000_000;
@@ -40,7 +40,7 @@ static CUSTOMER: &[Field] = &[
 ];
 static VIEW: &[Field] = &[
     required("id", ID),
-    required("slug", Kind::matching(&SLUG)),
+    required("slug", Kind::Text { at_least: 2, at_most: 64, pattern: Some(&SLUG) }),
     optional("title", Kind::TEXT).or(Literal::Text("")),
     required("conditions", Kind::Row { fields: || CONDITIONS }),
 ];
@@ -96,6 +96,11 @@ pub(crate) fn check(account: &Map<String, Value>, path: &str) -> Vec<Violation> 
     }
     let mut ids = HashSet::new();
     for (index, ticket) in list(account, "tickets").iter().enumerate() {
+        if !ticket["closed_at"].is_null() && ticket["status"] != "closed" {
+            let path = format!("{path}[tickets][{index}][closed_at]");
+            let rule = "must be left out unless the status is closed";
+            broken.push(Violation::other(path, rule, &ticket["closed_at"]));
+        }
         check_timeline(ticket, &format!("{path}[tickets][{index}]"), &mut ids, &mut broken);
     }
     broken
@@ -191,11 +196,15 @@ pub(crate) async fn plant(
         complete(ticket, &mut next, now);
     }
     let mut timeline: Vec<Value> = Vec::new();
+    let entries = tickets.iter().filter_map(|ticket| ticket["timeline"].as_array()).flatten();
+    let mut next_entry = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0) + 1;
     for ticket in &mut tickets {
         let id = ticket["id"].clone();
         let created = ticket["created_at"].clone();
         if let Value::Array(entries) = ticket["timeline"].take() {
-            timeline.extend(entries.into_iter().map(|entry| placed(entry, &id, &created)));
+            for entry in entries {
+                timeline.push(placed(entry, &id, &created, &mut next_entry));
+            }
         }
     }
     store_plant::tickets(connection, &tickets).await?;
@@ -241,7 +250,11 @@ fn complete(ticket: &mut Value, next: &mut u64, now: &str) {
 }
 
 /// An entry of a timeline with its ticket and what it left out.
-fn placed(mut entry: Value, ticket: &Value, created: &Value) -> Value {
+fn placed(mut entry: Value, ticket: &Value, created: &Value, next: &mut u64) -> Value {
+    if entry["id"].is_null() {
+        entry["id"] = (*next).into();
+        *next += 1;
+    }
     entry["ticket_id"] = ticket.clone();
     if entry["created_at"].is_null() {
         entry["created_at"] = created.clone();

@@ -127,7 +127,11 @@ impl Change {
 
 /// What a search looks through: the text in lower case, all of Unicode.
 pub(crate) fn searchable(text: &str) -> String {
-    text.to_lowercase()
+    // Letter by letter: at a word's end the Greek sigma would become another one.
+    text.chars()
+        .flat_map(char::to_lowercase)
+        .map(|letter| if letter == 'ς' { 'σ' } else { letter })
+        .collect()
 }
 
 /// Several texts that a search looks through, kept apart so that no match spans two.

@@ -40,12 +40,13 @@ pub(crate) async fn customers(
         rows,
         "customer",
         &["id", "external_primary_id", "firstname", "lastname", "brand_id"],
+        given,
     )
     .await
 }
 
 pub(crate) async fn views(connection: &mut Connection, rows: &[Value]) -> Result<(), StorageError> {
-    each(connection, rows, "view", &["id", "slug", "title", "conditions"]).await
+    each(connection, rows, "view", &["id", "slug", "title", "conditions"], given).await
 }
 
 pub(crate) async fn tickets(
@@ -56,21 +57,20 @@ pub(crate) async fn tickets(
         let own = TICKET.iter().map(|column| column.name);
         own.chain(["search_title", "search_rest"]).collect()
     });
-    each(connection, rows, "ticket", &COLUMNS).await?;
-    complete(connection).await
+    each(connection, rows, "ticket", &COLUMNS, planted).await
 }
 
-/// Gives an external id to those that came without, where searches find it as well.
-async fn complete(connection: &mut Connection) -> Result<(), StorageError> {
-    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
-        let external_id = external_id("id");
-        format!(
-            "UPDATE ticket SET external_id = {external_id}, \
-                search_rest = search_rest || CHAR(31) || LOWER({external_id}) WHERE external_id IS NULL"
-        )
-    });
-    query(AssertSqlSafe(STATEMENT.as_str())).execute(connection).await?;
-    Ok(())
+/// What a column of a row becomes. A ticket without an external id gets one, where searches find it as well.
+fn planted(column: &str) -> String {
+    let external_id = external_id("(value ->> '$.id')");
+    match column {
+        "external_id" => format!("COALESCE(value ->> '$.external_id', {external_id})"),
+        "search_rest" => format!(
+            "(value ->> '$.search_rest') || \
+             IIF(value ->> '$.external_id' IS NULL, CHAR(31) || LOWER({external_id}), '')"
+        ),
+        _ => given(column),
+    }
 }
 
 pub(crate) async fn timeline(
@@ -82,7 +82,12 @@ pub(crate) async fn timeline(
         let events = EVENT.iter().map(|column| column.name);
         events.chain(notes.filter(|name| EVENT.iter().all(|column| column.name != *name))).collect()
     });
-    each(connection, rows, "timeline", &COLUMNS).await
+    each(connection, rows, "timeline", &COLUMNS, given).await
+}
+
+/// A column as the row gives it.
+fn given(column: &str) -> String {
+    format!("value ->> '$.{column}'")
 }
 
 async fn each(
@@ -90,10 +95,10 @@ async fn each(
     rows: &[Value],
     table: &str,
     columns: &[&str],
+    value: fn(&str) -> String,
 ) -> Result<(), StorageError> {
     let names: Vec<String> = columns.iter().map(|column| name(column)).collect();
-    let values: Vec<String> =
-        columns.iter().map(|column| format!("value ->> '$.{column}'")).collect();
+    let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
     let statement = format!(
         "INSERT INTO {table} ({}) SELECT {} FROM json_each($1) WHERE true",
         names.join(", "),
