@@ -59,8 +59,10 @@ fn dialect(configured: &Configured) -> Result<Dialect, Failure> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn wait(ready: &Ready) -> Result<(), Failure> {
-    let base =
-        ready.url.clone().unwrap_or_else(|| format!("http://{}", serve::reachable(&ready.listen)));
+    let base = ready
+        .url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", serve::reachable(&ready.listen.address)));
     let url = format!("{base}/_control/ready");
     let watch = clock::Stopwatch::start();
     let client = reqwest::Client::builder().timeout(ready.timeout).build()?;

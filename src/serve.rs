@@ -41,10 +41,10 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     }
     let dialect = Dialect::read(&settings.dialect)?;
     let seed = if settings.seed.is_empty() { None } else { Some(Seed::read(&settings.seed)?) };
-    let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {
+    let listener = TcpListener::bind(&settings.listen.address).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another address with --listen",
-            settings.listen
+            settings.listen.address
         )
     })?;
     let address = listener.local_addr()?;

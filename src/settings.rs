@@ -51,17 +51,25 @@ pub(crate) enum SeedTask {
     },
 }
 
-/// The settings of a server.
+/// Where a server is.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Settings {
-    /// Address to listen on; port 0 takes a free one
+pub(crate) struct Listen {
+    /// Address that the server listens on; port 0 takes a free one
     #[arg(
-        long,
+        id = "listen",
+        long = "listen",
         env = "OMNIDESK_MOCK_LISTEN",
         default_value = "127.0.0.1:8080",
         value_name = "HOST:PORT"
     )]
-    pub(crate) listen: String,
+    pub(crate) address: String,
+}
+
+/// The settings of a server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    pub(crate) listen: Listen,
     /// Folder that keeps the accounts; it is made when it is missing
     #[arg(long, env = "OMNIDESK_MOCK_DATA", default_value = "./data", value_name = "DIR")]
     pub(crate) data: PathBuf,
@@ -107,14 +115,8 @@ pub(crate) struct Ready {
     /// How long to wait, such as 10s or 500ms
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: std::time::Duration,
-    /// Address that the server listens on
-    #[arg(
-        long,
-        env = "OMNIDESK_MOCK_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_name = "HOST:PORT"
-    )]
-    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
 }
 
 /// How to print the ledger.
