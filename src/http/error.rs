@@ -38,6 +38,8 @@ pub(crate) enum Error {
     UnknownTicket,
     /// Of several tickets, these do not exist.
     UnknownTickets(Vec<i64>),
+    /// The answer is more than the database can put into one text.
+    AnswerTooLarge,
     Storage(StorageError),
     /// A defect of ours; the client learns nothing of it, the log everything.
     Internal(String),
@@ -58,6 +60,7 @@ impl Error {
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge => 413,
             Self::TwoKeys
+            | Self::AnswerTooLarge
             | Self::Incomplete
             | Self::Unreadable(_)
             | Self::Invalid(_)
@@ -91,6 +94,7 @@ impl Error {
             Self::Invalid(broken) => broken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
+            Self::AnswerTooLarge => "The answer would be larger than 1 GB. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false.".to_owned(),
             Self::Storage(_) | Self::Internal(_) => "The server could not do this; its log says why.".to_owned(),
         }
     }
@@ -125,7 +129,7 @@ impl Error {
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error)
+        if error.is_too_big() { Self::AnswerTooLarge } else { Self::Storage(error) }
     }
 }
 

@@ -28,3 +28,16 @@ pub(crate) enum StorageError {
     #[error("{0}")]
     Corrupt(String),
 }
+
+impl StorageError {
+    /// Whether SQLite gave up since a text would be larger than it can hold, 1 GB.
+    pub(crate) fn is_too_big(&self) -> bool {
+        const SQLITE_TOOBIG: &str = "18";
+        match self {
+            Self::Sqlite(sqlx::Error::Database(error)) => {
+                error.code().as_deref() == Some(SQLITE_TOOBIG)
+            }
+            _ => false,
+        }
+    }
+}

@@ -95,3 +95,21 @@ async fn a_change_that_panics_harms_no_other() {
     insert(&database).await.expect("it goes on");
     assert_eq!(count(&database).await.expect("it answers"), 1);
 }
+
+#[tokio::test]
+async fn a_text_that_is_too_large_is_told_from_a_failure() {
+    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let large = database.read(|connection| {
+        Box::pin(async move {
+            let statement = query_scalar::<_, i64>(
+                "SELECT LENGTH(REPLACE(HEX(ZEROBLOB(100000)), '0', HEX(ZEROBLOB(100000))))",
+            );
+            Ok(statement.fetch_one(connection).await?)
+        })
+    });
+    assert!(large.await.is_err_and(|error| error.is_too_big()));
+    let wrong = database.read(|connection| {
+        Box::pin(async move { Ok(query("SELECT nothing").execute(connection).await.map(drop)?) })
+    });
+    assert!(wrong.await.is_err_and(|error| !error.is_too_big()));
+}

@@ -101,3 +101,25 @@ fn a_key_of_another_account_is_not_taken() {
     running.base();
     assert_eq!(running.stop().code, Some(0), "what was refused is in nobody's way");
 }
+
+#[test]
+fn an_account_whose_file_is_missing_is_not_made_anew() {
+    let folder = fixtures::folder();
+    let data = folder.path().join("data");
+    let serve = || {
+        let data = data.display().to_string();
+        program::Running::spawn(&mut program::command(&[
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            &data,
+        ]))
+    };
+    let mut running = serve();
+    running.base();
+    assert_eq!(running.stop().code, Some(0));
+    std::fs::remove_file(data.join("accounts/dev.db")).expect("the file is there");
+    let refused = serve().finish();
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.text().contains("dev.db") && refused.text().contains("missing"), "{refused:?}");
+}
