@@ -12,7 +12,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tower::util::MapRequest;
 
-use crate::accounts::{Accounts, Digest, Home, NewKey, Permissions};
+use crate::accounts::{Accounts, Digest, Home, KEY_FORM, NewKey, Permissions};
 use crate::answers::Answers;
 use crate::dialect::Dialect;
 use crate::seed::Seed;
@@ -38,6 +38,9 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     if let Some(file) = &settings.port_file {
         // One of an earlier run would be read for this one's; mostly there is none.
         let _ = std::fs::remove_file(file);
+    }
+    if settings.api_key.as_deref().is_some_and(|key| !KEY_FORM.is_match(key)) {
+        return Err("--api-key: a key has 4 to 128 letters, digits, - or _".into());
     }
     let dialect = Dialect::read(&settings.dialect)?;
     let seed = if settings.seed.is_empty() { None } else { Some(Seed::read(&settings.seed)?) };

@@ -146,8 +146,6 @@ pub(crate) enum SettingError {
     Parse { path: PathBuf, line: usize, what: String },
     #[error("{}: {what}", path.display())]
     Value { path: PathBuf, what: String },
-    #[error("api_key: a key has 4 to 128 letters, digits, - or _")]
-    ApiKey,
     #[error("{}: {name} is no setting; there are {known} and the table [dialect]", path.display())]
     Unknown { path: PathBuf, name: String, known: String },
     #[error("{}: {name} must be a text, a number, true or false; seed may be a list", path.display())]
@@ -203,9 +201,6 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
         Some(_) => return Ok(line),
     };
     settings.dialect = dialect;
-    if settings.api_key.as_deref().is_some_and(|key| !is_key(key)) {
-        return Err(SettingError::ApiKey);
-    }
     let rank = |name| rank(serving(matches).value_source(name));
     match rank("ephemeral").cmp(&rank("data")) {
         std::cmp::Ordering::Less => settings.ephemeral = false,
@@ -281,12 +276,6 @@ fn words(value: &Value) -> Option<Vec<String>> {
         }
         _ => return None,
     })
-}
-
-/// Whether a text can be a key. Clap would print one that cannot.
-fn is_key(text: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (4..=128).contains(&text.len()) && text.bytes().all(letter)
 }
 
 fn public_url(text: &str) -> Result<String, String> {

@@ -1,12 +1,17 @@
 //! An API key: its hash, its name, what it may do. Its text is kept nowhere.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use regex::Regex;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{Account, Permissions};
+
+/// What a new key looks like (chosen; the documents' sample has 24 lower-case letters and digits).
+pub(crate) static KEY_FORM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[A-Za-z0-9_-]{4,128}$").expect("a regex"));
 
 /// SHA-256 of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,6 +7,6 @@ mod registry;
 mod store;
 
 pub(crate) use account::{Account, Profile};
-pub(crate) use key::{Digest, Key, NewKey};
+pub(crate) use key::{Digest, KEY_FORM, Key, NewKey};
 pub(crate) use permission::{PERMISSIONS, Permission, Permissions};
 pub(crate) use registry::{AccountError, Accounts, Home, NewAccount};

@@ -4,7 +4,7 @@ pub(crate) mod decode;
 mod endpoint;
 mod error;
 mod key;
-mod limits;
+pub(crate) mod limits;
 mod openapi;
 mod reply;
 

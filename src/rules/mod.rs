@@ -10,4 +10,4 @@ pub(crate) use field::{
     Field, Fields, Kind, LARGEST_NUMBER, Literal, Presence, Source, TICKET_ID, optional, required,
 };
 pub(crate) use problem::{Problem, Violation, quoted};
-pub(crate) use schema::{Notation, form_names, of_fields, of_value};
+pub(crate) use schema::{DATE, Notation, form_names, of_fields, of_value};

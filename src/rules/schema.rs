@@ -140,4 +140,4 @@ pub(crate) fn of_kind(kind: &Kind) -> Value {
 }
 
 /// The documented form of a date: no zone.
-const DATE: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";
+pub(crate) const DATE: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";

@@ -4,15 +4,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::accounts::PERMISSIONS;
+use crate::accounts::{KEY_FORM, PERMISSIONS};
 use crate::dialect;
 use crate::rules::{Field, Kind, Literal, optional, required};
 use crate::tickets::fixture;
 
 static NAME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("a regex"));
-static KEY: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[A-Za-z0-9_-]{4,128}$").expect("a regex"));
 
 const PERMISSION: Kind = Kind::OneOf { names: PERMISSIONS, written: "" };
 
@@ -48,7 +46,7 @@ static CLOCK: &[Field] = &[
 ];
 
 static API_KEY: &[Field] = &[
-    required("key", Kind::matching(&KEY)).secret(),
+    required("key", Kind::matching(&KEY_FORM)).secret(),
     optional("name", Kind::TEXT),
     required(
         "permissions",

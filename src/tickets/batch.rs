@@ -21,11 +21,11 @@ pub(crate) struct Action {
     pub(crate) value: String,
 }
 
-/// The changes that the actions ask for, in their order.
+/// The changes that the actions ask for of each of so many tickets, in their order.
 ///
 /// # Errors
-/// Every value that does not fit its type.
-pub(crate) fn changes(actions: &[Action]) -> Result<Vec<Change>, Vec<Violation>> {
+/// Every value that does not fit its type; more changes than one batch may make.
+pub(crate) fn changes(actions: &[Action], tickets: usize) -> Result<Vec<Change>, Vec<Violation>> {
     let (mut changes, mut broken) = (Vec::new(), Vec::new());
     for (index, action) in actions.iter().enumerate() {
         match change(action) {
@@ -35,6 +35,11 @@ pub(crate) fn changes(actions: &[Action]) -> Result<Vec<Change>, Vec<Violation>>
                 broken.push(Violation { path: format!("actions[{index}][value]"), problem, sent });
             }
         }
+    }
+    let all = tickets * actions.len();
+    if all > MOST_CHANGES {
+        let rule = format!("and TicketIDs must not make more than {MOST_CHANGES} changes together");
+        broken.push(Violation::other("actions", rule, &all.into()));
     }
     if broken.is_empty() { Ok(changes) } else { Err(broken) }
 }

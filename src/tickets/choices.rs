@@ -2,6 +2,9 @@
 //!
 //! The eight choices that can be switched are in `dialect.rs`, those of a field in `fields.rs`.
 
+use super::batch::MOST_CHANGES;
+use crate::http::limits;
+
 /// A choice: what the question is, what the evidence is, and what we do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
@@ -149,3 +152,11 @@ pub(crate) static CONVENTIONS: &[(&str, &str)] = &[
     ),
     ("an event's id is a number, a note's a text", "v2 documents, the sample response"),
 ];
+
+const _: () = assert!(
+    limits::BODY == 10 * 1024 * 1024
+        && limits::VALUES == 8192
+        && limits::DEPTH == 8
+        && MOST_CHANGES == 50_000,
+    "the texts above say so"
+);

@@ -8,7 +8,7 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::ticket::{Direction, Priority, Status};
-use crate::rules::{Field, Kind, Literal, optional, required};
+use crate::rules::{DATE, Field, Kind, Literal, optional, required};
 
 /// The type of a column, as the sample shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,14 +180,13 @@ impl Shape {
     }
 
     fn schema(self) -> Value {
-        const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";
         match self {
             Self::Number => json!({ "type": "integer" }),
             Self::NumberOrNull => json!({ "type": ["integer", "null"] }),
             Self::Flag => json!({ "type": "integer", "enum": [0, 1] }),
             Self::Text => json!({ "type": "string" }),
             Self::TextOrNull => json!({ "type": ["string", "null"] }),
-            Self::Digits => json!({ "type": "string", "pattern": "^[0-9]+$" }),
+            Self::Digits => json!({ "type": "string", "pattern": DIGITS.as_str() }),
             Self::Date => json!({ "type": "string", "pattern": DATE }),
             Self::DateOrNull => json!({ "type": ["string", "null"], "pattern": DATE }),
             Self::OneOf(names) => json!({ "type": "string", "enum": names }),

@@ -166,4 +166,7 @@ const fn several() -> Field {
         .about("The ids of the tickets.")
 }
 
-const _: () = assert!(LARGEST_NUMBER == 9_007_199_254_740_991, "the texts above say so");
+const _: () = assert!(
+    LARGEST_NUMBER == 9_007_199_254_740_991 && MOST_TICKETS == 8_000 && MOST_ACTIONS == 100,
+    "the texts above say so"
+);

@@ -26,10 +26,7 @@ impl Status {
 
     /// The status with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        use Status::{Closed, Holding, New, Open, Pending, Solved};
-        [New, Open, Pending, Holding, Solved, Closed]
-            .into_iter()
-            .find(|status| status.name() == name)
+        serde_json::from_value(name.into()).ok()
     }
 }
 
@@ -53,8 +50,7 @@ impl Priority {
 
     /// The priority with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        use Priority::{High, Low, Medium, Urgent};
-        [Low, Medium, High, Urgent].into_iter().find(|priority| priority.name() == name)
+        serde_json::from_value(name.into()).ok()
     }
 }
 
