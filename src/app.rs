@@ -13,16 +13,15 @@ use axum::routing::{MethodFilter, MethodRouter, get};
 use crate::clock::Stopwatch;
 use crate::http::{Document, Endpoint, Trail, document, method_not_allowed, not_found};
 use crate::state::Shared;
-use crate::{console, telemetry, tickets};
+use crate::{console, control, telemetry, tickets};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: Shared) -> Router {
     let openapi = openapi(&state.accounts.dialect).to_string();
     let mut router = Router::new()
-        .route("/_control/health", get(|| async { "ok" }))
-        .route("/_control/ready", get(|| async { "ready" }))
         .route("/openapi.json", get(move || std::future::ready(json(openapi.clone()))))
-        .merge(console::routes());
+        .merge(console::routes())
+        .merge(control::router(&state));
     for (path, endpoints) in by_path() {
         router = router.route(path, methods(endpoints));
     }
@@ -111,7 +110,7 @@ pub(crate) fn canonical(mut request: Request) -> Request {
 async fn logged(request: Request, next: Next) -> Response<Body> {
     let (method, watch) = (request.method().clone(), Stopwatch::start());
     // Health checks come every few seconds and say nothing new.
-    let is_check = request.uri().path().starts_with("/_control/");
+    let is_check = request.uri().path().starts_with(control::PREFIX);
     let response = next.run(request).await;
     if is_check {
         return response;

@@ -1,14 +1,13 @@
 //! The commands.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::dialect::Dialect;
 use crate::seed::Seed;
-use crate::settings::{self, CommandLine, Configured, Ready, SeedTask, Task};
-use crate::terminal::{Failure, print};
-use crate::{app, clock, fidelity, serve};
+use crate::settings::{self, CommandLine, Configured, Ready, SeedTask, Settings, Task};
+use crate::terminal::{Failure, complain, print};
+use crate::{app, clock, control, fidelity, run, serve, server};
 
 /// How long `ready` waits between two tries.
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
@@ -17,23 +16,33 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 #[must_use]
 pub fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
-            // There is no better place when standard error is gone.
-            let _ = writeln!(std::io::stderr(), "omnidesk-mock: {failure}");
+            complain(&failure.to_string());
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> Result<(), Failure> {
-    let CommandLine { command, serve: settings } = settings::read()?;
-    match command {
-        None => serve::run(&settings),
+fn run() -> Result<ExitCode, Failure> {
+    let CommandLine { command, serve } = settings::read()?;
+    if let Some(Task::Run(run)) = command {
+        return run::run(&run);
+    }
+    perform(command, &serve).map(|()| ExitCode::SUCCESS)
+}
+
+fn perform(task: Option<Task>, settings: &Settings) -> Result<(), Failure> {
+    match task {
+        None => serve::run(settings),
         Some(Task::Serve(settings)) => serve::run(&settings),
+        Some(Task::Run(_)) => unreachable!("it has an exit code of its own"),
         Some(Task::Ready(ready)) => wait(&ready),
-        Some(Task::Openapi(configured)) => {
-            let document = app::openapi(&dialect(&configured)?);
+        Some(Task::Openapi(printing)) if printing.control => {
+            print(&serde_json::to_string_pretty(&control::document())?)
+        }
+        Some(Task::Openapi(printing)) => {
+            let document = app::openapi(&dialect(&printing.configured)?);
             print(&serde_json::to_string_pretty(&document)?)
         }
         Some(Task::Fidelity(printing)) => {
@@ -46,7 +55,7 @@ fn run() -> Result<(), Failure> {
             })
         }
         Some(Task::Seed(SeedTask::Check { files })) => {
-            let seed = Seed::read(&files)?;
+            let seed = Seed::read(&files, &[])?;
             print(&format!("The seed is good; {}", seed.summary()))
         }
     }
@@ -62,7 +71,7 @@ async fn wait(ready: &Ready) -> Result<(), Failure> {
     let base = ready
         .url
         .clone()
-        .unwrap_or_else(|| format!("http://{}", serve::reachable(&ready.listen.address)));
+        .unwrap_or_else(|| format!("http://{}", server::reachable(&ready.listen.address)));
     let url = format!("{base}/_control/ready");
     let watch = clock::Stopwatch::start();
     let client = reqwest::Client::builder().timeout(ready.timeout).build()?;

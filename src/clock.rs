@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The form of every documented date; it has no zone.
 const DATE: &str = "%Y-%m-%d %H:%M:%S";
@@ -19,7 +19,10 @@ pub(crate) enum Clock {
     /// Always the same moment.
     Frozen { at: Timestamp },
     /// The machine's time and something more, or less.
-    Offset { by: SignedDuration },
+    Offset {
+        #[serde(deserialize_with = "written_duration")]
+        by: SignedDuration,
+    },
 }
 
 impl Clock {
@@ -34,6 +37,15 @@ impl Clock {
 }
 
 impl Clock {
+    /// The same clock, later. A real one becomes one that is ahead; None beyond all time.
+    pub(crate) fn later(self, by: SignedDuration) -> Option<Self> {
+        Some(match self {
+            Self::Real => Self::Offset { by },
+            Self::Frozen { at } => Self::Frozen { at: at.checked_add(by).ok()? },
+            Self::Offset { by: before } => Self::Offset { by: before.checked_add(by)? },
+        })
+    }
+
     /// Whether it shows a moment that a date can be written of: within the years 0 to 9999.
     pub(crate) fn is_sound(self) -> bool {
         let now = match self {
@@ -48,6 +60,20 @@ impl Clock {
 /// The machine's time and something more, where there is such a moment.
 fn shifted(by: SignedDuration) -> Option<Timestamp> {
     Timestamp::now().checked_add(by).ok()
+}
+
+/// A duration as people write it: `90m`, `3d`, or as ISO 8601 has it: `PT2H`, `P3D`. A day has 24 hours.
+///
+/// # Errors
+/// When it is none, or counts in months or years, whose length differs.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+    let refuse = |_| "must be a duration such as 90m, 3d, PT2H or P3D".to_owned();
+    let span: Span = text.parse().map_err(refuse)?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(refuse)
+}
+
+fn written_duration<'de, D: Deserializer<'de>>(from: D) -> Result<SignedDuration, D::Error> {
+    duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 /// The moment before another one by a duration; the earliest moment there is when it would be before that.
@@ -81,6 +107,11 @@ impl Stopwatch {
     /// Starts counting.
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// The time since the start, in whole milliseconds.
+    pub(crate) fn milliseconds(self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The time since the start.

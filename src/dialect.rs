@@ -106,6 +106,11 @@ impl Dialect {
             .map_err(|violation| DialectError(vec![violation]))
     }
 
+    /// All settings by name.
+    pub(crate) const fn values(&self) -> &Map<String, Value> {
+        &self.values
+    }
+
     /// The value of a setting, as the configuration writes it.
     pub(crate) fn shown(&self, name: &str) -> String {
         self.values.get(name).map_or_else(String::new, Value::to_string)

@@ -2,6 +2,7 @@
 //!
 //! A flag wins over a variable, a variable over the file of `--config`, the file over the default.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
@@ -11,6 +12,8 @@ use clap::{
     ValueEnum,
 };
 use serde_json::{Map, Value};
+
+use crate::clock;
 
 /// A stand-in for the Omnidesk Ticket API: real tickets, keys with permissions, the documented rules.
 ///
@@ -29,10 +32,15 @@ pub(crate) struct CommandLine {
 pub(crate) enum Task {
     /// Serve the Ticket API (the default)
     Serve(Settings),
+    /// Run a command beside a server of its own, in memory on a free port
+    ///
+    /// The command finds the server by `OMNIDESK_BASE_URL` and `OMNIDESK_CONTROL_URL`, and a fresh account by
+    /// `OMNIDESK_API_KEY`. Signals are passed on to it, and its exit code is that of this program.
+    Run(Run),
     /// Wait until a server answers; for scripts and the health check of an image
     Ready(Ready),
-    /// Print the OpenAPI 3.1 document of the Ticket API
-    Openapi(Configured),
+    /// Print the OpenAPI 3.1 document of the Ticket API, or of the control API
+    Openapi(Openapi),
     /// Print the ledger: what the vendor documents, and what is chosen where it is silent
     Fidelity(Fidelity),
     /// Work with seeds
@@ -82,6 +90,27 @@ pub(crate) struct Settings {
     /// Key of the account `dev`, with all permissions [default: dev-key on loopback, else a random one]
     #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
+    /// What an unknown key does: nothing, or make an account of its own from the seed
+    #[arg(long, env = "OMNIDESK_MOCK_ACCOUNTS", default_value = "fixed", value_name = "WAY")]
+    pub(crate) accounts: Admitting,
+    /// The most accounts
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_MAX_ACCOUNTS",
+        default_value = "10000",
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    pub(crate) max_accounts: u32,
+    /// Token that the control API asks for [default: none on loopback, else a random one]
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_CONTROL_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        value_parser = control_token
+    )]
+    pub(crate) control_token: Option<String>,
     /// File that receives HOST:PORT once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
@@ -97,6 +126,31 @@ pub(crate) struct Settings {
     /// The `[dialect]` table of the file.
     #[arg(skip)]
     pub(crate) dialect: Map<String, Value>,
+    /// Seeds that are no files.
+    #[arg(skip)]
+    pub(crate) seed_texts: Vec<String>,
+}
+
+/// A free port of loopback, where a server of one's own listens.
+const FREE_PORT: &str = "127.0.0.1:0";
+
+impl Settings {
+    /// A server in memory on a free port, whatever the environment says.
+    pub(crate) fn of_ones_own() -> Self {
+        let matches = Self::augment_args(Command::new("serve").no_binary_name(true));
+        let matches =
+            matches.mut_args(|arg| arg.env(None::<&str>)).get_matches_from(["--ephemeral"; 1]);
+        let mut settings = Self::from_arg_matches(&matches).expect("the defaults are good");
+        FREE_PORT.clone_into(&mut settings.listen.address);
+        settings
+    }
+}
+
+/// What an unknown key does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Admitting {
+    Fixed,
+    Auto,
 }
 
 /// How lines of the log look.
@@ -104,6 +158,16 @@ pub(crate) struct Settings {
 pub(crate) enum LogForm {
     Text,
     Json,
+}
+
+/// A command and the server that it runs beside.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) serve: Settings,
+    /// The command and what it is given
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// How to wait for a server.
@@ -117,6 +181,16 @@ pub(crate) struct Ready {
     pub(crate) timeout: std::time::Duration,
     #[command(flatten)]
     pub(crate) listen: Listen,
+}
+
+/// Which document to print.
+#[derive(Debug, Args)]
+pub(crate) struct Openapi {
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+    /// Print the document of the control API
+    #[arg(long)]
+    pub(crate) control: bool,
 }
 
 /// How to print the ledger.
@@ -190,13 +264,15 @@ pub(crate) fn dialect(config: Option<&Path>) -> Result<Map<String, Value>, Setti
 
 /// The matches that hold the settings of a server.
 fn serving(matches: &ArgMatches) -> &ArgMatches {
-    matches.subcommand_matches("serve").unwrap_or(matches)
+    let named = ["serve", "run"].iter().find_map(|name| matches.subcommand_matches(name));
+    named.unwrap_or(matches)
 }
 
 fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLine, SettingError> {
     let mut line = CommandLine::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
     let settings = match &mut line.command {
         Some(Task::Serve(settings)) => settings,
+        Some(Task::Run(run)) => &mut run.serve,
         None => &mut line.serve,
         Some(_) => return Ok(line),
     };
@@ -208,6 +284,12 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
             return Err(SettingError::DataAndEphemeral);
         }
         _ => {}
+    }
+    if let Some(Task::Run(run)) = &mut line.command {
+        run.serve.ephemeral |= rank("data") == 0;
+        if rank("listen") == 0 {
+            FREE_PORT.clone_into(&mut run.serve.listen.address);
+        }
     }
     Ok(line)
 }
@@ -260,8 +342,10 @@ fn with_file(mut command: Command, path: &Path, settings: &Table) -> Result<Comm
             .filter(|words| repeatable || words.len() == 1)
             .ok_or_else(|| SettingError::Shape { path: path.to_owned(), name: name.clone() })?;
         let set = |arg: Arg| arg.default_values(words.clone());
-        command =
-            command.mut_arg(name, set).mut_subcommand("serve", |serve| serve.mut_arg(name, set));
+        command = command.mut_arg(name, set);
+        for task in ["serve", "run"] {
+            command = command.mut_subcommand(task, |task| task.mut_arg(name, set));
+        }
     }
     Ok(command)
 }
@@ -286,8 +370,16 @@ fn public_url(text: &str) -> Result<String, String> {
     }
 }
 
+fn control_token(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if (8..=256).contains(&text.len()) && is_plain {
+        Ok(text.to_owned())
+    } else {
+        Err("a token has 8 to 256 visible ASCII characters".to_owned())
+    }
+}
+
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let duration: jiff::SignedDuration =
-        text.parse().map_err(|_| "a time is a number and a unit, such as 10s".to_owned())?;
+    let duration = clock::duration(text)?;
     std::time::Duration::try_from(duration).map_err(|_| "a time is not negative".to_owned())
 }

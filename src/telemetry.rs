@@ -11,8 +11,18 @@ use crate::settings::LogForm;
 
 /// Starts the log. What is written is lost when the guard is dropped too early.
 pub(crate) fn start(form: LogForm) -> WorkerGuard {
+    start_at(form, "info")
+}
+
+/// Starts a log of what is wrong alone.
+pub(crate) fn start_quietly(form: LogForm) -> WorkerGuard {
+    start_at(form, "warn")
+}
+
+/// `RUST_LOG` sets another level.
+fn start_at(form: LogForm, level: &str) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     match form {

@@ -1,76 +1,101 @@
-//! One customer's Omnidesk: a database, a clock, a time zone, a dialect.
+//! One customer's Omnidesk: a world of data behind a gate, and the terms that hold there.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use regex::Regex;
+use tokio::sync::RwLock as Gate;
 
-use crate::clock::{self, Clock};
-use crate::dialect::Dialect;
-use crate::storage::Database;
+use super::world::{Lease, World};
+use super::{KeyCard, Terms};
+use crate::storage::Version;
 
-static OPENED: AtomicU64 = AtomicU64::new(0);
+/// What the name of an account looks like.
+pub(crate) static ACCOUNT_FORM: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("a regex"));
 
-/// What an account is, apart from its data.
-#[derive(Clone, Debug)]
-pub(crate) struct Profile {
-    /// An IANA name, `UTC` by default.
-    pub(crate) time_zone: String,
-    /// The settings that differ from the server's, as a JSON object.
-    pub(crate) dialect: serde_json::Map<String, serde_json::Value>,
-    pub(crate) clock: Clock,
-}
+static ENTERED: AtomicU64 = AtomicU64::new(0);
 
-impl Profile {
-    /// What time it is in an account like this, as the API writes it.
-    pub(crate) fn now(&self) -> String {
-        let zone = clock::zone(&self.time_zone).unwrap_or(TimeZone::UTC);
-        clock::written(self.clock.now(), &zone)
-    }
-}
-
-/// An open account.
+/// An account. What it is called and how long it stays never changes; all else does.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// Unique among all accounts that this process has opened.
+    /// Unique among all accounts that this process has known.
     pub(crate) serial: u64,
     pub(crate) name: Arc<str>,
-    pub(crate) database: Database,
-    pub(crate) dialect: Dialect,
-    clock: Clock,
-    zone: TimeZone,
+    /// Whether it outlives the server.
+    pub(crate) durable: bool,
+    /// It is removed after so long without a request.
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) version: Version,
+    /// Requests share the gate; what puts another world behind it has it alone.
+    pub(super) world: Arc<Gate<World>>,
+    /// Set only by who has the gate alone.
+    terms: RwLock<Arc<Terms>>,
+    keys: Mutex<Vec<KeyCard>>,
+    /// When the last request came, in milliseconds of the server's life.
+    used: AtomicU64,
 }
 
 impl Account {
     pub(super) fn new(
         name: &str,
-        database: Database,
-        dialect: Dialect,
-        clock: Clock,
-        zone: TimeZone,
+        durable: bool,
+        ttl: Option<Duration>,
+        world: World,
+        terms: Terms,
     ) -> Self {
-        let serial = OPENED.fetch_add(1, Ordering::Relaxed);
-        Self { serial, name: name.into(), database, dialect, clock, zone }
+        Self {
+            serial: ENTERED.fetch_add(1, Ordering::Relaxed),
+            name: name.into(),
+            durable,
+            ttl,
+            version: Version::default(),
+            world: Arc::new(Gate::new(world)),
+            terms: RwLock::new(Arc::new(terms)),
+            keys: Mutex::default(),
+            used: AtomicU64::new(0),
+        }
     }
 
-    /// What time it is here.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+    /// The terms that hold now. Who holds a lease sees no others.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What time it is here, as the API writes it.
-    pub(crate) fn date(&self) -> String {
-        clock::written(self.now(), &self.zone)
+    /// Puts other terms into force; answers that were kept under the old ones are not given any more.
+    pub(super) fn set_terms(&self, terms: Terms) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
+        self.version.advance();
     }
 
-    /// The date before which a closed ticket is archived.
-    pub(crate) fn archived_before(&self) -> String {
-        clock::written(clock::earlier(self.now(), self.dialect.archive_after), &self.zone)
+    /// A lease, if the account's database is open.
+    pub(super) async fn lease_if_open(&self) -> Option<Lease> {
+        Lease::of(Arc::clone(&self.world).read_owned().await)
     }
 
-    /// The `Date` header of its answers; None when the machine's time is right.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        (self.clock != Clock::Real).then(|| clock::http_date(self.now()))
+    /// Its keys, the oldest first.
+    pub(crate) fn keys(&self) -> Vec<KeyCard> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Runs a change of the list of its keys.
+    pub(super) fn change_keys<T>(&self, change: impl FnOnce(&mut Vec<KeyCard>) -> T) -> T {
+        change(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A request has come.
+    pub(super) fn touch(&self, now: u64) {
+        self.used.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether no request has come for as long as it stays.
+    pub(super) fn is_forgotten(&self, now: u64) -> bool {
+        self.ttl.is_some_and(|ttl| u128::from(now.saturating_sub(self.used())) > ttl.as_millis())
+    }
+
+    /// When the last request came, in milliseconds of the server's life.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 }

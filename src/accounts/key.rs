@@ -61,3 +61,24 @@ pub(crate) struct NewKey {
     pub(crate) name: String,
     pub(crate) permissions: Permissions,
 }
+
+/// A key as its account lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyCard {
+    /// Unique on the server; the control API names the key by it.
+    pub(crate) id: i64,
+    pub(crate) digest: Digest,
+    pub(crate) name: Arc<str>,
+    pub(crate) permissions: Permissions,
+}
+
+/// The text of a new key or token: 24 lower-case letters and digits, as the documents' sample key.
+///
+/// # Errors
+/// When the machine has no random numbers.
+pub(crate) fn random_key() -> Result<String, getrandom::Error> {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+}

@@ -1,17 +1,23 @@
-//! All accounts of a server: opened at start, found by key without a query, created whole or not at all.
+//! All accounts of a server, found by key without a query; and the catalogue that knows those that are durable.
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use serde_json::{Map, Value};
 
-use super::store::{self, Entry};
-use super::{Account, Digest, Key, NewKey, Profile};
-use crate::clock;
+use super::store::{self, Entry, SavedRow};
+use super::world::{Snapshot, Standing, World};
+use super::{
+    Account, AccountError, Admission, Digest, Image, Key, KeyCard, NewKey, Profile, Saved, Terms,
+};
+use crate::clock::Stopwatch;
 use crate::dialect::Dialect;
-use crate::storage::{ACCOUNT, BoxFuture, CATALOGUE, Connection, Database, Place, StorageError};
+use crate::storage::{
+    BoxFuture, CATALOGUE, Connection, Database, Place, StorageError, Version, files,
+};
 
 /// Where a server keeps its accounts.
 #[derive(Clone, Debug)]
@@ -22,84 +28,150 @@ pub(crate) enum Home {
     Memory,
 }
 
-/// Why an account cannot be opened or made.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AccountError {
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    #[error("account {account}: {what}")]
-    Profile { account: String, what: String },
+/// What holds for all accounts of a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// What the configuration chose, over which an account's own choices go.
+    pub(crate) dialect: Map<String, Value>,
+    /// The most accounts.
+    pub(crate) most: usize,
+    pub(crate) admission: Admission,
 }
 
-/// An account to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct NewAccount {
-    pub(crate) name: String,
-    pub(crate) profile: Profile,
-    pub(crate) keys: Vec<NewKey>,
-}
+/// The keys of accounts in the catalogue, and where their images are.
+type Images = HashMap<i64, Arc<Image>>;
 
 /// Every account and every key of the server.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    home: Home,
-    /// What the configuration chose, over which an account's own choices go.
-    settings: Map<String, Value>,
+    pub(super) home: Home,
+    pub(super) rules: Rules,
     /// The dialect where no account is known.
     pub(crate) dialect: Dialect,
-    catalogue: Database,
+    /// None where nothing outlives the server.
+    catalogue: Option<Database>,
     by_name: RwLock<HashMap<String, Arc<Account>>>,
     by_digest: RwLock<HashMap<Digest, Arc<Key>>>,
+    /// The first one is what accounts are made from.
+    pub(super) seeds: RwLock<Vec<(String, Saved)>>,
+    /// What an account without anything stands on.
+    pub(super) empty: tokio::sync::OnceCell<Saved>,
+    /// One account is made after the other, so that no two take one name or one key.
+    pub(super) making: tokio::sync::Mutex<()>,
+    /// Those whose database is open, by serial number.
+    pub(super) open: Mutex<HashMap<u64, Weak<Account>>>,
+    pub(super) life: Stopwatch,
+    pub(super) next_name: AtomicU64,
+    next_key: AtomicI64,
     /// Held as long as the server runs, so that no second one uses the folder.
     _lock: Option<File>,
 }
 
 impl Accounts {
-    /// Opens the catalogue and every account in it.
+    /// Opens the catalogue. No account's database is opened before a request needs it.
     ///
     /// # Errors
     /// When the folder is in use, cannot be written, or holds what this version cannot read.
     pub(crate) async fn open(
         home: Home,
-        settings: Map<String, Value>,
+        rules: Rules,
         dialect: Dialect,
     ) -> Result<Self, AccountError> {
-        let (lock, place) = match &home {
-            Home::Folder(folder) => (Some(lock(folder)?), Place::File(folder.join("catalogue.db"))),
-            Home::Memory => (None, Place::Memory),
+        let (lock, catalogue) = match &home {
+            Home::Folder(folder) => {
+                let lock = lock(folder)?;
+                let place = folder.join("catalogue.db");
+                let opened = Database::open(Place::File(&place), &CATALOGUE, Version::default());
+                (Some(lock), Some(opened.await?))
+            }
+            Home::Memory => (None, None),
         };
-        let catalogue = Database::open(&place, &CATALOGUE).await?;
-        let (by_name, by_digest) = (RwLock::default(), RwLock::default());
-        let accounts = Self { home, settings, dialect, catalogue, by_name, by_digest, _lock: lock };
+        let accounts = Self {
+            home,
+            rules,
+            dialect,
+            catalogue,
+            by_name: RwLock::default(),
+            by_digest: RwLock::default(),
+            seeds: RwLock::default(),
+            empty: tokio::sync::OnceCell::new(),
+            making: tokio::sync::Mutex::default(),
+            open: Mutex::default(),
+            life: Stopwatch::start(),
+            next_name: AtomicU64::new(1),
+            next_key: AtomicI64::new(1),
+            _lock: lock,
+        };
         accounts.load().await?;
         Ok(accounts)
     }
 
     async fn load(&self) -> Result<(), AccountError> {
-        let entries =
-            self.catalogue.read(|connection| Box::pin(store::entries(connection))).await?;
-        for entry in entries {
-            let place = self.place(entry.file.as_deref());
-            if let Place::File(path) = &place
-                && !path.exists()
-            {
-                return Err(StorageError::Missing { path: path.clone() }.into());
+        if self.catalogue.is_none() {
+            return Ok(());
+        }
+        // What a crash has left unfinished; nobody uses it.
+        self.discard(self.look(|catalogue| Box::pin(store::unneeded(catalogue))).await?).await?;
+        let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
+        let missing = images.iter().map(|(_, file, _)| self.path(file)).find(|path| !path.exists());
+        if let Some(path) = missing {
+            return Err(StorageError::Missing { path }.into());
+        }
+        let images: Images = images
+            .into_iter()
+            .map(|(id, file, bytes)| (id, self.image(id, &file, bytes)))
+            .collect();
+        for entry in self.look(|catalogue| Box::pin(store::entries(catalogue))).await? {
+            self.enter(self.stored(entry, &images)?);
+        }
+        for row in self.look(|catalogue| Box::pin(store::snapshots(catalogue))).await? {
+            let (account, name, taken_at, saved) = row;
+            let snapshot = Snapshot { saved: found(saved, &images)?, taken_at };
+            if let Some(account) = self.find(&account) {
+                account.world.write().await.snapshots.insert(name, snapshot);
             }
-            let database = Database::open(&place, &ACCOUNT).await?;
-            let account = self.account(&entry.name, database, &entry.profile)?;
-            self.enter(account);
         }
-        for stored in self.catalogue.read(|connection| Box::pin(store::keys(connection))).await? {
-            self.know(&stored.account, stored.key);
+        for (account, card) in self.look(|catalogue| Box::pin(store::keys(catalogue))).await? {
+            if let Some(account) = self.find(&account) {
+                self.know(&account, card);
+            }
         }
+        let last = self.look(|catalogue| Box::pin(store::last_key(catalogue))).await?;
+        self.next_key.store(last + 1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// An account of the catalogue.
+    fn stored(&self, entry: Entry, images: &Images) -> Result<Account, AccountError> {
+        let Entry { name, profile, file, image, origin, ttl } = entry;
+        let standing = match (file, image) {
+            (Some(file), _) => {
+                let path = self.path(&file);
+                if !path.exists() {
+                    return Err(StorageError::Missing { path }.into());
+                }
+                Standing::File(file)
+            }
+            (None, Some(image)) => Standing::Image(known(image, images)?),
+            (None, None) => {
+                let what = format!("account {name} stands on nothing");
+                return Err(StorageError::Corrupt(what).into());
+            }
+        };
+        let origin = origin.map(|origin| found(origin, images)).transpose()?;
+        let terms = self.terms(&name, profile)?;
+        Ok(Account::new(&name, true, ttl, World::new(standing, origin), terms))
     }
 
     /// The key with this text. Costs no query; takes the same time for every text of the same length.
     pub(crate) fn find_key(&self, text: &str) -> Option<Arc<Key>> {
         let digest = Digest::of(text);
         let keys = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(&digest).filter(|key| key.digest.matches(&digest)).cloned()
+        let key = keys.get(&digest).filter(|key| key.digest.matches(&digest)).cloned();
+        if let Some(key) = &key {
+            key.account.touch(self.life.milliseconds());
+        }
+        key
     }
 
     /// The account with this name.
@@ -107,175 +179,183 @@ impl Accounts {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Whether the account knows any key.
-    pub(crate) fn has_keys(&self, name: &str) -> bool {
-        let keys = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        keys.values().any(|key| &*key.account.name == name)
+    /// Every account, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Account>> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Makes an account with its keys and what `plant` puts into it.
-    ///
-    /// # Errors
-    /// When the database fails, or the time zone or the dialect is none. Nothing is left of the account then.
-    pub(crate) async fn create<F>(
-        &self,
-        new: NewAccount,
-        plant: F,
-    ) -> Result<Arc<Account>, AccountError>
-    where
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), StorageError>>
-            + Send
-            + 'static,
-    {
-        self.must_be_free(&new.name, &new.keys)?;
-        let file = self.fresh_file(&new.name)?;
-        let place = self.place(file.as_deref());
-        let made = self.make(new, file, &place, plant).await;
-        if let (Err(_), Place::File(path)) = (&made, &place) {
-            remove(path);
-        }
-        made
-    }
-
-    async fn make<F>(
-        &self,
-        new: NewAccount,
-        file: Option<String>,
-        place: &Place,
-        plant: F,
-    ) -> Result<Arc<Account>, AccountError>
-    where
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), StorageError>>
-            + Send
-            + 'static,
-    {
-        let NewAccount { name, profile, keys } = new;
-        let database = Database::open(place, &ACCOUNT).await?;
-        if let Err(error) = database.write(plant).await {
-            database.close().await;
-            return Err(error.into());
-        }
-        let account = self.account(&name, database, &profile)?;
-        let entry = Entry { name: name.clone(), file, profile };
-        let new = keys.clone();
-        self.catalogue
-            .write(move |connection| {
-                Box::pin(async move {
-                    store::add(connection, &entry).await?;
-                    for key in &new {
-                        store::put_key(connection, &entry.name, key).await?;
-                    }
-                    Ok::<_, StorageError>(())
-                })
-            })
-            .await?;
-        let account = self.enter(account);
-        for key in keys {
-            self.know(&name, key);
-        }
-        Ok(account)
-    }
-
-    /// A key opens one account; another one cannot take it.
-    fn must_be_free(&self, account: &str, keys: &[NewKey]) -> Result<(), AccountError> {
-        let known = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account.name);
-        let taken = keys.iter().find_map(|key| Some((key, owner(key)?)));
-        match taken.filter(|(_, owner)| ***owner != *account) {
-            None => Ok(()),
-            Some((key, owner)) => Err(AccountError::Profile {
-                account: account.to_owned(),
-                what: format!("its key {} belongs to the account {owner} already", key.name),
-            }),
-        }
-    }
-
-    /// Gives an account a key; one of the same name stops to work.
-    ///
-    /// # Errors
-    /// When the key is another account's, or the catalogue cannot be written.
-    pub(crate) async fn put_key(&self, account: &str, key: NewKey) -> Result<(), AccountError> {
-        self.must_be_free(account, std::slice::from_ref(&key))?;
-        let (owner, new) = (account.to_owned(), key.clone());
-        self.catalogue
-            .write(move |connection| {
-                Box::pin(async move { store::put_key(connection, &owner, &new).await })
-            })
-            .await?;
-        let mut keys = self.by_digest.write().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|_, old| *old.account.name != *account || *old.name != *key.name);
-        drop(keys);
-        self.know(account, key);
-        Ok(())
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Closes every database.
     pub(crate) async fn close(&self) {
-        let accounts: Vec<_> =
-            self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        for account in accounts {
-            account.database.close().await;
+        for account in self.all() {
+            self.park(&account).await;
         }
-        self.catalogue.close().await;
+        if let Some(catalogue) = &self.catalogue {
+            catalogue.close().await;
+        }
     }
 
-    fn account(
-        &self,
-        name: &str,
-        database: Database,
-        profile: &Profile,
-    ) -> Result<Account, AccountError> {
-        let refuse = |what: String| AccountError::Profile { account: name.to_owned(), what };
-        let mut settings = self.settings.clone();
-        settings.extend(profile.dialect.clone());
-        let dialect = Dialect::read(&settings).map_err(|error| refuse(error.to_string()))?;
-        let zone = clock::zone(&profile.time_zone).map_err(|error| refuse(error.to_string()))?;
-        Ok(Account::new(name, database, dialect, profile.clock, zone))
+    /// The terms of a profile on this server.
+    pub(super) fn terms(&self, account: &str, profile: Profile) -> Result<Terms, AccountError> {
+        Terms::new(profile, &self.rules.dialect)
+            .map_err(|what| AccountError::Profile { account: account.to_owned(), what })
     }
 
-    fn enter(&self, account: Account) -> Arc<Account> {
+    pub(super) fn enter(&self, account: Account) -> Arc<Account> {
         let account = Arc::new(account);
+        account.touch(self.life.milliseconds());
         let mut accounts = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         accounts.insert(account.name.to_string(), Arc::clone(&account));
         account
     }
 
-    fn know(&self, account: &str, key: NewKey) {
-        if let Some(account) = self.find(account) {
-            let NewKey { digest, name, permissions } = key;
-            let key = Arc::new(Key { digest, name: name.into(), permissions, account });
-            self.by_digest.write().unwrap_or_else(PoisonError::into_inner).insert(digest, key);
+    /// Forgets an account and its keys.
+    pub(super) fn leave(&self, account: &Account) {
+        self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(&*account.name);
+        for card in account.keys() {
+            self.forget(&card.digest);
         }
     }
 
-    fn place(&self, file: Option<&str>) -> Place {
-        match (&self.home, file) {
-            (Home::Folder(folder), Some(file)) => Place::File(folder.join(file)),
-            _ => Place::Memory,
+    /// A key opens its account from now on.
+    pub(super) fn know(&self, account: &Arc<Account>, card: KeyCard) {
+        let KeyCard { digest, name, permissions, .. } = card.clone();
+        account.change_keys(|keys| keys.push(card));
+        let key = Arc::new(Key { digest, name, permissions, account: Arc::clone(account) });
+        self.by_digest.write().unwrap_or_else(PoisonError::into_inner).insert(digest, key);
+    }
+
+    /// A key opens nothing from now on.
+    pub(super) fn forget(&self, digest: &Digest) {
+        self.by_digest.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    }
+
+    /// A key with an id.
+    pub(super) fn card(&self, key: NewKey) -> KeyCard {
+        let NewKey { digest, name, permissions } = key;
+        let id = self.next_key.fetch_add(1, Ordering::Relaxed);
+        KeyCard { id, digest, name: name.into(), permissions }
+    }
+
+    /// A key opens one account; another one cannot take it.
+    pub(super) fn must_be_free(&self, account: &str, keys: &[NewKey]) -> Result<(), AccountError> {
+        let known = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account.name);
+        let taken = keys.iter().find_map(|key| Some((key, owner(key)?)));
+        match taken.filter(|(_, owner)| ***owner != *account) {
+            None => Ok(()),
+            Some((key, owner)) => Err(AccountError::KeyTaken {
+                account: account.to_owned(),
+                key: key.name.clone(),
+                owner: owner.to_string(),
+            }),
         }
     }
 
-    /// A file for a new account. One that is there already is left alone, whatever it is.
-    fn fresh_file(&self, name: &str) -> Result<Option<String>, StorageError> {
-        let Home::Folder(folder) = &self.home else { return Ok(None) };
-        make_folder(&folder.join("accounts"))?;
-        let numbered = (2..).map(|number| format!("accounts/{name}.{number}.db"));
-        let mut files = std::iter::once(format!("accounts/{name}.db")).chain(numbered);
-        Ok(files.find(|file| !folder.join(file).exists()))
+    /// Reads from the catalogue, which there must be.
+    pub(super) async fn look<T, F>(&self, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        self.catalogue.as_ref().ok_or(StorageError::Closed)?.read(query).await
+    }
+
+    /// Commits a change to the catalogue, which there must be.
+    pub(super) async fn commit<T, F>(&self, change: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        self.catalogue.as_ref().ok_or(StorageError::Closed)?.write(change).await
+    }
+
+    /// Removes files that nothing names any more. What cannot be removed now is removed at the next start.
+    pub(super) async fn discard(&self, files: Vec<String>) -> Result<(), StorageError> {
+        let gone: Vec<String> =
+            files.into_iter().filter(|file| files::remove(&self.path(file))).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.commit(move |catalogue| {
+            Box::pin(async move {
+                for file in &gone {
+                    store::forget(catalogue, file).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    pub(super) fn image(&self, id: i64, file: &str, bytes: i64) -> Arc<Image> {
+        Arc::new(Image::File { id, path: self.path(file), bytes: bytes.unsigned_abs() })
+    }
+
+    /// The path of a file inside the data folder.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        match &self.home {
+            Home::Folder(folder) => folder.join(file),
+            Home::Memory => PathBuf::from(file),
+        }
+    }
+
+    /// A file that is about to be made, noted so that a crash leaves nothing behind. One that is there already is
+    /// left alone, whatever it is.
+    pub(super) async fn fresh_file(&self, stem: &str) -> Result<String, StorageError> {
+        if let Some(folder) = self.path(stem).parent() {
+            files::make_folder(folder)?;
+        }
+        let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
+        let mut files = std::iter::once(format!("{stem}.db")).chain(numbered);
+        let file = files.find(|file| !self.path(file).exists()).unwrap_or_default();
+        let noted = file.clone();
+        self.commit(move |catalogue| {
+            Box::pin(async move { store::expect(catalogue, &noted).await })
+        })
+        .await?;
+        Ok(file)
+    }
+
+    /// The row of the seed with this name, if it was planted from the same fixture.
+    pub(super) async fn stored_seed(
+        &self,
+        name: &str,
+        digest: [u8; 32],
+    ) -> Result<Option<Saved>, AccountError> {
+        let name = name.to_owned();
+        let stored = self.look(move |catalogue| {
+            Box::pin(async move { store::seed(catalogue, &name, &digest).await })
+        });
+        let Some(row) = stored.await? else { return Ok(None) };
+        let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
+        let image = images.into_iter().find(|(id, ..)| *id == row.image);
+        Ok(image.map(|(id, file, bytes)| Saved {
+            image: self.image(id, &file, bytes),
+            profile: row.profile,
+        }))
     }
 }
 
-/// Removes the files of a database that was not finished; what cannot be removed is not in anyone's way.
-fn remove(path: &Path) {
-    for ending in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(ending);
-        let _ = fs::remove_file(file);
-    }
+fn known(image: i64, images: &Images) -> Result<Arc<Image>, StorageError> {
+    let image = images.get(&image).cloned();
+    image.ok_or_else(|| StorageError::Corrupt("the catalogue lacks an image".to_owned()))
+}
+
+fn found(row: SavedRow, images: &Images) -> Result<Saved, StorageError> {
+    Ok(Saved { image: known(row.image, images)?, profile: row.profile })
 }
 
 fn lock(folder: &Path) -> Result<File, StorageError> {
-    make_folder(folder)?;
+    files::make_folder(folder)?;
     let path = folder.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|source| StorageError::File { path: path.clone(), source })?;
@@ -284,9 +364,4 @@ fn lock(folder: &Path) -> Result<File, StorageError> {
         Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(StorageError::File { path, source }),
     }
-}
-
-fn make_folder(folder: &Path) -> Result<(), StorageError> {
-    fs::create_dir_all(folder)
-        .map_err(|source| StorageError::File { path: folder.to_owned(), source })
 }

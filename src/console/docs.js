@@ -4,6 +4,7 @@
 const key = document.getElementById("key");
 key.value = sessionStorage.getItem("apiKey") || "";
 key.addEventListener("input", () => sessionStorage.setItem("apiKey", key.value));
+const token = document.getElementById("token");
 document.getElementById("key-form").addEventListener("submit", (event) => event.preventDefault());
 
 // The filled-in fields, without those that are part of the path. A list takes its entries with commas between them.
@@ -19,6 +20,7 @@ function request(form) {
   const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
   const fields = filled(form, path);
   const options = { method, headers: { apiKey: key.value || key.placeholder } };
+  if (reads === "json") return [target, json(form, options)];
   if (reads === "query") return [fields.length ? `${target}?${new URLSearchParams(fields)}` : target, options];
   if (fields.length === 0) return [target, options];
   const encoding = form.querySelector("[data-encoding]");
@@ -26,6 +28,14 @@ function request(form) {
   options.body = multipart ? new FormData() : new URLSearchParams();
   fields.forEach(([name, value]) => options.body.append(name, value));
   return [target, options];
+}
+
+function json(form, options) {
+  if (token.value) options.headers.authorization = `Bearer ${token.value}`;
+  const body = form.elements.body;
+  if (!body || body.value.trim() === "") return options;
+  options.headers["content-type"] = "application/json";
+  return { ...options, body: body.value };
 }
 
 function show(form, text) {

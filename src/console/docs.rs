@@ -27,7 +27,8 @@ pub(super) fn page() -> Markup {
                         "Every operation as this mock answers it. "
                         span.documented { "documented" } " means: a page of the vendor says so; "
                         span.chosen { "chosen" } " means: no page does. The same as data: "
-                        a href="/openapi.json" { "openapi.json" } "."
+                        a href="/openapi.json" { "openapi.json" } ". The other page: "
+                        a href="/docs/control" { "control API" } "."
                     }
                     form #key-form {
                         label for="key" { "API key, sent as the header " code { "apiKey" } "; " code { "dev-key" } " when left empty" }

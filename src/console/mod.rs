@@ -1,5 +1,6 @@
 //! The pages: server-rendered, with nothing loaded from another host.
 
+mod control;
 mod docs;
 
 use axum::Router;
@@ -21,6 +22,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/docs", get(|| async { page(docs::page()) }))
+        .route("/docs/control", get(|| async { page(control::page()) }))
         .route(
             "/assets/page.css",
             get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }),

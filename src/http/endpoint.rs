@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
 use super::{Error, Reply, key, limits, reply};
-use crate::accounts::{Account, Key, Permission};
+use crate::accounts::{Key, Lease, Permission, Terms};
 use crate::answers::Question;
 use crate::rules::{Checked, Field, Fields, Source, Violation, check};
 use crate::state::Shared;
@@ -85,15 +85,14 @@ pub(crate) struct Endpoint {
 pub(crate) struct Call {
     pub(crate) state: Shared,
     pub(crate) key: Arc<Key>,
+    /// The data of the account that the key picked.
+    pub(crate) database: Lease,
+    /// What holds in that account.
+    pub(crate) terms: Arc<Terms>,
     values: Map<String, Value>,
 }
 
 impl Call {
-    /// The account that the key picked.
-    pub(crate) fn account(&self) -> &Arc<Account> {
-        &self.key.account
-    }
-
     /// The checked values as a struct.
     ///
     /// # Errors
@@ -115,13 +114,17 @@ impl Endpoint {
     /// Serves one request, from the key to the reply.
     pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
         let query = request.uri().query().unwrap_or_default();
-        let key = key::sent(request.headers(), query)
-            .and_then(|text| state.accounts.find_key(&text).ok_or(Error::UnknownKey));
+        let key = match key::sent(request.headers(), query) {
+            Ok(text) => key::known(&state.accounts, &text).await,
+            Err(error) => Err(error),
+        };
         let mut response = match &key {
             Ok(key) => {
                 let answer = self.answer(&state, key, request).await;
-                let account = &key.account;
-                answer.unwrap_or_else(|error| error.response(&account.dialect, Some(account)))
+                answer.unwrap_or_else(|error| {
+                    let terms = key.account.terms();
+                    error.response(&terms.dialect, Some(&terms))
+                })
             }
             Err(error) => {
                 turn_away(request).await;
@@ -144,27 +147,33 @@ impl Endpoint {
             return Err(Error::Forbidden(self.permission));
         }
         let account = &key.account;
-        let question = self.question(account, request.uri());
+        let terms = account.terms();
+        let version = account.version.now();
+        let question = self.question(account.serial, version, &terms, request.uri());
         let answer = async {
             let values = self.values(request).await?;
-            let call = Call { state: Arc::clone(state), key: Arc::clone(key), values };
+            let database = state.accounts.lease(account).await?;
+            // Those of the world that the lease is for.
+            let terms = account.terms();
+            let (state, key) = (Arc::clone(state), Arc::clone(key));
+            let call = Call { state, key, database, terms, values };
             (self.handler)(call).await.map(|reply| reply.body)
         };
         let body = match question {
             Some(question) => state.answers.get(&question, answer).await?,
             None => answer.await?,
         };
-        Ok(reply::response(StatusCode::OK, body, Some(account)))
+        Ok(reply::response(StatusCode::OK, body, Some(&terms)))
     }
 
     /// What a kept answer is found by; None where the request may change something.
-    fn question(&self, account: &Account, uri: &Uri) -> Option<Question> {
+    fn question(&self, account: u64, version: u64, terms: &Terms, uri: &Uri) -> Option<Question> {
         let lasting = self.keeps?;
         let query = key::without(uri.query().unwrap_or_default());
         Some(Question {
-            account: account.serial,
-            version: account.database.version(),
-            second: if lasting == Lasting::ThisSecond { account.now().as_second() } else { 0 },
+            account,
+            version,
+            second: if lasting == Lasting::ThisSecond { terms.now().as_second() } else { 0 },
             target: format!("{}?{query}", uri.path()).into(),
         })
     }

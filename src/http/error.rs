@@ -7,7 +7,7 @@ use serde_json::json;
 use super::decode::{DecodeError, Encoding};
 use super::key::SCHEME;
 use super::{limits, reply};
-use crate::accounts::{Account, Permission};
+use crate::accounts::{AccountError, Permission, Terms};
 use crate::dialect::Dialect;
 use crate::rules::{Violation, quoted};
 use crate::storage::StorageError;
@@ -41,6 +41,8 @@ pub(crate) enum Error {
     /// The answer is more than the database can put into one text.
     AnswerTooLarge,
     Storage(StorageError),
+    /// An unknown key would have made an account, but there are as many as there may be.
+    TooManyAccounts(usize),
     /// A defect of ours; the client learns nothing of it, the log everything.
     Internal(String),
 }
@@ -59,6 +61,7 @@ impl Error {
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge => 413,
+            Self::TooManyAccounts(_) => 429,
             Self::TwoKeys
             | Self::AnswerTooLarge
             | Self::Incomplete
@@ -95,6 +98,7 @@ impl Error {
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
             Self::AnswerTooLarge => "The answer would be larger than 1 GB. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false.".to_owned(),
+            Self::TooManyAccounts(most) => format!("This API key is unknown, and no account can be made for it: there are {most} already, as many as there may be. Remove some, or raise --max-accounts."),
             Self::Storage(_) | Self::Internal(_) => "The server could not do this; its log says why.".to_owned(),
         }
     }
@@ -103,7 +107,7 @@ impl Error {
     pub(crate) fn response(
         &self,
         dialect: &Dialect,
-        account: Option<&Account>,
+        terms: Option<&Terms>,
     ) -> Response<axum::body::Body> {
         match self {
             Self::Storage(error) => tracing::error!(%error, "the storage failed"),
@@ -111,7 +115,7 @@ impl Error {
             _ => {}
         }
         let body = json!({ "status": "error", "message": self.message() }).to_string();
-        let mut response = reply::response(self.status(dialect), body.into(), account);
+        let mut response = reply::response(self.status(dialect), body.into(), terms);
         let headers = response.headers_mut();
         match self {
             Self::NoKey | Self::UnknownKey => {
@@ -130,6 +134,18 @@ impl Error {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         if error.is_too_big() { Self::AnswerTooLarge } else { Self::Storage(error) }
+    }
+}
+
+impl From<AccountError> for Error {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Storage(error) => error.into(),
+            AccountError::TooMany(most) => Self::TooManyAccounts(most),
+            // Removed after its key was found.
+            AccountError::Unknown(_) => Self::UnknownKey,
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 

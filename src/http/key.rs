@@ -1,10 +1,13 @@
 //! The key of a request: three documented ways to send one.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use super::Error;
 use super::decode::pairs;
+use crate::accounts::{Accounts, Key};
 
 /// The documented name of the header and of the query parameter.
 pub(super) const NAME: &str = "apiKey";
@@ -15,11 +18,22 @@ pub(super) const SCHEME: &str = "apikey";
 ///
 /// # Errors
 /// When there is none, or when there are two that differ.
-pub(super) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
+pub(crate) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
     let mut keys =
         named(headers).chain(authorized(headers)).chain(asked(query)).filter(|key| !key.is_empty());
     let key = keys.next().ok_or(Error::NoKey)?;
     if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
+}
+
+/// The key with this text. An unknown one makes an account, where that is asked for.
+///
+/// # Errors
+/// When it opens nothing.
+pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Key>, Error> {
+    match accounts.find_key(text) {
+        Some(key) => Ok(key),
+        None => accounts.admit(text).await?.ok_or(Error::UnknownKey),
+    }
 }
 
 fn named(headers: &HeaderMap) -> impl Iterator<Item = String> {

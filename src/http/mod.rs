@@ -3,7 +3,7 @@
 pub(crate) mod decode;
 mod endpoint;
 mod error;
-mod key;
+pub(crate) mod key;
 pub(crate) mod limits;
 mod openapi;
 mod reply;

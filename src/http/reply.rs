@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::accounts::Account;
+use crate::accounts::Terms;
 
 /// What a handler gives back.
 #[derive(Debug)]
@@ -29,12 +29,12 @@ impl Reply {
 pub(super) fn response(
     status: StatusCode,
     body: Bytes,
-    account: Option<&Account>,
+    terms: Option<&Terms>,
 ) -> Response<axum::body::Body> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(date) = account.and_then(Account::date_header)
+    if let Some(date) = terms.and_then(Terms::date_header)
         && let Ok(date) = HeaderValue::try_from(date)
     {
         response.headers_mut().insert(DATE, date);

@@ -2,21 +2,16 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
-use crate::accounts::{KEY_FORM, PERMISSIONS};
+use crate::accounts::{ACCOUNT_FORM, KEY_FORM, PERMISSIONS};
 use crate::dialect;
 use crate::rules::{Field, Kind, Literal, optional, required};
 use crate::tickets::fixture;
-
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("a regex"));
 
 const PERMISSION: Kind = Kind::OneOf { names: PERMISSIONS, written: "" };
 
 /// The top of a seed.
 pub(super) static SEED: &[Field] =
-    &[required("accounts", Kind::Named { name: &NAME, fields: account })];
+    &[required("accounts", Kind::Named { name: &ACCOUNT_FORM, fields: account })];
 
 fn account() -> &'static [Field] {
     static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {

@@ -1,5 +1,6 @@
 //! Seeds: the fixtures that accounts start from. A seed is checked whole before anything of it is planted.
 
+mod addition;
 mod fields;
 mod source;
 
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::accounts::{
-    AccountError, Accounts, Digest, NewAccount, NewKey, PERMISSIONS, Permissions, Profile,
+    AccountError, Accounts, Digest, NewKey, PERMISSIONS, Permissions, Profile, Saved,
 };
 use crate::clock::{self, Clock};
 use crate::dialect::{Dialect, DialectError};
@@ -17,8 +18,13 @@ use crate::rules::{Checked, Problem, Violation, check};
 use crate::tickets::fixture;
 use source::Text;
 
+pub(crate) use addition::{Addition, AdditionError, Form};
+
 /// What every server without a seed starts from.
 const DEFAULT: &str = include_str!("default.yaml");
+
+/// The control API means the account of a key by it.
+const RESERVED: &str = "self";
 
 /// Why a seed is refused: every fault that was found, each with its place.
 #[derive(Debug, thiserror::Error)]
@@ -78,13 +84,14 @@ impl Seed {
         Self { accounts: Vec::new() }
     }
 
-    /// Reads files and checks them together.
+    /// Reads files, and texts of YAML or JSON, and checks them together.
     ///
     /// # Errors
     /// Every file that cannot be read and every rule that is broken.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, SeedError> {
-        let texts: Result<Vec<Text>, SeedError> = paths.iter().map(|path| read(path)).collect();
-        Self::checked(&texts?)
+    pub(crate) fn read(paths: &[PathBuf], texts: &[String]) -> Result<Self, SeedError> {
+        let files: Result<Vec<Text>, SeedError> = paths.iter().map(|path| read(path)).collect();
+        let texts = texts.iter().map(|text| Text::new(PathBuf::from("seed"), text.clone()));
+        Self::checked(&files?.into_iter().chain(texts).collect::<Vec<_>>())
     }
 
     fn checked(texts: &[Text]) -> Result<Self, SeedError> {
@@ -116,25 +123,52 @@ impl Seed {
         format!("accounts: {}", accounts.join(", "))
     }
 
-    /// Makes the accounts that do not exist yet. Those that do are left as they are, and named in the result.
+    /// Plants the fixtures, and makes the accounts that do not exist yet. Those that do are left as they are, and
+    /// named in the result. Accounts that are made later may be made from these seeds; the first is the usual one.
     ///
     /// # Errors
     /// When an account cannot be made; those before it are there then.
-    pub(crate) async fn plant(self, accounts: &Accounts) -> Result<Vec<String>, AccountError> {
-        let mut kept = Vec::new();
-        for Fixture { name, profile, keys, data } in self.accounts {
+    pub(crate) async fn plant(self, accounts: &Accounts) -> Result<Planted, AccountError> {
+        let mut planted = Planted::default();
+        for fixture in self.accounts {
+            let (name, keys) = (fixture.name.clone(), fixture.keys.clone());
+            let saved = fixture.plant(accounts).await?;
             if accounts.find(&name).is_some() {
-                kept.push(name);
-                continue;
+                planted.kept.push(name.clone());
+            } else {
+                accounts.make_seeded(&name, keys, &saved).await?;
             }
-            let now = profile.now();
-            let new = NewAccount { name, profile, keys };
-            let planted = accounts.create(new, move |connection| {
-                Box::pin(async move { fixture::plant(connection, data, &now).await })
-            });
-            planted.await?;
+            planted.seeds.push((name, saved));
         }
-        Ok(kept)
+        Ok(planted)
+    }
+}
+
+/// What has become of a seed.
+#[derive(Debug, Default)]
+pub(crate) struct Planted {
+    /// The accounts that were there already.
+    pub(crate) kept: Vec<String>,
+    /// Every fixture with its state.
+    pub(crate) seeds: Vec<(String, Saved)>,
+}
+
+impl Fixture {
+    async fn plant(self, accounts: &Accounts) -> Result<Saved, AccountError> {
+        let digest = self.digest();
+        let Self { name, profile, data, .. } = self;
+        let now = profile.now();
+        let plant = accounts.plant(&name, digest, profile, move |connection| {
+            Box::pin(async move { fixture::plant(connection, data, &now).await })
+        });
+        plant.await
+    }
+
+    /// The same for the same fixture.
+    fn digest(&self) -> [u8; 32] {
+        let profile = serde_json::to_string(&self.profile).unwrap_or_default();
+        let data = serde_json::to_string(&self.data).unwrap_or_default();
+        *Digest::of(&format!("{profile}\n{data}")).bytes()
     }
 }
 
@@ -190,6 +224,10 @@ fn fixture_of(
     mut account: Map<String, Value>,
     path: &str,
 ) -> Result<Fixture, Violation> {
+    if name == RESERVED {
+        let rule = "must be another name: self means the account of the request's key";
+        return Err(Violation::other(path, rule, &Value::Null));
+    }
     let profile = profile(&mut account, path)?;
     let keys: Vec<NewKey> = match account.remove("keys") {
         Some(Value::Array(keys)) => {

@@ -1,6 +1,6 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -12,7 +12,9 @@ use sqlx::sqlite::{
 };
 
 use super::writer::Writer;
-use super::{BoxFuture, StorageError};
+use super::{BoxFuture, StorageError, Version, files};
+
+pub(crate) use sqlx::sqlite::SqliteOwnedBuf as Buffer;
 
 /// Connections that read one file at the same time (chosen: more gained nothing on two cores).
 const READERS: u32 = 4;
@@ -23,10 +25,12 @@ const BUSY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_hours(1);
 
 /// Where a database lives.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    File(PathBuf),
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    File(&'a Path),
     Memory,
+    /// In memory, with the content of another one.
+    Copy(&'a [u8]),
 }
 
 /// An open database. Cheap reads, writes in a queue.
@@ -38,30 +42,57 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the place and brings its tables to this version.
+    /// Opens the place and brings its tables to this version; its changes move `version`.
     ///
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer version.
     pub(crate) async fn open(
-        place: &Place,
+        place: Place<'_>,
         migrations: &'static Migrator,
+        version: Version,
     ) -> Result<Self, StorageError> {
-        let Place::File(path) = place else {
-            let mut connection = options().in_memory(true).connect().await?;
-            migrate(&mut connection, migrations, Path::new("memory")).await?;
-            return Ok(Self { writer: Writer::start(connection), readers: None });
-        };
+        match place {
+            Place::File(path) => Self::open_file(path, migrations, version).await,
+            Place::Memory => {
+                let mut connection = options().in_memory(true).connect().await?;
+                migrate(&mut connection, migrations, Path::new("memory")).await?;
+                Ok(Self { writer: Writer::start(connection, version), readers: None })
+            }
+            Place::Copy(content) => {
+                // Whoever made the content has brought it to this version.
+                let mut connection = options().in_memory(true).connect().await?;
+                connection.deserialize(None, Buffer::try_from(content)?, false).await?;
+                Ok(Self { writer: Writer::start(connection, version), readers: None })
+            }
+        }
+    }
+
+    async fn open_file(
+        path: &Path,
+        migrations: &'static Migrator,
+        version: Version,
+    ) -> Result<Self, StorageError> {
         let file = options().filename(path).journal_mode(SqliteJournalMode::Wal);
         let opened = file.clone().create_if_missing(true).connect().await;
         let mut connection =
-            opened.map_err(|source| StorageError::Open { path: path.clone(), source })?;
+            opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
         migrate(&mut connection, migrations, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false);
         let readers = readers.connect_lazy_with(file.read_only(true));
-        Ok(Self { writer: Writer::start(connection), readers: Some(readers) })
+        Ok(Self { writer: Writer::start(connection, version), readers: Some(readers) })
+    }
+
+    /// The whole content, as a file would have it. For a database in memory.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub(crate) async fn content(&self) -> Result<Buffer, StorageError> {
+        self.writer
+            .read(|connection| Box::pin(async move { Ok(connection.serialize(None).await?) }))
+            .await
     }
 
     /// Runs a query that changes nothing.
@@ -95,11 +126,6 @@ impl Database {
         self.writer.write(change).await
     }
 
-    /// A number that moves with every change, before the change is acknowledged.
-    pub(crate) fn version(&self) -> u64 {
-        self.writer.version()
-    }
-
     /// Waits for running work and closes every connection.
     pub(crate) async fn close(&self) {
         if let Some(readers) = &self.readers {
@@ -107,6 +133,11 @@ impl Database {
         }
         self.writer.close().await;
     }
+}
+
+/// Whether a closed file holds all of its database, so that a copy of it is one as well.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    std::fs::metadata(files::beside(path, "-wal")).map_or(true, |log| log.len() == 0)
 }
 
 fn options() -> SqliteConnectOptions {

@@ -19,6 +19,8 @@ pub(crate) enum StorageError {
     InUse { path: PathBuf },
     #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
     Missing { path: PathBuf },
+    #[error("{} could not be closed whole, so it was not copied", path.display())]
+    NotWhole { path: PathBuf },
     #[error("the database is closed")]
     Closed,
     #[error("the database gave up on this request; the log says why")]

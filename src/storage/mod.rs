@@ -2,16 +2,18 @@
 
 mod database;
 mod error;
+pub(crate) mod files;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{Database, Place};
+pub(crate) use database::{Buffer, Database, Place, is_whole};
 pub(crate) use error::StorageError;
 pub(crate) use futures_util::future::BoxFuture;
 pub(crate) use sqlx::SqliteConnection as Connection;
 pub(crate) use sqlx::migrate::Migrator;
+pub(crate) use writer::Version;
 
 /// The tables of one account.
 pub(crate) static ACCOUNT: Migrator = sqlx::migrate!("migrations/account");

@@ -3,11 +3,15 @@
 use sqlx::migrate::Migrator;
 use sqlx::{query, query_scalar};
 
-use super::{ACCOUNT, Database, Place, StorageError};
+use super::{ACCOUNT, Database, Place, StorageError, Version};
 
 /// The first migrations alone, as a program of that time would know them.
 fn first(count: usize) -> &'static Migrator {
     Box::leak(Box::new(Migrator::with_migrations(ACCOUNT.iter().take(count).cloned().collect())))
+}
+
+async fn in_memory() -> Result<Database, StorageError> {
+    Database::open(Place::Memory, &ACCOUNT, Version::default()).await
 }
 
 async fn insert(database: &Database) -> Result<(), StorageError> {
@@ -40,17 +44,18 @@ async fn count(database: &Database) -> Result<i64, StorageError> {
 #[tokio::test]
 async fn data_of_an_older_version_is_brought_along() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::File(folder.path().join("old.db"));
-    let old = Database::open(&place, first(1)).await.expect("it opens");
+    let path = folder.path().join("old.db");
+    let place = Place::File(&path);
+    let old = Database::open(place, first(1), Version::default()).await.expect("it opens");
     insert(&old).await.expect("a ticket");
     old.close().await;
-    let new = Database::open(&place, &ACCOUNT).await.expect("it is migrated");
+    let new = Database::open(place, &ACCOUNT, Version::default()).await.expect("it is migrated");
     assert_eq!(found(&new).await.expect("the index exists"), 1);
 }
 
 #[tokio::test]
 async fn the_index_catches_up_in_batches() {
-    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let database = in_memory().await.expect("memory");
     for _ in 0..255 {
         insert(&database).await.expect("a ticket");
     }
@@ -62,15 +67,16 @@ async fn the_index_catches_up_in_batches() {
 #[tokio::test]
 async fn data_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let place = Place::File(folder.path().join("new.db"));
-    Database::open(&place, &ACCOUNT).await.expect("it opens").close().await;
-    let refused = Database::open(&place, first(1)).await;
+    let path = folder.path().join("new.db");
+    let place = Place::File(&path);
+    Database::open(place, &ACCOUNT, Version::default()).await.expect("it opens").close().await;
+    let refused = Database::open(place, first(1), Version::default()).await;
     assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
 }
 
 #[tokio::test]
 async fn changes_that_wait_together_do_not_spoil_each_other() {
-    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let database = in_memory().await.expect("memory");
     let failing = || {
         database.write(|connection| {
             Box::pin(async move {
@@ -88,7 +94,7 @@ async fn changes_that_wait_together_do_not_spoil_each_other() {
 
 #[tokio::test]
 async fn a_change_that_panics_harms_no_other() {
-    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let database = in_memory().await.expect("memory");
     let lost: Result<(), StorageError> =
         database.write(|_| Box::pin(async { panic!("on purpose") })).await;
     assert!(matches!(lost, Err(StorageError::Abandoned)), "{lost:?}");
@@ -98,7 +104,7 @@ async fn a_change_that_panics_harms_no_other() {
 
 #[tokio::test]
 async fn a_text_that_is_too_large_is_told_from_a_failure() {
-    let database = Database::open(&Place::Memory, &ACCOUNT).await.expect("memory");
+    let database = in_memory().await.expect("memory");
     let large = database.read(|connection| {
         Box::pin(async move {
             let statement = query_scalar::<_, i64>(

@@ -19,11 +19,26 @@ const LARGEST_GROUP: usize = 64;
 /// The most changes that wait; more make their callers wait to queue up.
 const LONGEST_QUEUE: usize = 1024;
 
+/// A number that moves with every change of what it belongs to, before the change is acknowledged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Version(Arc<AtomicU64>);
+
+impl Version {
+    /// The present number.
+    pub(crate) fn now(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Something has changed.
+    pub(crate) fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Release);
+    }
+}
+
 /// Sends changes to the task that owns the connection.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
-    version: Arc<AtomicU64>,
 }
 
 enum Job {
@@ -50,15 +65,10 @@ struct Ran {
 
 impl Writer {
     /// Gives the connection to a task of its own.
-    pub(super) fn start(connection: SqliteConnection) -> Self {
+    pub(super) fn start(connection: SqliteConnection, version: Version) -> Self {
         let (queue, jobs) = mpsc::channel(LONGEST_QUEUE);
-        let version = Arc::new(AtomicU64::new(0));
-        tokio::spawn(serve(connection, jobs, Arc::clone(&version)));
-        Self { queue, version }
-    }
-
-    pub(super) fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+        tokio::spawn(serve(connection, jobs, version));
+        Self { queue }
     }
 
     pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
@@ -125,11 +135,7 @@ where
     Ran { keep, tell: Box::new(tell) }
 }
 
-async fn serve(
-    mut connection: SqliteConnection,
-    mut jobs: mpsc::Receiver<Job>,
-    version: Arc<AtomicU64>,
-) {
+async fn serve(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>, version: Version) {
     let mut next = jobs.recv().await;
     while let Some(job) = next.take() {
         match job {
@@ -158,7 +164,7 @@ async fn group(
     connection: &mut SqliteConnection,
     first: Work,
     jobs: &mut mpsc::Receiver<Job>,
-    version: &AtomicU64,
+    version: &Version,
 ) -> Option<Job> {
     if let Err(error) = execute(connection, "BEGIN IMMEDIATE").await {
         tracing::error!(error, "no transaction could begin");
@@ -186,7 +192,7 @@ async fn group(
     }
     let result = if whole { end(connection, ran[0].keep).await } else { undo(connection).await };
     // Moved before anyone hears of the change, so that no kept answer outlives it.
-    version.fetch_add(1, Ordering::Release);
+    version.advance();
     for ran in ran {
         (ran.tell)(&result);
     }

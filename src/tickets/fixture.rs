@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::columns::{self, EVENT, NOTE, TICKET};
 use super::search::{BUILT_IN, Condition, Operation};
-use super::store::plant as store_plant;
+use super::store::{export as store_export, plant as store_plant};
 use super::ticket::{searchable, searchable_all};
 use crate::rules::{
     Field, Kind, LARGEST_NUMBER, Literal, Problem, Violation, optional, quoted, required,
@@ -78,7 +78,12 @@ pub(crate) static FIELDS: &[Field] = &[
     rows("customers", || CUSTOMER),
     rows("views", || VIEW),
     rows("tickets", ticket),
+    optional("next_ids", Kind::Row { fields: || NEXT_IDS }),
 ];
+
+/// The ids that come next, where they are larger than those of the rows tell: ids are never used again.
+static NEXT_IDS: &[Field] =
+    &[optional("tickets", ID), optional("timeline", ID), optional("customers", ID)];
 
 /// The lists whose rows have an id of their own kind.
 const LISTS: &[&str] = &["brands", "channels", "groups", "users", "customers", "views", "tickets"];
@@ -173,7 +178,18 @@ fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &m
     }
 }
 
-/// Puts an account's data, which obeyed all rules, into its empty database.
+pub(crate) use store_export::{counts, export, taken as taken_rows};
+
+/// How many rows of each kind a fixture has, as [`counts`] counts those of an account.
+pub(crate) fn counted(account: &Map<String, Value>) -> Value {
+    let counts = LISTS.iter().map(|name| ((*name).to_owned(), list(account, name).len().into()));
+    let tickets = list(account, "tickets").iter();
+    let timeline: usize =
+        tickets.map(|ticket| ticket["timeline"].as_array().map_or(0, Vec::len)).sum();
+    Value::Object(counts.chain([("timeline".to_owned(), timeline.into())]).collect())
+}
+
+/// Puts an account's data, which obeyed all rules, beside what its database has.
 ///
 /// # Errors
 /// When the database fails.
@@ -182,22 +198,23 @@ pub(crate) async fn plant(
     mut account: Map<String, Value>,
     now: &str,
 ) -> Result<(), StorageError> {
-    for (kind, name) in
-        [("brand", "brands"), ("channel", "channels"), ("group", "groups"), ("user", "users")]
-    {
+    for (kind, name) in store_export::REFERENCES {
         store_plant::references(connection, kind, &taken(&mut account, name)).await?;
     }
     store_plant::customers(connection, &taken(&mut account, "customers")).await?;
     store_plant::views(connection, &taken(&mut account, "views")).await?;
+    let next_ids = account.remove("next_ids").unwrap_or_default();
     let mut tickets = taken(&mut account, "tickets");
     let largest = tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
-    let mut next = largest + 1;
+    let used = store_export::last_ids(connection).await?;
+    let mut next = largest.max(used.tickets) + 1;
     for ticket in &mut tickets {
         complete(ticket, &mut next, now);
     }
     let mut timeline: Vec<Value> = Vec::new();
     let entries = tickets.iter().filter_map(|ticket| ticket["timeline"].as_array()).flatten();
-    let mut next_entry = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0) + 1;
+    let largest = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0);
+    let mut next_entry = largest.max(used.timeline) + 1;
     for ticket in &mut tickets {
         let id = ticket["id"].clone();
         let created = ticket["created_at"].clone();
@@ -208,7 +225,8 @@ pub(crate) async fn plant(
         }
     }
     store_plant::tickets(connection, &tickets).await?;
-    store_plant::timeline(connection, &timeline).await
+    store_plant::timeline(connection, &timeline).await?;
+    store_export::go_on_from(connection, &next_ids).await
 }
 
 fn taken(account: &mut Map<String, Value>, name: &str) -> Vec<Value> {

@@ -31,22 +31,21 @@ struct Listing {
 /// Gives the tickets that match, newest first.
 pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
     let asked: Listing = call.input()?;
-    let account = call.account();
     let with_archived = asked.archived == "yes";
     let page = Page { start: asked.start, limit: asked.limit };
     let mut filter = Filter {
         view: Conditions::default(),
         status: asked.status,
         query: Some(asked.query).filter(|query| !query.is_empty()),
-        archived_before: (!with_archived).then(|| account.archived_before()),
+        archived_before: (!with_archived).then(|| call.terms.archived_before()),
     };
     filter.view = view(&call, asked.view).await?;
     let url = call.state.public_url.clone();
-    let read = account.database.read(move |connection| {
+    let read = call.database.read(move |connection| {
         Box::pin(async move { store::list(connection, &url, &filter, page).await })
     });
     let (total, entries) = read.await?;
-    Ok(answer::list(&account.dialect.list_type, page, total, &entries))
+    Ok(answer::list(&call.terms.dialect.list_type, page, total, &entries))
 }
 
 /// The conditions of the view with this name; none for no name.
@@ -58,8 +57,8 @@ async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
         return Ok(conditions);
     }
     let slug = name.clone();
-    let database = &call.account().database;
-    let found = database
+    let found = call
+        .database
         .read(move |connection| Box::pin(async move { store::view(connection, &slug).await }));
     found.await?.ok_or_else(|| {
         let rule = format!(
@@ -73,12 +72,11 @@ async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
 /// Creates an empty ticket.
 pub(super) async fn create(mut call: Call) -> Result<Reply, Error> {
     let new: NewTicket = call.input()?;
-    let account = call.account();
-    let now = account.date();
-    let write = account.database.write(move |connection| {
+    let now = call.terms.date();
+    let write = call.database.write(move |connection| {
         Box::pin(async move { Ok::<_, Error>(store::create(connection, &new, &now).await?) })
     });
-    Ok(answer::created(&account.dialect.created_id_field, write.await?))
+    Ok(answer::created(&call.terms.dialect.created_id_field, write.await?))
 }
 
 #[derive(Deserialize)]
@@ -94,7 +92,7 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let asked: Showing = call.input()?;
     let url = call.state.public_url.clone();
     let with_events = asked.history.unwrap_or(true);
-    let read = call.account().database.read(move |connection| {
+    let read = call.database.read(move |connection| {
         Box::pin(async move { store::item(connection, &url, asked.id, with_events).await })
     });
     let ticket = read.await?.ok_or(Error::UnknownTicket)?;
@@ -114,8 +112,8 @@ struct Update {
 /// Updates what was sent of one ticket.
 pub(super) async fn update(mut call: Call) -> Result<Reply, Error> {
     let Update { id, external_primary_id, title, status } = call.input()?;
-    let (stamp, policy) = (stamp(&call), call.account().dialect.unknown_customer);
-    let write = call.account().database.write(move |connection| {
+    let (stamp, policy) = (stamp(&call), call.terms.dialect.unknown_customer);
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             must_exist(connection, id).await?;
             let mut changes = Vec::new();
@@ -165,7 +163,7 @@ struct One {
 /// Deletes all the data of one ticket.
 pub(super) async fn delete(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
-    let write = call.account().database.write(move |connection| {
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             must_exist(connection, id).await?;
             Ok::<_, Error>(store::remove(connection, &[id]).await?)
@@ -184,8 +182,8 @@ struct Several {
 /// Deletes several tickets.
 pub(super) async fn delete_multi(mut call: Call) -> Result<Reply, Error> {
     let Several { ids } = call.input()?;
-    let policy = call.account().dialect.unknown_ids;
-    let write = call.account().database.write(move |connection| {
+    let policy = call.terms.dialect.unknown_ids;
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             let ids = existing(connection, ids, policy).await?;
             store::remove(connection, &ids).await?;
@@ -224,7 +222,7 @@ pub(super) async fn set_priority(mut call: Call) -> Result<Reply, Error> {
 /// Solves every ticket that is neither solved nor closed.
 pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
     let stamp = stamp(&call);
-    let write = call.account().database.write(move |connection| {
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             let ids = store::unfinished(connection).await?;
             store::apply(connection, &ids, &[Change::Status(Status::Solved)], &stamp).await?;
@@ -238,7 +236,7 @@ pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
 pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
     let stamp = stamp(&call);
-    let write = call.account().database.write(move |connection| {
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             must_exist(connection, id).await?;
             Ok::<_, Error>(store::apply(connection, &[id], &[Change::NoCustomer], &stamp).await?)
@@ -264,8 +262,8 @@ pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
 
 /// Makes changes to several tickets and says to how many.
 async fn change(call: &Call, ids: Vec<i64>, changes: Vec<Change>) -> Result<usize, Error> {
-    let (stamp, policy) = (stamp(call), call.account().dialect.unknown_ids);
-    let write = call.account().database.write(move |connection| {
+    let (stamp, policy) = (stamp(call), call.terms.dialect.unknown_ids);
+    let write = call.database.write(move |connection| {
         Box::pin(async move {
             let ids = existing(connection, ids, policy).await?;
             store::apply(connection, &ids, &changes, &stamp).await?;
@@ -296,5 +294,5 @@ async fn must_exist(connection: &mut Connection, id: i64) -> Result<(), Error> {
 }
 
 fn stamp(call: &Call) -> Stamp {
-    Stamp { now: call.account().date(), key: call.key.name.to_string() }
+    Stamp { now: call.terms.date(), key: call.key.name.to_string() }
 }

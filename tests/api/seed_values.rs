@@ -118,7 +118,7 @@ fn an_account_whose_file_is_missing_is_not_made_anew() {
     let mut running = serve();
     running.base();
     assert_eq!(running.stop().code, Some(0));
-    std::fs::remove_file(data.join("accounts/dev.db")).expect("the file is there");
+    std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is there");
     let refused = serve().finish();
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.text().contains("dev.db") && refused.text().contains("missing"), "{refused:?}");

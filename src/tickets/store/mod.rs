@@ -1,5 +1,6 @@
 //! The SQL of tickets: whole statements, each in one place.
 
+pub(crate) mod export;
 pub(crate) mod plant;
 mod read;
 mod sql;

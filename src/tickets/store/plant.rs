@@ -73,16 +73,18 @@ fn planted(column: &str) -> String {
     }
 }
 
+/// The columns of events and notes.
+pub(super) static TIMELINE: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let notes = NOTE.iter().map(|column| column.name);
+    let events = EVENT.iter().map(|column| column.name);
+    events.chain(notes.filter(|name| EVENT.iter().all(|column| column.name != *name))).collect()
+});
+
 pub(crate) async fn timeline(
     connection: &mut Connection,
     rows: &[Value],
 ) -> Result<(), StorageError> {
-    static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-        let notes = NOTE.iter().map(|column| column.name);
-        let events = EVENT.iter().map(|column| column.name);
-        events.chain(notes.filter(|name| EVENT.iter().all(|column| column.name != *name))).collect()
-    });
-    each(connection, rows, "timeline", &COLUMNS, given).await
+    each(connection, rows, "timeline", &TIMELINE, given).await
 }
 
 /// A column as the row gives it.

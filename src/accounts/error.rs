@@ -1,0 +1,38 @@
+//! Why something cannot be done with an account.
+
+use crate::storage::StorageError;
+
+/// A request of the control API, or a seed, asks for what cannot be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AccountError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("account {account}: {what}")]
+    Profile { account: String, what: String },
+    #[error("there is no account {0}")]
+    Unknown(String),
+    #[error("the account {account} has no snapshot {name}")]
+    UnknownSnapshot { account: String, name: String },
+    #[error("the account {account} has no key with the id {id}")]
+    UnknownKey { account: String, id: i64 },
+    #[error("the seed has no account {0}")]
+    UnknownSeed(String),
+    #[error(
+        "the account {account} was made by a version that kept no seed; remove it and make it again"
+    )]
+    NoOrigin { account: String },
+    #[error("there is an account {0} already")]
+    NameTaken(String),
+    #[error("the key {key} of the account {account} belongs to the account {owner} already")]
+    KeyTaken { account: String, key: String, owner: String },
+    #[error("the account {account} has a key with the name {key} already")]
+    KeyNameTaken { account: String, key: String },
+    #[error(
+        "there are {0} accounts already, as many as this server may have; remove some, or raise --max-accounts"
+    )]
+    TooMany(usize),
+    #[error("the account {account} has {most} {of} already, as many as it may have; remove some")]
+    Full { account: String, most: usize, of: &'static str },
+    #[error("no random key can be made: {0}")]
+    Random(#[from] getrandom::Error),
+}

@@ -1,0 +1,106 @@
+//! The seeds of a server: fixtures made into images, which accounts stand on.
+
+use std::sync::{Arc, PoisonError};
+
+use super::registry::Home;
+use super::store::{self, SavedRow};
+use super::{AccountError, Accounts, Image, Profile, Saved};
+use crate::storage::{ACCOUNT, BoxFuture, Connection, Database, Place, StorageError, Version};
+
+impl Accounts {
+    /// The account of the seed with this name, or the first one.
+    pub(super) fn seed(&self, name: Option<String>) -> Result<Saved, AccountError> {
+        let seeds = self.seeds.read().unwrap_or_else(PoisonError::into_inner);
+        let asked = seeds.iter().find(|(own, _)| name.as_ref().is_none_or(|name| own == name));
+        let seed = asked.map(|(_, saved)| saved.clone());
+        seed.ok_or_else(|| AccountError::UnknownSeed(name.unwrap_or_default()))
+    }
+
+    pub(super) async fn empty(&self) -> Result<Saved, AccountError> {
+        let nothing =
+            || self.plant("", [0; 32], Profile::default(), |_| Box::pin(async { Ok(()) }));
+        self.empty.get_or_try_init(nothing).await.cloned()
+    }
+
+    /// Makes the image of a seed. One that was made from the same fixture before is used again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn plant<F>(
+        &self,
+        name: &str,
+        digest: [u8; 32],
+        profile: Profile,
+        plant: F,
+    ) -> Result<Saved, AccountError>
+    where
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), StorageError>>
+            + Send
+            + 'static,
+    {
+        if matches!(self.home, Home::Memory) {
+            let database = Database::open(Place::Memory, &ACCOUNT, Version::default()).await?;
+            database.write(plant).await?;
+            let image = Arc::new(Image::Memory(database.content().await?));
+            return Ok(Saved { image, profile });
+        }
+        if let Some(saved) = self.stored_seed(name, digest).await? {
+            return Ok(saved);
+        }
+        let file = self
+            .fresh_file(&format!("seeds/{}", if name.is_empty() { "empty" } else { name }))
+            .await?;
+        let database =
+            Database::open(Place::File(&self.path(&file)), &ACCOUNT, Version::default()).await?;
+        let planted = database.write(plant).await;
+        database.close().await;
+        planted?;
+        self.must_be_whole(&file)?;
+        let image = self.known_image(file).await?;
+        let saved = Saved { image, profile };
+        self.keep_seed(name, digest, &saved).await?;
+        Ok(saved)
+    }
+
+    async fn keep_seed(
+        &self,
+        name: &str,
+        digest: [u8; 32],
+        saved: &Saved,
+    ) -> Result<(), StorageError> {
+        let Some(image) = saved.image.id() else { return Ok(()) };
+        let (name, row) = (name.to_owned(), SavedRow { image, profile: saved.profile.clone() });
+        let unneeded = self.commit(move |catalogue| {
+            Box::pin(async move {
+                let old = store::put_seed(catalogue, &name, &digest, &row).await?;
+                store::drop_unused(catalogue, old.as_slice()).await
+            })
+        });
+        self.discard(unneeded.await?).await
+    }
+
+    /// Says which seeds there are; the first is what accounts are made from. An account that has no origin gets
+    /// that of its name.
+    ///
+    /// # Errors
+    /// When the catalogue cannot be written.
+    pub(crate) async fn set_seeds(&self, seeds: Vec<(String, Saved)>) -> Result<(), AccountError> {
+        for (name, saved) in &seeds {
+            let Some(account) = self.find(name) else { continue };
+            let mut world = account.world.write().await;
+            if world.origin.is_some() {
+                continue;
+            }
+            world.origin = Some(saved.clone());
+            if let (Some(image), name) = (saved.image.id(), name.clone()) {
+                let origin = SavedRow { image, profile: saved.profile.clone() };
+                self.commit(move |catalogue| {
+                    Box::pin(async move { store::set_origin(catalogue, &name, &origin).await })
+                })
+                .await?;
+            }
+        }
+        *self.seeds.write().unwrap_or_else(PoisonError::into_inner) = seeds;
+        Ok(())
+    }
+}

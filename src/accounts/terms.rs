@@ -1,0 +1,76 @@
+//! What a request to an account runs under, beside its data: dialect, clock, time zone.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::{self, Clock};
+use crate::dialect::Dialect;
+
+/// What an account is, apart from its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    /// An IANA name, `UTC` by default.
+    pub(crate) time_zone: String,
+    /// The settings that differ from the server's, as a JSON object.
+    pub(crate) dialect: Map<String, Value>,
+    pub(crate) clock: Clock,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { time_zone: "UTC".to_owned(), dialect: Map::new(), clock: Clock::Real }
+    }
+}
+
+impl Profile {
+    /// What time it is in an account like this, as the API writes it.
+    pub(crate) fn now(&self) -> String {
+        let zone = clock::zone(&self.time_zone).unwrap_or(TimeZone::UTC);
+        clock::written(self.clock.now(), &zone)
+    }
+}
+
+/// A profile in use. It never changes; an account gets another one.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) profile: Profile,
+    /// The server's settings with the account's own over them.
+    pub(crate) dialect: Dialect,
+    zone: TimeZone,
+}
+
+impl Terms {
+    /// The terms of a profile, on a server with these settings.
+    ///
+    /// # Errors
+    /// What is wrong with the dialect or the time zone.
+    pub(super) fn new(profile: Profile, server: &Map<String, Value>) -> Result<Self, String> {
+        let mut settings = server.clone();
+        settings.extend(profile.dialect.clone());
+        let dialect = Dialect::read(&settings).map_err(|error| error.to_string())?;
+        let zone = clock::zone(&profile.time_zone).map_err(|error| error.to_string())?;
+        Ok(Self { profile, dialect, zone })
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.profile.clock.now()
+    }
+
+    /// What time it is, as the API writes it.
+    pub(crate) fn date(&self) -> String {
+        clock::written(self.now(), &self.zone)
+    }
+
+    /// The date before which a closed ticket is archived.
+    pub(crate) fn archived_before(&self) -> String {
+        clock::written(clock::earlier(self.now(), self.dialect.archive_after), &self.zone)
+    }
+
+    /// The `Date` header of its answers; None when the machine's time is right.
+    pub(crate) fn date_header(&self) -> Option<String> {
+        (self.profile.clock != Clock::Real).then(|| clock::http_date(self.now()))
+    }
+}

@@ -1,0 +1,91 @@
+//! An account as a fixture, and a fixture into an account.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::problem::{Kind, Problem};
+use super::request::{Of, settled, whole};
+use super::wire::{Counts, Imported};
+use crate::seed::{Addition, AdditionError, Form};
+use crate::state::Shared;
+use crate::tickets::fixture;
+
+/// The largest fixture that can be imported, in bytes (chosen).
+const LARGEST: usize = 64 * 1024 * 1024;
+
+/// Gives an account as a fixture: a seed file with all of its data, without its keys.
+#[utoipa::path(get, path = "/accounts/{account}/export", tag = "fixtures", operation_id = "exportAccount",
+    params(("account" = String, Path, description = "A name, or `self`.")),
+    responses((status = 200, body = Object, description = "A seed with this account"), Problem))]
+pub(super) async fn export(
+    State(state): State<Shared>,
+    Of(account): Of,
+) -> Result<Response, Problem> {
+    let lease = state.accounts.lease(&account).await?;
+    let data = lease.read(|connection| Box::pin(fixture::export(connection))).await?;
+    let profile = account.terms().profile.clone();
+    drop(lease);
+    let (name, zone) = (Value::from(&*account.name), Value::from(profile.time_zone));
+    let own = json!({ "dialect": profile.dialect, "clock": profile.clock });
+    let (dialect, clock) = (&own["dialect"], &own["clock"]);
+    // The data are JSON already, and may be large.
+    let data = data.trim_start_matches('{');
+    let text = format!(
+        r#"{{"accounts":{{{name}:{{"time_zone":{zone},"dialect":{dialect},"clock":{clock},{data}}}}}"#
+    );
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON, or YAML with
+/// `Content-Type: application/yaml`.
+#[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
+    params(("account" = String, Path, description = "A name, or `self`.")),
+    request_body(content = Object, description = "A seed with one account, without keys"),
+    responses((status = 200, body = Imported, description = "What was added"), Problem))]
+pub(super) async fn import(
+    State(state): State<Shared>,
+    Of(account): Of,
+    request: Request,
+) -> Result<Json<Imported>, Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let form = match content_type {
+        Some(name) if name.contains("yaml") => Form::Yaml,
+        _ => Form::Json,
+    };
+    let body = whole(request, LARGEST).await?;
+    let text = String::from_utf8(body.to_vec())
+        .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;
+    settled(async move {
+        let addition =
+            Addition::read(form, text).map_err(|faults| Problem::invalid(faults.to_string()))?;
+        let added = serde_json::from_value::<Counts>(addition.counts()).unwrap_or_default();
+        let profile = account.terms().profile.clone();
+        let profile = addition.profile(profile);
+        let now = profile.now();
+        let added_to = state.accounts.rework(&account, profile, move |connection| {
+            Box::pin(async move { addition.plant(connection, &now).await })
+        });
+        added_to.await?;
+        Ok(Json(Imported { added }))
+    })
+    .await
+}
+
+impl From<AdditionError> for Problem {
+    fn from(error: AdditionError) -> Self {
+        match error {
+            AdditionError::Storage(error) => error.into(),
+            AdditionError::Account(error) => error.into(),
+            AdditionError::Conflict(rows) => {
+                let rows = rows.join(", ");
+                Self::new(
+                    Kind::Conflict,
+                    format!("These are there already, so nothing was imported: {rows}."),
+                )
+            }
+        }
+    }
+}

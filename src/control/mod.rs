@@ -1,0 +1,112 @@
+//! Our own API, for tests and tools: accounts, snapshots, clocks, keys, dialects and fixtures.
+
+mod accounts;
+mod clock;
+mod dialect;
+mod fixtures;
+mod guard;
+mod keys;
+mod problem;
+mod request;
+mod server;
+mod snapshots;
+pub(crate) mod wire;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::Shared;
+pub(crate) use problem::KINDS;
+use problem::{Kind, Problem};
+pub(crate) use wire::ProblemBody;
+
+/// What stands before all routes.
+pub(crate) const PREFIX: &str = "/_control";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "omnidesk-mock: control API",
+        description = "Accounts, snapshots, clocks, keys and fixtures of a mock server. Not part of Omnidesk. \
+            `{account}` is a name, or `self` with an API key in the request.",
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&Security)
+)]
+struct Document;
+
+/// The two secrets that a request may carry.
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{
+            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+        };
+        let components = document.components.get_or_insert_default();
+        let token = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The token of --control-token, where there is one."));
+        components.add_security_scheme("token", SecurityScheme::Http(token.build()));
+        let key =
+            ApiKeyValue::with_description("apiKey", "The API key whose account `self` means.");
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let none: [&str; 0] = [];
+        let named = |name: &str| SecurityRequirement::new(name, none);
+        let alternatives = [SecurityRequirement::default(), named("token"), named("apiKey")];
+        document.security = Some(alternatives.into());
+    }
+}
+
+/// The routes that only those may use who are let in.
+fn guarded() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(accounts::list, accounts::make))
+        .routes(routes!(accounts::show, accounts::remove))
+        .routes(routes!(accounts::reset))
+        .routes(routes!(snapshots::list))
+        .routes(routes!(snapshots::take, snapshots::remove))
+        .routes(routes!(snapshots::restore))
+        .routes(routes!(fixtures::export))
+        .routes(routes!(fixtures::import))
+        .routes(routes!(clock::show, clock::set))
+        .routes(routes!(clock::advance))
+        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::remove))
+        .routes(routes!(dialect::show, dialect::set))
+        .routes(routes!(server::fidelity))
+        .routes(routes!(server::openapi))
+}
+
+/// The routes that say nothing but how the server is.
+fn open() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(server::health)).routes(routes!(server::ready))
+}
+
+/// All routes.
+pub(crate) fn router(state: &Shared) -> Router<Shared> {
+    let (guarded, _) = guarded().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let guarded = guarded
+        .fallback(async |request: Request| {
+            let path: String = request.uri().path().chars().take(200).collect();
+            Problem::new(Kind::UnknownPath, format!("There is nothing at {PREFIX}{path}."))
+        })
+        .method_not_allowed_fallback(async |request: Request| {
+            let (method, path) = (request.method(), request.uri().path());
+            Problem::wrong_method(format!("{method} is not a method of {PREFIX}{path}."), None)
+        })
+        .layer(from_fn_with_state(state.clone(), guard::guard));
+    Router::new().nest(PREFIX, open.merge(guarded))
+}
+
+/// The OpenAPI document of these routes.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    let all = OpenApiRouter::with_openapi(Document::openapi());
+    let (_, document) = all.nest(PREFIX, open().merge(guarded())).split_for_parts();
+    document
+}

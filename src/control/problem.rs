@@ -1,0 +1,136 @@
+//! Every way a request of the control API can fail. Statuses and titles stand in one table.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::wire::ProblemBody;
+use crate::accounts::AccountError;
+use crate::storage::StorageError;
+
+macro_rules! kinds {
+    ($($variant:ident = $name:literal, $status:literal, $title:literal);+ $(;)?) => {
+        /// A kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Kind { $($variant),+ }
+
+        /// Each kind: its name, its status, its title.
+        pub(crate) const KINDS: &[(&str, u16, &str)] = &[$(($name, $status, $title)),+];
+    };
+}
+
+kinds! {
+    Invalid = "invalid", 400, "The request holds something that it must not.";
+    NoToken = "no-token", 401, "The control API asks for a token.";
+    NoApiKey = "no-api-key", 401, "self means the account of an API key, and the request has no known one.";
+    ForeignOrigin = "foreign-origin", 403, "A page of another origin must not use the control API.";
+    UnknownPath = "unknown-path", 404, "There is nothing at this path.";
+    UnknownAccount = "unknown-account", 404, "There is no such account.";
+    UnknownSnapshot = "unknown-snapshot", 404, "The account has no such snapshot.";
+    UnknownKey = "unknown-key", 404, "The account has no such key.";
+    WrongMethod = "wrong-method", 405, "The path does not have this method.";
+    NameTaken = "name-taken", 409, "The name is taken.";
+    KeyTaken = "key-taken", 409, "The API key is taken.";
+    Conflict = "conflict", 409, "What is to be imported is there already.";
+    NoOrigin = "no-origin", 409, "There is nothing to go back to.";
+    TooMany = "too-many", 409, "There are as many as there may be.";
+    TooLarge = "too-large", 413, "The body is too large.";
+    Failed = "failed", 500, "The server could not do this.";
+}
+
+/// A failed request.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: String,
+    allowed: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), allowed: None }
+    }
+
+    /// Something that was sent breaks a rule.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, detail)
+    }
+
+    /// A method that the path does not have.
+    pub(crate) fn wrong_method(detail: impl Into<String>, allowed: Option<String>) -> Self {
+        Self { allowed, ..Self::new(Kind::WrongMethod, detail) }
+    }
+}
+
+/// A sentence, as problems are told.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        let kind = match &error {
+            AccountError::Storage(_) | AccountError::Random(_) => {
+                tracing::error!(%error, "the control API could not do this");
+                return Self::new(Kind::Failed, "The log of the server says why.");
+            }
+            AccountError::Profile { .. } | AccountError::UnknownSeed(_) => Kind::Invalid,
+            AccountError::Unknown(_) => Kind::UnknownAccount,
+            AccountError::UnknownSnapshot { .. } => Kind::UnknownSnapshot,
+            AccountError::UnknownKey { .. } => Kind::UnknownKey,
+            AccountError::NoOrigin { .. } => Kind::NoOrigin,
+            AccountError::NameTaken(_) | AccountError::KeyNameTaken { .. } => Kind::NameTaken,
+            AccountError::KeyTaken { .. } => Kind::KeyTaken,
+            AccountError::TooMany(_) | AccountError::Full { .. } => Kind::TooMany,
+        };
+        Self::new(kind, sentence(&error.to_string()))
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        AccountError::from(error).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (name, status, title) = KINDS[self.kind as usize];
+        let body = ProblemBody {
+            kind: format!("/docs/control#{name}"),
+            title: title.to_owned(),
+            status,
+            detail: self.detail,
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.kind == Kind::NoToken {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(allowed) = self.allowed.and_then(|allowed| allowed.try_into().ok()) {
+            headers.insert(ALLOW, allowed);
+        }
+        response
+    }
+}
+
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let schema = Ref::from_schema_name(ProblemBody::name());
+        let content = Content::new(Some(schema));
+        let response = ResponseBuilder::new()
+            .description("A problem (RFC 9457)")
+            .content("application/problem+json", content)
+            .build();
+        BTreeMap::from([("default".to_owned(), response.into())])
+    }
+}

@@ -1,0 +1,113 @@
+//! What a request of the control API holds: an account, and a body of JSON.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+
+use super::problem::{Kind, Problem};
+use crate::accounts::Account;
+use crate::http::{Error, key};
+use crate::state::Shared;
+
+/// The largest body, in bytes, but that of an import (chosen).
+const BODY: usize = 1024 * 1024;
+
+/// The name that means the account of the request's API key.
+pub(super) const SELF: &str = "self";
+
+/// The account that the path names.
+pub(super) struct Of(pub(super) Arc<Account>);
+
+impl FromRequestParts<Shared> for Of {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
+        let name = in_path(parts, state, "account").await;
+        named(&name, parts, state).await.map(Self)
+    }
+}
+
+/// The account that the path names, and what it names in the account.
+pub(super) struct In(pub(super) Arc<Account>, pub(super) String);
+
+impl FromRequestParts<Shared> for In {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
+        let Of(account) = Of::from_request_parts(parts, state).await?;
+        Ok(Self(account, in_path(parts, state, "name").await))
+    }
+}
+
+/// The part of the path with this name; empty where it is not UTF-8.
+async fn in_path(parts: &mut Parts, state: &Shared, name: &str) -> String {
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
+    path.ok().and_then(|Path(mut path)| path.remove(name)).unwrap_or_default()
+}
+
+/// The account with this name, or that of the request's API key.
+pub(super) async fn named(
+    name: &str,
+    parts: &Parts,
+    state: &Shared,
+) -> Result<Arc<Account>, Problem> {
+    if name != SELF {
+        return Ok(state.accounts.named(name)?);
+    }
+    let text = key::sent(&parts.headers, parts.uri.query().unwrap_or_default());
+    let key = match text {
+        Ok(text) => key::known(&state.accounts, &text).await,
+        Err(error) => Err(error),
+    };
+    match key {
+        Ok(key) => Ok(Arc::clone(&key.account)),
+        Err(Error::TooManyAccounts(most)) => {
+            Err(crate::accounts::AccountError::TooMany(most).into())
+        }
+        Err(Error::NoKey) => {
+            Err(Problem::new(Kind::NoApiKey, "Send the key as the header apiKey."))
+        }
+        Err(Error::UnknownKey) => Err(Problem::new(Kind::NoApiKey, "The API key is unknown.")),
+        Err(_) => Err(Problem::new(Kind::NoApiKey, "The API key cannot be told.")),
+    }
+}
+
+/// A body of JSON; an empty one, and null, are an empty object.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+        let body = whole(request, BODY).await?;
+        let is_nothing = body.is_empty() || body.trim_ascii() == b"null";
+        let text = if is_nothing { b"{}" as &[u8] } else { &body };
+        let read = serde_json::from_slice(text);
+        read.map(Self).map_err(|error| Problem::invalid(format!("The body is wrong: {error}.")))
+    }
+}
+
+/// The whole body, if it is not larger than so many bytes.
+pub(super) async fn whole(request: Request, most: usize) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), most).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Problem::new(Kind::TooLarge, format!("The body may have {most} bytes."))
+        } else {
+            Problem::invalid("The body ended before it was complete.")
+        }
+    })
+}
+
+/// Runs work to its end, even when the client leaves before.
+pub(super) async fn settled<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|_| Err(Problem::new(Kind::Failed, "The log of the server says why.")))
+}

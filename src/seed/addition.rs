@@ -1,0 +1,132 @@
+//! A fixture that is added to an account that exists.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::source::Text;
+use super::{SeedError, clock_of, given};
+use crate::accounts::{AccountError, Profile};
+use crate::rules::{Checked, Violation, check};
+use crate::storage::{Connection, StorageError};
+use crate::tickets::fixture;
+
+/// How a fixture is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Yaml,
+}
+
+/// One account of a fixture, without a name and without keys.
+#[derive(Debug)]
+pub(crate) struct Addition {
+    time_zone: Option<String>,
+    dialect: Option<Map<String, Value>>,
+    clock: Option<crate::clock::Clock>,
+    data: Map<String, Value>,
+}
+
+/// Why a fixture cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdditionError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// These rows of the fixture are in the account already.
+    #[error("{}", .0.join(", "))]
+    Conflict(Vec<String>),
+}
+
+impl Addition {
+    /// Reads a fixture.
+    ///
+    /// # Errors
+    /// Every rule that is broken, each with its line.
+    pub(crate) fn read(form: Form, text: String) -> Result<Self, SeedError> {
+        let name = match form {
+            Form::Json => "fixture.json",
+            Form::Yaml => "fixture.yaml",
+        };
+        let text = Text::new(PathBuf::from(name), text);
+        let value = text.parse().map_err(|fault| SeedError { faults: vec![fault] })?;
+        Self::of(&value).map_err(|broken| SeedError { faults: text.placed(&broken) })
+    }
+
+    fn of(fixture: &Value) -> Result<Self, Vec<Violation>> {
+        let seed = fixture.as_object().cloned().unwrap_or_default();
+        let Checked { mut values, unknown, mut broken } = check(super::fields::SEED, &seed);
+        broken.extend(unknown);
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        let accounts = values.get_mut("accounts").map(Value::take);
+        let Some(Value::Object(accounts)) = accounts else { return Err(Vec::new()) };
+        let number = accounts.len();
+        let mut accounts = accounts.into_iter();
+        let (Some((name, Value::Object(mut account))), None) = (accounts.next(), accounts.next())
+        else {
+            let rule = format!("must hold one account, not {number}");
+            return Err(vec![Violation::other("accounts", rule, &Value::Null)]);
+        };
+        let path = format!("accounts[{name}]");
+        if account
+            .remove("keys")
+            .is_some_and(|keys| keys.as_array().is_some_and(|keys| !keys.is_empty()))
+        {
+            let path = format!("{path}[keys]");
+            let rule = "must be left out: keys are made one by one";
+            return Err(vec![Violation::other(path, rule, &Value::Null)]);
+        }
+        let broken = fixture::check(&account, &path);
+        if !broken.is_empty() {
+            return Err(broken);
+        }
+        Self::whole(&fixture["accounts"][&name], account, &path).map_err(|broken| vec![broken])
+    }
+
+    fn whole(sent: &Value, mut account: Map<String, Value>, path: &str) -> Result<Self, Violation> {
+        let profile = super::profile(&mut account, path)?;
+        let clock = given(sent.get("clock").cloned()).map(|clock| clock_of(&clock));
+        Ok(Self {
+            time_zone: sent
+                .get("time_zone")
+                .filter(|zone| !zone.is_null())
+                .map(|_| profile.time_zone),
+            dialect: sent.get("dialect").filter(|sent| !sent.is_null()).map(|_| profile.dialect),
+            clock: clock.and_then(Result::ok),
+            data: account,
+        })
+    }
+
+    /// How many rows of each kind there are.
+    pub(crate) fn counts(&self) -> Value {
+        fixture::counted(&self.data)
+    }
+
+    /// The profile of the account with what the fixture says of it.
+    pub(crate) fn profile(&self, account: Profile) -> Profile {
+        Profile {
+            time_zone: self.time_zone.clone().unwrap_or(account.time_zone),
+            dialect: self.dialect.clone().unwrap_or(account.dialect),
+            clock: self.clock.unwrap_or(account.clock),
+        }
+    }
+
+    /// Puts the rows beside those that are there.
+    ///
+    /// # Errors
+    /// When some of them are there already, or the database fails.
+    pub(crate) async fn plant(
+        self,
+        connection: &mut Connection,
+        now: &str,
+    ) -> Result<(), AdditionError> {
+        let taken = fixture::taken_rows(connection, &self.data).await?;
+        if !taken.is_empty() {
+            return Err(AdditionError::Conflict(taken));
+        }
+        Ok(fixture::plant(connection, self.data, now).await?)
+    }
+}

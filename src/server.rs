@@ -1,0 +1,224 @@
+//! A server: its accounts are opened, its address is bound, requests are served, all is closed.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::ServiceExt;
+use axum::extract::Request;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tower::util::MapRequest;
+
+use crate::accounts::{
+    Accounts, Admission, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules, Source,
+    random_key,
+};
+use crate::answers::Answers;
+use crate::app;
+use crate::dialect::Dialect;
+use crate::seed::Seed;
+use crate::settings::{Admitting, Settings};
+use crate::state::{Shared, State};
+use crate::terminal::Failure;
+
+/// The account that every server has unless a seed says otherwise, and the name of its key.
+const DEV: &str = "dev";
+/// Its key on loopback, where a well-known one does no harm.
+const DEV_KEY: &str = "dev-key";
+/// How long running requests may take to finish when the server is told to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A server that listens, and does not answer yet.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    pub(crate) state: Shared,
+    /// A key that may be shown.
+    pub(crate) key: Option<String>,
+    /// The token of the control API, if it was made up and has to be shown.
+    pub(crate) token: Option<String>,
+}
+
+impl Server {
+    /// Binds the address, opens the accounts and plants the seed.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, the seed, the address or the folder, in words for people.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        if settings.api_key.as_deref().is_some_and(|key| !KEY_FORM.is_match(key)) {
+            return Err("--api-key: a key has 4 to 128 letters, digits, - or _".into());
+        }
+        let dialect = Dialect::read(&settings.dialect)?;
+        let is_seeded = !(settings.seed.is_empty() && settings.seed_texts.is_empty());
+        let seed = is_seeded.then(|| Seed::read(&settings.seed, &settings.seed_texts));
+        let seed = seed.transpose()?;
+        let listener = bind(&settings.listen.address).await?;
+        let address = listener.local_addr()?;
+        let accounts = Arc::new(Accounts::open(home(settings), rules(settings), dialect).await?);
+        plant(seed, settings, &accounts).await?;
+        let key = open_to_developer(settings, address, is_seeded, &accounts).await?;
+        let (control_token, token) = match &settings.control_token {
+            Some(token) => (Some(token.clone()), None),
+            None if address.ip().is_loopback() => (None, None),
+            None => {
+                let token = random_key()?;
+                (Some(token.clone()), Some(token))
+            }
+        };
+        let public_url = settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{}", reachable(&address.to_string())));
+        let state = Arc::new(State {
+            accounts,
+            answers: Answers::new(),
+            public_url,
+            control_token: control_token.as_deref().map(Digest::of),
+        });
+        Ok(Self { listener, address, state, key, token })
+    }
+
+    /// Makes an account from the seed. Gives its key.
+    ///
+    /// # Errors
+    /// When there can be no more accounts.
+    pub(crate) async fn fresh_account(&self) -> Result<String, Failure> {
+        let text = random_key()?;
+        let digest = Digest::of(&text);
+        let key = NewKey { digest, name: "key 1".to_owned(), permissions: Permissions::ALL };
+        let new = NewAccount { name: None, keys: vec![key], ttl: None, ephemeral: false };
+        self.state.accounts.make(new, Source::Seed(None)).await?;
+        Ok(text)
+    }
+
+    /// Answers requests until `end`, lets those that run finish, and closes everything.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub(crate) async fn run(
+        self,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let tending = tokio::spawn(Arc::clone(&self.state.accounts).tend());
+        let served = listen(self.listener, Arc::clone(&self.state), end).await;
+        tending.abort();
+        self.state.accounts.close().await;
+        served
+    }
+}
+
+async fn bind(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another address with --listen").into()
+    })
+}
+
+fn home(settings: &Settings) -> Home {
+    if settings.ephemeral { Home::Memory } else { Home::Folder(settings.data.clone()) }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let admission = match settings.accounts {
+        Admitting::Fixed => Admission::Fixed,
+        Admitting::Auto => Admission::Auto,
+    };
+    let most = usize::try_from(settings.max_accounts).unwrap_or(usize::MAX);
+    Rules { dialect: settings.dialect.clone(), most, admission }
+}
+
+/// Plants the seed; without one, or where `dev` is asked for, the built-in one as well.
+async fn plant(
+    seed: Option<Seed>,
+    settings: &Settings,
+    accounts: &Accounts,
+) -> Result<(), Failure> {
+    let is_seeded = seed.is_some();
+    let mut planted = seed.unwrap_or_else(Seed::none).plant(accounts).await?;
+    for account in &planted.kept {
+        tracing::info!(
+            account,
+            "kept as it is; the seed is planted into accounts that do not exist yet"
+        );
+    }
+    if !is_seeded || settings.api_key.is_some() {
+        planted.seeds.extend(Seed::built_in().plant(accounts).await?.seeds);
+    }
+    Ok(accounts.set_seeds(planted.seeds).await?)
+}
+
+/// Gives the account `dev` its key, where it is wanted. Gives back a key that may be shown.
+async fn open_to_developer(
+    settings: &Settings,
+    address: SocketAddr,
+    planted: bool,
+    accounts: &Accounts,
+) -> Result<Option<String>, Failure> {
+    let open_to_others = !address.ip().is_loopback();
+    let dev_key_is_known = accounts.find_key(DEV_KEY).is_some_and(|key| &*key.account.name == DEV);
+    let (text, shown) = match &settings.api_key {
+        Some(key) => (Some(key.clone()), None),
+        None if planted && !(open_to_others && dev_key_is_known) => (None, None),
+        None if !open_to_others => (Some(DEV_KEY.to_owned()), Some(DEV_KEY.to_owned())),
+        None if has_keys(accounts, DEV) && !dev_key_is_known => (None, None),
+        None => {
+            let key = random_key()?;
+            (Some(key.clone()), Some(key))
+        }
+    };
+    if let Some(text) = text {
+        let key = NewKey {
+            digest: Digest::of(&text),
+            name: DEV.to_owned(),
+            permissions: Permissions::ALL,
+        };
+        accounts.put_key(DEV, key).await?;
+    }
+    if open_to_others && accounts.find_key(DEV_KEY).is_some() {
+        return Err(format!("{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key").into());
+    }
+    Ok(shown)
+}
+
+fn has_keys(accounts: &Accounts, name: &str) -> bool {
+    accounts.find(name).is_some_and(|account| !account.keys().is_empty())
+}
+
+/// The address under which the server can be reached from this machine.
+pub(crate) fn reachable(listen: &str) -> String {
+    match listen.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        _ => listen.to_owned(),
+    }
+}
+
+async fn listen(
+    listener: TcpListener,
+    state: Shared,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
+    let listener = listener.tap_io(|stream| {
+        // Without it small answers wait for the client's acknowledgement.
+        let _ = stream.set_nodelay(true);
+    });
+    let service = MapRequest::new(app::router(state), app::canonical);
+    let (told, mut ended) = tokio::sync::watch::channel(());
+    let stop = async move {
+        end.await;
+        drop(told);
+    };
+    let serving = axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
+        .with_graceful_shutdown(stop);
+    let too_long = async move {
+        // The sender never sends: this ends when it is dropped, at the signal.
+        let _ = ended.changed().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = too_long => tracing::warn!("requests were still running after {DRAIN:?}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Files of databases: copied, written and removed whole.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::StorageError;
+
+/// Makes the folder where it is missing.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), StorageError> {
+    fs::create_dir_all(folder)
+        .map_err(|source| StorageError::File { path: folder.to_owned(), source })
+}
+
+/// Copies a closed database to a file that does not exist yet.
+///
+/// # Errors
+/// When the disk fails, or is full.
+pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), StorageError> {
+    apart(to.clone(), move || fs::copy(from, to).map(drop)).await
+}
+
+/// Reads a closed database.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) async fn read(path: PathBuf) -> Result<Vec<u8>, StorageError> {
+    apart(path.clone(), move || fs::read(path)).await
+}
+
+/// Writes the content of a database into a file.
+///
+/// # Errors
+/// When the disk fails, or is full.
+pub(crate) async fn write(
+    path: PathBuf,
+    content: impl AsRef<[u8]> + Send + 'static,
+) -> Result<(), StorageError> {
+    apart(path.clone(), move || fs::write(path, content)).await
+}
+
+/// How large the file is, in bytes.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn size(path: &Path) -> Result<u64, StorageError> {
+    let found = fs::metadata(path);
+    found
+        .map(|found| found.len())
+        .map_err(|source| StorageError::File { path: path.to_owned(), source })
+}
+
+/// Removes a database with the files beside it. Says whether nothing is left.
+pub(crate) fn remove(path: &Path) -> bool {
+    let gone = |ending: &str| match fs::remove_file(beside(path, ending)) {
+        Err(error) => error.kind() == ErrorKind::NotFound,
+        Ok(()) => true,
+    };
+    ["-wal", "-shm", ""].iter().all(|ending| gone(ending))
+}
+
+/// The file that SQLite keeps beside a database.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(ending);
+    file.into()
+}
+
+/// Runs work on files where it makes nobody wait.
+async fn apart<T: Send + 'static>(
+    path: PathBuf,
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, StorageError> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| StorageError::Abandoned)?;
+    done.map_err(|source| StorageError::File { path, source })
+}
