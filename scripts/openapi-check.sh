@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Validates the OpenAPI document, then tries a server against it with generated
+# Validates both OpenAPI documents, then tries a server against it with generated
 # requests. Needs Python 3.10 or newer with venv; its packages go below target/.
 # EXAMPLES=500 tries more per operation; further arguments go to schemathesis.
 set -euo pipefail
@@ -16,7 +16,8 @@ server=${CARGO_TARGET_DIR:-$root/target}/debug/omnidesk-mock
 
 cd "$work" # schemathesis leaves its caches where it runs
 "$server" openapi > openapi.json
-venv/bin/openapi-spec-validator openapi.json
+"$server" openapi --control > control.json
+venv/bin/openapi-spec-validator openapi.json control.json
 
 # An unknown ticket is a 404 here, and no 400, so that a 400 always means bad input.
 cat > mock.toml <<'TOML'
@@ -32,4 +33,7 @@ for _ in $(seq 100); do [ -s port ] || sleep 0.1; done
 
 SCHEMATHESIS_HOOKS=$root/scripts/schemathesis_hooks.py venv/bin/schemathesis \
     --config-file "$root/scripts/schemathesis.toml" run "http://$(cat port)/openapi.json" \
+    --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" "$@"
+SCHEMATHESIS_HOOKS=$root/scripts/schemathesis_hooks.py venv/bin/schemathesis \
+    --config-file "$root/scripts/schemathesis.toml" run "http://$(cat port)/_control/openapi.json" \
     --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" "$@"

@@ -6,9 +6,13 @@
 
 use std::future::Future;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+
+use crate::accounts::Terms;
 
 /// The most bytes that all kept answers take together (chosen).
 const CAPACITY: u64 = 24 * 1024 * 1024;
@@ -28,18 +32,25 @@ pub(crate) struct Question {
     pub(crate) target: Box<str>,
 }
 
+/// A rendered answer, and the terms of the world that it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) body: Bytes,
+    pub(crate) terms: Arc<Terms>,
+}
+
 #[derive(Clone, Debug)]
 struct ByBytes;
 
-impl Weighter<Question, Bytes> for ByBytes {
-    fn weight(&self, question: &Question, body: &Bytes) -> u64 {
-        question.target.len() as u64 + body.len() as u64 + OVERHEAD
+impl Weighter<Question, Answer> for ByBytes {
+    fn weight(&self, question: &Question, answer: &Answer) -> u64 {
+        question.target.len() as u64 + answer.body.len() as u64 + OVERHEAD
     }
 }
 
 /// The kept answers, bounded by their bytes.
 #[derive(Debug)]
-pub(crate) struct Answers(Cache<Question, Bytes, ByBytes>);
+pub(crate) struct Answers(Cache<Question, Answer, ByBytes>);
 
 impl Answers {
     /// None yet.
@@ -55,8 +66,8 @@ impl Answers {
     pub(crate) async fn get<E>(
         &self,
         question: &Question,
-        find: impl Future<Output = Result<Bytes, E>>,
-    ) -> Result<Bytes, E> {
+        find: impl Future<Output = Result<Answer, E>>,
+    ) -> Result<Answer, E> {
         self.0.get_or_insert_async(question, find).await
     }
 }

@@ -12,6 +12,7 @@
 //!     ("direction", "inbound"),
 //!     ("from", "ada@example.test"),
 //!     ("to", "desk@example.test"),
+//!     ("title", "Printer on fire"),
 //! ];
 //! let answer = reqwest::Client::new()
 //!     .post(format!("{}/api/v2/ticket", desk.base_url()))

@@ -233,13 +233,13 @@ pub(crate) enum SettingError {
 /// # Errors
 /// When the file cannot be used.
 pub(crate) fn read() -> Result<CommandLine, SettingError> {
-    let matches = CommandLine::command().get_matches();
+    let matches = command().get_matches();
     let serving = serving(&matches).clone();
     let Some(path) = serving.try_get_one::<PathBuf>("config").ok().flatten().cloned() else {
         return finish(&matches, Map::new());
     };
     let (settings, dialect) = file(&path)?;
-    let command = with_file(CommandLine::command(), &path, &settings)?;
+    let command = with_file(command(), &path, &settings)?;
     // The command line alone was good, so what is wrong now stands in the file.
     let matches = command.try_get_matches().map_err(|error| SettingError::Value {
         path,
@@ -252,6 +252,18 @@ pub(crate) fn read() -> Result<CommandLine, SettingError> {
             .to_owned(),
     })?;
     finish(&matches, dialect)
+}
+
+/// All commands. `run` has other defaults than `serve`, and no variable and no file may give it the port of another.
+fn command() -> Command {
+    let listen = |arg: Arg| {
+        arg.default_value(FREE_PORT).env(None::<&str>).help("Address that the server listens on")
+    };
+    let data = |arg: Arg| {
+        arg.hide_default_value(true).help("Folder that keeps the accounts [default: memory]")
+    };
+    CommandLine::command()
+        .mut_subcommand("run", |run| run.mut_arg("listen", listen).mut_arg("data", data))
 }
 
 /// The `[dialect]` table of a file, for the commands that only print.
@@ -287,9 +299,6 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
     }
     if let Some(Task::Run(run)) = &mut line.command {
         run.serve.ephemeral |= rank("data") == 0;
-        if rank("listen") == 0 {
-            FREE_PORT.clone_into(&mut run.serve.listen.address);
-        }
     }
     Ok(line)
 }
@@ -343,7 +352,7 @@ fn with_file(mut command: Command, path: &Path, settings: &Table) -> Result<Comm
             .ok_or_else(|| SettingError::Shape { path: path.to_owned(), name: name.clone() })?;
         let set = |arg: Arg| arg.default_values(words.clone());
         command = command.mut_arg(name, set);
-        for task in ["serve", "run"] {
+        for task in if name == "listen" { &["serve"][..] } else { &["serve", "run"] } {
             command = command.mut_subcommand(task, |task| task.mut_arg(name, set));
         }
     }

@@ -23,7 +23,7 @@ pub(crate) enum AccountError {
     NoOrigin { account: String },
     #[error("there is an account {0} already")]
     NameTaken(String),
-    #[error("the key {key} of the account {account} belongs to the account {owner} already")]
+    #[error("account {account}: its key {key:?} opens the account {owner} already")]
     KeyTaken { account: String, key: String, owner: String },
     #[error("the account {account} has a key with the name {key} already")]
     KeyNameTaken { account: String, key: String },

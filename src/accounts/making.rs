@@ -200,7 +200,7 @@ impl Accounts {
             return Err(AccountError::Unknown(account.name.to_string()));
         }
         let unneeded = if account.durable {
-            self.lay_down(account, world).await;
+            self.give_up(account, world).await;
             let name = account.name.to_string();
             let images: Vec<i64> = world
                 .images()

@@ -122,6 +122,14 @@ impl Accounts {
         self.lay_down(account, &mut world).await;
     }
 
+    /// Closes an account's database, whose content nobody needs any more.
+    pub(super) async fn give_up(&self, account: &Account, world: &mut World) {
+        let Standing::Open { database, file: Some(file) } = &world.standing else { return };
+        database.abandon().await;
+        world.standing = Standing::File(file.clone());
+        self.closed(account);
+    }
+
     pub(super) async fn lay_down(&self, account: &Account, world: &mut World) {
         let rested = match &world.standing {
             Standing::Open { database, file: Some(file) } => {

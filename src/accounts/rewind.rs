@@ -68,7 +68,7 @@ impl Accounts {
         let terms = self.terms(&account.name, saved.profile.clone())?;
         let unneeded = match saved.image.id() {
             Some(image) if account.durable => {
-                self.lay_down(account, world).await;
+                self.give_up(account, world).await;
                 self.stand_on(account, world, SavedRow { image, profile: saved.profile }).await?
             }
             _ => Vec::new(),

@@ -11,7 +11,7 @@ use regex::Regex;
 use super::clock::shown;
 use super::keys::{new_key, permissions};
 use super::problem::Problem;
-use super::request::{Body, Of, SELF, named, settled};
+use super::request::{InAccount, Of, Optional, SELF, named, settled};
 use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccount};
 use crate::accounts::{self, ACCOUNT_FORM, Account, Source, random_key};
 use crate::clock;
@@ -61,7 +61,7 @@ pub(super) async fn make(
 ) -> Result<(StatusCode, Json<MadeAccount>), Problem> {
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
-    let Body(sent) = Body::<NewAccount>::from_request(request, &state).await?;
+    let Optional(sent) = Optional::<NewAccount>::from_request(request, &state).await?;
     let source = match source(sent.from.as_deref().unwrap_or("seed"))? {
         Source::Account(name) => Source::Account(real(&name, &parts, &state).await?),
         Source::Snapshot { account, name } => {
@@ -151,7 +151,7 @@ fn time_to_live(text: &str) -> Result<Duration, Problem> {
 
 /// Shows an account: how much it holds, its clock, its dialect.
 #[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "showAccount",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = ShownAccount, description = "The account"), Problem))]
 pub(super) async fn show(
     State(state): State<Shared>,
@@ -178,7 +178,7 @@ pub(super) async fn show(
 
 /// Removes an account with all that it has. Its keys open nothing any more.
 #[utoipa::path(delete, path = "/accounts/{account}", tag = "accounts", operation_id = "removeAccount",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<Shared>,
@@ -189,7 +189,7 @@ pub(super) async fn remove(
 
 /// Puts an account back to what it was made from. Its keys and snapshots stay.
 #[utoipa::path(post, path = "/accounts/{account}/reset", tag = "accounts", operation_id = "resetAccount",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 204, description = "Reset"), Problem))]
 pub(super) async fn reset(
     State(state): State<Shared>,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use super::problem::Problem;
-use super::request::{Body, Of, settled};
+use super::request::{Body, InAccount, Of, settled};
 use super::wire::{Advance, ClockMode, SetClock, ShownClock};
 use crate::accounts::{Account, Profile, Terms};
 use crate::clock::{self, Clock};
@@ -27,7 +27,7 @@ pub(super) fn shown(clock: Clock) -> ShownClock {
 
 /// Shows the clock of an account.
 #[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "showClock",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn show(Of(account): Of) -> Json<ShownClock> {
     Json(shown(account.terms().profile.clock))
@@ -35,7 +35,7 @@ pub(super) async fn show(Of(account): Of) -> Json<ShownClock> {
 
 /// Sets the clock of an account. Every date that the account stores or shows comes from it.
 #[utoipa::path(put, path = "/accounts/{account}/clock", tag = "clock", operation_id = "setClock",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     request_body = SetClock,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn set(
@@ -63,7 +63,7 @@ pub(super) async fn set(
 /// Lets time pass at once. Answers when everything that falls due by then has happened. A real clock is ahead from
 /// then on.
 #[utoipa::path(post, path = "/accounts/{account}/clock/advance", tag = "clock", operation_id = "advanceClock",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     request_body = Advance,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn advance(

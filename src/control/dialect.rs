@@ -5,14 +5,14 @@ use axum::extract::State;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use super::request::{Body, Of, settled};
+use super::request::{Body, InAccount, Of, settled};
 use crate::accounts::Profile;
 use crate::dialect::{Dialect, DialectError};
 use crate::state::Shared;
 
 /// Shows the settings that hold in an account.
 #[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "showDialect",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn show(Of(account): Of) -> Json<Map<String, Value>> {
     Json(account.terms().dialect.values().clone())
@@ -20,7 +20,7 @@ pub(super) async fn show(Of(account): Of) -> Json<Map<String, Value>> {
 
 /// Sets what is different in an account from the server's settings. What is left out is as the server has it.
 #[utoipa::path(put, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "setDialect",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     request_body(content = Object, description = "Settings by name"),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn set(

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::problem::{Kind, Problem};
-use super::request::{Of, settled, whole};
+use super::request::{InAccount, Of, settled, whole};
 use super::wire::{Counts, Imported};
 use crate::seed::{Addition, AdditionError, Form};
 use crate::state::Shared;
@@ -18,7 +18,7 @@ const LARGEST: usize = 64 * 1024 * 1024;
 
 /// Gives an account as a fixture: a seed file with all of its data, without its keys.
 #[utoipa::path(get, path = "/accounts/{account}/export", tag = "fixtures", operation_id = "exportAccount",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = Object, description = "A seed with this account"), Problem))]
 pub(super) async fn export(
     State(state): State<Shared>,
@@ -42,7 +42,7 @@ pub(super) async fn export(
 /// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON, or YAML with
 /// `Content-Type: application/yaml`.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     request_body(content = Object, description = "A seed with one account, without keys"),
     responses((status = 200, body = Imported, description = "What was added"), Problem))]
 pub(super) async fn import(

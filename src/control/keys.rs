@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::accounts::done;
 use super::problem::Problem;
-use super::request::{Body, In, Of, settled};
+use super::request::{In, InAccount, Of, OfKey, Optional, settled};
 use super::wire::{KeyList, MadeKey, NewKey, Permitted, ShownKey};
 use crate::accounts::{
     self, Account, AccountError, Digest, KEY_FORM, KeyCard, PERMISSIONS, Permissions, random_key,
@@ -45,7 +45,7 @@ pub(super) fn permissions(sent: Option<&Permitted>) -> Result<Permissions, Probl
 
 /// Lists the keys of an account, without their texts.
 #[utoipa::path(get, path = "/accounts/{account}/keys", tag = "keys", operation_id = "listKeys",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = KeyList, description = "The keys"), Problem))]
 pub(super) async fn list(Of(account): Of) -> Json<KeyList> {
     Json(KeyList { keys: account.keys().iter().map(shown).collect() })
@@ -53,13 +53,13 @@ pub(super) async fn list(Of(account): Of) -> Json<KeyList> {
 
 /// Makes a key. Its text is in the answer, and nowhere else.
 #[utoipa::path(post, path = "/accounts/{account}/keys", tag = "keys", operation_id = "makeKey",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     request_body(content = Option<NewKey>, description = "Nothing has to be sent."),
     responses((status = 201, body = MadeKey, description = "The key and its text"), Problem))]
 pub(super) async fn make(
     State(state): State<Shared>,
     Of(account): Of,
-    Body(sent): Body<NewKey>,
+    Optional(sent): Optional<NewKey>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
     let text = match sent.api_key {
         Some(text) if KEY_FORM.is_match(&text) => text,
@@ -100,11 +100,8 @@ fn free_name(account: &Account) -> String {
 }
 
 /// Takes a key away.
-#[utoipa::path(delete, path = "/accounts/{account}/keys/{name}", tag = "keys", operation_id = "removeKey",
-    params(
-        ("account" = String, Path, description = "A name, or `self`."),
-        ("name" = i64, Path, description = "The id of a key.")
-    ),
+#[utoipa::path(delete, path = "/accounts/{account}/keys/{id}", tag = "keys", operation_id = "removeKey",
+    params(OfKey),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<Shared>,

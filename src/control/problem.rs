@@ -30,6 +30,7 @@ kinds! {
     NoApiKey = "no-api-key", 401, "self means the account of an API key, and the request has no known one.";
     ForeignOrigin = "foreign-origin", 403, "A page of another origin must not use the control API.";
     UnknownPath = "unknown-path", 404, "There is nothing at this path.";
+    UnknownSeed = "unknown-seed", 404, "The seed has no such account.";
     UnknownAccount = "unknown-account", 404, "There is no such account.";
     UnknownSnapshot = "unknown-snapshot", 404, "The account has no such snapshot.";
     UnknownKey = "unknown-key", 404, "The account has no such key.";
@@ -81,7 +82,8 @@ impl From<AccountError> for Problem {
                 tracing::error!(%error, "the control API could not do this");
                 return Self::new(Kind::Failed, "The log of the server says why.");
             }
-            AccountError::Profile { .. } | AccountError::UnknownSeed(_) => Kind::Invalid,
+            AccountError::Profile { .. } => Kind::Invalid,
+            AccountError::UnknownSeed(_) => Kind::UnknownSeed,
             AccountError::Unknown(_) => Kind::UnknownAccount,
             AccountError::UnknownSnapshot { .. } => Kind::UnknownSnapshot,
             AccountError::UnknownKey { .. } => Kind::UnknownKey,

@@ -8,6 +8,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
 use crate::accounts::Account;
@@ -19,6 +21,41 @@ const BODY: usize = 1024 * 1024;
 
 /// The name that means the account of the request's API key.
 pub(super) const SELF: &str = "self";
+
+/// What the path names, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct InAccount {
+    /// The name of an account, or `self`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    account: String,
+}
+
+/// What the path names, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct InSnapshot {
+    /// The name of an account, or `self`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    account: String,
+    /// The name of a snapshot.
+    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    name: String,
+}
+
+/// What the path names, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct OfKey {
+    /// The name of an account, or `self`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    account: String,
+    /// The id of a key.
+    id: i64,
+}
 
 /// The account that the path names.
 pub(super) struct Of(pub(super) Arc<Account>);
@@ -40,7 +77,9 @@ impl FromRequestParts<Shared> for In {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
         let Of(account) = Of::from_request_parts(parts, state).await?;
-        Ok(Self(account, in_path(parts, state, "name").await))
+        let name = in_path(parts, state, "name").await;
+        let name = if name.is_empty() { in_path(parts, state, "id").await } else { name };
+        Ok(Self(account, name))
     }
 }
 
@@ -77,7 +116,7 @@ pub(super) async fn named(
     }
 }
 
-/// A body of JSON; an empty one, and null, are an empty object.
+/// A body of JSON.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
@@ -85,11 +124,31 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
 
     async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
         let body = whole(request, BODY).await?;
-        let is_nothing = body.is_empty() || body.trim_ascii() == b"null";
-        let text = if is_nothing { b"{}" as &[u8] } else { &body };
-        let read = serde_json::from_slice(text);
-        read.map(Self).map_err(|error| Problem::invalid(format!("The body is wrong: {error}.")))
+        if body.is_empty() {
+            return Err(Problem::invalid("The body is missing; send JSON."));
+        }
+        read(&body).map(Self)
     }
+}
+
+/// A body of JSON that may be left out: nothing, and null, are an empty object.
+pub(super) struct Optional<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Optional<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+        let body = whole(request, BODY).await?;
+        let is_nothing = body.is_empty() || body.trim_ascii() == b"null";
+        read(if is_nothing { b"{}" } else { &body }).map(Self)
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    // Read as an object first: a list would be taken for the fields in their order.
+    let object: Result<Map<String, Value>, _> = serde_json::from_slice(text);
+    let read = object.and_then(|object| serde_json::from_value(Value::Object(object)));
+    read.map_err(|error| Problem::invalid(format!("The body is wrong: {error}.")))
 }
 
 /// The whole body, if it is not larger than so many bytes.

@@ -24,7 +24,7 @@ pub(super) async fn ready() -> &'static str {
 
 /// The ledger: what the vendor documents, and what is chosen where it is silent.
 #[utoipa::path(get, path = "/fidelity", tag = "server", operation_id = "fidelity",
-    responses((status = 200, body = Object, description = "Every fact with its source"), Problem))]
+    responses((status = 200, body = Vec<Object>, description = "Every fact with its source"), Problem))]
 pub(super) async fn fidelity(State(state): State<Shared>) -> Json<Vec<Entry>> {
     Json(fidelity::ledger(&state.accounts.dialect))
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::accounts::{done, snapshot_name};
 use super::problem::Problem;
-use super::request::{In, Of, settled};
+use super::request::{In, InAccount, InSnapshot, Of, settled};
 use super::wire::{Snapshot, SnapshotList};
 use crate::accounts::SnapshotCard;
 use crate::state::Shared;
@@ -17,7 +17,7 @@ fn shown(card: SnapshotCard) -> Snapshot {
 
 /// Lists the snapshots of an account.
 #[utoipa::path(get, path = "/accounts/{account}/snapshots", tag = "snapshots", operation_id = "listSnapshots",
-    params(("account" = String, Path, description = "A name, or `self`.")),
+    params(InAccount),
     responses((status = 200, body = SnapshotList, description = "The snapshots"), Problem))]
 pub(super) async fn list(State(state): State<Shared>, Of(account): Of) -> Json<SnapshotList> {
     let snapshots = state.accounts.snapshots(&account).await.into_iter().map(shown).collect();
@@ -26,10 +26,7 @@ pub(super) async fn list(State(state): State<Shared>, Of(account): Of) -> Json<S
 
 /// Keeps the present state under a name. One of the same name gives way to it.
 #[utoipa::path(put, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "takeSnapshot",
-    params(
-        ("account" = String, Path, description = "A name, or `self`."),
-        ("name" = String, Path, description = "`[A-Za-z0-9][A-Za-z0-9_.-]{0,62}`")
-    ),
+    params(InSnapshot),
     responses(
         (status = 200, body = Snapshot, description = "Replaced"),
         (status = 201, body = Snapshot, description = "New"),
@@ -50,10 +47,7 @@ pub(super) async fn take(
 
 /// Removes a snapshot.
 #[utoipa::path(delete, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "removeSnapshot",
-    params(
-        ("account" = String, Path, description = "A name, or `self`."),
-        ("name" = String, Path, description = "The name of a snapshot.")
-    ),
+    params(InSnapshot),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<Shared>,
@@ -65,10 +59,7 @@ pub(super) async fn remove(
 
 /// Puts an account back to a snapshot: data, ids, clock, time zone and dialect. Its keys stay.
 #[utoipa::path(post, path = "/accounts/{account}/snapshots/{name}/restore", tag = "snapshots", operation_id = "restoreSnapshot",
-    params(
-        ("account" = String, Path, description = "A name, or `self`."),
-        ("name" = String, Path, description = "The name of a snapshot.")
-    ),
+    params(InSnapshot),
     responses((status = 204, description = "Restored"), Problem))]
 pub(super) async fn restore(
     State(state): State<Shared>,

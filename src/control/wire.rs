@@ -21,7 +21,10 @@ pub struct NewAccount {
     /// What it starts from, and goes back to at a reset: `seed` (the first account of the seed; the default),
     /// `seed:NAME`, `empty`, `account:NAME`, or `snapshot:ACCOUNT/NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "seed")]
+    #[schema(
+        example = "seed",
+        pattern = "^(empty|seed|(seed|account):[a-z0-9][a-z0-9-]{0,62}|snapshot:[a-z0-9][a-z0-9-]{0,62}/[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$"
+    )]
     pub from: Option<String>,
     /// What its key may do; everything by default.
     #[serde(skip_serializing_if = "Option::is_none")]

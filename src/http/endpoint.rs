@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::decode::{self, Encoding};
 use super::{Error, Reply, key, limits, reply};
 use crate::accounts::{Key, Lease, Permission, Terms};
-use crate::answers::Question;
+use crate::answers::{self, Question};
 use crate::rules::{Checked, Field, Fields, Source, Violation, check};
 use crate::state::Shared;
 
@@ -110,6 +110,12 @@ pub(crate) struct Trail {
     pub(crate) route: &'static str,
 }
 
+/// An error, and the terms of the world that it comes from.
+struct Refused {
+    error: Error,
+    terms: Arc<Terms>,
+}
+
 impl Endpoint {
     /// Serves one request, from the key to the reply.
     pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
@@ -121,8 +127,7 @@ impl Endpoint {
         let mut response = match &key {
             Ok(key) => {
                 let answer = self.answer(&state, key, request).await;
-                answer.unwrap_or_else(|error| {
-                    let terms = key.account.terms();
+                answer.unwrap_or_else(|Refused { error, terms }| {
                     error.response(&terms.dialect, Some(&terms))
                 })
             }
@@ -141,25 +146,29 @@ impl Endpoint {
         state: &Shared,
         key: &Arc<Key>,
         request: Request,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<Body>, Refused> {
+        let account = &key.account;
+        let refused = |error: Error| Refused { error, terms: account.terms() };
         if !key.permissions.allow(self.permission) {
             turn_away(request).await;
-            return Err(Error::Forbidden(self.permission));
+            return Err(refused(Error::Forbidden(self.permission)));
         }
-        let account = &key.account;
-        let terms = account.terms();
         let version = account.version.now();
-        let question = self.question(account.serial, version, &terms, request.uri());
+        let question = self.question(account.serial, version, &account.terms(), request.uri());
         let answer = async {
-            let values = self.values(request).await?;
-            let database = state.accounts.lease(account).await?;
+            let values = self.values(request).await.map_err(refused)?;
+            let lease = state.accounts.lease(account).await;
+            let database = lease.map_err(|error| refused(error.into()))?;
             // Those of the world that the lease is for.
             let terms = account.terms();
             let (state, key) = (Arc::clone(state), Arc::clone(key));
-            let call = Call { state, key, database, terms, values };
-            (self.handler)(call).await.map(|reply| reply.body)
+            let call = Call { state, key, database, terms: Arc::clone(&terms), values };
+            match (self.handler)(call).await {
+                Ok(reply) => Ok(answers::Answer { body: reply.body, terms }),
+                Err(error) => Err(Refused { error, terms }),
+            }
         };
-        let body = match question {
+        let answers::Answer { body, terms } = match question {
             Some(question) => state.answers.get(&question, answer).await?,
             None => answer.await?,
         };

@@ -72,7 +72,10 @@ impl Database {
         migrations: &'static Migrator,
         version: Version,
     ) -> Result<Self, StorageError> {
-        let file = options().filename(path).journal_mode(SqliteJournalMode::Wal);
+        let file = options()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .optimize_on_close(true, 400);
         let opened = file.clone().create_if_missing(true).connect().await;
         let mut connection =
             opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
@@ -81,7 +84,8 @@ impl Database {
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false);
-        let readers = readers.connect_lazy_with(file.read_only(true));
+        let readers =
+            readers.connect_lazy_with(file.read_only(true).optimize_on_close(false, None));
         Ok(Self { writer: Writer::start(connection, version), readers: Some(readers) })
     }
 
@@ -126,12 +130,34 @@ impl Database {
         self.writer.write(change).await
     }
 
-    /// Waits for running work and closes every connection.
+    /// Waits for running work and closes every connection. A file is whole then.
     pub(crate) async fn close(&self) {
         if let Some(readers) = &self.readers {
             readers.close().await;
+            // Whoever closes last does it as well, but that could be a reader, which cannot.
+            self.pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
         self.writer.close().await;
+    }
+
+    /// Closes a file that is not needed any more: it does not have to reach the disk.
+    pub(crate) async fn abandon(&self) {
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
+        self.pragma("PRAGMA synchronous = OFF").await;
+        self.writer.close().await;
+    }
+
+    async fn pragma(&self, statement: &'static str) {
+        let ran = self.writer.read(move |connection| {
+            Box::pin(
+                async move { Ok(sqlx::raw_sql(statement).execute(connection).await.map(drop)?) },
+            )
+        });
+        if let Err(error) = ran.await {
+            tracing::warn!(%error, statement, "a database closes as it is");
+        }
     }
 }
 
@@ -146,7 +172,6 @@ fn options() -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY)
         .pragma("temp_store", "memory")
-        .optimize_on_close(true, 400)
         .statement_cache_capacity(64)
         .disable_statement_logging()
 }
@@ -156,6 +181,9 @@ async fn migrate(
     migrations: &Migrator,
     path: &Path,
 ) -> Result<(), StorageError> {
+    if is_current(connection, migrations).await {
+        return Ok(());
+    }
     let path = path.to_owned();
     migrations.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
@@ -163,4 +191,11 @@ async fn migrate(
         }
         source => StorageError::Migration { path, source },
     })
+}
+
+/// Whether exactly these migrations have run. One query, where to run them would take a dozen.
+async fn is_current(connection: &mut SqliteConnection, migrations: &Migrator) -> bool {
+    let ran = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+    let ran: Result<Vec<i64>, _> = sqlx::query_scalar(ran).fetch_all(connection).await;
+    ran.is_ok_and(|ran| migrations.iter().map(|migration| migration.version).eq(ran))
 }

@@ -14,7 +14,7 @@ fn block(language: &str, server: &Server) -> String {
     block.replace("http://127.0.0.1:8080", &server.base)
 }
 
-fn can_run(program: &str, arguments: &[&str]) -> bool {
+pub(crate) fn can_run(program: &str, arguments: &[&str]) -> bool {
     let tried =
         Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
     tried.is_ok_and(|status| status.success())
@@ -27,7 +27,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 #[expect(clippy::print_stderr, reason = "whoever reads the test's output should know")]
-fn passed_over(why: &str) {
+pub(crate) fn passed_over(why: &str) {
     eprintln!("passed over: {why}");
 }
 

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::Server;
+use crate::support::{Client, Server};
 
 /// The key of the account `acme`, which may do everything.
 pub(crate) const KEY: &str = "acme-key-0123456789";
@@ -25,6 +25,13 @@ impl Deref for Seeded {
 
     fn deref(&self) -> &Server {
         &self.server
+    }
+}
+
+impl Seeded {
+    /// Ends the server as a service manager would, and waits for it.
+    pub(crate) fn stop(self) -> std::process::ExitStatus {
+        self.server.stop()
     }
 }
 
@@ -92,18 +99,18 @@ pub(crate) fn serve_with(seed: &Value, arguments: &[&str]) -> Seeded {
 }
 
 /// The body of an answer, byte for byte.
-pub(crate) async fn text(server: &Server, path: &str) -> String {
-    let response = server.ask("GET", path).send().await.expect("the server answers");
+pub(crate) async fn text(client: &Client, path: &str) -> String {
+    let response = client.ask("GET", path).send().await.expect("the server answers");
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.expect("the body arrives")
 }
 
 /// Everything that an account shows of its tickets, byte for byte.
-pub(crate) async fn whole(server: &Server) -> String {
-    let mut all = text(server, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
+pub(crate) async fn whole(client: &Client) -> String {
+    let mut all = text(client, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
     for id in ids(&all) {
         all += "\n";
-        all += &text(server, &format!("/api/v2/ticket/{id}")).await;
+        all += &text(client, &format!("/api/v2/ticket/{id}")).await;
     }
     all
 }

@@ -6,6 +6,7 @@ mod cli;
 mod clients;
 mod concurrency;
 mod contract;
+mod control;
 mod drain;
 mod fixtures;
 mod hostile;
@@ -19,13 +20,16 @@ mod raw;
 mod readme;
 mod refusals;
 mod restart;
+mod run;
 mod schema;
 mod search;
 mod seed_check;
 mod seed_values;
 mod settings;
 mod snapshots;
+mod suites;
 mod two_servers;
+mod worlds;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, so that a stuck program fails its test instead of holding it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
@@ -16,7 +16,12 @@ pub(crate) enum Stream {
 
 /// The program with these arguments, and none of the variables that would change its settings.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_omnidesk-mock"));
+    undisturbed(env!("CARGO_BIN_EXE_omnidesk-mock"), arguments)
+}
+
+/// Any program, with none of the variables that would change the settings of a server below it.
+pub(crate) fn undisturbed(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
         if name_text.starts_with("OMNIDESK_") || name_text == "RUST_LOG" {
@@ -106,6 +111,11 @@ impl Running {
         let line = self
             .wait_for(|stream, line| stream == Stream::Out && line.starts_with("listening on "));
         line["listening on ".len()..].to_owned()
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends SIGTERM and waits for the end.

@@ -18,7 +18,7 @@ struct Step {
 }
 
 /// The fenced blocks of a section, with the word behind the fence.
-fn blocks(readme: &str, section: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(readme: &str, section: &str) -> Vec<(String, String)> {
     let mut lines = readme.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {

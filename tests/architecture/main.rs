@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["clock"]),
     ("storage", &[]),
     ("accounts", &["storage", "dialect", "clock"]),
-    ("answers", &[]),
+    ("answers", &["accounts"]),
     ("terminal", &[]),
     ("state", &["accounts", "answers"]),
     ("http", &["accounts", "answers", "storage", "dialect", "rules", "state"]),

@@ -53,9 +53,25 @@ assert.match(await tryOut("ticketItemDELETE", { ticketID: "1" }), /This ticket d
 await page.fill("#key", "no-such-key");
 assert.match(await tryOut("ticketIndexGET", {}), /401/);
 
+await page.goto(`${base}/docs/control`);
+await page.fill("#key", "");
+assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /201 Created[^]*"account": "acme"/);
+assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /409[^]*name-taken/);
+assert.match(await tryOut("setClock", { account: "acme", body: '{ "mode": "frozen", "at": "2026-03-01T12:00:00Z" }' }), /"mode": "frozen"/);
+assert.match(await tryOut("advanceClock", { account: "acme", body: '{ "by": "P3D" }' }), /2026-03-04T12:00:00Z/);
+assert.match(await tryOut("takeSnapshot", { account: "self", name: "one" }), /201 Created/);
+assert.match(await tryOut("restoreSnapshot", { account: "self", name: "one" }), /204 No Content/);
+assert.match(await tryOut("showAccount", {}), /"account": "dev"/);
+assert.match(await tryOut("removeAccount", { account: "acme" }), /204 No Content/);
+const problem = await page.$eval("#problems dt:nth-of-type(7)", (element) => element.textContent);
+assert.match(problem, /docs\/control#unknown-account 404/);
+const unnamedHere = await page.$$eval("input, select, textarea", (all) => all.filter((one) => !one.labels.length).map((one) => one.outerHTML));
+assert.deepEqual(unnamedHere, [], "every input of the control page has a label");
+await page.goto(`${base}/docs`);
+
 const unnamed = await page.$$eval("input, select", (all) => all.filter((one) => !one.labels.length).map((one) => one.outerHTML));
 assert.deepEqual(unnamed, [], "every input has a label");
 assert.deepEqual(elsewhere, [], "nothing is loaded from another host");
 assert.deepEqual(troubles, []);
 await browser.close();
-console.log("12 passed, 0 failed");
+console.log("Both pages work.");

@@ -1,6 +1,7 @@
 //! A server of one's own for each test: the built program, on a free port of loopback.
 
 use std::io::{BufRead, BufReader};
+use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -11,11 +12,17 @@ pub(crate) const DEV_KEY: &str = "dev-key";
 /// A running server; it is killed when dropped.
 pub(crate) struct Server {
     child: Child,
+    client: Client,
+}
+
+/// Whoever asks a server, with a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
     /// `http://127.0.0.1:PORT`
     pub(crate) base: String,
     /// The key that the verbs below send.
     pub(crate) key: String,
-    client: reqwest::Client,
+    http: reqwest::Client,
 }
 
 impl Server {
@@ -40,11 +47,30 @@ impl Server {
         let base = first.trim().strip_prefix("listening on ").unwrap_or_else(|| {
             panic!("the first line is `listening on …`, not {first:?}");
         });
-        let base = base.to_owned();
-        Self { child, base, key: DEV_KEY.to_owned(), client: reqwest::Client::new() }
+        Self { child, client: Client::of(base) }
     }
 
-    /// The same server, asked with another key.
+    /// Ends the server as a service manager would, and waits for it.
+    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(sent.success());
+        self.child.wait().expect("the server ends")
+    }
+}
+
+impl Client {
+    /// Who asks the server at this address with the key that every fresh server knows.
+    pub(crate) fn of(base: &str) -> Self {
+        Self { base: base.to_owned(), key: DEV_KEY.to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// Who asks the same server with another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    /// Where a path of the server is.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -57,7 +83,7 @@ impl Server {
     /// A request to `path` with no key at all.
     pub(crate) fn ask_without_key(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
-        self.client.request(method, self.url(path))
+        self.http.request(method, self.url(path))
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -91,13 +117,19 @@ impl Server {
         });
         Reply::of(self.ask(method, path).multipart(form)).await
     }
+}
 
-    /// Ends the server as a service manager would, and waits for it.
-    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
-        assert!(sent.success());
-        self.child.wait().expect("the server ends")
+impl Deref for Server {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, query_as, query_scalar};
 
-use super::plant::TIMELINE;
 use super::sql::name;
 use crate::storage::{Connection, StorageError};
-use crate::tickets::columns::TICKET;
+use crate::tickets::columns::{EVENT, NOTE, TICKET};
 
 /// The most rows that are named when they are there already.
 const MOST_NAMED: i64 = 20;
@@ -44,14 +43,16 @@ static EXPORT: LazyLock<String> = LazyLock::new(|| {
     let customer =
         pairs(["id", "external_primary_id", "firstname", "lastname", "brand_id"].into_iter());
     let ticket = pairs(TICKET.iter().map(|column| column.name));
-    let entry = pairs(TIMELINE.iter().copied());
+    let event = pairs(EVENT.iter().map(|column| column.name));
+    let note = pairs(NOTE.iter().map(|column| column.name));
     format!(
         "SELECT json_object('next_ids', json_object({}), {}, \
          'customers', (SELECT json_group_array(json_object({customer}) ORDER BY id) FROM customer), \
          'views', (SELECT json_group_array(json_object('id', id, 'slug', slug, 'title', title, \
              'conditions', json(conditions)) ORDER BY id) FROM view), \
          'tickets', (SELECT json_group_array(json_object({ticket}, 'timeline', \
-             (SELECT json_group_array(json_object({entry}) ORDER BY e.id) \
+             (SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) \
+                  ELSE json_object({note}) END) ORDER BY e.id) \
               FROM timeline AS e WHERE e.ticket_id = ticket.id)) ORDER BY ticket.id) FROM ticket))",
         next_ids.join(", "),
         references.join(", ")

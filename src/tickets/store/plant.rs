@@ -74,7 +74,7 @@ fn planted(column: &str) -> String {
 }
 
 /// The columns of events and notes.
-pub(super) static TIMELINE: LazyLock<Vec<&str>> = LazyLock::new(|| {
+static TIMELINE: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let notes = NOTE.iter().map(|column| column.name);
     let events = EVENT.iter().map(|column| column.name);
     events.chain(notes.filter(|name| EVENT.iter().all(|column| column.name != *name))).collect()

@@ -1,8 +1,10 @@
 //! One request, as fields; how it is encoded is drawn by lot, and must not matter.
 
+use reqwest::RequestBuilder;
+use reqwest::multipart::Form;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Reply, Server};
+use crate::support::{Client, Reply};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Encoding {
@@ -41,20 +43,28 @@ impl Call {
         }
     }
 
-    pub(crate) async fn send(&self, server: &Server) -> Reply {
-        let (method, path) = self.route();
+    pub(crate) async fn send(&self, client: &Client) -> Reply {
+        Reply::of(self.request(client)).await
+    }
+
+    /// The request as this client sends it.
+    pub(crate) fn request(&self, client: &Client) -> RequestBuilder {
+        let ((method, path), pairs) = (self.route(), self.pairs());
         if method == "GET" {
-            let query = urlencoded(&self.pairs());
-            return server.get(&format!("{path}?{query}")).await;
+            return client.ask(method, &format!("{path}?{}", urlencoded(&pairs)));
         }
+        let request = client.ask(method, &path);
         match self.encoding {
             Encoding::Multipart => {
-                let pairs = self.pairs();
-                let parts: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
-                server.multipart(method, &path, &parts).await
+                let parts = pairs.into_iter();
+                request.multipart(
+                    parts.fold(Form::new(), |form, (name, value)| form.text(name, value)),
+                )
             }
-            Encoding::Urlencoded => server.form(method, &path, &urlencoded(&self.pairs())).await,
-            Encoding::Json => server.json(method, &path, &self.json()).await,
+            Encoding::Urlencoded => request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(urlencoded(&pairs)),
+            Encoding::Json => request.json(&self.json()),
         }
     }
 

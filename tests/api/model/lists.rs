@@ -6,9 +6,6 @@ use super::call::Call;
 use super::rules::{self, Refused, STATUSES};
 use super::ticket::Ticket;
 
-/// What was closed before this date is archived: 30 days before the clock of the account.
-const ARCHIVED_BEFORE: &str = "2026-01-30 12:00:00";
-
 /// One page of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -18,7 +15,12 @@ pub(crate) struct Page {
     pub(crate) ids: Vec<u64>,
 }
 
-pub(crate) fn list(call: &Call, tickets: &BTreeMap<u64, Ticket>) -> Result<Page, Refused> {
+/// What was closed before the date is archived.
+pub(crate) fn list(
+    call: &Call,
+    tickets: &BTreeMap<u64, Ticket>,
+    archived_before: &str,
+) -> Result<Page, Refused> {
     let view = call.text("applyView").unwrap_or("all");
     let shown_by_view = view_rule(view)?;
     let start = rules::optional_number(call, "itemStart")?.unwrap_or(0);
@@ -32,7 +34,7 @@ pub(crate) fn list(call: &Call, tickets: &BTreeMap<u64, Ticket>) -> Result<Page,
 
     let matching = tickets.iter().rev().filter(|(id, ticket)| {
         shown_by_view(ticket)
-            && (archived == "yes" || !is_archived(ticket))
+            && (archived == "yes" || !is_archived(ticket, archived_before))
             && status.is_none_or(|status| ticket.text("status") == status)
             && (query.is_empty() || is_found(**id, ticket, query))
     });
@@ -43,9 +45,9 @@ pub(crate) fn list(call: &Call, tickets: &BTreeMap<u64, Ticket>) -> Result<Page,
     Ok(Page { start, limit, total, ids })
 }
 
-fn is_archived(ticket: &Ticket) -> bool {
+fn is_archived(ticket: &Ticket, archived_before: &str) -> bool {
     let closed_at = ticket.text("closed_at");
-    !closed_at.is_empty() && closed_at < ARCHIVED_BEFORE
+    !closed_at.is_empty() && closed_at < archived_before
 }
 
 fn is_found(id: u64, ticket: &Ticket, query: &str) -> bool {

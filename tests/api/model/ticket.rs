@@ -4,18 +4,24 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::fixtures::NOW;
+/// When and by which key something is changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) now: String,
+    pub(crate) key: String,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) columns: BTreeMap<&'static str, Value>,
-    pub(crate) events: Vec<Value>,
+    /// Events and notes, in the order in which they were made.
+    pub(crate) timeline: Vec<Value>,
 }
 
 impl Ticket {
     /// A ticket as a creation leaves it, but for what was sent.
-    pub(crate) fn fresh() -> Self {
-        Self { columns: fresh_columns(), events: Vec::new() }
+    pub(crate) fn fresh(now: &str) -> Self {
+        Self { columns: fresh_columns(now), timeline: Vec::new() }
     }
 
     pub(crate) fn text(&self, column: &str) -> &str {
@@ -28,38 +34,49 @@ impl Ticket {
 
     /// The item that shows this ticket, as far as the model knows it.
     pub(crate) fn item(&self, with_events: bool) -> Value {
+        let shown = |entry: &&Value| with_events || entry["type"] != "event";
+        let mut timeline: Vec<&Value> = self.timeline.iter().filter(shown).collect();
+        timeline.sort_by_key(|entry| entry["created_at"].as_str());
         let mut item = json!(self.columns);
-        item["timeline"] = json!(if with_events { &*self.events } else { &[] });
+        item["timeline"] = json!(timeline);
         item
     }
 
-    pub(crate) fn set(&mut self, column: &'static str, value: Value, description: &str) {
+    pub(crate) fn set(
+        &mut self,
+        column: &'static str,
+        value: Value,
+        description: &str,
+        stamp: &Stamp,
+    ) {
         if self.columns[column] == value {
             return;
         }
         let as_text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.events.push(json!({
+        let now = Value::from(&*stamp.now);
+        self.timeline.push(json!({
             "ticket_id": self.columns["id"], "item_type": column, "item_type_id": as_text,
-            "description": description, "initiated_by": "api: ci", "created_at": NOW, "type": "event",
+            "description": description, "initiated_by": format!("api: {}", stamp.key),
+            "created_at": now, "type": "event",
         }));
         self.columns.insert(column, value);
-        self.columns.insert("last_update", NOW.into());
+        self.columns.insert("last_update", now.clone());
         if column == "status" {
-            let closed = if self.text("status") == "closed" { NOW.into() } else { Value::Null };
+            let closed = if self.text("status") == "closed" { now } else { Value::Null };
             self.columns.insert("closed_at", closed);
         }
     }
 
-    pub(crate) fn set_text(&mut self, column: &'static str, value: &str) {
+    pub(crate) fn set_text(&mut self, column: &'static str, value: &str, stamp: &Stamp) {
         let what = match column {
             "status" => "Status",
             "priority" => "Priority",
             _ => "Title",
         };
-        self.set(column, value.into(), &format!("{what} set to {value}"));
+        self.set(column, value.into(), &format!("{what} set to {value}"), stamp);
     }
 
-    fn assign(&mut self, column: &'static str, to: u64) {
+    fn assign(&mut self, column: &'static str, to: u64, stamp: &Stamp) {
         let what = if column == "assigned_group_id" { "group" } else { "user" };
         let description = match (what, to) {
             (_, 0) => format!("Unassigned from {what}"),
@@ -67,24 +84,23 @@ impl Ticket {
             ("user", 254) => "Assigned to agent".to_owned(),
             _ => format!("Assigned to {what} {to}"),
         };
-        self.set(column, to.into(), &description);
+        self.set(column, to.into(), &description, stamp);
     }
 
-    pub(crate) fn act(&mut self, kind: &str, value: &str) {
+    pub(crate) fn act(&mut self, kind: &str, value: &str, stamp: &Stamp) {
+        let id = || value.parse().expect("checked");
         match kind {
-            "status" => self.set_text("status", value),
-            "priority" => self.set_text("priority", value),
-            "title" => self.set_text("title", value),
-            "assigned_group_id" => {
-                self.assign("assigned_group_id", value.parse().expect("checked"));
-            }
-            _ => self.assign("assigned_user_id", value.parse().expect("checked")),
+            "status" => self.set_text("status", value, stamp),
+            "priority" => self.set_text("priority", value, stamp),
+            "title" => self.set_text("title", value, stamp),
+            "assigned_group_id" => self.assign("assigned_group_id", id(), stamp),
+            _ => self.assign("assigned_user_id", id(), stamp),
         }
     }
 }
 
 /// The columns of a ticket that nobody has touched.
-fn fresh_columns() -> BTreeMap<&'static str, Value> {
+fn fresh_columns(now: &str) -> BTreeMap<&'static str, Value> {
     let texts = ["direction", "from", "from_name", "title", "to", "to_name"];
     let unknown =
         ["closed_at", "form_id", "last_update_agent", "last_update_customer", "external_id"];
@@ -93,7 +109,7 @@ fn fresh_columns() -> BTreeMap<&'static str, Value> {
     columns.extend(texts.map(|column| (column, "".into())));
     columns.extend(unknown.map(|column| (column, Value::Null)));
     columns.extend(numbers.map(|column| (column, 0.into())));
-    columns.extend(["created_at", "last_update"].map(|column| (column, NOW.into())));
+    columns.extend(["created_at", "last_update"].map(|column| (column, now.into())));
     columns.insert("status", "new".into());
     columns.insert("priority", "medium".into());
     columns.insert("brand_id", 1.into());
