@@ -1,6 +1,6 @@
 //! The page of the control API: every operation, to read and to try, and every problem. Made from its document.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::control::{KINDS, document};
@@ -34,42 +34,30 @@ impl Operation<'_> {
 pub(super) fn page() -> Markup {
     let document = serde_json::to_value(document()).unwrap_or_default();
     let operations = operations(&document);
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Control API · omnidesk-mock" }
-                link rel="stylesheet" href="/assets/page.css";
-                script src="/assets/docs.js" defer {}
+    let content = html! {
+        header {
+            h1 { "Control API" }
+            p {
+                "For tests and tools; not part of Omnidesk. The same as data: "
+                a href="/_control/openapi.json" { "openapi.json" } ". The other page: "
+                a href="/docs" { "Ticket API" } ". What can go wrong: " a href="#problems" { "problems" } "."
             }
-            body {
-                a.skip href="#operations" { "Skip to the operations" }
-                header {
-                    h1 { "Control API" }
-                    p {
-                        "For tests and tools; not part of Omnidesk. The same as data: "
-                        a href="/_control/openapi.json" { "openapi.json" } ". The other page: "
-                        a href="/docs" { "Ticket API" } ". What can go wrong: " a href="#problems" { "problems" } "."
-                    }
-                    form #key-form {
-                        label for="key" { "API key, whose account " code { "self" } " means; " code { "dev-key" } " when left empty" }
-                        input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
-                        label for="token" { "Token of " code { "--control-token" } ", where there is one" }
-                        input #token name="token" type="text" autocomplete="off" spellcheck="false";
-                    }
-                }
-                nav aria-label="Operations" {
-                    ul { @for one in &operations { li { a href={ "#" (one.id()) } { (one.verb()) " " (one.path) } } } }
-                }
-                main {
-                    div #operations { @for one in &operations { (section(one, &document)) } }
-                    (problems())
-                }
+            form #key-form {
+                label for="key" { "API key, whose account " code { "self" } " means; " code { "dev-key" } " when left empty" }
+                input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
+                label for="token" { "Token of " code { "--control-token" } ", where there is one" }
+                input #token name="token" type="text" autocomplete="off" spellcheck="false";
             }
         }
-    }
+        nav aria-label="Operations" {
+            ul { @for one in &operations { li { a href={ "#" (one.id()) } { (one.verb()) " " (one.path) } } } }
+        }
+        main {
+            div #operations { @for one in &operations { (section(one, &document)) } }
+            (problems())
+        }
+    };
+    super::framed("Control API", &content)
 }
 
 fn operations(document: &Value) -> Vec<Operation<'_>> {

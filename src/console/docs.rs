@@ -1,6 +1,6 @@
 //! The page that shows every operation and tries it. Made from the endpoint tables.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
 use crate::http::decode::Encoding;
 use crate::http::{Endpoint, Reads};
@@ -9,39 +9,27 @@ use crate::tickets::ENDPOINTS;
 
 /// The whole page.
 pub(super) fn page() -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Ticket API · omnidesk-mock" }
-                link rel="stylesheet" href="/assets/page.css";
-                script src="/assets/docs.js" defer {}
+    let content = html! {
+        header {
+            h1 { "Ticket API" }
+            p {
+                "Every operation as this mock answers it. "
+                span.documented { "documented" } " means: a page of the vendor says so; "
+                span.chosen { "chosen" } " means: no page does. The same as data: "
+                a href="/openapi.json" { "openapi.json" } ". The other page: "
+                a href="/docs/control" { "control API" } "."
             }
-            body {
-                a.skip href="#operations" { "Skip to the operations" }
-                header {
-                    h1 { "Ticket API" }
-                    p {
-                        "Every operation as this mock answers it. "
-                        span.documented { "documented" } " means: a page of the vendor says so; "
-                        span.chosen { "chosen" } " means: no page does. The same as data: "
-                        a href="/openapi.json" { "openapi.json" } ". The other page: "
-                        a href="/docs/control" { "control API" } "."
-                    }
-                    form #key-form {
-                        label for="key" { "API key, sent as the header " code { "apiKey" } "; " code { "dev-key" } " when left empty" }
-                        input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
-                    }
-                }
-                nav aria-label="Operations" {
-                    ul { @for endpoint in ENDPOINTS.iter() { li { a href={ "#" (endpoint.id) } { (verb(endpoint)) " " (endpoint.path) } } } }
-                }
-                main #operations { @for endpoint in ENDPOINTS.iter() { (operation(endpoint)) } }
+            form #key-form {
+                label for="key" { "API key, sent as the header " code { "apiKey" } "; " code { "dev-key" } " when left empty" }
+                input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
             }
         }
-    }
+        nav aria-label="Operations" {
+            ul { @for endpoint in ENDPOINTS.iter() { li { a href={ "#" (endpoint.id) } { (verb(endpoint)) " " (endpoint.path) } } } }
+        }
+        main #operations { @for endpoint in ENDPOINTS.iter() { (operation(endpoint)) } }
+    };
+    super::framed("Ticket API", &content)
 }
 
 fn verb(endpoint: &Endpoint) -> Markup {

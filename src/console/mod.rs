@@ -9,7 +9,7 @@ use axum::http::header::{
 };
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
-use maud::Markup;
+use maud::{DOCTYPE, Markup, html};
 
 use crate::state::Shared;
 
@@ -31,6 +31,26 @@ pub(crate) fn routes() -> Router<Shared> {
             "/assets/docs.js",
             get(|| async { asset("text/javascript; charset=utf-8", include_str!("docs.js")) }),
         )
+}
+
+/// A whole page.
+fn framed(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · omnidesk-mock" }
+                link rel="stylesheet" href="/assets/page.css";
+                script src="/assets/docs.js" defer {}
+            }
+            body {
+                a.skip href="#operations" { "Skip to the operations" }
+                (content)
+            }
+        }
+    }
 }
 
 fn page(markup: Markup) -> impl IntoResponse {

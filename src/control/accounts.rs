@@ -11,7 +11,7 @@ use regex::Regex;
 use super::clock::shown;
 use super::keys::{new_key, permissions};
 use super::problem::Problem;
-use super::request::{InAccount, Of, Optional, SELF, named, settled};
+use super::request::{InAccount, Of, Optional, SELF, done, named, settled};
 use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccount};
 use crate::accounts::{self, ACCOUNT_FORM, Account, Source, random_key};
 use crate::clock;
@@ -196,12 +196,4 @@ pub(super) async fn reset(
     Of(account): Of,
 ) -> Result<StatusCode, Problem> {
     done(async move { state.accounts.reset(&account).await }).await
-}
-
-/// Runs work that has nothing to tell but that it is done.
-pub(super) async fn done(
-    work: impl Future<Output = Result<(), accounts::AccountError>> + Send + 'static,
-) -> Result<StatusCode, Problem> {
-    settled(async { Ok(work.await?) }).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -5,9 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::accounts::done;
 use super::problem::Problem;
-use super::request::{In, InAccount, Of, OfKey, Optional, settled};
+use super::request::{In, InAccount, Of, OfKey, Optional, done, settled};
 use super::wire::{KeyList, MadeKey, NewKey, Permitted, ShownKey};
 use crate::accounts::{
     self, Account, AccountError, Digest, KEY_FORM, KeyCard, PERMISSIONS, Permissions, random_key,

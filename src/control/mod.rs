@@ -98,7 +98,7 @@ pub(crate) fn router(state: &Shared) -> Router<Shared> {
         })
         .method_not_allowed_fallback(async |request: Request| {
             let (method, path) = (request.method(), request.uri().path());
-            Problem::wrong_method(format!("{method} is not a method of {PREFIX}{path}."), None)
+            Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
         })
         .layer(from_fn_with_state(state.clone(), guard::guard));
     Router::new().nest(PREFIX, open.merge(guarded))

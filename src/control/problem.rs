@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
@@ -49,22 +49,16 @@ kinds! {
 pub(crate) struct Problem {
     kind: Kind,
     detail: String,
-    allowed: Option<String>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allowed: None }
+        Self { kind, detail: detail.into() }
     }
 
     /// Something that was sent breaks a rule.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, detail)
-    }
-
-    /// A method that the path does not have.
-    pub(crate) fn wrong_method(detail: impl Into<String>, allowed: Option<String>) -> Self {
-        Self { allowed, ..Self::new(Kind::WrongMethod, detail) }
     }
 }
 
@@ -117,9 +111,6 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.kind == Kind::NoToken {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(allowed) = self.allowed.and_then(|allowed| allowed.try_into().ok()) {
-            headers.insert(ALLOW, allowed);
         }
         response
     }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
-use crate::accounts::Account;
+use crate::accounts::{Account, AccountError};
+use crate::http::body::{self, NotWhole};
 use crate::http::{Error, key};
 use crate::state::Shared;
 
@@ -105,9 +106,7 @@ pub(super) async fn named(
     };
     match key {
         Ok(key) => Ok(Arc::clone(&key.account)),
-        Err(Error::TooManyAccounts(most)) => {
-            Err(crate::accounts::AccountError::TooMany(most).into())
-        }
+        Err(Error::TooManyAccounts(most)) => Err(AccountError::TooMany(most).into()),
         Err(Error::NoKey) => {
             Err(Problem::new(Kind::NoApiKey, "Send the key as the header apiKey."))
         }
@@ -153,13 +152,12 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 
 /// The whole body, if it is not larger than so many bytes.
 pub(super) async fn whole(request: Request, most: usize) -> Result<Bytes, Problem> {
-    let body = Limited::new(request.into_body(), most).collect().await;
-    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
+    let (head, body) = request.into_parts();
+    body::whole(&head.headers, body, most).await.map_err(|reason| match reason {
+        NotWhole::TooLarge => {
             Problem::new(Kind::TooLarge, format!("The body may have {most} bytes."))
-        } else {
-            Problem::invalid("The body ended before it was complete.")
         }
+        NotWhole::Incomplete => Problem::invalid("The body ended before it was complete."),
     })
 }
 
@@ -169,4 +167,12 @@ pub(super) async fn settled<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let done = tokio::spawn(work).await;
     done.unwrap_or_else(|_| Err(Problem::new(Kind::Failed, "The log of the server says why.")))
+}
+
+/// Runs work that has nothing to tell but that it is done.
+pub(super) async fn done(
+    work: impl Future<Output = Result<(), AccountError>> + Send + 'static,
+) -> Result<StatusCode, Problem> {
+    settled(async { Ok(work.await?) }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

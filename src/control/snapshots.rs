@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::accounts::{done, snapshot_name};
+use super::accounts::snapshot_name;
 use super::problem::Problem;
-use super::request::{In, InAccount, InSnapshot, Of, settled};
+use super::request::{In, InAccount, InSnapshot, Of, done, settled};
 use super::wire::{Snapshot, SnapshotList};
 use crate::accounts::SnapshotCard;
 use crate::state::Shared;

@@ -6,22 +6,17 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
-use super::{Error, Reply, key, limits, reply};
+use super::{Error, Reply, body, key, limits, reply};
 use crate::accounts::{Key, Lease, Permission, Terms};
 use crate::answers::{self, Question};
 use crate::rules::{Checked, Field, Fields, Source, Violation, check};
 use crate::state::Shared;
-
-/// The room made for a body before any of it has arrived, in bytes.
-const FIRST_ROOM: usize = 64 * 1024;
 
 /// Where an endpoint's fields come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +127,7 @@ impl Endpoint {
                 })
             }
             Err(error) => {
-                turn_away(request).await;
+                body::turn_away(request).await;
                 error.response(&state.accounts.dialect, None)
             }
         };
@@ -150,7 +145,7 @@ impl Endpoint {
         let account = &key.account;
         let refused = |error: Error| Refused { error, terms: account.terms() };
         if !key.permissions.allow(self.permission) {
-            turn_away(request).await;
+            body::turn_away(request).await;
             return Err(refused(Error::Forbidden(self.permission)));
         }
         let version = account.version.now();
@@ -258,7 +253,7 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Err
         let packed = String::from_utf8_lossy(packed.as_bytes()).into_owned();
         return Err(Error::ContentEncoding(packed));
     }
-    let body = whole(headers, body).await?;
+    let body = body::whole(headers, body, limits::BODY).await?;
     match (encoding, content_type) {
         (Some(encoding), Some(content_type)) => {
             decode::body(encoding, &content_type, body).await.map_err(Error::Unreadable)
@@ -268,54 +263,10 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Err
     }
 }
 
-/// The whole body, if it is not too large.
-async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
-    let announced =
-        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limits::BODY) && headers.contains_key(EXPECT) {
-        // The client waits for a word before it sends the body; this is the word.
-        return Err(Error::TooLarge);
-    }
-    let mut chunks = body.into_data_stream();
-    let mut read = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| Error::Incomplete)?;
-        if read.len() + chunk.len() > limits::BODY {
-            drain(chunks).await;
-            return Err(Error::TooLarge);
-        }
-        read.extend_from_slice(&chunk);
-    }
-    Ok(read.freeze())
-}
-
-/// Throws the rest of a body away, so that its sender stops sending and reads the answer. A sender that is too
-/// slow, or sends too much, is cut off.
-async fn drain(mut chunks: axum::body::BodyDataStream) {
-    let all = async {
-        let mut drained = 0;
-        while let Some(Ok(chunk)) = chunks.next().await {
-            drained += chunk.len();
-            if drained > limits::DRAINED {
-                return;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(limits::DRAIN_TIME, all).await;
-}
-
-/// Throws the body of a request away that is refused for another reason.
-async fn turn_away(request: Request) {
-    // Who waits for a word before sending a body need not send it.
-    if !request.headers().contains_key(EXPECT) {
-        drain(request.into_body().into_data_stream()).await;
-    }
-}
-
 /// The answer for a path that nothing serves.
 pub(crate) async fn not_found(state: &Shared, request: Request) -> Response<Body> {
     let error = Error::UnknownPath(path_label(request.uri()));
-    turn_away(request).await;
+    body::turn_away(request).await;
     error.response(&state.accounts.dialect, None)
 }
 
@@ -326,7 +277,7 @@ pub(crate) async fn method_not_allowed(
     allowed: String,
 ) -> Response<Body> {
     let (method, path) = (request.method().to_string(), path_label(request.uri()));
-    turn_away(request).await;
+    body::turn_away(request).await;
     Error::WrongMethod { method, path, allowed }.response(&state.accounts.dialect, None)
 }
 

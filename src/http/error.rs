@@ -4,6 +4,7 @@ use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
+use super::body::NotWhole;
 use super::decode::{DecodeError, Encoding};
 use super::key::SCHEME;
 use super::{limits, reply};
@@ -134,6 +135,15 @@ impl Error {
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
         if error.is_too_big() { Self::AnswerTooLarge } else { Self::Storage(error) }
+    }
+}
+
+impl From<NotWhole> for Error {
+    fn from(reason: NotWhole) -> Self {
+        match reason {
+            NotWhole::TooLarge => Self::TooLarge,
+            NotWhole::Incomplete => Self::Incomplete,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How every request comes in and how every answer goes out.
 
+pub(crate) mod body;
 pub(crate) mod decode;
 mod endpoint;
 mod error;

@@ -133,6 +133,7 @@ async fn each_gets_its_problem_and_changes_nothing() {
         let asked = format!("{method} {path} {body}");
         let reply = answer(request).await;
         problem(&reply, status, kind, &asked);
+        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{asked}");
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(part), "{asked}: {detail}");
     }
