@@ -50,6 +50,16 @@ pub(crate) static SETTINGS: &[Field] = &[
         .about("What happens when externalPrimaryID names no customer: one is made and linked, or the request is refused."),
 ];
 
+/// Refuses what an account cannot choose by itself.
+///
+/// # Errors
+/// When `no_key_status` is among the settings: without a known key there is no account to read it from.
+pub(crate) fn of_account(sent: &Map<String, Value>) -> Result<(), Violation> {
+    const SERVERS: &str = "no_key_status";
+    let rule = "must stand in the configuration file: without a known key there is no account";
+    sent.get(SERVERS).map_or(Ok(()), |value| Err(Violation::other(SERVERS, rule, value)))
+}
+
 /// What an operation on several tickets does about ids that name none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -69,7 +69,7 @@ impl MockServer {
         &self.base_url
     }
 
-    /// A key of the fresh account, with all permissions; or the one that was set by [`Builder::api_key`].
+    /// A key of the fresh account, with all permissions.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
@@ -154,7 +154,8 @@ impl Builder {
         self
     }
 
-    /// The key of the account `dev`; [`MockServer::api_key`] gives it then, instead of that of a fresh account.
+    /// The key of the fresh account, instead of a random one. With [`Builder::data`] it opens the same account
+    /// again at the next start.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.settings.api_key = Some(key.into());
@@ -278,11 +279,10 @@ fn serve(
 }
 
 async fn open(settings: &Settings) -> Result<(Server, Started), Failure> {
-    let server = Server::open(settings).await?;
-    let api_key = match &settings.api_key {
-        Some(key) => key.clone(),
-        None => server.fresh_account().await?,
-    };
+    // The key is that of the fresh account, and of no account dev.
+    let others = Settings { api_key: None, ..settings.clone() };
+    let server = Server::open(&others).await?;
+    let api_key = server.fresh_account(settings.api_key.clone()).await?;
     let base_url = format!("http://{}", crate::server::reachable(&server.address.to_string()));
     let started = Started { base_url, api_key, token: server.token.clone() };
     Ok((server, started))

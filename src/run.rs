@@ -23,11 +23,14 @@ const NOT_RUNNABLE: u8 = 126;
 /// When the server or the command cannot be started.
 #[tokio::main]
 pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
-    let settings = &run.serve;
+    // The key is that of the fresh account, and of no account dev.
+    let key = run.serve.api_key.clone();
+    let settings = &Settings { api_key: None, ..run.serve.clone() };
     // What the command says is what people want to read.
     let _log = telemetry::start_quietly(settings.log);
     let server = Server::open(settings).await?;
-    let command = command(run, &server).await?;
+    let key = server.fresh_account(key).await?;
+    let command = command(run, &server, key)?;
     let (ended, end) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {
         // Sent or dropped, the command has ended.
@@ -40,12 +43,8 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
 }
 
 /// The command with what it needs to know of the server.
-async fn command(run: &Run, server: &Server) -> Result<Command, Failure> {
+fn command(run: &Run, server: &Server, key: String) -> Result<Command, Failure> {
     let base = base_url(&run.serve, server);
-    let key = match &run.serve.api_key {
-        Some(key) => key.clone(),
-        None => server.fresh_account().await?,
-    };
     let (program, given) = run.command.split_first().ok_or("there is no command")?;
     let mut command = Command::new(program);
     command

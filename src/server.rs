@@ -48,9 +48,7 @@ impl Server {
     /// # Errors
     /// What is wrong with the settings, the seed, the address or the folder, in words for people.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
-        if settings.api_key.as_deref().is_some_and(|key| !KEY_FORM.is_match(key)) {
-            return Err("--api-key: a key has 4 to 128 letters, digits, - or _".into());
-        }
+        settings.api_key.as_deref().map_or(Ok(()), checked)?;
         let dialect = Dialect::read(&settings.dialect)?;
         let is_seeded = !(settings.seed.is_empty() && settings.seed_texts.is_empty());
         let seed = is_seeded.then(|| Seed::read(&settings.seed, &settings.seed_texts));
@@ -81,12 +79,18 @@ impl Server {
         Ok(Self { listener, address, state, key, token })
     }
 
-    /// Makes an account from the seed. Gives its key.
+    /// Makes an account from the seed, unless the key opens one already. Gives its key.
     ///
     /// # Errors
-    /// When there can be no more accounts.
-    pub(crate) async fn fresh_account(&self) -> Result<String, Failure> {
-        let text = random_key()?;
+    /// When the key is none, or there can be no more accounts.
+    pub(crate) async fn fresh_account(&self, key: Option<String>) -> Result<String, Failure> {
+        let text = match key {
+            Some(key) => checked(&key).map(|()| key)?,
+            None => random_key()?,
+        };
+        if self.state.accounts.find_key(&text).is_some() {
+            return Ok(text);
+        }
         let digest = Digest::of(&text);
         let key = NewKey { digest, name: "key 1".to_owned(), permissions: Permissions::ALL };
         let new = NewAccount { name: None, keys: vec![key], ttl: None, ephemeral: false };
@@ -108,6 +112,13 @@ impl Server {
         self.state.accounts.close().await;
         served
     }
+}
+
+fn checked(key: &str) -> Result<(), Failure> {
+    if KEY_FORM.is_match(key) {
+        return Ok(());
+    }
+    Err("--api-key: a key has 4 to 128 letters, digits, - or _".into())
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {

@@ -20,6 +20,8 @@ async function startServer() {
 
 async function ask(method, url, body) {
   const headers = { "content-type": "application/json" };
+  const token = process.env.OMNIDESK_CONTROL_TOKEN;
+  if (token) headers.authorization = `Bearer ${token}`;
   const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${method} ${url}: ${text}`);

@@ -1,4 +1,4 @@
-"""One server for the run, and an account of its own for each test."""
+"""An account of its own for each test, on the server of `omnidesk-mock run` or on one that is started here."""
 
 import os
 import subprocess
@@ -8,18 +8,22 @@ import requests
 from desk import Desk
 
 
+TOKEN = os.environ.get("OMNIDESK_CONTROL_TOKEN")
+HEADERS = {"authorization": f"Bearer {TOKEN}"} if TOKEN else {}
+
+
 class Account:
     """Tickets, ids, keys, clock and snapshots that no other test sees."""
 
     def __init__(self, control_url, options=None):
-        made = requests.post(f"{control_url}/accounts", json=options)
+        made = requests.post(f"{control_url}/accounts", json=options, headers=HEADERS)
         assert made.ok, made.text
         self.name, self.api_key = made.json()["account"], made.json()["api_key"]
         self.base_url = made.json()["base_url"]
         self.url = f"{control_url}/accounts/{self.name}"
 
     def control(self, method, path="", body=None):
-        answer = requests.request(method, self.url + path, json=body)
+        answer = requests.request(method, self.url + path, json=body, headers=HEADERS)
         assert answer.ok, answer.text
         return answer
 

@@ -15,6 +15,12 @@ pub(crate) enum AccountError {
     UnknownSnapshot { account: String, name: String },
     #[error("the account {account} has no key with the id {id}")]
     UnknownKey { account: String, id: i64 },
+    #[error(
+        "this key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _"
+    )]
+    UnfitKey,
+    #[error("the seed has no account to start from; say what an account starts from otherwise")]
+    NoSeed,
     #[error("the seed has no account {0}")]
     UnknownSeed(String),
     #[error(
@@ -23,7 +29,9 @@ pub(crate) enum AccountError {
     NoOrigin { account: String },
     #[error("there is an account {0} already")]
     NameTaken(String),
-    #[error("account {account}: its key {key:?} opens the account {owner} already")]
+    #[error(
+        "account {account}: the key {key:?} cannot be made, since its text opens the account {owner} already"
+    )]
     KeyTaken { account: String, key: String, owner: String },
     #[error("the account {account} has a key with the name {key} already")]
     KeyNameTaken { account: String, key: String },

@@ -35,8 +35,11 @@ impl Accounts {
         self: &Arc<Self>,
         text: &str,
     ) -> Result<Option<Arc<Key>>, AccountError> {
-        if self.rules.admission == Admission::Fixed || !ADMITTED.is_match(text) {
+        if self.rules.admission == Admission::Fixed {
             return Ok(None);
+        }
+        if !ADMITTED.is_match(text) {
+            return Err(AccountError::UnfitKey);
         }
         let digest = Digest::of(text);
         let key = NewKey { digest, name: "key 1".to_owned(), permissions: Permissions::ALL };

@@ -235,35 +235,38 @@ impl Accounts {
     ///
     /// # Errors
     /// Those of `change`, and when the disk fails. The account is as before then.
-    pub(crate) async fn rework<E, F>(
+    pub(crate) async fn rework<T, E, F>(
         &self,
         account: &Account,
         profile: Profile,
         change: F,
-    ) -> Result<(), E>
+    ) -> Result<T, E>
     where
+        T: Send + 'static,
         E: From<StorageError> + From<AccountError> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), E>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         let mut world = account.world.write().await;
         let saved = self.saved(account, &mut world).await?;
-        let image = if account.durable {
+        let (image, result) = if account.durable {
             self.changed_file(account, &saved.image, change).await?
         } else {
             changed_memory(&saved.image, change).await?
         };
-        Ok(self.go_back(account, &mut world, Saved { image, profile }).await?)
+        self.go_back(account, &mut world, Saved { image, profile }).await?;
+        Ok(result)
     }
 
-    async fn changed_file<E, F>(
+    async fn changed_file<T, E, F>(
         &self,
         account: &Account,
         image: &Arc<Image>,
         change: F,
-    ) -> Result<Arc<Image>, E>
+    ) -> Result<(Arc<Image>, T), E>
     where
+        T: Send + 'static,
         E: From<StorageError> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), E>> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
         let path = self.path(&file);
@@ -274,12 +277,15 @@ impl Accounts {
             database.close().await;
             changed
         };
-        if let Err(error) = copied.await {
-            self.discard(vec![file]).await?;
-            return Err(error);
-        }
+        let result = match copied.await {
+            Ok(result) => result,
+            Err(error) => {
+                self.discard(vec![file]).await?;
+                return Err(error);
+            }
+        };
         self.must_be_whole(&file)?;
-        Ok(self.known_image(file).await?)
+        Ok((self.known_image(file).await?, result))
     }
 
     /// Gives an account another profile, made from the present one.
@@ -309,17 +315,18 @@ impl Accounts {
     }
 }
 
-async fn changed_memory<E, F>(image: &Arc<Image>, change: F) -> Result<Arc<Image>, E>
+async fn changed_memory<T, E, F>(image: &Arc<Image>, change: F) -> Result<(Arc<Image>, T), E>
 where
+    T: Send + 'static,
     E: From<StorageError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(), E>> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
 {
     let Image::Memory(content) = &**image else {
         return Err(StorageError::Corrupt("an image is not in memory".to_owned()).into());
     };
     let database = Database::open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
-    database.write(change).await?;
+    let result = database.write(change).await?;
     let content = database.content().await?;
     database.close().await;
-    Ok(Arc::new(Image::Memory(content)))
+    Ok((Arc::new(Image::Memory(content)), result))
 }

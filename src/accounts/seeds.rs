@@ -13,7 +13,7 @@ impl Accounts {
         let seeds = self.seeds.read().unwrap_or_else(PoisonError::into_inner);
         let asked = seeds.iter().find(|(own, _)| name.as_ref().is_none_or(|name| own == name));
         let seed = asked.map(|(_, saved)| saved.clone());
-        seed.ok_or_else(|| AccountError::UnknownSeed(name.unwrap_or_default()))
+        seed.ok_or(name.map_or(AccountError::NoSeed, AccountError::UnknownSeed))
     }
 
     pub(super) async fn empty(&self) -> Result<Saved, AccountError> {

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use regex::Regex;
 
 use super::clock::shown;
+use super::fixtures::read_counts;
 use super::keys::{new_key, permissions};
 use super::problem::Problem;
 use super::request::{InAccount, Of, Optional, SELF, done, named, settled};
@@ -161,7 +162,7 @@ pub(super) async fn show(
     let counts = lease.read(|connection| Box::pin(fixture::counts(connection))).await?;
     let terms = account.terms();
     drop(lease);
-    let counts = serde_json::from_str(&counts).unwrap_or_default();
+    let counts = read_counts(&counts);
     Ok(Json(ShownAccount {
         account: account.name.to_string(),
         version: account.version.now(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use super::request::{Body, InAccount, Of, settled};
 use crate::accounts::Profile;
-use crate::dialect::{Dialect, DialectError};
+use crate::dialect::{Dialect, DialectError, of_account};
 use crate::state::Shared;
 
 /// Shows the settings that hold in an account.
@@ -34,6 +34,7 @@ pub(super) async fn set(
         let rules: Vec<String> = broken.iter().map(ToString::to_string).collect();
         Problem::invalid(rules.join(" "))
     })?;
+    of_account(&dialect).map_err(|broken| Problem::invalid(broken.to_string()))?;
     settled(async move {
         let terms = state.accounts.change_profile(&account, |terms| {
             Ok::<_, Problem>(Profile { dialect, ..terms.profile.clone() })

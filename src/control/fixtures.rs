@@ -39,8 +39,9 @@ pub(super) async fn export(
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-/// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON, or YAML with
-/// `Content-Type: application/yaml`.
+/// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON or
+/// YAML. Of reference data those are added that are not there yet. What the fixture says of time zone, dialect and
+/// clock holds from then on.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
     params(InAccount),
     request_body(content = Object, description = "A seed with one account, without keys"),
@@ -51,25 +52,23 @@ pub(super) async fn import(
     request: Request,
 ) -> Result<Json<Imported>, Problem> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let form = match content_type {
-        Some(name) if name.contains("yaml") => Form::Yaml,
-        _ => Form::Json,
-    };
+    let is_yaml = content_type.is_some_and(|name| name.contains("yaml"));
     let body = whole(request, LARGEST).await?;
     let text = String::from_utf8(body.to_vec())
         .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;
+    // JSON begins with a brace, and YAML mostly does not.
+    let is_json = !is_yaml && text.trim_start().starts_with('{');
+    let form = if is_json { Form::Json } else { Form::Yaml };
     settled(async move {
         let addition =
             Addition::read(form, text).map_err(|faults| Problem::invalid(faults.to_string()))?;
-        let added = serde_json::from_value::<Counts>(addition.counts()).unwrap_or_default();
-        let profile = account.terms().profile.clone();
-        let profile = addition.profile(profile);
+        let profile = addition.profile(account.terms().profile.clone());
         let now = profile.now();
         let added_to = state.accounts.rework(&account, profile, move |connection| {
             Box::pin(async move { addition.plant(connection, &now).await })
         });
-        added_to.await?;
-        Ok(Json(Imported { added }))
+        let (before, after) = added_to.await?;
+        Ok(Json(Imported { added: read_counts(&after).since(&read_counts(&before)) }))
     })
     .await
 }
@@ -86,6 +85,27 @@ impl From<AdditionError> for Problem {
                     format!("These are there already, so nothing was imported: {rows}."),
                 )
             }
+        }
+    }
+}
+
+/// What a database has counted.
+pub(super) fn read_counts(json: &str) -> Counts {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+impl Counts {
+    /// What has come since.
+    const fn since(self, before: &Self) -> Self {
+        Self {
+            brands: self.brands.saturating_sub(before.brands),
+            channels: self.channels.saturating_sub(before.channels),
+            groups: self.groups.saturating_sub(before.groups),
+            users: self.users.saturating_sub(before.users),
+            customers: self.customers.saturating_sub(before.customers),
+            views: self.views.saturating_sub(before.views),
+            tickets: self.tickets.saturating_sub(before.tickets),
+            timeline: self.timeline.saturating_sub(before.timeline),
         }
     }
 }

@@ -77,7 +77,8 @@ impl From<AccountError> for Problem {
                 return Self::new(Kind::Failed, "The log of the server says why.");
             }
             AccountError::Profile { .. } => Kind::Invalid,
-            AccountError::UnknownSeed(_) => Kind::UnknownSeed,
+            AccountError::UnfitKey => Kind::NoApiKey,
+            AccountError::NoSeed | AccountError::UnknownSeed(_) => Kind::UnknownSeed,
             AccountError::Unknown(_) => Kind::UnknownAccount,
             AccountError::UnknownSnapshot { .. } => Kind::UnknownSnapshot,
             AccountError::UnknownKey { .. } => Kind::UnknownKey,

@@ -110,6 +110,7 @@ pub(super) async fn named(
         Err(Error::NoKey) => {
             Err(Problem::new(Kind::NoApiKey, "Send the key as the header apiKey."))
         }
+        Err(Error::UnfitKey) => Err(AccountError::UnfitKey.into()),
         Err(Error::UnknownKey) => Err(Problem::new(Kind::NoApiKey, "The API key is unknown.")),
         Err(_) => Err(Problem::new(Kind::NoApiKey, "The API key cannot be told.")),
     }
@@ -144,10 +145,17 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Optional<T> {
 }
 
 fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let wrong = |what: String| Problem::invalid(format!("The body is wrong: {what}."));
     // Read as an object first: a list would be taken for the fields in their order.
-    let object: Result<Map<String, Value>, _> = serde_json::from_slice(text);
-    let read = object.and_then(|object| serde_json::from_value(Value::Object(object)));
-    read.map_err(|error| Problem::invalid(format!("The body is wrong: {error}.")))
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Err(wrong(
+            "it must be a JSON object, {…}, and no form or anything else".to_owned(),
+        ));
+    }
+    let object: Map<String, Value> =
+        serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
+    serde_path_to_error::deserialize(Value::Object(object))
+        .map_err(|error| wrong(error.to_string()))
 }
 
 /// The whole body, if it is not larger than so many bytes.

@@ -27,6 +27,8 @@ pub(crate) enum Error {
     },
     NoKey,
     UnknownKey,
+    /// It is unknown, and not of the form that makes an account.
+    UnfitKey,
     TwoKeys,
     Forbidden(Permission),
     ContentType(Option<String>),
@@ -58,7 +60,7 @@ impl Error {
         let number = match self {
             Self::UnknownPath(_) => 404,
             Self::WrongMethod { .. } => 405,
-            Self::NoKey | Self::UnknownKey => dialect.no_key_status,
+            Self::NoKey | Self::UnknownKey | Self::UnfitKey => dialect.no_key_status,
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge => 413,
@@ -85,6 +87,7 @@ impl Error {
             }
             Self::NoKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
             Self::UnknownKey => "This API key is unknown.".to_owned(),
+            Self::UnfitKey => "This API key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _.".to_owned(),
             Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::ContentType(sent) => content_type(sent.as_deref()),
@@ -119,7 +122,7 @@ impl Error {
         let mut response = reply::response(self.status(dialect), body.into(), terms);
         let headers = response.headers_mut();
         match self {
-            Self::NoKey | Self::UnknownKey => {
+            Self::NoKey | Self::UnknownKey | Self::UnfitKey => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME))
             }
             Self::WrongMethod { allowed, .. } => HeaderValue::try_from(allowed)
@@ -152,6 +155,7 @@ impl From<AccountError> for Error {
         match error {
             AccountError::Storage(error) => error.into(),
             AccountError::TooMany(most) => Self::TooManyAccounts(most),
+            AccountError::UnfitKey => Self::UnfitKey,
             // Removed after its key was found.
             AccountError::Unknown(_) => Self::UnknownKey,
             error => Self::Internal(error.to_string()),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::source::Text;
 use super::{SeedError, clock_of, given};
 use crate::accounts::{AccountError, Profile};
-use crate::rules::{Checked, Violation, check};
+use crate::rules::{Checked, Problem, Violation, check};
 use crate::storage::{Connection, StorageError};
 use crate::tickets::fixture;
 
@@ -67,17 +67,15 @@ impl Addition {
         let mut accounts = accounts.into_iter();
         let (Some((name, Value::Object(mut account))), None) = (accounts.next(), accounts.next())
         else {
-            let rule = format!("must hold one account, not {number}");
-            return Err(vec![Violation::other("accounts", rule, &Value::Null)]);
+            return Err(vec![refused("accounts", format!("must hold one account, not {number}"))]);
         };
         let path = format!("accounts[{name}]");
         if account
             .remove("keys")
             .is_some_and(|keys| keys.as_array().is_some_and(|keys| !keys.is_empty()))
         {
-            let path = format!("{path}[keys]");
-            let rule = "must be left out: keys are made one by one";
-            return Err(vec![Violation::other(path, rule, &Value::Null)]);
+            let rule = "must be left out: keys are made one by one".to_owned();
+            return Err(vec![refused(&format!("{path}[keys]"), rule)]);
         }
         let broken = fixture::check(&account, &path);
         if !broken.is_empty() {
@@ -100,11 +98,6 @@ impl Addition {
         })
     }
 
-    /// How many rows of each kind there are.
-    pub(crate) fn counts(&self) -> Value {
-        fixture::counted(&self.data)
-    }
-
     /// The profile of the account with what the fixture says of it.
     pub(crate) fn profile(&self, account: Profile) -> Profile {
         Profile {
@@ -114,7 +107,7 @@ impl Addition {
         }
     }
 
-    /// Puts the rows beside those that are there.
+    /// Puts the rows beside those that are there. Gives how many of each kind there were and are, as JSON.
     ///
     /// # Errors
     /// When some of them are there already, or the database fails.
@@ -122,11 +115,18 @@ impl Addition {
         self,
         connection: &mut Connection,
         now: &str,
-    ) -> Result<(), AdditionError> {
+    ) -> Result<(String, String), AdditionError> {
+        let before = fixture::counts(connection).await?;
         let taken = fixture::taken_rows(connection, &self.data).await?;
         if !taken.is_empty() {
             return Err(AdditionError::Conflict(taken));
         }
-        Ok(fixture::plant(connection, self.data, now).await?)
+        fixture::plant(connection, self.data, now).await?;
+        Ok((before, fixture::counts(connection).await?))
     }
+}
+
+/// A rule that is broken by something that need not be shown.
+fn refused(path: &str, rule: String) -> Violation {
+    Violation { path: path.to_owned(), problem: Problem::Other(rule), sent: None }
 }

@@ -13,7 +13,7 @@ use crate::accounts::{
     AccountError, Accounts, Digest, NewKey, PERMISSIONS, Permissions, Profile, Saved,
 };
 use crate::clock::{self, Clock};
-use crate::dialect::{Dialect, DialectError};
+use crate::dialect::{self, Dialect, DialectError};
 use crate::rules::{Checked, Problem, Violation, check};
 use crate::tickets::fixture;
 use source::Text;
@@ -258,6 +258,10 @@ fn profile(account: &mut Map<String, Value>, path: &str) -> Result<Profile, Viol
     Dialect::read(&dialect).map_err(|DialectError(mut broken)| {
         let first = broken.swap_remove(0);
         Violation { path: format!("{path}[dialect][{}]", first.path), ..first }
+    })?;
+    dialect::of_account(&dialect).map_err(|broken| Violation {
+        path: format!("{path}[dialect][{}]", broken.path),
+        ..broken
     })?;
     Ok(Profile { time_zone, dialect, clock })
 }

@@ -31,6 +31,7 @@ pub(crate) static CHOICES: &[Choice] = &[
     ),
     choice("no key, unknown key", "none", "the error envelope, and WWW-Authenticate: apikey"),
     choice("two keys that differ in one request", "none", "400"),
+    choice("a form that is a JSON object", "none", "400, since no field has such a name"),
     choice(
         "an empty value",
         "forms send one for what a user left alone",

@@ -180,15 +180,6 @@ fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &m
 
 pub(crate) use store_export::{counts, export, taken as taken_rows};
 
-/// How many rows of each kind a fixture has, as [`counts`] counts those of an account.
-pub(crate) fn counted(account: &Map<String, Value>) -> Value {
-    let counts = LISTS.iter().map(|name| ((*name).to_owned(), list(account, name).len().into()));
-    let tickets = list(account, "tickets").iter();
-    let timeline: usize =
-        tickets.map(|ticket| ticket["timeline"].as_array().map_or(0, Vec::len)).sum();
-    Value::Object(counts.chain([("timeline".to_owned(), timeline.into())]).collect())
-}
-
 /// Puts an account's data, which obeyed all rules, beside what its database has.
 ///
 /// # Errors

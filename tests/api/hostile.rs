@@ -113,7 +113,7 @@ async fn a_broken_urlencoded_body_is_refused() {
             "JSON under the wrong name",
             URLENCODED,
             b"{\"title\":\"Printer\"}".to_vec(),
-            &["brandID"],
+            &["Content-Type: application/json"],
         ),
     ])
     .await;

@@ -92,7 +92,11 @@ async fn the_builder_takes_what_the_flags_take() {
     assert_eq!(create(desk.base_url(), "my-own-key").await, 200);
     assert_eq!(create(desk.base_url(), "an-unknown-key").await, 200);
     let control = desk.control();
-    assert_eq!(control.accounts().await.expect("a list").len(), 4, "acme, other, dev, auto");
+    assert_eq!(
+        control.accounts().await.expect("a list").len(),
+        4,
+        "acme, other, the fresh one, auto"
+    );
     assert_eq!(control.account("self").dialect().await.expect("all")["list_type"], "tickets");
     let other = NewAccount { from: Some("seed:other".to_owned()), ..NewAccount::default() };
     let made = control.make_account(&other).await.expect("it is made");
@@ -102,7 +106,11 @@ async fn the_builder_takes_what_the_flags_take() {
     desk.stop().await;
 
     let desk = build().start().await;
-    assert_eq!(total(desk.base_url(), "my-own-key").await, 1, "it was kept");
+    assert_eq!(
+        total(desk.base_url(), "my-own-key").await,
+        2,
+        "that of the seed, and the one that was made"
+    );
 }
 
 #[tokio::test]

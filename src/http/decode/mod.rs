@@ -8,6 +8,7 @@ mod multipart;
 mod urlencoded;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 pub(crate) use brackets::Tree;
@@ -65,8 +66,17 @@ pub(crate) enum DecodeError {
     File(String),
     #[error("The body is no valid JSON: {0}")]
     Json(String),
+    #[error(
+        "The body is JSON, but its Content-Type says that it is a form; send Content-Type: application/json"
+    )]
+    LooksLikeJson,
     #[error("The JSON body must be an object with the fields in it, but it is {0}")]
     NotObject(&'static str),
+}
+
+/// Whether a form is none: `curl -d '{…}'` sends JSON so. No field of any operation has a name like that.
+fn is_json_object(form: &[u8]) -> bool {
+    form.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(form).is_ok()
 }
 
 /// Reads a query string.
@@ -89,6 +99,7 @@ pub(crate) async fn body(
     match encoding {
         Encoding::Multipart => multipart::decode(content_type, body).await,
         _ if body.is_empty() => Ok(Map::new()),
+        Encoding::Urlencoded if is_json_object(&body) => Err(DecodeError::LooksLikeJson),
         Encoding::Urlencoded => urlencoded::decode(&body),
         Encoding::Json => json::decode(&body),
     }

@@ -113,15 +113,17 @@ pub(crate) async fn go_on_from(
     Ok(())
 }
 
-/// The rows of a fixture that the account has already, named for people.
+/// The rows of a fixture that the account has already, named for people. Reference data that are the same are no
+/// matter: most accounts have them.
 pub(crate) async fn taken(
     connection: &mut Connection,
     account: &Map<String, Value>,
 ) -> Result<Vec<String>, StorageError> {
     let mut taken = Vec::new();
     for (kind, list) in REFERENCES {
-        let table = format!("reference WHERE kind = '{kind}' AND id");
-        named(connection, &mut taken, list, &table, &values(account, list, "id")).await?;
+        if let Some(rows) = account.get(list) {
+            taken.extend(renamed(connection, kind, list, rows).await?);
+        }
     }
     for (list, table, field) in [
         ("customers", "customer WHERE id", "id"),
@@ -134,6 +136,24 @@ pub(crate) async fn taken(
     }
     named(connection, &mut taken, "timeline", "timeline WHERE id", &entries(account)).await?;
     Ok(taken)
+}
+
+/// The reference data whose ids stand for something else in the account.
+async fn renamed(
+    connection: &mut Connection,
+    kind: &str,
+    list: &str,
+    rows: &Value,
+) -> Result<Vec<String>, StorageError> {
+    let statement = format!(
+        "SELECT r.id FROM reference AS r JOIN json_each($2) AS given ON r.id = given.value ->> '$.id' \
+         WHERE r.kind = $1 \
+         AND (r.name, r.icon) IS NOT (given.value ->> '$.name', given.value ->> '$.icon') \
+         ORDER BY r.id LIMIT {MOST_NAMED}"
+    );
+    let statement = query_scalar(AssertSqlSafe(statement)).bind(kind).bind(rows.to_string());
+    let ids: Vec<i64> = statement.fetch_all(connection).await?;
+    Ok(ids.into_iter().map(|id| format!("{list} {id}")).collect())
 }
 
 /// Adds the ids of the rows of `table` that have one of these values.

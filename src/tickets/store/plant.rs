@@ -20,7 +20,7 @@ pub(crate) async fn references(
 ) -> Result<(), StorageError> {
     for rows in rows.chunks(ROWS) {
         query(
-            "INSERT INTO reference (kind, id, name, icon) \
+            "INSERT OR IGNORE INTO reference (kind, id, name, icon) \
              SELECT $2, value ->> '$.id', value ->> '$.name', value ->> '$.icon' FROM json_each($1)",
         )
         .bind(json(rows))

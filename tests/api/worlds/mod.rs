@@ -5,6 +5,7 @@ mod admission;
 mod copies;
 mod determinism;
 mod guard;
+mod imports;
 mod isolation;
 mod lasting;
 mod life;

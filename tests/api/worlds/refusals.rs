@@ -91,6 +91,7 @@ fn clocks() -> Vec<Case> {
         ("POST", "/acme/clock/advance", json!({ "by": "P1Y" }), 400, "invalid", "by must be"),
         ("POST", "/acme/clock/advance", json!({ "by": "P7000000D" }), 400, "invalid", "9998"),
         ("PUT", "/acme/dialect", json!({ "list_typ": "x" }), 400, "invalid", "did you mean list_type"),
+        ("PUT", "/acme/dialect", json!({ "no_key_status": 400 }), 400, "invalid", "configuration file"),
         ("PUT", "/acme/dialect", json!({ "unknown_ticket_status": 500 }), 400, "invalid", "500"),
     ]
 }
@@ -115,6 +116,7 @@ fn imports() -> Vec<Case> {
         ("POST", "/acme/import", json!({ "accounts": { "a": {}, "b": {} } }), 400, "invalid", "one account, not 2"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 7 }] } } }), 409, "conflict", "tickets 7"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 8 }, { "id": 8 }] } } }), 400, "invalid", "tickets][1][id]"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "brands": [{ "id": 1, "name": "Other" }] } } }), 409, "conflict", "brands 1"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "ticket": [] } } }), 400, "invalid", "ticket"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": [] }] } } }), 400, "invalid", "keys"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "clock": { "mode": "slow" } } } }), 400, "invalid", "slow"),
