@@ -74,7 +74,7 @@ async fn wait(ready: &Ready) -> Result<(), Failure> {
         .unwrap_or_else(|| format!("http://{}", server::reachable(&ready.listen.address)));
     let url = format!("{base}/_control/ready");
     let watch = clock::Stopwatch::start();
-    let client = reqwest::Client::builder().timeout(ready.timeout).build()?;
+    let client = reqwest::Client::builder().no_proxy().timeout(ready.timeout).build()?;
     loop {
         let last = match client.get(&url).send().await {
             Ok(answer) if answer.status().is_success() => return Ok(()),

@@ -49,7 +49,9 @@ impl Control {
     /// A client of the server at this address, such as `http://127.0.0.1:8080`.
     pub fn new(base_url: &str) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { base_url, token: None, api_key: None, client: reqwest::Client::new() }
+        // A proxy cannot reach a server on this machine's loopback.
+        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
+        Self { base_url, token: None, api_key: None, client }
     }
 
     /// The same client, with the token of `--control-token`.

@@ -83,7 +83,7 @@ impl MockServer {
         }
     }
 
-    /// Stops the server once running requests have finished, 10 seconds at most.
+    /// Stops the server once running requests have finished, which takes 20 seconds at most. Needs a tokio runtime.
     pub async fn stop(mut self) {
         drop(self.end.take());
         if let Some(thread) = self.thread.take() {
@@ -139,7 +139,8 @@ impl Builder {
         self
     }
 
-    /// A folder that keeps the accounts. Without one they are gone when the server stops.
+    /// A folder that keeps the accounts. Without one they are gone when the server stops. Each start adds a fresh
+    /// account, unless [`Builder::api_key`] opens one that is there.
     #[must_use]
     pub fn data(mut self, folder: impl AsRef<Path>) -> Self {
         folder.as_ref().clone_into(&mut self.settings.data);

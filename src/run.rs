@@ -7,7 +7,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::control;
-use crate::server::{Server, reachable};
+use crate::server::{Server, reachable, write_port_file};
 use crate::settings::{Run, Settings};
 use crate::telemetry;
 use crate::terminal::{Failure, complain};
@@ -30,6 +30,7 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
     let _log = telemetry::start_quietly(settings.log);
     let server = Server::open(settings).await?;
     let key = server.fresh_account(key).await?;
+    write_port_file(settings, server.address)?;
     let command = command(run, &server, key)?;
     let (ended, end) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {
@@ -142,7 +143,11 @@ mod signals {
     /// Passes a signal on, unless a terminal has sent it to both already.
     pub(super) fn send(id: u32, signal: Signal) {
         let from_keyboard = signal == Signal::INT || signal == Signal::QUIT;
-        let in_foreground = tcgetpgrp(std::io::stdin()).is_ok_and(|group| group == getpgrp());
+        // Asked of the terminal itself: standard input may be a file.
+        let terminal = std::fs::File::open("/dev/tty").ok();
+        let in_foreground = terminal
+            .and_then(|terminal| tcgetpgrp(terminal).ok())
+            .is_some_and(|group| group == getpgrp());
         if from_keyboard && in_foreground {
             return;
         }

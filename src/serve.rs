@@ -1,9 +1,8 @@
 //! The command `serve`: a server that says where it is, and runs until a signal.
 
 use std::future::Future;
-use std::path::Path;
 
-use crate::server::{Server, reachable};
+use crate::server::{Server, reachable, write_port_file};
 use crate::settings::Settings;
 use crate::telemetry;
 use crate::terminal::{Failure, print};
@@ -31,10 +30,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
 /// Says where the server is, and writes the port file.
 fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
     let address = server.address;
-    if let Some(file) = &settings.port_file {
-        write_whole(file, &address.to_string())
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-    }
+    write_port_file(settings, address)?;
     print(&format!("listening on http://{address}"))?;
     let base = format!("http://{}", reachable(&address.to_string()));
     let home =
@@ -47,15 +43,7 @@ fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
     print(&format!("curl -H 'apiKey: {key}' {base}/api/v2/ticket"))
 }
 
-/// Writes a file that nobody can read half-written.
-fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut unfinished = file.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    std::fs::write(&unfinished, text)?;
-    std::fs::rename(&unfinished, file)
-}
-
-/// Ends at SIGTERM or SIGINT.
+/// Ends at SIGTERM or SIGINT. A second one does not wait for anything.
 #[cfg(unix)]
 fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -63,6 +51,10 @@ fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            std::process::exit(1);
+        });
     })
 }
 

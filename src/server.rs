@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl Server {
             accounts,
             answers: Answers::new(),
             public_url,
+            importing: tokio::sync::Mutex::default(),
             control_token: control_token.as_deref().map(Digest::of),
         });
         Ok(Self { listener, address, state, key, token })
@@ -88,6 +90,9 @@ impl Server {
             Some(key) => checked(&key).map(|()| key)?,
             None => random_key()?,
         };
+        if text == DEV_KEY && !self.address.ip().is_loopback() {
+            return Err(well_known(self.address));
+        }
         if self.state.accounts.find_key(&text).is_some() {
             return Ok(text);
         }
@@ -109,7 +114,10 @@ impl Server {
         let tending = tokio::spawn(Arc::clone(&self.state.accounts).tend());
         let served = listen(self.listener, Arc::clone(&self.state), end).await;
         tending.abort();
-        self.state.accounts.close().await;
+        // An import that runs may take long; what was acknowledged is kept all the same.
+        if tokio::time::timeout(DRAIN, self.state.accounts.close()).await.is_err() {
+            tracing::warn!("accounts were still in use after {DRAIN:?}");
+        }
         served
     }
 }
@@ -119,6 +127,13 @@ fn checked(key: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err("--api-key: a key has 4 to 128 letters, digits, - or _".into())
+}
+
+fn well_known(address: SocketAddr) -> Failure {
+    format!(
+        "{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key"
+    )
+    .into()
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {
@@ -188,13 +203,28 @@ async fn open_to_developer(
         accounts.put_key(DEV, key).await?;
     }
     if open_to_others && accounts.find_key(DEV_KEY).is_some() {
-        return Err(format!("{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key").into());
+        return Err(well_known(address));
     }
     Ok(shown)
 }
 
 fn has_keys(accounts: &Accounts, name: &str) -> bool {
     accounts.find(name).is_some_and(|account| !account.keys().is_empty())
+}
+
+/// Tells the address by the port file, where one is asked for.
+pub(crate) fn write_port_file(settings: &Settings, address: SocketAddr) -> Result<(), Failure> {
+    let Some(file) = &settings.port_file else { return Ok(()) };
+    let written = write_whole(file, &address.to_string());
+    Ok(written.map_err(|error| format!("{}: {error}", file.display()))?)
+}
+
+/// Writes a file that nobody can read half-written.
+fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    std::fs::write(&unfinished, text)?;
+    std::fs::rename(&unfinished, file)
 }
 
 /// The address under which the server can be reached from this machine.

@@ -236,7 +236,7 @@ pub(crate) fn read() -> Result<CommandLine, SettingError> {
     let matches = command().get_matches();
     let serving = serving(&matches).clone();
     let Some(path) = serving.try_get_one::<PathBuf>("config").ok().flatten().cloned() else {
-        return finish(&matches, Map::new());
+        return finish(&matches, Map::new(), false);
     };
     let (settings, dialect) = file(&path)?;
     let command = with_file(command(), &path, &settings)?;
@@ -251,7 +251,7 @@ pub(crate) fn read() -> Result<CommandLine, SettingError> {
             .unwrap_or_default()
             .to_owned(),
     })?;
-    finish(&matches, dialect)
+    finish(&matches, dialect, settings.contains_key("data"))
 }
 
 /// All commands. `run` has other defaults than `serve`, and no variable and no file may give it the port of another.
@@ -280,7 +280,11 @@ fn serving(matches: &ArgMatches) -> &ArgMatches {
     named.unwrap_or(matches)
 }
 
-fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLine, SettingError> {
+fn finish(
+    matches: &ArgMatches,
+    dialect: Map<String, Value>,
+    has_data: bool,
+) -> Result<CommandLine, SettingError> {
     let mut line = CommandLine::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
     let settings = match &mut line.command {
         Some(Task::Serve(settings)) => settings,
@@ -292,13 +296,13 @@ fn finish(matches: &ArgMatches, dialect: Map<String, Value>) -> Result<CommandLi
     let rank = |name| rank(serving(matches).value_source(name));
     match rank("ephemeral").cmp(&rank("data")) {
         std::cmp::Ordering::Less => settings.ephemeral = false,
-        std::cmp::Ordering::Equal if settings.ephemeral && rank("data") > 1 => {
+        std::cmp::Ordering::Equal if settings.ephemeral && rank("data") > 0 => {
             return Err(SettingError::DataAndEphemeral);
         }
         _ => {}
     }
     if let Some(Task::Run(run)) = &mut line.command {
-        run.serve.ephemeral |= rank("data") == 0;
+        run.serve.ephemeral |= rank("data") == 0 && !has_data;
     }
     Ok(line)
 }

@@ -16,6 +16,8 @@ pub(crate) struct State {
     pub(crate) answers: Answers,
     /// Where clients find the server, without a slash at the end.
     pub(crate) public_url: String,
+    /// Held by the import that runs.
+    pub(crate) importing: tokio::sync::Mutex<()>,
     /// What the control API asks for; None where it asks for nothing.
     pub(crate) control_token: Option<Digest>,
 }

@@ -64,7 +64,7 @@ impl Accounts {
     pub(crate) async fn put_key(&self, account: &str, key: NewKey) -> Result<(), AccountError> {
         let _making = self.making.lock().await;
         let account = self.named(account)?;
-        self.must_be_free(&account.name, std::slice::from_ref(&key))?;
+        self.must_be_free(&account.name, Some(&account), std::slice::from_ref(&key))?;
         let card = self.card(key);
         let gone = account.change_keys(|keys| {
             let same = |old: &KeyCard| old.name == card.name || old.digest == card.digest;
@@ -88,6 +88,7 @@ impl Accounts {
         key: NewKey,
     ) -> Result<KeyCard, AccountError> {
         let _making = self.making.lock().await;
+        self.must_be_here(account)?;
         let (name, known) = (account.name.to_string(), account.keys());
         if known.iter().any(|card| *card.name == *key.name) {
             return Err(AccountError::KeyNameTaken { account: name, key: key.name });
@@ -102,8 +103,7 @@ impl Accounts {
         if known.len() >= MOST_KEYS {
             return Err(AccountError::Full { account: name, most: MOST_KEYS, of: "keys" });
         }
-        self.must_be_free(&name, std::slice::from_ref(&key))?;
-        self.named(&name)?;
+        self.must_be_free(&name, Some(account), std::slice::from_ref(&key))?;
         let card = self.card(key);
         self.keep_key(account, &card).await?;
         self.know(account, card.clone());
@@ -127,6 +127,7 @@ impl Accounts {
     /// When the account has no such key, or the catalogue cannot be written.
     pub(crate) async fn remove_key(&self, account: &Account, id: i64) -> Result<(), AccountError> {
         let _making = self.making.lock().await;
+        self.must_be_here(account)?;
         let known = account.keys().into_iter().find(|card| card.id == id);
         let unknown = || AccountError::UnknownKey { account: account.name.to_string(), id };
         let card = known.ok_or_else(unknown)?;

@@ -52,26 +52,28 @@ impl Accounts {
             }
             Source::Account(name) => {
                 let account = self.named(&name)?;
-                let mut world = account.world.write().await;
+                let mut world = account.alone().await?;
                 let saved = self.saved(&account, &mut world).await?;
                 self.create("account", new, saved).await
             }
             Source::Snapshot { account, name } => {
                 let account = self.named(&account)?;
                 // Held until the new account stands on it.
-                let world = account.world.read().await;
+                let world = account.shared().await?;
                 let saved = world.snapshot(&account, &name)?.saved.clone();
                 self.create("account", new, saved).await
             }
         }
     }
 
-    /// The account with this name.
+    /// The account with this name, for a request that is about it.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn named(&self, name: &str) -> Result<Arc<Account>, AccountError> {
-        self.find(name).ok_or_else(|| AccountError::Unknown(name.to_owned()))
+        let account = self.find(name).ok_or_else(|| AccountError::Unknown(name.to_owned()))?;
+        account.touch(self.life.milliseconds());
+        Ok(account)
     }
 
     /// Makes an account of the seed; its fixture was planted before.
@@ -103,7 +105,7 @@ impl Accounts {
             Some(name) => name,
             None => self.free_name(prefix),
         };
-        self.must_be_free(&name, &new.keys)?;
+        self.must_be_free(&name, None, &new.keys)?;
         let durable = matches!(self.home, Home::Folder(_)) && !new.ephemeral;
         let terms = self.terms(&name, saved.profile.clone())?;
         let image = if durable {
@@ -182,12 +184,15 @@ impl Accounts {
     /// # Errors
     /// When it is removed already, or the catalogue cannot be written.
     pub(crate) async fn remove(&self, account: &Account) -> Result<(), AccountError> {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
         self.remove_from(account, &mut world).await
     }
 
     pub(super) async fn remove_if_forgotten(&self, account: &Account) -> Result<(), AccountError> {
         let Ok(mut world) = account.world.try_write() else { return Ok(()) };
+        if matches!(world.standing, Standing::Removed) {
+            return Ok(());
+        }
         // A request may have come since it was looked for.
         if account.is_forgotten(self.life.milliseconds()) {
             self.remove_from(account, &mut world).await?;
@@ -196,9 +201,8 @@ impl Accounts {
     }
 
     async fn remove_from(&self, account: &Account, world: &mut World) -> Result<(), AccountError> {
-        if matches!(world.standing, Standing::Removed) {
-            return Err(AccountError::Unknown(account.name.to_string()));
-        }
+        // Until all of it is gone no key and no account is made that would need it.
+        let making = self.making.lock().await;
         let unneeded = if account.durable {
             self.give_up(account, world).await;
             let name = account.name.to_string();
@@ -219,9 +223,10 @@ impl Accounts {
         } else {
             Vec::new()
         };
-        world.standing = Standing::Removed;
+        *world = World::new(Standing::Removed, None);
         self.closed(account);
         self.leave(account);
+        drop(making);
         self.discard(unneeded).await?;
         Ok(())
     }

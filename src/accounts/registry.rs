@@ -112,6 +112,8 @@ impl Accounts {
         }
         // What a crash has left unfinished; nobody uses it.
         self.discard(self.look(|catalogue| Box::pin(store::unneeded(catalogue))).await?).await?;
+        let unused = self.commit(|catalogue| Box::pin(store::drop_all_unused(catalogue)));
+        self.discard(unused.await?).await?;
         let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
         let missing = images.iter().map(|(_, file, _)| self.path(file)).find(|path| !path.exists());
         if let Some(path) = missing {
@@ -242,17 +244,33 @@ impl Accounts {
     }
 
     /// A key opens one account; another one cannot take it.
-    pub(super) fn must_be_free(&self, account: &str, keys: &[NewKey]) -> Result<(), AccountError> {
+    pub(super) fn must_be_free(
+        &self,
+        name: &str,
+        account: Option<&Account>,
+        keys: &[NewKey],
+    ) -> Result<(), AccountError> {
+        let own = account.map(|account| account.serial);
         let known = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account.name);
-        let taken = keys.iter().find_map(|key| Some((key, owner(key)?)));
-        match taken.filter(|(_, owner)| ***owner != *account) {
+        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account);
+        let mut taken = keys.iter().filter_map(|key| Some((key, owner(key)?)));
+        match taken.find(|(_, owner)| Some(owner.serial) != own) {
             None => Ok(()),
             Some((key, owner)) => Err(AccountError::KeyTaken {
-                account: account.to_owned(),
+                account: name.to_owned(),
                 key: key.name.clone(),
-                owner: owner.to_string(),
+                owner: owner.name.to_string(),
             }),
+        }
+    }
+
+    /// An account that was found before may have been removed since, and its name may be another one's.
+    pub(super) fn must_be_here(&self, account: &Account) -> Result<(), AccountError> {
+        let found = self.find(&account.name);
+        if found.is_some_and(|found| found.serial == account.serial) {
+            Ok(())
+        } else {
+            Err(account.gone())
         }
     }
 

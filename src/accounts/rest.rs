@@ -73,7 +73,10 @@ impl Accounts {
         image: &Arc<Image>,
     ) -> Result<String, StorageError> {
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
-        image.copy_to(self.path(&file)).await?;
+        if let Err(error) = image.copy_to(self.path(&file)).await {
+            self.discard(vec![file]).await?;
+            return Err(error);
+        }
         let (name, owned, old) = (account.name.to_string(), file.clone(), image.id());
         let unneeded = self.commit(move |catalogue| {
             Box::pin(async move {

@@ -35,7 +35,7 @@ impl Accounts {
     /// # Errors
     /// When nothing of that was kept, or the catalogue cannot be written.
     pub(crate) async fn reset(&self, account: &Account) -> Result<(), AccountError> {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
         let origin = world.origin.clone();
         let name = || account.name.to_string();
         self.go_back(
@@ -51,7 +51,7 @@ impl Accounts {
     /// # Errors
     /// When there is no such snapshot, or the catalogue cannot be written.
     pub(crate) async fn restore(&self, account: &Account, name: &str) -> Result<(), AccountError> {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
         let saved = world.snapshot(account, name)?.saved.clone();
         self.go_back(account, &mut world, saved).await
     }
@@ -62,9 +62,6 @@ impl Accounts {
         world: &mut World,
         saved: Saved,
     ) -> Result<(), AccountError> {
-        if matches!(world.standing, Standing::Removed) {
-            return Err(AccountError::Unknown(account.name.to_string()));
-        }
         let terms = self.terms(&account.name, saved.profile.clone())?;
         let unneeded = match saved.image.id() {
             Some(image) if account.durable => {
@@ -112,7 +109,7 @@ impl Accounts {
             self.lay_down(account, world).await;
         }
         let image = match &world.standing {
-            Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
+            Standing::Removed => return Err(account.gone()),
             Standing::Image(image) => Arc::clone(image),
             Standing::Open { database, .. } => Arc::new(Image::Memory(database.content().await?)),
             Standing::File(file) => self.freeze(account, file).await?,
@@ -130,8 +127,14 @@ impl Accounts {
 
     /// Makes an account's file an image that the account stands on.
     async fn freeze(&self, account: &Account, file: &str) -> Result<Arc<Image>, StorageError> {
-        self.must_be_whole(file)?;
-        let bytes = files::size(&self.path(file))?;
+        let path = self.path(file);
+        if !is_whole(&path) {
+            // A crash has left a part of it beside the file; to open it puts it back.
+            let opened = Database::open(Place::File(&path), &ACCOUNT, Version::default());
+            opened.await?.close().await;
+            self.must_be_whole(file)?;
+        }
+        let bytes = files::size(&path)?;
         let (name, named) = (account.name.to_string(), file.to_owned());
         let id = self.commit(move |catalogue| {
             Box::pin(async move {
@@ -158,7 +161,7 @@ impl Accounts {
         account: &Account,
         name: &str,
     ) -> Result<(SnapshotCard, bool), AccountError> {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
         let is_new = !world.snapshots.contains_key(name);
         if is_new && world.snapshots.len() >= MOST_SNAPSHOTS {
             let account = account.name.to_string();
@@ -198,9 +201,16 @@ impl Accounts {
     }
 
     /// The account's snapshots, by name.
-    pub(crate) async fn snapshots(&self, account: &Account) -> Vec<SnapshotCard> {
-        let world = account.world.read().await;
-        world.snapshots.iter().map(|(name, snapshot)| SnapshotCard::of(name, snapshot)).collect()
+    ///
+    /// # Errors
+    /// When the account has been removed.
+    pub(crate) async fn snapshots(
+        &self,
+        account: &Account,
+    ) -> Result<Vec<SnapshotCard>, AccountError> {
+        let world = account.shared().await?;
+        let cards = world.snapshots.iter();
+        Ok(cards.map(|(name, snapshot)| SnapshotCard::of(name, snapshot)).collect())
     }
 
     /// Removes a snapshot.
@@ -212,7 +222,7 @@ impl Accounts {
         account: &Account,
         name: &str,
     ) -> Result<(), AccountError> {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
         let image = world.snapshot(account, name)?.saved.image.id();
         let unneeded = if account.durable {
             let (account, name) = (account.name.to_string(), name.to_owned());
@@ -231,22 +241,23 @@ impl Accounts {
         Ok(())
     }
 
-    /// Changes a copy of an account's data, and puts the account onto the copy, with another profile.
+    /// Changes a copy of an account's data, and puts the account onto the copy, with another profile. `prepare` makes
+    /// the profile and the change from the terms that hold then.
     ///
     /// # Errors
     /// Those of `change`, and when the disk fails. The account is as before then.
     pub(crate) async fn rework<T, E, F>(
         &self,
         account: &Account,
-        profile: Profile,
-        change: F,
+        prepare: impl FnOnce(&Terms) -> (Profile, F),
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StorageError> + From<AccountError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        let mut world = account.world.write().await;
+        let mut world = account.alone().await?;
+        let (profile, change) = prepare(&account.terms());
         let saved = self.saved(account, &mut world).await?;
         let (image, result) = if account.durable {
             self.changed_file(account, &saved.image, change).await?
@@ -297,10 +308,7 @@ impl Accounts {
         account: &Account,
         change: impl FnOnce(&Terms) -> Result<Profile, E>,
     ) -> Result<Arc<Terms>, E> {
-        let world = account.world.write().await;
-        if matches!(world.standing, Standing::Removed) {
-            return Err(AccountError::Unknown(account.name.to_string()).into());
-        }
+        let _alone = account.alone().await?;
         let profile = change(&account.terms())?;
         let terms = self.terms(&account.name, profile.clone()).map_err(E::from)?;
         if account.durable {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, PoisonError};
 
+use serde_json::Value;
+
 use super::registry::Home;
 use super::store::{self, SavedRow};
 use super::{AccountError, Accounts, Image, Profile, Saved};
@@ -99,6 +101,16 @@ impl Accounts {
                 })
                 .await?;
             }
+        }
+        if matches!(self.home, Home::Folder(_)) {
+            let names: Value = seeds.iter().map(|(name, _)| name.as_str()).collect();
+            let unneeded = self.commit(move |catalogue| {
+                Box::pin(async move {
+                    let images = store::keep_seeds(catalogue, &names.to_string()).await?;
+                    store::drop_unused(catalogue, &images).await
+                })
+            });
+            self.discard(unneeded.await?).await?;
         }
         *self.seeds.write().unwrap_or_else(PoisonError::into_inner) = seeds;
         Ok(())

@@ -302,6 +302,24 @@ pub(super) async fn drop_unused(
     Ok(files)
 }
 
+/// Removes every image on which nothing stands: those that a crash has left. Gives their files.
+pub(super) async fn drop_all_unused(
+    connection: &mut Connection,
+) -> Result<Vec<String>, StorageError> {
+    let images: Vec<i64> = images(connection).await?.into_iter().map(|(id, ..)| id).collect();
+    drop_unused(connection, &images).await
+}
+
+/// Forgets every seed but these and the one without anything. Gives the images that they stood on.
+pub(super) async fn keep_seeds(
+    connection: &mut Connection,
+    names: &str,
+) -> Result<Vec<i64>, StorageError> {
+    let statement = "DELETE FROM seed WHERE name <> '' \
+         AND name NOT IN (SELECT value FROM json_each($1)) RETURNING image";
+    Ok(query_scalar(statement).bind(names).fetch_all(connection).await?)
+}
+
 /// Notes a file that is about to be made, or is to be removed.
 pub(super) async fn expect(connection: &mut Connection, file: &str) -> Result<(), StorageError> {
     let statement = query("INSERT OR IGNORE INTO unneeded (file) VALUES ($1)");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::OwnedRwLockReadGuard;
+use tokio::sync::{OwnedRwLockReadGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Account, AccountError, Image, Saved};
 use crate::storage::{Buffer, Database};
@@ -39,6 +39,30 @@ pub(super) enum Standing {
     Open { database: Database, file: Option<String> },
     /// Nowhere: the account has been removed.
     Removed,
+}
+
+impl Account {
+    /// The world, with nobody else in it.
+    ///
+    /// # Errors
+    /// When the account has been removed.
+    pub(super) async fn alone(&self) -> Result<RwLockWriteGuard<'_, World>, AccountError> {
+        let world = self.world.write().await;
+        if matches!(world.standing, Standing::Removed) { Err(self.gone()) } else { Ok(world) }
+    }
+
+    /// The world, to look at.
+    ///
+    /// # Errors
+    /// When the account has been removed.
+    pub(super) async fn shared(&self) -> Result<RwLockReadGuard<'_, World>, AccountError> {
+        let world = self.world.read().await;
+        if matches!(world.standing, Standing::Removed) { Err(self.gone()) } else { Ok(world) }
+    }
+
+    pub(super) fn gone(&self) -> AccountError {
+        AccountError::Unknown(self.name.to_string())
+    }
 }
 
 impl World {

@@ -171,7 +171,7 @@ pub(super) async fn show(
         time_zone: terms.profile.time_zone.clone(),
         dialect: terms.dialect.values().clone(),
         keys: account.keys().len(),
-        snapshots: state.accounts.snapshots(&account).await.len(),
+        snapshots: state.accounts.snapshots(&account).await?.len(),
         ttl: account.ttl.map(written),
         ephemeral: !account.durable,
     }))

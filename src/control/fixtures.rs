@@ -11,6 +11,7 @@ use super::request::{InAccount, Of, settled, whole};
 use super::wire::{Counts, Imported};
 use crate::seed::{Addition, AdditionError, Form};
 use crate::state::Shared;
+use crate::storage::StorageError;
 use crate::tickets::fixture;
 
 /// The largest fixture that can be imported, in bytes (chosen).
@@ -60,13 +61,12 @@ pub(super) async fn import(
     let is_json = !is_yaml && text.trim_start().starts_with('{');
     let form = if is_json { Form::Json } else { Form::Yaml };
     settled(async move {
-        let addition =
-            Addition::read(form, text).map_err(|faults| Problem::invalid(faults.to_string()))?;
-        let profile = addition.profile(account.terms().profile.clone());
-        let now = profile.now();
-        let added_to = state.accounts.rework(&account, profile, move |connection| {
-            Box::pin(async move { addition.plant(connection, &now).await })
-        });
+        // One after the other, apart from all that answers requests: a large one takes time and memory.
+        let _importing = state.importing.lock().await;
+        let read = tokio::task::spawn_blocking(move || Addition::read(form, text));
+        let read = read.await.map_err(|_| StorageError::Abandoned)?;
+        let addition = read.map_err(|faults| Problem::invalid(faults.to_string()))?;
+        let added_to = state.accounts.rework(&account, |terms| addition.onto(terms));
         let (before, after) = added_to.await?;
         Ok(Json(Imported { added: read_counts(&after).since(&read_counts(&before)) }))
     })

@@ -1,5 +1,7 @@
 //! Who may use the control API: whoever has the token, and no web page of another origin.
 
+use std::net::IpAddr;
+
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName};
@@ -24,7 +26,13 @@ fn admitted(state: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
         let detail = "The request comes from a page of another origin.";
         return Err(Problem::new(Kind::ForeignOrigin, detail));
     }
-    let Some(token) = &state.control_token else { return Ok(()) };
+    let Some(token) = &state.control_token else {
+        // A page can give its own host this address; the name of the host then is still its own.
+        return is_known_host(headers, &state.public_url).then_some(()).ok_or_else(|| {
+            let detail = "The Host of the request is neither of loopback nor that of --public-url.";
+            Problem::new(Kind::ForeignOrigin, detail)
+        });
+    };
     match bearer(headers) {
         Some(sent) if Digest::of(sent).matches(token) => Ok(()),
         Some(_) => Err(Problem::new(Kind::NoToken, "The token is another one.")),
@@ -42,6 +50,17 @@ fn is_foreign(headers: &HeaderMap, public_url: &str) -> bool {
     let own = |scheme| format!("{scheme}://{host}");
     let origin = origin.to_str().unwrap_or_default();
     origin != public_url && origin != own("http") && origin != own("https")
+}
+
+fn is_known_host(headers: &HeaderMap, public_url: &str) -> bool {
+    let Some(host) = headers.get(HOST) else { return true };
+    let host = host.to_str().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|digit| digit.is_ascii_digit()) { name } else { host }
+    });
+    let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
+    let is_public = public_url.split_once("://").is_some_and(|(_, public)| public == host);
+    is_public || name == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

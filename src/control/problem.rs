@@ -40,7 +40,7 @@ kinds! {
     Conflict = "conflict", 409, "What is to be imported is there already.";
     NoOrigin = "no-origin", 409, "There is nothing to go back to.";
     TooMany = "too-many", 409, "There are as many as there may be.";
-    TooLarge = "too-large", 413, "The body is too large.";
+    TooLarge = "too-large", 413, "This is too large.";
     Failed = "failed", 500, "The server could not do this.";
 }
 
@@ -72,6 +72,10 @@ fn sentence(text: &str) -> String {
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let kind = match &error {
+            AccountError::Storage(error) if error.is_too_big() => {
+                let detail = "The account is larger than one answer can hold, 1 GB.";
+                return Self::new(Kind::TooLarge, detail);
+            }
             AccountError::Storage(_) | AccountError::Random(_) => {
                 tracing::error!(%error, "the control API could not do this");
                 return Self::new(Kind::Failed, "The log of the server says why.");

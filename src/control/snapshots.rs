@@ -19,9 +19,12 @@ fn shown(card: SnapshotCard) -> Snapshot {
 #[utoipa::path(get, path = "/accounts/{account}/snapshots", tag = "snapshots", operation_id = "listSnapshots",
     params(InAccount),
     responses((status = 200, body = SnapshotList, description = "The snapshots"), Problem))]
-pub(super) async fn list(State(state): State<Shared>, Of(account): Of) -> Json<SnapshotList> {
-    let snapshots = state.accounts.snapshots(&account).await.into_iter().map(shown).collect();
-    Json(SnapshotList { snapshots })
+pub(super) async fn list(
+    State(state): State<Shared>,
+    Of(account): Of,
+) -> Result<Json<SnapshotList>, Problem> {
+    let snapshots = state.accounts.snapshots(&account).await?.into_iter().map(shown).collect();
+    Ok(Json(SnapshotList { snapshots }))
 }
 
 /// Keeps the present state under a name. One of the same name gives way to it.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
 use super::{Error, Reply, body, key, limits, reply};
-use crate::accounts::{Key, Lease, Permission, Terms};
+use crate::accounts::{AccountError, Key, Lease, Permission, Terms};
 use crate::answers::{self, Question};
 use crate::rules::{Checked, Field, Fields, Source, Violation, check};
 use crate::state::Shared;
@@ -116,12 +116,12 @@ impl Endpoint {
     pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
         let query = request.uri().query().unwrap_or_default();
         let key = match key::sent(request.headers(), query) {
-            Ok(text) => key::known(&state.accounts, &text).await,
+            Ok(text) => key::known(&state.accounts, &text).await.map(|key| (text, key)),
             Err(error) => Err(error),
         };
         let mut response = match &key {
-            Ok(key) => {
-                let answer = self.answer(&state, key, request).await;
+            Ok((text, key)) => {
+                let answer = self.answer(&state, (text, key), request).await;
                 answer.unwrap_or_else(|Refused { error, terms }| {
                     error.response(&terms.dialect, Some(&terms))
                 })
@@ -131,7 +131,7 @@ impl Endpoint {
                 error.response(&state.accounts.dialect, None)
             }
         };
-        let account = key.ok().map(|key| Arc::clone(&key.account.name));
+        let account = key.ok().map(|(_, key)| Arc::clone(&key.account.name));
         response.extensions_mut().insert(Trail { account, route: self.path });
         response
     }
@@ -139,7 +139,7 @@ impl Endpoint {
     async fn answer(
         &self,
         state: &Shared,
-        key: &Arc<Key>,
+        (text, key): (&str, &Arc<Key>),
         request: Request,
     ) -> Result<Response<Body>, Refused> {
         let account = &key.account;
@@ -152,11 +152,10 @@ impl Endpoint {
         let question = self.question(account.serial, version, &account.terms(), request.uri());
         let answer = async {
             let values = self.values(request).await.map_err(refused)?;
-            let lease = state.accounts.lease(account).await;
-            let database = lease.map_err(|error| refused(error.into()))?;
+            let (key, database) = leased(state, key, text).await.map_err(refused)?;
             // Those of the world that the lease is for.
-            let terms = account.terms();
-            let (state, key) = (Arc::clone(state), Arc::clone(key));
+            let terms = key.account.terms();
+            let state = Arc::clone(state);
             let call = Call { state, key, database, terms: Arc::clone(&terms), values };
             match (self.handler)(call).await {
                 Ok(reply) => Ok(answers::Answer { body: reply.body, terms }),
@@ -240,6 +239,20 @@ impl Endpoint {
     /// The fields of the path and all others.
     pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
         (self.path_fields)().iter().chain((self.fields)())
+    }
+}
+
+/// The key's account to work on. One that was removed since its key was found is looked for once more: where unknown
+/// keys make accounts, there is another one then.
+async fn leased(state: &Shared, key: &Arc<Key>, text: &str) -> Result<(Arc<Key>, Lease), Error> {
+    match state.accounts.lease(&key.account).await {
+        Ok(lease) => Ok((Arc::clone(key), lease)),
+        Err(AccountError::Unknown(_)) => {
+            let key = key::known(&state.accounts, text).await?;
+            let lease = state.accounts.lease(&key.account).await?;
+            Ok((key, lease))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::source::Text;
 use super::{SeedError, clock_of, given};
-use crate::accounts::{AccountError, Profile};
+use crate::accounts::{AccountError, Profile, Terms};
 use crate::rules::{Checked, Problem, Violation, check};
-use crate::storage::{Connection, StorageError};
+use crate::storage::{BoxFuture, Connection, StorageError};
 use crate::tickets::fixture;
 
 /// How a fixture is written.
@@ -17,6 +17,15 @@ pub(crate) enum Form {
     Json,
     Yaml,
 }
+
+/// The most rows that an import may have (chosen: each takes some kilobytes until it is planted).
+const MOST_ROWS: usize = 50_000;
+
+/// Adds rows to a database; gives how many there were and are.
+pub(crate) type Change = Box<
+    dyn for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(String, String), AdditionError>>
+        + Send,
+>;
 
 /// One account of a fixture, without a name and without keys.
 #[derive(Debug)]
@@ -55,6 +64,12 @@ impl Addition {
     }
 
     fn of(fixture: &Value) -> Result<Self, Vec<Violation>> {
+        if rows_in(fixture) > MOST_ROWS {
+            let rule = format!(
+                "must hold at most {MOST_ROWS} rows when it is imported; a seed may hold more"
+            );
+            return Err(vec![refused("accounts", rule)]);
+        }
         let seed = fixture.as_object().cloned().unwrap_or_default();
         let Checked { mut values, unknown, mut broken } = check(super::fields::SEED, &seed);
         broken.extend(unknown);
@@ -90,7 +105,7 @@ impl Addition {
         Ok(Self {
             time_zone: sent
                 .get("time_zone")
-                .filter(|zone| !zone.is_null())
+                .filter(|zone| !zone.is_null() && *zone != "")
                 .map(|_| profile.time_zone),
             dialect: sent.get("dialect").filter(|sent| !sent.is_null()).map(|_| profile.dialect),
             clock: clock.and_then(Result::ok),
@@ -98,20 +113,25 @@ impl Addition {
         })
     }
 
-    /// The profile of the account with what the fixture says of it.
-    pub(crate) fn profile(&self, account: Profile) -> Profile {
-        Profile {
+    /// The profile of an account with what the fixture says of it, and the change that adds the rows.
+    pub(crate) fn onto(self, terms: &Terms) -> (Profile, Change) {
+        let account = terms.profile.clone();
+        let profile = Profile {
             time_zone: self.time_zone.clone().unwrap_or(account.time_zone),
             dialect: self.dialect.clone().unwrap_or(account.dialect),
             clock: self.clock.unwrap_or(account.clock),
-        }
+        };
+        let now = profile.now();
+        let change: Change =
+            Box::new(move |connection| Box::pin(async move { self.plant(connection, &now).await }));
+        (profile, change)
     }
 
     /// Puts the rows beside those that are there. Gives how many of each kind there were and are, as JSON.
     ///
     /// # Errors
     /// When some of them are there already, or the database fails.
-    pub(crate) async fn plant(
+    async fn plant(
         self,
         connection: &mut Connection,
         now: &str,
@@ -123,6 +143,15 @@ impl Addition {
         }
         fixture::plant(connection, self.data, now).await?;
         Ok((before, fixture::counts(connection).await?))
+    }
+}
+
+/// How many rows of any kind a fixture has: everything that stands in a list.
+fn rows_in(value: &Value) -> usize {
+    match value {
+        Value::Array(rows) => rows.len() + rows.iter().map(rows_in).sum::<usize>(),
+        Value::Object(fields) => fields.values().map(rows_in).sum(),
+        _ => 0,
     }
 }
 

@@ -59,9 +59,10 @@ impl Database {
                 Ok(Self { writer: Writer::start(connection, version), readers: None })
             }
             Place::Copy(content) => {
-                // Whoever made the content has brought it to this version.
                 let mut connection = options().in_memory(true).connect().await?;
                 connection.deserialize(None, Buffer::try_from(content)?, false).await?;
+                // It may come from a file of an older version that nobody has opened since.
+                migrate(&mut connection, migrations, Path::new("memory")).await?;
                 Ok(Self { writer: Writer::start(connection, version), readers: None })
             }
         }

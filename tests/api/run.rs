@@ -55,6 +55,13 @@ fn a_server_that_cannot_start_runs_no_command() {
 }
 
 #[test]
+fn a_well_known_key_is_refused_where_others_can_reach_it() {
+    let ended = run(&["run", "--listen", "0.0.0.0:0", "--api-key", "dev-key", "--", "echo", "ran"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.stderr.contains("well-known"), "{ended:?}");
+}
+
+#[test]
 fn the_document_of_the_control_api_is_printed() {
     let document: Value =
         serde_json::from_str(&run(&["openapi", "--control"]).output()).expect("JSON");

@@ -89,11 +89,27 @@ async fn what_nobody_needs_any_more_is_removed_from_the_folder() {
     create(&acme).await;
     assert_eq!(acme.control("DELETE", "").await.status, 204);
     assert_eq!(server.stop().code(), Some(0));
-    let left: Vec<String> = std::fs::read_dir(data.path().join("accounts"))
-        .expect("the folder is there")
-        .map(|file| file.expect("a file").file_name().display().to_string())
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(files_of_accounts(data.path()), [""; 0]);
+}
+
+fn files_of_accounts(data: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    files.map(|file| file.expect("a file").file_name().display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn an_account_can_be_copied_right_after_a_crash() {
+    let data = folder();
+    let server = on(data.path());
+    let acme = Account::make(&server, &json!({ "name": "acme" })).await;
+    create(&acme).await;
+    drop(server);
+    let server = on(data.path());
+    let acme = again(&acme, &server);
+    let snapshot = acme.control("PUT", "/snapshots/one").await;
+    assert_eq!(snapshot.status, 201, "{}", snapshot.body);
+    let fork = Account::make(&server, &json!({ "from": "snapshot:acme/one" })).await;
+    assert_eq!(fork.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
 }
 
 /// Goes back and forth between two snapshots until the server is gone, writing in between.
@@ -138,6 +154,14 @@ async fn a_crash_in_a_restore_leaves_the_old_state_or_the_new_one() {
     assert_whole(&account).await;
     assert_eq!(account.control("POST", "/reset").await.status, 204);
     assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
+    assert_eq!(account.control("DELETE", "").await.status, 204);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(
+        on(data.path()).stop().code(),
+        Some(0),
+        "a start clears away what crashes have left"
+    );
+    assert_eq!(files_of_accounts(data.path()), [""; 0]);
 }
 
 /// An account with the snapshots `one`, of 10 tickets, and `two`, of 20.

@@ -9,6 +9,7 @@ mod imports;
 mod isolation;
 mod lasting;
 mod life;
+mod races;
 mod refusals;
 mod rest;
 mod strangers;
