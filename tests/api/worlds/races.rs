@@ -47,13 +47,13 @@ async fn forks_and_keys_of_an_account_that_goes_are_made_or_refused() {
         let made = json!({ "name": "acme", "ephemeral": round % 3 == 0 });
         let account = Account::make(&server, &made).await;
         assert_eq!(account.control("PUT", "/snapshots/s").await.status, 201);
-        let make = |from: &str| {
+        let start = |from: &str| {
             answer(server.ask_without_key("POST", ACCOUNTS).json(&json!({ "from": from })))
         };
         let key = json!({ "api_key": format!("one-key-{round}") });
         let (forked, copied, keyed, written, gone) = tokio::join!(
-            make("snapshot:acme/s"),
-            make("account:acme"),
+            start("snapshot:acme/s"),
+            start("account:acme"),
             account.control_with("POST", "/keys", &key),
             account.client.form("POST", "/api/v2/ticket", NEW_TICKET),
             account.control("DELETE", ""),
