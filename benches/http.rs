@@ -32,6 +32,10 @@ mod rest;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/storage.rs"]
+mod storage;
+#[path = "http/table.rs"]
+mod table;
 #[path = "http/workplace.rs"]
 mod workplace;
 #[path = "http/wrk.rs"]

@@ -6,7 +6,8 @@ use crate::{
     options::Options,
     rest::{self, median},
     server::Server,
-    workplace::{Storage, Workplace},
+    storage::Storage,
+    workplace::Workplace,
     wrk::{self, Round},
 };
 

@@ -9,8 +9,8 @@ use std::{
 
 /// Core of the server under load.
 pub(crate) const SERVER: u8 = 0;
-/// Core of wrk, so that it takes nothing from the server.
-pub(crate) const LOAD: u8 = 1;
+/// Core of the client, so that it takes nothing from the server.
+pub(crate) const CLIENT: u8 = 1;
 
 pub(crate) struct Machine {
     cores: usize,
@@ -29,7 +29,7 @@ impl Machine {
             model: cpu_model().unwrap_or_else(|| "unknown processor".to_owned()),
             kernel: kernel(),
             load: load_average(),
-            pins: [SERVER, LOAD].into_iter().all(can_pin),
+            pins: [SERVER, CLIENT].into_iter().all(can_pin),
         }
     }
 
@@ -47,9 +47,9 @@ impl Machine {
     /// One line for the report.
     pub(crate) fn description(&self) -> String {
         let pinning = if self.pins {
-            "server and wrk on one core each"
+            "server and client on one core each"
         } else {
-            "server and wrk not bound to cores"
+            "server and client not bound to cores"
         };
         let Self { cores, model, kernel, load, .. } = self;
         format!("{cores} cores, {model}, {kernel}; load before {load}; {pinning}")

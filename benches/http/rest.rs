@@ -4,17 +4,14 @@ use std::{
     fs,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
-    Outcome, client,
-    operation::first_question,
-    options::Options,
-    seed::KEY,
-    server::Server,
-    workplace::{Storage, Workplace},
+    Outcome, client, operation::first_question, options::Options, seed::KEY, server::Server,
+    storage::Storage, workplace::Workplace,
 };
 
 /// The key that a server on loopback has when it was told nothing.
@@ -99,9 +96,10 @@ impl Rest {
 fn timed_start(workplace: &Workplace, data: &Path, key: &str) -> Outcome<(Server, Duration)> {
     let address = free_address()?;
     let question = first_question(address, key);
-    let command = workplace.plain(&address.to_string(), Storage::Files, data);
+    let mut command = workplace.plain(&address.to_string(), Storage::Files, data);
     let began = Instant::now();
-    let server = Server::start_at(address, command, &workplace.log())?;
+    command.stdout(Stdio::null());
+    let server = Server::start_at(address, &mut command, &workplace.log())?;
     client::ask_until_ready(address, &question)?;
     Ok((server, began.elapsed()))
 }

@@ -30,10 +30,9 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the command and waits for the line that tells its address. What it logs goes to `log`.
     pub(crate) fn start(mut command: Command, log: &Path) -> Outcome<Self> {
-        let mut child = spawn(command.stdout(Stdio::piped()), log)?;
-        let output = child.stdout.take().expect("standard output is piped");
-        // Made before the wait: dropping it on an error ends the process.
-        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self::start_at(unknown, command.stdout(Stdio::piped()), log)?;
+        let output = server.child.stdout.take().expect("standard output is piped");
         let line = first_line(output).recv_timeout(START_LIMIT).unwrap_or_default();
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
             let said = fs::read_to_string(log).unwrap_or_default();
@@ -44,14 +43,24 @@ impl Server {
     }
 
     /// Starts the command, which was told its address, and waits for nothing.
-    pub(crate) fn start_at(address: SocketAddr, mut command: Command, log: &Path) -> Outcome<Self> {
-        let child = spawn(command.stdout(Stdio::null()), log)?;
+    pub(crate) fn start_at(
+        address: SocketAddr,
+        command: &mut Command,
+        log: &Path,
+    ) -> Outcome<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let child = command.stdin(Stdio::null()).stderr(log).spawn();
+        let child = child.map_err(|error| format!("{command:?}: {error}"))?;
         Ok(Self { child, address })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Processor time used so far by all threads, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
         // The second field is the program's name in brackets, and may hold anything.
         let after_name = stat.rsplit_once(')').ok_or("no program name in /proc/PID/stat")?.1;
         let fields: Vec<_> = after_name.split_whitespace().collect();
@@ -61,15 +70,21 @@ impl Server {
 
     /// Resident memory, in MB.
     pub(crate) fn memory(&self) -> Outcome<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.ok_or("no VmRSS in /proc/PID/status")?.trim().trim_end_matches(" kB");
-        Ok(kilobytes.parse::<f64>()? * 1024.0 / 1e6)
+        Ok(f64::from(self.status("VmRSS")?) * 1024.0 / 1e6)
+    }
+
+    /// A number of `/proc/PID/status`; of memory in kB.
+    pub(crate) fn status(&self, name: &str) -> Outcome<u32> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+        let value = fields.find(|(field, _)| *field == name).map(|(_, value)| value);
+        let value = value.ok_or_else(|| format!("no {name} in /proc/PID/status"))?;
+        Ok(value.trim().trim_end_matches(" kB").parse()?)
     }
 
     /// Asks the server to stop, and waits until it has, so that its files are whole.
     pub(crate) fn stop(mut self) -> Outcome<()> {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         // A shell's own `kill` is there even where the program of that name is not.
         Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status()?;
         let deadline = Instant::now() + STOP_LIMIT;
@@ -89,12 +104,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn spawn(command: &mut Command, log: &Path) -> Outcome<Child> {
-    let log = File::options().create(true).append(true).open(log)?;
-    let child = command.stdin(Stdio::null()).stderr(log).spawn();
-    child.map_err(|error| format!("{command:?}: {error}").into())
 }
 
 /// Sends the first line, and reads on to the end: a full pipe would stop the server.

@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -15,25 +14,8 @@ use crate::{
     options::Options,
     seed,
     server::Server,
+    storage::{BINARY, Storage},
 };
-
-/// Where the server keeps its accounts.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Storage {
-    Files,
-    Memory,
-}
-
-impl Storage {
-    pub(crate) const ALL: [Self; 2] = [Self::Files, Self::Memory];
-
-    pub(crate) fn flag(self) -> &'static str {
-        match self {
-            Self::Files => "--data",
-            Self::Memory => "--ephemeral",
-        }
-    }
-}
 
 pub(crate) struct Workplace<'a> {
     pub(crate) machine: &'a Machine,
@@ -70,16 +52,18 @@ impl<'a> Workplace<'a> {
 
     /// The real server under load: on its own core, with the seeded account.
     pub(crate) fn start_seeded(&self, storage: Storage) -> Outcome<Server> {
-        let mut command = self.machine.on_core(machine::SERVER, binary());
-        self.serve(&mut command, "127.0.0.1:0", storage, &self.seeded_folder());
+        let mut command = self.machine.on_core(machine::SERVER, BINARY);
+        command.current_dir(self.folder.path());
+        storage.serve(&mut command, "127.0.0.1:0", &self.seeded_folder());
         command.arg("--seed").arg(self.seed());
         Server::start(command, &self.log())
     }
 
     /// The real server as a user starts it: on any core, without a seed.
     pub(crate) fn plain(&self, listen: &str, storage: Storage, data: &Path) -> Command {
-        let mut command = Command::new(binary());
-        self.serve(&mut command, listen, storage, data);
+        let mut command = Command::new(BINARY);
+        command.current_dir(self.folder.path());
+        storage.serve(&mut command, listen, data);
         command
     }
 
@@ -90,24 +74,4 @@ impl<'a> Workplace<'a> {
         command.args(["--bare", "--sizes", &sizes.join(",")]);
         Server::start(command, &self.log())
     }
-
-    fn serve(&self, command: &mut Command, listen: &str, storage: Storage, data: &Path) {
-        // The settings of whoever runs the benchmark must not change what is measured.
-        for (name, _) in env::vars_os().filter(|(name, _)| is_setting(name)) {
-            command.env_remove(name);
-        }
-        command.current_dir(self.folder.path()).env("RUST_LOG", "warn");
-        command.args(["serve", "--listen", listen, storage.flag()]);
-        if storage == Storage::Files {
-            command.arg(data);
-        }
-    }
-}
-
-fn binary() -> &'static str {
-    env!("CARGO_BIN_EXE_omnidesk-mock")
-}
-
-fn is_setting(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with("OMNIDESK_MOCK_")
 }

@@ -79,7 +79,7 @@ pub(crate) fn load(
     let (script, file) = (workplace.path("load.lua"), workplace.path("requests"));
     fs::write(&script, SCRIPT)?;
     write_requests(&file, requests)?;
-    let mut command = workplace.machine.on_core(machine::LOAD, "wrk");
+    let mut command = workplace.machine.on_core(machine::CLIENT, "wrk");
     command.args(["-t", "1", "-c", CONNECTIONS, "-d", &format!("{seconds}s")]);
     command.args(["--timeout", "10s", "--latency", "-s"]).arg(script);
     command.arg(format!("http://{}", server.address)).arg("--").arg(file);

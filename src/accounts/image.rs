@@ -9,7 +9,7 @@ use crate::storage::{Buffer, StorageError, files};
 /// An image, in memory or in a file.
 #[derive(Debug)]
 pub(super) enum Image {
-    Memory(Buffer),
+    Memory(Arc<Buffer>),
     /// `id` is its row in the catalogue.
     File {
         id: i64,
@@ -19,6 +19,11 @@ pub(super) enum Image {
 }
 
 impl Image {
+    /// The content of a database in memory.
+    pub(super) fn of(content: Buffer) -> Arc<Self> {
+        Arc::new(Self::Memory(Arc::new(content)))
+    }
+
     /// How large it is, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         match self {
@@ -50,7 +55,7 @@ impl Image {
             Self::File { path, .. } => {
                 let mut content = files::read(path.clone()).await?;
                 forget_wal(&mut content);
-                Ok(Arc::new(Self::Memory(Buffer::try_from(content.as_slice())?)))
+                Ok(Self::of(Buffer::try_from(content.as_slice())?))
             }
         }
     }

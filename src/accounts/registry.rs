@@ -298,11 +298,11 @@ impl Accounts {
 
     /// Removes files that nothing names any more. What cannot be removed now is removed at the next start.
     pub(super) async fn discard(&self, files: Vec<String>) -> Result<(), StorageError> {
-        let gone: Vec<String> =
-            files.into_iter().filter(|file| files::remove(&self.path(file))).collect();
-        if gone.is_empty() {
+        if files.is_empty() {
             return Ok(());
         }
+        let files: Vec<_> = files.into_iter().map(|file| (self.path(&file), file)).collect();
+        let gone = files::remove_all(files).await?;
         self.commit(move |catalogue| {
             Box::pin(async move {
                 for file in &gone {

@@ -50,7 +50,6 @@ impl Accounts {
         let (database, file) = match &world.standing {
             Standing::Open { .. } => return Ok(()),
             Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
-            Standing::Memory(content) => (open(Place::Copy(content)).await?, None),
             Standing::File(file) => {
                 (open(Place::File(&self.path(file))).await?, Some(file.clone()))
             }
@@ -140,7 +139,7 @@ impl Accounts {
                 Standing::File(file.clone())
             }
             Standing::Open { database, file: None } => match database.content().await {
-                Ok(content) => Standing::Memory(content),
+                Ok(content) => Standing::Image(Image::of(content)),
                 Err(error) => {
                     tracing::warn!(%error, "an account's database stays open");
                     return;

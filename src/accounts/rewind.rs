@@ -2,6 +2,7 @@
 //! world before or after, and each is one commit, so a crash leaves the one or the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::store::{self, SavedRow};
 use super::world::{Snapshot, Standing, World};
@@ -12,6 +13,9 @@ use crate::storage::{
 
 /// The most snapshots of one account (chosen).
 const MOST_SNAPSHOTS: usize = 1000;
+
+/// When a database is thrown away after its account has left it.
+const AFTERWARDS: Duration = Duration::from_millis(2);
 
 /// What there is to say of a snapshot.
 #[derive(Clone, Debug)]
@@ -70,9 +74,10 @@ impl Accounts {
             }
             _ => Vec::new(),
         };
-        world.standing = Standing::Image(saved.image);
+        let old = std::mem::replace(&mut world.standing, Standing::Image(saved.image));
         self.closed(account);
         account.set_terms(terms);
+        clear_away(old);
         self.discard(unneeded).await?;
         Ok(())
     }
@@ -111,13 +116,8 @@ impl Accounts {
         let image = match &world.standing {
             Standing::Removed => return Err(account.gone()),
             Standing::Image(image) => Arc::clone(image),
-            Standing::Open { database, .. } => Arc::new(Image::Memory(database.content().await?)),
+            Standing::Open { database, .. } => Image::of(database.content().await?),
             Standing::File(file) => self.freeze(account, file).await?,
-            Standing::Memory(_) => {
-                let standing = std::mem::replace(&mut world.standing, Standing::Removed);
-                let Standing::Memory(content) = standing else { unreachable!("it was just that") };
-                Arc::new(Image::Memory(content))
-            }
         };
         if !matches!(world.standing, Standing::Open { .. }) {
             world.standing = Standing::Image(Arc::clone(&image));
@@ -323,6 +323,16 @@ impl Accounts {
     }
 }
 
+/// Throws away what an account stood on, once the answer is on its way.
+fn clear_away(old: Standing) {
+    if let Standing::Open { database, file: None } = old {
+        tokio::spawn(async move {
+            tokio::time::sleep(AFTERWARDS).await;
+            drop(database);
+        });
+    }
+}
+
 async fn changed_memory<T, E, F>(image: &Arc<Image>, change: F) -> Result<(Arc<Image>, T), E>
 where
     T: Send + 'static,
@@ -336,5 +346,5 @@ where
     let result = database.write(change).await?;
     let content = database.content().await?;
     database.close().await;
-    Ok((Arc::new(Image::Memory(content)), result))
+    Ok((Image::of(content), result))
 }

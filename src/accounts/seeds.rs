@@ -1,6 +1,6 @@
 //! The seeds of a server: fixtures made into images, which accounts stand on.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use serde_json::Value;
 
@@ -43,7 +43,8 @@ impl Accounts {
         if matches!(self.home, Home::Memory) {
             let database = Database::open(Place::Memory, &ACCOUNT, Version::default()).await?;
             database.write(plant).await?;
-            let image = Arc::new(Image::Memory(database.content().await?));
+            database.leave_room().await;
+            let image = Image::of(database.content().await?);
             return Ok(Saved { image, profile });
         }
         if let Some(saved) = self.stored_seed(name, digest).await? {

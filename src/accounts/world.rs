@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Account, AccountError, Image, Saved};
-use crate::storage::{Buffer, Database};
+use crate::storage::Database;
 
 /// What stands behind an account's gate.
 #[derive(Debug)]
@@ -29,10 +29,8 @@ pub(super) struct Snapshot {
 /// Where the data of an account are.
 #[derive(Debug)]
 pub(super) enum Standing {
-    /// Exactly as the image: no request has come since.
+    /// Exactly as the image: no request has come since it was put there.
     Image(Arc<Image>),
-    /// At rest in memory.
-    Memory(Buffer),
     /// At rest in a file inside the data folder.
     File(String),
     /// In use; with its file, if it has one.

@@ -1,15 +1,16 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
     SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use super::writer::Writer;
 use super::{BoxFuture, StorageError, Version, files};
@@ -21,8 +22,16 @@ const READERS: u32 = 4;
 /// How long SQLite itself waits for a lock; only another program can hold one.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// A content that takes a worker's time to copy, in bytes.
+const MUCH: usize = 1024 * 1024;
+
 /// How long a request waits for a connection to read with. Its client gives up sooner.
 const PATIENCE: Duration = Duration::from_hours(1);
+
+/// SQLite's page, in bytes (documented: its default).
+const PAGE: i64 = 4096;
+/// Which part of a large database is left as room.
+const ROOM: i64 = 64;
 
 /// Where a database lives.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +39,7 @@ pub(crate) enum Place<'a> {
     File(&'a Path),
     Memory,
     /// In memory, with the content of another one.
-    Copy(&'a [u8]),
+    Copy(&'a Arc<Buffer>),
 }
 
 /// An open database. Cheap reads, writes in a queue.
@@ -60,7 +69,7 @@ impl Database {
             }
             Place::Copy(content) => {
                 let mut connection = options().in_memory(true).connect().await?;
-                connection.deserialize(None, Buffer::try_from(content)?, false).await?;
+                connection.deserialize(None, copied(Arc::clone(content)).await?, false).await?;
                 // It may come from a file of an older version that nobody has opened since.
                 migrate(&mut connection, migrations, Path::new("memory")).await?;
                 Ok(Self { writer: Writer::start(connection, version), readers: None })
@@ -98,6 +107,29 @@ impl Database {
         self.writer
             .read(|connection| Box::pin(async move { Ok(connection.serialize(None).await?) }))
             .await
+    }
+
+    /// Leaves some room in a large database in memory, so that the first change after a copy does not make SQLite
+    /// move all of it to a larger place.
+    pub(crate) async fn leave_room(&self) {
+        let leave = self.writer.read(|connection| {
+            Box::pin(async move {
+                let pages: i64 =
+                    sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await?;
+                let room = pages * PAGE / ROOM;
+                if pages * PAGE > i64::try_from(MUCH).unwrap_or(i64::MAX) {
+                    let statement = format!(
+                        "CREATE TABLE room (content BLOB); \
+                         INSERT INTO room VALUES (ZEROBLOB({room})); DROP TABLE room"
+                    );
+                    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
+                }
+                Ok(())
+            })
+        });
+        if let Err(error) = leave.await {
+            tracing::debug!(%error, "no room was left");
+        }
     }
 
     /// Runs a query that changes nothing.
@@ -160,6 +192,15 @@ impl Database {
             tracing::warn!(%error, statement, "a database closes as it is");
         }
     }
+}
+
+/// A copy of some megabytes is made where it makes nobody wait.
+async fn copied(content: Arc<Buffer>) -> Result<Buffer, StorageError> {
+    if content.len() < MUCH {
+        return Ok(Buffer::try_from(&content[..])?);
+    }
+    let copying = tokio::task::spawn_blocking(move || Buffer::try_from(&content[..]));
+    Ok(copying.await.map_err(|_| StorageError::Abandoned)??)
 }
 
 /// Whether a closed file holds all of its database, so that a copy of it is one as well.

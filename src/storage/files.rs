@@ -53,8 +53,20 @@ pub(crate) fn size(path: &Path) -> Result<u64, StorageError> {
         .map_err(|source| StorageError::File { path: path.to_owned(), source })
 }
 
+/// Removes databases, each of which has a name. Gives the names of those of which nothing is left.
+///
+/// # Errors
+/// When the work was given up.
+pub(crate) async fn remove_all(files: Vec<(PathBuf, String)>) -> Result<Vec<String>, StorageError> {
+    let removed = tokio::task::spawn_blocking(move || {
+        let gone = files.into_iter().filter(|(path, _)| remove(path));
+        gone.map(|(_, name)| name).collect()
+    });
+    removed.await.map_err(|_| StorageError::Abandoned)
+}
+
 /// Removes a database with the files beside it. Says whether nothing is left.
-pub(crate) fn remove(path: &Path) -> bool {
+fn remove(path: &Path) -> bool {
     let gone = |ending: &str| match fs::remove_file(beside(path, ending)) {
         Err(error) => error.kind() == ErrorKind::NotFound,
         Ok(()) => true,

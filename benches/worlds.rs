@@ -1,0 +1,95 @@
+//! What accounts cost: to make, to reset, to put back from a snapshot, to remove, and to leave alone.
+//!
+//! Asks the release binary over one connection, with seeds of three sizes and both kinds of storage.
+//! `cargo bench --bench worlds -- --help` lists the options; the tables go to `target/bench/worlds.md` too.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{self, Command, ExitCode},
+};
+
+use clap::Parser;
+
+use crate::{
+    crowd::Crowd, life::Life, machine::Machine, options::Options, report::Report, storage::Storage,
+};
+
+#[path = "worlds/account.rs"]
+mod account;
+#[path = "worlds/client.rs"]
+mod client;
+#[path = "worlds/crowd.rs"]
+mod crowd;
+#[path = "worlds/desk.rs"]
+mod desk;
+#[path = "worlds/life.rs"]
+mod life;
+#[path = "http/machine.rs"]
+mod machine;
+#[path = "worlds/operation.rs"]
+mod operation;
+#[path = "worlds/options.rs"]
+mod options;
+#[path = "worlds/report.rs"]
+mod report;
+#[path = "http/seed.rs"]
+mod seed;
+#[path = "http/server.rs"]
+mod server;
+#[path = "http/storage.rs"]
+mod storage;
+#[path = "http/table.rs"]
+mod table;
+#[path = "worlds/times.rs"]
+mod times;
+
+/// A benchmark that cannot go on says why and stops; nobody handles its errors by kind.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Tickets in the seeds, from the smallest to the largest.
+const SEEDS: [u32; 3] = [20, 1_000, 10_000];
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if !options.bench {
+        eprintln!("this is a benchmark: run it with `cargo bench --bench worlds`");
+        return ExitCode::SUCCESS;
+    }
+    match measure(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(options: &Options) -> Outcome<()> {
+    let machine = Machine::read();
+    keep_off_the_server();
+    let mut report = Report { options, machine: &machine, lives: Vec::new(), crowds: Vec::new() };
+    for storage in Storage::ALL {
+        for tickets in SEEDS {
+            eprintln!("accounts with {tickets} tickets, {}", storage.flag());
+            report.lives.push(Life::measure(options, &machine, storage, tickets)?);
+        }
+        eprintln!("many accounts, {}", storage.flag());
+        report.crowds.push(Crowd::measure(options, &machine, storage)?);
+    }
+    let text = report.to_string();
+    println!("{text}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("worlds.md");
+    fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
+    fs::write(&file, text)?;
+    eprintln!("written to {}", file.display());
+    Ok(())
+}
+
+/// Binds this process to the client's core. Where that is impossible, the report says so.
+fn keep_off_the_server() {
+    let (core, id) = (machine::CLIENT.to_string(), process::id().to_string());
+    let _ = Command::new("taskset").args(["-pc", &core, &id]).output();
+}
