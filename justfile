@@ -36,7 +36,7 @@ run *args:
 
 # The benchmarks
 bench *args:
-    cargo bench --locked --bench http {{args}}
+    cargo bench --locked {{args}}
 
 # Validate the OpenAPI document and try the server against it
 openapi:

@@ -9,7 +9,7 @@ use crate::storage::{Buffer, StorageError, files};
 /// An image, in memory or in a file.
 #[derive(Debug)]
 pub(super) enum Image {
-    Memory(Arc<Buffer>),
+    Memory(Buffer),
     /// `id` is its row in the catalogue.
     File {
         id: i64,
@@ -21,7 +21,7 @@ pub(super) enum Image {
 impl Image {
     /// The content of a database in memory.
     pub(super) fn of(content: Buffer) -> Arc<Self> {
-        Arc::new(Self::Memory(Arc::new(content)))
+        Arc::new(Self::Memory(content))
     }
 
     /// How large it is, in bytes.

@@ -2,7 +2,6 @@
 //! world before or after, and each is one commit, so a crash leaves the one or the other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::store::{self, SavedRow};
 use super::world::{Snapshot, Standing, World};
@@ -13,9 +12,6 @@ use crate::storage::{
 
 /// The most snapshots of one account (chosen).
 const MOST_SNAPSHOTS: usize = 1000;
-
-/// When a database is thrown away after its account has left it.
-const AFTERWARDS: Duration = Duration::from_millis(2);
 
 /// What there is to say of a snapshot.
 #[derive(Clone, Debug)]
@@ -327,7 +323,7 @@ impl Accounts {
 fn clear_away(old: Standing) {
     if let Standing::Open { database, file: None } = old {
         tokio::spawn(async move {
-            tokio::time::sleep(AFTERWARDS).await;
+            tokio::task::yield_now().await;
             drop(database);
         });
     }

@@ -1,7 +1,6 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -11,6 +10,9 @@ use sqlx::sqlite::{
     SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use super::writer::Writer;
 use super::{BoxFuture, StorageError, Version, files};
@@ -39,7 +41,7 @@ pub(crate) enum Place<'a> {
     File(&'a Path),
     Memory,
     /// In memory, with the content of another one.
-    Copy(&'a Arc<Buffer>),
+    Copy(&'a [u8]),
 }
 
 /// An open database. Cheap reads, writes in a queue.
@@ -69,7 +71,7 @@ impl Database {
             }
             Place::Copy(content) => {
                 let mut connection = options().in_memory(true).connect().await?;
-                connection.deserialize(None, copied(Arc::clone(content)).await?, false).await?;
+                connection.deserialize(None, copied(content)?, false).await?;
                 // It may come from a file of an older version that nobody has opened since.
                 migrate(&mut connection, migrations, Path::new("memory")).await?;
                 Ok(Self { writer: Writer::start(connection, version), readers: None })
@@ -194,13 +196,15 @@ impl Database {
     }
 }
 
-/// A copy of some megabytes is made where it makes nobody wait.
-async fn copied(content: Arc<Buffer>) -> Result<Buffer, StorageError> {
-    if content.len() < MUCH {
-        return Ok(Buffer::try_from(&content[..])?);
+/// A copy. One of some megabytes lets others have the worker's other tasks meanwhile; on a thread of its own it would
+/// take fresh memory each time, which costs more than the copying.
+fn copied(content: &[u8]) -> Result<Buffer, sqlx::Error> {
+    let has_others = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if has_others && content.len() > MUCH {
+        block_in_place(|| Buffer::try_from(content))
+    } else {
+        Buffer::try_from(content)
     }
-    let copying = tokio::task::spawn_blocking(move || Buffer::try_from(&content[..]));
-    Ok(copying.await.map_err(|_| StorageError::Abandoned)??)
 }
 
 /// Whether a closed file holds all of its database, so that a copy of it is one as well.
