@@ -152,7 +152,7 @@ impl Endpoint {
         let question = self.question(account.serial, version, &account.terms(), request.uri());
         let answer = async {
             let values = self.values(request).await.map_err(refused)?;
-            let (key, database) = leased(state, key, text).await.map_err(refused)?;
+            let (key, database) = Box::pin(leased(state, key, text)).await.map_err(refused)?;
             // Those of the world that the lease is for.
             let terms = key.account.terms();
             let state = Arc::clone(state);
@@ -249,7 +249,7 @@ async fn leased(state: &Shared, key: &Arc<Key>, text: &str) -> Result<(Arc<Key>,
         Ok(lease) => Ok((Arc::clone(key), lease)),
         Err(AccountError::Unknown(_)) => {
             let key = key::known(&state.accounts, text).await?;
-            let lease = state.accounts.lease(&key.account).await?;
+            let lease = Box::pin(state.accounts.lease(&key.account)).await?;
             Ok((key, lease))
         }
         Err(error) => Err(error.into()),

@@ -32,7 +32,8 @@ pub(crate) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
 pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Key>, Error> {
     match accounts.find_key(text) {
         Some(key) => Ok(key),
-        None => accounts.admit(text).await?.ok_or(Error::UnknownKey),
+        // Boxed, since it is rare and large: it would make the future of every request larger.
+        None => Box::pin(accounts.admit(text)).await?.ok_or(Error::UnknownKey),
     }
 }
 
