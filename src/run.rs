@@ -7,7 +7,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::control;
-use crate::server::{Server, reachable, write_port_file};
+use crate::server::{Server, write_port_file};
 use crate::settings::{Run, Settings};
 use crate::telemetry;
 use crate::terminal::{Failure, complain};
@@ -45,7 +45,7 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
 
 /// The command with what it needs to know of the server.
 fn command(run: &Run, server: &Server, key: String) -> Result<Command, Failure> {
-    let base = base_url(&run.serve, server);
+    let base = server.state.public_url.clone();
     let (program, given) = run.command.split_first().ok_or("there is no command")?;
     let mut command = Command::new(program);
     command
@@ -58,11 +58,6 @@ fn command(run: &Run, server: &Server, key: String) -> Result<Command, Failure> 
         command.env("OMNIDESK_CONTROL_TOKEN", token);
     }
     Ok(command)
-}
-
-fn base_url(settings: &Settings, server: &Server) -> String {
-    let own = || format!("http://{}", reachable(&server.address.to_string()));
-    settings.public_url.clone().unwrap_or_else(own)
 }
 
 /// Runs the command to its end, and passes signals on to it.

@@ -96,9 +96,7 @@ impl Server {
         if self.state.accounts.find_key(&text).is_some() {
             return Ok(text);
         }
-        let digest = Digest::of(&text);
-        let key = NewKey { digest, name: "key 1".to_owned(), permissions: Permissions::ALL };
-        let new = NewAccount { name: None, keys: vec![key], ttl: None, ephemeral: false };
+        let new = NewAccount::with_key(NewKey::first(&text));
         self.state.accounts.make(new, Source::Seed(None)).await?;
         Ok(text)
     }
@@ -195,12 +193,7 @@ async fn open_to_developer(
         }
     };
     if let Some(text) = text {
-        let key = NewKey {
-            digest: Digest::of(&text),
-            name: DEV.to_owned(),
-            permissions: Permissions::ALL,
-        };
-        accounts.put_key(DEV, key).await?;
+        accounts.put_key(DEV, NewKey::new(DEV, &text, Permissions::ALL)).await?;
     }
     if open_to_others && accounts.find_key(DEV_KEY).is_some() {
         return Err(well_known(address));

@@ -15,6 +15,9 @@ use crate::storage::Version;
 pub(crate) static ACCOUNT_FORM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("a regex"));
 
+/// The name that no account has: the control API means the account of the request's API key by it.
+pub(crate) const SELF: &str = "self";
+
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
 /// An account. What it is called and how long it stays never changes; all else does.

@@ -16,7 +16,7 @@ pub(crate) enum AccountError {
     #[error("the account {account} has no key with the id {id}")]
     UnknownKey { account: String, id: i64 },
     #[error(
-        "this key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _"
+        "this API key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _"
     )]
     UnfitKey,
     #[error("the seed has no account to start from; say what an account starts from otherwise")]
@@ -43,4 +43,14 @@ pub(crate) enum AccountError {
     Full { account: String, most: usize, of: &'static str },
     #[error("no random key can be made: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl AccountError {
+    /// The whole sentence, as clients are told.
+    pub(crate) fn sentence(&self) -> String {
+        let text = self.to_string();
+        let mut letters = text.chars();
+        let first = letters.next().map(|first| first.to_uppercase().to_string());
+        format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+    }
 }

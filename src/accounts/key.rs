@@ -62,6 +62,23 @@ pub(crate) struct NewKey {
     pub(crate) permissions: Permissions,
 }
 
+impl NewKey {
+    /// The key with this text.
+    pub(crate) fn new(name: impl Into<String>, text: &str, permissions: Permissions) -> Self {
+        Self { digest: Digest::of(text), name: name.into(), permissions }
+    }
+
+    /// The first key of an account that is made for it: it may do everything.
+    pub(crate) fn first(text: &str) -> Self {
+        Self::new(Self::usual_name(1), text, Permissions::ALL)
+    }
+
+    /// What a key is called that nobody has named, counted from 1.
+    pub(crate) fn usual_name(number: usize) -> String {
+        format!("key {number}")
+    }
+}
+
 /// A key as its account lists it.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyCard {

@@ -4,9 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use super::{
-    Account, AccountError, Accounts, Digest, Key, KeyCard, NewAccount, NewKey, Permissions, store,
-};
+use super::{Account, AccountError, Accounts, Key, KeyCard, NewAccount, NewKey, store};
 use crate::storage::StorageError;
 
 /// A key that makes an account by itself, where that is asked for (chosen; eight characters, so that a typing
@@ -41,9 +39,7 @@ impl Accounts {
         if !ADMITTED.is_match(text) {
             return Err(AccountError::UnfitKey);
         }
-        let digest = Digest::of(text);
-        let key = NewKey { digest, name: "key 1".to_owned(), permissions: Permissions::ALL };
-        let new = NewAccount { name: None, keys: vec![key], ttl: None, ephemeral: false };
+        let new = NewAccount::with_key(NewKey::first(text));
         let accounts = Arc::clone(self);
         // A task of its own, so that it is not given up half-way when a client leaves.
         let made = tokio::spawn(async move {
@@ -66,11 +62,11 @@ impl Accounts {
         let account = self.named(account)?;
         self.must_be_free(&account.name, Some(&account), std::slice::from_ref(&key))?;
         let card = self.card(key);
+        self.keep_key(&account, &card).await?;
         let gone = account.change_keys(|keys| {
             let same = |old: &KeyCard| old.name == card.name || old.digest == card.digest;
             keys.extract_if(.., |old| same(old)).collect::<Vec<_>>()
         });
-        self.keep_key(&account, &card).await?;
         for old in gone {
             self.forget(&old.digest);
         }
@@ -93,17 +89,10 @@ impl Accounts {
         if known.iter().any(|card| *card.name == *key.name) {
             return Err(AccountError::KeyNameTaken { account: name, key: key.name });
         }
-        if known.iter().any(|card| card.digest == key.digest) {
-            return Err(AccountError::KeyTaken {
-                key: key.name,
-                owner: name.clone(),
-                account: name,
-            });
-        }
         if known.len() >= MOST_KEYS {
             return Err(AccountError::Full { account: name, most: MOST_KEYS, of: "keys" });
         }
-        self.must_be_free(&name, Some(account), std::slice::from_ref(&key))?;
+        self.must_be_free(&name, None, std::slice::from_ref(&key))?;
         let card = self.card(key);
         self.keep_key(account, &card).await?;
         self.know(account, card.clone());

@@ -21,6 +21,13 @@ pub(crate) struct NewAccount {
     pub(crate) ephemeral: bool,
 }
 
+impl NewAccount {
+    /// An account that is as usual, with this key.
+    pub(crate) fn with_key(key: NewKey) -> Self {
+        Self { name: None, keys: vec![key], ttl: None, ephemeral: false }
+    }
+}
+
 /// What an account is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {

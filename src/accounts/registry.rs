@@ -38,7 +38,7 @@ pub(crate) struct Rules {
     pub(crate) admission: Admission,
 }
 
-/// The keys of accounts in the catalogue, and where their images are.
+/// The images of the catalogue, by their rows.
 type Images = HashMap<i64, Arc<Image>>;
 
 /// Every account and every key of the server.

@@ -10,18 +10,16 @@ use regex::Regex;
 
 use super::clock::shown;
 use super::fixtures::read_counts;
-use super::keys::{new_key, permissions};
+use super::keys::permissions;
 use super::problem::Problem;
-use super::request::{InAccount, Of, Optional, SELF, done, named, settled};
+use super::request::{InAccount, Of, Optional, done, named, settled};
 use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccount};
-use crate::accounts::{self, ACCOUNT_FORM, Account, Source, random_key};
+use crate::accounts::{self, ACCOUNT_FORM, Account, SELF, Source, random_key};
 use crate::clock;
 use crate::rules::quoted;
 use crate::state::Shared;
 use crate::tickets::fixture;
 
-/// The name of the first key of an account.
-const FIRST_KEY: &str = "key 1";
 /// The longest time that an account stays without a request.
 const LONGEST: Duration = Duration::from_hours(24 * 3650);
 
@@ -71,11 +69,13 @@ pub(super) async fn make(
         source => source,
     };
     let text = random_key().map_err(accounts::AccountError::from)?;
+    let permissions = permissions(sent.permissions.as_ref())?;
+    let key = accounts::NewKey { permissions, ..accounts::NewKey::first(&text) };
     let new = accounts::NewAccount {
         name: sent.name.map(|name| account_name(&name)).transpose()?,
-        keys: vec![new_key(FIRST_KEY, &text, permissions(sent.permissions.as_ref())?)],
         ttl: sent.ttl.map(|ttl| time_to_live(&ttl)).transpose()?,
         ephemeral: sent.ephemeral,
+        ..accounts::NewAccount::with_key(key)
     };
     let base_url = state.public_url.clone();
     settled(async move {

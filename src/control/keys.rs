@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::request::{In, InAccount, Of, OfKey, Optional, done, settled};
 use super::wire::{KeyList, MadeKey, NewKey, Permitted, ShownKey};
 use crate::accounts::{
-    self, Account, AccountError, Digest, KEY_FORM, KeyCard, PERMISSIONS, Permissions, random_key,
+    self, Account, AccountError, KEY_FORM, KeyCard, PERMISSIONS, Permissions, random_key,
 };
 use crate::rules::quoted;
 use crate::state::Shared;
@@ -23,11 +23,6 @@ fn names(permissions: Permissions) -> Vec<String> {
 
 fn shown(card: &KeyCard) -> ShownKey {
     ShownKey { id: card.id, name: card.name.to_string(), permissions: names(card.permissions) }
-}
-
-/// A key to be made.
-pub(super) fn new_key(name: &str, text: &str, permissions: Permissions) -> accounts::NewKey {
-    accounts::NewKey { digest: Digest::of(text), name: name.to_owned(), permissions }
 }
 
 /// The permissions with these names.
@@ -72,7 +67,7 @@ pub(super) async fn make(
         Some(name) => key_name(name)?,
         None => free_name(&account),
     };
-    let key = new_key(&name, &text, permissions(sent.permissions.as_ref())?);
+    let key = accounts::NewKey::new(name, &text, permissions(sent.permissions.as_ref())?);
     settled(async move {
         let ShownKey { id, name, permissions } =
             shown(&state.accounts.add_key(&account, key).await?);
@@ -94,7 +89,7 @@ fn key_name(name: String) -> Result<String, Problem> {
 
 fn free_name(account: &Account) -> String {
     let keys = account.keys();
-    let mut names = (keys.len() + 1..).map(|number| format!("key {number}"));
+    let mut names = (keys.len() + 1..).map(accounts::NewKey::usual_name);
     names.find(|name| keys.iter().all(|card| *card.name != **name)).unwrap_or_default()
 }
 

@@ -62,13 +62,6 @@ impl Problem {
     }
 }
 
-/// A sentence, as problems are told.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
-}
-
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let kind = match &error {
@@ -91,7 +84,7 @@ impl From<AccountError> for Problem {
             AccountError::KeyTaken { .. } => Kind::KeyTaken,
             AccountError::TooMany(_) | AccountError::Full { .. } => Kind::TooMany,
         };
-        Self::new(kind, sentence(&error.to_string()))
+        Self::new(kind, error.sentence())
     }
 }
 

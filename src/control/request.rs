@@ -12,16 +12,13 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
-use crate::accounts::{Account, AccountError};
+use crate::accounts::{Account, AccountError, SELF};
 use crate::http::body::{self, NotWhole};
 use crate::http::{Error, key};
 use crate::state::Shared;
 
 /// The largest body, in bytes, but that of an import (chosen).
 const BODY: usize = 1024 * 1024;
-
-/// The name that means the account of the request's API key.
-pub(super) const SELF: &str = "self";
 
 /// What the path names, for the document.
 #[derive(IntoParams)]

@@ -87,7 +87,7 @@ impl Error {
             }
             Self::NoKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
             Self::UnknownKey => "This API key is unknown.".to_owned(),
-            Self::UnfitKey => "This API key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _.".to_owned(),
+            Self::UnfitKey => AccountError::UnfitKey.sentence(),
             Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::ContentType(sent) => content_type(sent.as_deref()),

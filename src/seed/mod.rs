@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::accounts::{
-    AccountError, Accounts, Digest, NewKey, PERMISSIONS, Permissions, Profile, Saved,
+    AccountError, Accounts, Digest, NewKey, PERMISSIONS, Permissions, Profile, SELF, Saved,
 };
 use crate::clock::{self, Clock};
 use crate::dialect::{self, Dialect, DialectError};
@@ -22,9 +22,6 @@ pub(crate) use addition::{Addition, AdditionError, Form};
 
 /// What every server without a seed starts from.
 const DEFAULT: &str = include_str!("default.yaml");
-
-/// The control API means the account of a key by it.
-const RESERVED: &str = "self";
 
 /// Why a seed is refused: every fault that was found, each with its place.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +221,7 @@ fn fixture_of(
     mut account: Map<String, Value>,
     path: &str,
 ) -> Result<Fixture, Violation> {
-    if name == RESERVED {
+    if name == SELF {
         let rule = "must be another name: self means the account of the request's key";
         return Err(Violation::other(path, rule, &Value::Null));
     }
@@ -295,11 +292,9 @@ fn clock_of(given: &Map<String, Value>) -> Result<Clock, String> {
 
 fn new_key(key: &Value, index: usize) -> NewKey {
     let names = key["permissions"].as_array().map_or(&[][..], Vec::as_slice);
-    NewKey {
-        digest: Digest::of(key["key"].as_str().unwrap_or_default()),
-        name: key["name"].as_str().map_or_else(|| format!("key {}", index + 1), str::to_owned),
-        permissions: Permissions::named(names.iter().filter_map(Value::as_str)),
-    }
+    let name = key["name"].as_str().map_or_else(|| NewKey::usual_name(index + 1), str::to_owned);
+    let permissions = Permissions::named(names.iter().filter_map(Value::as_str));
+    NewKey::new(name, key["key"].as_str().unwrap_or_default(), permissions)
 }
 
 fn unique_names(keys: &[NewKey], path: &str) -> Result<(), Violation> {
