@@ -13,6 +13,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::accounts::Terms;
+use crate::journal::Asked;
 
 /// The most bytes that all kept answers take together (chosen).
 const CAPACITY: u64 = 24 * 1024 * 1024;
@@ -36,6 +37,8 @@ pub(crate) struct Question {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) body: Bytes,
+    /// What was asked for, as the journal has it.
+    pub(crate) asked: Arc<Asked>,
     pub(crate) terms: Arc<Terms>,
 }
 

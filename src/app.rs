@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get};
 
 use crate::clock::Stopwatch;
-use crate::http::{Document, Endpoint, Trail, document, method_not_allowed, not_found};
+use crate::http::{Document, Endpoint, Respelled, Trail, document, method_not_allowed, not_found};
 use crate::state::Shared;
 use crate::{console, control, telemetry, tickets};
 
@@ -99,8 +99,10 @@ pub(crate) fn canonical(mut request: Request) -> Request {
         });
     if let Some((base, name)) = named {
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let sent = Respelled(path.into());
         if let Ok(uri) = format!("{base}{name}{query}").parse() {
             *request.uri_mut() = uri;
+            request.extensions_mut().insert(sent);
         }
     }
     request

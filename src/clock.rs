@@ -76,6 +76,17 @@ fn written_duration<'de, D: Deserializer<'de>>(from: D) -> Result<SignedDuration
     duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
+/// A duration for people, to the millisecond.
+pub(crate) fn short(duration: SignedDuration) -> String {
+    let rounded = duration.round(jiff::Unit::Millisecond).unwrap_or(duration);
+    format!("{rounded:#}")
+}
+
+/// The machine's time.
+pub(crate) fn machine() -> Timestamp {
+    Timestamp::now()
+}
+
 /// The moment before another one by a duration; the earliest moment there is when it would be before that.
 pub(crate) fn earlier(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.checked_sub(by).unwrap_or(Timestamp::MIN)

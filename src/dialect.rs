@@ -104,7 +104,7 @@ impl Dialect {
     /// # Errors
     /// Every unknown name and every value that its setting does not allow.
     pub(crate) fn read(sent: &Map<String, Value>) -> Result<Self, DialectError> {
-        let Checked { values, unknown, mut broken } = check(SETTINGS, sent);
+        let Checked { values, unknown, mut broken, .. } = check(SETTINGS, sent);
         broken.extend(unknown);
         broken.extend(taken(&values));
         if !broken.is_empty() {

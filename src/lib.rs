@@ -37,9 +37,13 @@ mod clock;
 mod console;
 mod control;
 mod dialect;
+mod faults;
 mod fidelity;
 mod http;
+mod journal;
+mod line;
 mod mock_server;
+mod pace;
 mod rules;
 mod run;
 mod seed;
@@ -53,7 +57,7 @@ mod terminal;
 mod tickets;
 
 pub use cli::main;
-pub use client::{Account, Control, ControlError};
+pub use client::{Account, Control, ControlError, Filter, Requests};
 pub use mock_server::{Builder, MockServer, StartError};
 
 /// What the control API takes and gives.

@@ -1,16 +1,16 @@
 //! A server: its accounts are opened, its address is bound, requests are served, all is closed.
 
-use std::future::{Future, IntoFuture};
+use std::convert::Infallible;
+use std::future::{Future, IntoFuture, ready};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::ServiceExt;
-use axum::extract::Request;
-use axum::serve::ListenerExt;
+use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
-use tower::util::MapRequest;
+use tower::service_fn;
+use tower::util::{MapRequest, MapResponse};
 
 use crate::accounts::{
     Accounts, Admission, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules, Source,
@@ -19,6 +19,8 @@ use crate::accounts::{
 use crate::answers::Answers;
 use crate::app;
 use crate::dialect::Dialect;
+use crate::journal::{Bounds, Journal};
+use crate::line::Lines;
 use crate::seed::Seed;
 use crate::settings::{Admitting, Settings};
 use crate::state::{Shared, State};
@@ -77,6 +79,8 @@ impl Server {
             public_url,
             importing: tokio::sync::Mutex::default(),
             control_token: control_token.as_deref().map(Digest::of),
+            journal: Arc::new(Journal::new(bounds(settings))),
+            ending: tokio::sync::watch::Sender::new(false),
         });
         Ok(Self { listener, address, state, key, token })
     }
@@ -150,7 +154,12 @@ fn rules(settings: &Settings) -> Rules {
         Admitting::Auto => Admission::Auto,
     };
     let most = usize::try_from(settings.max_accounts).unwrap_or(usize::MAX);
-    Rules { dialect: settings.dialect.clone(), most, admission }
+    Rules { dialect: settings.dialect.clone(), most, admission, journal: bounds(settings) }
+}
+
+fn bounds(settings: &Settings) -> Bounds {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Bounds { entries: number(settings.journal_entries), bytes: number(settings.journal_bytes) }
 }
 
 /// Plants the seed; without one, or where `dev` is asked for, the built-in one as well.
@@ -233,18 +242,20 @@ async fn listen(
     state: Shared,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
-    let listener = listener.tap_io(|stream| {
-        // Without it small answers wait for the client's acknowledgement.
-        let _ = stream.set_nodelay(true);
-    });
-    let service = MapRequest::new(app::router(state), app::canonical);
+    let service = MapRequest::new(app::router(Arc::clone(&state)), app::canonical);
     let (told, mut ended) = tokio::sync::watch::channel(());
     let stop = async move {
         end.await;
+        // Those who wait for something to come are sent away.
+        state.ending.send_replace(true);
         drop(told);
     };
-    let serving = axum::serve(listener, ServiceExt::<Request>::into_make_service(service))
-        .with_graceful_shutdown(stop);
+    let connected = service_fn(move |incoming: IncomingStream<'_, Lines>| {
+        let breaker = incoming.io().breaker();
+        let heeded = move |response| breaker.heed(response);
+        ready(Ok::<_, Infallible>(MapResponse::new(service.clone(), heeded)))
+    });
+    let serving = axum::serve(Lines(listener), connected).with_graceful_shutdown(stop);
     let too_long = async move {
         // The sender never sends: this ends when it is dropped, at the signal.
         let _ = ended.changed().await;

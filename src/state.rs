@@ -1,9 +1,13 @@
 //! What all handlers share.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::accounts::{Accounts, Digest};
 use crate::answers::Answers;
+use crate::journal::Journal;
 
 /// Handed to every request; cheap to clone.
 pub(crate) type Shared = Arc<State>;
@@ -20,4 +24,23 @@ pub(crate) struct State {
     pub(crate) importing: tokio::sync::Mutex<()>,
     /// What the control API asks for; None where it asks for nothing.
     pub(crate) control_token: Option<Digest>,
+    /// Requests that open no account.
+    pub(crate) journal: Arc<Journal>,
+    /// True from the moment that the server is told to end.
+    pub(crate) ending: watch::Sender<bool>,
+}
+
+impl State {
+    /// Waits until the server is told to end.
+    pub(crate) async fn ended(&self) {
+        // The sender is this state itself, so there is always one.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
+    }
+
+    /// Lets real time pass, but not beyond the end of the server.
+    pub(crate) async fn pause(&self, time: Duration) {
+        if !time.is_zero() {
+            let _ = tokio::time::timeout(time, self.ended()).await;
+        }
+    }
 }

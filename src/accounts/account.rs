@@ -5,10 +5,13 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::sync::RwLock as Gate;
+use tokio::sync::{RwLock as Gate, Semaphore};
 
 use super::world::{Lease, World};
 use super::{KeyCard, Terms};
+use crate::faults::Faults;
+use crate::journal::{Bounds, Journal};
+use crate::pace::Pace;
 use crate::storage::Version;
 
 /// What the name of an account looks like.
@@ -17,6 +20,9 @@ pub(crate) static ACCOUNT_FORM: LazyLock<Regex> =
 
 /// The name that no account has: the control API means the account of the request's API key by it.
 pub(crate) const SELF: &str = "self";
+
+/// The most waits and streams at the same time (chosen).
+pub(crate) const MOST_WAITING: usize = 100;
 
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
@@ -38,6 +44,11 @@ pub(crate) struct Account {
     keys: Mutex<Vec<KeyCard>>,
     /// When the last request came, in milliseconds of the server's life.
     used: AtomicU64,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) faults: Faults,
+    pub(crate) pace: Pace,
+    /// For those who wait for something to come.
+    pub(crate) seats: Arc<Semaphore>,
 }
 
 impl Account {
@@ -46,7 +57,7 @@ impl Account {
         durable: bool,
         ttl: Option<Duration>,
         world: World,
-        terms: Terms,
+        (terms, journal): (Terms, Bounds),
     ) -> Self {
         Self {
             serial: ENTERED.fetch_add(1, Ordering::Relaxed),
@@ -58,7 +69,24 @@ impl Account {
             terms: RwLock::new(Arc::new(terms)),
             keys: Mutex::default(),
             used: AtomicU64::new(0),
+            journal: Arc::new(Journal::new(journal)),
+            faults: Faults::default(),
+            pace: Pace::default(),
+            seats: Arc::new(Semaphore::new(MOST_WAITING)),
         }
+    }
+
+    /// Forgets what has been asked, and what was to happen to requests.
+    pub(super) fn begin_anew(&self) {
+        self.journal.clear();
+        self.faults.clear();
+        self.pace.clear();
+    }
+
+    /// Sends those away who wait for something to come.
+    pub(super) fn end(&self) {
+        self.journal.close();
+        self.version.advance();
     }
 
     /// The terms that hold now. Who holds a lease sees no others.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::registry::Home;
 use super::store::{self, Entry, SavedRow};
 use super::world::{Standing, World};
-use super::{Account, AccountError, Accounts, Image, KeyCard, NewKey, Saved};
+use super::{Account, AccountError, Accounts, Image, KeyCard, NewKey, Saved, Strict};
 use crate::storage::{StorageError, files};
 
 /// An account to be made.
@@ -19,12 +19,14 @@ pub(crate) struct NewAccount {
     pub(crate) ttl: Option<Duration>,
     /// In memory, even where others are kept.
     pub(crate) ephemeral: bool,
+    /// Whether it refuses what leaves a warning; None is as what it is made from.
+    pub(crate) strict: Option<bool>,
 }
 
 impl NewAccount {
     /// An account that is as usual, with this key.
     pub(crate) fn with_key(key: NewKey) -> Self {
-        Self { name: None, keys: vec![key], ttl: None, ephemeral: false }
+        Self { name: None, keys: vec![key], ttl: None, ephemeral: false, strict: None }
     }
 }
 
@@ -93,7 +95,13 @@ impl Accounts {
         keys: Vec<NewKey>,
         saved: &Saved,
     ) -> Result<(), AccountError> {
-        let new = NewAccount { name: Some(name.to_owned()), keys, ttl: None, ephemeral: false };
+        let new = NewAccount {
+            name: Some(name.to_owned()),
+            keys,
+            ttl: None,
+            ephemeral: false,
+            strict: None,
+        };
         self.create(name, new, saved.clone()).await.map(drop)
     }
 
@@ -101,7 +109,7 @@ impl Accounts {
         &self,
         prefix: &str,
         new: NewAccount,
-        saved: Saved,
+        mut saved: Saved,
     ) -> Result<Arc<Account>, AccountError> {
         let _making = self.making.lock().await;
         if self.count() >= self.rules.most {
@@ -114,6 +122,9 @@ impl Accounts {
         };
         self.must_be_free(&name, None, &new.keys)?;
         let durable = matches!(self.home, Home::Folder(_)) && !new.ephemeral;
+        if let Some(strict) = new.strict {
+            saved.profile.strict = strict.then(Strict::default);
+        }
         let terms = self.terms(&name, saved.profile.clone())?;
         let image = if durable {
             self.on_disk(&name, &saved.image).await?
@@ -126,7 +137,8 @@ impl Accounts {
             self.record(&name, new.ttl, &saved, cards.clone()).await?;
         }
         let world = World::new(Standing::Image(Arc::clone(&saved.image)), Some(saved));
-        let account = self.enter(Account::new(&name, durable, new.ttl, world, terms));
+        let account =
+            self.enter(Account::new(&name, durable, new.ttl, world, (terms, self.rules.journal)));
         for card in cards {
             self.know(&account, card);
         }

@@ -18,7 +18,7 @@ mod store;
 mod terms;
 mod world;
 
-pub(crate) use account::{ACCOUNT_FORM, Account, SELF};
+pub(crate) use account::{ACCOUNT_FORM, Account, MOST_WAITING, SELF};
 pub(crate) use error::AccountError;
 pub(crate) use image::Saved;
 pub(crate) use key::{Digest, KEY_FORM, Key, KeyCard, NewKey, random_key};
@@ -27,7 +27,7 @@ pub(crate) use making::{NewAccount, Source};
 pub(crate) use permission::{PERMISSIONS, Permission, Permissions};
 pub(crate) use registry::{Accounts, Home, Rules};
 pub(crate) use rewind::SnapshotCard;
-pub(crate) use terms::{Profile, Terms};
+pub(crate) use terms::{Profile, Strict, Terms};
 pub(crate) use world::Lease;
 
 use image::Image;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::clock::Stopwatch;
 use crate::dialect::Dialect;
+use crate::journal::Bounds;
 use crate::storage::{
     BoxFuture, CATALOGUE, Connection, Database, Place, StorageError, Version, files,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Rules {
     /// The most accounts.
     pub(crate) most: usize,
     pub(crate) admission: Admission,
+    /// How much the journal of each account keeps.
+    pub(crate) journal: Bounds,
 }
 
 /// The images of the catalogue, by their rows.
@@ -162,7 +165,13 @@ impl Accounts {
         };
         let origin = origin.map(|origin| found(origin, images)).transpose()?;
         let terms = self.terms(&name, profile)?;
-        Ok(Account::new(&name, true, ttl, World::new(standing, origin), terms))
+        Ok(Account::new(
+            &name,
+            true,
+            ttl,
+            World::new(standing, origin),
+            (terms, self.rules.journal),
+        ))
     }
 
     /// The key with this text. Costs no query; takes the same time for every text of the same length.
@@ -221,6 +230,7 @@ impl Accounts {
         for card in account.keys() {
             self.forget(&card.digest);
         }
+        account.end();
     }
 
     /// A key opens its account from now on.

@@ -43,7 +43,9 @@ impl Accounts {
             &mut world,
             origin.ok_or_else(|| AccountError::NoOrigin { account: name() })?,
         )
-        .await
+        .await?;
+        account.begin_anew();
+        Ok(())
     }
 
     /// Puts an account back to a snapshot.
@@ -53,7 +55,9 @@ impl Accounts {
     pub(crate) async fn restore(&self, account: &Account, name: &str) -> Result<(), AccountError> {
         let mut world = account.alone().await?;
         let saved = world.snapshot(account, name)?.saved.clone();
-        self.go_back(account, &mut world, saved).await
+        self.go_back(account, &mut world, saved).await?;
+        account.begin_anew();
+        Ok(())
     }
 
     async fn go_back(

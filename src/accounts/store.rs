@@ -36,7 +36,7 @@ pub(super) type ImageRow = (i64, String, i64);
 
 pub(super) async fn entries(connection: &mut Connection) -> Result<Vec<Entry>, StorageError> {
     let rows = query(
-        "SELECT name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl \
+        "SELECT name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict \
          FROM account ORDER BY name",
     );
     rows.fetch_all(connection).await?.iter().map(entry).collect()
@@ -52,6 +52,11 @@ fn entry(row: &SqliteRow) -> Result<Entry, StorageError> {
         time_zone: row.try_get("time_zone")?,
         dialect: serde_json::from_str(&dialect).map_err(|_| corrupt("dialect"))?,
         clock: serde_json::from_str(&clock).map_err(|_| corrupt("clock"))?,
+        strict: row
+            .try_get::<Option<String>, _>("strict")?
+            .map(|strict| serde_json::from_str(&strict))
+            .transpose()
+            .map_err(|_| corrupt("strict mode"))?,
     };
     let origin: Option<i64> = row.try_get("origin")?;
     let origin = match origin {
@@ -65,6 +70,11 @@ fn entry(row: &SqliteRow) -> Result<Entry, StorageError> {
     let ttl = ttl.map(|ttl| Duration::from_millis(ttl.unsigned_abs()));
     let (file, image) = (row.try_get("file")?, row.try_get("image")?);
     Ok(Entry { name, profile, file, image, origin, ttl })
+}
+
+fn strict_written(profile: &Profile) -> Option<String> {
+    let strict = profile.strict.as_ref()?;
+    Some(serde_json::to_string(strict).expect("it is JSON"))
 }
 
 fn profile_in(text: &str) -> Result<Profile, StorageError> {
@@ -156,8 +166,8 @@ fn stored_key(row: &SqliteRow) -> Result<(String, KeyCard), StorageError> {
 }
 
 pub(super) async fn add(connection: &mut Connection, entry: &Entry) -> Result<(), StorageError> {
-    let statement = "INSERT INTO account (name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let statement = "INSERT INTO account (name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     query(statement)
         .bind(&entry.name)
         .bind(&entry.file)
@@ -168,6 +178,7 @@ pub(super) async fn add(connection: &mut Connection, entry: &Entry) -> Result<()
         .bind(entry.origin.as_ref().map(|origin| origin.image))
         .bind(entry.origin.as_ref().map(|origin| written(&origin.profile)))
         .bind(entry.ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)))
+        .bind(strict_written(&entry.profile))
         .execute(connection)
         .await?;
     Ok(())
@@ -221,13 +232,16 @@ pub(super) async fn set_profile(
     account: &str,
     profile: &Profile,
 ) -> Result<(), StorageError> {
-    query("UPDATE account SET time_zone = $2, dialect = $3, clock = $4 WHERE name = $1")
-        .bind(account)
-        .bind(&profile.time_zone)
-        .bind(Value::Object(profile.dialect.clone()).to_string())
-        .bind(serde_json::to_string(&profile.clock).expect("a clock is JSON"))
-        .execute(connection)
-        .await?;
+    query(
+        "UPDATE account SET time_zone = $2, dialect = $3, clock = $4, strict = $5 WHERE name = $1",
+    )
+    .bind(account)
+    .bind(&profile.time_zone)
+    .bind(Value::Object(profile.dialect.clone()).to_string())
+    .bind(serde_json::to_string(&profile.clock).expect("a clock is JSON"))
+    .bind(strict_written(profile))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::{self, Clock};
 use crate::dialect::Dialect;
+use crate::journal::{Warning, WarningKind};
 
 /// What an account is, apart from its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,11 +17,28 @@ pub(crate) struct Profile {
     /// The settings that differ from the server's, as a JSON object.
     pub(crate) dialect: Map<String, Value>,
     pub(crate) clock: Clock,
+    /// What its requests must keep to; None where what is understood is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) strict: Option<Strict>,
+}
+
+/// That a request which leaves a warning is refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Strict {
+    /// The kinds of warnings that are let pass.
+    pub(crate) allow: Vec<WarningKind>,
+}
+
+impl Strict {
+    /// Whether a request with this warning is refused.
+    pub(crate) fn refuses(&self, warning: &Warning) -> bool {
+        !self.allow.contains(&warning.kind)
+    }
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { time_zone: "UTC".to_owned(), dialect: Map::new(), clock: Clock::Real }
+        Self { time_zone: "UTC".to_owned(), dialect: Map::new(), clock: Clock::Real, strict: None }
     }
 }
 

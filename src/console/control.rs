@@ -4,6 +4,8 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use crate::control::{KINDS, document};
+use crate::faults::PRESETS;
+use crate::journal::WarningKind;
 
 /// An operation of the document.
 struct Operation<'a> {
@@ -25,6 +27,11 @@ impl Operation<'_> {
         self.about["parameters"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// Whether the answer never ends.
+    fn is_stream(&self) -> bool {
+        !self.about["responses"]["200"]["content"]["text/event-stream"].is_null()
+    }
+
     fn body(&self) -> Option<&Value> {
         self.about["requestBody"]["content"]["application/json"].get("schema")
     }
@@ -40,7 +47,8 @@ pub(super) fn page() -> Markup {
             p {
                 "For tests and tools; not part of Omnidesk. The same as data: "
                 a href="/_control/openapi.json" { "openapi.json" } ". The other page: "
-                a href="/docs" { "Ticket API" } ". What can go wrong: " a href="#problems" { "problems" } "."
+                a href="/docs" { "Ticket API" } ". Also here: " a href="#warnings" { "warnings" } ", " a href="#presets" { "presets of faults" } ", "
+                a href="#problems" { "problems" } "."
             }
             form #key-form {
                 label for="key" { "API key, whose account " code { "self" } " means; " code { "dev-key" } " when left empty" }
@@ -54,6 +62,8 @@ pub(super) fn page() -> Markup {
         }
         main {
             div #operations { @for one in &operations { (section(one, &document)) } }
+            (warnings())
+            (presets())
             (problems())
         }
     };
@@ -75,11 +85,15 @@ fn section(one: &Operation, document: &Value) -> Markup {
         section id=(one.id()) aria-labelledby={ "about-" (one.id()) } {
             h2 id={ "about-" (one.id()) } { (one.verb()) " " code { (one.path) } }
             p { (text("summary")) " " (text("description")) }
-            form.try data-method=(one.method) data-path=(one.path) data-reads="json" {
-                @for parameter in one.parameters() { (input(one, parameter)) }
-                @if let Some(schema) = one.body() { (body(one, schema, document)) }
-                button type="submit" { "Send" }
-                output aria-live="polite" {}
+            @if one.is_stream() {
+                p { "It does not end, so it is for a client: " code { "curl -N -H 'apiKey: dev-key' …" (one.path) } }
+            } @else {
+                form.try data-method=(one.method) data-path=(one.path) data-reads="json" {
+                    @for parameter in one.parameters() { (input(one, parameter)) }
+                    @if let Some(schema) = one.body() { (body(one, schema, document)) }
+                    button type="submit" { "Send" }
+                    output aria-live="polite" {}
+                }
             }
         }
     }
@@ -89,9 +103,10 @@ fn input(one: &Operation, parameter: &Value) -> Markup {
     let name = parameter["name"].as_str().unwrap_or_default();
     let id = format!("{}-{name}", one.id());
     let usual = if name == "account" { "self" } else { "" };
+    let is_required = parameter["required"] == true;
     html! {
         div.field {
-            label for=(id) { code { (name) } " required" }
+            label for=(id) { code { (name) } @if is_required { " required" } }
             input id=(id) name=(name) type="text" spellcheck="false" value=(usual);
             p.small { (parameter["description"].as_str().unwrap_or_default()) }
         }
@@ -134,6 +149,26 @@ fn alternatives<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a Map<Strin
         return forms.iter().flat_map(|form| alternatives(form, document)).collect();
     }
     schema["properties"].as_object().into_iter().collect()
+}
+
+fn warnings() -> Markup {
+    html! {
+        section #warnings aria-labelledby="about-warnings" {
+            h2 #about-warnings { "Warnings" }
+            p { "What the journal notes of a request that was accepted, and what a strict account refuses." }
+            dl { @for kind in WarningKind::ALL { dt { code { (kind.name()) } } dd { (kind.about()) } } }
+        }
+    }
+}
+
+fn presets() -> Markup {
+    html! {
+        section #presets aria-labelledby="about-presets" {
+            h2 #about-presets { "Presets of faults" }
+            p { "Another trigger than a preset's own takes its place. All are chosen." }
+            dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.about) } } }
+        }
+    }
 }
 
 fn problems() -> Markup {

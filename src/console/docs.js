@@ -20,8 +20,10 @@ function request(form) {
   const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
   const fields = filled(form, path);
   const options = { method, headers: { apiKey: key.value || key.placeholder } };
-  if (reads === "json") return [target, json(form, options)];
-  if (reads === "query") return [fields.length ? `${target}?${new URLSearchParams(fields)}` : target, options];
+  const query = fields.filter(([name]) => name !== "body");
+  const asked = query.length ? `${target}?${new URLSearchParams(query)}` : target;
+  if (reads === "json") return [asked, json(form, options)];
+  if (reads === "query") return [asked, options];
   if (fields.length === 0) return [target, options];
   const encoding = form.querySelector("[data-encoding]");
   const multipart = encoding && encoding.value === "multipart/form-data";

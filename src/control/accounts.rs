@@ -75,6 +75,7 @@ pub(super) async fn make(
         name: sent.name.map(|name| account_name(&name)).transpose()?,
         ttl: sent.ttl.map(|ttl| time_to_live(&ttl)).transpose()?,
         ephemeral: sent.ephemeral,
+        strict: sent.strict,
         ..accounts::NewAccount::with_key(key)
     };
     let base_url = state.public_url.clone();

@@ -1,15 +1,22 @@
 //! Our own API, for tests and tools: accounts, snapshots, clocks, keys, dialects and fixtures.
 
 mod accounts;
+mod changes;
 mod clock;
 mod dialect;
+mod faults;
 mod fixtures;
 mod guard;
 mod keys;
+mod limits;
+mod pattern;
 mod problem;
 mod request;
+mod requests;
 mod server;
 mod snapshots;
+mod verify;
+mod waiting;
 pub(crate) mod wire;
 
 use axum::Router;
@@ -31,7 +38,8 @@ pub(crate) const PREFIX: &str = "/_control";
 #[openapi(
     info(
         title = "omnidesk-mock: control API",
-        description = "Accounts, snapshots, clocks, keys and fixtures of a mock server. Not part of Omnidesk. \
+        description = "Accounts, snapshots, clocks, keys and fixtures of a mock server; what clients asked it, and what is to \
+            happen to their requests. Not part of Omnidesk. \
             `{account}` is a name, or `self` with an API key in the request.",
     ),
     components(schemas(ProblemBody)),
@@ -78,6 +86,17 @@ fn guarded() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::list, keys::make))
         .routes(routes!(keys::remove))
         .routes(routes!(dialect::show, dialect::set))
+        .routes(routes!(requests::list, requests::clear))
+        .routes(routes!(requests::stream))
+        .routes(routes!(requests::show))
+        .routes(routes!(verify::verify))
+        .routes(routes!(waiting::wait))
+        .routes(routes!(changes::list))
+        .routes(routes!(faults::list, faults::add, faults::clear))
+        .routes(routes!(faults::remove))
+        .routes(routes!(limits::show, limits::set))
+        .routes(routes!(limits::show_strict, limits::set_strict))
+        .routes(routes!(requests::strangers, requests::clear_strangers))
         .routes(routes!(server::fidelity))
         .routes(routes!(server::openapi))
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::wire::ProblemBody;
+use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
 use crate::storage::StorageError;
 
@@ -34,13 +34,21 @@ kinds! {
     UnknownAccount = "unknown-account", 404, "There is no such account.";
     UnknownSnapshot = "unknown-snapshot", 404, "The account has no such snapshot.";
     UnknownKey = "unknown-key", 404, "The account has no such key.";
+    UnknownRequest = "unknown-request", 404, "The journal has no such request.";
+    UnknownFault = "unknown-fault", 404, "The account has no such fault rule.";
     WrongMethod = "wrong-method", 405, "The path does not have this method.";
     NameTaken = "name-taken", 409, "The name is taken.";
     KeyTaken = "key-taken", 409, "The API key is taken.";
     Conflict = "conflict", 409, "What is to be imported is there already.";
     NoOrigin = "no-origin", 409, "There is nothing to go back to.";
     TooMany = "too-many", 409, "There are as many as there may be.";
+    NotVerified = "not-verified", 409, "What was expected has not happened.";
+    JournalTruncated = "journal-truncated", 409, "The journal no longer holds all that it would take to know.";
+    JournalOff = "journal-off", 409, "The server keeps no journal.";
+    WaitOver = "wait-over", 409, "What was waited for has not happened in time.";
     TooLarge = "too-large", 413, "This is too large.";
+    TooManyWaits = "too-many-waits", 429, "As many wait as may wait at the same time.";
+    Ending = "ending", 503, "The server ends.";
     Failed = "failed", 500, "The server could not do this.";
 }
 
@@ -49,11 +57,17 @@ kinds! {
 pub(crate) struct Problem {
     kind: Kind,
     detail: String,
+    misses: Vec<Miss>,
 }
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), misses: Vec::new() }
+    }
+
+    /// The same, with the requests that came nearest.
+    pub(super) fn with(self, misses: Vec<Miss>) -> Self {
+        Self { misses, ..self }
     }
 
     /// Something that was sent breaks a rule.
@@ -102,6 +116,7 @@ impl IntoResponse for Problem {
             title: title.to_owned(),
             status,
             detail: self.detail,
+            misses: self.misses,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(body)).into_response();

@@ -55,6 +55,91 @@ pub(super) struct OfKey {
     id: i64,
 }
 
+/// What the path names, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct OfRequest {
+    /// The name of an account, or `self`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    account: String,
+    /// The number of a request.
+    seq: u64,
+}
+
+/// Which requests a query asks for, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct Filters {
+    /// `ticket.setStatus`, or `setStatus`.
+    #[param(required = false)]
+    operation: String,
+    /// The method.
+    #[param(required = false)]
+    method: String,
+    /// The status of the answer, a class such as `4xx`, or `none`. With `ticket`: that of the ticket.
+    #[param(required = false)]
+    status: String,
+    /// The name of a key.
+    #[param(required = false)]
+    key: String,
+    /// Whether it changed something.
+    #[param(required = false)]
+    changed: bool,
+    /// Whether a fault was applied to it.
+    #[param(required = false)]
+    fault: bool,
+    /// A kind of warning, `any` or `none`.
+    #[param(required = false)]
+    warning: String,
+}
+
+/// Where a list begins and ends, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct Paging {
+    /// A cursor: only what comes after it.
+    #[param(required = false)]
+    since: String,
+    /// The most of them.
+    #[param(required = false, minimum = 1, maximum = 1000)]
+    limit: u64,
+}
+
+/// Where a stream begins, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct Since {
+    /// A cursor: only what comes after it.
+    #[param(required = false)]
+    since: String,
+}
+
+/// What is waited for, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct Waiting {
+    /// A cursor: only what comes after it.
+    #[param(required = false)]
+    since: String,
+    /// How many requests.
+    #[param(required = false, minimum = 1, maximum = 1000)]
+    count: u64,
+    /// How long: `5s` by default, at most `5m`.
+    #[param(required = false)]
+    timeout: String,
+    /// The id of a ticket that is waited for instead.
+    #[param(required = false)]
+    ticket: i64,
+    /// With `ticket`: `true` waits until it is gone.
+    #[param(required = false)]
+    deleted: bool,
+}
+
 /// The account that the path names.
 pub(super) struct Of(pub(super) Arc<Account>);
 
@@ -77,6 +162,7 @@ impl FromRequestParts<Shared> for In {
         let Of(account) = Of::from_request_parts(parts, state).await?;
         let name = in_path(parts, state, "name").await;
         let name = if name.is_empty() { in_path(parts, state, "id").await } else { name };
+        let name = if name.is_empty() { in_path(parts, state, "seq").await } else { name };
         Ok(Self(account, name))
     }
 }

@@ -1,15 +1,18 @@
 //! Every way a request can fail, as the client sees it. Statuses and wordings stand here and nowhere else.
 
-use axum::http::header::{ALLOW, CONNECTION, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::body::NotWhole;
 use super::decode::{DecodeError, Encoding};
 use super::key::SCHEME;
-use super::{limits, reply};
+use super::limits;
+use super::reply::Said;
 use crate::accounts::{AccountError, Permission, Terms};
 use crate::dialect::Dialect;
+use crate::journal::Warning;
 use crate::rules::{Violation, quoted};
 use crate::storage::StorageError;
 
@@ -37,6 +40,20 @@ pub(crate) enum Error {
     Incomplete,
     Unreadable(DecodeError),
     Invalid(Vec<Violation>),
+    /// It leaves these warnings, and the account is strict.
+    Strict(Vec<Warning>),
+    /// The key has used up its budget.
+    TooFast {
+        limit: u64,
+        per: String,
+        left: SignedDuration,
+    },
+    /// A fault rule says so.
+    Fault {
+        status: u16,
+        message: Option<String>,
+        retry_after: Option<SignedDuration>,
+    },
     /// The one ticket that the request is about does not exist.
     UnknownTicket,
     /// Of several tickets, these do not exist.
@@ -64,12 +81,14 @@ impl Error {
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge => 413,
-            Self::TooManyAccounts(_) => 429,
+            Self::TooManyAccounts(_) | Self::TooFast { .. } => 429,
+            Self::Fault { status, .. } => *status,
             Self::TwoKeys
             | Self::AnswerTooLarge
             | Self::Incomplete
             | Self::Unreadable(_)
             | Self::Invalid(_)
+            | Self::Strict(_)
             | Self::UnknownTickets(_) => 400,
             Self::UnknownTicket => dialect.unknown_ticket_status,
             Self::Storage(_) | Self::Internal(_) => 500,
@@ -99,6 +118,13 @@ impl Error {
             Self::Incomplete => "The body ended before it was complete.".to_owned(),
             Self::Unreadable(error) => format!("{error}."),
             Self::Invalid(broken) => broken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Self::Strict(warnings) => {
+                let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+                format!("{} (This account is strict; nothing was changed.)", said.join(" "))
+            }
+            Self::TooFast { limit, per, left } => format!("This API key has made its {limit} requests per {per}. Wait {}s.", in_seconds(*left)),
+            Self::Fault { message: Some(message), .. } => message.clone(),
+            Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
             Self::AnswerTooLarge => "The answer would be larger than 1 GB. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false.".to_owned(),
@@ -108,19 +134,15 @@ impl Error {
     }
 
     /// The documented envelope; statuses that the dialect leaves open are the account's, or else the server's.
-    pub(crate) fn response(
-        &self,
-        dialect: &Dialect,
-        terms: Option<&Terms>,
-    ) -> Response<axum::body::Body> {
+    pub(super) fn said(&self, dialect: &Dialect, terms: Option<&Terms>) -> Said {
         match self {
             Self::Storage(error) => tracing::error!(%error, "the storage failed"),
             Self::Internal(error) => tracing::error!(error, "a request could not be served"),
             _ => {}
         }
         let body = json!({ "status": "error", "message": self.message() }).to_string();
-        let mut response = reply::response(self.status(dialect), body.into(), terms);
-        let headers = response.headers_mut();
+        let mut said = Said::new(self.status(dialect), body.into(), terms);
+        let headers = &mut said.headers;
         match self {
             Self::NoKey | Self::UnknownKey | Self::UnfitKey => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME))
@@ -129,10 +151,27 @@ impl Error {
                 .ok()
                 .and_then(|allowed| headers.insert(ALLOW, allowed)),
             Self::TooLarge => headers.insert(CONNECTION, HeaderValue::from_static("close")),
+            Self::TooFast { left, .. } => headers.insert(RETRY_AFTER, whole_seconds(*left)),
+            Self::Fault { status, retry_after, .. } => {
+                if *status == 401 {
+                    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME));
+                }
+                retry_after.and_then(|time| headers.insert(RETRY_AFTER, whole_seconds(time)))
+            }
             _ => None,
         };
-        response
+        said
     }
+}
+
+/// Seconds as a header has them, rounded up.
+fn whole_seconds(time: SignedDuration) -> HeaderValue {
+    HeaderValue::from(in_seconds(time))
+}
+
+fn in_seconds(time: SignedDuration) -> i64 {
+    let more = i64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(more).max(0)
 }
 
 impl From<StorageError> for Error {

@@ -14,6 +14,11 @@ pub(super) const NAME: &str = "apiKey";
 /// The documented scheme of the `Authorization` header.
 pub(super) const SCHEME: &str = "apikey";
 
+/// Whether the query carries a key.
+pub(super) fn is_in(query: &str) -> bool {
+    query.contains(NAME) && asked(query).any(|key| !key.is_empty())
+}
+
 /// The text of the key that a request carries.
 ///
 /// # Errors
@@ -34,6 +39,21 @@ pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Ke
         Some(key) => Ok(key),
         // Boxed, since it is rare and large: it would make the future of every request larger.
         None => Box::pin(accounts.admit(text)).await?.ok_or(Error::UnknownKey),
+    }
+}
+
+/// The key that was sent, with its text.
+///
+/// # Errors
+/// When it opens nothing; with the text that was sent.
+pub(super) async fn opened(
+    accounts: &Arc<Accounts>,
+    sent: Result<String, Error>,
+) -> Result<(String, Arc<Key>), (String, Error)> {
+    let text = sent.map_err(|error| (String::new(), error))?;
+    match known(accounts, &text).await {
+        Ok(key) => Ok((text, key)),
+        Err(error) => Err((text, error)),
     }
 }
 

@@ -1,17 +1,28 @@
 //! How every request comes in and how every answer goes out.
 
 pub(crate) mod body;
+mod call;
 pub(crate) mod decode;
+mod delivery;
 mod endpoint;
 mod error;
+mod filing;
+mod hearing;
 pub(crate) mod key;
 pub(crate) mod limits;
 mod openapi;
+mod provoked;
 mod reply;
+mod serving;
+mod strangers;
+mod visit;
 
-pub(crate) use endpoint::{
-    Answer, Call, Endpoint, Handler, Lasting, Reads, Trail, method_not_allowed, not_found,
-};
+pub(crate) use call::Call;
+pub(crate) use delivery::Break;
+pub(crate) use endpoint::{Answer, Endpoint, Handler, Lasting, Reads};
 pub(crate) use error::Error;
 pub(crate) use openapi::{Document, document};
 pub(crate) use reply::Reply;
+pub(crate) use serving::Trail;
+pub(crate) use strangers::{method_not_allowed, not_found};
+pub(crate) use visit::Respelled;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
-use super::{Field, Kind, LARGEST_NUMBER, Presence, Problem, Violation, quoted};
+use super::{Field, Kind, LARGEST_NUMBER, Literal, Presence, Problem, Violation, nearest, quoted};
 
 /// The longest value of a condition, in characters.
 const LONGEST_SCALAR: usize = 1000;
@@ -21,6 +21,8 @@ pub(crate) struct Checked {
     pub(crate) values: Map<String, Value>,
     /// Fields that the table does not have, by their path, with the nearest name it has.
     pub(crate) unknown: Vec<Violation>,
+    /// Values that are accepted by a choice alone.
+    pub(crate) chosen: Vec<Violation>,
     /// Broken rules, in the table's order.
     pub(crate) broken: Vec<Violation>,
 }
@@ -43,12 +45,13 @@ fn row(
         if found.unknown.len() == MOST_VIOLATIONS {
             break;
         }
-        let nearest = nearest(name, fields);
+        let nearest = nearest(name, fields.iter().map(|field| field.name));
         let path = inside(path, name);
         found.unknown.push(Violation { path, problem: Problem::Unknown { nearest }, sent: None });
     }
     let mut values = Map::new();
     for field in fields {
+        note_choices(field, sent.get(field.name), path, found);
         let value = match (given(sent.get(field.name)), field.presence) {
             (Some(value), _) => of_field(field, value, &inside(path, field.name), found),
             (None, Presence::Default(default)) => default.into(),
@@ -64,6 +67,22 @@ fn row(
         }
     }
     values
+}
+
+/// Notes what is accepted by a choice alone: a value, or an empty text that counts as not sent.
+fn note_choices(field: &Field, sent: Option<&Value>, path: &str, found: &mut Checked) {
+    let Some(sent) = sent else { return };
+    let rule = match (sent.as_str(), field.presence) {
+        (Some(""), Presence::Default(Literal::Text(""))) => return,
+        (Some(""), Presence::Default(_)) => {
+            "counts as not sent when it is empty, by a choice that no document backs"
+        }
+        _ if field.takes_by_choice(sent) => "takes this by a choice that no document backs",
+        _ => return,
+    };
+    if found.chosen.len() < MOST_VIOLATIONS {
+        found.chosen.push(Violation::other(inside(path, field.name), rule, sent));
+    }
 }
 
 fn of_field(field: &Field, sent: &Value, path: &str, found: &mut Checked) -> Value {
@@ -310,32 +329,4 @@ fn report(found: &mut Checked, violation: Violation) {
 
 fn inside(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}[{name}]") }
-}
-
-/// The name that was probably meant: the same but for case, or off by at most two letters.
-fn nearest(name: &str, fields: &[Field]) -> Option<&'static str> {
-    let lower = name.to_lowercase();
-    if lower.chars().count() > 64 {
-        return None;
-    }
-    let distances =
-        fields.iter().map(|field| (distance(&lower, &field.name.to_lowercase()), field.name));
-    let (distance, name) = distances.min()?;
-    let enough = distance <= 2 && distance < name.len() / 2 + 1;
-    enough.then_some(name)
-}
-
-/// How many letters must be added, dropped or changed to make one word of the other.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut costs: Vec<usize> = (0..=right.len()).collect();
-    for (row, letter) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut costs[0], row + 1);
-        for (column, other) in right.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = costs[column + 1];
-            costs[column + 1] = change.min(costs[column] + 1).min(diagonal + 1);
-        }
-    }
-    costs[right.len()]
 }

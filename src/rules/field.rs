@@ -65,6 +65,15 @@ pub(crate) enum Presence {
     Default(Literal),
 }
 
+/// Which values of a field are accepted although no document says that they are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByChoice {
+    None,
+    All,
+    /// These, as text.
+    Some(&'static [&'static str]),
+}
+
 /// What a field may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -122,6 +131,8 @@ pub(crate) struct Field {
     pub(crate) source: Source,
     /// What of the rule is chosen although the field is documented; empty when nothing is.
     pub(crate) chosen: &'static str,
+    /// Which of its values are right by that part alone.
+    pub(crate) by_choice: ByChoice,
     /// What the field means, in a sentence.
     pub(crate) about: &'static str,
     /// Whether no message may repeat what was sent.
@@ -136,6 +147,7 @@ pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
         presence: Presence::Required,
         source: Source::Chosen(""),
         chosen: "",
+        by_choice: ByChoice::None,
         about: "",
         secret: false,
     }
@@ -171,6 +183,12 @@ impl Field {
         self
     }
 
+    /// The values that are right by the chosen part of the rule alone.
+    pub(crate) const fn by_choice(mut self, values: ByChoice) -> Self {
+        self.by_choice = values;
+        self
+    }
+
     /// What was sent stays out of every message.
     pub(crate) const fn secret(mut self) -> Self {
         self.secret = true;
@@ -181,6 +199,19 @@ impl Field {
     pub(crate) const fn about(mut self, about: &'static str) -> Self {
         self.about = about;
         self
+    }
+
+    /// Whether this value, in its own type, is accepted by a choice alone.
+    pub(super) fn takes_by_choice(&self, sent: &Value) -> bool {
+        let is = |word: &&str| match sent {
+            Value::String(text) => text == word,
+            plain => word.parse::<Value>().is_ok_and(|word| word == *plain),
+        };
+        match self.by_choice {
+            ByChoice::None => false,
+            ByChoice::All => true,
+            ByChoice::Some(words) => words.iter().any(is),
+        }
     }
 
     /// Whether it must be sent.

@@ -2,12 +2,15 @@
 
 mod check;
 mod field;
+mod nearest;
 mod problem;
 mod schema;
 
 pub(crate) use check::{Checked, check, whole_number};
 pub(crate) use field::{
-    Field, Fields, Kind, LARGEST_NUMBER, Literal, Presence, Source, TICKET_ID, optional, required,
+    ByChoice, Field, Fields, Kind, LARGEST_NUMBER, Literal, Presence, Source, TICKET_ID, optional,
+    required,
 };
+pub(crate) use nearest::nearest;
 pub(crate) use problem::{Problem, Violation, quoted};
 pub(crate) use schema::{DATE, Notation, form_names, of_fields, of_value};

@@ -71,7 +71,7 @@ impl Addition {
             return Err(vec![refused("accounts", rule)]);
         }
         let seed = fixture.as_object().cloned().unwrap_or_default();
-        let Checked { mut values, unknown, mut broken } = check(super::fields::SEED, &seed);
+        let Checked { mut values, unknown, mut broken, .. } = check(super::fields::SEED, &seed);
         broken.extend(unknown);
         if !broken.is_empty() {
             return Err(broken);
@@ -120,6 +120,7 @@ impl Addition {
             time_zone: self.time_zone.clone().unwrap_or(account.time_zone),
             dialect: self.dialect.clone().unwrap_or(account.dialect),
             clock: self.clock.unwrap_or(account.clock),
+            strict: account.strict,
         };
         let now = profile.now();
         let change: Change =

@@ -185,7 +185,7 @@ fn fixtures(text: &Text) -> Result<(Vec<Fixture>, Vec<Violation>), SeedError> {
         ));
     };
     expand_permissions(&mut seed);
-    let Checked { mut values, unknown, mut broken } = check(fields::SEED, &seed);
+    let Checked { mut values, unknown, mut broken, .. } = check(fields::SEED, &seed);
     broken.extend(unknown);
     let mut fixtures = Vec::new();
     if let (true, Some(Value::Object(accounts))) =
@@ -260,7 +260,7 @@ fn profile(account: &mut Map<String, Value>, path: &str) -> Result<Profile, Viol
         path: format!("{path}[dialect][{}]", broken.path),
         ..broken
     })?;
-    Ok(Profile { time_zone, dialect, clock })
+    Ok(Profile { time_zone, dialect, clock, strict: None })
 }
 
 /// The fields of a row that were given.

@@ -162,7 +162,25 @@ impl Database {
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.writer.write(change).await
+        self.write_then(change, |value| value).await
+    }
+
+    /// The same; `then` takes what the change gives, once it is kept, and in the order in which changes were kept.
+    ///
+    /// # Errors
+    /// The change's own, and those of the database.
+    pub(crate) async fn write_then<T, U, E, F>(
+        &self,
+        change: F,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        E: From<StorageError> + Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    {
+        self.writer.write(change, then).await
     }
 
     /// Waits for running work and closes every connection. A file is whole then.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{BoxFuture, StorageError};
 
@@ -21,17 +21,35 @@ const LONGEST_QUEUE: usize = 1024;
 
 /// A number that moves with every change of what it belongs to, before the change is acknowledged.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Version(Arc<AtomicU64>);
+pub(crate) struct Version(Arc<Moving>);
+
+#[derive(Debug, Default)]
+struct Moving {
+    number: AtomicU64,
+    moved: Notify,
+}
 
 impl Version {
     /// The present number.
     pub(crate) fn now(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.0.number.load(Ordering::Acquire)
     }
 
     /// Something has changed.
     pub(crate) fn advance(&self) {
-        self.0.fetch_add(1, Ordering::Release);
+        self.0.number.fetch_add(1, Ordering::Release);
+        self.0.moved.notify_waiters();
+    }
+
+    /// Waits until the number is another one.
+    pub(crate) async fn other_than(&self, seen: u64) {
+        loop {
+            let moved = self.0.moved.notified();
+            if self.now() != seen {
+                return;
+            }
+            moved.await;
+        }
     }
 }
 
@@ -71,14 +89,20 @@ impl Writer {
         Self { queue }
     }
 
-    pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    pub(super) async fn write<T, U, E, F>(
+        &self,
+        change: F,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
     where
         T: Send + 'static,
+        U: Send + 'static,
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let work: Work = Box::new(move |connection| Box::pin(run(change(connection), answer)));
+        let work: Work =
+            Box::new(move |connection| Box::pin(run(change(connection), then, answer)));
         self.queue.send(Job::Change(work)).await.map_err(|_| StorageError::Closed)?;
         answered.await.map_err(|_| StorageError::Abandoned)?
     }
@@ -110,13 +134,16 @@ impl Writer {
     }
 }
 
-/// Runs a change and keeps its result until the commit is known.
-async fn run<T, E>(
+/// Runs a change and keeps its result until the commit is known. `then` runs after the commit, for one change of the
+/// database after the other.
+async fn run<T, U, E>(
     change: BoxFuture<'_, Result<T, E>>,
-    answer: oneshot::Sender<Result<T, E>>,
+    then: impl FnOnce(T) -> U + Send + 'static,
+    answer: oneshot::Sender<Result<U, E>>,
 ) -> Ran
 where
     T: Send + 'static,
+    U: Send + 'static,
     E: From<StorageError> + Send + 'static,
 {
     let Ok(result) = AssertUnwindSafe(change).catch_unwind().await else {
@@ -127,7 +154,7 @@ where
     let tell = move |commit: &Result<(), String>| {
         let result = match commit {
             Err(error) if result.is_ok() => Err(StorageError::NotCommitted(error.clone()).into()),
-            _ => result,
+            _ => result.map(then),
         };
         // A caller that has gone needs no answer.
         let _ = answer.send(result);

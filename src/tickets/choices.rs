@@ -117,7 +117,16 @@ pub(crate) static CHOICES: &[Choice] = &[
     choice("a packed body (Content-Encoding)", "none", "415"),
     choice("a body over 10 MiB", "none", "413"),
     choice("more than 8192 values, or nesting over 8 levels", "none", "400"),
-    choice("fields that no document names", "none", "ignored"),
+    choice(
+        "fields that no document names",
+        "none",
+        "ignored, and noted in the journal; a strict account answers 400",
+    ),
+    choice(
+        "how many requests a key may make",
+        "none",
+        "as many as it likes; over the budget that a test sets: 429 with Retry-After, X-RateLimit-Limit, -Remaining and -Reset (Unix seconds)",
+    ),
     choice(
         "broken percent-encoding, bytes that are no UTF-8, a file where text belongs",
         "none",

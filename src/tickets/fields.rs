@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::batch::ACTION_TYPES;
 use super::ticket::{Direction, Priority, Status};
-use crate::rules::{Field, Kind, LARGEST_NUMBER, Literal, TICKET_ID, optional, required};
+use crate::rules::{ByChoice, Field, Kind, LARGEST_NUMBER, Literal, TICKET_ID, optional, required};
 
 static VIEW: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[0-9a-zA-Z\-\_]+$").expect("a regex"));
@@ -50,11 +50,13 @@ pub(crate) static LIST: &[Field] = &[
         .or(Literal::Number(15))
         .documented(V2)
         .choosing("0 is allowed, and gives the total alone")
+        .by_choice(ByChoice::Some(&["0"]))
         .about("How many tickets to give at most."),
     optional("searchArchived", Kind::OneOf { names: &["yes", "no"], written: "enum" })
         .or(Literal::Text("no"))
         .documented(V2)
         .choosing("yes or no; yes includes the archived ones")
+        .by_choice(ByChoice::Some(&["yes"]))
         .about("Whether archived tickets are included."),
     optional("status", Kind::OneOf { names: Status::NAMES, written: "enum" })
         .documented(V2)
@@ -86,6 +88,7 @@ pub(crate) static CREATE: &[Field] = &[
 pub(crate) static SHOW: &[Field] = &[optional("getTicketHistory", Kind::Flag)
     .documented(V2)
     .choosing("true, false, 1 or 0; events are shown unless it is false")
+    .by_choice(ByChoice::Some(&["1", "0"]))
     .about("Whether the timeline includes events.")];
 
 /// `PUT` item, beside the id.
@@ -102,6 +105,7 @@ pub(crate) static UPDATE: &[Field] = &[
 /// `DELETE` multi.
 pub(crate) static DELETE_MULTI: &[Field] = &[required("ticketIDs", TICKET_IDS)
     .chosen("no parameter is declared; the sister operations use ticketIDs[]")
+    .by_choice(ByChoice::All)
     .about("The tickets, in the body or in the query.")];
 
 /// `POST` setStatus.
@@ -149,6 +153,7 @@ static ACTION: &[Field] = &[
     required("actionType", Kind::OneOf { names: ACTION_TYPES, written: "" })
         .documented(V1)
         .choosing("one of these; the documents name none")
+        .by_choice(ByChoice::All)
         .about("What to change."),
     required("value", Kind::LINE)
         .documented(V1)

@@ -1,17 +1,16 @@
 //! One function for each operation. Each reads like the sentence that documents it.
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::answer;
 use super::batch::{self, Action};
 use super::search::{self, Conditions, Filter, Page};
-use super::store::{self, NewTicket, Stamp};
+use super::store::{self, NewTicket, Stamp, Tickets};
 use super::ticket::{Change, Priority, Status};
 use crate::dialect::{UnknownCustomer, UnknownIds};
 use crate::http::{Call, Error, Reply};
+use crate::journal::{Changed, Rows};
 use crate::storage::Connection;
 
 #[derive(Deserialize)]
@@ -73,8 +72,8 @@ async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
 pub(super) async fn create(mut call: Call) -> Result<Reply, Error> {
     let new: NewTicket = call.input()?;
     let now = call.terms.date();
-    let write = call.database.write(move |connection| {
-        Box::pin(async move { Ok::<_, Error>(store::create(connection, &new, &now).await?) })
+    let write = call.write(move |connection| {
+        Box::pin(async move { Ok(store::create(connection, &new, &now).await?) })
     });
     Ok(answer::created(&call.terms.dialect.created_id_field, write.await?))
 }
@@ -113,17 +112,20 @@ struct Update {
 pub(super) async fn update(mut call: Call) -> Result<Reply, Error> {
     let Update { id, external_primary_id, title, status } = call.input()?;
     let (stamp, policy) = (stamp(&call), call.terms.dialect.unknown_customer);
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
-            must_exist(connection, id).await?;
+            let ticket = the_ticket(connection, id).await?;
             let mut changes = Vec::new();
+            let mut rows = Rows::default();
             if let Some(external) = external_primary_id {
-                changes.push(link(connection, external, id, policy).await?);
+                let linked = link(connection, external, id, policy).await?;
+                rows = linked.rows;
+                changes.push(linked.value);
             }
             changes.extend(title.map(Change::Title));
             changes.extend(status.map(Change::Status));
-            store::apply(connection, &[id], &changes, &stamp).await?;
-            Ok::<_, Error>(())
+            let more = store::apply(connection, ticket, &changes, &stamp).await?;
+            Ok(Changed { rows: rows.and(more), value: () })
         })
     });
     write.await?;
@@ -136,9 +138,10 @@ async fn link(
     external: String,
     ticket: i64,
     policy: UnknownCustomer,
-) -> Result<Change, Error> {
-    let id = match (store::customer(connection, &external).await?, policy) {
-        (Some(id), _) => id,
+) -> Result<Changed<Change>, Error> {
+    let Changed { rows, value: id } = match (store::customer(connection, &external).await?, policy)
+    {
+        (Some(id), _) => Changed { rows: Rows::default(), value: id },
         (None, UnknownCustomer::Create) => {
             store::add_customer(connection, &external, ticket).await?
         }
@@ -151,7 +154,7 @@ async fn link(
             ));
         }
     };
-    Ok(Change::Customer(id, external))
+    Ok(Changed { rows, value: Change::Customer(id, external) })
 }
 
 #[derive(Deserialize)]
@@ -163,10 +166,10 @@ struct One {
 /// Deletes all the data of one ticket.
 pub(super) async fn delete(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
-            must_exist(connection, id).await?;
-            Ok::<_, Error>(store::remove(connection, &[id]).await?)
+            let ticket = the_ticket(connection, id).await?;
+            Ok(Changed { rows: store::remove(connection, &ticket).await?, value: () })
         })
     });
     write.await?;
@@ -183,11 +186,10 @@ struct Several {
 pub(super) async fn delete_multi(mut call: Call) -> Result<Reply, Error> {
     let Several { ids } = call.input()?;
     let policy = call.terms.dialect.unknown_ids;
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
-            let ids = existing(connection, ids, policy).await?;
-            store::remove(connection, &ids).await?;
-            Ok::<_, Error>(ids.len())
+            let tickets = existing(connection, &ids, policy).await?;
+            Ok(Changed { rows: store::remove(connection, &tickets).await?, value: tickets.len() })
         })
     });
     Ok(answer::several_deleted(write.await?))
@@ -222,11 +224,13 @@ pub(super) async fn set_priority(mut call: Call) -> Result<Reply, Error> {
 /// Solves every ticket that is neither solved nor closed.
 pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
     let stamp = stamp(&call);
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
             let ids = store::unfinished(connection).await?;
-            store::apply(connection, &ids, &[Change::Status(Status::Solved)], &stamp).await?;
-            Ok::<_, Error>(ids.len())
+            let tickets = store::tickets(connection, &ids).await?;
+            let change = [Change::Status(Status::Solved)];
+            let rows = store::apply(connection, tickets, &change, &stamp).await?;
+            Ok(Changed { rows, value: ids.len() })
         })
     });
     Ok(answer::solved(write.await?))
@@ -236,10 +240,11 @@ pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
 pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
     let stamp = stamp(&call);
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
-            must_exist(connection, id).await?;
-            Ok::<_, Error>(store::apply(connection, &[id], &[Change::NoCustomer], &stamp).await?)
+            let ticket = the_ticket(connection, id).await?;
+            let rows = store::apply(connection, ticket, &[Change::NoCustomer], &stamp).await?;
+            Ok(Changed { rows, value: () })
         })
     });
     write.await?;
@@ -263,34 +268,34 @@ pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
 /// Makes changes to several tickets and says to how many.
 async fn change(call: &Call, ids: Vec<i64>, changes: Vec<Change>) -> Result<usize, Error> {
     let (stamp, policy) = (stamp(call), call.terms.dialect.unknown_ids);
-    let write = call.database.write(move |connection| {
+    let write = call.write(move |connection| {
         Box::pin(async move {
-            let ids = existing(connection, ids, policy).await?;
-            store::apply(connection, &ids, &changes, &stamp).await?;
-            Ok::<_, Error>(ids.len())
+            let tickets = existing(connection, &ids, policy).await?;
+            let value = tickets.len();
+            let rows = store::apply(connection, tickets, &changes, &stamp).await?;
+            Ok(Changed { rows, value })
         })
     });
     write.await
 }
 
-/// The ids without those that name no ticket, where the dialect allows that.
+/// The tickets with these ids, without those that do not exist, where the dialect allows that.
 async fn existing(
     connection: &mut Connection,
-    mut ids: Vec<i64>,
+    ids: &[i64],
     policy: UnknownIds,
-) -> Result<Vec<i64>, Error> {
-    let unknown = store::unknown(connection, &ids).await?;
+) -> Result<Tickets, Error> {
+    let tickets = store::tickets(connection, ids).await?;
+    let unknown = tickets.lacks(ids);
     if !unknown.is_empty() && policy == UnknownIds::Refuse {
         return Err(Error::UnknownTickets(unknown));
     }
-    let unknown: HashSet<i64> = unknown.into_iter().collect();
-    ids.retain(|id| !unknown.contains(id));
-    Ok(ids)
+    Ok(tickets)
 }
 
-async fn must_exist(connection: &mut Connection, id: i64) -> Result<(), Error> {
-    let unknown = store::unknown(connection, &[id]).await?;
-    if unknown.is_empty() { Ok(()) } else { Err(Error::UnknownTicket) }
+async fn the_ticket(connection: &mut Connection, id: i64) -> Result<Tickets, Error> {
+    let ticket = store::tickets(connection, &[id]).await?;
+    if ticket.len() == 1 { Ok(ticket) } else { Err(Error::UnknownTicket) }
 }
 
 fn stamp(call: &Call) -> Stamp {

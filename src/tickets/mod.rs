@@ -14,15 +14,17 @@ mod timeline;
 use std::sync::LazyLock;
 
 use axum::http::Method;
+use serde_json::Value;
 
 use crate::accounts::Permission;
 use crate::http::decode::Encoding;
 use crate::http::{Answer, Endpoint, Handler, Lasting, Reads};
 use crate::rules::Source;
+use crate::storage::{Database, StorageError};
 
 pub(crate) mod fixture;
 pub(crate) use choices::{CHOICES, CONVENTIONS};
-pub(crate) use columns::{entry_schema, item_schema};
+pub(crate) use columns::{entry_schema, item_schema, names as columns};
 
 const INDEX: &str = "/api/v2/ticket";
 const ITEM: &str = "/api/v2/ticket/{ticketID}";
@@ -54,6 +56,23 @@ fn row(
         keeps: None,
         handler,
     }
+}
+
+/// A ticket without its timeline; None where there is none with this id.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn ticket(
+    database: &Database,
+    public_url: &str,
+    id: i64,
+) -> Result<Option<Value>, StorageError> {
+    let url = public_url.to_owned();
+    let found = database
+        .read(move |connection| Box::pin(async move { store::entry(connection, &url, id).await }));
+    let text = found.await?;
+    let value = text.map(|text| serde_json::from_str(&text)).transpose();
+    value.map_err(|error| StorageError::Corrupt(error.to_string()))
 }
 
 /// Every operation of the controller.

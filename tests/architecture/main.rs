@@ -10,25 +10,41 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dialect", &["rules"]),
     ("settings", &["clock"]),
     ("storage", &[]),
-    ("accounts", &["storage", "dialect", "clock"]),
-    ("answers", &["accounts"]),
+    ("journal", &["rules"]),
+    ("faults", &["journal"]),
+    ("pace", &[]),
+    ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock"]),
+    ("answers", &["accounts", "journal"]),
     ("terminal", &[]),
-    ("state", &["accounts", "answers"]),
-    ("http", &["accounts", "answers", "storage", "dialect", "rules", "state"]),
-    ("tickets", &["http", "accounts", "storage", "dialect", "rules"]),
+    ("state", &["accounts", "answers", "journal"]),
+    (
+        "http",
+        &[
+            "accounts", "answers", "journal", "faults", "pace", "storage", "dialect", "rules",
+            "clock", "state",
+        ],
+    ),
+    ("line", &["http"]),
+    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules"]),
     ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
     ("fidelity", &["tickets", "http", "dialect", "rules"]),
     (
         "control",
         &[
-            "seed", "fidelity", "tickets", "http", "accounts", "storage", "dialect", "rules",
-            "clock", "state",
+            "seed", "fidelity", "tickets", "http", "accounts", "journal", "faults", "pace",
+            "storage", "dialect", "rules", "clock", "state",
         ],
     ),
-    ("console", &["control", "tickets", "http", "rules", "state"]),
+    ("console", &["control", "tickets", "http", "journal", "faults", "rules", "state"]),
     ("telemetry", &["http", "settings"]),
     ("app", &["console", "control", "tickets", "http", "state", "dialect", "telemetry", "clock"]),
-    ("server", &["app", "seed", "accounts", "answers", "state", "settings", "dialect", "terminal"]),
+    (
+        "server",
+        &[
+            "app", "line", "seed", "accounts", "answers", "journal", "state", "settings",
+            "dialect", "terminal",
+        ],
+    ),
     ("client", &["control"]),
     ("mock_server", &["client", "server", "settings", "terminal"]),
     ("serve", &["server", "settings", "telemetry", "terminal"]),
@@ -47,10 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Words that may stand only in the files whose path begins or ends so.
 const WORDS: &[(&str, &[&str])] = &[
     ("sqlx::", &["storage/", "/store.rs", "tickets/store/"]),
-    (
-        "StatusCode",
-        &["http/error.rs", "http/endpoint.rs", "http/reply.rs", "telemetry.rs", "control/"],
-    ),
+    ("StatusCode", &["http/error.rs", "http/reply.rs", "telemetry.rs", "control/"]),
     ("Instant::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("SystemTime", &["clock.rs"]),
@@ -60,6 +73,8 @@ const WORDS: &[(&str, &[&str])] = &[
 /// Files that know no HTTP.
 const PURE: &[&str] = &[
     "rules/",
+    "journal/",
+    "faults/",
     "storage/",
     "accounts/",
     "tickets/store/",

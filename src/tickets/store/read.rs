@@ -86,6 +86,18 @@ pub(crate) async fn item(
     Ok(statement.bind(public_url).bind(id).bind(with_events).fetch_optional(connection).await?)
 }
 
+/// The ticket as a list shows it, as JSON; None when there is no such ticket.
+pub(crate) async fn entry(
+    connection: &mut Connection,
+    public_url: &str,
+    id: i64,
+) -> Result<Option<String>, StorageError> {
+    static STATEMENT: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT {} FROM ticket AS t WHERE t.id = $2", ENTRY.as_str()));
+    let statement = sqlx::query_scalar(STATEMENT.as_str());
+    Ok(statement.bind(public_url).bind(id).fetch_optional(connection).await?)
+}
+
 /// How many tickets match, and those of the page as JSON, newest id first, with commas between them.
 pub(crate) async fn list(
     connection: &mut Connection,

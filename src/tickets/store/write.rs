@@ -3,9 +3,11 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use sqlx::query_scalar;
+use sqlx::{query_as, query_scalar};
 
+use super::effect::{self, Tickets};
 use super::sql::{Sql, name};
+use crate::journal::{Changed, Did, Row, Rows};
 use crate::storage::{Connection, StorageError};
 use crate::tickets::ticket::{Cell, Change, Direction, Status, searchable, searchable_all};
 use crate::tickets::timeline;
@@ -39,7 +41,8 @@ static CREATE: LazyLock<String> = LazyLock::new(|| {
             assigned_group_id, form_id, created_at, last_update, last_update_customer, last_update_agent, \
             search_title, search_rest) \
          SELECT next.id, {external_id}, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, \
-            $14 || CHAR(31) || LOWER({external_id}) FROM next WHERE true RETURNING id"
+            $14 || CHAR(31) || LOWER({external_id}) FROM next WHERE true RETURNING id, {}",
+        effect::made()
     )
 });
 
@@ -48,12 +51,12 @@ pub(crate) async fn create(
     connection: &mut Connection,
     new: &NewTicket,
     now: &str,
-) -> Result<i64, StorageError> {
+) -> Result<Changed<i64>, StorageError> {
     let (by_customer, by_agent) = match new.direction {
         Direction::Inbound => (Some(now), None),
         Direction::Outbound => (None, Some(now)),
     };
-    let statement = query_scalar(CREATE.as_str())
+    let statement = query_as(CREATE.as_str())
         .bind(new.brand_id)
         .bind(new.channel_id)
         .bind(new.direction.name())
@@ -68,7 +71,8 @@ pub(crate) async fn create(
         .bind(by_agent)
         .bind(searchable(&new.title))
         .bind(searchable_all(&[&new.from, &new.from_name, &new.to]));
-    Ok(statement.fetch_one(connection).await?)
+    let (id, columns): (i64, String) = statement.fetch_one(connection).await?;
+    Ok(Changed { rows: effect::created(id, &columns)?, value: id })
 }
 
 /// The external id of a ticket that came with none (chosen: the sample's form, made from the id so that it is
@@ -86,38 +90,32 @@ pub(crate) struct Stamp {
     pub(crate) key: String,
 }
 
-/// Makes changes to tickets. Those that change nothing leave no trace.
+/// Makes changes to tickets, and gives what became of them. Those that change nothing leave no trace.
 pub(crate) async fn apply(
     connection: &mut Connection,
-    ids: &[i64],
+    tickets: Tickets,
     changes: &[Change],
     stamp: &Stamp,
-) -> Result<(), StorageError> {
-    let list = json(ids);
+) -> Result<Rows, StorageError> {
+    let ids = tickets.ids();
+    let list = json(&ids);
     for change in changes {
         record(connection, &list, change, stamp).await?;
         set(connection, &list, change, &stamp.now).await?;
     }
-    Ok(())
+    Ok(tickets.compared_to(&effect::tickets(connection, &ids).await?))
 }
 
 /// Removes tickets with all their data.
-pub(crate) async fn remove(connection: &mut Connection, ids: &[i64]) -> Result<(), StorageError> {
+pub(crate) async fn remove(
+    connection: &mut Connection,
+    tickets: &Tickets,
+) -> Result<Rows, StorageError> {
     sqlx::query("DELETE FROM ticket WHERE id IN (SELECT value FROM json_each($1))")
-        .bind(json(ids))
+        .bind(json(&tickets.ids()))
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-/// Those of the ids that name no ticket, in their order.
-pub(crate) async fn unknown(
-    connection: &mut Connection,
-    ids: &[i64],
-) -> Result<Vec<i64>, StorageError> {
-    let statement =
-        "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM ticket) ORDER BY key";
-    Ok(query_scalar(statement).bind(json(ids)).fetch_all(connection).await?)
+    Ok(tickets.deleted())
 }
 
 /// The ids of all tickets that are neither solved nor closed.
@@ -142,10 +140,14 @@ pub(crate) async fn add_customer(
     connection: &mut Connection,
     external: &str,
     ticket: i64,
-) -> Result<i64, StorageError> {
+) -> Result<Changed<i64>, StorageError> {
     let statement = "INSERT INTO customer (external_primary_id, brand_id) \
-        VALUES ($1, COALESCE((SELECT brand_id FROM ticket WHERE id = $2), 0)) RETURNING id";
-    Ok(query_scalar(statement).bind(external).bind(ticket).fetch_one(connection).await?)
+        VALUES ($1, COALESCE((SELECT brand_id FROM ticket WHERE id = $2), 0)) RETURNING id, brand_id";
+    let statement = query_as(statement).bind(external).bind(ticket);
+    let (id, brand): (i64, i64) = statement.fetch_one(connection).await?;
+    let columns = vec![("external_primary_id", external.into()), ("brand_id", brand.into())];
+    let row = Row { kind: "customer", id, did: Did::Created(columns) };
+    Ok(Changed { rows: [row].into_iter().collect(), value: id })
 }
 
 /// Puts the event into the timelines of those tickets that the change will change.
@@ -221,7 +223,8 @@ fn changed(sql: &mut Sql, list: &str, change: &Change) {
     sql.push(&name(change.column())).push(" IS NOT ").bind(change.cell());
 }
 
-fn json(ids: &[i64]) -> String {
+/// Ids as a list of JSON.
+pub(super) fn json(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     format!("[{}]", ids.join(","))
 }

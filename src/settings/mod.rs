@@ -15,6 +15,10 @@ use serde_json::{Map, Value};
 
 use crate::clock;
 
+mod file;
+
+use file::{file, with_file};
+
 /// A stand-in for the Omnidesk Ticket API: real tickets, keys with permissions, the documented rules.
 ///
 /// Without a command it serves.
@@ -111,6 +115,24 @@ pub(crate) struct Settings {
         value_parser = control_token
     )]
     pub(crate) control_token: Option<String>,
+    /// The most requests that the journal of an account keeps; 0 turns it off
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_JOURNAL_ENTRIES",
+        default_value = "1000",
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(0..=100_000)
+    )]
+    pub(crate) journal_entries: u32,
+    /// The most memory that the journal of an account takes, in bytes
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_JOURNAL_BYTES",
+        default_value = "4194304",
+        value_name = "BYTES",
+        value_parser = clap::value_parser!(u32).range(1024..=1_073_741_824)
+    )]
+    pub(crate) journal_bytes: u32,
     /// File that receives HOST:PORT once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
@@ -313,66 +335,6 @@ const fn rank(source: Option<ValueSource>) -> u8 {
         Some(ValueSource::EnvVariable) => 1,
         _ => 0,
     }
-}
-
-/// A table of a file.
-type Table = Map<String, Value>;
-
-/// A file's settings, and its dialect.
-fn file(path: &Path) -> Result<(Table, Table), SettingError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SettingError::Read { path: path.to_owned(), source })?;
-    // The error's own text shows the line, which may hold a key.
-    let parsed = toml::from_str(&text).map_err(|error: toml::de::Error| SettingError::Parse {
-        path: path.to_owned(),
-        line: error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
-        what: error.message().to_owned(),
-    });
-    let mut settings: Table = parsed?;
-    let dialect = match settings.remove("dialect") {
-        Some(Value::Object(dialect)) => dialect,
-        Some(_) => {
-            let what = "dialect must be a table: [dialect]".to_owned();
-            return Err(SettingError::Value { path: path.to_owned(), what });
-        }
-        None => Map::new(),
-    };
-    Ok((settings, dialect))
-}
-
-/// The command with the file's values as its defaults, so that one parser reads them all.
-fn with_file(mut command: Command, path: &Path, settings: &Table) -> Result<Command, SettingError> {
-    let serve = Settings::augment_args(Command::new("serve"));
-    let known: Vec<&Arg> = serve.get_arguments().filter(|arg| arg.get_id() != "config").collect();
-    for (name, value) in settings {
-        let Some(arg) = known.iter().find(|arg| arg.get_id() == name.as_str()) else {
-            let names: Vec<&str> = known.iter().map(|arg| arg.get_id().as_str()).collect();
-            let known = names.join(", ");
-            return Err(SettingError::Unknown { path: path.to_owned(), name: name.clone(), known });
-        };
-        let repeatable = matches!(arg.get_action(), ArgAction::Append);
-        let words = words(value)
-            .filter(|words| repeatable || words.len() == 1)
-            .ok_or_else(|| SettingError::Shape { path: path.to_owned(), name: name.clone() })?;
-        let set = |arg: Arg| arg.default_values(words.clone());
-        command = command.mut_arg(name, set);
-        for task in if name == "listen" { &["serve"][..] } else { &["serve", "run"] } {
-            command = command.mut_subcommand(task, |task| task.mut_arg(name, set));
-        }
-    }
-    Ok(command)
-}
-
-fn words(value: &Value) -> Option<Vec<String>> {
-    Some(match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Number(number) => vec![number.to_string()],
-        Value::Bool(flag) => vec![flag.to_string()],
-        Value::Array(entries) => {
-            entries.iter().map(|entry| words(entry)?.pop()).collect::<Option<_>>()?
-        }
-        _ => return None,
-    })
 }
 
 fn public_url(text: &str) -> Result<String, String> {

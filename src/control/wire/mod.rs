@@ -1,6 +1,9 @@
 //! What the control API takes and gives. The server, the typed client and the OpenAPI document share these types.
 #![expect(unused_qualifications, reason = "the derive of a schema spells paths out")]
 
+mod journal;
+mod provoke;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -9,6 +12,14 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts::PERMISSIONS;
+
+pub use journal::{
+    AppliedFault, Change, ChangeList, ColumnChange, Count, Did, Difference, JournalEntry, Miss,
+    Pattern, RequestList, Row, StatusWanted, Verification, Verified, Waited, Warning,
+};
+pub use provoke::{
+    Effect, Limits, Loss, LossWay, Rule, RuleList, ShownRule, Strictness, TimeToLive, When,
+};
 
 /// An account to be made. Everything may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -36,6 +47,9 @@ pub struct NewAccount {
     pub ttl: Option<String>,
     /// Kept in memory, even where other accounts are kept in a folder.
     pub ephemeral: bool,
+    /// Refuses every request that leaves a warning. By default it is as what it starts from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
 }
 
 /// What a key may do.
@@ -310,4 +324,7 @@ pub struct ProblemBody {
     pub status: u16,
     /// What is wrong with this request.
     pub detail: String,
+    /// The requests that came nearest to what was expected, for `not-verified` and `wait-over`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub misses: Vec<Miss>,
 }

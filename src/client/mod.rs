@@ -1,5 +1,8 @@
 //! A typed client of the control API.
 
+mod follow;
+mod see;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
@@ -11,6 +14,9 @@ use crate::control::wire::{
     AccountEntry, AccountList, Advance, Imported, KeyList, MadeAccount, MadeKey, NewAccount,
     NewKey, ProblemBody, SetClock, ShownAccount, ShownClock, ShownKey, Snapshot, SnapshotList,
 };
+
+pub use follow::Requests;
+pub use see::Filter;
 
 /// Why the control API did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]

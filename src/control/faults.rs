@@ -1,0 +1,290 @@
+//! Fault rules: which requests fail, and how. A rule that could not work is refused when it is written.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use super::pattern::{endpoint, pattern};
+use super::problem::{Kind, Problem};
+use super::request::{Body, In, InAccount, Of, OfKey};
+use super::waiting::span;
+use super::wire::{self, LossWay, RuleList, ShownRule, TimeToLive};
+use crate::accounts::Account;
+use crate::faults::{self, Effect, Loss, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When};
+use crate::journal::Pattern;
+use crate::rules::{nearest, quoted};
+
+/// The longest time of an effect (chosen).
+const LONGEST: Duration = Duration::from_mins(5);
+/// The longest time that a rule stays, or that `Retry-After` asks for (chosen).
+const LONGEST_STAY: Duration = Duration::from_hours(24 * 31);
+/// The longest sequence (chosen).
+const LONGEST_SEQUENCE: usize = 1000;
+/// The longest message, in characters (chosen).
+const LONGEST_MESSAGE: usize = 1000;
+
+fn shown(rule: faults::ShownRule) -> ShownRule {
+    let faults::ShownRule { id, written, seen, applied } = rule;
+    let rule = serde_json::from_value(Value::Object(written)).unwrap_or_default();
+    ShownRule { id, seen, applied, rule }
+}
+
+/// Lists the fault rules of an account, in the order in which they are asked.
+#[utoipa::path(get, path = "/accounts/{account}/faults", tag = "faults", operation_id = "listFaults",
+    params(InAccount),
+    responses((status = 200, body = RuleList, description = "The rules"), Problem))]
+pub(super) async fn list(Of(account): Of) -> Json<RuleList> {
+    let rules = account.faults.all(account.terms().now());
+    Json(RuleList { faults: rules.into_iter().map(shown).collect() })
+}
+
+/// Adds a fault rule. The first rule that meets a request decides what happens to it.
+#[utoipa::path(post, path = "/accounts/{account}/faults", tag = "faults", operation_id = "addFault",
+    params(InAccount),
+    request_body = wire::Rule,
+    responses((status = 201, body = ShownRule, description = "The rule"), Problem))]
+pub(super) async fn add(
+    Of(account): Of,
+    Body(sent): Body<wire::Rule>,
+) -> Result<(StatusCode, Json<ShownRule>), Problem> {
+    let now = account.terms().now();
+    let written = match serde_json::to_value(&sent) {
+        Ok(Value::Object(written)) => written,
+        _ => Map::new(),
+    };
+    let rule = rule(sent, &account, now)?;
+    let added = account.faults.add(rule, written, now).ok_or_else(|| {
+        let detail = format!("The account has {MOST_RULES} fault rules, as many as there may be.");
+        Problem::new(Kind::TooMany, detail)
+    })?;
+    Ok((StatusCode::CREATED, Json(shown(added))))
+}
+
+/// Takes all fault rules of an account away.
+#[utoipa::path(delete, path = "/accounts/{account}/faults", tag = "faults", operation_id = "clearFaults",
+    params(InAccount),
+    responses((status = 204, description = "Taken away"), Problem))]
+pub(super) async fn clear(Of(account): Of) -> StatusCode {
+    account.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+/// Takes a fault rule away.
+#[utoipa::path(delete, path = "/accounts/{account}/faults/{id}", tag = "faults", operation_id = "removeFault",
+    params(OfKey),
+    responses((status = 204, description = "Taken away"), Problem))]
+pub(super) async fn remove(In(account, id): In) -> Result<StatusCode, Problem> {
+    let number: u64 = id.parse().map_err(|_| {
+        let sent = quoted(&id.as_str().into());
+        Problem::invalid(format!("id must be a number; {sent} was sent."))
+    })?;
+    if account.faults.remove(number, account.terms().now()) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let detail = format!("Account {} has no fault rule {number}.", account.name);
+    Err(Problem::new(Kind::UnknownFault, detail))
+}
+
+fn rule(sent: wire::Rule, account: &Account, now: Timestamp) -> Result<Rule, Problem> {
+    let wire::Rule { operation, key, fields, first, every, after, ttl, effect, sequence, preset } =
+        sent;
+    let about = about(operation, key, fields, account)?;
+    let trigger = trigger(first, every, after)?;
+    let plan = match (effect, sequence, preset) {
+        (Some(effect), None, None) => {
+            Plan::Each(trigger.unwrap_or(Trigger::Always), self::effect(effect)?)
+        }
+        (None, Some(effects), None) => self::sequence(effects, trigger)?,
+        (None, None, Some(name)) => {
+            let preset = self::preset(&name)?;
+            Plan::Each(trigger.unwrap_or(preset.trigger), preset.effect.clone())
+        }
+        _ => return Err(Problem::invalid("A rule must have one of effect, sequence and preset.")),
+    };
+    let ttl = ttl.map(|ttl| stay(ttl, now)).transpose()?;
+    Ok(Rule::new(about, plan, ttl))
+}
+
+/// Which requests a rule is about; all that it names must exist.
+fn about(
+    operation: Option<String>,
+    key: Option<String>,
+    fields: Map<String, Value>,
+    account: &Account,
+) -> Result<Pattern, Problem> {
+    if let Some(operation) = &operation {
+        let endpoint = endpoint(operation)?;
+        let known: Vec<&str> = endpoint.all_fields().map(|field| field.name).collect();
+        for path in fields.keys() {
+            let name = path.split('[').next().unwrap_or_default();
+            if !known.contains(&name) {
+                let meant = nearest(name, known.iter().copied());
+                let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+                let (operation, sent) = (endpoint.operation, quoted(&name.into()));
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Problem::invalid(format!(
+                    "fields: {operation} has no field {sent}; it has {known}.{meant}"
+                )));
+            }
+        }
+    }
+    let keys = account.keys();
+    if let Some(key) = &key
+        && keys.iter().all(|card| *card.name != **key)
+    {
+        let known: Vec<&str> = keys.iter().map(|card| &*card.name).take(20).collect();
+        let (known, sent) = (known.join(", "), quoted(&key.as_str().into()));
+        return Err(Problem::invalid(format!(
+            "key must be the name of a key of this account, of {known}; {sent} was sent."
+        )));
+    }
+    pattern(wire::Pattern { operation, key, fields, ..wire::Pattern::default() })
+}
+
+fn trigger(
+    first: Option<u64>,
+    every: Option<u64>,
+    after: Option<u64>,
+) -> Result<Option<Trigger>, Problem> {
+    let trigger = match (first, every, after) {
+        (None, None, None) => return Ok(None),
+        (Some(number), None, None) => Trigger::First(number),
+        (None, Some(number), None) => Trigger::Every(number),
+        (None, None, Some(number)) => Trigger::After(number),
+        _ => {
+            return Err(Problem::invalid(
+                "A rule must have at most one of first, every and after.",
+            ));
+        }
+    };
+    if [first, every, after].contains(&Some(0)) {
+        return Err(Problem::invalid("first, every and after count from 1; 0 was sent."));
+    }
+    Ok(Some(trigger))
+}
+
+fn sequence(effects: Vec<Option<wire::Effect>>, trigger: Option<Trigger>) -> Result<Plan, Problem> {
+    if trigger.is_some() {
+        return Err(Problem::invalid("sequence goes without first, every and after."));
+    }
+    if !(1..=LONGEST_SEQUENCE).contains(&effects.len()) {
+        let rule = format!("sequence must have 1 to {LONGEST_SEQUENCE} entries.");
+        return Err(Problem::invalid(rule));
+    }
+    let effects = effects.into_iter().map(|effect| effect.map(self::effect).transpose());
+    Ok(Plan::Sequence(effects.collect::<Result<_, _>>()?))
+}
+
+fn preset(name: &str) -> Result<&'static faults::Preset, Problem> {
+    PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        let (names, sent) = (names.join(", "), quoted(&name.into()));
+        Problem::invalid(format!("preset must be one of {names}; {sent} was sent."))
+    })
+}
+
+fn stay(ttl: TimeToLive, now: Timestamp) -> Result<Ttl, Problem> {
+    match (ttl.requests, ttl.time) {
+        (Some(0), None) => Err(Problem::invalid("ttl: requests counts from 1; 0 was sent.")),
+        (Some(requests), None) => Ok(Ttl::Requests(requests)),
+        (None, Some(time)) => {
+            let time = span("ttl: time", &time, LONGEST_STAY)?;
+            let lasting = SignedDuration::try_from(time).ok();
+            let lasting = lasting.and_then(|time| Ttl::lasting(now, time));
+            lasting.ok_or_else(|| Problem::invalid("ttl: time must not lead beyond all time."))
+        }
+        _ => Err(Problem::invalid("ttl must have one of requests and time.")),
+    }
+}
+
+/// What happens: one of the effects, with nothing that belongs to another.
+fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
+    let wire::Effect {
+        delay,
+        when,
+        status,
+        message,
+        retry_after,
+        reset,
+        cut,
+        garbage,
+        drip,
+        hang,
+        lose_answer,
+    } = sent;
+    if when.is_some() && delay.is_none() {
+        return Err(Problem::invalid("effect: when goes with delay."));
+    }
+    if (message.is_some() || retry_after.is_some()) && status.is_none() {
+        return Err(Problem::invalid("effect: message and retry_after go with status."));
+    }
+    let time = |name: &str, text: &str| span(&format!("effect: {name}"), text, LONGEST);
+    let mut effects = Vec::new();
+    if let Some(delay) = delay {
+        let when = if when == Some(wire::When::After) { When::After } else { When::Before };
+        effects.push(Effect::Delay(time("delay", &delay)?, when));
+    }
+    if let Some(status) = status {
+        effects.push(refusal(status, message, retry_after)?);
+    }
+    if yes("reset", reset)? {
+        effects.push(Effect::Reset);
+    }
+    effects.extend(cut.map(|bytes| Effect::Cut(usize::try_from(bytes).unwrap_or(usize::MAX))));
+    if yes("garbage", garbage)? {
+        effects.push(Effect::Garbage);
+    }
+    if let Some(drip) = drip {
+        effects.push(Effect::Drip(time("drip", &drip)?));
+    }
+    if let Some(hang) = hang {
+        effects.push(Effect::Hang(time("hang", &hang)?));
+    }
+    if let Some(loss) = lose_answer {
+        effects.push(Effect::LoseAnswer(match loss {
+            wire::Loss::Way(LossWay::Reset) => Loss::Reset,
+            wire::Loss::Way(LossWay::Hang) => Loss::Hang,
+            wire::Loss::Status(status) => Loss::Status(error_status("lose_answer", status)?),
+        }));
+    }
+    let mut effects = effects.into_iter();
+    match (effects.next(), effects.next()) {
+        (Some(effect), None) => Ok(effect),
+        _ => Err(Problem::invalid(
+            "effect must have one of delay, status, reset, cut, garbage, drip, hang and lose_answer.",
+        )),
+    }
+}
+
+fn refusal(
+    status: u16,
+    message: Option<String>,
+    retry_after: Option<String>,
+) -> Result<Effect, Problem> {
+    let status = error_status("status", status)?;
+    if message.as_ref().is_some_and(|message| message.chars().count() > LONGEST_MESSAGE) {
+        let rule = format!("effect: message must have at most {LONGEST_MESSAGE} characters.");
+        return Err(Problem::invalid(rule));
+    }
+    let retry_after =
+        retry_after.map(|time| span("effect: retry_after", &time, LONGEST_STAY)).transpose()?;
+    Ok(Effect::Status { status, message, retry_after })
+}
+
+fn error_status(name: &str, status: u16) -> Result<u16, Problem> {
+    if (400..=599).contains(&status) {
+        return Ok(status);
+    }
+    let rule = format!("effect: {name} must be a status from 400 to 599; {status} was sent.");
+    Err(Problem::invalid(rule))
+}
+
+fn yes(name: &str, sent: Option<bool>) -> Result<bool, Problem> {
+    match sent {
+        Some(false) => Err(Problem::invalid(format!("effect: {name} must be true or left out."))),
+        sent => Ok(sent.is_some()),
+    }
+}

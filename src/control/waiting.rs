@@ -1,0 +1,251 @@
+//! Waits: for requests, or for a ticket to be as it should. Nothing polls, and nothing is missed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::pattern::{Query, pattern};
+use super::problem::{Kind, Problem};
+use super::request::{InAccount, Of};
+use super::requests::{MOST, shown, since};
+use super::verify::explained;
+use super::wire::Waited;
+use crate::accounts::{Account, AccountError, MOST_WAITING};
+use crate::clock;
+use crate::journal::{Count, Cursor, Pattern};
+use crate::rules::quoted;
+use crate::state::Shared;
+use crate::tickets;
+
+/// How long a wait lasts when it does not say.
+const USUAL: Duration = Duration::from_secs(5);
+/// The longest wait (chosen).
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// A place among those who wait; it is free again when it is dropped.
+pub(super) fn seat(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&account.seats).try_acquire_owned().map_err(|_| {
+        let detail = format!(
+            "{MOST_WAITING} waits and streams of this account are open, as many as there may be."
+        );
+        Problem::new(Kind::TooManyWaits, detail)
+    })
+}
+
+/// Waits for requests, or with `ticket` for a ticket. `field.NAME=VALUE` asks for the value of a field; with `ticket`,
+/// each column of a ticket may be asked for by its name, and `deleted=true`.
+#[utoipa::path(get, path = "/accounts/{account}/wait", tag = "journal", operation_id = "wait",
+    params(InAccount, super::request::Filters, super::request::Waiting),
+    responses((status = 200, body = Waited, description = "It has happened"), Problem))]
+pub(super) async fn wait(
+    State(state): State<Shared>,
+    Of(account): Of,
+    uri: Uri,
+) -> Result<Json<Waited>, Problem> {
+    let (wait, time) = match Wanted::read(&uri)? {
+        Some((ticket, time)) => (Wait::Ticket(ticket), time),
+        None => requests(&uri, &account)?,
+    };
+    let _seat = seat(&account)?;
+    let over = tokio::time::sleep(time);
+    tokio::select! {
+        found = wait.found(&state, &account) => found,
+        () = state.ended() => Err(Problem::new(Kind::Ending, "Nothing more will come.")),
+        () = over => Err(wait.over(&state, &account, time).await),
+    }
+    .map(Json)
+}
+
+fn requests(uri: &Uri, account: &Account) -> Result<(Wait, Duration), Problem> {
+    let query = Query::read(uri, &["since", "count", "timeout"])?;
+    let count = query.number("count", 1, MOST)?;
+    let place = since(&account.journal, query.other("since"))?;
+    let time = timeout(query.other("timeout"))?;
+    if !account.journal.is_on() {
+        return Err(journal_off());
+    }
+    Ok((Wait::Requests(Box::new(pattern(query.pattern)?), count, place), time))
+}
+
+/// What is waited for.
+enum Wait {
+    Requests(Box<Pattern>, usize, Option<Cursor>),
+    Ticket(Wanted),
+}
+
+impl Wait {
+    async fn found(&self, state: &Shared, account: &Arc<Account>) -> Result<Waited, Problem> {
+        match self {
+            Self::Requests(pattern, count, place) => {
+                let (mut place, mut found) = (*place, Vec::new());
+                let enough = account.journal.watch(|journal| {
+                    let view = journal.view(place);
+                    place = Some(view.end);
+                    found.extend(
+                        view.entries.into_iter().filter(|(_, entry)| pattern.matches(entry)),
+                    );
+                    (found.len() >= *count).then_some(())
+                });
+                enough.await.ok_or_else(|| gone(account))?;
+                found.truncate(*count);
+                let last = found.last().map_or(0, |(seq, _)| *seq);
+                let requests =
+                    found.iter().map(|(seq, entry)| shown(&account.journal, *seq, entry)).collect();
+                let cursor = account.journal.after(last).to_string();
+                Ok(Waited { requests: Some(requests), ticket: None, cursor })
+            }
+            Self::Ticket(wanted) => wanted.found(state, account).await,
+        }
+    }
+
+    /// Why it is over.
+    async fn over(&self, state: &Shared, account: &Arc<Account>, time: Duration) -> Problem {
+        match self {
+            Self::Requests(pattern, count, place) => {
+                let count = Count { at_least: *count as u64, at_most: None };
+                let view = account.journal.since(*place).await;
+                let (text, misses) = explained(count.judge(pattern, &view));
+                Problem::new(Kind::WaitOver, format!("After {time:?}: {text}")).with(misses)
+            }
+            Self::Ticket(wanted) => {
+                let was = match wanted.look(state, account).await {
+                    Ok(ticket) => wanted.differs(ticket.as_ref()),
+                    Err(problem) => return problem,
+                };
+                Problem::new(Kind::WaitOver, format!("After {time:?}: {was}"))
+            }
+        }
+    }
+}
+
+fn gone(account: &Account) -> Problem {
+    AccountError::Unknown(account.name.to_string()).into()
+}
+
+pub(super) fn journal_off() -> Problem {
+    Problem::new(Kind::JournalOff, "It was started with --journal-entries 0.")
+}
+
+/// How a ticket should be.
+struct Wanted {
+    id: i64,
+    deleted: bool,
+    /// Columns, with what they hold as text.
+    columns: Vec<(String, String)>,
+}
+
+impl Wanted {
+    /// Reads a query that names a ticket; None where it names none.
+    fn read(uri: &Uri) -> Result<Option<(Self, Duration)>, Problem> {
+        let pairs = crate::http::decode::pairs(uri.query().unwrap_or_default().as_bytes());
+        let pairs: Vec<(String, String)> = pairs
+            .collect::<Result<_, _>>()
+            .map_err(|error| Problem::invalid(format!("{error}.")))?;
+        let Some((_, id)) = pairs.iter().find(|(name, _)| name == "ticket") else {
+            return Ok(None);
+        };
+        let id = id.parse().ok().filter(|id| *id > 0).ok_or_else(|| {
+            let sent = quoted(&id.as_str().into());
+            Problem::invalid(format!("ticket must be the id of a ticket; {sent} was sent."))
+        })?;
+        let mut wanted = Self { id, deleted: false, columns: Vec::new() };
+        let mut time = None;
+        for (name, value) in pairs {
+            match name.as_str() {
+                "ticket" | "apiKey" => {}
+                "timeout" => time = Some(value),
+                "deleted" if value == "true" => wanted.deleted = true,
+                "deleted" => return Err(Problem::invalid("deleted must be true.")),
+                column if tickets::columns().contains(&column) => {
+                    wanted.columns.push((name, value));
+                }
+                _ => {
+                    let known = tickets::columns().join(", ");
+                    let sent = quoted(&name.into());
+                    return Err(Problem::invalid(format!(
+                        "A ticket has no column {sent}; it has {known}. There are deleted and timeout, too."
+                    )));
+                }
+            }
+        }
+        if wanted.deleted && !wanted.columns.is_empty() {
+            return Err(Problem::invalid("A ticket that is deleted has no columns."));
+        }
+        Ok(Some((wanted, timeout(time.as_deref())?)))
+    }
+
+    async fn found(&self, state: &Shared, account: &Arc<Account>) -> Result<Waited, Problem> {
+        loop {
+            let seen = account.version.now();
+            let ticket = self.look(state, account).await?;
+            if self.is_met(ticket.as_ref()) {
+                let cursor = account.journal.since(None).await.end.to_string();
+                return Ok(Waited { requests: None, ticket, cursor });
+            }
+            account.version.other_than(seen).await;
+        }
+    }
+
+    async fn look(&self, state: &Shared, account: &Arc<Account>) -> Result<Option<Value>, Problem> {
+        let lease = state.accounts.lease(account).await?;
+        Ok(tickets::ticket(&lease, &state.public_url, self.id).await?)
+    }
+
+    fn is_met(&self, ticket: Option<&Value>) -> bool {
+        match ticket {
+            None => self.deleted,
+            Some(ticket) => {
+                !self.deleted
+                    && self.columns.iter().all(|(name, value)| text(&ticket[name]) == *value)
+            }
+        }
+    }
+
+    /// In what the ticket is different.
+    fn differs(&self, ticket: Option<&Value>) -> String {
+        let id = self.id;
+        let Some(ticket) = ticket else { return format!("ticket {id} does not exist.") };
+        if self.deleted {
+            return format!("ticket {id} still exists.");
+        }
+        let different = self.columns.iter().filter(|(name, value)| text(&ticket[name]) != *value);
+        let different = different.map(|(name, value)| {
+            let (wanted, was) = (quoted(&value.as_str().into()), quoted(&ticket[name]));
+            format!("{name} is {was}, not {wanted}")
+        });
+        format!("ticket {id}: {}.", different.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// A column as a query has it; null is an empty text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        plain => plain.to_string(),
+    }
+}
+
+fn timeout(text: Option<&str>) -> Result<Duration, Problem> {
+    let Some(text) = text else { return Ok(USUAL) };
+    span("timeout", text, LONGEST)
+}
+
+/// A time from nothing to a bound.
+pub(super) fn span(name: &str, text: &str, most: Duration) -> Result<Duration, Problem> {
+    let refuse = |what: &str| {
+        let sent = quoted(&text.into());
+        Problem::invalid(format!("{name} {what}; {sent} was sent."))
+    };
+    let span = clock::duration(text).map_err(|what| refuse(&what))?;
+    let span = Duration::try_from(span).map_err(|_| refuse("must not be negative"))?;
+    if span > most {
+        return Err(refuse(&format!("must be at most {most:?}")));
+    }
+    Ok(span)
+}

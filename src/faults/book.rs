@@ -1,0 +1,119 @@
+//! The fault rules of one account.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{Effect, Rule};
+use crate::journal::Fault;
+
+/// The most rules of one account (chosen).
+pub(crate) const MOST_RULES: usize = 100;
+
+/// The rules, in the order in which they are asked.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// So that an account without rules pays nothing.
+    any: AtomicBool,
+    rules: Mutex<Numbered>,
+}
+
+#[derive(Debug, Default)]
+struct Numbered {
+    rules: Vec<(u64, Rule, Map<String, Value>)>,
+    last: u64,
+}
+
+/// A rule as it was written, and how it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct ShownRule {
+    pub(crate) id: u64,
+    pub(crate) written: Map<String, Value>,
+    pub(crate) seen: u64,
+    pub(crate) applied: u64,
+}
+
+impl Faults {
+    fn numbered(&self) -> MutexGuard<'_, Numbered> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, numbered: &Numbered) {
+        self.any.store(!numbered.rules.is_empty(), Ordering::Release);
+    }
+
+    /// Whether there is any rule.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Adds a rule, with how it was written; None when there are too many.
+    pub(crate) fn add(
+        &self,
+        rule: Rule,
+        written: Map<String, Value>,
+        now: Timestamp,
+    ) -> Option<ShownRule> {
+        let mut numbered = self.numbered();
+        numbered.rules.retain(|(_, rule, _)| !rule.is_over(now));
+        if numbered.rules.len() >= MOST_RULES {
+            return None;
+        }
+        numbered.last += 1;
+        let id = numbered.last;
+        numbered.rules.push((id, rule, written.clone()));
+        self.note(&numbered);
+        Some(ShownRule { id, written, seen: 0, applied: 0 })
+    }
+
+    /// All rules that are not over.
+    pub(crate) fn all(&self, now: Timestamp) -> Vec<ShownRule> {
+        let numbered = self.numbered();
+        let rules = numbered.rules.iter().filter(|(_, rule, _)| !rule.is_over(now));
+        rules
+            .map(|(id, rule, written)| ShownRule {
+                id: *id,
+                written: written.clone(),
+                seen: rule.seen,
+                applied: rule.applied,
+            })
+            .collect()
+    }
+
+    /// Takes a rule away. Says whether there was one.
+    pub(crate) fn remove(&self, id: u64, now: Timestamp) -> bool {
+        let mut numbered = self.numbered();
+        let is_known =
+            numbered.rules.iter().any(|(known, rule, _)| *known == id && !rule.is_over(now));
+        numbered.rules.retain(|(known, ..)| *known != id);
+        self.note(&numbered);
+        is_known
+    }
+
+    /// Takes all rules away.
+    pub(crate) fn clear(&self) {
+        let mut numbered = self.numbered();
+        numbered.rules.clear();
+        self.note(&numbered);
+    }
+
+    /// What happens to a request. The first rule that meets it decides; later ones do not see it.
+    pub(crate) fn meet(
+        &self,
+        (operation, key): (&str, &str),
+        fields: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Option<(Fault, Effect)> {
+        let mut numbered = self.numbered();
+        numbered.rules.retain(|(_, rule, _)| !rule.is_over(now));
+        let mut about = numbered
+            .rules
+            .iter_mut()
+            .filter(|(_, rule, _)| rule.pattern.fits(operation, key, fields));
+        let met = about.find_map(|(id, rule, _)| rule.meet().map(|effect| (*id, effect)));
+        self.note(&numbered);
+        met.map(|(id, effect)| (Fault { id, effect: effect.name() }, effect))
+    }
+}

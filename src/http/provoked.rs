@@ -1,0 +1,113 @@
+//! The same line on an account that has fault rules or a budget.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Response};
+use jiff::SignedDuration;
+
+use super::hearing::{Heard, Understood};
+use super::reply::Said;
+use super::serving::failed;
+use super::visit::{Outcome, Visit};
+use super::{Endpoint, Error, delivery};
+use crate::faults::{Effect, Loss, When};
+use crate::journal::Fault;
+use crate::pace::Spent;
+
+impl Endpoint {
+    pub(super) async fn provoked(&'static self, visit: Visit, request: Request) -> Response<Body> {
+        let (state, key) = (Arc::clone(&visit.state), Arc::clone(&visit.key));
+        let heard = self.hear_from(&key, request).await;
+        let terms = key.account.terms();
+        let spent = key.account.pace.spend(&key.name, terms.now());
+        let met = match &spent {
+            Some(spent) if spent.remaining.is_none() => {
+                key.account.pace.pause(&key.name, None, spent.reset);
+                None
+            }
+            _ => {
+                let asked = (self.operation, &*key.name);
+                key.account.faults.meet(asked, &heard.fields(&visit.text), terms.now())
+            }
+        };
+        if let Some((_, Effect::Status { retry_after: Some(time), .. })) = &met
+            && let Ok(time) = SignedDuration::try_from(*time)
+            && let Ok(until) = terms.now().checked_add(time)
+        {
+            key.account.pace.pause(&key.name, Some(self.operation), until);
+        }
+        let effect = met.as_ref().map(|(_, effect)| effect.clone());
+        let acted = tokio::spawn(self.provoke(visit, heard, met, spent));
+        let said = acted.await.unwrap_or_else(|error| Some(failed(&error, &terms)));
+        delivery::deliver(said, effect.as_ref(), &state).await
+    }
+
+    /// Does what is asked for, unless something keeps it from that. Gives what is answered; None where nothing is.
+    async fn provoke(
+        &'static self,
+        mut visit: Visit,
+        heard: Heard,
+        met: Option<(Fault, Effect)>,
+        spent: Option<Spent>,
+    ) -> Option<Said> {
+        let (fault, effect) = met.unzip();
+        if let Some(Effect::Delay(time, When::Before)) = &effect {
+            visit.state.pause(*time).await;
+        }
+        let outcome = match (prevention(&visit, spent.as_ref(), effect.as_ref()), &effect) {
+            (Some(error), _) => self.prevented(&visit, heard, error),
+            _ => self.outcome(&mut visit, heard).await,
+        };
+        let mut said = match &effect {
+            Some(effect) => outcome.said().under(effect),
+            None => Some(outcome.said()),
+        };
+        if let Some(Effect::LoseAnswer(Loss::Status(status))) = effect {
+            let lost = Error::Fault { status, message: None, retry_after: None };
+            said = Some(lost.said(&outcome.terms.dialect, Some(&outcome.terms)));
+        }
+        if let (Some(said), Some(spent)) = (&mut said, &spent) {
+            count(said, spent);
+        }
+        visit.filing.file(said.as_ref(), outcome, fault);
+        said
+    }
+
+    fn prevented(&self, visit: &Visit, heard: Heard, error: Error) -> Outcome {
+        let Understood { asked, .. } = self.understand(heard, &visit.text);
+        Outcome { body: Err(error), asked, terms: visit.key.account.terms(), place: None }
+    }
+}
+
+/// Why a request is not carried out; None where it is.
+fn prevention(visit: &Visit, spent: Option<&Spent>, effect: Option<&Effect>) -> Option<Error> {
+    if let Some(Spent { limit, remaining: None, left, .. }) = spent {
+        let budget = visit.key.account.pace.budget();
+        let per = budget.map(|budget| budget.written).unwrap_or_default();
+        return Some(Error::TooFast { limit: *limit, per, left: *left });
+    }
+    match effect? {
+        Effect::Status { status, message, retry_after } => Some(Error::Fault {
+            status: *status,
+            message: message.clone(),
+            retry_after: retry_after.and_then(|time| SignedDuration::try_from(time).ok()),
+        }),
+        effect if effect.is_carried_out() => None,
+        // Nobody reads what is said then.
+        _ => Some(Error::Fault { status: 503, message: None, retry_after: None }),
+    }
+}
+
+/// Says how the budget stands, as other services do (chosen).
+fn count(said: &mut Said, spent: &Spent) {
+    let headers = [
+        ("x-ratelimit-limit", spent.limit.into()),
+        ("x-ratelimit-remaining", spent.remaining.unwrap_or(0).into()),
+        ("x-ratelimit-reset", HeaderValue::from(spent.reset.as_second())),
+    ];
+    for (name, value) in headers {
+        said.headers.insert(name, value);
+    }
+}

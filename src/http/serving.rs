@@ -1,0 +1,180 @@
+//! The straight line that serves every endpoint: key, what is said, permission, rules, handler, answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::EXPECT;
+use axum::http::{Response, Uri};
+
+use super::call::Note;
+use super::hearing::{Heard, Understood};
+use super::reply::Said;
+use super::visit::{Outcome, Visit};
+use super::{Call, Endpoint, Error, Lasting, key, strangers};
+use crate::accounts::{Key, Terms};
+use crate::answers::{Answer, Question};
+use crate::state::Shared;
+
+/// Who was served by what; the log reads it off the response.
+#[derive(Clone, Debug)]
+pub(crate) struct Trail {
+    pub(crate) account: Option<Arc<str>>,
+    pub(crate) route: &'static str,
+}
+
+impl Endpoint {
+    /// Serves one request, from the key to the reply.
+    pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
+        let query = request.uri().query().unwrap_or_default();
+        let sent = key::sent(request.headers(), query);
+        let known = key::opened(&state.accounts, sent).await;
+        let (mut response, account) = match known {
+            Ok((text, key)) => {
+                let account = Arc::clone(&key.account.name);
+                let visit = Visit::begin(state, key, text, self, &request);
+                (self.receive(visit, request).await, Some(account))
+            }
+            Err((text, error)) => {
+                (strangers::turned_away(&state, request, Some(self), (&text, error)).await, None)
+            }
+        };
+        response.extensions_mut().insert(Trail { account, route: self.path });
+        response
+    }
+
+    async fn receive(&'static self, visit: Visit, request: Request) -> Response<Body> {
+        let account = &visit.key.account;
+        if account.faults.any() || account.pace.any() {
+            return Box::pin(self.provoked(visit, request)).await;
+        }
+        let said = if self.keeps.is_some() {
+            self.look(visit, request).await
+        } else {
+            let heard = self.hear_from(&visit.key, request).await;
+            self.act(visit, heard).await
+        };
+        said.respond(None)
+    }
+
+    /// Decodes a request. Who waits for a word before sending a body that would be refused need not send it.
+    pub(super) async fn hear_from(&self, key: &Key, request: Request) -> Heard {
+        if !key.permissions.allow(self.permission) && request.headers().contains_key(EXPECT) {
+            return Heard::default();
+        }
+        self.hear(request).await
+    }
+
+    /// Answers a request that changes nothing; from what is kept, if it can.
+    async fn look(&'static self, mut visit: Visit, request: Request) -> Said {
+        let terms = visit.key.account.terms();
+        let is_plain = visit.key.permissions.allow(self.permission)
+            && (visit.warnings.is_empty() || terms.profile.strict.is_none());
+        let question = self.question(&visit.key, &terms, request.uri()).filter(|_| is_plain);
+        let outcome = if let Some(question) = question {
+            self.kept(&mut visit, &question, request).await
+        } else {
+            let heard = self.hear_from(&visit.key, request).await;
+            self.outcome(&mut visit, heard).await
+        };
+        let said = outcome.said();
+        visit.filing.file(Some(&said), outcome, None);
+        said
+    }
+
+    /// The kept answer, or a new one, which is kept.
+    async fn kept(
+        &'static self,
+        visit: &mut Visit,
+        question: &Question,
+        request: Request,
+    ) -> Outcome {
+        let state = Arc::clone(&visit.state);
+        let answer = state.answers.get(question, async {
+            let heard = self.hear(request).await;
+            let Outcome { body, asked, terms, place } = self.outcome(visit, heard).await;
+            match body {
+                Ok(body) => Ok(Answer { body, asked, terms }),
+                error => Err(Outcome { body: error, asked, terms, place }),
+            }
+        });
+        match answer.await {
+            Ok(Answer { body, asked, terms }) => {
+                Outcome { body: Ok(body), asked, terms, place: None }
+            }
+            Err(refused) => refused,
+        }
+    }
+
+    /// Carries a request out in a task of its own: what it asks for is done, and noted, even when its client leaves.
+    async fn act(&'static self, mut visit: Visit, heard: Heard) -> Said {
+        let terms = visit.key.account.terms();
+        let acted = tokio::spawn(async move {
+            let outcome = self.outcome(&mut visit, heard).await;
+            let said = outcome.said();
+            visit.filing.file(Some(&said), outcome, None);
+            said
+        });
+        acted.await.unwrap_or_else(|error| failed(&error, &terms))
+    }
+
+    /// What a kept answer is found by; None where the request may change something.
+    fn question(&self, key: &Key, terms: &Terms, uri: &Uri) -> Option<Question> {
+        let lasting = self.keeps?;
+        let query = key::without(uri.query().unwrap_or_default());
+        Some(Question {
+            account: key.account.serial,
+            version: key.account.version.now(),
+            second: if lasting == Lasting::ThisSecond { terms.now().as_second() } else { 0 },
+            target: format!("{}?{query}", uri.path()).into(),
+        })
+    }
+
+    /// Checks what was decoded, and does what it asks for.
+    pub(super) async fn outcome(&'static self, visit: &mut Visit, heard: Heard) -> Outcome {
+        let Understood { asked, values } = self.understand(heard, &visit.text);
+        visit.filing.asked(&asked);
+        let mut outcome = Outcome {
+            body: Err(Error::Forbidden(self.permission)),
+            asked,
+            terms: visit.key.account.terms(),
+            place: None,
+        };
+        if visit.key.permissions.allow(self.permission) {
+            outcome.body = match values {
+                Ok(values) => self.handled(visit, values, &mut outcome).await,
+                Err(error) => Err(error),
+            };
+        }
+        outcome
+    }
+
+    async fn handled(
+        &'static self,
+        visit: &mut Visit,
+        values: serde_json::Map<String, serde_json::Value>,
+        outcome: &mut Outcome,
+    ) -> Result<bytes::Bytes, Error> {
+        let database = Box::pin(visit.lease()).await?;
+        // Those of the world that the lease is for.
+        outcome.terms = visit.key.account.terms();
+        visit.strict(&outcome.terms, &outcome.asked)?;
+        let note = Note::default();
+        let call = Call {
+            state: Arc::clone(&visit.state),
+            key: Arc::clone(&visit.key),
+            database,
+            terms: Arc::clone(&outcome.terms),
+            values,
+            note: note.clone(),
+        };
+        let reply = (self.handler)(call).await;
+        outcome.place = note.take();
+        Ok(reply?.body)
+    }
+}
+
+/// What is answered when a task has ended before its time, which the log explains.
+pub(super) fn failed(error: &tokio::task::JoinError, terms: &Terms) -> Said {
+    Error::Internal(error.to_string()).said(&terms.dialect, Some(terms))
+}

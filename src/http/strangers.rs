@@ -1,0 +1,90 @@
+//! Requests that no endpoint serves: their key opens nothing, or nothing is where they ask.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Response, Uri};
+
+use super::filing::Filing;
+use super::hearing::{in_query, without_key};
+use super::visit::Respelled;
+use super::{Endpoint, Error, body, key};
+use crate::journal::{Asked, Entry};
+use crate::state::Shared;
+
+/// The answer to a request whose key opens nothing.
+pub(super) async fn turned_away(
+    state: &Shared,
+    request: Request,
+    endpoint: Option<&Endpoint>,
+    (text, error): (&str, Error),
+) -> Response<Body> {
+    let path = sent_path(&request);
+    let now = crate::clock::machine();
+    let mut filing =
+        Filing::begin(&state.journal, now, request.method(), &without_key(&path, text));
+    filing.note(|entry| {
+        entry.operation = endpoint.map(|endpoint| endpoint.operation);
+        entry.asked = Arc::new(Asked::new(in_query(request.uri(), text), Vec::new()));
+    });
+    body::turn_away(request).await;
+    let said = error.said(&state.accounts.dialect, None);
+    filing.answered(Some(&said), None);
+    said.respond(None)
+}
+
+/// The answer for a path that nothing serves.
+pub(crate) async fn not_found(state: &Shared, request: Request) -> Response<Body> {
+    let error = Error::UnknownPath(path_label(request.uri()));
+    refused(state, request, error).await
+}
+
+/// The answer for a method that a path does not have.
+pub(crate) async fn method_not_allowed(
+    state: &Shared,
+    request: Request,
+    allowed: String,
+) -> Response<Body> {
+    let (method, path) = (request.method().to_string(), path_label(request.uri()));
+    refused(state, request, Error::WrongMethod { method, path, allowed }).await
+}
+
+/// The answer to a request that no operation is for. It is in the journal of the account that its key opens.
+async fn refused(state: &Shared, request: Request, error: Error) -> Response<Body> {
+    let is_api = request.uri().path().starts_with("/api/");
+    let text = key::sent(request.headers(), request.uri().query().unwrap_or_default());
+    let text = text.unwrap_or_default();
+    let key = Some(&text).filter(|text| !text.is_empty() && is_api);
+    let key = key.and_then(|text| state.accounts.find_key(text));
+    let (journal, now) = match &key {
+        Some(key) => (&key.account.journal, key.account.terms().now()),
+        None => (&state.journal, crate::clock::machine()),
+    };
+    let path = without_key(&sent_path(&request), &text);
+    let mut filing = Filing::begin(journal, now, request.method(), &path);
+    filing.note(|entry: &mut Entry| {
+        entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
+        entry.asked = Arc::new(Asked::new(in_query(request.uri(), &text), Vec::new()));
+    });
+    body::turn_away(request).await;
+    let terms = key.as_ref().map(|key| key.account.terms());
+    let dialect = terms.as_ref().map_or(&state.accounts.dialect, |terms| &terms.dialect);
+    let said = error.said(dialect, terms.as_deref());
+    if is_api {
+        filing.answered(Some(&said), None);
+    } else {
+        filing.forget();
+    }
+    said.respond(None)
+}
+
+fn sent_path(request: &Request) -> String {
+    let respelled = request.extensions().get::<Respelled>();
+    respelled.map_or(request.uri().path(), |Respelled(path)| path).to_owned()
+}
+
+/// A path, short enough for a message or a line of the log.
+fn path_label(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
+}

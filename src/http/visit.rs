@@ -1,0 +1,124 @@
+//! A request of a known key on its way, and what came of it.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use bytes::Bytes;
+
+use super::filing::Filing;
+use super::hearing::without_key;
+use super::reply::Said;
+use super::{Endpoint, Error, key};
+use crate::accounts::{AccountError, Key, Lease, Terms};
+use crate::clock;
+use crate::journal::{Asked, Place, Warning, WarningKind};
+use crate::state::Shared;
+
+/// The path as it was sent, where it was understood as another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Respelled(pub(crate) Arc<str>);
+
+/// A request of a known key on its way.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) state: Shared,
+    pub(super) key: Arc<Key>,
+    /// The text of the key.
+    pub(super) text: String,
+    /// About how and when it came.
+    pub(super) warnings: Vec<Warning>,
+    pub(super) filing: Filing,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) body: Result<Bytes, Error>,
+    pub(super) asked: Arc<Asked>,
+    /// Those of the world that it comes from.
+    pub(super) terms: Arc<Terms>,
+    pub(super) place: Option<Place>,
+}
+
+impl Outcome {
+    /// What is answered.
+    pub(super) fn said(&self) -> Said {
+        let terms = Some(&*self.terms);
+        match &self.body {
+            Ok(body) => Said::good(body.clone(), terms),
+            Err(error) => error.said(&self.terms.dialect, terms),
+        }
+    }
+}
+
+impl Visit {
+    /// A request comes in.
+    pub(super) fn begin(
+        state: Shared,
+        key: Arc<Key>,
+        text: String,
+        endpoint: &Endpoint,
+        request: &Request,
+    ) -> Self {
+        let now = key.account.terms().now();
+        let respelled = request.extensions().get::<Respelled>();
+        let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
+        let journal = &key.account.journal;
+        let mut filing = Filing::begin(journal, now, request.method(), &without_key(path, &text));
+        let mut warnings = Vec::new();
+        if respelled.is_some() {
+            warnings.push(respelled_method(path, endpoint));
+        }
+        if key::is_in(request.uri().query().unwrap_or_default()) {
+            let text = "The API key was sent in the query, where logs and proxies see it; send it in a header.";
+            warnings.push(Warning::of(WarningKind::KeyInQuery, text));
+        }
+        if key.account.pace.any()
+            && let Some(early) = key.account.pace.early(&key.name, endpoint.operation, now)
+        {
+            let text = format!(
+                "It came {} before the time that an earlier answer asked for with Retry-After.",
+                clock::short(early)
+            );
+            warnings.push(Warning::of(WarningKind::EarlyRetry, text));
+        }
+        filing.note(|entry| {
+            entry.operation = Some(endpoint.operation);
+            entry.key = Some(Arc::clone(&key.name));
+            entry.warnings.clone_from(&warnings);
+        });
+        Self { state, key, text, warnings, filing }
+    }
+
+    /// The account to work on. One that was removed since its key was found is looked for once more: where unknown
+    /// keys make accounts, there is another one then.
+    pub(super) async fn lease(&mut self) -> Result<Lease, Error> {
+        let accounts = &self.state.accounts;
+        match accounts.lease(&self.key.account).await {
+            Ok(lease) => Ok(lease),
+            Err(AccountError::Unknown(_)) => {
+                self.key = key::known(accounts, &self.text).await?;
+                self.filing.move_to(&self.key.account.journal);
+                Ok(Box::pin(accounts.lease(&self.key.account)).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a strict account does not take.
+    pub(super) fn strict(&self, terms: &Terms, asked: &Asked) -> Result<(), Error> {
+        let Some(strict) = &terms.profile.strict else { return Ok(()) };
+        let warnings = self.warnings.iter().chain(&asked.warnings);
+        let refused: Vec<Warning> =
+            warnings.filter(|warning| strict.refuses(warning)).cloned().collect();
+        if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }
+    }
+}
+
+fn respelled_method(path: &str, endpoint: &Endpoint) -> Warning {
+    let documented = endpoint.path.rsplit('/').next().unwrap_or_default();
+    let text = format!(
+        "The path {path} is taken for that of {documented}, by a choice: the documents write a method's name in one case."
+    );
+    Warning::of(WarningKind::ChosenRule, text)
+}

@@ -1,0 +1,84 @@
+//! What a request changed in the account's data.
+
+use serde_json::Value;
+
+/// The most rows that are kept of one request (chosen).
+const MOST_ROWS: usize = 1000;
+
+/// One row of the data that a request changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Row {
+    /// `ticket` or `customer`.
+    pub(crate) kind: &'static str,
+    pub(crate) id: i64,
+    pub(crate) did: Did,
+}
+
+/// What happened to it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Did {
+    /// With the columns that hold something.
+    Created(Vec<(&'static str, Value)>),
+    /// With each column that is another one now: what it held, and holds.
+    Updated(Vec<(&'static str, Value, Value)>),
+    Deleted,
+}
+
+/// The rows that one request changed; of very many only the first ones.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rows {
+    pub(crate) kept: Vec<Row>,
+    /// How many more there were.
+    pub(crate) left_out: usize,
+}
+
+impl FromIterator<Row> for Rows {
+    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
+        let mut rows = rows.into_iter();
+        let kept: Vec<Row> = rows.by_ref().take(MOST_ROWS).collect();
+        Self { kept, left_out: rows.count() }
+    }
+}
+
+impl Rows {
+    /// These rows, and then those.
+    pub(crate) fn and(self, others: Self) -> Self {
+        let left_out = self.left_out + others.left_out;
+        let mut all: Self = self.kept.into_iter().chain(others.kept).collect();
+        all.left_out += left_out;
+        all
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// About how much memory they take, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.kept.iter().map(Row::weight).sum()
+    }
+}
+
+impl Row {
+    fn weight(&self) -> usize {
+        let columns = match &self.did {
+            Did::Created(columns) => columns.iter().map(|(_, value)| cell(value)).sum(),
+            Did::Updated(columns) => {
+                columns.iter().map(|(_, from, to)| cell(from) + cell(to)).sum()
+            }
+            Did::Deleted => 0,
+        };
+        size_of::<Self>() + columns
+    }
+}
+
+fn cell(value: &Value) -> usize {
+    size_of::<(&str, Value)>() + value.as_str().map_or(0, str::len)
+}
+
+/// What a change gives, and what it changed.
+#[derive(Debug)]
+pub(crate) struct Changed<T> {
+    pub(crate) rows: Rows,
+    pub(crate) value: T,
+}

@@ -1,0 +1,107 @@
+//! One request, as the journal keeps it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{Rows, Warning};
+
+/// The longest body of an answer that is kept, in bytes (chosen).
+pub(crate) const LARGEST_BODY: usize = 64 * 1024;
+/// The most memory that the fields of one request may take, in bytes (chosen).
+const LARGEST_FIELDS: usize = 256 * 1024;
+/// What a value takes beside its text, roughly, in bytes.
+const VALUE: usize = 96;
+
+/// What a request asked for, decoded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Asked {
+    /// Path, query and body together, without the key.
+    pub(crate) fields: Map<String, Value>,
+    /// Whether there were too many to keep.
+    pub(crate) left_out: bool,
+    pub(crate) warnings: Vec<Warning>,
+    weight: usize,
+}
+
+impl Asked {
+    /// What a request asked for; of very much only that it was.
+    pub(crate) fn new(fields: Map<String, Value>, warnings: Vec<Warning>) -> Self {
+        let mut weight = fields.iter().map(|(name, value)| name.len() + weight(value)).sum();
+        let left_out = weight > LARGEST_FIELDS;
+        let fields = if left_out { Map::new() } else { fields };
+        if left_out {
+            weight = 0;
+        }
+        weight += warnings.iter().map(Warning::weight).sum::<usize>();
+        Self { fields, left_out, warnings, weight }
+    }
+}
+
+fn weight(value: &Value) -> usize {
+    VALUE
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(entries) => entries.iter().map(weight).sum(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| name.len() + weight(value)).sum()
+            }
+            _ => 0,
+        }
+}
+
+/// The fault that was applied to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// The rule's id.
+    pub(crate) id: u64,
+    /// The name of the effect.
+    pub(crate) effect: &'static str,
+}
+
+/// A request and its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// By the account's clock.
+    pub(crate) at: Timestamp,
+    /// By the machine's.
+    pub(crate) real_at: Timestamp,
+    /// None where nothing serves the path or the method.
+    pub(crate) operation: Option<&'static str>,
+    pub(crate) method: Cow<'static, str>,
+    /// As it was sent, without the query.
+    pub(crate) path: Arc<str>,
+    pub(crate) asked: Arc<Asked>,
+    /// Those that are not about what was asked, but how or when.
+    pub(crate) warnings: Vec<Warning>,
+    /// The name of the key.
+    pub(crate) key: Option<Arc<str>>,
+    /// None where there was no answer.
+    pub(crate) status: Option<u16>,
+    pub(crate) body: Bytes,
+    /// Until the answer was ready.
+    pub(crate) duration: Duration,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) rows: Rows,
+}
+
+impl Entry {
+    /// All warnings, those about how and when first.
+    pub(crate) fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
+        self.warnings.iter().chain(&self.asked.warnings)
+    }
+
+    /// About how much memory it takes, in bytes. What it shares with others counts for each.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<Self>()
+            + self.path.len()
+            + self.asked.weight
+            + self.warnings.iter().map(Warning::weight).sum::<usize>()
+            + self.body.len().min(LARGEST_BODY)
+            + self.rows.weight()
+    }
+}

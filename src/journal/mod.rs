@@ -1,0 +1,15 @@
+//! What clients asked an account, and what came of it. Pure, but for who waits for news.
+
+mod change;
+mod entry;
+mod pattern;
+mod ring;
+mod verdict;
+mod warning;
+
+pub(crate) use change::{Changed, Did, Row, Rows};
+pub(crate) use entry::{Asked, Entry, Fault, LARGEST_BODY};
+pub(crate) use pattern::{Condition, Difference, FieldRule, Pattern, StatusRule, WarningRule};
+pub(crate) use ring::{Bounds, Cursor, Journal, Place, View};
+pub(crate) use verdict::{Count, Miss, Order, Verdict};
+pub(crate) use warning::{Warning, WarningKind};

@@ -1,0 +1,123 @@
+//! How fast clients may come: a budget of requests for each key, and the pauses that answers have asked for. All by
+//! the account's clock.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How many requests a key may make in a window of time (chosen: the documents name no limit).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) requests: u64,
+    pub(crate) per: SignedDuration,
+    /// The window as it was written.
+    pub(crate) written: String,
+}
+
+/// How a key's budget stands after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) limit: u64,
+    /// None where the request was one too many.
+    pub(crate) remaining: Option<u64>,
+    /// When the window ends.
+    pub(crate) reset: Timestamp,
+    /// The time until then.
+    pub(crate) left: SignedDuration,
+}
+
+/// The budget of one account, and what its clients have been told.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// So that an account without a budget and without pauses pays nothing.
+    any: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    budget: Option<Budget>,
+    /// The window of each key: when it began, and how many requests came.
+    windows: HashMap<Arc<str>, (Timestamp, u64)>,
+    pauses: HashMap<Pause, Timestamp>,
+}
+
+/// Who was asked to wait, and with which operation; None for all.
+type Pause = (Arc<str>, Option<&'static str>);
+
+impl Pace {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, state: &State) {
+        let any = state.budget.is_some() || !state.pauses.is_empty();
+        self.any.store(any, Ordering::Release);
+    }
+
+    /// Whether there is anything to heed.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// The budget in force.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.state().budget.clone()
+    }
+
+    /// Puts a budget into force, or none. Windows begin anew.
+    pub(crate) fn set_budget(&self, budget: Option<Budget>) {
+        let mut state = self.state();
+        state.budget = budget;
+        state.windows.clear();
+        // Those that the old budget asked for.
+        state.pauses.retain(|(_, operation), _| operation.is_some());
+        self.note(&state);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut state = self.state();
+        *state = State::default();
+        self.note(&state);
+    }
+
+    /// Counts a request. None where there is no budget.
+    pub(crate) fn spend(&self, key: &Arc<str>, now: Timestamp) -> Option<Spent> {
+        let mut state = self.state();
+        let Budget { requests: limit, per, .. } = state.budget.clone()?;
+        let window = state.windows.entry(Arc::clone(key)).or_insert((now, 0));
+        let end = |since: Timestamp| since.saturating_add(per).unwrap_or(Timestamp::MAX);
+        if now >= end(window.0) || now < window.0 {
+            *window = (now, 0);
+        }
+        let reset = end(window.0);
+        let remaining = limit.checked_sub(window.1 + 1);
+        window.1 = (window.1 + 1).min(limit);
+        Some(Spent { limit, remaining, reset, left: reset.duration_since(now) })
+    }
+
+    /// Notes that an answer has asked a key to wait until a moment.
+    pub(crate) fn pause(&self, key: &Arc<str>, operation: Option<&'static str>, until: Timestamp) {
+        let mut state = self.state();
+        state.pauses.insert((Arc::clone(key), operation), until);
+        self.note(&state);
+    }
+
+    /// How much too early a request comes; None where it does not.
+    pub(crate) fn early(
+        &self,
+        key: &Arc<str>,
+        operation: &'static str,
+        now: Timestamp,
+    ) -> Option<SignedDuration> {
+        let mut state = self.state();
+        state.pauses.retain(|_, until| *until > now);
+        let asked = [None, Some(operation)].map(|operation| (Arc::clone(key), operation));
+        let until = asked.iter().filter_map(|pause| state.pauses.get(pause)).max().copied();
+        self.note(&state);
+        until.map(|until| until.duration_since(now))
+    }
+}
