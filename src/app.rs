@@ -11,7 +11,9 @@ use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get};
 
 use crate::clock::Stopwatch;
-use crate::http::{Document, Endpoint, Respelled, Trail, document, method_not_allowed, not_found};
+use crate::http::{
+    Break, Document, Endpoint, Respelled, Trail, document, method_not_allowed, not_found,
+};
 use crate::state::Shared;
 use crate::{console, control, telemetry, tickets};
 
@@ -120,7 +122,7 @@ async fn logged(request: Request, next: Next) -> Response<Body> {
     telemetry::request(
         &method,
         response.extensions().get::<Trail>(),
-        response.status(),
+        response.extensions().get::<Break>().is_none().then(|| response.status()),
         watch.elapsed(),
     );
     response

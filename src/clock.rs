@@ -82,6 +82,11 @@ pub(crate) fn short(duration: SignedDuration) -> String {
     format!("{rounded:#}")
 }
 
+/// The same of a duration that is not negative.
+pub(crate) fn words(duration: Duration) -> String {
+    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), short)
+}
+
 /// The machine's time.
 pub(crate) fn machine() -> Timestamp {
     Timestamp::now()

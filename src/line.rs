@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use axum::response::Response;
@@ -38,19 +38,25 @@ impl Listener for Lines {
 #[derive(Debug)]
 pub(crate) struct Line {
     stream: TcpStream,
-    /// Set when the next thing that is written breaks it.
-    broken: Arc<AtomicBool>,
+    /// What the next thing that is written does: nothing else, close it, or reset it.
+    broken: Arc<AtomicU8>,
 }
 
 /// What can break a connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Breaker(Arc<AtomicBool>);
+pub(crate) struct Breaker(Arc<AtomicU8>);
+
+const WHOLE: u8 = 0;
+const CLOSED: u8 = 1;
+const RESET: u8 = 2;
 
 impl Breaker {
     /// Breaks the connection where the response asks for that.
     pub(crate) fn heed(&self, response: Response) -> Response {
-        if response.extensions().get::<Break>().is_some() {
-            self.0.store(true, Ordering::Release);
+        match response.extensions().get::<Break>() {
+            Some(Break::Reset) => self.0.store(RESET, Ordering::Release),
+            Some(Break::Close) => self.0.store(CLOSED, Ordering::Release),
+            None => {}
         }
         response
     }
@@ -61,14 +67,17 @@ impl Line {
         Breaker(Arc::clone(&self.broken))
     }
 
-    /// Fails when the connection is to break; closing it then resets it.
+    /// Fails when the connection is to break; it is closed, or reset, then.
     fn whole(&self) -> io::Result<()> {
-        if self.broken.load(Ordering::Acquire) {
-            // Where this fails the connection ends all the same, only more politely.
-            let _ = self.stream.set_zero_linger();
-            return Err(io::ErrorKind::ConnectionReset.into());
+        match self.broken.load(Ordering::Acquire) {
+            WHOLE => return Ok(()),
+            RESET => {
+                // Where this fails the connection ends all the same, only more politely.
+                let _ = self.stream.set_zero_linger();
+            }
+            _ => {}
         }
-        Ok(())
+        Err(io::ErrorKind::ConnectionReset.into())
     }
 }
 

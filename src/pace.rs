@@ -41,7 +41,8 @@ struct State {
     budget: Option<Budget>,
     /// The window of each key: when it began, and how many requests came.
     windows: HashMap<Arc<str>, (Timestamp, u64)>,
-    pauses: HashMap<Pause, Timestamp>,
+    /// From when to when.
+    pauses: HashMap<Pause, (Timestamp, Timestamp)>,
 }
 
 /// Who was asked to wait, and with which operation; None for all.
@@ -100,9 +101,14 @@ impl Pace {
     }
 
     /// Notes that an answer has asked a key to wait until a moment.
-    pub(crate) fn pause(&self, key: &Arc<str>, operation: Option<&'static str>, until: Timestamp) {
+    pub(crate) fn pause(
+        &self,
+        key: &Arc<str>,
+        operation: Option<&'static str>,
+        (now, until): (Timestamp, Timestamp),
+    ) {
         let mut state = self.state();
-        state.pauses.insert((Arc::clone(key), operation), until);
+        state.pauses.insert((Arc::clone(key), operation), (now, until));
         self.note(&state);
     }
 
@@ -114,9 +120,11 @@ impl Pace {
         now: Timestamp,
     ) -> Option<SignedDuration> {
         let mut state = self.state();
-        state.pauses.retain(|_, until| *until > now);
+        // Of one that was asked for in the future nobody can know any more: the clock was set back.
+        state.pauses.retain(|_, (since, until)| (*since..*until).contains(&now));
         let asked = [None, Some(operation)].map(|operation| (Arc::clone(key), operation));
-        let until = asked.iter().filter_map(|pause| state.pauses.get(pause)).max().copied();
+        let pauses = asked.iter().filter_map(|pause| state.pauses.get(pause));
+        let until = pauses.map(|(_, until)| *until).max();
         self.note(&state);
         until.map(|until| until.duration_since(now))
     }

@@ -37,10 +37,12 @@ impl State {
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
-    /// Lets real time pass, but not beyond the end of the server.
-    pub(crate) async fn pause(&self, time: Duration) {
-        if !time.is_zero() {
-            let _ = tokio::time::timeout(time, self.ended()).await;
+    /// Lets real time pass, but not beyond the end of the server, nor beyond `end`. Says whether the time is over.
+    pub(crate) async fn pause(&self, time: Duration, end: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(time) => true,
+            () = self.ended() => false,
+            () = end => false,
         }
     }
 }

@@ -32,11 +32,16 @@ fn start_at(form: LogForm, level: &str) -> WorkerGuard {
     guard
 }
 
-/// Writes the line of a request. `route` is the path of the contract, so no id and no query gets here.
-pub(crate) fn request(method: &Method, trail: Option<&Trail>, status: StatusCode, time: Duration) {
+/// Writes the line of a request; its status is 0 where a fault leaves it without an answer. `route` is the path of the contract, so no id and no query gets here.
+pub(crate) fn request(
+    method: &Method,
+    trail: Option<&Trail>,
+    status: Option<StatusCode>,
+    time: Duration,
+) {
     let route = trail.map_or("-", |trail| trail.route);
     let account = trail.and_then(|trail| trail.account.as_deref()).unwrap_or("-");
     // To the microsecond; below that is noise.
     let milliseconds = (time.as_secs_f64() * 1_000_000.0).round() / 1000.0;
-    tracing::info!(%method, route, account, status = status.as_u16(), ms = milliseconds, "request");
+    tracing::info!(%method, route, account, status = status.map_or(0, |status| status.as_u16()), ms = milliseconds, "request");
 }

@@ -47,6 +47,8 @@ pub(crate) struct Account {
     pub(crate) journal: Arc<Journal>,
     pub(crate) faults: Faults,
     pub(crate) pace: Pace,
+    /// Moves when the account begins anew or ends: what is still to happen by then does not happen any more.
+    pub(crate) life: Version,
     /// For those who wait for something to come.
     pub(crate) seats: Arc<Semaphore>,
 }
@@ -72,6 +74,7 @@ impl Account {
             journal: Arc::new(Journal::new(journal)),
             faults: Faults::default(),
             pace: Pace::default(),
+            life: Version::default(),
             seats: Arc::new(Semaphore::new(MOST_WAITING)),
         }
     }
@@ -81,11 +84,13 @@ impl Account {
         self.journal.clear();
         self.faults.clear();
         self.pace.clear();
+        self.life.advance();
     }
 
     /// Sends those away who wait for something to come.
     pub(super) fn end(&self) {
         self.journal.close();
+        self.life.advance();
         self.version.advance();
     }
 

@@ -1,24 +1,31 @@
 //! What changed in an account, request by request.
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::Uri;
 
 use super::pattern::Query;
 use super::problem::Problem;
 use super::request::{InAccount, Of};
-use super::requests::{MOST, rows, since};
+use super::requests::{MOST, must_be_on, rows, since};
 use super::wire::{Change, ChangeList};
+use crate::state::Shared;
 
 /// Lists what changed, request by request, in the order in which it was kept. Filters are those of the journal.
 #[utoipa::path(get, path = "/accounts/{account}/changes", tag = "journal", operation_id = "listChanges",
     params(InAccount, super::request::Filters, super::request::Paging),
     responses((status = 200, body = ChangeList, description = "The changes"), Problem))]
-pub(super) async fn list(Of(account): Of, uri: Uri) -> Result<Json<ChangeList>, Problem> {
+pub(super) async fn list(
+    State(state): State<Shared>,
+    Of(account): Of,
+    uri: Uri,
+) -> Result<Json<ChangeList>, Problem> {
     let journal = &account.journal;
+    must_be_on(journal)?;
     let query = Query::read(&uri, &["since", "limit"])?;
     let limit = query.number("limit", MOST, MOST)?;
     let since = since(journal, query.other("since"))?;
-    let pattern = super::pattern::pattern(query.pattern)?;
+    let pattern = super::pattern::pattern(query.pattern, &state)?;
     let view = journal.since(since).await;
     let mut matching =
         view.entries.iter().filter(|(_, entry)| !entry.rows.is_empty() && pattern.matches(entry));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -16,9 +17,13 @@ use crate::accounts::Account;
 use crate::faults::{self, Effect, Loss, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When};
 use crate::journal::Pattern;
 use crate::rules::{nearest, quoted};
+use crate::state::Shared;
+use crate::tickets::ENDPOINTS;
 
 /// The longest time of an effect (chosen).
 const LONGEST: Duration = Duration::from_mins(5);
+/// The longest time between two bits of a body (chosen).
+const LONGEST_DRIP: Duration = Duration::from_secs(10);
 /// The longest time that a rule stays, or that `Retry-After` asks for (chosen).
 const LONGEST_STAY: Duration = Duration::from_hours(24 * 31);
 /// The longest sequence (chosen).
@@ -47,6 +52,7 @@ pub(super) async fn list(Of(account): Of) -> Json<RuleList> {
     request_body = wire::Rule,
     responses((status = 201, body = ShownRule, description = "The rule"), Problem))]
 pub(super) async fn add(
+    State(state): State<Shared>,
     Of(account): Of,
     Body(sent): Body<wire::Rule>,
 ) -> Result<(StatusCode, Json<ShownRule>), Problem> {
@@ -55,7 +61,7 @@ pub(super) async fn add(
         Ok(Value::Object(written)) => written,
         _ => Map::new(),
     };
-    let rule = rule(sent, &account, now)?;
+    let rule = rule(sent, &account, &state)?;
     let added = account.faults.add(rule, written, now).ok_or_else(|| {
         let detail = format!("The account has {MOST_RULES} fault rules, as many as there may be.");
         Problem::new(Kind::TooMany, detail)
@@ -88,10 +94,11 @@ pub(super) async fn remove(In(account, id): In) -> Result<StatusCode, Problem> {
     Err(Problem::new(Kind::UnknownFault, detail))
 }
 
-fn rule(sent: wire::Rule, account: &Account, now: Timestamp) -> Result<Rule, Problem> {
+fn rule(sent: wire::Rule, account: &Account, state: &Shared) -> Result<Rule, Problem> {
     let wire::Rule { operation, key, fields, first, every, after, ttl, effect, sequence, preset } =
         sent;
-    let about = about(operation, key, fields, account)?;
+    let pattern = wire::Pattern { operation, key, fields, ..wire::Pattern::default() };
+    let about = about(pattern, account, state)?;
     let trigger = trigger(first, every, after)?;
     let plan = match (effect, sequence, preset) {
         (Some(effect), None, None) => {
@@ -102,35 +109,30 @@ fn rule(sent: wire::Rule, account: &Account, now: Timestamp) -> Result<Rule, Pro
             let preset = self::preset(&name)?;
             Plan::Each(trigger.unwrap_or(preset.trigger), preset.effect.clone())
         }
-        _ => return Err(Problem::invalid("A rule must have one of effect, sequence and preset.")),
+        _ => {
+            return Err(Problem::invalid(
+                "A rule must have exactly one of effect, sequence and preset.",
+            ));
+        }
     };
-    let ttl = ttl.map(|ttl| stay(ttl, now)).transpose()?;
+    let ttl = ttl.map(|ttl| stay(ttl, account.terms().now())).transpose()?;
     Ok(Rule::new(about, plan, ttl))
 }
 
 /// Which requests a rule is about; all that it names must exist.
-fn about(
-    operation: Option<String>,
-    key: Option<String>,
-    fields: Map<String, Value>,
-    account: &Account,
-) -> Result<Pattern, Problem> {
-    if let Some(operation) = &operation {
-        let endpoint = endpoint(operation)?;
-        let known: Vec<&str> = endpoint.all_fields().map(|field| field.name).collect();
-        for path in fields.keys() {
-            let name = path.split('[').next().unwrap_or_default();
-            if !known.contains(&name) {
-                let meant = nearest(name, known.iter().copied());
-                let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
-                let (operation, sent) = (endpoint.operation, quoted(&name.into()));
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Problem::invalid(format!(
-                    "fields: {operation} has no field {sent}; it has {known}.{meant}"
-                )));
-            }
+fn about(sent: wire::Pattern, account: &Account, state: &Shared) -> Result<Pattern, Problem> {
+    let key = sent.key.clone();
+    let (of, known) = match &sent.operation {
+        Some(operation) => {
+            let endpoint = endpoint(operation)?;
+            (endpoint.operation, endpoint.all_fields().map(|field| field.name).collect())
         }
+        None => ("no operation", every_field()),
+    };
+    for path in sent.fields.keys() {
+        must_be_field(of, path, &known)?;
     }
+    let pattern = pattern(sent, state)?;
     let keys = account.keys();
     if let Some(key) = &key
         && keys.iter().all(|card| *card.name != **key)
@@ -141,7 +143,35 @@ fn about(
             "key must be the name of a key of this account, of {known}; {sent} was sent."
         )));
     }
-    pattern(wire::Pattern { operation, key, fields, ..wire::Pattern::default() })
+    Ok(pattern)
+}
+
+/// The fields of all operations.
+fn every_field() -> Vec<&'static str> {
+    let mut names: Vec<&str> = ENDPOINTS
+        .iter()
+        .flat_map(|endpoint| endpoint.all_fields().map(|field| field.name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn must_be_field(of: &str, path: &str, known: &[&'static str]) -> Result<(), Problem> {
+    let name = path.split('[').next().unwrap_or_default();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let meant = nearest(name, known.iter().copied());
+    let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+    let sent = quoted(&name.into());
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let rule = if of == "no operation" {
+        format!("fields: no operation has a field {sent}; there are {known}.{meant}")
+    } else {
+        format!("fields: {of} has no field {sent}; it has {known}.{meant}")
+    };
+    Err(Problem::invalid(rule))
 }
 
 fn trigger(
@@ -160,8 +190,9 @@ fn trigger(
             ));
         }
     };
-    if [first, every, after].contains(&Some(0)) {
-        return Err(Problem::invalid("first, every and after count from 1; 0 was sent."));
+    let counts = [("first", first), ("every", every), ("after", after)];
+    if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+        return Err(Problem::invalid(format!("{name} counts from 1; 0 was sent.")));
     }
     Ok(Some(trigger))
 }
@@ -174,15 +205,22 @@ fn sequence(effects: Vec<Option<wire::Effect>>, trigger: Option<Trigger>) -> Res
         let rule = format!("sequence must have 1 to {LONGEST_SEQUENCE} entries.");
         return Err(Problem::invalid(rule));
     }
-    let effects = effects.into_iter().map(|effect| effect.map(self::effect).transpose());
+    let effects = effects.into_iter().enumerate().map(|(index, effect)| {
+        let read = |effect| {
+            self::effect(effect).map_err(|problem| problem.inside(&format!("sequence[{index}]: ")))
+        };
+        effect.map(read).transpose()
+    });
     Ok(Plan::Sequence(effects.collect::<Result<_, _>>()?))
 }
 
 fn preset(name: &str) -> Result<&'static faults::Preset, Problem> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        let meant = nearest(name, names.iter().copied());
+        let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
         let (names, sent) = (names.join(", "), quoted(&name.into()));
-        Problem::invalid(format!("preset must be one of {names}; {sent} was sent."))
+        Problem::invalid(format!("preset must be one of {names}; {sent} was sent.{meant}"))
     })
 }
 
@@ -191,12 +229,12 @@ fn stay(ttl: TimeToLive, now: Timestamp) -> Result<Ttl, Problem> {
         (Some(0), None) => Err(Problem::invalid("ttl: requests counts from 1; 0 was sent.")),
         (Some(requests), None) => Ok(Ttl::Requests(requests)),
         (None, Some(time)) => {
-            let time = span("ttl: time", &time, LONGEST_STAY)?;
+            let time = lasting("ttl: time", &time, LONGEST_STAY)?;
             let lasting = SignedDuration::try_from(time).ok();
             let lasting = lasting.and_then(|time| Ttl::lasting(now, time));
             lasting.ok_or_else(|| Problem::invalid("ttl: time must not lead beyond all time."))
         }
-        _ => Err(Problem::invalid("ttl must have one of requests and time.")),
+        _ => Err(Problem::invalid("ttl must have exactly one of requests and time.")),
     }
 }
 
@@ -221,11 +259,11 @@ fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
     if (message.is_some() || retry_after.is_some()) && status.is_none() {
         return Err(Problem::invalid("effect: message and retry_after go with status."));
     }
-    let time = |name: &str, text: &str| span(&format!("effect: {name}"), text, LONGEST);
+    let time = |name: &str, text: &str, most| lasting(&format!("effect: {name}"), text, most);
     let mut effects = Vec::new();
     if let Some(delay) = delay {
         let when = if when == Some(wire::When::After) { When::After } else { When::Before };
-        effects.push(Effect::Delay(time("delay", &delay)?, when));
+        effects.push(Effect::Delay(time("delay", &delay, LONGEST)?, when));
     }
     if let Some(status) = status {
         effects.push(refusal(status, message, retry_after)?);
@@ -238,10 +276,10 @@ fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
         effects.push(Effect::Garbage);
     }
     if let Some(drip) = drip {
-        effects.push(Effect::Drip(time("drip", &drip)?));
+        effects.push(Effect::Drip(time("drip", &drip, LONGEST_DRIP)?));
     }
     if let Some(hang) = hang {
-        effects.push(Effect::Hang(time("hang", &hang)?));
+        effects.push(Effect::Hang(time("hang", &hang, LONGEST)?));
     }
     if let Some(loss) = lose_answer {
         effects.push(Effect::LoseAnswer(match loss {
@@ -250,13 +288,26 @@ fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
             wire::Loss::Status(status) => Loss::Status(error_status("lose_answer", status)?),
         }));
     }
-    let mut effects = effects.into_iter();
-    match (effects.next(), effects.next()) {
-        (Some(effect), None) => Ok(effect),
-        _ => Err(Problem::invalid(
-            "effect must have one of delay, status, reset, cut, garbage, drip, hang and lose_answer.",
-        )),
+    if let ([_], Some(effect)) = (&effects[..], effects.first().cloned()) {
+        return Ok(effect);
     }
+    let sent: Vec<&str> = effects.iter().map(Effect::name).collect();
+    let sent = if sent.is_empty() { "none was".to_owned() } else { sent.join(", ") + " were" };
+    Err(Problem::invalid(format!(
+        "effect must have exactly one of delay, status, reset, cut, garbage, drip, hang and lose_answer; {sent} sent."
+    )))
+}
+
+/// A time that passes.
+fn lasting(name: &str, text: &str, most: Duration) -> Result<Duration, Problem> {
+    let time = span(name, text, most)?;
+    if time.is_zero() {
+        let sent = quoted(&text.into());
+        return Err(Problem::invalid(format!(
+            "{name} must be longer than nothing; {sent} was sent."
+        )));
+    }
+    Ok(time)
 }
 
 fn refusal(

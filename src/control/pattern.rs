@@ -1,5 +1,7 @@
 //! What requests are asked for: in a body, or in a query as `operation=…&field.NAME=VALUE`.
 
+use std::sync::LazyLock;
+
 use axum::http::Uri;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
@@ -10,14 +12,18 @@ use crate::http::Endpoint;
 use crate::http::decode::pairs;
 use crate::journal::{Condition, FieldRule, Pattern, StatusRule, WarningKind, WarningRule};
 use crate::rules::{nearest, quoted};
+use crate::state::Shared;
 use crate::tickets::ENDPOINTS;
 
-/// The longest regular expression, in bytes (chosen).
+/// The longest regular expression, in characters (chosen).
 const LONGEST_REGEX: usize = 1000;
 /// How much memory a compiled one may take, in bytes (chosen).
 const LARGEST_REGEX: usize = 256 * 1024;
 /// The most fields of one pattern (chosen).
 const MOST_FIELDS: usize = 100;
+/// The way to a field: its name, and what is in it in brackets.
+static PATH: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[^\[\]]{1,1000}(\[[^\[\]]{1,100}\]){0,8}$").expect("a regex"));
 /// What stands before the name of a field in a query.
 const FIELD: &str = "field.";
 /// What a query may ask for, beside fields.
@@ -25,7 +31,12 @@ pub(super) const NAMES: &[&str] =
     &["operation", "method", "status", "key", "changed", "fault", "warning"];
 
 /// Reads what a body asks for.
-pub(super) fn pattern(sent: wire::Pattern) -> Result<Pattern, Problem> {
+pub(super) fn pattern(sent: wire::Pattern, state: &Shared) -> Result<Pattern, Problem> {
+    if sent.key.as_deref().is_some_and(|key| state.accounts.find_key(key).is_some()) {
+        // Not repeated, since it is the secret itself.
+        let rule = "key must be the name of a key, such as dev; the text of one was sent.";
+        return Err(Problem::invalid(rule));
+    }
     if sent.fields.len() > MOST_FIELDS {
         return Err(Problem::invalid(format!("fields must have at most {MOST_FIELDS} of them.")));
     }
@@ -103,7 +114,15 @@ pub(super) fn warning_kind(field: &str, name: &str, or: &str) -> Result<WarningK
 
 fn fields(sent: Map<String, Value>) -> Result<Vec<FieldRule>, Problem> {
     sent.into_iter()
-        .map(|(path, wanted)| Ok(FieldRule { condition: condition(&path, wanted)?, path }))
+        .map(|(path, wanted)| {
+            if !PATH.is_match(&path) {
+                let sent = quoted(&path.into());
+                return Err(Problem::invalid(format!(
+                    "fields: {sent} is no name of a field; one is title, or actions[0][value]."
+                )));
+            }
+            Ok(FieldRule { condition: condition(&path, wanted)?, path })
+        })
         .collect()
 }
 
@@ -129,25 +148,30 @@ fn condition(path: &str, wanted: Value) -> Result<Condition, Problem> {
         ("present", Value::Bool(true)) | ("absent", Value::Bool(false)) => Ok(Condition::Present),
         ("absent", Value::Bool(true)) | ("present", Value::Bool(false)) => Ok(Condition::Absent),
         ("present" | "absent", _) => Err(refuse("is present or absent with true or false")),
-        _ => Err(refuse(
-            "must be a value, or have one of equals, matches, present and absent; to compare with an object, use equals",
-        )),
+        (name, _) => Err(refuse(&format!(
+            "must be a value, or have one of equals, matches, present and absent, not {}; to compare with an object, use equals",
+            quoted(&name.into())
+        ))),
     }
 }
 
 /// A regular expression, which takes a time in proportion to the text.
 fn regex(path: &str, text: &str) -> Result<Regex, Problem> {
-    let refuse = |what: String| Problem::invalid(format!("fields: {path} matches {what}."));
-    if text.len() > LONGEST_REGEX {
-        return Err(refuse(format!("a regular expression of at most {LONGEST_REGEX} bytes")));
+    let refuse =
+        |what: String| Problem::invalid(format!("fields: {path}: matches must be {what}."));
+    if text.chars().count() > LONGEST_REGEX {
+        return Err(refuse(format!("a regular expression of at most {LONGEST_REGEX} characters")));
     }
     RegexBuilder::new(text).size_limit(LARGEST_REGEX).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => {
-            refuse("a regular expression that is too large when it is compiled".to_owned())
-        }
+        regex::Error::CompiledTooBig(_) => refuse(
+            "a smaller regular expression: this one is too large when it is compiled".to_owned(),
+        ),
         error => {
             let last = error.to_string().lines().last().unwrap_or_default().to_owned();
-            refuse(format!("a broken regular expression: {}", last.trim_start_matches("error: ")))
+            refuse(format!(
+                "a regular expression, but this one is broken: {}",
+                last.trim_start_matches("error: ")
+            ))
         }
     })
 }

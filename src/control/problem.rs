@@ -65,6 +65,11 @@ impl Problem {
         Self { kind, detail: detail.into(), misses: Vec::new() }
     }
 
+    /// The same, about a part of what was sent.
+    pub(super) fn inside(self, part: &str) -> Self {
+        Self { detail: format!("{part}{}", self.detail), ..self }
+    }
+
     /// The same, with the requests that came nearest.
     pub(super) fn with(self, misses: Vec<Miss>) -> Self {
         Self { misses, ..self }

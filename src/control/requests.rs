@@ -17,7 +17,7 @@ use super::problem::{Kind, Problem};
 use super::request::{In, InAccount, Of, OfRequest};
 use super::waiting::seat;
 use super::wire::{AppliedFault, ColumnChange, Did, JournalEntry, RequestList, Row, Warning};
-use crate::journal::{self, Cursor, Entry, Journal, LARGEST_BODY, Pattern};
+use crate::journal::{self, Cursor, Entry, Journal, Pattern};
 use crate::rules::quoted;
 use crate::state::Shared;
 
@@ -28,9 +28,8 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// An entry as the control API shows it.
 pub(super) fn shown(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
-    let body_left_out = entry.status.is_some() && entry.body.len() > LARGEST_BODY;
     let body = match entry.status {
-        Some(_) if !body_left_out => serde_json::from_slice(&entry.body)
+        Some(_) if !entry.body_left_out => serde_json::from_slice(&entry.body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&entry.body).into_owned().into()),
         _ => Value::Null,
     };
@@ -47,7 +46,7 @@ pub(super) fn shown(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry 
         key: entry.key.as_deref().map(str::to_owned),
         status: entry.status,
         body,
-        body_left_out,
+        body_left_out: entry.body_left_out,
         duration_ms: (entry.duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
         fault: entry
             .fault
@@ -105,12 +104,26 @@ pub(super) fn since(journal: &Journal, text: Option<&str>) -> Result<Option<Curs
     cursor.map(Some)
 }
 
+/// A journal that keeps nothing cannot say that nothing was asked.
+pub(super) fn must_be_on(journal: &Journal) -> Result<(), Problem> {
+    if journal.is_on() {
+        return Ok(());
+    }
+    let detail = "The server was started with --journal-entries 0.";
+    Err(Problem::new(Kind::JournalOff, detail))
+}
+
 /// Those of a journal that a query asks for.
-async fn listed(journal: &Journal, uri: &Uri) -> Result<Json<RequestList>, Problem> {
+async fn listed(
+    journal: &Journal,
+    uri: &Uri,
+    state: &Shared,
+) -> Result<Json<RequestList>, Problem> {
+    must_be_on(journal)?;
     let query = Query::read(uri, &["since", "limit"])?;
     let limit = query.number("limit", MOST, MOST)?;
     let since = since(journal, query.other("since"))?;
-    let pattern = pattern(query.pattern)?;
+    let pattern = pattern(query.pattern, state)?;
     let view = journal.since(since).await;
     let mut matching = view.entries.iter().filter(|(_, entry)| pattern.matches(entry));
     let requests: Vec<JournalEntry> =
@@ -137,8 +150,12 @@ async fn single(journal: &Journal, seq: &str) -> Result<Json<JournalEntry>, Prob
 #[utoipa::path(get, path = "/accounts/{account}/requests", tag = "journal", operation_id = "listRequests",
     params(InAccount, super::request::Filters, super::request::Paging),
     responses((status = 200, body = RequestList, description = "The requests"), Problem))]
-pub(super) async fn list(Of(account): Of, uri: Uri) -> Result<Json<RequestList>, Problem> {
-    listed(&account.journal, &uri).await
+pub(super) async fn list(
+    State(state): State<Shared>,
+    Of(account): Of,
+    uri: Uri,
+) -> Result<Json<RequestList>, Problem> {
+    listed(&account.journal, &uri, &state).await
 }
 
 /// Shows one request.
@@ -166,7 +183,7 @@ pub(super) async fn strangers(
     State(state): State<Shared>,
     uri: Uri,
 ) -> Result<Json<RequestList>, Problem> {
-    listed(&state.journal, &uri).await
+    listed(&state.journal, &uri, &state).await
 }
 
 /// Forgets the requests that opened no account.
@@ -188,10 +205,11 @@ pub(super) async fn stream(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    must_be_on(&account.journal)?;
     let query = Query::read(&uri, &["since"])?;
     let last = headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     let place = since(&account.journal, last.as_deref().or(query.other("since")))?;
-    let pattern = pattern(query.pattern)?;
+    let pattern = pattern(query.pattern, &state)?;
     let seat = seat(&account)?;
     let follow = Follow { journal: Arc::clone(&account.journal), pattern, place };
     let events = stream::unfold((follow, seat), |(mut follow, seat)| async move {

@@ -1,14 +1,16 @@
 //! Whether what a test expects has happened.
 
 use axum::Json;
+use axum::extract::State;
 
 use super::pattern::pattern;
 use super::problem::{Kind, Problem};
 use super::request::{Body, InAccount, Of};
-use super::requests::since;
-use super::waiting::{journal_off, span};
+use super::requests::{must_be_on, since};
+use super::waiting::span;
 use super::wire::{self, Difference, Miss, Verification, Verified};
 use crate::journal::{self, Count, Order, Verdict};
+use crate::state::Shared;
 
 /// The most patterns of one order (chosen).
 const MOST_PATTERNS: usize = 100;
@@ -21,14 +23,13 @@ const LONGEST: std::time::Duration = std::time::Duration::from_hours(24 * 366);
     request_body = Verification,
     responses((status = 200, body = Verified, description = "It holds"), Problem))]
 pub(super) async fn verify(
+    State(state): State<Shared>,
     Of(account): Of,
     Body(sent): Body<Verification>,
 ) -> Result<Json<Verified>, Problem> {
     let since = since(&account.journal, sent.since.as_deref())?;
-    let expected = expected(sent)?;
-    if !account.journal.is_on() {
-        return Err(journal_off());
-    }
+    let expected = expected(sent, &state)?;
+    must_be_on(&account.journal)?;
     let view = account.journal.since(since).await;
     let verdict = match &expected {
         Expected::Count(pattern, count) => count.judge(pattern, &view),
@@ -52,13 +53,13 @@ enum Expected {
     Order(Order),
 }
 
-fn expected(sent: Verification) -> Result<Expected, Problem> {
+fn expected(sent: Verification, state: &Shared) -> Result<Expected, Problem> {
     let Verification { pattern: wanted, count, order, apart, .. } = sent;
     let Some(patterns) = order else {
         if apart.is_some() {
             return Err(Problem::invalid("apart goes with order."));
         }
-        return Ok(Expected::Count(Box::new(pattern(wanted)?), counted(count)?));
+        return Ok(Expected::Count(Box::new(pattern(wanted, state)?), counted(count)?));
     };
     if count.is_some() || wanted != wire::Pattern::default() {
         return Err(Problem::invalid(
@@ -68,7 +69,7 @@ fn expected(sent: Verification) -> Result<Expected, Problem> {
     if !(1..=MOST_PATTERNS).contains(&patterns.len()) {
         return Err(Problem::invalid(format!("order must have 1 to {MOST_PATTERNS} patterns.")));
     }
-    let patterns = patterns.into_iter().map(pattern).collect::<Result<_, _>>()?;
+    let patterns = patterns.into_iter().map(|one| pattern(one, state)).collect::<Result<_, _>>()?;
     let apart = apart.map(|apart| span("apart", &apart, LONGEST)).transpose()?;
     Ok(Expected::Order(Order { patterns, apart: apart.unwrap_or_default() }))
 }

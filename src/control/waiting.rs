@@ -12,12 +12,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::pattern::{Query, pattern};
 use super::problem::{Kind, Problem};
 use super::request::{InAccount, Of};
-use super::requests::{MOST, shown, since};
+use super::requests::{MOST, must_be_on, shown, since};
 use super::verify::explained;
 use super::wire::Waited;
 use crate::accounts::{Account, AccountError, MOST_WAITING};
 use crate::clock;
-use crate::journal::{Count, Cursor, Pattern};
+use crate::journal::{Count, Cursor, Entry, Pattern};
 use crate::rules::quoted;
 use crate::state::Shared;
 use crate::tickets;
@@ -49,27 +49,25 @@ pub(super) async fn wait(
 ) -> Result<Json<Waited>, Problem> {
     let (wait, time) = match Wanted::read(&uri)? {
         Some((ticket, time)) => (Wait::Ticket(ticket), time),
-        None => requests(&uri, &account)?,
+        None => requests(&uri, &account, &state)?,
     };
     let _seat = seat(&account)?;
     let over = tokio::time::sleep(time);
     tokio::select! {
         found = wait.found(&state, &account) => found,
-        () = state.ended() => Err(Problem::new(Kind::Ending, "Nothing more will come.")),
-        () = over => Err(wait.over(&state, &account, time).await),
+        () = state.ended() => Err(Problem::new(Kind::Ending, "It was told to end, so nothing more will come.")),
+        () = over => wait.over(&state, &account, time).await,
     }
     .map(Json)
 }
 
-fn requests(uri: &Uri, account: &Account) -> Result<(Wait, Duration), Problem> {
+fn requests(uri: &Uri, account: &Account, state: &Shared) -> Result<(Wait, Duration), Problem> {
     let query = Query::read(uri, &["since", "count", "timeout"])?;
     let count = query.number("count", 1, MOST)?;
     let place = since(&account.journal, query.other("since"))?;
     let time = timeout(query.other("timeout"))?;
-    if !account.journal.is_on() {
-        return Err(journal_off());
-    }
-    Ok((Wait::Requests(Box::new(pattern(query.pattern)?), count, place), time))
+    must_be_on(&account.journal)?;
+    Ok((Wait::Requests(Box::new(pattern(query.pattern, state)?), count, place), time))
 }
 
 /// What is waited for.
@@ -80,55 +78,63 @@ enum Wait {
 
 impl Wait {
     async fn found(&self, state: &Shared, account: &Arc<Account>) -> Result<Waited, Problem> {
-        match self {
-            Self::Requests(pattern, count, place) => {
-                let (mut place, mut found) = (*place, Vec::new());
-                let enough = account.journal.watch(|journal| {
-                    let view = journal.view(place);
-                    place = Some(view.end);
-                    found.extend(
-                        view.entries.into_iter().filter(|(_, entry)| pattern.matches(entry)),
-                    );
-                    (found.len() >= *count).then_some(())
-                });
-                enough.await.ok_or_else(|| gone(account))?;
-                found.truncate(*count);
-                let last = found.last().map_or(0, |(seq, _)| *seq);
-                let requests =
-                    found.iter().map(|(seq, entry)| shown(&account.journal, *seq, entry)).collect();
-                let cursor = account.journal.after(last).to_string();
-                Ok(Waited { requests: Some(requests), ticket: None, cursor })
-            }
-            Self::Ticket(wanted) => wanted.found(state, account).await,
-        }
+        let (pattern, count, place) = match self {
+            Self::Requests(pattern, count, place) => (pattern, *count, *place),
+            Self::Ticket(wanted) => return wanted.found(state, account).await,
+        };
+        let (mut place, mut found) = (place, Vec::new());
+        let enough = account.journal.watch(|journal| {
+            let view = journal.view(place);
+            place = Some(view.end);
+            found.extend(view.entries.into_iter().filter(|(_, entry)| pattern.matches(entry)));
+            (found.len() >= count).then_some(())
+        });
+        enough.await.ok_or_else(|| gone(account))?;
+        Ok(requested(account, found, count))
     }
 
-    /// Why it is over.
-    async fn over(&self, state: &Shared, account: &Arc<Account>, time: Duration) -> Problem {
-        match self {
+    /// The time is over: what was waited for has happened in the last moment, or it has not, and why.
+    async fn over(
+        &self,
+        state: &Shared,
+        account: &Arc<Account>,
+        time: Duration,
+    ) -> Result<Waited, Problem> {
+        let (text, misses) = match self {
             Self::Requests(pattern, count, place) => {
-                let count = Count { at_least: *count as u64, at_most: None };
                 let view = account.journal.since(*place).await;
-                let (text, misses) = explained(count.judge(pattern, &view));
-                Problem::new(Kind::WaitOver, format!("After {time:?}: {text}")).with(misses)
+                let matching = view.entries.iter().filter(|(_, entry)| pattern.matches(entry));
+                let matching: Vec<_> = matching.cloned().collect();
+                if matching.len() >= *count {
+                    return Ok(requested(account, matching, *count));
+                }
+                let count = Count { at_least: *count as u64, at_most: None };
+                explained(count.judge(pattern, &view))
             }
             Self::Ticket(wanted) => {
-                let was = match wanted.look(state, account).await {
-                    Ok(ticket) => wanted.differs(ticket.as_ref()),
-                    Err(problem) => return problem,
-                };
-                Problem::new(Kind::WaitOver, format!("After {time:?}: {was}"))
+                let ticket = wanted.look(state, account).await?;
+                if wanted.is_met(ticket.as_ref()) {
+                    return Ok(wanted.waited(account, ticket).await);
+                }
+                (wanted.differs(ticket.as_ref()), Vec::new())
             }
-        }
+        };
+        let detail = format!("After {}: {text}", clock::words(time));
+        Err(Problem::new(Kind::WaitOver, detail).with(misses))
     }
+}
+
+/// The first so many requests of those that were found.
+fn requested(account: &Account, mut found: Vec<(u64, Arc<Entry>)>, count: usize) -> Waited {
+    found.truncate(count);
+    let last = found.last().map_or(0, |(seq, _)| *seq);
+    let requests = found.iter().map(|(seq, entry)| shown(&account.journal, *seq, entry)).collect();
+    let cursor = account.journal.after(last).to_string();
+    Waited { requests: Some(requests), ticket: None, cursor }
 }
 
 fn gone(account: &Account) -> Problem {
     AccountError::Unknown(account.name.to_string()).into()
-}
-
-pub(super) fn journal_off() -> Problem {
-    Problem::new(Kind::JournalOff, "It was started with --journal-entries 0.")
 }
 
 /// How a ticket should be.
@@ -184,11 +190,15 @@ impl Wanted {
             let seen = account.version.now();
             let ticket = self.look(state, account).await?;
             if self.is_met(ticket.as_ref()) {
-                let cursor = account.journal.since(None).await.end.to_string();
-                return Ok(Waited { requests: None, ticket, cursor });
+                return Ok(self.waited(account, ticket).await);
             }
             account.version.other_than(seen).await;
         }
+    }
+
+    async fn waited(&self, account: &Account, ticket: Option<Value>) -> Waited {
+        let cursor = account.journal.since(None).await.end.to_string();
+        Waited { requests: None, ticket: Some(ticket.unwrap_or_default()), cursor }
     }
 
     async fn look(&self, state: &Shared, account: &Arc<Account>) -> Result<Option<Value>, Problem> {
@@ -245,7 +255,7 @@ pub(super) fn span(name: &str, text: &str, most: Duration) -> Result<Duration, P
     let span = clock::duration(text).map_err(|what| refuse(&what))?;
     let span = Duration::try_from(span).map_err(|_| refuse("must not be negative"))?;
     if span > most {
-        return Err(refuse(&format!("must be at most {most:?}")));
+        return Err(refuse(&format!("must be at most {}", clock::words(most))));
     }
     Ok(span)
 }

@@ -1,6 +1,7 @@
 //! How an answer reaches its client, or does not.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,7 +12,8 @@ use futures_util::{StreamExt, stream};
 
 use super::reply::Said;
 use crate::faults::{Effect, Loss, When};
-use crate::state::State;
+use crate::state::Shared;
+use crate::storage::Version;
 
 /// What comes in place of JSON, as from a proxy that failed.
 const GARBAGE: &str = "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
@@ -20,9 +22,12 @@ const LONGEST_DRIP: Duration = Duration::from_mins(1);
 /// How long an answer that is lost by hanging is waited for at most.
 const LOST: Duration = Duration::from_mins(5);
 
-/// That the connection is to be reset in place of an answer. The listener looks for it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Break;
+/// How the connection ends in place of an answer. The listener looks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Break {
+    Reset,
+    Close,
+}
 
 /// The body ends here.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -51,31 +56,31 @@ impl Said {
 pub(super) async fn deliver(
     said: Option<Said>,
     effect: Option<&Effect>,
-    state: &State,
+    (state, life, seen): (&Shared, Version, u64),
 ) -> Response<Body> {
     let Some(said) = said else {
-        let time = match effect {
+        let hang = match effect {
             Some(Effect::Hang(time)) => *time,
             Some(Effect::LoseAnswer(Loss::Hang)) => LOST,
-            _ => Duration::ZERO,
+            _ => return broken(Break::Reset),
         };
-        state.pause(time).await;
-        return broken();
+        state.pause(hang, life.other_than(seen)).await;
+        return broken(Break::Close);
     };
     match effect {
         Some(Effect::Delay(time, When::After)) => {
-            state.pause(*time).await;
+            state.pause(*time, life.other_than(seen)).await;
             said.respond(None)
         }
         Some(Effect::Cut(bytes)) => cut(said, *bytes),
-        Some(Effect::Drip(time)) => drip(said, *time),
+        Some(Effect::Drip(time)) => drip(said, *time, (Arc::clone(state), life, seen)),
         _ => said.respond(None),
     }
 }
 
-fn broken() -> Response<Body> {
+fn broken(way: Break) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(Break);
+    response.extensions_mut().insert(way);
     response
 }
 
@@ -95,20 +100,21 @@ fn cut(said: Said, bytes: usize) -> Response<Body> {
     counted(said, Body::from_stream(parts), whole.len())
 }
 
-/// The body comes bit by bit.
-fn drip(said: Said, time: Duration) -> Response<Body> {
+/// The body comes bit by bit, and the rest at once when the server or the account ends.
+fn drip(said: Said, time: Duration, end: (Shared, Version, u64)) -> Response<Body> {
     let whole = said.body.clone();
     let most = LONGEST_DRIP.as_millis() / time.as_millis().max(1);
     let bits = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, whole.len().max(1));
     let size = whole.len().div_ceil(bits).max(1);
     let length = whole.len();
-    let bits = stream::unfold(whole, move |mut rest| async move {
+    let bits = stream::unfold((whole, end), move |(mut rest, (state, life, seen))| async move {
         if rest.is_empty() {
             return None;
         }
-        tokio::time::sleep(time).await;
-        let bit = rest.split_to(size.min(rest.len()));
-        Some((Ok::<_, Infallible>(bit), rest))
+        let is_time = state.pause(time, life.other_than(seen)).await;
+        let size = if is_time { size.min(rest.len()) } else { rest.len() };
+        let bit = rest.split_to(size);
+        Some((Ok::<_, Infallible>(bit), (rest, (state, life, seen))))
     });
     counted(said, Body::from_stream(bits), length)
 }

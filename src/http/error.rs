@@ -122,7 +122,7 @@ impl Error {
                 let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
                 format!("{} (This account is strict; nothing was changed.)", said.join(" "))
             }
-            Self::TooFast { limit, per, left } => format!("This API key has made its {limit} requests per {per}. Wait {}s.", in_seconds(*left)),
+            Self::TooFast { limit, per, left } => format!("This API key has made as many requests as it may, {limit} per {per}. Wait {}s.", in_seconds(*left)),
             Self::Fault { message: Some(message), .. } => message.clone(),
             Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),

@@ -12,11 +12,16 @@ use super::visit::Outcome;
 use crate::clock::{self, Stopwatch};
 use crate::journal::{Asked, Entry, Fault, Journal, Place, Rows};
 
+/// What stands in place of the text of a key.
+pub(super) const HIDDEN: &str = "(hidden)";
+
 /// A request whose entry is still to be written.
 #[derive(Debug)]
 pub(super) struct Filing {
     journal: Arc<Journal>,
     watch: Stopwatch,
+    /// The texts of the keys that were sent, which nothing may repeat.
+    secrets: Vec<String>,
     /// None once it is written, or where there is no journal.
     entry: Option<Entry>,
 }
@@ -26,25 +31,31 @@ impl Filing {
     pub(super) fn begin(
         journal: &Arc<Journal>,
         at: Timestamp,
-        method: &Method,
-        path: &str,
+        (method, path): (&Method, &str),
+        secrets: Vec<String>,
     ) -> Self {
         let entry = journal.is_on().then(|| Entry {
             at,
             real_at: clock::machine(),
             operation: None,
             method: named(method),
-            path: path.into(),
+            path: hidden(path, &secrets).as_ref().into(),
             asked: Arc::default(),
             warnings: Vec::new(),
             key: None,
             status: None,
             body: Bytes::new(),
+            body_left_out: false,
             duration: std::time::Duration::ZERO,
             fault: None,
             rows: Rows::default(),
         });
-        Self { journal: Arc::clone(journal), watch: Stopwatch::start(), entry }
+        Self { journal: Arc::clone(journal), watch: Stopwatch::start(), secrets, entry }
+    }
+
+    /// The texts of the keys that were sent.
+    pub(super) fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Goes on with the entry, if there is one.
@@ -77,8 +88,14 @@ impl Filing {
     pub(super) fn answered(mut self, said: Option<&Said>, place: Option<Place>) {
         let Some(mut entry) = self.entry.take() else { return };
         if let Some(said) = said {
-            entry.status = Some(said.status.as_u16());
-            entry.body = said.body.clone();
+            entry.answer(said.status.as_u16(), &said.body);
+            // What is wrong may repeat what was sent.
+            if !said.status.is_success()
+                && let Ok(text) = std::str::from_utf8(&entry.body)
+                && let Cow::Owned(text) = hidden(text, &self.secrets)
+            {
+                entry.body = text.into();
+            }
         }
         entry.duration = self.watch.elapsed();
         match place {
@@ -100,6 +117,14 @@ impl Drop for Filing {
             self.journal.add(entry);
         }
     }
+}
+
+/// A text without the keys.
+pub(super) fn hidden<'a>(text: &'a str, keys: &[String]) -> Cow<'a, str> {
+    let keys = keys.iter().filter(|key| !key.is_empty());
+    keys.fold(Cow::Borrowed(text), |text, key| {
+        if text.contains(key) { text.replace(key, HIDDEN).into() } else { text }
+    })
 }
 
 fn named(method: &Method) -> Cow<'static, str> {

@@ -1,5 +1,6 @@
 //! What a request says: decoded, then checked against the tables.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,12 +10,10 @@ use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
+use super::filing::{HIDDEN, hidden};
 use super::{Endpoint, Error, Reads, body, key, limits};
 use crate::journal::{Asked, Warning, WarningKind};
 use crate::rules::{Checked, Problem, Source, Violation, check};
-
-/// What stands in place of the text of a key.
-const HIDDEN: &str = "(hidden)";
 
 /// What a request says, decoded.
 #[derive(Debug, Default)]
@@ -39,13 +38,13 @@ pub(super) struct Understood {
 
 impl Heard {
     /// All that was sent, without the key, for rules that look at it.
-    pub(super) fn fields(&self, key: &str) -> Map<String, Value> {
+    pub(super) fn fields(&self, keys: &[String]) -> Map<String, Value> {
         let all = self.path.iter().chain(&self.sent).chain(&self.overlooked);
         let mut fields = Map::new();
         for (name, value) in all {
             fields.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        hide(&mut fields, key);
+        hide(&mut fields, keys);
         fields
     }
 }
@@ -99,8 +98,8 @@ impl Endpoint {
             .collect()
     }
 
-    /// Checks what was decoded against the tables. `key` is the text of the key, which is kept nowhere.
-    pub(super) fn understand(&self, heard: Heard, key: &str) -> Understood {
+    /// Checks what was decoded against the tables. The texts of the keys are kept nowhere.
+    pub(super) fn understand(&self, heard: Heard, keys: &[String]) -> Understood {
         let Heard { path, sent, overlooked, encoding, error } = heard;
         let mut warnings = Vec::new();
         let values = match error {
@@ -117,7 +116,11 @@ impl Endpoint {
         for (name, value) in sent.into_iter().chain(overlooked) {
             fields.entry(name).or_insert(value);
         }
-        hide(&mut fields, key);
+        hide(&mut fields, keys);
+        for warning in &mut warnings {
+            warning.text = hidden(&warning.text, keys).into_owned();
+            warning.field = warning.field.take().map(|field| hidden(&field, keys).into_owned());
+        }
         Understood { asked: Arc::new(Asked::new(fields, warnings)), values }
     }
 
@@ -201,46 +204,44 @@ fn chosen_value(violation: Violation) -> Warning {
     Warning { kind: WarningKind::ChosenRule, field: Some(violation.path), nearest: None, text }
 }
 
-/// What was sent in a query, for the journal of requests that open no account.
-pub(super) fn in_query(uri: &Uri, key: &str) -> Map<String, Value> {
+/// What was sent in a query, for the journal of requests that no operation is for.
+pub(super) fn in_query(uri: &Uri, keys: &[String]) -> Map<String, Value> {
     let mut fields = decode::query(uri.query().unwrap_or_default()).unwrap_or_default();
     fields.shift_remove(key::NAME);
-    hide(&mut fields, key);
+    hide(&mut fields, keys);
     fields
 }
 
-/// A text without the key.
-pub(super) fn without_key(text: &str, key: &str) -> String {
-    if key.is_empty() { text.to_owned() } else { text.replace(key, HIDDEN) }
-}
-
-/// Takes the key out of what was sent: a field that is called so, and every text that holds it.
-fn hide(fields: &mut Map<String, Value>, key: &str) {
+/// Takes keys out of what was sent: a field that is called so, and every text that holds one.
+fn hide(fields: &mut Map<String, Value>, keys: &[String]) {
     let is_key = |name: &str| {
         let letters = name.bytes().filter(u8::is_ascii_alphabetic);
         letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"apikey")
     };
-    let holds = |text: &str| !key.is_empty() && text.contains(key);
-    if fields.keys().any(|name| holds(name)) {
+    if fields.keys().any(|name| matches!(hidden(name, keys), Cow::Owned(_))) {
         *fields = std::mem::take(fields)
             .into_iter()
-            .map(|(name, value)| (without_key(&name, key), value))
+            .map(|(name, value)| (hidden(&name, keys).into_owned(), value))
             .collect();
     }
     for (name, value) in fields {
         if is_key(name) {
             *value = HIDDEN.into();
         } else {
-            hide_in(value, key);
+            hide_in(value, keys);
         }
     }
 }
 
-fn hide_in(value: &mut Value, key: &str) {
+fn hide_in(value: &mut Value, keys: &[String]) {
     match value {
-        Value::String(text) if !key.is_empty() && text.contains(key) => *value = HIDDEN.into(),
-        Value::Array(entries) => entries.iter_mut().for_each(|entry| hide_in(entry, key)),
-        Value::Object(fields) => hide(fields, key),
+        Value::String(text) => {
+            if matches!(hidden(text, keys), Cow::Owned(_)) {
+                *value = HIDDEN.into();
+            }
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(|entry| hide_in(entry, keys)),
+        Value::Object(fields) => hide(fields, keys),
         _ => {}
     }
 }

@@ -24,8 +24,7 @@ pub(super) fn is_in(query: &str) -> bool {
 /// # Errors
 /// When there is none, or when there are two that differ.
 pub(crate) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
-    let mut keys =
-        named(headers).chain(authorized(headers)).chain(asked(query)).filter(|key| !key.is_empty());
+    let mut keys = each(headers, query);
     let key = keys.next().ok_or(Error::NoKey)?;
     if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
 }
@@ -42,19 +41,26 @@ pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Ke
     }
 }
 
+/// The texts of all keys that a request carries.
+pub(super) fn all(headers: &HeaderMap, query: &str) -> Vec<String> {
+    each(headers, query).collect()
+}
+
+fn each(headers: &HeaderMap, query: &str) -> impl Iterator<Item = String> {
+    named(headers).chain(authorized(headers)).chain(asked(query)).filter(|key| !key.is_empty())
+}
+
 /// The key that was sent, with its text.
 ///
 /// # Errors
-/// When it opens nothing; with the text that was sent.
+/// When it opens nothing.
 pub(super) async fn opened(
     accounts: &Arc<Accounts>,
     sent: Result<String, Error>,
-) -> Result<(String, Arc<Key>), (String, Error)> {
-    let text = sent.map_err(|error| (String::new(), error))?;
-    match known(accounts, &text).await {
-        Ok(key) => Ok((text, key)),
-        Err(error) => Err((text, error)),
-    }
+) -> Result<(String, Arc<Key>), Error> {
+    let text = sent?;
+    let key = known(accounts, &text).await?;
+    Ok((text, key))
 }
 
 fn named(headers: &HeaderMap) -> impl Iterator<Item = String> {

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::hearing::{Heard, Understood};
 use super::reply::Said;
 use super::serving::failed;
-use super::visit::{Outcome, Visit};
+use super::visit::{Client, Outcome, Visit, Watched};
 use super::{Endpoint, Error, delivery};
 use crate::faults::{Effect, Loss, When};
 use crate::journal::Fault;
@@ -21,27 +21,30 @@ impl Endpoint {
         let (state, key) = (Arc::clone(&visit.state), Arc::clone(&visit.key));
         let heard = self.hear_from(&key, request).await;
         let terms = key.account.terms();
+        let (life, seen) = (key.account.life.clone(), key.account.life.now());
         let spent = key.account.pace.spend(&key.name, terms.now());
         let met = match &spent {
             Some(spent) if spent.remaining.is_none() => {
-                key.account.pace.pause(&key.name, None, spent.reset);
+                key.account.pace.pause(&key.name, None, (terms.now(), spent.reset));
                 None
             }
             _ => {
                 let asked = (self.operation, &*key.name);
-                key.account.faults.meet(asked, &heard.fields(&visit.text), terms.now())
+                key.account.faults.meet(asked, &heard.fields(visit.filing.secrets()), terms.now())
             }
         };
         if let Some((_, Effect::Status { retry_after: Some(time), .. })) = &met
             && let Ok(time) = SignedDuration::try_from(*time)
             && let Ok(until) = terms.now().checked_add(time)
         {
-            key.account.pace.pause(&key.name, Some(self.operation), until);
+            key.account.pace.pause(&key.name, Some(self.operation), (terms.now(), until));
         }
         let effect = met.as_ref().map(|(_, effect)| effect.clone());
-        let acted = tokio::spawn(self.provoke(visit, heard, met, spent));
-        let said = acted.await.unwrap_or_else(|error| Some(failed(&error, &terms)));
-        delivery::deliver(said, effect.as_ref(), &state).await
+        let (client, watched) = Client::here();
+        let acted = tokio::spawn(self.provoke(visit, heard, (met, spent), watched)).await;
+        drop(client);
+        let said = acted.unwrap_or_else(|error| Some(failed(&error, &terms)));
+        delivery::deliver(said, effect.as_ref(), (&state, life, seen)).await
     }
 
     /// Does what is asked for, unless something keeps it from that. Gives what is answered; None where nothing is.
@@ -49,12 +52,16 @@ impl Endpoint {
         &'static self,
         mut visit: Visit,
         heard: Heard,
-        met: Option<(Fault, Effect)>,
-        spent: Option<Spent>,
+        (met, spent): (Option<(Fault, Effect)>, Option<Spent>),
+        client: Watched,
     ) -> Option<Said> {
         let (fault, effect) = met.unzip();
-        if let Some(Effect::Delay(time, When::Before)) = &effect {
-            visit.state.pause(*time).await;
+        if let Some(Effect::Delay(time, When::Before)) = &effect
+            && !self.delayed(&visit, *time).await
+        {
+            // It belongs to what was before; what is now has no place for it.
+            visit.filing.forget();
+            return None;
         }
         let outcome = match (prevention(&visit, spent.as_ref(), effect.as_ref()), &effect) {
             (Some(error), _) => self.prevented(&visit, heard, error),
@@ -71,12 +78,20 @@ impl Endpoint {
         if let (Some(said), Some(spent)) = (&mut said, &spent) {
             count(said, spent);
         }
-        visit.filing.file(said.as_ref(), outcome, fault);
+        visit.filing.file(said.as_ref().filter(|_| client.is_here()), outcome, fault);
         said
     }
 
+    /// Waits before a request is carried out. Says whether it still is to be.
+    async fn delayed(&self, visit: &Visit, time: std::time::Duration) -> bool {
+        let life = &visit.key.account.life;
+        let seen = life.now();
+        visit.state.pause(time, life.other_than(seen)).await;
+        life.now() == seen
+    }
+
     fn prevented(&self, visit: &Visit, heard: Heard, error: Error) -> Outcome {
-        let Understood { asked, .. } = self.understand(heard, &visit.text);
+        let Understood { asked, .. } = self.understand(heard, visit.filing.secrets());
         Outcome { body: Err(error), asked, terms: visit.key.account.terms(), place: None }
     }
 }

@@ -10,7 +10,7 @@ use axum::http::{Response, Uri};
 use super::call::Note;
 use super::hearing::{Heard, Understood};
 use super::reply::Said;
-use super::visit::{Outcome, Visit};
+use super::visit::{Client, Outcome, Visit};
 use super::{Call, Endpoint, Error, Lasting, key, strangers};
 use crate::accounts::{Key, Terms};
 use crate::answers::{Answer, Question};
@@ -35,9 +35,7 @@ impl Endpoint {
                 let visit = Visit::begin(state, key, text, self, &request);
                 (self.receive(visit, request).await, Some(account))
             }
-            Err((text, error)) => {
-                (strangers::turned_away(&state, request, Some(self), (&text, error)).await, None)
-            }
+            Err(error) => (strangers::turned_away(&state, request, self, error).await, None),
         };
         response.extensions_mut().insert(Trail { account, route: self.path });
         response
@@ -109,13 +107,16 @@ impl Endpoint {
     /// Carries a request out in a task of its own: what it asks for is done, and noted, even when its client leaves.
     async fn act(&'static self, mut visit: Visit, heard: Heard) -> Said {
         let terms = visit.key.account.terms();
+        let (client, watched) = Client::here();
         let acted = tokio::spawn(async move {
             let outcome = self.outcome(&mut visit, heard).await;
             let said = outcome.said();
-            visit.filing.file(Some(&said), outcome, None);
+            visit.filing.file(Some(&said).filter(|_| watched.is_here()), outcome, None);
             said
         });
-        acted.await.unwrap_or_else(|error| failed(&error, &terms))
+        let acted = acted.await;
+        drop(client);
+        acted.unwrap_or_else(|error| failed(&error, &terms))
     }
 
     /// What a kept answer is found by; None where the request may change something.
@@ -132,7 +133,7 @@ impl Endpoint {
 
     /// Checks what was decoded, and does what it asks for.
     pub(super) async fn outcome(&'static self, visit: &mut Visit, heard: Heard) -> Outcome {
-        let Understood { asked, values } = self.understand(heard, &visit.text);
+        let Understood { asked, values } = self.understand(heard, visit.filing.secrets());
         visit.filing.asked(&asked);
         let mut outcome = Outcome {
             body: Err(Error::Forbidden(self.permission)),

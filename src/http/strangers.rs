@@ -5,28 +5,27 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Response, Uri};
+use jiff::Timestamp;
 
 use super::filing::Filing;
-use super::hearing::{in_query, without_key};
-use super::visit::Respelled;
+use super::hearing::in_query;
+use super::visit::{Respelled, key_in_query};
 use super::{Endpoint, Error, body, key};
-use crate::journal::{Asked, Entry};
+use crate::journal::{Asked, Entry, Journal};
 use crate::state::Shared;
 
 /// The answer to a request whose key opens nothing.
 pub(super) async fn turned_away(
     state: &Shared,
     request: Request,
-    endpoint: Option<&Endpoint>,
-    (text, error): (&str, Error),
+    endpoint: &Endpoint,
+    error: Error,
 ) -> Response<Body> {
-    let path = sent_path(&request);
-    let now = crate::clock::machine();
-    let mut filing =
-        Filing::begin(&state.journal, now, request.method(), &without_key(&path, text));
+    let mut filing = begun(&state.journal, crate::clock::machine(), &request);
+    let asked = asked(&request, &filing);
     filing.note(|entry| {
-        entry.operation = endpoint.map(|endpoint| endpoint.operation);
-        entry.asked = Arc::new(Asked::new(in_query(request.uri(), text), Vec::new()));
+        entry.operation = Some(endpoint.operation);
+        entry.asked = asked;
     });
     body::turn_away(request).await;
     let said = error.said(&state.accounts.dialect, None);
@@ -54,18 +53,17 @@ pub(crate) async fn method_not_allowed(
 async fn refused(state: &Shared, request: Request, error: Error) -> Response<Body> {
     let is_api = request.uri().path().starts_with("/api/");
     let text = key::sent(request.headers(), request.uri().query().unwrap_or_default());
-    let text = text.unwrap_or_default();
-    let key = Some(&text).filter(|text| !text.is_empty() && is_api);
-    let key = key.and_then(|text| state.accounts.find_key(text));
+    let text = text.ok().filter(|_| is_api);
+    let key = text.and_then(|text| state.accounts.find_key(&text));
     let (journal, now) = match &key {
         Some(key) => (&key.account.journal, key.account.terms().now()),
         None => (&state.journal, crate::clock::machine()),
     };
-    let path = without_key(&sent_path(&request), &text);
-    let mut filing = Filing::begin(journal, now, request.method(), &path);
+    let mut filing = begun(journal, now, &request);
+    let asked = asked(&request, &filing);
     filing.note(|entry: &mut Entry| {
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
-        entry.asked = Arc::new(Asked::new(in_query(request.uri(), &text), Vec::new()));
+        entry.asked = asked;
     });
     body::turn_away(request).await;
     let terms = key.as_ref().map(|key| key.account.terms());
@@ -79,9 +77,16 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
     said.respond(None)
 }
 
-fn sent_path(request: &Request) -> String {
+fn begun(journal: &Arc<Journal>, now: Timestamp, request: &Request) -> Filing {
     let respelled = request.extensions().get::<Respelled>();
-    respelled.map_or(request.uri().path(), |Respelled(path)| path).to_owned()
+    let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
+    let secrets = key::all(request.headers(), request.uri().query().unwrap_or_default());
+    Filing::begin(journal, now, (request.method(), path), secrets)
+}
+
+fn asked(request: &Request, filing: &Filing) -> Arc<Asked> {
+    let fields = in_query(request.uri(), filing.secrets());
+    Arc::new(Asked::new(fields, key_in_query(request.uri()).into_iter().collect()))
 }
 
 /// A path, short enough for a message or a line of the log.

@@ -1,12 +1,12 @@
 //! A request of a known key on its way, and what came of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::extract::Request;
+use axum::http::Uri;
 use bytes::Bytes;
 
 use super::filing::Filing;
-use super::hearing::without_key;
 use super::reply::Said;
 use super::{Endpoint, Error, key};
 use crate::accounts::{AccountError, Key, Lease, Terms};
@@ -23,11 +23,31 @@ pub(crate) struct Respelled(pub(crate) Arc<str>);
 pub(super) struct Visit {
     pub(super) state: Shared,
     pub(super) key: Arc<Key>,
-    /// The text of the key.
-    pub(super) text: String,
     /// About how and when it came.
     pub(super) warnings: Vec<Warning>,
     pub(super) filing: Filing,
+}
+
+/// That the client is still there: its connection holds this, and drops it when it ends.
+#[derive(Debug)]
+pub(super) struct Client(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+
+/// Knows whether the client is still there.
+#[derive(Debug)]
+pub(super) struct Watched(Weak<()>);
+
+impl Client {
+    pub(super) fn here() -> (Self, Watched) {
+        let here = Arc::new(());
+        let watched = Watched(Arc::downgrade(&here));
+        (Self(here), watched)
+    }
+}
+
+impl Watched {
+    pub(super) fn is_here(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 /// What came of it.
@@ -64,15 +84,12 @@ impl Visit {
         let respelled = request.extensions().get::<Respelled>();
         let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
         let journal = &key.account.journal;
-        let mut filing = Filing::begin(journal, now, request.method(), &without_key(path, &text));
+        let mut filing = Filing::begin(journal, now, (request.method(), path), vec![text]);
         let mut warnings = Vec::new();
         if respelled.is_some() {
             warnings.push(respelled_method(path, endpoint));
         }
-        if key::is_in(request.uri().query().unwrap_or_default()) {
-            let text = "The API key was sent in the query, where logs and proxies see it; send it in a header.";
-            warnings.push(Warning::of(WarningKind::KeyInQuery, text));
-        }
+        warnings.extend(key_in_query(request.uri()));
         if key.account.pace.any()
             && let Some(early) = key.account.pace.early(&key.name, endpoint.operation, now)
         {
@@ -87,7 +104,7 @@ impl Visit {
             entry.key = Some(Arc::clone(&key.name));
             entry.warnings.clone_from(&warnings);
         });
-        Self { state, key, text, warnings, filing }
+        Self { state, key, warnings, filing }
     }
 
     /// The account to work on. One that was removed since its key was found is looked for once more: where unknown
@@ -97,7 +114,8 @@ impl Visit {
         match accounts.lease(&self.key.account).await {
             Ok(lease) => Ok(lease),
             Err(AccountError::Unknown(_)) => {
-                self.key = key::known(accounts, &self.text).await?;
+                let text = self.filing.secrets().first().cloned().unwrap_or_default();
+                self.key = key::known(accounts, &text).await?;
                 self.filing.move_to(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)
             }
@@ -113,6 +131,14 @@ impl Visit {
             warnings.filter(|warning| strict.refuses(warning)).cloned().collect();
         if refused.is_empty() { Ok(()) } else { Err(Error::Strict(refused)) }
     }
+}
+
+/// Where the key was sent in the query.
+pub(super) fn key_in_query(uri: &Uri) -> Option<Warning> {
+    let text =
+        "The API key was sent in the query, where logs and proxies see it; send it in a header.";
+    let is_there = key::is_in(uri.query().unwrap_or_default());
+    is_there.then(|| Warning::of(WarningKind::KeyInQuery, text))
 }
 
 fn respelled_method(path: &str, endpoint: &Endpoint) -> Warning {

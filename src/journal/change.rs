@@ -5,6 +5,9 @@ use serde_json::Value;
 /// The most rows that are kept of one request (chosen).
 const MOST_ROWS: usize = 1000;
 
+/// The most memory that they take, in bytes (chosen).
+const LARGEST_ROWS: usize = 512 * 1024;
+
 /// One row of the data that a request changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
@@ -34,9 +37,17 @@ pub(crate) struct Rows {
 
 impl FromIterator<Row> for Rows {
     fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
-        let mut rows = rows.into_iter();
-        let kept: Vec<Row> = rows.by_ref().take(MOST_ROWS).collect();
-        Self { kept, left_out: rows.count() }
+        let mut all = Self::default();
+        let mut weight = 0;
+        for row in rows {
+            weight += row.weight();
+            if all.kept.len() < MOST_ROWS && weight <= LARGEST_ROWS {
+                all.kept.push(row);
+            } else {
+                all.left_out += 1;
+            }
+        }
+        all
     }
 }
 
@@ -50,7 +61,7 @@ impl Rows {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.kept.is_empty() && self.left_out == 0
     }
 
     /// About how much memory they take, in bytes.

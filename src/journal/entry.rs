@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{Rows, Warning};
 
 /// The longest body of an answer that is kept, in bytes (chosen).
-pub(crate) const LARGEST_BODY: usize = 64 * 1024;
+const LARGEST_BODY: usize = 64 * 1024;
 /// The most memory that the fields of one request may take, in bytes (chosen).
 const LARGEST_FIELDS: usize = 256 * 1024;
 /// What a value takes beside its text, roughly, in bytes.
@@ -34,6 +34,7 @@ impl Asked {
         let mut weight = fields.iter().map(|(name, value)| name.len() + weight(value)).sum();
         let left_out = weight > LARGEST_FIELDS;
         let fields = if left_out { Map::new() } else { fields };
+        let warnings: Vec<Warning> = warnings.into_iter().map(Warning::short).collect();
         if left_out {
             weight = 0;
         }
@@ -82,7 +83,9 @@ pub(crate) struct Entry {
     pub(crate) key: Option<Arc<str>>,
     /// None where there was no answer.
     pub(crate) status: Option<u16>,
+    /// Empty where it is too long to keep.
     pub(crate) body: Bytes,
+    pub(crate) body_left_out: bool,
     /// Until the answer was ready.
     pub(crate) duration: Duration,
     pub(crate) fault: Option<Fault>,
@@ -90,6 +93,15 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// What was answered.
+    pub(crate) fn answer(&mut self, status: u16, body: &Bytes) {
+        self.status = Some(status);
+        self.body_left_out = body.len() > LARGEST_BODY;
+        if !self.body_left_out {
+            self.body = body.clone();
+        }
+    }
+
     /// All warnings, those about how and when first.
     pub(crate) fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
         self.warnings.iter().chain(&self.asked.warnings)
@@ -101,7 +113,7 @@ impl Entry {
             + self.path.len()
             + self.asked.weight
             + self.warnings.iter().map(Warning::weight).sum::<usize>()
-            + self.body.len().min(LARGEST_BODY)
+            + self.body.len()
             + self.rows.weight()
     }
 }

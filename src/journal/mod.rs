@@ -8,7 +8,7 @@ mod verdict;
 mod warning;
 
 pub(crate) use change::{Changed, Did, Row, Rows};
-pub(crate) use entry::{Asked, Entry, Fault, LARGEST_BODY};
+pub(crate) use entry::{Asked, Entry, Fault};
 pub(crate) use pattern::{Condition, Difference, FieldRule, Pattern, StatusRule, WarningRule};
 pub(crate) use ring::{Bounds, Cursor, Journal, Place, View};
 pub(crate) use verdict::{Count, Miss, Order, Verdict};

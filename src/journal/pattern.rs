@@ -302,7 +302,7 @@ fn shown(value: &Value) -> String {
 
 /// A text, cut to a length that fits a line.
 pub(super) fn cut(text: &str) -> String {
-    const LONGEST: usize = 160;
+    const LONGEST: usize = 300;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
     }

@@ -98,7 +98,10 @@ impl Order {
     /// Whether requests as asked for came in this order.
     pub(crate) fn judge(&self, view: &View) -> Verdict {
         let mut found: Vec<u64> = Vec::new();
-        let mut rest = &view.entries[..];
+        // In the order in which they came, where the journal has that in which they were answered.
+        let mut entries = view.entries.clone();
+        entries.sort_by_key(|(number, entry)| (entry.real_at, *number));
+        let mut rest = &entries[..];
         let mut before: Option<&Entry> = None;
         for pattern in &self.patterns {
             let Some(index) = rest.iter().position(|(_, entry)| pattern.matches(entry)) else {

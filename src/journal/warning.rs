@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::pattern::cut;
 use serde::{Deserialize, Serialize};
 
 macro_rules! kinds {
@@ -64,6 +65,13 @@ impl Warning {
     /// A warning that is about no field.
     pub(crate) fn of(kind: WarningKind, text: impl Into<String>) -> Self {
         Self { kind, field: None, nearest: None, text: text.into() }
+    }
+
+    /// The same, with texts that fit a line.
+    pub(super) fn short(mut self) -> Self {
+        self.text = cut(&self.text);
+        self.field = self.field.map(|field| cut(&field));
+        self
     }
 
     pub(super) fn weight(&self) -> usize {

@@ -197,7 +197,7 @@ pub struct Pattern {
 
 /// A status that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a status such as 400, a class such as \"4xx\", or \"none\"")]
 pub enum StatusWanted {
     /// This one.
     Number(u16),
@@ -251,7 +251,7 @@ fn read<T: DeserializeOwned, E: Error>(name: &str, value: Option<Value>) -> Resu
 
 /// How many requests are expected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object such as {\"exactly\": 1}")]
 pub struct Count {
     /// So many, no more and no less.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -50,7 +50,7 @@ pub struct Rule {
 
 /// How long a rule stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object such as {\"requests\": 10}")]
 pub struct TimeToLive {
     /// For so many requests that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,7 +64,11 @@ pub struct TimeToLive {
 
 /// What happens to a request: one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "an object with an effect, such as {\"reset\": true}"
+)]
 pub struct Effect {
     /// The answer takes so much longer: `2s`, `50ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +123,7 @@ pub enum When {
 
 /// How an answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "lose_answer is \"reset\", \"hang\" or a status from 400 to 599")]
 pub enum Loss {
     /// As the word says.
     Way(LossWay),

@@ -142,10 +142,16 @@ pub(crate) async fn add_customer(
     ticket: i64,
 ) -> Result<Changed<i64>, StorageError> {
     let statement = "INSERT INTO customer (external_primary_id, brand_id) \
-        VALUES ($1, COALESCE((SELECT brand_id FROM ticket WHERE id = $2), 0)) RETURNING id, brand_id";
+        VALUES ($1, COALESCE((SELECT brand_id FROM ticket WHERE id = $2), 0)) RETURNING id, brand_id, firstname, lastname";
     let statement = query_as(statement).bind(external).bind(ticket);
-    let (id, brand): (i64, i64) = statement.fetch_one(connection).await?;
-    let columns = vec![("external_primary_id", external.into()), ("brand_id", brand.into())];
+    let (id, brand, first, last): (i64, i64, String, String) =
+        statement.fetch_one(connection).await?;
+    let columns = vec![
+        ("external_primary_id", external.into()),
+        ("firstname", first.into()),
+        ("lastname", last.into()),
+        ("brand_id", brand.into()),
+    ];
     let row = Row { kind: "customer", id, did: Did::Created(columns) };
     Ok(Changed { rows: [row].into_iter().collect(), value: id })
 }
