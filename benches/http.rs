@@ -1,7 +1,8 @@
 //! How fast the server answers, what it costs, how soon it is up and how much memory it holds.
 //!
 //! Loads the release binary with `wrk` over loopback, in turns with a bare axum server that sends
-//! constant bodies of the same sizes, so that the figures of two machines can be compared by ratio.
+//! constant bodies of the same sizes, so that the figures of two machines can be compared by ratio;
+//! and in turns with itself without a journal.
 //! `cargo bench --bench http -- --help` lists the options; the table goes to `target/bench/http.md` too.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
@@ -10,16 +11,28 @@ use std::{path::Path, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{machine::Machine, options::Options, report::Report, workplace::Workplace};
+use crate::{
+    load::Load,
+    machine::Machine,
+    options::{Options, Part},
+    report::Report,
+    workplace::Workplace,
+};
 
 #[path = "http/bare.rs"]
 mod bare;
 #[path = "http/client.rs"]
 mod client;
+#[path = "http/connection.rs"]
+mod connection;
+#[path = "http/journal.rs"]
+mod journal;
 #[path = "http/load.rs"]
 mod load;
 #[path = "http/machine.rs"]
 mod machine;
+#[path = "http/message.rs"]
+mod message;
 #[path = "http/operation.rs"]
 mod operation;
 #[path = "http/options.rs"]
@@ -64,14 +77,18 @@ fn measure(options: &Options) -> Outcome<()> {
     wrk::check_installed()?;
     let machine = Machine::read();
     let workplace = Workplace::prepare(options, &machine)?;
-    let rest = rest::measure(options, &workplace)?;
-    let load = load::measure(options, &workplace)?;
-    let report = Report { options, machine: &machine, rest: &rest, load: &load };
+    let asked = |part| options.asks_for(part);
+    let rest = asked(Part::Rest).then(|| rest::measure(options, &workplace)).transpose()?;
+    let load = asked(Part::Load).then(|| load::measure(options, &workplace)).transpose()?;
+    let journal =
+        asked(Part::Journal).then(|| journal::measure(options, &workplace)).transpose()?;
+    let (rest, load, journal) = (rest.as_ref(), load.as_ref(), journal.as_ref());
+    let report = Report { options, machine: &machine, rest, load, journal };
     let text = report.to_string();
     println!("{text}");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("http.md");
     std::fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
     std::fs::write(&file, text)?;
     eprintln!("written to {}", file.display());
-    load.check()
+    load.map_or(Ok(()), Load::check)
 }

@@ -5,11 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{self, Command, ExitCode},
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use clap::Parser;
 
@@ -33,6 +29,8 @@ mod machine;
 mod operation;
 #[path = "worlds/options.rs"]
 mod options;
+#[path = "worlds/pin.rs"]
+mod pin;
 #[path = "worlds/report.rs"]
 mod report;
 #[path = "http/seed.rs"]
@@ -69,7 +67,7 @@ fn main() -> ExitCode {
 
 fn measure(options: &Options) -> Outcome<()> {
     let machine = Machine::read();
-    keep_off_the_server();
+    pin::keep_off_the_server();
     let mut report = Report { options, machine: &machine, lives: Vec::new(), crowds: Vec::new() };
     for storage in Storage::ALL {
         for tickets in SEEDS {
@@ -86,10 +84,4 @@ fn measure(options: &Options) -> Outcome<()> {
     fs::write(&file, text)?;
     eprintln!("written to {}", file.display());
     Ok(())
-}
-
-/// Binds this process to the client's core. Where that is impossible, the report says so.
-fn keep_off_the_server() {
-    let (core, id) = (machine::CLIENT.to_string(), process::id().to_string());
-    let _ = Command::new("taskset").args(["-pc", &core, &id]).output();
 }

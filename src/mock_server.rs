@@ -177,6 +177,15 @@ impl Builder {
         self
     }
 
+    /// How much the journal of an account keeps: requests, 1000 by default and none to turn it off, and bytes,
+    /// 4 MiB by default.
+    #[must_use]
+    pub fn journal(mut self, entries: u32, bytes: u32) -> Self {
+        self.settings.journal_entries = entries;
+        self.settings.journal_bytes = bytes;
+        self
+    }
+
     /// The token that the control API asks for; none by default.
     #[must_use]
     pub fn control_token(mut self, token: impl Into<String>) -> Self {

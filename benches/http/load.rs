@@ -57,7 +57,7 @@ impl Load {
 }
 
 impl Median {
-    fn of(rounds: &[Round]) -> Self {
+    pub(crate) fn of(rounds: &[Round]) -> Self {
         let over = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
         Self {
             per_second: over(|round| round.per_second),
@@ -71,7 +71,7 @@ impl Median {
 pub(crate) fn measure(options: &Options, workplace: &Workplace) -> Outcome<Load> {
     let mut load = Load { rows: Vec::new(), memory: Vec::new() };
     for storage in Storage::ALL {
-        let ours = workplace.start_seeded(storage)?;
+        let ours = workplace.start_seeded(storage, &[])?;
         let sizes = answer_sizes(&ours, options.tickets)?;
         let bare = workplace.start_bare(&sizes)?;
         for (operation, size) in Operation::ALL.into_iter().zip(sizes) {

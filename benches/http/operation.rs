@@ -4,10 +4,10 @@
 
 use std::net::SocketAddr;
 
-use crate::seed::KEY;
-
-const BOUNDARY: &str = "----bench-7MA4YWxkTrZu0gW";
-const URLENCODED: &str = "application/x-www-form-urlencoded";
+use crate::{
+    message::{URLENCODED, message, multipart},
+    seed::KEY,
+};
 
 /// Tickets in one `setStatus`.
 const BATCH: u32 = 10;
@@ -59,7 +59,7 @@ impl Operation {
 
 /// The list as a first question: who gets a `200` knows that server, storage and key work.
 pub(crate) fn first_question(host: SocketAddr, key: &str) -> String {
-    request(host, key, "GET", "/api/v2/ticket", None)
+    message(host, key, "GET", "/api/v2/ticket", None)
 }
 
 fn item(id: u32) -> String {
@@ -67,7 +67,7 @@ fn item(id: u32) -> String {
 }
 
 fn get(host: SocketAddr, path: &str) -> String {
-    request(host, KEY, "GET", path, None)
+    message(host, KEY, "GET", path, None)
 }
 
 fn create(host: SocketAddr, number: u32) -> String {
@@ -82,12 +82,12 @@ fn create(host: SocketAddr, number: u32) -> String {
         ("title", &title),
         ("assignedGroupID", "10003"),
     ];
-    post_multipart(host, "/api/v2/ticket", &fields)
+    multipart(host, KEY, "/api/v2/ticket", &fields)
 }
 
 fn update(host: SocketAddr, id: u32, round: u32, pass: u32) -> String {
     let body = format!("title=Ticket+{id}+was+renamed+in+round+{round},+pass+{pass}");
-    request(host, KEY, "PUT", &item(id), Some((URLENCODED, &body)))
+    message(host, KEY, "PUT", &item(id), Some((URLENCODED, &body)))
 }
 
 /// Every ticket once, by tens.
@@ -96,34 +96,6 @@ fn set_status(host: SocketAddr, tickets: u32, status: &str) -> impl Iterator<Ite
         let ids: Vec<_> = (1..=BATCH).map(|n| (batch * BATCH + n).to_string()).collect();
         let mut fields = vec![("status", status)];
         fields.extend(ids.iter().map(|id| ("ticketIDs[]", id.as_str())));
-        post_multipart(host, "/api/v2/ticket/setStatus", &fields)
+        multipart(host, KEY, "/api/v2/ticket/setStatus", &fields)
     })
-}
-
-fn post_multipart(host: SocketAddr, path: &str, fields: &[(&str, &str)]) -> String {
-    let mut body = String::new();
-    for (name, value) in fields {
-        let disposition = format!("Content-Disposition: form-data; name=\"{name}\"");
-        body.extend(["--", BOUNDARY, "\r\n", &disposition, "\r\n\r\n", value, "\r\n"]);
-    }
-    body.extend(["--", BOUNDARY, "--\r\n"]);
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-    request(host, KEY, "POST", path, Some((&content_type, &body)))
-}
-
-fn request(
-    host: SocketAddr,
-    key: &str,
-    method: &str,
-    path: &str,
-    content: Option<(&str, &str)>,
-) -> String {
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\napiKey: {key}\r\n");
-    match content {
-        None => head + "\r\n",
-        Some((kind, body)) => {
-            let length = body.len();
-            format!("{head}Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What can be chosen on the command line of the benchmark.
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 /// Loads the server with wrk and prints what it did.
 #[derive(Parser)]
@@ -17,6 +17,9 @@ pub(crate) struct Options {
     /// Starts of the server for each start-up time; the table holds their median
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=101))]
     pub(crate) starts: u32,
+    /// What to measure
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
+    parts: Vec<Part>,
     /// Given by `cargo bench`, and not by `cargo test`
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
@@ -26,4 +29,24 @@ pub(crate) struct Options {
     /// Sizes of the bare server's answers in bytes, in the order of `Operation::ALL`
     #[arg(long, hide = true, value_delimiter = ',')]
     pub(crate) sizes: Vec<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Start-up and memory, before any load
+    Rest,
+    /// Every operation, beside the bare server
+    Load,
+    /// Some operations with the journal and without it
+    Journal,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Rest, Self::Load, Self::Journal];
+}
+
+impl Options {
+    pub(crate) fn asks_for(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
 }

@@ -3,83 +3,130 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
+    journal::{self, Journal},
     load::{Load, Row},
     machine::Machine,
     options::Options,
     rest::{Rest, Starts},
-    storage::Storage,
     table::Table,
 };
 
 pub(crate) struct Report<'a> {
     pub(crate) options: &'a Options,
     pub(crate) machine: &'a Machine,
-    pub(crate) rest: &'a Rest,
-    pub(crate) load: &'a Load,
+    pub(crate) rest: Option<&'a Rest>,
+    pub(crate) load: Option<&'a Load>,
+    pub(crate) journal: Option<&'a Journal>,
 }
 
 impl Display for Report<'_> {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
         let Options { seconds, rounds, tickets, starts, .. } = self.options;
         writeln!(out, "# Speed and memory\n")?;
-        writeln!(out, "Machine: {}.\n", self.machine.description())?;
-        writeln!(out, "## Under load\n")?;
-        writeln!(
-            out,
-            "One account with {tickets} tickets; wrk with 1 thread and 32 connections over \
-             loopback. Medians of {rounds} rounds of {seconds} s,\nin turns with a bare axum \
-             server that sends as many bytes.\n"
-        )?;
-        writeln!(out, "{}", self.load_table())?;
-        writeln!(out, "## Start-up\n")?;
-        writeln!(out, "From the start of the process to the first 200; {starts} starts.\n")?;
-        writeln!(out, "{}", self.start_table())?;
-        writeln!(out, "## Resident memory\n")?;
+        writeln!(out, "Machine: {}.", self.machine.description())?;
+        if let Some(load) = self.load {
+            writeln!(out, "\n## Under load\n")?;
+            writeln!(
+                out,
+                "One account with {tickets} tickets; wrk with 1 thread and 32 connections over \
+                 loopback. Medians of {rounds} rounds of {seconds} s,\nin turns with a bare axum \
+                 server that sends as many bytes.\n"
+            )?;
+            write!(out, "{}", load_table(load))?;
+        }
+        if let Some(journal) = self.journal {
+            writeln!(out, "\n## With the journal and without it\n")?;
+            writeln!(
+                out,
+                "The same load on the same program in memory, with `--journal-entries 1000` and \
+                 with 0, in turns. Medians of {rounds} rounds of {seconds} s.\n"
+            )?;
+            write!(out, "{}", journal_table(journal))?;
+        }
+        if let Some(rest) = self.rest {
+            writeln!(out, "\n## Start-up\n")?;
+            writeln!(out, "From the start of the process to the first 200; {starts} starts.\n")?;
+            write!(out, "{}", start_table(rest))?;
+        }
+        writeln!(out, "\n## Resident memory\n")?;
         write!(out, "{}", self.memory_table())
     }
 }
 
 impl Report<'_> {
-    fn load_table(&self) -> Table {
-        let mut table = Table::new(&[
-            "operation",
-            "storage",
-            "answer B",
-            "req/s",
-            "bare req/s",
-            "ratio",
-            "p50 ms",
-            "p99 ms",
-            "bare p99 ms",
-            "CPU µs/req",
-            "bare CPU µs/req",
-            "non-2xx",
-            "lost",
-        ]);
-        self.load.rows.iter().for_each(|row| table.add(load_cells(row)));
-        table
-    }
-
-    fn start_table(&self) -> Table {
-        let mut table = Table::new(&["start with", "median ms", "shortest ms", "longest ms"]);
-        for Starts { name, median, shortest, longest } in &self.rest.starts {
-            let times = [median, shortest, longest].map(|time| format!("{time:.1}"));
-            table.add([vec![(*name).to_owned()], times.to_vec()].concat());
-        }
-        table
-    }
-
     fn memory_table(&self) -> Table {
+        let mut states: Vec<(String, f64)> = Vec::new();
+        states.extend(self.rest.iter().flat_map(|rest| rest.memory.iter().cloned()));
+        states.extend(self.load.iter().flat_map(|load| &load.memory).map(
+            |&(storage, megabytes)| (format!("after the load, {}", storage.flag()), megabytes),
+        ));
+        if let Some(Journal { memory: [with, without], .. }) = self.journal {
+            states.push(("after the load, with the journal".to_owned(), *with));
+            states.push(("after the same load, without it".to_owned(), *without));
+        }
         let mut table = Table::new(&["state", "MB"]);
-        let after = |&(storage, megabytes): &(Storage, f64)| {
-            (format!("after the load, {}", storage.flag()), megabytes)
-        };
-        let after = self.load.memory.iter().map(after);
-        for (state, megabytes) in self.rest.memory.iter().cloned().chain(after) {
+        for (state, megabytes) in states {
             table.add(vec![state, format!("{megabytes:.1}")]);
         }
         table
     }
+}
+
+fn load_table(load: &Load) -> Table {
+    let mut table = Table::new(&[
+        "operation",
+        "storage",
+        "answer B",
+        "req/s",
+        "bare req/s",
+        "ratio",
+        "p50 ms",
+        "p99 ms",
+        "bare p99 ms",
+        "CPU µs/req",
+        "bare CPU µs/req",
+        "non-2xx",
+        "lost",
+    ]);
+    load.rows.iter().for_each(|row| table.add(load_cells(row)));
+    table
+}
+
+fn journal_table(journal: &Journal) -> Table {
+    let mut table = Table::new(&[
+        "operation",
+        "req/s with",
+        "req/s without",
+        "ratio",
+        "p99 ms with",
+        "p99 ms without",
+        "CPU µs/req with",
+        "CPU µs/req without",
+        "CPU ratio",
+    ]);
+    for journal::Row { operation, with, without } in &journal.rows {
+        table.add(vec![
+            operation.name().to_owned(),
+            format!("{:.0}", with.per_second),
+            format!("{:.0}", without.per_second),
+            format!("{:.3}", with.per_second / without.per_second),
+            format!("{:.2}", with.p99 / 1e3),
+            format!("{:.2}", without.p99 / 1e3),
+            format!("{:.1}", with.cpu),
+            format!("{:.1}", without.cpu),
+            format!("{:.3}", with.cpu / without.cpu),
+        ]);
+    }
+    table
+}
+
+fn start_table(rest: &Rest) -> Table {
+    let mut table = Table::new(&["start with", "median ms", "shortest ms", "longest ms"]);
+    for Starts { name, median, shortest, longest } in &rest.starts {
+        let times = [median, shortest, longest].map(|time| format!("{time:.1}"));
+        table.add([vec![(*name).to_owned()], times.to_vec()].concat());
+    }
+    table
 }
 
 fn load_cells(row: &Row) -> Vec<String> {

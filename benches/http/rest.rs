@@ -43,7 +43,7 @@ pub(crate) fn measure(options: &Options, workplace: &Workplace) -> Outcome<Rest>
         Ok((folder, DEFAULT_KEY))
     })?;
     for storage in Storage::ALL {
-        let server = workplace.start_seeded(storage)?;
+        let server = workplace.start_seeded(storage, &[])?;
         client::ask_until_ready(server.address, &first_question(server.address, KEY))?;
         let name = format!("seed just planted, {}", storage.flag());
         rest.memory.push((name, settled_memory(&server)?));

@@ -50,12 +50,12 @@ impl<'a> Workplace<'a> {
         self.path("server.log")
     }
 
-    /// The real server under load: on its own core, with the seeded account.
-    pub(crate) fn start_seeded(&self, storage: Storage) -> Outcome<Server> {
+    /// The real server under load: on its own core, with the seeded account and these further flags.
+    pub(crate) fn start_seeded(&self, storage: Storage, flags: &[&str]) -> Outcome<Server> {
         let mut command = self.machine.on_core(machine::SERVER, BINARY);
         command.current_dir(self.folder.path());
         storage.serve(&mut command, "127.0.0.1:0", &self.seeded_folder());
-        command.arg("--seed").arg(self.seed());
+        command.arg("--seed").arg(self.seed()).args(flags);
         Server::start(command, &self.log())
     }
 

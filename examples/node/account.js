@@ -24,7 +24,7 @@ async function ask(method, url, body) {
   if (token) headers.authorization = `Bearer ${token}`;
   const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
   const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${url}: ${text}`);
+  if (!answer.ok) throw new Error(`${method} ${url}: ${JSON.parse(text).detail}`);
   return text && JSON.parse(text);
 }
 

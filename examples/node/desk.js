@@ -17,15 +17,26 @@ export class Desk {
     await this.ask("PUT", `/${ticket}`, new URLSearchParams({ status: "closed" }));
   }
 
+  async solve(...tickets) {
+    const form = new FormData();
+    form.append("status", "solved");
+    for (const ticket of tickets) form.append("ticketIDs[]", ticket);
+    await this.ask("POST", "/setStatus", form);
+  }
+
   async titles(search = {}) {
     const { items } = await this.ask("GET", `?${new URLSearchParams(search)}`);
     return items.map((item) => item.title);
   }
 
   async ask(method, path, body) {
-    const answer = await fetch(this.tickets + path, { method, headers: this.headers, body });
+    const answer = await this.send(this.tickets + path, { method, headers: this.headers, body });
     const { message, ...rest } = await answer.json();
     if (!answer.ok) throw new Error(message);
     return rest;
+  }
+
+  send(url, request) {
+    return fetch(url, request);
   }
 }

@@ -24,7 +24,7 @@ class Account:
 
     def control(self, method, path="", body=None):
         answer = requests.request(method, self.url + path, json=body, headers=HEADERS)
-        assert answer.ok, answer.text
+        assert answer.ok, answer.json()["detail"]
         return answer
 
 

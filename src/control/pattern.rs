@@ -68,11 +68,11 @@ pub(super) fn endpoint(name: &str) -> Result<&'static Endpoint, Problem> {
 }
 
 fn method(name: &str) -> Result<String, Problem> {
+    let sent = quoted(&name.into());
     let name = name.to_uppercase();
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase()) && name.len() <= 20 {
         return Ok(name);
     }
-    let sent = quoted(&name.into());
     Err(Problem::invalid(format!("method must be a method such as POST; {sent} was sent.")))
 }
 

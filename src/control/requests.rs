@@ -66,9 +66,9 @@ pub(super) fn rows(entry: &Entry) -> Vec<Row> {
             to,
         };
         let (did, columns) = match &row.did {
-            journal::Did::Created(columns) => {
-                let columns =
-                    columns.iter().map(|(name, to)| column(name, Value::Null, to.clone()));
+            journal::Did::Created { columns, values } => {
+                let columns = journal::Did::made(columns, values).into_iter();
+                let columns = columns.map(|(name, to)| column(name, Value::Null, to));
                 (Did::Created, columns.collect())
             }
             journal::Did::Updated(columns) => {
@@ -135,6 +135,7 @@ async fn listed(
 }
 
 async fn single(journal: &Journal, seq: &str) -> Result<Json<JournalEntry>, Problem> {
+    must_be_on(journal)?;
     let seq: u64 = seq.parse().map_err(|_| {
         let sent = quoted(&seq.into());
         Problem::invalid(format!("seq must be a number; {sent} was sent."))

@@ -86,6 +86,9 @@ fn counted(sent: Option<wire::Count>) -> Result<Count, Problem> {
         (None, Some(least), None, None) => at_least(least),
         (None, None, Some(most), None) => between(0, most),
         (None, Some(least), Some(most), None) if least <= most => between(least, most),
+        (None, Some(least), Some(most), None) => Err(Problem::invalid(format!(
+            "count: at_least must not be more than at_most; {least} and {most} were sent."
+        ))),
         _ => Err(Problem::invalid(
             "count must be {\"exactly\": N}, {\"at_least\": N}, {\"at_most\": N}, {\"at_least\": N, \"at_most\": M} or {\"never\": true}.",
         )),

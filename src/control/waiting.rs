@@ -119,7 +119,7 @@ impl Wait {
                 (wanted.differs(ticket.as_ref()), Vec::new())
             }
         };
-        let detail = format!("After {}: {text}", clock::words(time));
+        let detail = format!("Waited {}. {text}", clock::words(time));
         Err(Problem::new(Kind::WaitOver, detail).with(misses))
     }
 }
@@ -168,6 +168,8 @@ impl Wanted {
                 "deleted" if value == "true" => wanted.deleted = true,
                 "deleted" => return Err(Problem::invalid("deleted must be true.")),
                 column if tickets::columns().contains(&column) => {
+                    tickets::must_fit(column, &value)
+                        .map_err(|broken| Problem::invalid(broken.to_string()))?;
                     wanted.columns.push((name, value));
                 }
                 _ => {
@@ -219,16 +221,16 @@ impl Wanted {
     /// In what the ticket is different.
     fn differs(&self, ticket: Option<&Value>) -> String {
         let id = self.id;
-        let Some(ticket) = ticket else { return format!("ticket {id} does not exist.") };
+        let Some(ticket) = ticket else { return format!("Ticket {id} does not exist.") };
         if self.deleted {
-            return format!("ticket {id} still exists.");
+            return format!("Ticket {id} still exists.");
         }
         let different = self.columns.iter().filter(|(name, value)| text(&ticket[name]) != *value);
         let different = different.map(|(name, value)| {
             let (wanted, was) = (quoted(&value.as_str().into()), quoted(&ticket[name]));
             format!("{name} is {was}, not {wanted}")
         });
-        format!("ticket {id}: {}.", different.collect::<Vec<_>>().join("; "))
+        format!("Ticket {id}: {}.", different.collect::<Vec<_>>().join("; "))
     }
 }
 

@@ -20,10 +20,31 @@ pub(super) const HIDDEN: &str = "(hidden)";
 pub(super) struct Filing {
     journal: Arc<Journal>,
     watch: Stopwatch,
-    /// The texts of the keys that were sent, which nothing may repeat.
-    secrets: Vec<String>,
-    /// None once it is written, or where there is no journal.
-    entry: Option<Entry>,
+    secrets: Secrets,
+    /// None once it is written, or where there is no journal. Nobody else has it.
+    entry: Option<Arc<Entry>>,
+}
+
+/// The texts of the keys that were sent, which nothing may repeat.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    pub(super) first: String,
+    pub(super) others: Vec<String>,
+}
+
+impl Secrets {
+    /// A text without them.
+    pub(super) fn hidden<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let keys = std::iter::once(&self.first).chain(&self.others).filter(|key| !key.is_empty());
+        keys.fold(Cow::Borrowed(text), |text, key| {
+            if text.contains(key) { text.replace(key, HIDDEN).into() } else { text }
+        })
+    }
+
+    /// Whether a text holds one of them.
+    pub(super) fn are_in(&self, text: &str) -> bool {
+        matches!(self.hidden(text), Cow::Owned(_))
+    }
 }
 
 impl Filing {
@@ -32,15 +53,15 @@ impl Filing {
         journal: &Arc<Journal>,
         at: Timestamp,
         (method, path): (&Method, &str),
-        secrets: Vec<String>,
+        secrets: Secrets,
     ) -> Self {
         let entry = journal.is_on().then(|| Entry {
             at,
             real_at: clock::machine(),
             operation: None,
             method: named(method),
-            path: hidden(path, &secrets).as_ref().into(),
-            asked: Arc::default(),
+            path: secrets.hidden(path).as_ref().into(),
+            asked: Asked::nothing(),
             warnings: Vec::new(),
             key: None,
             status: None,
@@ -50,17 +71,18 @@ impl Filing {
             fault: None,
             rows: Rows::default(),
         });
+        let entry = entry.map(Arc::new);
         Self { journal: Arc::clone(journal), watch: Stopwatch::start(), secrets, entry }
     }
 
     /// The texts of the keys that were sent.
-    pub(super) fn secrets(&self) -> &[String] {
+    pub(super) fn secrets(&self) -> &Secrets {
         &self.secrets
     }
 
     /// Goes on with the entry, if there is one.
     pub(super) fn note(&mut self, note: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = &mut self.entry {
+        if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
             note(entry);
         }
     }
@@ -86,21 +108,27 @@ impl Filing {
 
     /// Writes the entry with its answer; None where there is none.
     pub(super) fn answered(mut self, said: Option<&Said>, place: Option<Place>) {
-        let Some(mut entry) = self.entry.take() else { return };
         if let Some(said) = said {
-            entry.answer(said.status.as_u16(), &said.body);
             // What is wrong may repeat what was sent.
-            if !said.status.is_success()
-                && let Ok(text) = std::str::from_utf8(&entry.body)
-                && let Cow::Owned(text) = hidden(text, &self.secrets)
-            {
-                entry.body = text.into();
-            }
+            let secrets = Some(&self.secrets).filter(|_| !said.status.is_success());
+            let repeated = secrets.and_then(|secrets| {
+                let text = secrets.hidden(std::str::from_utf8(&said.body).ok()?);
+                matches!(text, Cow::Owned(_)).then(|| Bytes::from(text.into_owned()))
+            });
+            let body = repeated.as_ref().unwrap_or(&said.body);
+            let status = said.status.as_u16();
+            self.note(|entry| entry.answer(status, body));
         }
-        entry.duration = self.watch.elapsed();
-        match place {
-            Some(place) => place.fill(entry),
-            None => self.journal.add(entry),
+        self.close(place);
+    }
+
+    fn close(&mut self, place: Option<Place>) {
+        let time = self.watch.elapsed();
+        self.note(|entry| entry.duration = time);
+        match (self.entry.take(), place) {
+            (Some(entry), Some(place)) => place.fill(entry),
+            (Some(entry), None) => self.journal.add(entry),
+            (None, _) => {}
         }
     }
 
@@ -112,19 +140,8 @@ impl Filing {
 
 impl Drop for Filing {
     fn drop(&mut self) {
-        if let Some(mut entry) = self.entry.take() {
-            entry.duration = self.watch.elapsed();
-            self.journal.add(entry);
-        }
+        self.close(None);
     }
-}
-
-/// A text without the keys.
-pub(super) fn hidden<'a>(text: &'a str, keys: &[String]) -> Cow<'a, str> {
-    let keys = keys.iter().filter(|key| !key.is_empty());
-    keys.fold(Cow::Borrowed(text), |text, key| {
-        if text.contains(key) { text.replace(key, HIDDEN).into() } else { text }
-    })
 }
 
 fn named(method: &Method) -> Cow<'static, str> {

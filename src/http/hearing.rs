@@ -1,6 +1,5 @@
 //! What a request says: decoded, then checked against the tables.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +9,7 @@ use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
 use super::decode::{self, Encoding};
-use super::filing::{HIDDEN, hidden};
+use super::filing::{HIDDEN, Secrets};
 use super::{Endpoint, Error, Reads, body, key, limits};
 use crate::journal::{Asked, Warning, WarningKind};
 use crate::rules::{Checked, Problem, Source, Violation, check};
@@ -38,7 +37,7 @@ pub(super) struct Understood {
 
 impl Heard {
     /// All that was sent, without the key, for rules that look at it.
-    pub(super) fn fields(&self, keys: &[String]) -> Map<String, Value> {
+    pub(super) fn fields(&self, keys: &Secrets) -> Map<String, Value> {
         let all = self.path.iter().chain(&self.sent).chain(&self.overlooked);
         let mut fields = Map::new();
         for (name, value) in all {
@@ -99,7 +98,7 @@ impl Endpoint {
     }
 
     /// Checks what was decoded against the tables. The texts of the keys are kept nowhere.
-    pub(super) fn understand(&self, heard: Heard, keys: &[String]) -> Understood {
+    pub(super) fn understand(&self, heard: Heard, keys: &Secrets) -> Understood {
         let Heard { path, sent, overlooked, encoding, error } = heard;
         let mut warnings = Vec::new();
         let values = match error {
@@ -109,8 +108,10 @@ impl Endpoint {
         warnings.extend(overlooked.keys().take(20).map(|name| overlooked_field(name)));
         warnings.extend(encoding.and_then(|encoding| self.undocumented(encoding)));
         if let Source::Chosen(reason) = self.source {
-            warnings
-                .push(Warning::of(WarningKind::ChosenRule, format!("{} {reason}", self.operation)));
+            warnings.push(Warning::of(
+                WarningKind::ChosenRule,
+                format!("{}: {reason}", self.operation),
+            ));
         }
         let mut fields = path;
         for (name, value) in sent.into_iter().chain(overlooked) {
@@ -118,8 +119,8 @@ impl Endpoint {
         }
         hide(&mut fields, keys);
         for warning in &mut warnings {
-            warning.text = hidden(&warning.text, keys).into_owned();
-            warning.field = warning.field.take().map(|field| hidden(&field, keys).into_owned());
+            warning.text = keys.hidden(&warning.text).into_owned();
+            warning.field = warning.field.take().map(|field| keys.hidden(&field).into_owned());
         }
         Understood { asked: Arc::new(Asked::new(fields, warnings)), values }
     }
@@ -205,7 +206,7 @@ fn chosen_value(violation: Violation) -> Warning {
 }
 
 /// What was sent in a query, for the journal of requests that no operation is for.
-pub(super) fn in_query(uri: &Uri, keys: &[String]) -> Map<String, Value> {
+pub(super) fn in_query(uri: &Uri, keys: &Secrets) -> Map<String, Value> {
     let mut fields = decode::query(uri.query().unwrap_or_default()).unwrap_or_default();
     fields.shift_remove(key::NAME);
     hide(&mut fields, keys);
@@ -213,15 +214,15 @@ pub(super) fn in_query(uri: &Uri, keys: &[String]) -> Map<String, Value> {
 }
 
 /// Takes keys out of what was sent: a field that is called so, and every text that holds one.
-fn hide(fields: &mut Map<String, Value>, keys: &[String]) {
+fn hide(fields: &mut Map<String, Value>, keys: &Secrets) {
     let is_key = |name: &str| {
         let letters = name.bytes().filter(u8::is_ascii_alphabetic);
         letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"apikey")
     };
-    if fields.keys().any(|name| matches!(hidden(name, keys), Cow::Owned(_))) {
+    if fields.keys().any(|name| keys.are_in(name)) {
         *fields = std::mem::take(fields)
             .into_iter()
-            .map(|(name, value)| (hidden(&name, keys).into_owned(), value))
+            .map(|(name, value)| (keys.hidden(&name).into_owned(), value))
             .collect();
     }
     for (name, value) in fields {
@@ -233,13 +234,9 @@ fn hide(fields: &mut Map<String, Value>, keys: &[String]) {
     }
 }
 
-fn hide_in(value: &mut Value, keys: &[String]) {
+fn hide_in(value: &mut Value, keys: &Secrets) {
     match value {
-        Value::String(text) => {
-            if matches!(hidden(text, keys), Cow::Owned(_)) {
-                *value = HIDDEN.into();
-            }
-        }
+        Value::String(text) if keys.are_in(text) => *value = HIDDEN.into(),
         Value::Array(entries) => entries.iter_mut().for_each(|entry| hide_in(entry, keys)),
         Value::Object(fields) => hide(fields, keys),
         _ => {}

@@ -1,6 +1,7 @@
 //! The same line on an account that has fault rules or a budget.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -41,7 +42,7 @@ impl Endpoint {
         }
         let effect = met.as_ref().map(|(_, effect)| effect.clone());
         let (client, watched) = Client::here();
-        let acted = tokio::spawn(self.provoke(visit, heard, (met, spent), watched)).await;
+        let acted = tokio::spawn(self.provoke(visit, heard, (met, spent), (watched, seen))).await;
         drop(client);
         let said = acted.unwrap_or_else(|error| Some(failed(&error, &terms)));
         delivery::deliver(said, effect.as_ref(), (&state, life, seen)).await
@@ -53,15 +54,25 @@ impl Endpoint {
         mut visit: Visit,
         heard: Heard,
         (met, spent): (Option<(Fault, Effect)>, Option<Spent>),
-        client: Watched,
+        (mut client, seen): (Watched, u64),
     ) -> Option<Said> {
         let (fault, effect) = met.unzip();
-        if let Some(Effect::Delay(time, When::Before)) = &effect
-            && !self.delayed(&visit, *time).await
-        {
-            // It belongs to what was before; what is now has no place for it.
-            visit.filing.forget();
-            return None;
+        if let Some(Effect::Delay(time, When::Before)) = &effect {
+            match self.delayed(&visit, *time, (&mut client, seen)).await {
+                Delayed::Over => {}
+                Delayed::Anew => {
+                    // It belongs to what was before; what is now has no place for it.
+                    visit.filing.forget();
+                    return None;
+                }
+                Delayed::Left => {
+                    let Understood { asked, .. } = self.understand(heard, visit.filing.secrets());
+                    visit.filing.asked(&asked);
+                    visit.filing.note(|entry| entry.fault = fault);
+                    visit.filing.answered(None, None);
+                    return None;
+                }
+            }
         }
         let outcome = match (prevention(&visit, spent.as_ref(), effect.as_ref()), &effect) {
             (Some(error), _) => self.prevented(&visit, heard, error),
@@ -82,18 +93,40 @@ impl Endpoint {
         said
     }
 
-    /// Waits before a request is carried out. Says whether it still is to be.
-    async fn delayed(&self, visit: &Visit, time: std::time::Duration) -> bool {
+    /// Waits before a request is carried out. What only reads need not wait for when nobody reads its answer.
+    async fn delayed(
+        &self,
+        visit: &Visit,
+        time: Duration,
+        (client, seen): (&mut Watched, u64),
+    ) -> Delayed {
         let life = &visit.key.account.life;
-        let seen = life.now();
-        visit.state.pause(time, life.other_than(seen)).await;
-        life.now() == seen
+        let pause = visit.state.pause(time, life.other_than(seen));
+        let left = async {
+            if self.keeps.is_none() {
+                std::future::pending::<()>().await;
+            }
+            client.left().await;
+        };
+        tokio::select! {
+            _ = pause => if life.now() == seen { Delayed::Over } else { Delayed::Anew },
+            () = left => Delayed::Left,
+        }
     }
 
     fn prevented(&self, visit: &Visit, heard: Heard, error: Error) -> Outcome {
         let Understood { asked, .. } = self.understand(heard, visit.filing.secrets());
         Outcome { body: Err(error), asked, terms: visit.key.account.terms(), place: None }
     }
+}
+
+/// How a delay has ended.
+enum Delayed {
+    Over,
+    /// The account has begun anew, or is gone.
+    Anew,
+    /// The client has left a request that changes nothing.
+    Left,
 }
 
 /// Why a request is not carried out; None where it is.

@@ -49,8 +49,7 @@ impl Endpoint {
         let said = if self.keeps.is_some() {
             self.look(visit, request).await
         } else {
-            let heard = self.hear_from(&visit.key, request).await;
-            self.act(visit, heard).await
+            Box::pin(self.act(visit, request)).await
         };
         said.respond(None)
     }
@@ -72,8 +71,7 @@ impl Endpoint {
         let outcome = if let Some(question) = question {
             self.kept(&mut visit, &question, request).await
         } else {
-            let heard = self.hear_from(&visit.key, request).await;
-            self.outcome(&mut visit, heard).await
+            Box::pin(self.fresh(&mut visit, request)).await
         };
         let said = outcome.said();
         visit.filing.file(Some(&said), outcome, None);
@@ -89,8 +87,9 @@ impl Endpoint {
     ) -> Outcome {
         let state = Arc::clone(&visit.state);
         let answer = state.answers.get(question, async {
-            let heard = self.hear(request).await;
-            let Outcome { body, asked, terms, place } = self.outcome(visit, heard).await;
+            // Boxed, since it is rare and large: it would make the future of every request larger.
+            let fresh = Box::pin(self.fresh(visit, request));
+            let Outcome { body, asked, terms, place } = fresh.await;
             match body {
                 Ok(body) => Ok(Answer { body, asked, terms }),
                 error => Err(Outcome { body: error, asked, terms, place }),
@@ -104,10 +103,16 @@ impl Endpoint {
         }
     }
 
+    async fn fresh(&'static self, visit: &mut Visit, request: Request) -> Outcome {
+        let heard = self.hear_from(&visit.key, request).await;
+        self.outcome(visit, heard).await
+    }
+
     /// Carries a request out in a task of its own: what it asks for is done, and noted, even when its client leaves.
-    async fn act(&'static self, mut visit: Visit, heard: Heard) -> Said {
+    async fn act(&'static self, mut visit: Visit, request: Request) -> Said {
+        let heard = self.hear_from(&visit.key, request).await;
         let terms = visit.key.account.terms();
-        let (client, watched) = Client::here();
+        let (client, mut watched) = Client::here();
         let acted = tokio::spawn(async move {
             let outcome = self.outcome(&mut visit, heard).await;
             let said = outcome.said();

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{Response, Uri};
 use jiff::Timestamp;
 
-use super::filing::Filing;
+use super::filing::{Filing, Secrets};
 use super::hearing::in_query;
 use super::visit::{Respelled, key_in_query};
 use super::{Endpoint, Error, body, key};
@@ -80,7 +80,8 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
 fn begun(journal: &Arc<Journal>, now: Timestamp, request: &Request) -> Filing {
     let respelled = request.extensions().get::<Respelled>();
     let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
-    let secrets = key::all(request.headers(), request.uri().query().unwrap_or_default());
+    let keys = key::all(request.headers(), request.uri().query().unwrap_or_default());
+    let secrets = Secrets { first: String::new(), others: keys };
     Filing::begin(journal, now, (request.method(), path), secrets)
 }
 

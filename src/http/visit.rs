@@ -1,12 +1,13 @@
 //! A request of a known key on its way, and what came of it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::Uri;
 use bytes::Bytes;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::filing::Filing;
+use super::filing::{Filing, Secrets};
 use super::reply::Said;
 use super::{Endpoint, Error, key};
 use crate::accounts::{AccountError, Key, Lease, Terms};
@@ -30,23 +31,28 @@ pub(super) struct Visit {
 
 /// That the client is still there: its connection holds this, and drops it when it ends.
 #[derive(Debug)]
-pub(super) struct Client(#[expect(dead_code, reason = "it is counted")] Arc<()>);
+pub(super) struct Client(#[expect(dead_code, reason = "it is held")] oneshot::Sender<()>);
 
 /// Knows whether the client is still there.
 #[derive(Debug)]
-pub(super) struct Watched(Weak<()>);
+pub(super) struct Watched(oneshot::Receiver<()>);
 
 impl Client {
     pub(super) fn here() -> (Self, Watched) {
-        let here = Arc::new(());
-        let watched = Watched(Arc::downgrade(&here));
-        (Self(here), watched)
+        let (here, watched) = oneshot::channel();
+        (Self(here), Watched(watched))
     }
 }
 
 impl Watched {
-    pub(super) fn is_here(&self) -> bool {
-        self.0.strong_count() > 0
+    pub(super) fn is_here(&mut self) -> bool {
+        self.0.try_recv() == Err(TryRecvError::Empty)
+    }
+
+    /// Waits until the client has left.
+    pub(super) async fn left(&mut self) {
+        // Nothing is ever sent: this ends when the other end is dropped.
+        let _ = (&mut self.0).await;
     }
 }
 
@@ -84,7 +90,8 @@ impl Visit {
         let respelled = request.extensions().get::<Respelled>();
         let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
         let journal = &key.account.journal;
-        let mut filing = Filing::begin(journal, now, (request.method(), path), vec![text]);
+        let secrets = Secrets { first: text, others: Vec::new() };
+        let mut filing = Filing::begin(journal, now, (request.method(), path), secrets);
         let mut warnings = Vec::new();
         if respelled.is_some() {
             warnings.push(respelled_method(path, endpoint));
@@ -114,7 +121,7 @@ impl Visit {
         match accounts.lease(&self.key.account).await {
             Ok(lease) => Ok(lease),
             Err(AccountError::Unknown(_)) => {
-                let text = self.filing.secrets().first().cloned().unwrap_or_default();
+                let text = self.filing.secrets().first.clone();
                 self.key = key::known(accounts, &text).await?;
                 self.filing.move_to(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)
@@ -144,7 +151,7 @@ pub(super) fn key_in_query(uri: &Uri) -> Option<Warning> {
 fn respelled_method(path: &str, endpoint: &Endpoint) -> Warning {
     let documented = endpoint.path.rsplit('/').next().unwrap_or_default();
     let text = format!(
-        "The path {path} is taken for that of {documented}, by a choice: the documents write a method's name in one case."
+        "The path {path} is taken for that of {documented} by a choice: no document says that the case does not matter."
     );
     Warning::of(WarningKind::ChosenRule, text)
 }

@@ -20,8 +20,11 @@ pub(crate) struct Row {
 /// What happened to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Did {
-    /// With the columns that hold something.
-    Created(Vec<(&'static str, Value)>),
+    /// With its columns and what they hold, as a list of JSON.
+    Created {
+        columns: &'static [&'static str],
+        values: Box<str>,
+    },
     /// With each column that is another one now: what it held, and holds.
     Updated(Vec<(&'static str, Value, Value)>),
     Deleted,
@@ -70,10 +73,19 @@ impl Rows {
     }
 }
 
+impl Did {
+    /// The columns that hold something, of a row that was made.
+    pub(crate) fn made(columns: &[&'static str], values: &str) -> Vec<(&'static str, Value)> {
+        let values: Vec<Value> = serde_json::from_str(values).unwrap_or_default();
+        let columns = columns.iter().copied().zip(values);
+        columns.filter(|(_, value)| !value.is_null()).collect()
+    }
+}
+
 impl Row {
     fn weight(&self) -> usize {
         let columns = match &self.did {
-            Did::Created(columns) => columns.iter().map(|(_, value)| cell(value)).sum(),
+            Did::Created { values, .. } => values.len(),
             Did::Updated(columns) => {
                 columns.iter().map(|(_, from, to)| cell(from) + cell(to)).sum()
             }

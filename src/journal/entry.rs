@@ -1,7 +1,7 @@
 //! One request, as the journal keeps it.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +29,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Nothing.
+    pub(crate) fn nothing() -> Arc<Self> {
+        static NOTHING: LazyLock<Arc<Asked>> = LazyLock::new(Arc::default);
+        Arc::clone(&NOTHING)
+    }
+
     /// What a request asked for; of very much only that it was.
     pub(crate) fn new(fields: Map<String, Value>, warnings: Vec<Warning>) -> Self {
         let mut weight = fields.iter().map(|(name, value)| name.len() + weight(value)).sum();

@@ -109,10 +109,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Puts the entry at its place.
-    pub(crate) fn fill(mut self, mut entry: Entry) {
-        entry.rows = std::mem::take(&mut self.rows);
+    pub(crate) fn fill(mut self, mut entry: Arc<Entry>) {
+        let rows = std::mem::take(&mut self.rows);
+        Arc::make_mut(&mut entry).rows = rows;
         let mut ring = self.journal.ring();
-        ring.fill(self.number, Arc::new(entry));
+        ring.fill(self.number, entry);
         ring.keep_within(self.journal.bounds);
     }
 }
@@ -161,8 +162,7 @@ impl Journal {
     }
 
     /// Adds an entry.
-    pub(crate) fn add(&self, entry: Entry) {
-        let entry = Arc::new(entry);
+    pub(crate) fn add(&self, entry: Arc<Entry>) {
         let mut ring = self.ring();
         ring.bytes += entry.weight();
         ring.take(Some(entry));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::pattern::{answered, cut};
 use super::{Difference, Entry, Pattern, View};
+use crate::clock;
 
 /// The most near misses, and the most matching requests, that an explanation shows.
 const MOST_SHOWN: usize = 5;
@@ -50,6 +51,13 @@ pub(crate) struct Miss {
     line: String,
 }
 
+impl Miss {
+    /// Whether it is another operation, which is further away than any other difference.
+    fn is_other(&self) -> bool {
+        self.differences.iter().any(|one| one.what == "operation")
+    }
+}
+
 /// What became of an expectation.
 #[derive(Debug)]
 pub(crate) enum Verdict {
@@ -74,7 +82,7 @@ impl Count {
         let too_many = self.at_most.is_some_and(|most| number > most);
         if !too_many && view.truncated && (self.at_most.is_some() || number < self.at_least) {
             return Verdict::Unknown(format!(
-                "{self} expected: {pattern}. {number} found, but the journal no longer holds all that came before."
+                "Expected {self}: {pattern}.\nFound {number}, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say."
             ));
         }
         if !too_many && number >= self.at_least {
@@ -132,7 +140,8 @@ impl Order {
         let passed = entry.at.duration_since(before.at).unsigned_abs();
         let is_early = entry.at < before.at || passed < self.apart;
         (is_early && !self.apart.is_zero()).then(|| {
-            format!("It came {passed:?} after the one before, by the account's clock, and {:?} were expected.", self.apart)
+            let (passed, apart) = (clock::words(passed), clock::words(self.apart));
+            format!("It came {passed} after the one before, by the account's clock, and {apart} were expected.")
         })
     }
 
@@ -146,7 +155,7 @@ impl Order {
         let place = found.len() + 1;
         if view.truncated {
             return Verdict::Unknown(format!(
-                "{}\nNumber {place} was not found, but the journal no longer holds all that came before.",
+                "{}\nNumber {place} was not found, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say.",
                 self.expected()
             ));
         }
@@ -155,7 +164,13 @@ impl Order {
         for (index, number) in found.iter().enumerate() {
             let _ = write!(text, "\nNumber {} is request {number}.", index + 1);
         }
-        let _ = write!(text, "\nNumber {place} did not come after that.");
+        if view.entries.is_empty() {
+            text += "\nNo request came at all.";
+        } else if found.is_empty() {
+            text += "\nNumber 1 did not come.";
+        } else {
+            let _ = write!(text, "\nNumber {place} did not come after that.");
+        }
         let earlier = view.entries.iter().find(|(_, entry)| pattern.matches(entry));
         if let Some((number, _)) = earlier {
             let _ = write!(text, " One came before: request {number}.");
@@ -176,16 +191,10 @@ pub(super) fn misses(pattern: &Pattern, entries: &[(u64, std::sync::Arc<Entry>)]
             line: said(*number, entry),
         })
         .collect();
-    // Another operation is further away than any other difference.
-    let distance = |miss: &Miss| {
-        let is_other = miss.differences.iter().any(|one| one.what == "operation");
-        (is_other, miss.differences.len())
-    };
-    misses.sort_by_key(distance);
+    misses.sort_by_key(|miss| (miss.is_other(), miss.differences.len()));
     // Other operations help only where this one was not asked for at all.
-    let is_other = |miss: &Miss| distance(miss).0;
-    if misses.first().is_some_and(|first| !is_other(first)) {
-        misses.retain(|miss| !is_other(miss));
+    if misses.first().is_some_and(|first| !first.is_other()) {
+        misses.retain(|miss| !miss.is_other());
     }
     misses.truncate(MOST_SHOWN);
     misses
@@ -206,6 +215,10 @@ fn matching(found: &[u64], view: &View) -> String {
 fn explained(misses: &[Miss]) -> String {
     if misses.is_empty() {
         return String::new();
+    }
+    if misses.iter().all(Miss::is_other) {
+        let lines: Vec<String> = misses.iter().map(|miss| format!("\n  {}", miss.line)).collect();
+        return format!("\nOther operations were asked for, such as:{}", lines.concat());
     }
     let mut text = "\nNearest misses:".to_owned();
     for miss in misses {
@@ -228,5 +241,9 @@ fn said(number: u64, entry: &Entry) -> String {
         None => "not answered".to_owned(),
     };
     let fields = cut(&serde_json::to_string(&entry.asked.fields).unwrap_or_default());
-    format!("request {number}: {asked} {fields}, {answered}")
+    let mut line = format!("request {number}: {asked} {fields}, {answered}");
+    for warning in entry.all_warnings() {
+        let _ = write!(line, "\n      {}: {warning}", warning.kind.name());
+    }
+    line
 }

@@ -75,13 +75,16 @@ fn note_choices(field: &Field, sent: Option<&Value>, path: &str, found: &mut Che
     let rule = match (sent.as_str(), field.presence) {
         (Some(""), Presence::Default(Literal::Text(""))) => return,
         (Some(""), Presence::Default(_)) => {
-            "counts as not sent when it is empty, by a choice that no document backs"
+            "counts as not sent when it is empty, by a choice that no document backs".to_owned()
         }
-        _ if field.takes_by_choice(sent) => "takes this by a choice that no document backs",
+        _ if field.takes_by_choice(sent) => {
+            format!("takes {} by a choice that no document backs", quoted(sent))
+        }
         _ => return,
     };
     if found.chosen.len() < MOST_VIOLATIONS {
-        found.chosen.push(Violation::other(inside(path, field.name), rule, sent));
+        let path = inside(path, field.name);
+        found.chosen.push(Violation { path, problem: Problem::Other(rule), sent: None });
     }
 }
 

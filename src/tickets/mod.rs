@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::accounts::Permission;
 use crate::http::decode::Encoding;
 use crate::http::{Answer, Endpoint, Handler, Lasting, Reads};
-use crate::rules::Source;
+use crate::rules::{Field, Source, Violation, check};
 use crate::storage::{Database, StorageError};
 
 pub(crate) mod fixture;
@@ -73,6 +73,16 @@ pub(crate) async fn ticket(
     let text = found.await?;
     let value = text.map(|text| serde_json::from_str(&text)).transpose();
     value.map_err(|error| StorageError::Corrupt(error.to_string()))
+}
+
+/// Refuses what a column can never hold; an empty text stands for nothing.
+///
+/// # Errors
+/// The rule that the column has.
+pub(crate) fn must_fit(column: &str, value: &str) -> Result<(), Violation> {
+    let fields: Vec<Field> = columns::fields_of(columns::TICKET).collect();
+    let sent = [(column.to_owned(), Value::from(value))].into_iter().collect();
+    check(&fields, &sent).broken.into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Every operation of the controller.

@@ -1,6 +1,7 @@
 //! A ticket's vocabulary and what can be changed about it. Pure: no HTTP, no SQL, no clock.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The documented statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -117,6 +118,40 @@ impl Change {
                 Cell::Number(*id)
             }
             Self::NoCustomer => Cell::Number(0),
+        }
+    }
+}
+
+impl Change {
+    /// What a ticket that is changed holds afterwards, by its columns. None is null.
+    pub(crate) fn outcome(&self, now: &str) -> Vec<(&'static str, Option<Cell>)> {
+        let date = || Some(Cell::Text(now.to_owned()));
+        let mut columns = vec![("last_update", date()), (self.column(), Some(self.cell()))];
+        match self {
+            // closed_at is set when the status becomes closed, and null again when it leaves it (chosen).
+            Self::Status(Status::Closed) => columns.push(("closed_at", date())),
+            Self::Status(_) => columns.push(("closed_at", None)),
+            _ => {}
+        }
+        columns
+    }
+}
+
+impl Cell {
+    /// Whether it is this value of JSON.
+    pub(crate) fn is(&self, value: &Value) -> bool {
+        match self {
+            Self::Number(number) => value.as_i64() == Some(*number),
+            Self::Text(text) => value.as_str() == Some(text),
+        }
+    }
+}
+
+impl From<Cell> for Value {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Number(number) => number.into(),
+            Cell::Text(text) => text.into(),
         }
     }
 }

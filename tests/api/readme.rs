@@ -1,20 +1,31 @@
-//! The session that the README shows, run as it stands there.
+//! What the README shows of the program, run as it stands there.
 
+use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use regex::Regex;
+use serde_json::{Deserializer, Value};
 
 use crate::fixtures;
 use crate::support::Server;
 
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+const README: &str = include_str!("../../README.md");
 const SHOWN_BASE: &str = "http://127.0.0.1:8080";
 
-/// A command, and the answer that is shown below it.
+/// Commands, and what is shown below them.
 #[derive(Debug, PartialEq)]
 struct Step {
-    command: String,
-    answer: String,
+    commands: String,
+    shown: Option<Shown>,
+}
+
+/// What is shown of an answer.
+#[derive(Debug, PartialEq)]
+enum Shown {
+    /// All of it, or of several answers.
+    Whole(String),
+    /// The detail of a problem.
+    Detail(String),
 }
 
 /// The fenced blocks of a section, with the word behind the fence.
@@ -34,52 +45,82 @@ pub(crate) fn blocks(readme: &str, section: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// The commands of the session, each with its answer.
-fn session(readme: &str) -> Vec<Step> {
-    let blocks = blocks(readme, "## A first session");
-    let mut steps = Vec::new();
-    for (at, (kind, text)) in blocks.iter().enumerate() {
-        if kind == "sh" {
-            let answer = blocks.get(at + 1).filter(|(kind, _)| kind == "json");
-            let (_, answer) = answer.unwrap_or_else(|| panic!("an answer is shown below {text}"));
-            steps.push(Step { command: text.clone(), answer: answer.clone() });
-        }
-    }
-    steps
+/// The commands of a section, each with what is shown below.
+fn session(readme: &str, section: &str) -> Vec<Step> {
+    let blocks = blocks(readme, section);
+    let steps = blocks.iter().enumerate().filter(|(_, (kind, _))| kind == "sh");
+    let shown = |at: usize| match blocks.get(at).map(|(kind, text)| (kind.as_str(), text.clone())) {
+        Some(("json", text)) => Some(Shown::Whole(text)),
+        Some(("text", text)) => Some(Shown::Detail(text)),
+        _ => None,
+    };
+    steps.map(|(at, (_, text))| Step { commands: text.clone(), shown: shown(at + 1) }).collect()
 }
 
-fn without_dates(text: &str) -> Value {
-    let date = regex::Regex::new(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}").expect("a pattern");
+/// The JSON values in a text, without what is another one each time.
+fn answers(text: &str) -> Vec<Value> {
+    let date = Regex::new(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?").expect("a pattern");
     let text = date.replace_all(text, "DATE");
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("JSON ({error}): {text}"))
+    let place = Regex::new(r#"("cursor": *)"[^"]*""#).expect("a pattern");
+    let text = place.replace_all(&text, r#"$1"PLACE""#);
+    let duration = Regex::new(r#"("duration_ms": *)[0-9.]+"#).expect("a pattern");
+    let text = duration.replace_all(&text, "${1}0");
+    let values = Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>();
+    values.unwrap_or_else(|error| panic!("JSON ({error}): {text}"))
+}
+
+/// Runs the commands and gives the answers that they print.
+fn run(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
+    let commands = commands.replace(SHOWN_BASE, &server.base);
+    let mut bash = Command::new("bash");
+    bash.args(["-e", "-c", &commands]).current_dir(folder).env("NO_PROXY", "*");
+    let output = bash.output().expect("bash runs");
+    assert!(output.status.success(), "{commands}: {output:?}");
+    let printed = String::from_utf8(output.stdout).expect("text");
+    answers(&printed.replace(&server.base, SHOWN_BASE))
+}
+
+fn is_refusal(answer: &Value) -> bool {
+    answer["status"] == "error" || answer["detail"].is_string()
+}
+
+/// Runs what the sections show, one after the other on one server.
+fn assert_runs_as_shown(sections: &[&str]) {
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
+    }
+    let (server, folder) = (Server::start(), fixtures::folder());
+    for section in sections {
+        let steps = session(README, section);
+        assert!(!steps.is_empty(), "the README has a section `{section}` with commands");
+        for Step { commands, shown } in steps {
+            let printed = run(&commands, &server, folder.path());
+            match shown {
+                Some(Shown::Whole(text)) => assert_eq!(printed, answers(&text), "{commands}"),
+                Some(Shown::Detail(text)) => assert_eq!(printed[0]["detail"], text, "{commands}"),
+                None => assert!(!printed.iter().any(is_refusal), "{commands}: {printed:?}"),
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_session_runs_as_shown() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        return;
-    }
-    let readme = std::fs::read_to_string(PATH).expect("README.md is there");
-    let steps = session(&readme);
-    assert!(!steps.is_empty(), "the README has a section `## A first session` with commands");
-    let (server, folder) = (Server::start(), fixtures::folder());
-    for Step { command, answer } in steps {
-        let asked = command.replace(SHOWN_BASE, &server.base);
-        let mut bash = Command::new("bash");
-        bash.args(["-e", "-c", &asked]).current_dir(folder.path()).env("NO_PROXY", "*");
-        let output = bash.output().expect("bash runs");
-        assert!(output.status.success(), "{command}: {output:?}");
-        let printed =
-            String::from_utf8(output.stdout).expect("text").replace(&server.base, SHOWN_BASE);
-        assert_eq!(without_dates(&printed), without_dates(&answer), "{command} prints\n{printed}");
-    }
+    assert_runs_as_shown(&["## A first session"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeing_and_provoking_runs_as_shown() {
+    assert_runs_as_shown(&["## See what your code did", "## Provoke"]);
 }
 
 #[test]
 fn a_session_is_read_from_its_section_only() {
     let text = "\
 # Name\n```sh\nelsewhere\n```\n## A first session\nWords.\n```sh\ncurl \\\n  one\n```\nprints\n\
-```json\n{\"a\":1}\n```\n```toml\nx = 1\n```\n## Next\n```sh\nother\n```\n";
-    let expected = Step { command: "curl \\\n  one".to_owned(), answer: "{\"a\":1}".to_owned() };
-    assert_eq!(session(text), [expected]);
+```json\n{\"a\":1}\n```\n```sh\ntwo\n```\n```toml\nx = 1\n```\n## Next\n```sh\nother\n```\n";
+    let step = |commands: &str, shown| Step { commands: commands.to_owned(), shown };
+    let expected =
+        [step("curl \\\n  one", Some(Shown::Whole("{\"a\":1}".to_owned()))), step("two", None)];
+    assert_eq!(session(text, "## A first session"), expected);
 }

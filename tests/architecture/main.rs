@@ -10,7 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dialect", &["rules"]),
     ("settings", &["clock"]),
     ("storage", &[]),
-    ("journal", &["rules"]),
+    ("journal", &["rules", "clock"]),
     ("faults", &["journal"]),
     ("pace", &[]),
     ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock"]),

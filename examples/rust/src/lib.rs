@@ -1,6 +1,10 @@
 //! A client of the Ticket API, as a company would write one: it opens tickets, finds those that wait and solves them.
 
+use std::time::Duration;
+
 use reqwest::RequestBuilder;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::multipart::Form;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +18,8 @@ pub enum DeskError {
         /// What the help desk says.
         message: String,
     },
+    /// It is busy, and wants to be left alone for so long.
+    Busy(Duration),
     /// It was not reached, or its answer was none.
     Transport(reqwest::Error),
 }
@@ -80,8 +86,36 @@ impl Desk {
             ("to", "desk@example.test"),
             ("title", title),
         ];
-        let request = self.client.post(self.url("/ticket")).form(&new);
+        let form = new
+            .into_iter()
+            .fold(Form::new(), |form, (name, value)| form.text(name, value.to_owned()));
+        let request = self.client.post(self.url("/ticket")).multipart(form);
         Ok(self.send::<Created>(request).await?.id)
+    }
+
+    /// Opens a ticket as [`open`](Self::open) does. Where the answer is lost, it looks whether the ticket is
+    /// there before it opens it again, so titles should tell tickets apart.
+    ///
+    /// # Errors
+    /// When the help desk refuses or cannot be reached.
+    pub async fn open_once(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
+        match self.open(customer, title).await {
+            Err(DeskError::Transport(_)) => match self.find(title).await? {
+                Some(id) => Ok(id),
+                None => self.open(customer, title).await,
+            },
+            answered => answered,
+        }
+    }
+
+    /// The number of the ticket with this title.
+    ///
+    /// # Errors
+    /// When the help desk refuses or cannot be reached.
+    pub async fn find(&self, title: &str) -> Result<Option<u64>, DeskError> {
+        let request = self.client.get(self.url("/ticket")).query(&[("query", title)]);
+        let Page { items } = self.send(request).await?;
+        Ok(items.into_iter().find(|ticket| ticket.title == title).map(|ticket| ticket.id))
     }
 
     /// The tickets that nobody has looked at yet, the newest first.
@@ -107,9 +141,10 @@ impl Desk {
     /// # Errors
     /// When the help desk refuses or cannot be reached.
     pub async fn solve(&self, tickets: &[u64]) -> Result<(), DeskError> {
-        let mut fields = vec![("status", "solved".to_owned())];
-        fields.extend(tickets.iter().map(|id| ("ticketIDs[]", id.to_string())));
-        let request = self.client.post(self.url("/ticket/setStatus")).form(&fields);
+        let form = tickets.iter().fold(Form::new().text("status", "solved"), |form, id| {
+            form.text("ticketIDs[]", id.to_string())
+        });
+        let request = self.client.post(self.url("/ticket/setStatus")).multipart(form);
         self.send::<serde::de::IgnoredAny>(request).await.map(drop)
     }
 
@@ -122,8 +157,32 @@ impl Desk {
         if answer.status().is_success() {
             return Ok(answer.json().await?);
         }
+        if let Some(pause) = pause(answer.headers()) {
+            return Err(DeskError::Busy(pause));
+        }
         let status = answer.status().as_u16();
         let Refusal { message } = answer.json().await?;
         Err(DeskError::Refused { status, message })
     }
+}
+
+/// Does it again for as long as the help desk is busy, after the pause that it asks for.
+///
+/// # Errors
+/// When the help desk refuses or cannot be reached.
+pub async fn patiently<T>(
+    sleep: impl AsyncFn(Duration),
+    request: impl AsyncFn() -> Result<T, DeskError>,
+) -> Result<T, DeskError> {
+    loop {
+        match request().await {
+            Err(DeskError::Busy(pause)) => sleep(pause).await,
+            answered => return answered,
+        }
+    }
+}
+
+fn pause(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }

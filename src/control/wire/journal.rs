@@ -162,7 +162,7 @@ pub struct Change {
 
 /// What requests are asked for. What is left out does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object such as {\"operation\": \"create\"}")]
 pub struct Pattern {
     /// `ticket.setStatus`, or `setStatus`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,6 +266,28 @@ pub struct Count {
     /// None.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub never: Option<bool>,
+}
+
+impl Count {
+    /// So many, no more and no less.
+    pub fn exactly(number: u64) -> Self {
+        Self { exactly: Some(number), ..Self::default() }
+    }
+
+    /// So many or more.
+    pub fn at_least(number: u64) -> Self {
+        Self { at_least: Some(number), ..Self::default() }
+    }
+
+    /// So many or fewer.
+    pub fn at_most(number: u64) -> Self {
+        Self { at_most: Some(number), ..Self::default() }
+    }
+
+    /// None.
+    pub fn never() -> Self {
+        Self { never: Some(true), ..Self::default() }
+    }
 }
 
 /// That an expectation holds.

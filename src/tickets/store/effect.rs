@@ -11,6 +11,7 @@ use super::write::json;
 use crate::journal::{Did, Row, Rows};
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns;
+use crate::tickets::ticket::Change;
 
 /// The columns that a change of a ticket can touch.
 const CHANGEABLE: &[&str] = &[
@@ -31,9 +32,10 @@ pub(crate) struct Tickets(Vec<(i64, Vec<Value>)>);
 static TICKETS: LazyLock<String> = LazyLock::new(|| {
     let columns: Vec<String> =
         CHANGEABLE.iter().map(|column| format!("t.{}", name(column))).collect();
+    // Crossed, so that the tickets come in the order of the ids.
     format!(
-        "SELECT json_group_array(json_array(t.id, {}) ORDER BY ids.key) \
-         FROM json_each($1) AS ids JOIN ticket AS t ON t.id = ids.value",
+        "SELECT json_group_array(json_array(t.id, {})) \
+         FROM json_each($1) AS ids CROSS JOIN ticket AS t ON t.id = ids.value",
         columns.join(", ")
     )
 });
@@ -66,17 +68,21 @@ impl Tickets {
         ids.iter().copied().filter(|id| !known.contains(id)).collect()
     }
 
-    /// What has become of those that are not as they were. `now` are the same tickets.
-    pub(super) fn compared_to(&self, now: &Self) -> Rows {
-        let pairs = self.0.iter().zip(&now.0).filter(|(before, after)| before != after);
-        let changed = pairs.map(|((id, before), (_, after))| {
-            let columns = CHANGEABLE.iter().zip(before.iter().zip(after));
-            let columns = columns
-                .filter(|(_, (before, after))| before != after)
-                .map(|(column, (before, after))| (*column, before.clone(), after.clone()));
-            Row { kind: "ticket", id: *id, did: Did::Updated(columns.collect()) }
+    /// What changes make of them. Those that change nothing leave no trace.
+    pub(super) fn changed_by(self, changes: &[Change], now: &str) -> Rows {
+        let rows = self.0.into_iter().filter_map(|(id, before)| {
+            let mut after = before.clone();
+            for change in changes {
+                make(change, now, &mut after);
+            }
+            (before != after).then(|| {
+                let columns = CHANGEABLE.iter().zip(before.into_iter().zip(after));
+                let columns = columns.filter(|(_, (before, after))| before != after);
+                let columns = columns.map(|(column, (before, after))| (*column, before, after));
+                Row { kind: "ticket", id, did: Did::Updated(columns.collect()) }
+            })
         });
-        changed.collect()
+        rows.collect()
     }
 
     /// That they are gone.
@@ -93,11 +99,23 @@ pub(super) fn made() -> String {
 }
 
 /// That a ticket was made, from the columns that [`made`] gives.
-pub(super) fn created(id: i64, columns: &str) -> Result<Rows, StorageError> {
-    let values: Vec<Value> = read(columns)?;
-    let columns = columns::names().iter().copied().zip(values);
-    let columns = columns.filter(|(_, value)| !value.is_null()).collect();
-    Ok([Row { kind: "ticket", id, did: Did::Created(columns) }].into_iter().collect())
+pub(super) fn created(id: i64, values: String) -> Rows {
+    let did = Did::Created { columns: columns::names(), values: values.into() };
+    [Row { kind: "ticket", id, did }].into_iter().collect()
+}
+
+/// Makes a change of what a ticket holds, unless it holds that already.
+fn make(change: &Change, now: &str, held: &mut [Value]) {
+    let place = |column: &str| CHANGEABLE.iter().position(|one| *one == column);
+    let own = place(change.column()).and_then(|place| held.get(place));
+    if own.is_some_and(|value| change.cell().is(value)) {
+        return;
+    }
+    for (column, cell) in change.outcome(now) {
+        if let Some(value) = place(column).and_then(|place| held.get_mut(place)) {
+            *value = cell.map_or(Value::Null, Value::from);
+        }
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StorageError> {

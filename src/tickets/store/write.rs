@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 use sqlx::{query_as, query_scalar};
 
 use super::effect::{self, Tickets};
@@ -72,7 +73,7 @@ pub(crate) async fn create(
         .bind(searchable(&new.title))
         .bind(searchable_all(&[&new.from, &new.from_name, &new.to]));
     let (id, columns): (i64, String) = statement.fetch_one(connection).await?;
-    Ok(Changed { rows: effect::created(id, &columns)?, value: id })
+    Ok(Changed { rows: effect::created(id, columns), value: id })
 }
 
 /// The external id of a ticket that came with none (chosen: the sample's form, made from the id so that it is
@@ -97,13 +98,12 @@ pub(crate) async fn apply(
     changes: &[Change],
     stamp: &Stamp,
 ) -> Result<Rows, StorageError> {
-    let ids = tickets.ids();
-    let list = json(&ids);
+    let list = json(&tickets.ids());
     for change in changes {
         record(connection, &list, change, stamp).await?;
         set(connection, &list, change, &stamp.now).await?;
     }
-    Ok(tickets.compared_to(&effect::tickets(connection, &ids).await?))
+    Ok(tickets.changed_by(changes, &stamp.now))
 }
 
 /// Removes tickets with all their data.
@@ -120,7 +120,7 @@ pub(crate) async fn remove(
 
 /// The ids of all tickets that are neither solved nor closed.
 pub(crate) async fn unfinished(connection: &mut Connection) -> Result<Vec<i64>, StorageError> {
-    let statuses = serde_json::Value::from(Status::UNFINISHED).to_string();
+    let statuses = Value::from(Status::UNFINISHED).to_string();
     let statement =
         "SELECT id FROM ticket WHERE status IN (SELECT value FROM json_each($1)) ORDER BY id";
     Ok(query_scalar(statement).bind(statuses).fetch_all(connection).await?)
@@ -146,13 +146,9 @@ pub(crate) async fn add_customer(
     let statement = query_as(statement).bind(external).bind(ticket);
     let (id, brand, first, last): (i64, i64, String, String) =
         statement.fetch_one(connection).await?;
-    let columns = vec![
-        ("external_primary_id", external.into()),
-        ("firstname", first.into()),
-        ("lastname", last.into()),
-        ("brand_id", brand.into()),
-    ];
-    let row = Row { kind: "customer", id, did: Did::Created(columns) };
+    let columns = &["external_primary_id", "firstname", "lastname", "brand_id"];
+    let values = serde_json::json!([external, first, last, brand]).to_string().into();
+    let row = Row { kind: "customer", id, did: Did::Created { columns, values } };
     Ok(Changed { rows: [row].into_iter().collect(), value: id })
 }
 
@@ -200,20 +196,16 @@ async fn set(
     now: &str,
 ) -> Result<(), StorageError> {
     let mut sql = Sql::default();
-    sql.push("UPDATE ticket SET last_update = ").bind(Cell::Text(now.to_owned())).push(", ");
-    sql.push(&name(change.column())).push(" = ").bind(change.cell());
-    match change {
-        // closed_at is set when the status becomes closed, and null again when it leaves it (chosen).
-        Change::Status(Status::Closed) => {
-            sql.push(", closed_at = ").bind(Cell::Text(now.to_owned()));
-        }
-        Change::Status(_) => {
-            sql.push(", closed_at = NULL");
-        }
-        Change::Title(title) => {
-            sql.push(", search_title = ").bind(Cell::Text(searchable(title)));
-        }
-        _ => {}
+    for (index, (column, cell)) in change.outcome(now).into_iter().enumerate() {
+        sql.push(if index == 0 { "UPDATE ticket SET " } else { ", " });
+        sql.push(&name(column)).push(" = ");
+        match cell {
+            Some(cell) => sql.bind(cell),
+            None => sql.push("NULL"),
+        };
+    }
+    if let Change::Title(title) = change {
+        sql.push(", search_title = ").bind(Cell::Text(searchable(title)));
     }
     sql.push(" WHERE ");
     changed(&mut sql, list, change);
