@@ -67,7 +67,7 @@ fn shifted(by: SignedDuration) -> Option<Timestamp> {
 /// # Errors
 /// When it is none, or counts in months or years, whose length differs.
 pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
-    let refuse = |_| "must be a duration such as 90m, 3d, PT2H or P3D".to_owned();
+    let refuse = |_| "must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D".to_owned();
     let span: Span = text.parse().map_err(refuse)?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(refuse)
 }

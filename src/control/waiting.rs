@@ -176,7 +176,7 @@ impl Wanted {
                     let known = tickets::columns().join(", ");
                     let sent = quoted(&name.into());
                     return Err(Problem::invalid(format!(
-                        "A ticket has no column {sent}; it has {known}. There are deleted and timeout, too."
+                        "A ticket has no column {sent}; it has {known}. There are deleted and timeout, too; other filters do not go with ticket."
                     )));
                 }
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Response};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::hearing::{Heard, Understood};
 use super::reply::Said;
@@ -148,12 +148,17 @@ fn prevention(visit: &Visit, spent: Option<&Spent>, effect: Option<&Effect>) -> 
     }
 }
 
+/// Rounded up, so that nobody comes before it is time.
+fn whole_second(moment: Timestamp) -> i64 {
+    moment.as_second() + i64::from(moment.subsec_nanosecond() > 0)
+}
+
 /// Says how the budget stands, as other services do (chosen).
 fn count(said: &mut Said, spent: &Spent) {
     let headers = [
         ("x-ratelimit-limit", spent.limit.into()),
         ("x-ratelimit-remaining", spent.remaining.unwrap_or(0).into()),
-        ("x-ratelimit-reset", HeaderValue::from(spent.reset.as_second())),
+        ("x-ratelimit-reset", HeaderValue::from(whole_second(spent.reset))),
     ];
     for (name, value) in headers {
         said.headers.insert(name, value);

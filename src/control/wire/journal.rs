@@ -235,7 +235,11 @@ impl<'de> Deserialize<'de> for Verification {
         let (count, order, apart, since) =
             (take("count"), take("order"), take("apart"), take("since"));
         Ok(Self {
-            pattern: read("", Some(Value::Object(pattern)))?.unwrap_or_default(),
+            pattern: read(
+                "a pattern, beside count, order, apart and since: ",
+                Some(pattern.into()),
+            )?
+            .unwrap_or_default(),
             count: read("count: ", count)?,
             order: read("order: ", order)?,
             apart: read("apart: ", apart)?,

@@ -200,7 +200,7 @@ async fn it_goes_by_a_real_clock_as_well() {
     limit(&account, &json!({ "requests": 3, "per": "1d" })).await;
     let end = within(&account.client.get(LIST).await, 2);
     let left = end - Timestamp::now().as_second();
-    assert!((-60..=86_400).contains(&left), "{left}");
+    assert!((-60..=86_401).contains(&left), "{left}");
 }
 
 #[tokio::test]
@@ -237,4 +237,21 @@ async fn unsound_limits_are_refused_and_change_nothing() {
     {
         limit(&account, &limits).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_comes_at_the_end_that_was_told_is_let_in() {
+    let (_server, account) = desk_with_a_ticket().await;
+    let at = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00.8Z" });
+    assert_eq!(account.control_with("PUT", "/clock", &at).await.status, 200);
+    limit(&account, &three_a_minute()).await;
+    let end = within(&account.client.get(ITEM).await, 2);
+    for _ in 0..2 {
+        account.client.get(ITEM).await;
+    }
+    over(&account.client.get(ITEM).await);
+    let then = Timestamp::from_second(end).expect("a moment").to_string();
+    let at = json!({ "mode": "frozen", "at": then });
+    assert_eq!(account.control_with("PUT", "/clock", &at).await.status, 200);
+    within(&account.client.get(ITEM).await, 2);
 }
