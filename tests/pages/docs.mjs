@@ -59,11 +59,11 @@ assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /201 C
 assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /409[^]*name-taken/);
 assert.match(await tryOut("setClock", { account: "acme", body: '{ "mode": "frozen", "at": "2026-03-01T12:00:00Z" }' }), /"mode": "frozen"/);
 assert.match(await tryOut("advanceClock", { account: "acme", body: '{ "by": "P3D" }' }), /2026-03-04T12:00:00Z/);
+assert.match(await tryOut("listRequests", { account: "self", operation: "setPriority" }), /"operation": "ticket.setPriority"/);
+assert.match(await tryOut("verify", { account: "self", body: '{ "operation": "delete", "count": { "exactly": 5 } }' }), /409[^]*Expected exactly 5 requests/);
 assert.match(await tryOut("takeSnapshot", { account: "self", name: "one" }), /201 Created/);
 assert.match(await tryOut("restoreSnapshot", { account: "self", name: "one" }), /204 No Content/);
 assert.match(await tryOut("showAccount", {}), /"account": "dev"/);
-assert.match(await tryOut("listRequests", { account: "self", operation: "setPriority" }), /"operation": "ticket.setPriority"/);
-assert.match(await tryOut("verify", { account: "self", body: '{ "operation": "delete", "count": { "exactly": 5 } }' }), /409[^]*Expected exactly 5 requests/);
 assert.match(await tryOut("addFault", { account: "acme", body: '{ "preset": "flaky" }' }), /201 Created[^]*"preset": "flaky"/);
 assert.match(await tryOut("wait", { account: "acme", operation: "create", timeout: "1ms" }), /409[^]*No request came at all/);
 assert.equal(await page.locator("#streamRequests form").count(), 0, "what never ends has no form");
