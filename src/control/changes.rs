@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 
-use super::pattern::Query;
 use super::problem::Problem;
 use super::request::{InAccount, Of};
-use super::requests::{MOST, must_be_on, rows, since};
+use super::requests::{Page, rows};
 use super::wire::{Change, ChangeList};
 use crate::state::Shared;
 
@@ -21,29 +20,16 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Json<ChangeList>, Problem> {
     let journal = &account.journal;
-    must_be_on(journal)?;
-    let query = Query::read(&uri, &["since", "limit"])?;
-    let limit = query.number("limit", MOST, MOST)?;
-    let since = since(journal, query.other("since"))?;
-    let pattern = super::pattern::pattern(query.pattern, &state)?;
-    let view = journal.since(since).await;
-    let mut matching =
-        view.entries.iter().filter(|(_, entry)| !entry.rows.is_empty() && pattern.matches(entry));
-    let changes: Vec<Change> = matching
-        .by_ref()
-        .take(limit)
-        .map(|(seq, entry)| Change {
-            seq: *seq,
-            cursor: journal.after(*seq).to_string(),
-            at: entry.at.to_string(),
-            operation: entry.operation.map(str::to_owned),
-            key: entry.key.as_deref().map(str::to_owned),
-            rows: rows(entry),
-            rows_left_out: entry.rows.left_out,
-        })
-        .collect();
-    let more = matching.next().is_some();
-    let last = changes.last().filter(|_| more).map(|last| last.cursor.clone());
-    let cursor = last.unwrap_or_else(|| view.end.to_string());
-    Ok(Json(ChangeList { changes, cursor, truncated: view.truncated, more }))
+    let page = Page::read(journal, &uri, &state, |entry| !entry.rows.is_empty()).await?;
+    let Page { entries, cursor, truncated, more } = page;
+    let changes = entries.iter().map(|(seq, entry)| Change {
+        seq: *seq,
+        cursor: journal.after(*seq).to_string(),
+        at: entry.at.to_string(),
+        operation: entry.operation.map(str::to_owned),
+        key: entry.key.as_deref().map(str::to_owned),
+        rows: rows(entry),
+        rows_left_out: entry.rows.left_out,
+    });
+    Ok(Json(ChangeList { changes: changes.collect(), cursor, truncated, more }))
 }

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::pattern::{endpoint, pattern};
+use super::pattern::{endpoint, meant, pattern};
 use super::problem::{Kind, Problem};
 use super::request::{Body, In, InAccount, Of, OfKey};
 use super::waiting::span;
@@ -16,7 +16,7 @@ use super::wire::{self, LossWay, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
 use crate::faults::{self, Effect, Loss, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When};
 use crate::journal::Pattern;
-use crate::rules::{nearest, quoted};
+use crate::rules::quoted;
 use crate::state::Shared;
 use crate::tickets::ENDPOINTS;
 
@@ -162,8 +162,7 @@ fn must_be_field(of: &str, path: &str, known: &[&'static str]) -> Result<(), Pro
     if known.contains(&name) {
         return Ok(());
     }
-    let meant = nearest(name, known.iter().copied());
-    let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+    let meant = meant(name, known.iter().copied());
     let sent = quoted(&name.into());
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let rule = if of == "no operation" {
@@ -217,8 +216,7 @@ fn sequence(effects: Vec<Option<wire::Effect>>, trigger: Option<Trigger>) -> Res
 fn preset(name: &str) -> Result<&'static faults::Preset, Problem> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-        let meant = nearest(name, names.iter().copied());
-        let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+        let meant = meant(name, names.iter().copied());
         let (names, sent) = (names.join(", "), quoted(&name.into()));
         Problem::invalid(format!("preset must be one of {names}; {sent} was sent.{meant}"))
     })

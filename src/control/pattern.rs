@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::wire::{self, StatusWanted};
-use crate::http::Endpoint;
 use crate::http::decode::pairs;
+use crate::http::{Endpoint, key};
 use crate::journal::{Condition, FieldRule, Pattern, StatusRule, WarningKind, WarningRule};
 use crate::rules::{nearest, quoted};
 use crate::state::Shared;
@@ -60,11 +60,15 @@ pub(super) fn endpoint(name: &str) -> Result<&'static Endpoint, Problem> {
     found.ok_or_else(|| {
         let names: Vec<&str> = ENDPOINTS.iter().map(|endpoint| endpoint.operation).collect();
         let shorts = names.iter().filter_map(|name| name.split('.').nth(1));
-        let meant = nearest(name, names.iter().copied().chain(shorts));
-        let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+        let meant = meant(name, names.iter().copied().chain(shorts));
         let (names, sent) = (names.join(", "), quoted(&name.into()));
         Problem::invalid(format!("operation must be one of {names}; {sent} was sent.{meant}"))
     })
+}
+
+/// The end of a message: what was probably meant, where something was.
+pub(super) fn meant<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, names).map(|name| format!(" Did you mean {name}?")).unwrap_or_default()
 }
 
 fn method(name: &str) -> Result<String, Problem> {
@@ -191,7 +195,7 @@ impl Query {
         for pair in pairs(uri.query().unwrap_or_default().as_bytes()) {
             let (name, value) = pair.map_err(|error| Problem::invalid(format!("{error}.")))?;
             // The key, by which `self` is known.
-            if name == "apiKey" {
+            if name == key::NAME {
                 continue;
             }
             let is_twice =
@@ -245,8 +249,7 @@ fn typed(name: &str, value: String) -> Result<Value, Problem> {
 
 fn unknown(name: &str, others: &[&str]) -> Problem {
     let known: Vec<&str> = NAMES.iter().chain(others).copied().collect();
-    let meant = nearest(name, known.iter().copied());
-    let meant = meant.map(|name| format!(" Did you mean {name}?")).unwrap_or_default();
+    let meant = meant(name, known.iter().copied());
     let (known, sent) = (known.join(", "), quoted(&name.into()));
     Problem::invalid(format!(
         "There is no filter {sent}; there are {known} and field.NAME for a field.{meant}"

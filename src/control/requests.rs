@@ -17,7 +17,7 @@ use super::problem::{Kind, Problem};
 use super::request::{In, InAccount, Of, OfRequest};
 use super::waiting::seat;
 use super::wire::{AppliedFault, ColumnChange, Did, JournalEntry, RequestList, Row, Warning};
-use crate::journal::{self, Cursor, Entry, Journal, Pattern};
+use crate::journal::{self, Cursor, Entry, Journal, Pattern, View};
 use crate::rules::quoted;
 use crate::state::Shared;
 
@@ -113,25 +113,48 @@ pub(super) fn must_be_on(journal: &Journal) -> Result<(), Problem> {
     Err(Problem::new(Kind::JournalOff, detail))
 }
 
-/// Those of a journal that a query asks for.
+/// Some requests of a journal, and where they end.
+pub(super) struct Page {
+    pub(super) entries: Vec<(u64, Arc<Entry>)>,
+    /// After the last one that was looked at.
+    pub(super) cursor: String,
+    pub(super) truncated: bool,
+    /// Whether the limit has left some out.
+    pub(super) more: bool,
+}
+
+impl Page {
+    /// Those that a query asks for, of those that `counts` lets through.
+    pub(super) async fn read(
+        journal: &Journal,
+        uri: &Uri,
+        state: &Shared,
+        counts: impl Fn(&Entry) -> bool,
+    ) -> Result<Self, Problem> {
+        must_be_on(journal)?;
+        let query = Query::read(uri, &["since", "limit"])?;
+        let limit = query.number("limit", MOST, MOST)?;
+        let since = since(journal, query.other("since"))?;
+        let pattern = pattern(query.pattern, state)?;
+        let View { mut entries, truncated, end } = journal.since(since).await;
+        entries.retain(|(_, entry)| counts(entry) && pattern.matches(entry));
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| more).map(|(seq, _)| journal.after(*seq));
+        let cursor = last.unwrap_or(end).to_string();
+        Ok(Self { entries, cursor, truncated, more })
+    }
+}
+
 async fn listed(
     journal: &Journal,
     uri: &Uri,
     state: &Shared,
 ) -> Result<Json<RequestList>, Problem> {
-    must_be_on(journal)?;
-    let query = Query::read(uri, &["since", "limit"])?;
-    let limit = query.number("limit", MOST, MOST)?;
-    let since = since(journal, query.other("since"))?;
-    let pattern = pattern(query.pattern, state)?;
-    let view = journal.since(since).await;
-    let mut matching = view.entries.iter().filter(|(_, entry)| pattern.matches(entry));
-    let requests: Vec<JournalEntry> =
-        matching.by_ref().take(limit).map(|(seq, entry)| shown(journal, *seq, entry)).collect();
-    let more = matching.next().is_some();
-    let last = requests.last().filter(|_| more).map(|last| last.cursor.clone());
-    let cursor = last.unwrap_or_else(|| view.end.to_string());
-    Ok(Json(RequestList { requests, cursor, truncated: view.truncated, more }))
+    let page = Page::read(journal, uri, state, |_| true).await?;
+    let Page { entries, cursor, truncated, more } = page;
+    let requests = entries.iter().map(|(seq, entry)| shown(journal, *seq, entry)).collect();
+    Ok(Json(RequestList { requests, cursor, truncated, more }))
 }
 
 async fn single(journal: &Journal, seq: &str) -> Result<Json<JournalEntry>, Problem> {

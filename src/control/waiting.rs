@@ -17,6 +17,7 @@ use super::verify::explained;
 use super::wire::Waited;
 use crate::accounts::{Account, AccountError, MOST_WAITING};
 use crate::clock;
+use crate::http::key;
 use crate::journal::{Count, Cursor, Entry, Pattern};
 use crate::rules::quoted;
 use crate::state::Shared;
@@ -163,7 +164,7 @@ impl Wanted {
         let mut time = None;
         for (name, value) in pairs {
             match name.as_str() {
-                "ticket" | "apiKey" => {}
+                "ticket" | key::NAME => {}
                 "timeout" => time = Some(value),
                 "deleted" if value == "true" => wanted.deleted = true,
                 "deleted" => return Err(Problem::invalid("deleted must be true.")),

@@ -10,7 +10,7 @@ use super::decode::pairs;
 use crate::accounts::{Accounts, Key};
 
 /// The documented name of the header and of the query parameter.
-pub(super) const NAME: &str = "apiKey";
+pub(crate) const NAME: &str = "apiKey";
 /// The documented scheme of the `Authorization` header.
 pub(super) const SCHEME: &str = "apikey";
 

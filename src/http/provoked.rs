@@ -74,9 +74,9 @@ impl Endpoint {
                 }
             }
         }
-        let outcome = match (prevention(&visit, spent.as_ref(), effect.as_ref()), &effect) {
-            (Some(error), _) => self.prevented(&visit, heard, error),
-            _ => self.outcome(&mut visit, heard).await,
+        let outcome = match prevention(&visit, spent.as_ref(), effect.as_ref()) {
+            Some(error) => self.prevented(&visit, heard, error),
+            None => self.outcome(&mut visit, heard).await,
         };
         let mut said = match &effect {
             Some(effect) => outcome.said().under(effect),
