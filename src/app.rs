@@ -1,28 +1,32 @@
 //! The router, made from the endpoint tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{Method, Response};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, Response};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter, get};
 
 use crate::clock::Stopwatch;
+use crate::control::Problem;
 use crate::http::{
-    Break, Document, Endpoint, Respelled, Trail, document, method_not_allowed, not_found,
+    Break, Document, Endpoint, Error, Respelled, Trail, Unheard, document, method_not_allowed,
+    not_found,
 };
 use crate::state::Shared;
-use crate::{console, control, telemetry, tickets};
+use crate::{console, control, metrics, telemetry, tickets};
 
 /// Everything that the server answers.
 pub(crate) fn router(state: Shared) -> Router {
     let openapi = openapi(&state.accounts.dialect).to_string();
     let mut router = Router::new()
         .route("/openapi.json", get(move || std::future::ready(json(openapi.clone()))))
-        .merge(console::routes())
+        .merge(console::routes(&state))
         .merge(control::router(&state));
     for (path, endpoints) in by_path() {
         router = router.route(path, methods(endpoints));
@@ -35,8 +39,24 @@ pub(crate) fn router(state: Shared) -> Router {
             // All that is not in the tables can only be read.
             method_not_allowed(&state, request, names(&Method::GET).join(", ")).await
         })
-        .layer(from_fn(logged))
+        .layer(from_fn_with_state(Arc::clone(&state), logged))
         .with_state(state)
+}
+
+/// The answer to a request that was refused before it was understood; its path is as far known as it was read. The
+/// connection ends with it.
+pub(crate) fn unheard(state: &Shared, path: &str, unheard: Unheard) -> Response<Body> {
+    let mut response = if path.starts_with(control::PREFIX) {
+        Problem::from(unheard).into_response()
+    } else {
+        Error::Unheard(unheard).said(&state.accounts.dialect, None).respond(None)
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    if matches!(unheard, Unheard::Crowded(_)) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// The OpenAPI document under a dialect.
@@ -110,20 +130,26 @@ pub(crate) fn canonical(mut request: Request) -> Request {
     request
 }
 
-/// One line in the log for each request.
-async fn logged(request: Request, next: Next) -> Response<Body> {
+/// One line in the log for each request, which is counted as well.
+async fn logged(State(state): State<Shared>, request: Request, next: Next) -> Response<Body> {
     let (method, watch) = (request.method().clone(), Stopwatch::start());
-    // Health checks come every few seconds and say nothing new.
-    let is_check = request.uri().path().starts_with(control::PREFIX);
-    let response = next.run(request).await;
-    if is_check {
-        return response;
+    let path = request.uri().path();
+    let is_control = path.starts_with(control::PREFIX);
+    if is_control && control::is_check(path) {
+        // These come every few seconds and say nothing new.
+        return next.run(request).await;
     }
-    telemetry::request(
-        &method,
-        response.extensions().get::<Trail>(),
-        response.extensions().get::<Break>().is_none().then(|| response.status()),
-        watch.elapsed(),
-    );
+    let route = if is_control { request.extensions().get::<MatchedPath>().cloned() } else { None };
+    let response = next.run(request).await;
+    let trail = response.extensions().get::<Trail>();
+    let is_broken = response.extensions().get::<Break>().is_some();
+    let status = Some(response.status()).filter(|_| !is_broken);
+    let operation = if is_control { metrics::CONTROL } else { metrics::OTHER };
+    let operation = trail.map_or(operation, |trail| trail.operation);
+    let time = watch.elapsed();
+    state.metrics.answered(operation, status.map(|status| status.as_u16()), time);
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let route = trail.map_or(route, |trail| trail.route);
+    telemetry::request((&method, route), trail, status, time);
     response
 }

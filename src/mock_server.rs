@@ -279,11 +279,7 @@ fn serve(
         };
         tokio::select! {
             _ = was_cut => {}
-            result = server.run(end) => {
-                if let Err(error) = result {
-                    tracing::error!(error, "the server failed");
-                }
-            }
+            () = server.run(end) => {}
         }
     });
 }

@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use crate::control;
 use crate::server::{Server, write_port_file};
 use crate::settings::{Run, Settings};
-use crate::telemetry;
 use crate::terminal::{Failure, complain};
+use crate::{system, telemetry};
 
 /// What shells give for a command that is not there.
 const NOT_FOUND: u8 = 127;
@@ -28,6 +28,7 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
     let settings = &Settings { api_key: None, ..run.serve.clone() };
     // What the command says is what people want to read.
     let _log = telemetry::start_quietly(settings.log);
+    system::prepare()?;
     let server = Server::open(settings).await?;
     let key = server.fresh_account(key).await?;
     write_port_file(settings, server.address)?;
@@ -39,7 +40,7 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
     }));
     let ran = watched(command).await;
     drop(ended);
-    serving.await??;
+    serving.await?;
     ran
 }
 

@@ -4,8 +4,8 @@ use std::future::Future;
 
 use crate::server::{Server, reachable, write_port_file};
 use crate::settings::Settings;
-use crate::telemetry;
 use crate::terminal::{Failure, print};
+use crate::{system, telemetry};
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -14,6 +14,7 @@ use crate::terminal::{Failure, print};
 #[tokio::main]
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let _log = telemetry::start(settings.log);
+    system::prepare()?;
     if let Some(file) = &settings.port_file {
         // One of an earlier run would be read for this one's; mostly there is none.
         let _ = std::fs::remove_file(file);
@@ -22,7 +23,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     // Before anyone learns of the server, so that no signal is missed.
     let end = end_signal()?;
     announce(settings, &server)?;
-    server.run(end).await?;
+    server.run(end).await;
     tracing::info!("ended");
     Ok(())
 }

@@ -1,37 +1,33 @@
 //! A server: its accounts are opened, its address is bound, requests are served, all is closed.
 
-use std::convert::Infallible;
-use std::future::{Future, IntoFuture, ready};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
-use tower::service_fn;
-use tower::util::{MapRequest, MapResponse};
 
 use crate::accounts::{
     Accounts, Admission, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules, Source,
     random_key,
 };
 use crate::answers::Answers;
-use crate::app;
+use crate::connections::{self, DRAIN};
 use crate::dialect::Dialect;
 use crate::journal::{Bounds, Journal};
-use crate::line::Lines;
+use crate::limits::Limits;
+use crate::metrics::{Metrics, Sqlite};
 use crate::seed::Seed;
-use crate::settings::{Admitting, Settings};
+use crate::settings::{Admitting, Lasting, Settings};
 use crate::state::{Shared, State};
+use crate::storage::{Durability, Storage};
+use crate::system;
 use crate::terminal::Failure;
 
 /// The account that every server has unless a seed says otherwise, and the name of its key.
 const DEV: &str = "dev";
 /// Its key on loopback, where a well-known one does no harm.
 const DEV_KEY: &str = "dev-key";
-/// How long running requests may take to finish when the server is told to end.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// A server that listens, and does not answer yet.
 #[derive(Debug)]
@@ -58,7 +54,11 @@ impl Server {
         let seed = seed.transpose()?;
         let listener = bind(&settings.listen.address).await?;
         let address = listener.local_addr()?;
-        let accounts = Arc::new(Accounts::open(home(settings), rules(settings), dialect).await?);
+        let sqlite = Sqlite::default();
+        let metrics = Metrics::new(&sqlite);
+        let storage = storage(settings, sqlite);
+        let opened = Accounts::open(home(settings), rules(settings), dialect, storage);
+        let accounts = Arc::new(opened.await?);
         plant(seed, settings, &accounts).await?;
         let key = open_to_developer(settings, address, is_seeded, &accounts).await?;
         let (control_token, token) = match &settings.control_token {
@@ -75,6 +75,9 @@ impl Server {
             .unwrap_or_else(|| format!("http://{}", reachable(&address.to_string())));
         let state = Arc::new(State {
             accounts,
+            limits: limits(settings),
+            metrics,
+            address,
             answers: Answers::new(),
             public_url,
             importing: tokio::sync::Mutex::default(),
@@ -106,21 +109,14 @@ impl Server {
     }
 
     /// Answers requests until `end`, lets those that run finish, and closes everything.
-    ///
-    /// # Errors
-    /// When the listener fails.
-    pub(crate) async fn run(
-        self,
-        end: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), Failure> {
+    pub(crate) async fn run(self, end: impl Future<Output = ()>) {
         let tending = tokio::spawn(Arc::clone(&self.state.accounts).tend());
-        let served = listen(self.listener, Arc::clone(&self.state), end).await;
+        connections::serve(self.listener, Arc::clone(&self.state), end).await;
         tending.abort();
         // An import that runs may take long; what was acknowledged is kept all the same.
         if tokio::time::timeout(DRAIN, self.state.accounts.close()).await.is_err() {
             tracing::warn!("accounts were still in use after {DRAIN:?}");
         }
-        served
     }
 }
 
@@ -154,7 +150,29 @@ fn rules(settings: &Settings) -> Rules {
         Admitting::Auto => Admission::Auto,
     };
     let most = usize::try_from(settings.max_accounts).unwrap_or(usize::MAX);
-    Rules { dialect: settings.dialect.clone(), most, admission, journal: bounds(settings) }
+    let (journal, waits) = (bounds(settings), settings.limits.waits());
+    Rules { dialect: settings.dialect.clone(), most, admission, journal, waits }
+}
+
+fn storage(settings: &Settings, times: Sqlite) -> Storage {
+    let durability = match settings.durability {
+        Lasting::Process => Durability::Process,
+        Lasting::Power => Durability::Power,
+    };
+    Storage { durability, patience: settings.limits.answer_timeout, times }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let mut limits = settings.limits.limits();
+    let most = system::most_connections();
+    if most < limits.line.most {
+        tracing::warn!(
+            most,
+            "the system lets this process open few files, so there are fewer connections than asked for"
+        );
+        limits.line.most = most;
+    }
+    limits
 }
 
 fn bounds(settings: &Settings) -> Bounds {
@@ -235,35 +253,4 @@ pub(crate) fn reachable(listen: &str) -> String {
         Ok(address) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
         _ => listen.to_owned(),
     }
-}
-
-async fn listen(
-    listener: TcpListener,
-    state: Shared,
-    end: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), Failure> {
-    let service = MapRequest::new(app::router(Arc::clone(&state)), app::canonical);
-    let (told, mut ended) = tokio::sync::watch::channel(());
-    let stop = async move {
-        end.await;
-        // Those who wait for something to come are sent away.
-        state.ending.send_replace(true);
-        drop(told);
-    };
-    let connected = service_fn(move |incoming: IncomingStream<'_, Lines>| {
-        let breaker = incoming.io().breaker();
-        let heeded = move |response| breaker.heed(response);
-        ready(Ok::<_, Infallible>(MapResponse::new(service.clone(), heeded)))
-    });
-    let serving = axum::serve(Lines(listener), connected).with_graceful_shutdown(stop);
-    let too_long = async move {
-        // The sender never sends: this ends when it is dropped, at the signal.
-        let _ = ended.changed().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served?,
-        () = too_long => tracing::warn!("requests were still running after {DRAIN:?}"),
-    }
-    Ok(())
 }

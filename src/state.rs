@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::sync::watch;
 use crate::accounts::{Accounts, Digest};
 use crate::answers::Answers;
 use crate::journal::Journal;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 
 /// Handed to every request; cheap to clone.
 pub(crate) type Shared = Arc<State>;
@@ -16,6 +19,10 @@ pub(crate) type Shared = Arc<State>;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) accounts: Arc<Accounts>,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    /// Where the server listens.
+    pub(crate) address: SocketAddr,
     /// Rendered answers of all accounts.
     pub(crate) answers: Answers,
     /// Where clients find the server, without a slash at the end.

@@ -34,12 +34,11 @@ fn start_at(form: LogForm, level: &str) -> WorkerGuard {
 
 /// Writes the line of a request; its status is 0 where a fault leaves it without an answer. `route` is the path of the contract, so no id and no query gets here.
 pub(crate) fn request(
-    method: &Method,
+    (method, route): (&Method, &str),
     trail: Option<&Trail>,
     status: Option<StatusCode>,
     time: Duration,
 ) {
-    let route = trail.map_or("-", |trail| trail.route);
     let account = trail.and_then(|trail| trail.account.as_deref()).unwrap_or("-");
     // To the microsecond; below that is noise.
     let milliseconds = (time.as_secs_f64() * 1_000_000.0).round() / 1000.0;

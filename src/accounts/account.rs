@@ -21,9 +21,6 @@ pub(crate) static ACCOUNT_FORM: LazyLock<Regex> =
 /// The name that no account has: the control API means the account of the request's API key by it.
 pub(crate) const SELF: &str = "self";
 
-/// The most waits and streams at the same time (chosen).
-pub(crate) const MOST_WAITING: usize = 100;
-
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
 /// An account. What it is called and how long it stays never changes; all else does.
@@ -49,6 +46,8 @@ pub(crate) struct Account {
     pub(crate) pace: Pace,
     /// Moves when the account begins anew or ends: what is still to happen by then does not happen any more.
     pub(crate) life: Version,
+    /// The most of those who wait for something to come.
+    pub(crate) most_waiting: usize,
     /// For those who wait for something to come.
     pub(crate) seats: Arc<Semaphore>,
 }
@@ -59,7 +58,7 @@ impl Account {
         durable: bool,
         ttl: Option<Duration>,
         world: World,
-        (terms, journal): (Terms, Bounds),
+        (terms, journal, waits): (Terms, Bounds, usize),
     ) -> Self {
         Self {
             serial: ENTERED.fetch_add(1, Ordering::Relaxed),
@@ -75,7 +74,8 @@ impl Account {
             faults: Faults::default(),
             pace: Pace::default(),
             life: Version::default(),
-            seats: Arc::new(Semaphore::new(MOST_WAITING)),
+            most_waiting: waits,
+            seats: Arc::new(Semaphore::new(waits)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Profile;
-use crate::storage::{Buffer, StorageError, files};
+use crate::storage::{Buffer, Storage, StorageError, files};
 
 /// An image, in memory or in a file.
 #[derive(Debug)]
@@ -41,10 +41,14 @@ impl Image {
     }
 
     /// Puts a copy into a file that does not exist yet.
-    pub(super) async fn copy_to(self: &Arc<Self>, path: PathBuf) -> Result<(), StorageError> {
+    pub(super) async fn copy_to(
+        self: &Arc<Self>,
+        storage: &Storage,
+        path: PathBuf,
+    ) -> Result<(), StorageError> {
         match &**self {
-            Self::Memory(_) => files::write(path, Held(Arc::clone(self))).await,
-            Self::File { path: from, .. } => files::copy(from.clone(), path).await,
+            Self::Memory(_) => storage.write(path, Held(Arc::clone(self))).await,
+            Self::File { path: from, .. } => storage.copy(from.clone(), path).await,
         }
     }
 

@@ -137,8 +137,13 @@ impl Accounts {
             self.record(&name, new.ttl, &saved, cards.clone()).await?;
         }
         let world = World::new(Standing::Image(Arc::clone(&saved.image)), Some(saved));
-        let account =
-            self.enter(Account::new(&name, durable, new.ttl, world, (terms, self.rules.journal)));
+        let account = self.enter(Account::new(
+            &name,
+            durable,
+            new.ttl,
+            world,
+            (terms, self.rules.journal, self.rules.waits),
+        ));
         for card in cards {
             self.know(&account, card);
         }
@@ -184,13 +189,14 @@ impl Accounts {
             return Ok(Arc::clone(image));
         }
         let file = self.fresh_file(&format!("accounts/{stem}")).await?;
-        image.copy_to(self.path(&file)).await?;
+        image.copy_to(&self.storage, self.path(&file)).await?;
         self.known_image(file).await
     }
 
     /// Enters a complete file into the catalogue as an image.
     pub(super) async fn known_image(&self, file: String) -> Result<Arc<Image>, StorageError> {
         let bytes = files::size(&self.path(&file))?;
+        self.storage.keep(self.path(&file)).await?;
         let named = file.clone();
         let id = self.commit(move |catalogue| {
             Box::pin(async move { store::add_image(catalogue, &named, bytes).await })

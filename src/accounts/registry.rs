@@ -1,13 +1,14 @@
 //! All accounts of a server, found by key without a query; and the catalogue that knows those that are durable.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use serde_json::{Map, Value};
 
+use super::folder::{catalogue, lock};
 use super::store::{self, Entry, SavedRow};
 use super::world::{Snapshot, Standing, World};
 use super::{
@@ -16,9 +17,8 @@ use super::{
 use crate::clock::Stopwatch;
 use crate::dialect::Dialect;
 use crate::journal::Bounds;
-use crate::storage::{
-    BoxFuture, CATALOGUE, Connection, Database, Place, StorageError, Version, files,
-};
+use crate::metrics::Census;
+use crate::storage::{CATALOGUE, Database, Storage, StorageError, Version};
 
 /// Where a server keeps its accounts.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Rules {
     pub(crate) admission: Admission,
     /// How much the journal of each account keeps.
     pub(crate) journal: Bounds,
+    /// The most waits and streams of an account at the same time.
+    pub(crate) waits: usize,
 }
 
 /// The images of the catalogue, by their rows.
@@ -49,10 +51,11 @@ type Images = HashMap<i64, Arc<Image>>;
 pub(crate) struct Accounts {
     pub(super) home: Home,
     pub(super) rules: Rules,
+    pub(super) storage: Storage,
     /// The dialect where no account is known.
     pub(crate) dialect: Dialect,
     /// None where nothing outlives the server.
-    catalogue: Option<Database>,
+    pub(super) catalogue: Option<Database>,
     by_name: RwLock<HashMap<String, Arc<Account>>>,
     by_digest: RwLock<HashMap<Digest, Arc<Key>>>,
     /// The first one is what accounts are made from.
@@ -79,12 +82,14 @@ impl Accounts {
         home: Home,
         rules: Rules,
         dialect: Dialect,
+        storage: Storage,
     ) -> Result<Self, AccountError> {
         let (lock, catalogue) = match &home {
             Home::Folder(folder) => {
                 let lock = lock(folder)?;
-                let place = folder.join("catalogue.db");
-                let opened = Database::open(Place::File(&place), &CATALOGUE, Version::default());
+                let path = folder.join("catalogue.db");
+                let place = catalogue(folder, &path)?;
+                let opened = storage.open(place, &CATALOGUE, Version::default());
                 (Some(lock), Some(opened.await?))
             }
             Home::Memory => (None, None),
@@ -92,6 +97,7 @@ impl Accounts {
         let accounts = Self {
             home,
             rules,
+            storage,
             dialect,
             catalogue,
             by_name: RwLock::default(),
@@ -118,9 +124,8 @@ impl Accounts {
         let unused = self.commit(|catalogue| Box::pin(store::drop_all_unused(catalogue)));
         self.discard(unused.await?).await?;
         let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
-        let missing = images.iter().map(|(_, file, _)| self.path(file)).find(|path| !path.exists());
-        if let Some(path) = missing {
-            return Err(StorageError::Missing { path }.into());
+        for (_, file, _) in &images {
+            self.warn_if_missing(file);
         }
         let images: Images = images
             .into_iter()
@@ -151,10 +156,7 @@ impl Accounts {
         let Entry { name, profile, file, image, origin, ttl } = entry;
         let standing = match (file, image) {
             (Some(file), _) => {
-                let path = self.path(&file);
-                if !path.exists() {
-                    return Err(StorageError::Missing { path }.into());
-                }
+                self.warn_if_missing(&file);
                 Standing::File(file)
             }
             (None, Some(image)) => Standing::Image(known(image, images)?),
@@ -170,8 +172,16 @@ impl Accounts {
             true,
             ttl,
             World::new(standing, origin),
-            (terms, self.rules.journal),
+            (terms, self.rules.journal, self.rules.waits),
         ))
+    }
+
+    /// Says that a file is not there. What stands on it is refused, all else goes on.
+    fn warn_if_missing(&self, file: &str) {
+        let path = self.path(file);
+        if !path.exists() {
+            tracing::error!(error = %StorageError::Missing { path }, "a part of the data is refused");
+        }
     }
 
     /// The key with this text. Costs no query; takes the same time for every text of the same length.
@@ -198,6 +208,27 @@ impl Accounts {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Reads something of the catalogue, where there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) async fn check(&self) -> Result<(), StorageError> {
+        if self.catalogue.is_some() {
+            self.look(|catalogue| Box::pin(store::last_key(catalogue))).await?;
+        }
+        Ok(())
+    }
+
+    /// How much there is of what is counted.
+    pub(crate) fn census(&self) -> Census {
+        let all = self.all();
+        Census {
+            accounts: all.len(),
+            journal_entries: all.iter().map(|account| account.journal.len()).sum(),
+            open_databases: self.open.lock().unwrap_or_else(PoisonError::into_inner).len(),
+        }
     }
 
     /// Closes every database.
@@ -284,75 +315,6 @@ impl Accounts {
         }
     }
 
-    /// Reads from the catalogue, which there must be.
-    pub(super) async fn look<T, F>(&self, query: F) -> Result<T, StorageError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
-            + Send
-            + 'static,
-    {
-        self.catalogue.as_ref().ok_or(StorageError::Closed)?.read(query).await
-    }
-
-    /// Commits a change to the catalogue, which there must be.
-    pub(super) async fn commit<T, F>(&self, change: F) -> Result<T, StorageError>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
-            + Send
-            + 'static,
-    {
-        self.catalogue.as_ref().ok_or(StorageError::Closed)?.write(change).await
-    }
-
-    /// Removes files that nothing names any more. What cannot be removed now is removed at the next start.
-    pub(super) async fn discard(&self, files: Vec<String>) -> Result<(), StorageError> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let files: Vec<_> = files.into_iter().map(|file| (self.path(&file), file)).collect();
-        let gone = files::remove_all(files).await?;
-        self.commit(move |catalogue| {
-            Box::pin(async move {
-                for file in &gone {
-                    store::forget(catalogue, file).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    pub(super) fn image(&self, id: i64, file: &str, bytes: i64) -> Arc<Image> {
-        Arc::new(Image::File { id, path: self.path(file), bytes: bytes.unsigned_abs() })
-    }
-
-    /// The path of a file inside the data folder.
-    pub(super) fn path(&self, file: &str) -> PathBuf {
-        match &self.home {
-            Home::Folder(folder) => folder.join(file),
-            Home::Memory => PathBuf::from(file),
-        }
-    }
-
-    /// A file that is about to be made, noted so that a crash leaves nothing behind. One that is there already is
-    /// left alone, whatever it is.
-    pub(super) async fn fresh_file(&self, stem: &str) -> Result<String, StorageError> {
-        if let Some(folder) = self.path(stem).parent() {
-            files::make_folder(folder)?;
-        }
-        let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
-        let mut files = std::iter::once(format!("{stem}.db")).chain(numbered);
-        let file = files.find(|file| !self.path(file).exists()).unwrap_or_default();
-        let noted = file.clone();
-        self.commit(move |catalogue| {
-            Box::pin(async move { store::expect(catalogue, &noted).await })
-        })
-        .await?;
-        Ok(file)
-    }
-
     /// The row of the seed with this name, if it was planted from the same fixture.
     pub(super) async fn stored_seed(
         &self,
@@ -380,16 +342,4 @@ fn known(image: i64, images: &Images) -> Result<Arc<Image>, StorageError> {
 
 fn found(row: SavedRow, images: &Images) -> Result<Saved, StorageError> {
     Ok(Saved { image: known(row.image, images)?, profile: row.profile })
-}
-
-fn lock(folder: &Path) -> Result<File, StorageError> {
-    files::make_folder(folder)?;
-    let path = folder.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|source| StorageError::File { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StorageError::InUse { path: folder.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(StorageError::File { path, source }),
-    }
 }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::store;
 use super::world::{Standing, World};
 use super::{Account, AccountError, Accounts, Image, Lease};
-use crate::storage::{ACCOUNT, Database, Place, StorageError};
+use crate::storage::{ACCOUNT, Place, StorageError};
 
 /// The most databases that are open at the same time, unless more are in use at once (chosen).
 const MOST_OPEN: usize = 64;
@@ -21,11 +21,16 @@ impl Accounts {
     /// The right to use an account's database, which is opened when it is not.
     ///
     /// # Errors
-    /// When the account has been removed, or its database cannot be opened.
+    /// When the account has been removed, is busy for too long, or its database cannot be opened.
     pub(crate) async fn lease(
         self: &Arc<Self>,
         account: &Arc<Account>,
     ) -> Result<Lease, AccountError> {
+        let leased = timeout(self.storage.patience, self.leased(account)).await;
+        leased.unwrap_or(Err(StorageError::Busy.into()))
+    }
+
+    async fn leased(self: &Arc<Self>, account: &Arc<Account>) -> Result<Lease, AccountError> {
         if let Some(lease) = account.lease_if_open().await {
             return Ok(lease);
         }
@@ -46,12 +51,12 @@ impl Accounts {
             world.standing = Standing::File(self.own_file(account, &Arc::clone(image)).await?);
         }
         let version = account.version.clone();
-        let open = |place| Database::open(place, &ACCOUNT, version);
+        let open = |place| self.storage.open(place, &ACCOUNT, version);
         let (database, file) = match &world.standing {
             Standing::Open { .. } => return Ok(()),
             Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
             Standing::File(file) => {
-                (open(Place::File(&self.path(file))).await?, Some(file.clone()))
+                (open(Place::Kept(&self.path(file))).await?, Some(file.clone()))
             }
             Standing::Image(image) => match &**image {
                 Image::Memory(content) => (open(Place::Copy(content)).await?, None),
@@ -72,7 +77,7 @@ impl Accounts {
         image: &Arc<Image>,
     ) -> Result<String, StorageError> {
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
-        if let Err(error) = image.copy_to(self.path(&file)).await {
+        if let Err(error) = image.copy_to(&self.storage, self.path(&file)).await {
             self.discard(vec![file]).await?;
             return Err(error);
         }

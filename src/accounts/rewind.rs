@@ -7,7 +7,7 @@ use super::store::{self, SavedRow};
 use super::world::{Snapshot, Standing, World};
 use super::{Account, AccountError, Accounts, Image, Profile, Saved, Terms};
 use crate::storage::{
-    ACCOUNT, BoxFuture, Connection, Database, Place, StorageError, Version, files, is_whole,
+    ACCOUNT, BoxFuture, Connection, Place, Storage, StorageError, Version, files, is_whole,
 };
 
 /// The most snapshots of one account (chosen).
@@ -130,7 +130,7 @@ impl Accounts {
         let path = self.path(file);
         if !is_whole(&path) {
             // A crash has left a part of it beside the file; to open it puts it back.
-            let opened = Database::open(Place::File(&path), &ACCOUNT, Version::default());
+            let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default());
             opened.await?.close().await;
             self.must_be_whole(file)?;
         }
@@ -262,7 +262,7 @@ impl Accounts {
         let (image, result) = if account.durable {
             self.changed_file(account, &saved.image, change).await?
         } else {
-            changed_memory(&saved.image, change).await?
+            changed_memory(&self.storage, &saved.image, change).await?
         };
         self.go_back(account, &mut world, Saved { image, profile }).await?;
         Ok(result)
@@ -282,8 +282,9 @@ impl Accounts {
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
         let path = self.path(&file);
         let copied = async {
-            image.copy_to(path.clone()).await?;
-            let database = Database::open(Place::File(&path), &ACCOUNT, Version::default()).await?;
+            image.copy_to(&self.storage, path.clone()).await?;
+            let database =
+                self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default()).await?;
             let changed = database.write(change).await;
             database.close().await;
             changed
@@ -333,7 +334,11 @@ fn clear_away(old: Standing) {
     }
 }
 
-async fn changed_memory<T, E, F>(image: &Arc<Image>, change: F) -> Result<(Arc<Image>, T), E>
+async fn changed_memory<T, E, F>(
+    storage: &Storage,
+    image: &Arc<Image>,
+    change: F,
+) -> Result<(Arc<Image>, T), E>
 where
     T: Send + 'static,
     E: From<StorageError> + Send + 'static,
@@ -342,7 +347,7 @@ where
     let Image::Memory(content) = &**image else {
         return Err(StorageError::Corrupt("an image is not in memory".to_owned()).into());
     };
-    let database = Database::open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
+    let database = storage.open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
     let result = database.write(change).await?;
     let content = database.content().await?;
     database.close().await;

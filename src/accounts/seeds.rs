@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::registry::Home;
 use super::store::{self, SavedRow};
 use super::{AccountError, Accounts, Image, Profile, Saved};
-use crate::storage::{ACCOUNT, BoxFuture, Connection, Database, Place, StorageError, Version};
+use crate::storage::{ACCOUNT, BoxFuture, Connection, Place, StorageError, Version};
 
 impl Accounts {
     /// The account of the seed with this name, or the first one.
@@ -41,7 +41,7 @@ impl Accounts {
             + 'static,
     {
         if matches!(self.home, Home::Memory) {
-            let database = Database::open(Place::Memory, &ACCOUNT, Version::default()).await?;
+            let database = self.storage.open(Place::Memory, &ACCOUNT, Version::default()).await?;
             database.write(plant).await?;
             database.leave_room().await;
             let image = Image::of(database.content().await?);
@@ -54,7 +54,7 @@ impl Accounts {
             .fresh_file(&format!("seeds/{}", if name.is_empty() { "empty" } else { name }))
             .await?;
         let database =
-            Database::open(Place::File(&self.path(&file)), &ACCOUNT, Version::default()).await?;
+            self.storage.open(Place::New(&self.path(&file)), &ACCOUNT, Version::default()).await?;
         let planted = database.write(plant).await;
         database.close().await;
         planted?;

@@ -3,14 +3,19 @@
 mod control;
 mod docs;
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::{IntoResponse, Redirect};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
 
+use crate::control::hosts;
 use crate::state::Shared;
 
 /// What a page may do: nothing that leaves this server.
@@ -18,7 +23,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The routes of all pages and of what they load.
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes(state: &Shared) -> Router<Shared> {
     Router::new()
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/docs", get(|| async { page(docs::page()) }))
@@ -31,6 +36,15 @@ pub(crate) fn routes() -> Router<Shared> {
             "/assets/docs.js",
             get(|| async { asset("text/javascript; charset=utf-8", include_str!("docs.js")) }),
         )
+        .route_layer(from_fn_with_state(Arc::clone(state), own_host))
+}
+
+/// Shows pages under the server's own names alone.
+async fn own_host(State(state): State<Shared>, request: Request, next: Next) -> Response {
+    match hosts::known(&state, &request) {
+        Ok(()) => next.run(request).await,
+        Err(foreign) => foreign.into_response(),
+    }
 }
 
 /// A whole page.

@@ -1,13 +1,12 @@
 //! Who may use the control API: whoever has the token, and no web page of another origin.
 
-use std::net::IpAddr;
-
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::hosts;
 use super::problem::{Kind, Problem};
 use crate::accounts::Digest;
 use crate::state::Shared;
@@ -15,24 +14,22 @@ use crate::state::Shared;
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 pub(super) async fn guard(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    match admitted(&state, request.headers()) {
+    match admitted(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-fn admitted(state: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
+fn admitted(state: &Shared, request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    // A page can give its own host this address; the name of the host then is still its own.
+    hosts::known(state, request)
+        .map_err(|foreign| Problem::new(Kind::ForeignHost, foreign.to_string()))?;
     if is_foreign(headers, &state.public_url) {
         let detail = "The request comes from a page of another origin.";
         return Err(Problem::new(Kind::ForeignOrigin, detail));
     }
-    let Some(token) = &state.control_token else {
-        // A page can give its own host this address; the name of the host then is still its own.
-        return is_known_host(headers, &state.public_url).then_some(()).ok_or_else(|| {
-            let detail = "The Host of the request is neither of loopback nor that of --public-url.";
-            Problem::new(Kind::ForeignOrigin, detail)
-        });
-    };
+    let Some(token) = &state.control_token else { return Ok(()) };
     match bearer(headers) {
         Some(sent) if Digest::of(sent).matches(token) => Ok(()),
         Some(_) => Err(Problem::new(Kind::NoToken, "The token is another one.")),
@@ -50,17 +47,6 @@ fn is_foreign(headers: &HeaderMap, public_url: &str) -> bool {
     let own = |scheme| format!("{scheme}://{host}");
     let origin = origin.to_str().unwrap_or_default();
     origin != public_url && origin != own("http") && origin != own("https")
-}
-
-fn is_known_host(headers: &HeaderMap, public_url: &str) -> bool {
-    let Some(host) = headers.get(HOST) else { return true };
-    let host = host.to_str().unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if port.bytes().all(|digit| digit.is_ascii_digit()) { name } else { host }
-    });
-    let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
-    let is_public = public_url.split_once("://").is_some_and(|(_, public)| public == host);
-    is_public || name == "localhost" || address.is_some_and(|address| address.is_loopback())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

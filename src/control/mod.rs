@@ -7,6 +7,7 @@ mod dialect;
 mod faults;
 mod fixtures;
 mod guard;
+pub(crate) mod hosts;
 mod keys;
 mod limits;
 mod pattern;
@@ -21,14 +22,18 @@ pub(crate) mod wire;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::http::HeaderValue;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::Shared;
 pub(crate) use problem::KINDS;
-use problem::{Kind, Problem};
+use problem::Kind;
+pub(crate) use problem::Problem;
 pub(crate) use wire::ProblemBody;
 
 /// What stands before all routes.
@@ -97,6 +102,7 @@ fn guarded() -> OpenApiRouter<Shared> {
         .routes(routes!(limits::show, limits::set))
         .routes(routes!(limits::show_strict, limits::set_strict))
         .routes(routes!(requests::strangers, requests::clear_strangers))
+        .routes(routes!(server::metrics))
         .routes(routes!(server::fidelity))
         .routes(routes!(server::openapi))
 }
@@ -110,6 +116,11 @@ fn open() -> OpenApiRouter<Shared> {
 pub(crate) fn router(state: &Shared) -> Router<Shared> {
     let (guarded, _) = guarded().split_for_parts();
     let (open, _) = open().split_for_parts();
+    let nosniff = map_response(async |mut response: Response| {
+        let nosniff = HeaderValue::from_static("nosniff");
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
+        response
+    });
     let guarded = guarded
         .fallback(async |request: Request| {
             let path: String = request.uri().path().chars().take(200).collect();
@@ -120,7 +131,13 @@ pub(crate) fn router(state: &Shared) -> Router<Shared> {
             Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
         })
         .layer(from_fn_with_state(state.clone(), guard::guard));
-    Router::new().nest(PREFIX, open.merge(guarded))
+    Router::new().nest(PREFIX, open.merge(guarded).layer(nosniff))
+}
+
+/// Whether the path is one of those that watch the server.
+pub(crate) fn is_check(path: &str) -> bool {
+    let rest = path.strip_prefix(PREFIX);
+    rest.is_some_and(|rest| ["/health", "/ready", "/metrics"].contains(&rest))
 }
 
 /// The OpenAPI document of these routes.

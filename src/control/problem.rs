@@ -11,7 +11,8 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
-use crate::storage::StorageError;
+use crate::http::Unheard;
+use crate::storage::{StorageError, Trouble};
 
 macro_rules! kinds {
     ($($variant:ident = $name:literal, $status:literal, $title:literal);+ $(;)?) => {
@@ -26,9 +27,11 @@ macro_rules! kinds {
 
 kinds! {
     Invalid = "invalid", 400, "The request holds something that it must not.";
+    BadHttp = "bad-http", 400, "This is no HTTP/1.1 request.";
     NoToken = "no-token", 401, "The control API asks for a token.";
     NoApiKey = "no-api-key", 401, "self means the account of an API key, and the request has no known one.";
     ForeignOrigin = "foreign-origin", 403, "A page of another origin must not use the control API.";
+    ForeignHost = "foreign-host", 403, "The request names a host that this server is not.";
     UnknownPath = "unknown-path", 404, "There is nothing at this path.";
     UnknownSeed = "unknown-seed", 404, "The seed has no such account.";
     UnknownAccount = "unknown-account", 404, "There is no such account.";
@@ -46,8 +49,12 @@ kinds! {
     JournalTruncated = "journal-truncated", 409, "The journal no longer holds all that it would take to know.";
     JournalOff = "journal-off", 409, "The server keeps no journal.";
     WaitOver = "wait-over", 409, "What was waited for has not happened in time.";
+    TooSlow = "too-slow", 408, "The request did not arrive in time.";
     TooLarge = "too-large", 413, "This is too large.";
+    UrlTooLong = "url-too-long", 414, "The URL is too long.";
     TooManyWaits = "too-many-waits", 429, "As many wait as may wait at the same time.";
+    HeadersTooLarge = "headers-too-large", 431, "The headers are too large.";
+    Busy = "busy", 503, "The server is busy; try again.";
     Ending = "ending", 503, "The server ends.";
     Failed = "failed", 500, "The server could not do this.";
 }
@@ -84,11 +91,19 @@ impl Problem {
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let kind = match &error {
-            AccountError::Storage(error) if error.is_too_big() => {
-                let detail = "The account is larger than one answer can hold, 1 GB.";
-                return Self::new(Kind::TooLarge, detail);
+            AccountError::Storage(failed) => {
+                let kind = match failed.trouble() {
+                    Trouble::TooBig => {
+                        let detail = "The account is larger than one answer can hold, 1 GB.";
+                        return Self::new(Kind::TooLarge, detail);
+                    }
+                    Trouble::Busy => Kind::Busy,
+                    _ => Kind::Failed,
+                };
+                tracing::error!(%error, "the control API could not do this");
+                return Self::new(kind, failed.sentence());
             }
-            AccountError::Storage(_) | AccountError::Random(_) => {
+            AccountError::Random(_) => {
                 tracing::error!(%error, "the control API could not do this");
                 return Self::new(Kind::Failed, "The log of the server says why.");
             }
@@ -104,6 +119,19 @@ impl From<AccountError> for Problem {
             AccountError::TooMany(_) | AccountError::Full { .. } => Kind::TooMany,
         };
         Self::new(kind, error.sentence())
+    }
+}
+
+impl From<Unheard> for Problem {
+    fn from(unheard: Unheard) -> Self {
+        let kind = match unheard {
+            Unheard::BadHttp => Kind::BadHttp,
+            Unheard::UrlTooLong => Kind::UrlTooLong,
+            Unheard::HeadTooLarge(_) => Kind::HeadersTooLarge,
+            Unheard::TooSlow(_) => Kind::TooSlow,
+            Unheard::Crowded(_) => Kind::Busy,
+        };
+        Self::new(kind, unheard.to_string())
     }
 }
 

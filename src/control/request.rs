@@ -13,7 +13,8 @@ use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
 use crate::accounts::{Account, AccountError, SELF};
-use crate::http::body::{self, NotWhole};
+use crate::clock;
+use crate::http::body::{self, Most, NotWhole};
 use crate::http::{Error, key};
 use crate::state::Shared;
 
@@ -205,8 +206,8 @@ pub(super) struct Body<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
-        let body = whole(request, BODY).await?;
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Problem> {
+        let body = whole(state, request, BODY).await?;
         if body.is_empty() {
             return Err(Problem::invalid("The body is missing; send JSON."));
         }
@@ -220,8 +221,8 @@ pub(super) struct Optional<T>(pub(super) T);
 impl<T: DeserializeOwned> FromRequest<Shared> for Optional<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
-        let body = whole(request, BODY).await?;
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Problem> {
+        let body = whole(state, request, BODY).await?;
         let is_nothing = body.is_empty() || body.trim_ascii() == b"null";
         read(if is_nothing { b"{}" } else { &body }).map(Self)
     }
@@ -242,13 +243,22 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 }
 
 /// The whole body, if it is not larger than so many bytes.
-pub(super) async fn whole(request: Request, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole(
+    state: &Shared,
+    request: Request,
+    bytes: usize,
+) -> Result<Bytes, Problem> {
     let (head, body) = request.into_parts();
+    let most = Most { bytes, time: state.limits.body_time };
     body::whole(&head.headers, body, most).await.map_err(|reason| match reason {
-        NotWhole::TooLarge => {
+        NotWhole::TooLarge(most) => {
             Problem::new(Kind::TooLarge, format!("The body may have {most} bytes."))
         }
         NotWhole::Incomplete => Problem::invalid("The body ended before it was complete."),
+        NotWhole::TooSlow(time) => {
+            let detail = format!("The body was not complete after {}.", clock::words(time));
+            Problem::new(Kind::TooSlow, detail)
+        }
     })
 }
 

@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::fidelity::{self, Entry};
+use crate::metrics;
 use crate::state::Shared;
 
 /// Whether the server runs.
@@ -15,11 +18,24 @@ pub(super) async fn health() -> &'static str {
     "ok"
 }
 
-/// Whether the server answers requests.
+/// Whether the server answers requests: it has not been told to end, and its catalogue can be read.
 #[utoipa::path(get, path = "/ready", tag = "server", operation_id = "ready",
-    responses((status = 200, body = String, content_type = "text/plain", description = "ready")))]
-pub(super) async fn ready() -> &'static str {
-    "ready"
+    responses((status = 200, body = String, content_type = "text/plain", description = "ready"), Problem))]
+pub(super) async fn ready(State(state): State<Shared>) -> Result<&'static str, Problem> {
+    if *state.ending.borrow() {
+        return Err(Problem::new(Kind::Ending, "It was told to end, and takes no more requests."));
+    }
+    state.accounts.check().await?;
+    Ok("ready")
+}
+
+/// What the server counts of itself, as Prometheus reads it. No label names an account.
+#[utoipa::path(get, path = "/metrics", tag = "server", operation_id = "metrics",
+    responses((status = 200, body = String, content_type = "text/plain", description = "The text format 0.0.4"), Problem))]
+pub(super) async fn metrics(State(state): State<Shared>) -> Result<Response, Problem> {
+    let text = state.metrics.text(state.accounts.census());
+    let text = text.map_err(|error| Problem::new(Kind::Failed, error.to_string()))?;
+    Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 /// The ledger: what the vendor documents, and what is chosen where it is silent.

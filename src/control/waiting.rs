@@ -15,7 +15,7 @@ use super::request::{InAccount, Of};
 use super::requests::{MOST, must_be_on, shown, since};
 use super::verify::explained;
 use super::wire::Waited;
-use crate::accounts::{Account, AccountError, MOST_WAITING};
+use crate::accounts::{Account, AccountError};
 use crate::clock;
 use crate::http::key;
 use crate::journal::{Count, Cursor, Entry, Pattern};
@@ -32,7 +32,8 @@ const LONGEST: Duration = Duration::from_mins(5);
 pub(super) fn seat(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(&account.seats).try_acquire_owned().map_err(|_| {
         let detail = format!(
-            "{MOST_WAITING} waits and streams of this account are open, as many as there may be."
+            "{} waits and streams of this account are open, as many as there may be (--max-waits).",
+            account.most_waiting
         );
         Problem::new(Kind::TooManyWaits, detail)
     })

@@ -1,13 +1,17 @@
 //! Bodies: read whole within a bound, or thrown away so that their senders get to read the answer.
 
-use axum::body::{Body, BodyDataStream};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::limits;
+use tokio::time::timeout;
+
+use crate::limits;
 
 /// The room made for a body before any of it has arrived, in bytes.
 const FIRST_ROOM: usize = 64 * 1024;
@@ -15,32 +19,63 @@ const FIRST_ROOM: usize = 64 * 1024;
 /// Why there is no whole body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotWhole {
-    TooLarge,
+    /// It has more than so many bytes.
+    TooLarge(usize),
     Incomplete,
+    /// It has not arrived within this time.
+    TooSlow(Duration),
 }
 
-/// The whole body, if it has not more than so many bytes.
+/// How much a body may have, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    /// In bytes.
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+}
+
+/// The whole body, if it is within the bounds.
 ///
 /// # Errors
-/// When it has more, or ends early.
-pub(crate) async fn whole(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, NotWhole> {
+/// When it has more, ends early, or does not arrive in time.
+pub(crate) async fn whole(headers: &HeaderMap, body: Body, most: Most) -> Result<Bytes, NotWhole> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let read = timeout(most.time, read(headers, body, most.bytes)).await;
+    match read.unwrap_or(Err(NotWhole::TooSlow(most.time)))? {
+        Read::Whole(body) => Ok(body),
+        Read::More(rest) => {
+            drain(rest).await;
+            Err(NotWhole::TooLarge(most.bytes))
+        }
+    }
+}
+
+/// What there is of a body.
+enum Read {
+    Whole(Bytes),
+    /// It has more than it may; the rest has not been read yet.
+    More(BodyDataStream),
+}
+
+async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Read, NotWhole> {
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) && headers.contains_key(EXPECT) {
         // The client waits for a word before it sends the body; this is the word.
-        return Err(NotWhole::TooLarge);
+        return Err(NotWhole::TooLarge(most));
     }
     let mut chunks = body.into_data_stream();
     let mut read = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| NotWhole::Incomplete)?;
         if read.len() + chunk.len() > most {
-            drain(chunks).await;
-            return Err(NotWhole::TooLarge);
+            return Ok(Read::More(chunks));
         }
         read.extend_from_slice(&chunk);
     }
-    Ok(read.freeze())
+    Ok(Read::Whole(read.freeze()))
 }
 
 /// Throws the rest of a body away, so that its sender stops sending and reads the answer. A sender that is too
@@ -55,7 +90,7 @@ async fn drain(mut chunks: BodyDataStream) {
             }
         }
     };
-    let _ = tokio::time::timeout(limits::DRAIN_TIME, all).await;
+    let _ = timeout(limits::DRAIN_TIME, all).await;
 }
 
 /// Throws the body of a request away that is refused for another reason.

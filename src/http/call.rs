@@ -60,7 +60,11 @@ impl Call {
         let then = move |Changed { rows, value }| {
             (journal.map(|journal| Journal::take(&journal, rows)), value)
         };
-        let (place, value) = self.database.write_then(change, then).await?;
+        let kept = self.database.write_then(change, then).await;
+        let (place, value) = kept.map_err(|error| match error {
+            Error::Storage(error) => Error::Storage(error.at(self.database.path())),
+            error => error,
+        })?;
         *self.note.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
         Ok(value)
     }

@@ -1,5 +1,7 @@
 //! Every way a request can fail, as the client sees it. Statuses and wordings stand here and nowhere else.
 
+use std::time::Duration;
+
 use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use jiff::SignedDuration;
@@ -8,16 +10,21 @@ use serde_json::json;
 use super::body::NotWhole;
 use super::decode::{DecodeError, Encoding};
 use super::key::SCHEME;
-use super::limits;
 use super::reply::Said;
+use super::unheard::Unheard;
 use crate::accounts::{AccountError, Permission, Terms};
+use crate::clock;
 use crate::dialect::Dialect;
 use crate::journal::Warning;
 use crate::rules::{Violation, quoted};
-use crate::storage::StorageError;
+use crate::storage::{StorageError, Trouble};
 
 /// How many unknown ids a message names.
 const MOST_IDS: usize = 20;
+/// The largest text that SQLite holds, in bytes (documented: its limits).
+const LARGEST_TEXT: usize = 1_000_000_000;
+/// What is said of a failure that is ours.
+const FAILED: &str = "The server could not do this; its log says why.";
 
 /// A failed request.
 #[derive(Debug)]
@@ -36,8 +43,13 @@ pub(crate) enum Error {
     Forbidden(Permission),
     ContentType(Option<String>),
     ContentEncoding(String),
-    TooLarge,
+    /// The body has more than so many bytes.
+    TooLarge(usize),
     Incomplete,
+    /// The body has not arrived within this time.
+    TooSlow(Duration),
+    /// It was refused before it was understood.
+    Unheard(Unheard),
     Unreadable(DecodeError),
     Invalid(Vec<Violation>),
     /// It leaves these warnings, and the account is strict.
@@ -58,8 +70,8 @@ pub(crate) enum Error {
     UnknownTicket,
     /// Of several tickets, these do not exist.
     UnknownTickets(Vec<i64>),
-    /// The answer is more than the database can put into one text.
-    AnswerTooLarge,
+    /// The answer has more than so many bytes.
+    AnswerTooLarge(usize),
     Storage(StorageError),
     /// An unknown key would have made an account, but there are as many as there may be.
     TooManyAccounts(usize),
@@ -80,17 +92,23 @@ impl Error {
             Self::NoKey | Self::UnknownKey | Self::UnfitKey => dialect.no_key_status,
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
-            Self::TooLarge => 413,
+            Self::TooLarge(_) => 413,
+            Self::TooSlow(_) | Self::Unheard(Unheard::TooSlow(_)) => 408,
+            Self::Unheard(Unheard::UrlTooLong) => 414,
+            Self::Unheard(Unheard::HeadTooLarge(_)) => 431,
+            Self::Unheard(Unheard::Crowded(_)) => 503,
             Self::TooManyAccounts(_) | Self::TooFast { .. } => 429,
             Self::Fault { status, .. } => *status,
-            Self::TwoKeys
-            | Self::AnswerTooLarge
+            Self::Unheard(Unheard::BadHttp)
+            | Self::TwoKeys
+            | Self::AnswerTooLarge(_)
             | Self::Incomplete
             | Self::Unreadable(_)
             | Self::Invalid(_)
             | Self::Strict(_)
             | Self::UnknownTickets(_) => 400,
             Self::UnknownTicket => dialect.unknown_ticket_status,
+            Self::Storage(error) if error.trouble() == Trouble::Busy => 503,
             Self::Storage(_) | Self::Internal(_) => 500,
         };
         StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
@@ -114,7 +132,9 @@ impl Error {
                 let sent = quoted(&sent.as_str().into());
                 format!("The Content-Encoding {sent} is not understood; send the body as it is.")
             }
-            Self::TooLarge => format!("The body is larger than {} bytes.", limits::BODY),
+            Self::TooLarge(most) => format!("The body is larger than {most} bytes."),
+            Self::TooSlow(time) => format!("The body was not complete after {}.", clock::words(*time)),
+            Self::Unheard(unheard) => unheard.to_string(),
             Self::Incomplete => "The body ended before it was complete.".to_owned(),
             Self::Unreadable(error) => format!("{error}."),
             Self::Invalid(broken) => broken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
@@ -127,15 +147,17 @@ impl Error {
             Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
-            Self::AnswerTooLarge => "The answer would be larger than 1 GB. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false.".to_owned(),
+            Self::AnswerTooLarge(most) => format!("The answer would be larger than {most} bytes. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
             Self::TooManyAccounts(most) => format!("This API key is unknown, and no account can be made for it: there are {most} already, as many as there may be. Remove some, or raise --max-accounts."),
-            Self::Storage(_) | Self::Internal(_) => "The server could not do this; its log says why.".to_owned(),
+            Self::Storage(error) => error.sentence().to_owned(),
+            Self::Internal(_) => FAILED.to_owned(),
         }
     }
 
     /// The documented envelope; statuses that the dialect leaves open are the account's, or else the server's.
-    pub(super) fn said(&self, dialect: &Dialect, terms: Option<&Terms>) -> Said {
+    pub(crate) fn said(&self, dialect: &Dialect, terms: Option<&Terms>) -> Said {
         match self {
+            Self::Storage(StorageError::Busy) => tracing::warn!("an account was busy for too long"),
             Self::Storage(error) => tracing::error!(%error, "the storage failed"),
             Self::Internal(error) => tracing::error!(error, "a request could not be served"),
             _ => {}
@@ -150,7 +172,12 @@ impl Error {
             Self::WrongMethod { allowed, .. } => HeaderValue::try_from(allowed)
                 .ok()
                 .and_then(|allowed| headers.insert(ALLOW, allowed)),
-            Self::TooLarge => headers.insert(CONNECTION, HeaderValue::from_static("close")),
+            Self::TooLarge(_) | Self::TooSlow(_) => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"))
+            }
+            Self::Storage(error) if error.trouble() == Trouble::Busy => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
             Self::TooFast { left, .. } => headers.insert(RETRY_AFTER, whole_seconds(*left)),
             Self::Fault { status, retry_after, .. } => {
                 if *status == 401 {
@@ -176,15 +203,20 @@ fn in_seconds(time: SignedDuration) -> i64 {
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        if error.is_too_big() { Self::AnswerTooLarge } else { Self::Storage(error) }
+        if error.trouble() == Trouble::TooBig {
+            Self::AnswerTooLarge(LARGEST_TEXT)
+        } else {
+            Self::Storage(error)
+        }
     }
 }
 
 impl From<NotWhole> for Error {
     fn from(reason: NotWhole) -> Self {
         match reason {
-            NotWhole::TooLarge => Self::TooLarge,
+            NotWhole::TooLarge(most) => Self::TooLarge(most),
             NotWhole::Incomplete => Self::Incomplete,
+            NotWhole::TooSlow(time) => Self::TooSlow(time),
         }
     }
 }

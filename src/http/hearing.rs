@@ -8,10 +8,12 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
+use super::body::Most;
 use super::decode::{self, Encoding};
 use super::filing::{HIDDEN, Secrets};
-use super::{Endpoint, Error, Reads, body, key, limits};
+use super::{Endpoint, Error, Reads, body, key};
 use crate::journal::{Asked, Warning, WarningKind};
+use crate::limits::{Limits, Shape};
 use crate::rules::{Checked, Problem, Source, Violation, check};
 
 /// What a request says, decoded.
@@ -50,10 +52,12 @@ impl Heard {
 
 impl Endpoint {
     /// Decodes a request.
-    pub(super) async fn hear(&self, request: Request) -> Heard {
+    pub(super) async fn hear(&self, request: Request, limits: &Limits) -> Heard {
         let (parts, body) = request.into_parts();
         let mut heard = Heard::default();
-        if let Err(error) = self.listen(&mut heard, &parts.uri, &parts.headers, body).await {
+        if let Err(error) =
+            self.listen(&mut heard, (&parts.uri, &parts.headers), body, limits).await
+        {
             heard.error = Some(error);
         }
         heard
@@ -62,16 +66,16 @@ impl Endpoint {
     async fn listen(
         &self,
         heard: &mut Heard,
-        uri: &Uri,
-        headers: &HeaderMap,
+        (uri, headers): (&Uri, &HeaderMap),
         body: Body,
+        limits: &Limits,
     ) -> Result<(), Error> {
-        let query = decode::query(uri.query().unwrap_or_default());
+        let query = decode::query(uri.query().unwrap_or_default(), limits.shape);
         let body = if self.reads == Reads::Query { None } else { Some(body) };
         let body = match body {
             None => Ok(Map::new()),
             // Read even where the query is broken, so that the client gets to read the answer.
-            Some(body) => read(heard, headers, body).await,
+            Some(body) => read(heard, headers, body, limits).await,
         };
         let mut query = query.map_err(Error::Unreadable)?;
         query.shift_remove(key::NAME);
@@ -163,6 +167,7 @@ async fn read(
     heard: &mut Heard,
     headers: &HeaderMap,
     body: Body,
+    limits: &Limits,
 ) -> Result<Map<String, Value>, Error> {
     let content_type = headers
         .get(CONTENT_TYPE)
@@ -172,11 +177,13 @@ async fn read(
         let packed = String::from_utf8_lossy(packed.as_bytes()).into_owned();
         return Err(Error::ContentEncoding(packed));
     }
-    let body = body::whole(headers, body, limits::BODY).await?;
+    let body =
+        body::whole(headers, body, Most { bytes: limits.body, time: limits.body_time }).await?;
     match (encoding, content_type) {
         (Some(encoding), Some(content_type)) => {
             heard.encoding = Some(encoding).filter(|_| !body.is_empty());
-            decode::body(encoding, &content_type, body).await.map_err(Error::Unreadable)
+            let decoded = decode::body(encoding, &content_type, body, limits.shape).await;
+            decoded.map_err(Error::Unreadable)
         }
         (None, None) if body.is_empty() => Ok(Map::new()),
         (_, content_type) => Err(Error::ContentType(content_type)),
@@ -206,8 +213,8 @@ fn chosen_value(violation: Violation) -> Warning {
 }
 
 /// What was sent in a query, for the journal of requests that no operation is for.
-pub(super) fn in_query(uri: &Uri, keys: &Secrets) -> Map<String, Value> {
-    let mut fields = decode::query(uri.query().unwrap_or_default()).unwrap_or_default();
+pub(super) fn in_query(uri: &Uri, keys: &Secrets, shape: Shape) -> Map<String, Value> {
+    let mut fields = decode::query(uri.query().unwrap_or_default(), shape).unwrap_or_default();
     fields.shift_remove(key::NAME);
     hide(&mut fields, keys);
     fields

@@ -20,7 +20,7 @@ use crate::pace::Spent;
 impl Endpoint {
     pub(super) async fn provoked(&'static self, visit: Visit, request: Request) -> Response<Body> {
         let (state, key) = (Arc::clone(&visit.state), Arc::clone(&visit.key));
-        let heard = self.hear_from(&key, request).await;
+        let heard = self.hear_from(&visit, request).await;
         let terms = key.account.terms();
         let (life, seen) = (key.account.life.clone(), key.account.life.now());
         let spent = key.account.pace.spend(&key.name, terms.now());

@@ -53,7 +53,7 @@ impl Said {
     }
 
     /// As it goes to the client, with another body where one is given.
-    pub(super) fn respond(self, body: Option<Body>) -> Response<Body> {
+    pub(crate) fn respond(self, body: Option<Body>) -> Response<Body> {
         let mut response = Response::new(body.unwrap_or_else(|| self.body.into()));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;

@@ -19,6 +19,7 @@ use crate::state::Shared;
 /// Who was served by what; the log reads it off the response.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
+    pub(crate) operation: &'static str,
     pub(crate) account: Option<Arc<str>>,
     pub(crate) route: &'static str,
 }
@@ -37,7 +38,11 @@ impl Endpoint {
             }
             Err(error) => (strangers::turned_away(&state, request, self, error).await, None),
         };
-        response.extensions_mut().insert(Trail { account, route: self.path });
+        response.extensions_mut().insert(Trail {
+            operation: self.operation,
+            account,
+            route: self.path,
+        });
         response
     }
 
@@ -55,11 +60,11 @@ impl Endpoint {
     }
 
     /// Decodes a request. Who waits for a word before sending a body that would be refused need not send it.
-    pub(super) async fn hear_from(&self, key: &Key, request: Request) -> Heard {
-        if !key.permissions.allow(self.permission) && request.headers().contains_key(EXPECT) {
+    pub(super) async fn hear_from(&self, visit: &Visit, request: Request) -> Heard {
+        if !visit.key.permissions.allow(self.permission) && request.headers().contains_key(EXPECT) {
             return Heard::default();
         }
-        self.hear(request).await
+        self.hear(request, &visit.state.limits).await
     }
 
     /// Answers a request that changes nothing; from what is kept, if it can.
@@ -104,13 +109,13 @@ impl Endpoint {
     }
 
     async fn fresh(&'static self, visit: &mut Visit, request: Request) -> Outcome {
-        let heard = self.hear_from(&visit.key, request).await;
+        let heard = self.hear_from(visit, request).await;
         self.outcome(visit, heard).await
     }
 
     /// Carries a request out in a task of its own: what it asks for is done, and noted, even when its client leaves.
     async fn act(&'static self, mut visit: Visit, request: Request) -> Said {
-        let heard = self.hear_from(&visit.key, request).await;
+        let heard = self.hear_from(&visit, request).await;
         let terms = visit.key.account.terms();
         let (client, mut watched) = Client::here();
         let acted = tokio::spawn(async move {
@@ -176,7 +181,10 @@ impl Endpoint {
         };
         let reply = (self.handler)(call).await;
         outcome.place = note.take();
-        Ok(reply?.body)
+        let body = reply?.body;
+        // What changes something has been done by now, and has little to say.
+        let is_too_large = self.keeps.is_some() && body.len() > visit.state.limits.answer;
+        if is_too_large { Err(Error::AnswerTooLarge(visit.state.limits.answer)) } else { Ok(body) }
     }
 }
 

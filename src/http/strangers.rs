@@ -22,7 +22,7 @@ pub(super) async fn turned_away(
     error: Error,
 ) -> Response<Body> {
     let mut filing = begun(&state.journal, crate::clock::machine(), &request);
-    let asked = asked(&request, &filing);
+    let asked = asked(state, &request, &filing);
     filing.note(|entry| {
         entry.operation = Some(endpoint.operation);
         entry.asked = asked;
@@ -60,7 +60,7 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
         None => (&state.journal, crate::clock::machine()),
     };
     let mut filing = begun(journal, now, &request);
-    let asked = asked(&request, &filing);
+    let asked = asked(state, &request, &filing);
     filing.note(|entry: &mut Entry| {
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
         entry.asked = asked;
@@ -85,8 +85,8 @@ fn begun(journal: &Arc<Journal>, now: Timestamp, request: &Request) -> Filing {
     Filing::begin(journal, now, (request.method(), path), secrets)
 }
 
-fn asked(request: &Request, filing: &Filing) -> Arc<Asked> {
-    let fields = in_query(request.uri(), filing.secrets());
+fn asked(state: &Shared, request: &Request, filing: &Filing) -> Arc<Asked> {
+    let fields = in_query(request.uri(), filing.secrets(), state.limits.shape);
     Arc::new(Asked::new(fields, key_in_query(request.uri()).into_iter().collect()))
 }
 

@@ -147,7 +147,12 @@ impl Journal {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether anything is kept.
+    /// How many requests it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.ring().slots.len()
+    }
+
+    /// Whether it keeps anything.
     pub(crate) fn is_on(&self) -> bool {
         self.bounds.entries > 0
     }

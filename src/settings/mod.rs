@@ -16,8 +16,10 @@ use serde_json::{Map, Value};
 use crate::clock;
 
 mod file;
+mod limits;
 
 use file::{file, with_file};
+use limits::LimitSettings;
 
 /// A stand-in for the Omnidesk Ticket API: real tickets, keys with permissions, the documented rules.
 ///
@@ -133,6 +135,9 @@ pub(crate) struct Settings {
         value_parser = clap::value_parser!(u32).range(1024..=1_073_741_824)
     )]
     pub(crate) journal_bytes: u32,
+    /// What an acknowledged change survives: the death of the process, or a power cut as well, which is slower
+    #[arg(long, env = "OMNIDESK_MOCK_DURABILITY", default_value = "process", value_name = "LEVEL")]
+    pub(crate) durability: Lasting,
     /// File that receives HOST:PORT once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
@@ -145,6 +150,8 @@ pub(crate) struct Settings {
     /// TOML file with these settings by name, such as `port_file`, and a table `dialect`
     #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitSettings,
     /// The `[dialect]` table of the file.
     #[arg(skip)]
     pub(crate) dialect: Map<String, Value>,
@@ -173,6 +180,13 @@ impl Settings {
 pub(crate) enum Admitting {
     Fixed,
     Auto,
+}
+
+/// What an acknowledged change survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lasting {
+    Process,
+    Power,
 }
 
 /// How lines of the log look.

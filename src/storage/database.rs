@@ -1,6 +1,7 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -13,9 +14,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
+use tokio::time::timeout;
 
-use super::writer::Writer;
-use super::{BoxFuture, StorageError, Version, files};
+use super::writer::{Heard, Writer};
+use super::{BoxFuture, Durability, Storage, StorageError, Version, files};
+use crate::clock::Stopwatch;
 
 pub(crate) use sqlx::sqlite::SqliteOwnedBuf as Buffer;
 
@@ -27,8 +30,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// A content that takes a worker's time to copy, in bytes.
 const MUCH: usize = 1024 * 1024;
 
-/// How long a request waits for a connection to read with. Its client gives up sooner.
-const PATIENCE: Duration = Duration::from_hours(1);
+/// How long a connection to read with may take to open; requests give up sooner.
+const OPENING: Duration = Duration::from_hours(1);
 
 /// SQLite's page, in bytes (documented: its default).
 const PAGE: i64 = 4096;
@@ -38,7 +41,10 @@ const ROOM: i64 = 64;
 /// Where a database lives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place<'a> {
-    File(&'a Path),
+    /// Made where it is missing.
+    New(&'a Path),
+    /// It must be there, and hold tables of ours.
+    Kept(&'a Path),
     Memory,
     /// In memory, with the content of another one.
     Copy(&'a [u8]),
@@ -47,6 +53,8 @@ pub(crate) enum Place<'a> {
 /// An open database. Cheap reads, writes in a queue.
 #[derive(Debug)]
 pub(crate) struct Database {
+    path: PathBuf,
+    storage: Storage,
     writer: Writer,
     /// None for a database in memory, which only one connection can see.
     readers: Option<SqlitePool>,
@@ -58,33 +66,36 @@ impl Database {
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer version.
     pub(crate) async fn open(
+        storage: &Storage,
         place: Place<'_>,
         migrations: &'static Migrator,
         version: Version,
     ) -> Result<Self, StorageError> {
-        match place {
-            Place::File(path) => Self::open_file(path, migrations, version).await,
-            Place::Memory => {
-                let mut connection = options().in_memory(true).connect().await?;
-                migrate(&mut connection, migrations, Path::new("memory")).await?;
-                Ok(Self { writer: Writer::start(connection, version), readers: None })
+        let (path, content) = match place {
+            Place::New(path) => return Self::open_file(storage, path, migrations, version).await,
+            Place::Kept(path) => {
+                must_be_there(path)?;
+                return Self::open_file(storage, path, migrations, version).await;
             }
-            Place::Copy(content) => {
-                let mut connection = options().in_memory(true).connect().await?;
-                connection.deserialize(None, copied(content)?, false).await?;
-                // It may come from a file of an older version that nobody has opened since.
-                migrate(&mut connection, migrations, Path::new("memory")).await?;
-                Ok(Self { writer: Writer::start(connection, version), readers: None })
-            }
+            Place::Memory => (Path::new("memory"), None),
+            Place::Copy(content) => (Path::new("memory"), Some(content)),
+        };
+        let mut connection = options(storage).in_memory(true).connect().await?;
+        if let Some(content) = content {
+            connection.deserialize(None, copied(content)?, false).await?;
         }
+        // A copy may come from a file of an older version that nobody has opened since.
+        migrate(&mut connection, migrations, path).await?;
+        Ok(Self::of(storage, path, connection, version, None))
     }
 
     async fn open_file(
+        storage: &Storage,
         path: &Path,
         migrations: &'static Migrator,
         version: Version,
     ) -> Result<Self, StorageError> {
-        let file = options()
+        let file = options(storage)
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .optimize_on_close(true, 400);
@@ -94,11 +105,28 @@ impl Database {
         migrate(&mut connection, migrations, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(OPENING)
             .test_before_acquire(false);
         let readers =
             readers.connect_lazy_with(file.read_only(true).optimize_on_close(false, None));
-        Ok(Self { writer: Writer::start(connection, version), readers: Some(readers) })
+        Ok(Self::of(storage, path, connection, version, Some(readers)))
+    }
+
+    fn of(
+        storage: &Storage,
+        path: &Path,
+        connection: SqliteConnection,
+        version: Version,
+        readers: Option<SqlitePool>,
+    ) -> Self {
+        let heard = Heard { version, times: storage.times.clone() };
+        let writer = Writer::start(connection, storage.patience, heard);
+        Self { path: path.to_owned(), storage: storage.clone(), writer, readers }
+    }
+
+    /// The file, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The whole content, as a file would have it. For a database in memory.
@@ -139,6 +167,19 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn read<T, F>(&self, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        let watch = Stopwatch::start();
+        let result = timeout(self.storage.patience, self.ask(query)).await;
+        self.storage.times.has_read(watch.elapsed());
+        result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.at(&self.path))
+    }
+
+    async fn ask<T, F>(&self, query: F) -> Result<T, StorageError>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
@@ -230,10 +271,25 @@ pub(crate) fn is_whole(path: &Path) -> bool {
     std::fs::metadata(files::beside(path, "-wal")).map_or(true, |log| log.len() == 0)
 }
 
-fn options() -> SqliteConnectOptions {
+/// A file that the catalogue names, or that is the catalogue of accounts, cannot be new.
+fn must_be_there(path: &Path) -> Result<(), StorageError> {
+    match files::size(path) {
+        Ok(0) => Err(StorageError::NotOurs { path: path.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(StorageError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Err(StorageError::Missing { path: path.to_owned() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn options(storage: &Storage) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Normal)
+        .synchronous(match storage.durability {
+            Durability::Process => SqliteSynchronous::Normal,
+            Durability::Power => SqliteSynchronous::Full,
+        })
         .busy_timeout(BUSY)
         .pragma("temp_store", "memory")
         .statement_cache_capacity(64)

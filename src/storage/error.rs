@@ -1,6 +1,9 @@
 //! What can go wrong below the domain: the disk, the file, the database.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sqlx::migrate::MigrateError;
 
 /// A failure that no request causes by what it says.
 #[derive(Debug, thiserror::Error)]
@@ -8,38 +11,145 @@ pub(crate) enum StorageError {
     #[error("database: {0}")]
     Sqlite(#[from] sqlx::Error),
     #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    #[error("{}: {source}", path.display())]
     Open { path: PathBuf, source: sqlx::Error },
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error("{} was written by a newer version of this program; start that version, or use another folder", path.display())]
     Newer { path: PathBuf },
     #[error("{}: cannot be brought to this version: {source}", path.display())]
-    Migration { path: PathBuf, source: sqlx::migrate::MigrateError },
+    Migration { path: PathBuf, source: MigrateError },
     #[error("{} is in use by another server; stop it, or use another folder with --data", path.display())]
     InUse { path: PathBuf },
     #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
     Missing { path: PathBuf },
+    #[error("{} is damaged: it holds no tables of this program; put a good copy in its place, or use another folder", path.display())]
+    NotOurs { path: PathBuf },
+    #[error("{} is missing or empty, but there are accounts beside it; put it back, or use another folder", path.display())]
+    NoCatalogue { path: PathBuf },
     #[error("{} could not be closed whole, so it was not copied", path.display())]
     NotWhole { path: PathBuf },
     #[error("the database is closed")]
     Closed,
     #[error("the database gave up on this request; the log says why")]
     Abandoned,
-    #[error("the group of writes that this one belonged to was not kept: {0}")]
-    NotCommitted(String),
+    #[error("the database was busy for too long, so this request was not begun")]
+    Busy,
+    #[error("the group of writes that this one belonged to was not kept: {why}")]
+    NotCommitted { why: String, trouble: Trouble },
     #[error("{0}")]
     Corrupt(String),
 }
 
+/// What a failure means for who asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The disk, or the file, cannot grow.
+    Full,
+    /// Nothing can be written.
+    ReadOnly,
+    /// The file is not what it was.
+    Damaged,
+    /// The file is of a later version.
+    Newer,
+    /// It took too long to begin.
+    Busy,
+    /// A text would be larger than SQLite can hold, 1 GB.
+    TooBig,
+    Other,
+}
+
 impl StorageError {
-    /// Whether SQLite gave up since a text would be larger than it can hold, 1 GB.
-    pub(crate) fn is_too_big(&self) -> bool {
-        const SQLITE_TOOBIG: &str = "18";
+    /// The same, naming the file that it is about.
+    pub(crate) fn at(self, path: &Path) -> Self {
         match self {
-            Self::Sqlite(sqlx::Error::Database(error)) => {
-                error.code().as_deref() == Some(SQLITE_TOOBIG)
-            }
-            _ => false,
+            Self::Sqlite(source) => Self::Open { path: path.to_owned(), source },
+            other => other,
         }
+    }
+
+    /// What it means.
+    pub(crate) fn trouble(&self) -> Trouble {
+        match self {
+            Self::Sqlite(source) | Self::Open { source, .. } => of_sqlite(source),
+            Self::File { source, .. } => of_system(source),
+            Self::Migration { source, .. } => match source {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    of_sqlite(error)
+                }
+                _ => Trouble::Damaged,
+            },
+            Self::Newer { .. } => Trouble::Newer,
+            Self::Missing { .. }
+            | Self::NotOurs { .. }
+            | Self::NoCatalogue { .. }
+            | Self::Corrupt(_) => Trouble::Damaged,
+            Self::NotCommitted { trouble, .. } => *trouble,
+            Self::Busy => Trouble::Busy,
+            Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {
+                Trouble::Other
+            }
+        }
+    }
+}
+
+impl StorageError {
+    /// What the client is told, who need not know of files.
+    pub(crate) fn sentence(&self) -> &'static str {
+        match self.trouble() {
+            Trouble::Full => "The disk of the server is full; nothing was changed.",
+            Trouble::ReadOnly => {
+                "The data folder of the server cannot be written; nothing was changed."
+            }
+            Trouble::Damaged => {
+                "The data of this account cannot be read: a file is damaged or missing, and the log of the server names it. Nothing was changed; other accounts go on."
+            }
+            Trouble::Newer => {
+                "The data of this account were written by a newer version of this program; start that one. Nothing was changed; other accounts go on."
+            }
+            Trouble::Busy => {
+                "This account was busy for too long (--answer-timeout), so the request was not begun; nothing was changed."
+            }
+            Trouble::TooBig | Trouble::Other => "The server could not do this; its log says why.",
+        }
+    }
+}
+
+/// SQLite's result codes (documented: its list of result codes); the lowest byte is the primary one.
+pub(super) fn of_sqlite(error: &sqlx::Error) -> Trouble {
+    const READONLY: i32 = 8;
+    const IOERR: i32 = 10;
+    const CORRUPT: i32 = 11;
+    const FULL: i32 = 13;
+    const CANTOPEN: i32 = 14;
+    const TOOBIG: i32 = 18;
+    const NOTADB: i32 = 26;
+    /// What writing, syncing, truncating and mapping a file end in, when there is no room.
+    const NO_ROOM: [i32; 5] = [778, 1034, 1290, 1546, 4874];
+    if let sqlx::Error::Io(error) = error {
+        return of_system(error);
+    }
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()),
+        _ => None,
+    };
+    let Some(code) = code else { return Trouble::Other };
+    match code & 0xff {
+        FULL => Trouble::Full,
+        IOERR if NO_ROOM.contains(&code) => Trouble::Full,
+        READONLY | CANTOPEN => Trouble::ReadOnly,
+        CORRUPT | NOTADB => Trouble::Damaged,
+        TOOBIG => Trouble::TooBig,
+        _ => Trouble::Other,
+    }
+}
+
+fn of_system(error: &std::io::Error) -> Trouble {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
+            Trouble::Full
+        }
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => Trouble::ReadOnly,
+        ErrorKind::NotFound => Trouble::Damaged,
+        _ => Trouble::Other,
     }
 }

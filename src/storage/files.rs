@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::StorageError;
+use super::{Durability, StorageError};
 
 /// Makes the folder where it is missing.
 ///
@@ -19,8 +19,16 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), StorageError> {
 ///
 /// # Errors
 /// When the disk fails, or is full.
-pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), StorageError> {
-    apart(to.clone(), move || fs::copy(from, to).map(drop)).await
+pub(super) async fn copy(
+    from: PathBuf,
+    to: PathBuf,
+    durability: Durability,
+) -> Result<(), StorageError> {
+    apart(to.clone(), move || {
+        fs::copy(from, &to)?;
+        keep(&to, durability)
+    })
+    .await
 }
 
 /// Reads a closed database.
@@ -35,11 +43,49 @@ pub(crate) async fn read(path: PathBuf) -> Result<Vec<u8>, StorageError> {
 ///
 /// # Errors
 /// When the disk fails, or is full.
-pub(crate) async fn write(
+pub(super) async fn write(
     path: PathBuf,
     content: impl AsRef<[u8]> + Send + 'static,
+    durability: Durability,
 ) -> Result<(), StorageError> {
-    apart(path.clone(), move || fs::write(path, content)).await
+    apart(path.clone(), move || {
+        fs::write(&path, content)?;
+        keep(&path, durability)
+    })
+    .await
+}
+
+/// Lets a new file reach the disk, where that is promised.
+///
+/// # Errors
+/// When the disk fails.
+pub(super) async fn kept(path: PathBuf, durability: Durability) -> Result<(), StorageError> {
+    apart(path.clone(), move || keep(&path, durability)).await
+}
+
+/// Lets a new file, and its name in the folder, reach the disk, where that is promised.
+fn keep(path: &Path, durability: Durability) -> std::io::Result<()> {
+    if durability == Durability::Process {
+        return Ok(());
+    }
+    fs::File::open(path)?.sync_all()?;
+    match path.parent() {
+        // Where a folder cannot be opened, as on Windows, its names are kept by the system.
+        Some(folder) if cfg!(unix) => fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Whether nothing is in the folder, or there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(StorageError::File { path: folder.to_owned(), source }),
+    }
 }
 
 /// How large the file is, in bytes.

@@ -5,11 +5,16 @@ mod error;
 pub(crate) mod files;
 mod writer;
 
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::metrics::Sqlite;
+
 #[cfg(test)]
 mod tests;
 
 pub(crate) use database::{Buffer, Database, Place, is_whole};
-pub(crate) use error::StorageError;
+pub(crate) use error::{StorageError, Trouble};
 pub(crate) use futures_util::future::BoxFuture;
 pub(crate) use sqlx::SqliteConnection as Connection;
 pub(crate) use sqlx::migrate::Migrator;
@@ -19,3 +24,65 @@ pub(crate) use writer::Version;
 pub(crate) static ACCOUNT: Migrator = sqlx::migrate!("migrations/account");
 /// The tables of the catalogue of accounts.
 pub(crate) static CATALOGUE: Migrator = sqlx::migrate!("migrations/catalogue");
+
+/// What an acknowledged change survives (chosen).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The death of the process: what is written is the system's.
+    #[default]
+    Process,
+    /// The death of the machine as well: what is written has reached the disk.
+    Power,
+}
+
+/// How databases and their copies are kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    pub(crate) durability: Durability,
+    /// How long a request waits for its turn, and a query may take.
+    pub(crate) patience: Duration,
+    pub(crate) times: Sqlite,
+}
+
+impl Storage {
+    /// Opens a database; see [`Database::open`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn open(
+        &self,
+        place: Place<'_>,
+        migrations: &'static Migrator,
+        version: Version,
+    ) -> Result<Database, StorageError> {
+        Database::open(self, place, migrations, version).await
+    }
+
+    /// Lets a file that SQLite has made reach the disk, where that is promised.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) async fn keep(&self, path: PathBuf) -> Result<(), StorageError> {
+        files::kept(path, self.durability).await
+    }
+
+    /// Copies a closed database to a file that does not exist yet.
+    ///
+    /// # Errors
+    /// When the disk fails, or is full.
+    pub(crate) async fn copy(&self, from: PathBuf, to: PathBuf) -> Result<(), StorageError> {
+        files::copy(from, to, self.durability).await
+    }
+
+    /// Writes the content of a database into a file that does not exist yet.
+    ///
+    /// # Errors
+    /// When the disk fails, or is full.
+    pub(crate) async fn write(
+        &self,
+        path: PathBuf,
+        content: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<(), StorageError> {
+        files::write(path, content, self.durability).await
+    }
+}

@@ -3,7 +3,13 @@
 use sqlx::migrate::Migrator;
 use sqlx::{query, query_scalar};
 
-use super::{ACCOUNT, Database, Place, StorageError, Version};
+use super::{ACCOUNT, Database, Durability, Place, Storage, StorageError, Trouble, Version};
+use crate::metrics::Sqlite;
+
+fn storage() -> Storage {
+    let patience = std::time::Duration::from_secs(60);
+    Storage { durability: Durability::Process, patience, times: Sqlite::default() }
+}
 
 /// The first migrations alone, as a program of that time would know them.
 fn first(count: usize) -> &'static Migrator {
@@ -11,7 +17,7 @@ fn first(count: usize) -> &'static Migrator {
 }
 
 async fn in_memory() -> Result<Database, StorageError> {
-    Database::open(Place::Memory, &ACCOUNT, Version::default()).await
+    Database::open(&storage(), Place::Memory, &ACCOUNT, Version::default()).await
 }
 
 async fn insert(database: &Database) -> Result<(), StorageError> {
@@ -45,11 +51,14 @@ async fn count(database: &Database) -> Result<i64, StorageError> {
 async fn data_of_an_older_version_is_brought_along() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("old.db");
-    let place = Place::File(&path);
-    let old = Database::open(place, first(1), Version::default()).await.expect("it opens");
+    let place = Place::New(&path);
+    let old =
+        Database::open(&storage(), place, first(1), Version::default()).await.expect("it opens");
     insert(&old).await.expect("a ticket");
     old.close().await;
-    let new = Database::open(place, &ACCOUNT, Version::default()).await.expect("it is migrated");
+    let new = Database::open(&storage(), place, &ACCOUNT, Version::default())
+        .await
+        .expect("it is migrated");
     assert_eq!(found(&new).await.expect("the index exists"), 1);
 }
 
@@ -68,9 +77,13 @@ async fn the_index_catches_up_in_batches() {
 async fn data_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.db");
-    let place = Place::File(&path);
-    Database::open(place, &ACCOUNT, Version::default()).await.expect("it opens").close().await;
-    let refused = Database::open(place, first(1), Version::default()).await;
+    let place = Place::New(&path);
+    Database::open(&storage(), place, &ACCOUNT, Version::default())
+        .await
+        .expect("it opens")
+        .close()
+        .await;
+    let refused = Database::open(&storage(), place, first(1), Version::default()).await;
     assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
 }
 
@@ -113,9 +126,67 @@ async fn a_text_that_is_too_large_is_told_from_a_failure() {
             Ok(statement.fetch_one(connection).await?)
         })
     });
-    assert!(large.await.is_err_and(|error| error.is_too_big()));
+    assert!(large.await.is_err_and(|error| error.trouble() == Trouble::TooBig));
     let wrong = database.read(|connection| {
         Box::pin(async move { Ok(query("SELECT nothing").execute(connection).await.map(drop)?) })
     });
-    assert!(wrong.await.is_err_and(|error| !error.is_too_big()));
+    assert!(wrong.await.is_err_and(|error| error.trouble() != Trouble::TooBig));
+}
+
+#[tokio::test]
+async fn every_commit_reaches_the_disk_where_a_power_cut_must_take_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (durability, synchronous) in [(Durability::Process, 1), (Durability::Power, 2)] {
+        let path = folder.path().join(format!("{durability:?}.db"));
+        let storage = Storage { durability, ..storage() };
+        let opened = storage.open(Place::New(&path), &ACCOUNT, Version::default()).await;
+        let database = opened.expect("it opens");
+        let level = database.write(|connection| {
+            Box::pin(async move {
+                let level = query_scalar("PRAGMA synchronous").fetch_one(connection).await?;
+                Ok::<i64, StorageError>(level)
+            })
+        });
+        assert_eq!(level.await.expect("it answers"), synchronous, "{durability:?}");
+    }
+}
+
+async fn opened(path: &std::path::Path) -> Result<Database, StorageError> {
+    Database::open(&storage(), Place::Kept(path), &ACCOUNT, Version::default()).await
+}
+
+#[tokio::test]
+async fn a_file_that_must_be_there_is_never_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("gone.db");
+    let kept = || opened(&path);
+    assert!(matches!(kept().await, Err(StorageError::Missing { .. })));
+    std::fs::write(&path, "").expect("an empty file");
+    assert!(matches!(kept().await, Err(StorageError::NotOurs { .. })));
+    assert_eq!(std::fs::read(&path).expect("it is there"), b"");
+}
+
+#[tokio::test]
+async fn a_change_that_waits_too_long_is_never_begun() {
+    let patience = std::time::Duration::from_millis(20);
+    let hasty = Storage { patience, ..storage() };
+    let opened = hasty.open(Place::Memory, &ACCOUNT, Version::default()).await;
+    let database = opened.expect("memory");
+    let (release, held) = tokio::sync::oneshot::channel::<()>();
+    let long = database.write(move |_| {
+        Box::pin(async move {
+            let _ = held.await;
+            Ok::<_, StorageError>(())
+        })
+    });
+    let late = async {
+        let late = insert(&database).await;
+        drop(release);
+        late
+    };
+    // Polled in this order, so that the first is begun before the second comes.
+    let (long, late) = tokio::join!(long, late);
+    assert!(long.is_ok(), "what has begun is finished: {long:?}");
+    assert!(matches!(late, Err(StorageError::Busy)), "{late:?}");
+    assert_eq!(count(&database).await.expect("it answers"), 0);
 }

@@ -5,14 +5,20 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::{BoxFuture, StorageError};
+use super::error::of_sqlite;
+use super::{BoxFuture, StorageError, Trouble};
+use crate::clock::Stopwatch;
+use crate::metrics::Sqlite;
 
 /// The most changes that one commit holds; beyond some dozens a group gains nothing more.
 const LARGEST_GROUP: usize = 64;
@@ -57,10 +63,19 @@ impl Version {
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
+    /// How long a change may wait to be begun.
+    patience: Duration,
+}
+
+/// What the task that owns the connection tells, and whom.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    pub(super) version: Version,
+    pub(super) times: Sqlite,
 }
 
 enum Job {
-    Change(Work),
+    Change(Box<dyn Change>),
     Query(Query),
     Close(oneshot::Sender<()>),
 }
@@ -69,10 +84,39 @@ enum Job {
 type Query = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>;
 
 /// A change that has not run yet.
-type Work = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Ran> + Send>;
+trait Change: Send {
+    /// Says that it begins. False when its caller has given it up.
+    fn begins(&self) -> bool;
+    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Ran>;
+    /// Tells its caller that it has not been begun.
+    fn refuse(self: Box<Self>, why: &Failed);
+}
+
+/// Why changes were not kept.
+#[derive(Clone, Debug)]
+struct Failed {
+    why: String,
+    trouble: Trouble,
+}
+
+impl Failed {
+    fn error(&self) -> StorageError {
+        StorageError::NotCommitted { why: self.why.clone(), trouble: self.trouble }
+    }
+}
+
+/// A change with its caller, who waits.
+struct Waiting<T, U, E, F, G> {
+    change: F,
+    then: G,
+    answer: oneshot::Sender<Result<U, E>>,
+    /// Set by who comes first: the task that begins it, or the caller who gives it up.
+    claimed: Arc<AtomicBool>,
+    kind: std::marker::PhantomData<fn() -> T>,
+}
 
 /// Takes how the commit went.
-type Tell = Box<dyn FnOnce(&Result<(), String>) + Send>;
+type Tell = Box<dyn FnOnce(&Result<(), Failed>) + Send>;
 
 /// A change that has run in an open transaction.
 struct Ran {
@@ -83,10 +127,10 @@ struct Ran {
 
 impl Writer {
     /// Gives the connection to a task of its own.
-    pub(super) fn start(connection: SqliteConnection, version: Version) -> Self {
+    pub(super) fn start(connection: SqliteConnection, patience: Duration, heard: Heard) -> Self {
         let (queue, jobs) = mpsc::channel(LONGEST_QUEUE);
-        tokio::spawn(serve(connection, jobs, version));
-        Self { queue }
+        tokio::spawn(serve(connection, jobs, heard));
+        Self { queue, patience }
     }
 
     pub(super) async fn write<T, U, E, F>(
@@ -100,11 +144,24 @@ impl Writer {
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let work: Work =
-            Box::new(move |connection| Box::pin(run(change(connection), then, answer)));
-        self.queue.send(Job::Change(work)).await.map_err(|_| StorageError::Closed)?;
-        answered.await.map_err(|_| StorageError::Abandoned)?
+        let (answer, mut answered) = oneshot::channel();
+        let claimed = Arc::<AtomicBool>::default();
+        let kind = std::marker::PhantomData;
+        let waiting = Waiting { change, then, answer, claimed: Arc::clone(&claimed), kind };
+        let queued = self.queue.send_timeout(Job::Change(Box::new(waiting)), self.patience).await;
+        queued.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => StorageError::Busy,
+            SendTimeoutError::Closed(_) => StorageError::Closed,
+        })?;
+        let in_time = timeout(self.patience, &mut answered).await;
+        let Ok(told) = in_time else {
+            if !claimed.swap(true, Ordering::AcqRel) {
+                return Err(StorageError::Busy.into());
+            }
+            // It has begun, so what comes of it is worth waiting for.
+            return answered.await.map_err(|_| StorageError::Abandoned)?;
+        };
+        told.map_err(|_| StorageError::Abandoned)?
     }
 
     pub(super) async fn read<T, F>(&self, query: F) -> Result<T, StorageError>
@@ -134,6 +191,29 @@ impl Writer {
     }
 }
 
+impl<T, U, E, F, G> Change for Waiting<T, U, E, F, G>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    E: From<StorageError> + Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    G: FnOnce(T) -> U + Send + 'static,
+{
+    fn begins(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Ran> {
+        let Self { change, then, answer, .. } = *self;
+        Box::pin(run(change(connection), then, answer))
+    }
+
+    fn refuse(self: Box<Self>, why: &Failed) {
+        // A caller that has gone needs no answer.
+        let _ = self.answer.send(Err(why.error().into()));
+    }
+}
+
 /// Runs a change and keeps its result until the commit is known. `then` runs after the commit, for one change of the
 /// database after the other.
 async fn run<T, U, E>(
@@ -151,9 +231,9 @@ where
         return Ran { keep: false, tell: Box::new(move |_| drop(answer)) };
     };
     let keep = result.is_ok();
-    let tell = move |commit: &Result<(), String>| {
+    let tell = move |commit: &Result<(), Failed>| {
         let result = match commit {
-            Err(error) if result.is_ok() => Err(StorageError::NotCommitted(error.clone()).into()),
+            Err(failed) if result.is_ok() => Err(failed.error().into()),
             _ => result.map(then),
         };
         // A caller that has gone needs no answer.
@@ -162,11 +242,14 @@ where
     Ran { keep, tell: Box::new(tell) }
 }
 
-async fn serve(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>, version: Version) {
+async fn serve(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>, heard: Heard) {
     let mut next = jobs.recv().await;
     while let Some(job) = next.take() {
         match job {
-            Job::Change(work) => next = group(&mut connection, work, &mut jobs, &version).await,
+            Job::Change(change) if change.begins() => {
+                next = group(&mut connection, change, &mut jobs, &heard).await;
+            }
+            Job::Change(_) => {}
             // A query that panics has been reported; its caller learns of it by the dropped answer.
             Job::Query(query) => {
                 let _ = AssertUnwindSafe(query(&mut connection)).catch_unwind().await;
@@ -189,37 +272,48 @@ async fn serve(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>, 
 /// Commits this change with those that wait behind it, and gives back the first job that is no change.
 async fn group(
     connection: &mut SqliteConnection,
-    first: Work,
+    first: Box<dyn Change>,
     jobs: &mut mpsc::Receiver<Job>,
-    version: &Version,
+    heard: &Heard,
 ) -> Option<Job> {
-    if let Err(error) = execute(connection, "BEGIN IMMEDIATE").await {
-        tracing::error!(error, "no transaction could begin");
+    let watch = Stopwatch::start();
+    if let Err(failed) = execute(connection, "BEGIN IMMEDIATE").await {
+        tracing::error!(error = failed.why, "no transaction could begin");
+        first.refuse(&failed);
         return None;
     }
     // The first needs no savepoint: when it fails, it was the whole transaction.
-    let mut ran = vec![first(connection).await];
+    let mut ran = vec![first.run(connection).await];
     let mut other = None;
     let mut mark = "SAVEPOINT change";
-    let mut whole = true;
+    let mut whole = Ok(());
     while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
         match jobs.try_recv() {
-            Ok(Job::Change(change)) => {
-                let Some(done) = step(connection, change, mark).await else {
-                    whole = false;
-                    break;
-                };
-                // A savepoint that was rolled back to is where the next change begins.
-                mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
-                ran.push(done);
+            Ok(Job::Change(change)) if change.begins() => {
+                match step(connection, change, mark).await {
+                    // A savepoint that was rolled back to is where the next change begins.
+                    Ok(done) => {
+                        mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
+                        ran.push(done);
+                    }
+                    Err(failed) => {
+                        whole = Err(failed);
+                        break;
+                    }
+                }
             }
+            Ok(Job::Change(_)) => {}
             Ok(job) => other = Some(job),
             Err(_) => break,
         }
     }
-    let result = if whole { end(connection, ran[0].keep).await } else { undo(connection).await };
+    let result = match whole {
+        Ok(()) => end(connection, ran[0].keep).await,
+        Err(failed) => undo(connection, failed).await,
+    };
+    heard.times.has_written(watch.elapsed(), result.is_ok() && ran[0].keep);
     // Moved before anyone hears of the change, so that no kept answer outlives it.
-    version.advance();
+    heard.version.advance();
     for ran in ran {
         (ran.tell)(&result);
     }
@@ -227,44 +321,54 @@ async fn group(
 }
 
 /// Runs one more change inside the open transaction; what it did is undone when it fails.
-/// None when it could not even begin or not be undone, as when the disk is full: SQLite may have ended the
-/// transaction by itself then, so nothing of the group may be kept. Dropping the change tells its caller.
-async fn step(connection: &mut SqliteConnection, change: Work, mark: &'static str) -> Option<Ran> {
-    if let Err(error) = execute(connection, mark).await {
-        tracing::error!(error, "a change could not begin");
-        return None;
+///
+/// # Errors
+/// When it could not even begin or not be undone, as when the disk is full: SQLite may have ended the transaction by
+/// itself then, so nothing of the group may be kept.
+async fn step(
+    connection: &mut SqliteConnection,
+    change: Box<dyn Change>,
+    mark: &'static str,
+) -> Result<Ran, Failed> {
+    if let Err(failed) = execute(connection, mark).await {
+        tracing::error!(error = failed.why, "a change could not begin");
+        change.refuse(&failed);
+        return Err(failed);
     }
-    let ran = change(connection).await;
+    let ran = change.run(connection).await;
     if !ran.keep
-        && let Err(error) = execute(connection, "ROLLBACK TO change").await
+        && let Err(failed) = execute(connection, "ROLLBACK TO change").await
     {
-        tracing::error!(error, "a change could not be undone");
-        return None;
+        tracing::error!(error = failed.why, "a change could not be undone");
+        (ran.tell)(&Err(failed.clone()));
+        return Err(failed);
     }
-    Some(ran)
+    Ok(ran)
 }
 
 /// Undoes the whole group.
-async fn undo(connection: &mut SqliteConnection) -> Result<(), String> {
+async fn undo(connection: &mut SqliteConnection, failed: Failed) -> Result<(), Failed> {
     // The transaction may have ended by itself; then there is nothing to roll back.
     let _ = execute(connection, "ROLLBACK").await;
-    Err("a change of the same group failed in a way that ends them all".to_owned())
+    Err(failed)
 }
 
-async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), String> {
+async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), Failed> {
     let result = execute(connection, if keep { "COMMIT" } else { "ROLLBACK" }).await;
-    if let Err(error) = &result {
-        tracing::error!(error, "changes were not kept");
-        // The transaction may have ended by itself; then there is nothing to roll back.
-        let _ = execute(connection, "ROLLBACK").await;
+    match result {
+        Ok(()) => Ok(()),
+        Err(failed) => {
+            tracing::error!(error = failed.why, "changes were not kept");
+            undo(connection, failed).await
+        }
     }
-    result
 }
 
 /// Runs a statement of ours; it stays prepared.
-async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), String> {
+async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), Failed> {
     if statement.is_empty() {
         return Ok(());
     }
-    sqlx::query(statement).execute(connection).await.map(drop).map_err(|error| error.to_string())
+    let ran = sqlx::query(statement).execute(connection).await;
+    ran.map(drop).map_err(|error| Failed { why: error.to_string(), trouble: of_sqlite(&error) })
 }

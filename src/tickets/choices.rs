@@ -3,7 +3,7 @@
 //! The eight choices that can be switched are in `dialect.rs`, those of a field in `fields.rs`.
 
 use super::batch::MOST_CHANGES;
-use crate::http::limits;
+use crate::limits;
 
 /// A choice: what the question is, what the evidence is, and what we do.
 #[derive(Clone, Copy, Debug)]

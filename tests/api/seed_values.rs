@@ -102,24 +102,19 @@ fn a_key_of_another_account_is_not_taken() {
     assert_eq!(running.stop().code, Some(0), "what was refused is in nobody's way");
 }
 
-#[test]
-fn an_account_whose_file_is_missing_is_not_made_anew() {
+#[tokio::test]
+async fn an_account_whose_file_is_missing_is_not_made_anew() {
     let folder = fixtures::folder();
     let data = folder.path().join("data");
-    let serve = || {
-        let data = data.display().to_string();
-        program::Running::spawn(&mut program::command(&[
-            "--listen",
-            "127.0.0.1:0",
-            "--data",
-            &data,
-        ]))
-    };
-    let mut running = serve();
-    running.base();
-    assert_eq!(running.stop().code, Some(0));
+    let path = data.display().to_string();
+    let serve = || Server::with(&["--data", &path]);
+    assert_eq!(serve().stop().code(), Some(0));
     std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is there");
-    let refused = serve().finish();
-    assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.text().contains("dev.db") && refused.text().contains("missing"), "{refused:?}");
+    let server = serve();
+    let refused = server.get("/api/v2/ticket").await;
+    assert_eq!(refused.status, 500, "{refused:?}");
+    let message = refused.body["message"].as_str().unwrap_or_default();
+    assert!(message.contains("missing"), "{refused:?}");
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(!data.join("seeds/dev.db").exists(), "nothing is put in its place");
 }

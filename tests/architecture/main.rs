@@ -7,48 +7,76 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("rules", &[]),
     ("clock", &[]),
+    ("limits", &[]),
+    ("metrics", &[]),
+    ("system", &[]),
     ("dialect", &["rules"]),
-    ("settings", &["clock"]),
-    ("storage", &[]),
+    ("settings", &["clock", "limits"]),
+    ("storage", &["clock", "metrics"]),
     ("journal", &["rules", "clock"]),
     ("faults", &["journal"]),
     ("pace", &[]),
-    ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock"]),
+    ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock", "metrics"]),
     ("answers", &["accounts", "journal"]),
     ("terminal", &[]),
-    ("state", &["accounts", "answers", "journal"]),
+    ("state", &["accounts", "answers", "journal", "limits", "metrics"]),
     (
         "http",
         &[
             "accounts", "answers", "journal", "faults", "pace", "storage", "dialect", "rules",
-            "clock", "state",
+            "clock", "state", "limits", "metrics",
         ],
     ),
-    ("line", &["http"]),
-    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules"]),
+    ("line", &["http", "clock", "limits"]),
+    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules", "limits"]),
     ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
     ("fidelity", &["tickets", "http", "dialect", "rules"]),
     (
         "control",
         &[
             "seed", "fidelity", "tickets", "http", "accounts", "journal", "faults", "pace",
-            "storage", "dialect", "rules", "clock", "state",
+            "storage", "dialect", "rules", "clock", "state", "metrics",
         ],
     ),
     ("console", &["control", "tickets", "http", "journal", "faults", "rules", "state"]),
     ("telemetry", &["http", "settings"]),
-    ("app", &["console", "control", "tickets", "http", "state", "dialect", "telemetry", "clock"]),
+    (
+        "app",
+        &[
+            "console",
+            "control",
+            "tickets",
+            "http",
+            "state",
+            "dialect",
+            "telemetry",
+            "metrics",
+            "clock",
+        ],
+    ),
+    ("connections", &["app", "line", "http", "limits", "state"]),
     (
         "server",
         &[
-            "app", "line", "seed", "accounts", "answers", "journal", "state", "settings",
-            "dialect", "terminal",
+            "connections",
+            "seed",
+            "accounts",
+            "answers",
+            "journal",
+            "storage",
+            "state",
+            "settings",
+            "dialect",
+            "limits",
+            "metrics",
+            "system",
+            "terminal",
         ],
     ),
     ("client", &["control"]),
     ("mock_server", &["client", "server", "settings", "terminal"]),
-    ("serve", &["server", "settings", "telemetry", "terminal"]),
-    ("run", &["server", "control", "settings", "telemetry", "terminal"]),
+    ("serve", &["server", "settings", "system", "telemetry", "terminal"]),
+    ("run", &["server", "control", "settings", "system", "telemetry", "terminal"]),
     (
         "cli",
         &[
@@ -175,5 +203,46 @@ fn every_file_says_what_it_is_for_and_stays_short() {
     for (file, text) in files() {
         assert!(text.starts_with("//! "), "{file} does not begin with what it is for");
         assert!(text.lines().count() <= LONGEST, "{file} is longer than {LONGEST} lines");
+    }
+}
+
+/// Manifests of crates that need unsafe code: a fuzz target is a macro with some.
+const UNSAFE: &[&str] = &["fuzz"];
+
+/// Every manifest of ours, with the folder it is in.
+fn manifests(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name == "Cargo.toml" {
+            found.push(entry.path());
+        } else if entry.file_type().expect("a type").is_dir()
+            && !name.starts_with('.')
+            && name != "target"
+        {
+            manifests(&entry.path(), found);
+        }
+    }
+}
+
+#[test]
+fn no_crate_of_ours_may_hold_unsafe_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    manifests(root, &mut found);
+    assert!(found.len() > 1, "{found:?}");
+    for path in found {
+        let text = fs::read_to_string(&path).expect("text");
+        let manifest: toml::Table = text.parse().expect("a manifest is TOML");
+        let folder = path.parent().and_then(|folder| folder.strip_prefix(root).ok());
+        let folder = folder.expect("inside").to_str().expect("text");
+        let lint = |of: Option<&toml::Value>| {
+            of.and_then(|of| of.get("rust")?.get("unsafe_code")?.as_str()) == Some("forbid")
+        };
+        let lints = manifest.get("lints");
+        let inherits = lints.and_then(|lints| lints.get("workspace")?.as_bool()) == Some(true);
+        let shared = manifest.get("workspace").and_then(|workspace| workspace.get("lints"));
+        assert!(!folder.is_empty() || lint(shared), "all crates share this");
+        assert!(inherits || lint(lints) || UNSAFE.contains(&folder), "{folder} may be unsafe");
     }
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::DecodeError;
-use crate::http::limits;
+use crate::limits::Shape;
 
 /// A tree that grows pair by pair.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
     root: Branch,
     values: usize,
+    shape: Shape,
 }
 
 #[derive(Debug)]
@@ -35,18 +36,24 @@ enum Key {
 }
 
 impl Tree {
+    /// An empty tree that grows within these bounds.
+    pub(crate) fn within(shape: Shape) -> Self {
+        Self { root: Branch::default(), values: 0, shape }
+    }
+
     /// Adds a pair under its name with brackets.
     ///
     /// # Errors
     /// When the name is nested too deep, or the pair is one too many.
     pub(crate) fn add(&mut self, name: &str, text: String) -> Result<(), DecodeError> {
         self.values += 1;
-        if self.values > limits::VALUES {
-            return Err(DecodeError::TooMany);
+        if self.values > self.shape.values {
+            return Err(DecodeError::TooMany(self.shape.values));
         }
         let (first, rest) = split(name);
-        if rest.len() >= limits::DEPTH {
-            return Err(DecodeError::TooDeep { field: first.chars().take(64).collect() });
+        if rest.len() >= self.shape.depth {
+            let (field, most) = (first.chars().take(64).collect(), self.shape.depth);
+            return Err(DecodeError::TooDeep { field, most });
         }
         self.root.insert(Key::Name(first.to_owned()), &rest, text);
         Ok(())

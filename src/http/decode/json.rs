@@ -8,16 +8,16 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::DecodeError;
-use crate::http::limits;
+use crate::limits::Shape;
 
-pub(super) fn decode(body: &[u8]) -> Result<Map<String, Value>, DecodeError> {
+pub(super) fn decode(body: &[u8], shape: Shape) -> Result<Map<String, Value>, DecodeError> {
     if std::str::from_utf8(body).is_err() {
         return Err(DecodeError::NotUtf8("The JSON body".to_owned()));
     }
     let fault = Cell::new(None);
     let values = Cell::new(0);
     let mut input = serde_json::Deserializer::from_slice(body);
-    let top = Bounded { depth: 0, field: "", values: &values, fault: &fault };
+    let top = Bounded { shape, depth: 0, field: "", values: &values, fault: &fault };
     let read = top.deserialize(&mut input).and_then(|value| input.end().map(|()| value));
     match (read, fault.take()) {
         (_, Some(fault)) => Err(fault),
@@ -30,6 +30,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Map<String, Value>, DecodeError> {
 /// Reads a value as long as there are few of them, and shallow.
 #[derive(Clone, Copy)]
 struct Bounded<'a> {
+    shape: Shape,
     depth: usize,
     /// The field at the top that the value belongs to.
     field: &'a str,
@@ -46,10 +47,11 @@ impl<'a> Bounded<'a> {
 
     fn check<E: Error>(&self) -> Result<(), E> {
         self.values.set(self.values.get() + 1);
-        let fault = if self.depth > limits::DEPTH {
-            DecodeError::TooDeep { field: self.field.chars().take(64).collect() }
-        } else if self.values.get() > limits::VALUES + 1 {
-            DecodeError::TooMany
+        let Shape { values, depth } = self.shape;
+        let fault = if self.depth > depth {
+            DecodeError::TooDeep { field: self.field.chars().take(64).collect(), most: depth }
+        } else if self.values.get() > values + 1 {
+            DecodeError::TooMany(values)
         } else {
             return Ok(());
         };

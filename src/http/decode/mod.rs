@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub(crate) use brackets::Tree;
 pub(crate) use urlencoded::{component, pairs};
 
-use super::limits;
+use crate::limits::Shape;
 
 #[cfg(test)]
 mod tests;
@@ -56,10 +56,10 @@ pub(crate) enum DecodeError {
     Percent(String),
     #[error("{0} holds bytes that are no UTF-8")]
     NotUtf8(String),
-    #[error("More than {} values were sent", limits::VALUES)]
-    TooMany,
-    #[error("{field} is nested deeper than {} levels", limits::DEPTH)]
-    TooDeep { field: String },
+    #[error("More than {0} values were sent")]
+    TooMany(usize),
+    #[error("{field} is nested deeper than {most} levels")]
+    TooDeep { field: String, most: usize },
     #[error("The multipart body cannot be read: {0}")]
     Multipart(String),
     #[error("{0}: a file was sent where text belongs")]
@@ -83,8 +83,8 @@ fn is_json_object(form: &[u8]) -> bool {
 ///
 /// # Errors
 /// When it breaks a bound or its encoding.
-pub(crate) fn query(query: &str) -> Result<Map<String, Value>, DecodeError> {
-    urlencoded::decode(query.as_bytes())
+pub(crate) fn query(query: &str, shape: Shape) -> Result<Map<String, Value>, DecodeError> {
+    urlencoded::decode(query.as_bytes(), shape)
 }
 
 /// Reads a body. An empty one holds no fields.
@@ -95,12 +95,13 @@ pub(crate) async fn body(
     encoding: Encoding,
     content_type: &str,
     body: Bytes,
+    shape: Shape,
 ) -> Result<Map<String, Value>, DecodeError> {
     match encoding {
-        Encoding::Multipart => multipart::decode(content_type, body).await,
+        Encoding::Multipart => multipart::decode(content_type, body, shape).await,
         _ if body.is_empty() => Ok(Map::new()),
         Encoding::Urlencoded if is_json_object(&body) => Err(DecodeError::LooksLikeJson),
-        Encoding::Urlencoded => urlencoded::decode(&body),
-        Encoding::Json => json::decode(&body),
+        Encoding::Urlencoded => urlencoded::decode(&body, shape),
+        Encoding::Json => json::decode(&body, shape),
     }
 }

@@ -5,13 +5,15 @@ use multer::{Field, Multipart, parse_boundary};
 use serde_json::{Map, Value};
 
 use super::{DecodeError, Tree};
+use crate::limits::Shape;
 
 pub(super) async fn decode(
     content_type: &str,
     body: Bytes,
+    shape: Shape,
 ) -> Result<Map<String, Value>, DecodeError> {
     let boundary = parse_boundary(content_type).map_err(unreadable)?;
-    let mut tree = Tree::default();
+    let mut tree = Tree::within(shape);
     if body.is_empty() {
         return Ok(tree.finish());
     }

@@ -6,7 +6,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{DecodeError, Encoding, Tree, body, query};
+use super::{DecodeError, Encoding, Tree, body};
+use crate::limits::Shape;
+
+const SHAPE: Shape = Shape { values: 8192, depth: 8 };
+
+fn query(text: &str) -> Result<Map<String, Value>, DecodeError> {
+    super::query(text, SHAPE)
+}
 
 /// A tree of texts as a form can hold it: no list or object is empty, and no object looks like a list.
 fn tree() -> impl Strategy<Value = Map<String, Value>> {
@@ -68,7 +75,7 @@ fn decoded(
     bytes: impl Into<Vec<u8>>,
 ) -> Result<Map<String, Value>, DecodeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(body(encoding, content_type, bytes.into().into()))
+    runtime.block_on(body(encoding, content_type, bytes.into().into(), SHAPE))
 }
 
 proptest! {
@@ -137,14 +144,14 @@ fn what_is_broken_is_refused() {
     }
     assert!(matches!(query("a=%ff"), Err(DecodeError::NotUtf8(name)) if name == "a"));
     let deep = format!("a{}=1", "[x]".repeat(1000));
-    assert!(matches!(query(&deep), Err(DecodeError::TooDeep { field }) if field == "a"));
+    assert!(matches!(query(&deep), Err(DecodeError::TooDeep { field, most: 8 }) if field == "a"));
     let many = "a[]=1&".repeat(9000);
-    assert_eq!(query(&many), Err(DecodeError::TooMany));
+    assert_eq!(query(&many), Err(DecodeError::TooMany(8192)));
 }
 
 #[test]
 fn the_largest_index_has_no_next() {
-    let mut tree = Tree::default();
+    let mut tree = Tree::within(SHAPE);
     for name in ["a[18446744073709551615]", "a[]", "a[]"] {
         tree.add(name, "1".to_owned()).expect("few and shallow");
     }

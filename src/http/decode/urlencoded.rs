@@ -4,9 +4,10 @@ use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::{DecodeError, Tree};
+use crate::limits::Shape;
 
-pub(super) fn decode(input: &[u8]) -> Result<Map<String, Value>, DecodeError> {
-    let mut tree = Tree::default();
+pub(super) fn decode(input: &[u8], shape: Shape) -> Result<Map<String, Value>, DecodeError> {
+    let mut tree = Tree::within(shape);
     for pair in pairs(input) {
         let (name, value) = pair?;
         tree.add(&name, value)?;

@@ -65,27 +65,6 @@ async fn pages_of_other_origins_are_turned_away() {
     assert_eq!(answer(own.header("sec-fetch-site", "same-origin")).await.status, 200);
 }
 
-#[tokio::test]
-async fn a_name_that_somebody_points_at_loopback_is_turned_away() {
-    let server = Server::start();
-    let port = server.base.rsplit(':').next().expect("a port").to_owned();
-    for host in ["desk.example.test", "127.0.0.1.example.test", "localhost.example.test", "[::2]"] {
-        let host = format!("{host}:{port}");
-        let forged = server.ask("GET", ACCOUNTS).header("host", &host);
-        let forged = answer(forged.header("origin", format!("http://{host}"))).await;
-        problem(&forged, 403, "foreign-origin", &host);
-        let alone = answer(server.ask("GET", ACCOUNTS).header("host", &host)).await;
-        problem(&alone, 403, "foreign-origin", &host);
-    }
-    for host in ["localhost", "127.0.0.1", "127.0.0.2:80", "[::1]:8080"] {
-        assert_eq!(answer(server.ask("GET", ACCOUNTS).header("host", host)).await.status, 200);
-    }
-    let public = Server::with(&["--ephemeral", "--public-url", "https://desk.example.test"]);
-    let known = public.ask("GET", ACCOUNTS).header("host", "desk.example.test");
-    let known = known.header("origin", "https://desk.example.test");
-    assert_eq!(answer(known).await.status, 200);
-}
-
 /// The word after this text in a line of the program.
 fn word_after(program: &mut Running, text: &str) -> String {
     let line = program.wait_for(|_, line| line.contains(text));

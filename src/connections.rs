@@ -1,0 +1,174 @@
+//! The connections of a server: taken in up to a bound, served, and drained at its end.
+
+use std::convert::Infallible;
+use std::future::{Future, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+
+use crate::app;
+use crate::http::Unheard;
+use crate::limits::LineLimits;
+use crate::line::{Line, Talk};
+use crate::state::Shared;
+
+/// How long running requests may take to finish when the server is told to end.
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+/// The most connections beyond the bound that are told so; more are closed at once.
+const MOST_TURNED_AWAY: usize = 64;
+/// How long such a connection may take to say what it wants.
+const SHORT: Duration = Duration::from_secs(2);
+/// How long no connection is taken after the system had no room for one.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What the HTTP library reads at once, at most, in bytes (documented: its default).
+const BUFFER: usize = 8192 + 4096 * 100;
+
+/// Takes connections until `end`, and lets those finish that are being answered.
+pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future<Output = ()>) {
+    let limits = state.limits.line;
+    let places = Arc::new(Semaphore::new(limits.most));
+    let crowd = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
+    let router = app::router(Arc::clone(&state));
+    let mut end = std::pin::pin!(end);
+    loop {
+        let taken = tokio::select! {
+            biased;
+            () = &mut end => break,
+            taken = listener.accept() => taken,
+        };
+        let stream = match taken {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                rest(&error).await;
+                continue;
+            }
+        };
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            tokio::spawn(talk(stream, Arc::clone(&state), router.clone(), place));
+        } else {
+            state.metrics.refused(Unheard::Crowded(limits.most).reason());
+            if let Ok(place) = Arc::clone(&crowd).try_acquire_owned() {
+                tokio::spawn(turn_away(stream, Arc::clone(&state), place));
+            }
+        }
+    }
+    drop(listener);
+    // Those who wait for something to come are sent away, and idle connections are closed.
+    state.ending.send_replace(true);
+    let most = u32::try_from(limits.most).unwrap_or(u32::MAX);
+    if timeout(DRAIN, places.acquire_many(most)).await.is_err() {
+        tracing::warn!("requests were still running after {DRAIN:?}");
+    }
+}
+
+/// A client that leaves before it is let in is its own affair; a system without room needs time.
+async fn rest(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "no connection can be taken");
+        sleep(PAUSE).await;
+    }
+}
+
+/// Answers what comes over a connection.
+async fn talk(stream: TcpStream, state: Shared, router: Router, _place: OwnedSemaphorePermit) {
+    let _connected = state.metrics.connected();
+    let line = Line::new(stream, state.limits.line);
+    let talk = line.talk();
+    let answer = move |request: Request| answered(router.clone(), request, talk.clone());
+    hold(line, &state, answer).await;
+}
+
+async fn answered(router: Router, request: Request, talk: Talk) -> Response {
+    talk.begin();
+    let response = router.oneshot(app::canonical(request)).await;
+    match response {
+        Ok(response) => talk.answer(response),
+        Err(never) => match never {},
+    }
+}
+
+/// Tells a client that there are as many connections as there may be.
+async fn turn_away(stream: TcpStream, state: Shared, _place: OwnedSemaphorePermit) {
+    let most = state.limits.line.most;
+    let limits = LineLimits { head_time: SHORT, idle_time: SHORT, ..state.limits.line };
+    let line = Line::new(stream, limits);
+    let talk = line.talk();
+    let told = Arc::clone(&state);
+    let answer = move |request: Request| {
+        talk.begin();
+        let path = request.uri().path();
+        ready(talk.answer(app::unheard(&told, path, Unheard::Crowded(most))))
+    };
+    hold(line, &state, answer).await;
+}
+
+/// Speaks HTTP over a line until it ends, and says a last word where the request could not be understood.
+async fn hold<F>(line: Line, state: &Shared, answer: impl Fn(Request) -> F)
+where
+    F: Future<Output = Response>,
+{
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let response = answer(request.map(Body::new));
+        async { Ok::<_, Infallible>(response.await) }
+    });
+    let head = state.limits.line.head;
+    let mut connection = http1::Builder::new()
+        // The line keeps the times itself.
+        .header_read_timeout(None)
+        .max_header_size(head)
+        .max_buf_size(head.max(BUFFER))
+        .serve_connection(TokioIo::new(line), service);
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        () = state.ended() => None,
+    };
+    if ended.is_none() {
+        Pin::new(&mut connection).graceful_shutdown();
+        // How a connection ends is the client's affair; what it asked for has been answered or not.
+        let _ = (&mut connection).await;
+    }
+    let line = connection.into_parts().io.into_inner();
+    if let Some((unheard, beginning)) = line.refused() {
+        state.metrics.refused(unheard.reason());
+        let path = requested(beginning);
+        let word = written(app::unheard(state, &path, unheard)).await;
+        line.say_last(&word).await;
+    }
+}
+
+/// The path that a request line begins to ask for.
+fn requested(beginning: &[u8]) -> String {
+    let line = String::from_utf8_lossy(beginning);
+    line.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// A response as it goes over the wire.
+async fn written(response: Response) -> Vec<u8> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, BUFFER).await.unwrap_or_default();
+    let mut word = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+    for (name, value) in &head.headers {
+        word.extend_from_slice(name.as_str().as_bytes());
+        word.extend_from_slice(b": ");
+        word.extend_from_slice(value.as_bytes());
+        word.extend_from_slice(b"\r\n");
+    }
+    word.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    word.extend_from_slice(&body);
+    word
+}
