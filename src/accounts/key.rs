@@ -1,6 +1,7 @@
 //! An API key: its hash, its name, what it may do. Its text is kept nowhere.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
@@ -13,9 +14,23 @@ use super::{Account, Permissions};
 pub(crate) static KEY_FORM: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^[A-Za-z0-9_-]{4,128}$").expect("a regex"));
 
-/// SHA-256 of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// SHA-256 of a secret. Two are compared in a time that does not depend on where they differ.
+#[derive(Clone, Copy)]
 pub(crate) struct Digest([u8; 32]);
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Digest {}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl Digest {
     /// The hash of a key's text.
@@ -31,11 +46,6 @@ impl Digest {
     pub(crate) const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
-
-    /// Whether both are the same, in a time that does not depend on where they differ.
-    pub(crate) fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
 }
 
 impl fmt::Debug for Digest {
@@ -47,7 +57,6 @@ impl fmt::Debug for Digest {
 /// A key that the server knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
-    pub(crate) digest: Digest,
     /// Unique in its account; the timeline shows it.
     pub(crate) name: Arc<str>,
     pub(crate) permissions: Permissions,

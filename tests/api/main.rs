@@ -7,6 +7,7 @@ mod clients;
 mod concurrency;
 mod contract;
 mod control;
+mod crash;
 mod drain;
 mod fixtures;
 mod hostile;
@@ -30,6 +31,7 @@ mod seed_values;
 mod settings;
 mod snapshots;
 mod suites;
+mod surprise;
 mod two_servers;
 mod worlds;
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use tempfile::TempDir;
-use tokio::sync::mpsc;
 
 use crate::fixtures::{self, KEY, NEW_TICKET, acme, ticket};
 use crate::support::{DEV_KEY, Server};
@@ -120,54 +119,6 @@ async fn a_new_account_of_a_seed_joins_those_that_are_kept() {
     server.key = "other-key-0123456789".to_owned();
     assert_eq!(server.get("/api/v2/ticket/70").await.status, 200);
     assert_eq!(server.get("/api/v2/ticket/7").await.status, 400);
-}
-
-/// Writers that go on until the server is gone, and report what was acknowledged.
-fn writers(server: &Server, acknowledged: &mpsc::UnboundedSender<(u64, String)>) {
-    for writer in 0..8 {
-        let (url, acknowledged) = (server.url("/api/v2/ticket"), acknowledged.clone());
-        let client = reqwest::Client::new();
-        tokio::spawn(async move {
-            for number in 0.. {
-                let title = format!("writer {writer} ticket {number}");
-                let body = NEW_TICKET.replace("Printer", &title.replace(' ', "%20"));
-                let request = client.post(&url).header("apiKey", DEV_KEY).body(body);
-                let request = request.header("content-type", "application/x-www-form-urlencoded");
-                let Ok(answer) = request.send().await else { return };
-                let Ok(body) = answer.json::<serde_json::Value>().await else { return };
-                let Some(id) = body["ticketID"].as_u64() else { return };
-                let _ = acknowledged.send((id, title));
-            }
-        });
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_has_lost_no_acknowledged_write() {
-    let data = fixtures::folder();
-    let server = on(data.path(), &[]);
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    writers(&server, &sender);
-    let mut acknowledged = Vec::new();
-    while acknowledged.len() < 200 {
-        acknowledged.push(receiver.recv().await.expect("writers go on"));
-    }
-    // Dropping it sends SIGKILL.
-    drop(server);
-    drop(sender);
-    while let Some(write) = receiver.recv().await {
-        acknowledged.push(write);
-    }
-
-    let server = on(data.path(), &[]);
-    let list = server.get("/api/v2/ticket?itemLimit=9999").await;
-    let items = list.body["items"].as_array().expect("items");
-    for (id, title) in &acknowledged {
-        let kept = items.iter().find(|item| item["id"] == *id);
-        assert_eq!(kept.map(|item| &item["title"]), Some(&title.as_str().into()), "ticket {id}");
-    }
-    let largest = items.iter().filter_map(|item| item["id"].as_u64()).max().expect("tickets");
-    assert_eq!(create(&server).await, largest + 1);
 }
 
 #[tokio::test]

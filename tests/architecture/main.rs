@@ -246,3 +246,24 @@ fn no_crate_of_ours_may_hold_unsafe_code() {
         assert!(inherits || lint(lints) || UNSAFE.contains(&folder), "{folder} may be unsafe");
     }
 }
+
+/// How long a comparison takes cannot be tested reliably; that there is only this one way to compare can.
+#[test]
+fn secrets_are_kept_as_hashes_and_compared_in_constant_time() {
+    let files = files();
+    let text = |name: &str| {
+        let file = files.iter().find(|(path, _)| path == name);
+        file.map(|(_, text)| text.as_str()).unwrap_or_default()
+    };
+    let key = text("accounts/key.rs");
+    assert!(key.contains("self.0.ct_eq(&other.0).into()"), "the comparison of hashes");
+    let (before, _) = key.split_once("pub(crate) struct Digest").expect("the hash of a secret");
+    let derived = before.lines().last().unwrap_or_default();
+    assert!(!derived.contains("PartialEq"), "{derived}: it would stop where two differ");
+    assert!(text("state.rs").contains("control_token: Option<Digest>"));
+    for name in ["struct KeyCard", "struct NewKey"] {
+        let (_, after) = key.split_once(name).unwrap_or_else(|| panic!("{name} stands there"));
+        let (fields, _) = after.split_once('}').expect("its fields");
+        assert!(fields.contains("digest: Digest") && !fields.contains("text:"), "{name}: {fields}");
+    }
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::control::{ACCOUNTS, Account, answer};
+use crate::control::Account;
 use crate::fixtures::{NEW_TICKET, folder};
 use crate::support::Server;
 
@@ -110,81 +110,4 @@ async fn an_account_can_be_copied_right_after_a_crash() {
     assert_eq!(snapshot.status, 201, "{}", snapshot.body);
     let fork = Account::make(&server, &json!({ "from": "snapshot:acme/one" })).await;
     assert_eq!(fork.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
-}
-
-/// Goes back and forth between two snapshots until the server is gone, writing in between.
-async fn back_and_forth(account: Account) {
-    loop {
-        for name in ["one", "two"] {
-            let path = format!("/snapshots/{name}/restore");
-            if account.ask("POST", &path).send().await.is_err() {
-                return;
-            }
-            let creation = account.client.ask("POST", "/api/v2/ticket").body(NEW_TICKET);
-            let form = "application/x-www-form-urlencoded";
-            if creation.header("content-type", form).send().await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crash_in_a_restore_leaves_the_old_state_or_the_new_one() {
-    let data = folder();
-    let mut acme: Option<Account> = None;
-    for round in 0..6_u64 {
-        let server = on(data.path());
-        let account = match &acme {
-            Some(account) => again(account, &server),
-            None => prepared(&server).await,
-        };
-        assert_whole(&account).await;
-        let working = tokio::spawn(back_and_forth(account.clone()));
-        // Killed after so many answers of its own, in the midst of the others'.
-        for _ in 0..20 + round * 7 {
-            answer(server.ask("GET", ACCOUNTS)).await;
-        }
-        drop(server);
-        working.await.expect("it ends with the server");
-        acme = Some(account);
-    }
-    let server = on(data.path());
-    let account = again(&acme.expect("there were rounds"), &server);
-    assert_whole(&account).await;
-    assert_eq!(account.control("POST", "/reset").await.status, 204);
-    assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
-    assert_eq!(account.control("DELETE", "").await.status, 204);
-    assert_eq!(server.stop().code(), Some(0));
-    assert_eq!(
-        on(data.path()).stop().code(),
-        Some(0),
-        "a start clears away what crashes have left"
-    );
-    assert_eq!(files_of_accounts(data.path()), [""; 0]);
-}
-
-/// An account with the snapshots `one`, of 10 tickets, and `two`, of 20.
-async fn prepared(server: &Server) -> Account {
-    let account = Account::make(server, &json!({ "name": "acme" })).await;
-    for name in ["one", "two"] {
-        for _ in 0..10 {
-            create(&account).await;
-        }
-        assert_eq!(account.control("PUT", &format!("/snapshots/{name}")).await.status, 201);
-    }
-    account
-}
-
-/// The account is at one of its snapshots, with the tickets that were made since, all whole.
-async fn assert_whole(account: &Account) {
-    let list = account.client.get("/api/v2/ticket?itemLimit=9999").await;
-    assert_eq!(list.status, 200, "{}", list.body);
-    let total = list.body["itemTotal"].as_u64().expect("a total");
-    let items = list.body["items"].as_array().expect("items");
-    assert!([10, 11, 20, 21].contains(&total), "{total}");
-    let ids: Vec<u64> = items.iter().filter_map(|item| item["id"].as_u64()).collect();
-    assert_eq!(ids, (1..=total).rev().collect::<Vec<_>>());
-    let snapshots = account.control("GET", "/snapshots").await.body;
-    assert_eq!(snapshots["snapshots"].as_array().map(Vec::len), Some(2), "{snapshots}");
 }
