@@ -137,12 +137,17 @@ where
         ended = &mut connection => Some(ended),
         () = state.ended() => None,
     };
-    if ended.is_none() {
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
         Pin::new(&mut connection).graceful_shutdown();
-        // How a connection ends is the client's affair; what it asked for has been answered or not.
-        let _ = (&mut connection).await;
+        (&mut connection).await
+    };
+    let mut line = connection.into_parts().io.into_inner();
+    if ended.is_err_and(|error| error.is_parse()) {
+        // Of HTTP/2 the library says nothing at all.
+        line.refuse(Unheard::BadHttp);
     }
-    let line = connection.into_parts().io.into_inner();
     if let Some((unheard, beginning)) = line.refused() {
         state.metrics.refused(unheard.reason());
         let path = requested(beginning);

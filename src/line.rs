@@ -56,6 +56,9 @@ const HEAD: u8 = 1;
 /// A request is being answered.
 const BUSY: u8 = 2;
 
+/// How an answer without a body looks.
+const BARE: &[u8] = b"\r\ncontent-length: 0\r\n";
+
 const WHOLE: u8 = 0;
 const CLOSED: u8 = 1;
 const RESET: u8 = 2;
@@ -127,6 +130,11 @@ impl Line {
         self.refused.map(|unheard| (unheard, &*self.beginning))
     }
 
+    /// Refuses what came, unless it was refused before.
+    pub(crate) fn refuse(&mut self, unheard: Unheard) {
+        self.refused.get_or_insert(unheard);
+    }
+
     /// Says a last word, and waits a little for the client to read it.
     pub(crate) async fn say_last(mut self, word: &[u8]) {
         let farewell = async {
@@ -153,9 +161,9 @@ impl Line {
         Err(io::ErrorKind::ConnectionReset.into())
     }
 
-    /// Bytes have come.
+    /// Bytes have come, or none.
     fn hear(&mut self, bytes: &[u8]) {
-        if self.state.stage.load(Ordering::Acquire) == BUSY {
+        if bytes.is_empty() || self.state.stage.load(Ordering::Acquire) == BUSY {
             return;
         }
         if self.state.stage.swap(HEAD, Ordering::AcqRel) == IDLE {
@@ -244,9 +252,6 @@ impl Line {
     }
 }
 
-/// How an answer without a body looks.
-const BARE: &[u8] = b"\r\ncontent-length: 0\r\n";
-
 /// A time that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
@@ -264,7 +269,7 @@ impl AsyncRead for Line {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if read.is_ready() {
-            self.hear_if_any(&buffer.filled()[before..]);
+            self.hear(&buffer.filled()[before..]);
             return read;
         }
         match ready!(self.poll_over(context)) {
@@ -275,14 +280,6 @@ impl AsyncRead for Line {
             Over::Send => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             // As if the client had closed it.
             Over::Idle => Poll::Ready(Ok(())),
-        }
-    }
-}
-
-impl Line {
-    fn hear_if_any(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.hear(bytes);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::store;
 use super::{Accounts, Home, Image};
-use crate::storage::{BoxFuture, Connection, Place, StorageError, files};
+use crate::storage::{BoxFuture, Connection, Place, Storage, StorageError, files};
 
 impl Accounts {
     /// Reads from the catalogue, which there must be.
@@ -28,7 +28,8 @@ impl Accounts {
             + Send
             + 'static,
     {
-        self.catalogue.as_ref().ok_or(StorageError::Closed)?.write(change).await
+        let catalogue = self.catalogue.as_ref().ok_or(StorageError::Closed)?;
+        catalogue.write(change).await.map_err(|error| error.at(catalogue.path()))
     }
 
     /// Removes files that nothing names any more. What cannot be removed now is removed at the next start.
@@ -65,7 +66,7 @@ impl Accounts {
     /// left alone, whatever it is.
     pub(super) async fn fresh_file(&self, stem: &str) -> Result<String, StorageError> {
         if let Some(folder) = self.path(stem).parent() {
-            files::make_folder(folder)?;
+            self.storage.make_folder(folder)?;
         }
         let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
         let mut files = std::iter::once(format!("{stem}.db")).chain(numbered);
@@ -94,8 +95,8 @@ pub(super) fn catalogue<'p>(folder: &Path, path: &'p Path) -> Result<Place<'p>, 
 }
 
 /// Keeps other servers away from a folder as long as this is held.
-pub(super) fn lock(folder: &Path) -> Result<File, StorageError> {
-    files::make_folder(folder)?;
+pub(super) fn lock(storage: &Storage, folder: &Path) -> Result<File, StorageError> {
+    storage.make_folder(folder)?;
     let path = folder.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|source| StorageError::File { path: path.clone(), source })?;

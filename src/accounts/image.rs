@@ -32,6 +32,14 @@ impl Image {
         }
     }
 
+    /// An error about a copy of it, as one about its own file.
+    pub(super) fn blame(&self, error: StorageError) -> StorageError {
+        match self {
+            Self::Memory(_) => error,
+            Self::File { path, .. } => error.of_original(path),
+        }
+    }
+
     /// Its row in the catalogue.
     pub(super) fn id(&self) -> Option<i64> {
         match self {
@@ -48,7 +56,10 @@ impl Image {
     ) -> Result<(), StorageError> {
         match &**self {
             Self::Memory(_) => storage.write(path, Held(Arc::clone(self))).await,
-            Self::File { path: from, .. } => storage.copy(from.clone(), path).await,
+            Self::File { path: from, .. } => {
+                files::must_be_sound(from)?;
+                storage.copy(from.clone(), path).await
+            }
         }
     }
 
@@ -57,6 +68,7 @@ impl Image {
         match &**self {
             Self::Memory(_) => Ok(Arc::clone(self)),
             Self::File { path, .. } => {
+                files::must_be_sound(path)?;
                 let mut content = files::read(path.clone()).await?;
                 forget_wal(&mut content);
                 Ok(Self::of(Buffer::try_from(content.as_slice())?))

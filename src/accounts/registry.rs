@@ -86,7 +86,7 @@ impl Accounts {
     ) -> Result<Self, AccountError> {
         let (lock, catalogue) = match &home {
             Home::Folder(folder) => {
-                let lock = lock(folder)?;
+                let lock = lock(&storage, folder)?;
                 let path = folder.join("catalogue.db");
                 let place = catalogue(folder, &path)?;
                 let opened = storage.open(place, &CATALOGUE, Version::default());
@@ -111,8 +111,20 @@ impl Accounts {
             next_key: AtomicI64::new(1),
             _lock: lock,
         };
-        accounts.load().await?;
+        accounts.load().await.map_err(|error| accounts.in_catalogue(error))?;
         Ok(accounts)
+    }
+
+    /// What keeps the server from starting, with the file that it stands in.
+    fn in_catalogue(&self, error: AccountError) -> AccountError {
+        let path = self.catalogue.as_ref().map(|catalogue| catalogue.path().display().to_string());
+        let said = error.to_string();
+        match path {
+            Some(path) if !said.contains(&path) => {
+                StorageError::Corrupt(format!("{path}: {said}")).into()
+            }
+            _ => error,
+        }
     }
 
     async fn load(&self) -> Result<(), AccountError> {

@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::store;
 use super::world::{Standing, World};
 use super::{Account, AccountError, Accounts, Image, Lease};
-use crate::storage::{ACCOUNT, Place, StorageError};
+use crate::storage::{ACCOUNT, Database, Place, StorageError};
 
 /// The most databases that are open at the same time, unless more are in use at once (chosen).
 const MOST_OPEN: usize = 64;
@@ -47,16 +47,16 @@ impl Accounts {
 
     /// Opens the database of an account.
     async fn wake(&self, account: &Arc<Account>, world: &mut World) -> Result<(), AccountError> {
-        if let (Standing::Image(image), true) = (&world.standing, account.durable) {
-            world.standing = Standing::File(self.own_file(account, &Arc::clone(image)).await?);
-        }
-        let version = account.version.clone();
-        let open = |place| self.storage.open(place, &ACCOUNT, version);
+        let open = |place| self.storage.open(place, &ACCOUNT, account.version.clone());
         let (database, file) = match &world.standing {
             Standing::Open { .. } => return Ok(()),
             Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
             Standing::File(file) => {
                 (open(Place::Kept(&self.path(file))).await?, Some(file.clone()))
+            }
+            Standing::Image(image) if account.durable => {
+                let (database, file) = self.own(account, &Arc::clone(image)).await?;
+                (database, Some(file))
             }
             Standing::Image(image) => match &**image {
                 Image::Memory(content) => (open(Place::Copy(content)).await?, None),
@@ -70,26 +70,53 @@ impl Accounts {
         Ok(())
     }
 
-    /// Copies the image that an account stands on to a file of its own.
-    async fn own_file(
+    /// Copies the image that an account stands on to a file of its own, and opens that.
+    async fn own(
         &self,
         account: &Account,
         image: &Arc<Image>,
-    ) -> Result<String, StorageError> {
+    ) -> Result<(Database, String), StorageError> {
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
-        if let Err(error) = image.copy_to(&self.storage, self.path(&file)).await {
-            self.discard(vec![file]).await?;
-            return Err(error);
+        let path = self.path(&file);
+        let opened = async {
+            image.copy_to(&self.storage, path.clone()).await?;
+            let version = account.version.clone();
+            self.storage.open(Place::Kept(&path), &ACCOUNT, version).await
+        };
+        let database = match opened.await {
+            Ok(database) => database,
+            Err(error) => {
+                self.discard(vec![file]).await?;
+                return Err(image.blame(error));
+            }
+        };
+        // Only what could be opened takes the image's place.
+        match self.take_over(account, image, file.clone()).await {
+            Ok(unneeded) => self.discard(unneeded).await?,
+            Err(error) => {
+                // Whether the catalogue names the file is not known, so it stays until the next start.
+                database.close().await;
+                return Err(error);
+            }
         }
-        let (name, owned, old) = (account.name.to_string(), file.clone(), image.id());
-        let unneeded = self.commit(move |catalogue| {
+        Ok((database, file))
+    }
+
+    /// Notes in the catalogue that an account has a file of its own.
+    async fn take_over(
+        &self,
+        account: &Account,
+        image: &Image,
+        file: String,
+    ) -> Result<Vec<String>, StorageError> {
+        let (name, old) = (account.name.to_string(), image.id());
+        self.commit(move |catalogue| {
             Box::pin(async move {
-                store::own_file(catalogue, &name, &owned).await?;
+                store::own_file(catalogue, &name, &file).await?;
                 store::drop_unused(catalogue, old.as_slice()).await
             })
-        });
-        self.discard(unneeded.await?).await?;
-        Ok(file)
+        })
+        .await
     }
 
     /// Notes that the account's database is open; those that were not used for the longest time make room.

@@ -128,6 +128,7 @@ impl Accounts {
     /// Makes an account's file an image that the account stands on.
     async fn freeze(&self, account: &Account, file: &str) -> Result<Arc<Image>, StorageError> {
         let path = self.path(file);
+        files::must_be_sound(&path)?;
         if !is_whole(&path) {
             // A crash has left a part of it beside the file; to open it puts it back.
             let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default());

@@ -1,14 +1,13 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
-    SqlitePoolOptions, SqliteSynchronous,
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions};
 
@@ -72,10 +71,8 @@ impl Database {
         version: Version,
     ) -> Result<Self, StorageError> {
         let (path, content) = match place {
-            Place::New(path) => return Self::open_file(storage, path, migrations, version).await,
-            Place::Kept(path) => {
-                must_be_there(path)?;
-                return Self::open_file(storage, path, migrations, version).await;
+            Place::New(_) | Place::Kept(_) => {
+                return Self::open_file(storage, place, migrations, version).await;
             }
             Place::Memory => (Path::new("memory"), None),
             Place::Copy(content) => (Path::new("memory"), Some(content)),
@@ -85,24 +82,40 @@ impl Database {
             connection.deserialize(None, copied(content)?, false).await?;
         }
         // A copy may come from a file of an older version that nobody has opened since.
-        migrate(&mut connection, migrations, path).await?;
+        if !is_current(&mut connection, migrations).await {
+            migrate(&mut connection, migrations, path).await?;
+        }
         Ok(Self::of(storage, path, connection, version, None))
     }
 
     async fn open_file(
         storage: &Storage,
-        path: &Path,
+        place: Place<'_>,
         migrations: &'static Migrator,
         version: Version,
     ) -> Result<Self, StorageError> {
-        let file = options(storage)
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .optimize_on_close(true, 400);
+        let (path, is_kept) = match place {
+            Place::New(path) => (path, false),
+            Place::Kept(path) => (path, true),
+            Place::Memory | Place::Copy(_) => return Err(StorageError::Closed),
+        };
+        if is_kept {
+            files::must_be_sound(path)?;
+        }
+        let file = options(storage).filename(path).optimize_on_close(true, 400);
         let opened = file.clone().create_if_missing(true).connect().await;
         let mut connection =
             opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        migrate(&mut connection, migrations, path).await?;
+        let is_current = is_current(&mut connection, migrations).await;
+        if is_kept && !is_current && !is_ours(&mut connection).await {
+            return Err(StorageError::NotOurs { path: path.to_owned() });
+        }
+        // Only now, since it writes into the file.
+        let mode = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
+        mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
+        if !is_current {
+            migrate(&mut connection, migrations, path).await?;
+        }
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(OPENING)
@@ -119,7 +132,7 @@ impl Database {
         version: Version,
         readers: Option<SqlitePool>,
     ) -> Self {
-        let heard = Heard { version, times: storage.times.clone() };
+        let heard = Heard { path: path.into(), version, times: storage.times.clone() };
         let writer = Writer::start(connection, storage.patience, heard);
         Self { path: path.to_owned(), storage: storage.clone(), writer, readers }
     }
@@ -271,18 +284,6 @@ pub(crate) fn is_whole(path: &Path) -> bool {
     std::fs::metadata(files::beside(path, "-wal")).map_or(true, |log| log.len() == 0)
 }
 
-/// A file that the catalogue names, or that is the catalogue of accounts, cannot be new.
-fn must_be_there(path: &Path) -> Result<(), StorageError> {
-    match files::size(path) {
-        Ok(0) => Err(StorageError::NotOurs { path: path.to_owned() }),
-        Ok(_) => Ok(()),
-        Err(StorageError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
-            Err(StorageError::Missing { path: path.to_owned() })
-        }
-        Err(error) => Err(error),
-    }
-}
-
 fn options(storage: &Storage) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
@@ -301,9 +302,6 @@ async fn migrate(
     migrations: &Migrator,
     path: &Path,
 ) -> Result<(), StorageError> {
-    if is_current(connection, migrations).await {
-        return Ok(());
-    }
     let path = path.to_owned();
     migrations.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
@@ -311,6 +309,13 @@ async fn migrate(
         }
         source => StorageError::Migration { path, source },
     })
+}
+
+/// Whether any migration of ours has run. One that cannot be read is damaged, which is told later and better.
+async fn is_ours(connection: &mut SqliteConnection) -> bool {
+    let named = "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
+    let named: Result<i64, _> = sqlx::query_scalar(named).fetch_one(connection).await;
+    named.map_or(true, |tables| tables > 0)
 }
 
 /// Whether exactly these migrations have run. One query, where to run them would take a dozen.

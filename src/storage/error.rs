@@ -47,6 +47,8 @@ pub(crate) enum Trouble {
     Full,
     /// Nothing can be written.
     ReadOnly,
+    /// One of the two; the system's own word for it was lost on the way.
+    FullOrReadOnly,
     /// The file is not what it was.
     Damaged,
     /// The file is of a later version.
@@ -63,6 +65,19 @@ impl StorageError {
     pub(crate) fn at(self, path: &Path) -> Self {
         match self {
             Self::Sqlite(source) => Self::Open { path: path.to_owned(), source },
+            Self::Corrupt(what) => Self::Corrupt(format!("{}: {what}", path.display())),
+            other => other,
+        }
+    }
+
+    /// The same about another file, of which the first one was a copy.
+    pub(crate) fn of_original(self, path: &Path) -> Self {
+        let path = path.to_owned();
+        match self {
+            Self::Open { source, .. } => Self::Open { path, source },
+            Self::Newer { .. } => Self::Newer { path },
+            Self::NotOurs { .. } => Self::NotOurs { path },
+            Self::Migration { source, .. } => Self::Migration { path, source },
             other => other,
         }
     }
@@ -100,6 +115,9 @@ impl StorageError {
             Trouble::ReadOnly => {
                 "The data folder of the server cannot be written; nothing was changed."
             }
+            Trouble::FullOrReadOnly => {
+                "The disk of the server is full, or the data folder cannot be written; nothing was changed."
+            }
             Trouble::Damaged => {
                 "The data of this account cannot be read: a file is damaged or missing, and the log of the server names it. Nothing was changed; other accounts go on."
             }
@@ -123,8 +141,8 @@ pub(super) fn of_sqlite(error: &sqlx::Error) -> Trouble {
     const CANTOPEN: i32 = 14;
     const TOOBIG: i32 = 18;
     const NOTADB: i32 = 26;
-    /// What writing, syncing, truncating and mapping a file end in, when there is no room.
-    const NO_ROOM: [i32; 5] = [778, 1034, 1290, 1546, 4874];
+    /// What writing, syncing, truncating and mapping a file end in, when there is no room, or no right.
+    const NOT_WRITTEN: [i32; 5] = [778, 1034, 1290, 1546, 4874];
     if let sqlx::Error::Io(error) = error {
         return of_system(error);
     }
@@ -135,7 +153,7 @@ pub(super) fn of_sqlite(error: &sqlx::Error) -> Trouble {
     let Some(code) = code else { return Trouble::Other };
     match code & 0xff {
         FULL => Trouble::Full,
-        IOERR if NO_ROOM.contains(&code) => Trouble::Full,
+        IOERR if NOT_WRITTEN.contains(&code) => Trouble::FullOrReadOnly,
         READONLY | CANTOPEN => Trouble::ReadOnly,
         CORRUPT | NOTADB => Trouble::Damaged,
         TOOBIG => Trouble::TooBig,

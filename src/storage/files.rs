@@ -1,7 +1,7 @@
 //! Files of databases: copied, written and removed whole.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::{Durability, StorageError};
@@ -10,9 +10,12 @@ use super::{Durability, StorageError};
 ///
 /// # Errors
 /// When it cannot be made.
-pub(crate) fn make_folder(folder: &Path) -> Result<(), StorageError> {
-    fs::create_dir_all(folder)
-        .map_err(|source| StorageError::File { path: folder.to_owned(), source })
+pub(super) fn make_folder(folder: &Path, durability: Durability) -> Result<(), StorageError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let made = fs::create_dir_all(folder).and_then(|()| keep(folder, durability));
+    made.map_err(|source| StorageError::File { path: folder.to_owned(), source })
 }
 
 /// Copies a closed database to a file that does not exist yet.
@@ -69,11 +72,13 @@ fn keep(path: &Path, durability: Durability) -> std::io::Result<()> {
         return Ok(());
     }
     fs::File::open(path)?.sync_all()?;
-    match path.parent() {
-        // Where a folder cannot be opened, as on Windows, its names are kept by the system.
-        Some(folder) if cfg!(unix) => fs::File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+    let folder = match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => return Ok(()),
+    };
+    // Where a folder cannot be opened, as on Windows, its names are kept by the system.
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Whether nothing is in the folder, or there is none.
@@ -86,6 +91,37 @@ pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
         Err(source) => Err(StorageError::File { path: folder.to_owned(), source }),
     }
+}
+
+/// A file that the catalogue names must be there, and look like a database: the bytes at its beginning (documented:
+/// SQLite's file format) say what it is, and how long it is.
+///
+/// # Errors
+/// When it is missing or damaged.
+pub(crate) fn must_be_sound(path: &Path) -> Result<(), StorageError> {
+    let path = || path.to_owned();
+    let failed = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => StorageError::Missing { path: path() },
+        _ => StorageError::File { path: path(), source },
+    };
+    let mut file = fs::File::open(path()).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut head = [0; 100];
+    let is_sound = file.read_exact(&mut head).is_ok()
+        && head.starts_with(b"SQLite format 3\0")
+        && length >= size_in(&head);
+    if is_sound { Ok(()) } else { Err(StorageError::NotOurs { path: path() }) }
+}
+
+/// The size that the head of a database tells, in bytes; 0 where it is not kept up.
+fn size_in(head: &[u8; 100]) -> u64 {
+    let number =
+        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let page = match u16::from_be_bytes([head[16], head[17]]) {
+        1 => 65_536,
+        page => u64::from(page),
+    };
+    if number(24) == number(92) { page * u64::from(number(28)) } else { 0 }
 }
 
 /// How large the file is, in bytes.

@@ -5,7 +5,7 @@ mod error;
 pub(crate) mod files;
 mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::metrics::Sqlite;
@@ -56,6 +56,14 @@ impl Storage {
         version: Version,
     ) -> Result<Database, StorageError> {
         Database::open(self, place, migrations, version).await
+    }
+
+    /// Makes the folder where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), StorageError> {
+        files::make_folder(folder, self.durability)
     }
 
     /// Lets a file that SQLite has made reach the disk, where that is promised.

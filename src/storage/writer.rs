@@ -4,6 +4,7 @@
 //! A caller hears of its change only after the group is committed.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -70,6 +71,8 @@ pub(super) struct Writer {
 /// What the task that owns the connection tells, and whom.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
+    /// The file, for messages.
+    pub(super) path: Arc<Path>,
     pub(super) version: Version,
     pub(super) times: Sqlite,
 }
@@ -100,6 +103,11 @@ struct Failed {
 }
 
 impl Failed {
+    /// The same, naming the file that it is about.
+    fn at(self, path: &Path) -> Self {
+        Self { why: format!("{}: {}", path.display(), self.why), ..self }
+    }
+
     fn error(&self) -> StorageError {
         StorageError::NotCommitted { why: self.why.clone(), trouble: self.trouble }
     }
@@ -277,7 +285,9 @@ async fn group(
     heard: &Heard,
 ) -> Option<Job> {
     let watch = Stopwatch::start();
-    if let Err(failed) = execute(connection, "BEGIN IMMEDIATE").await {
+    if let Err(failed) =
+        execute(connection, "BEGIN IMMEDIATE").await.map_err(|failed| failed.at(&heard.path))
+    {
         tracing::error!(error = failed.why, "no transaction could begin");
         first.refuse(&failed);
         return None;
@@ -290,7 +300,7 @@ async fn group(
     while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
         match jobs.try_recv() {
             Ok(Job::Change(change)) if change.begins() => {
-                match step(connection, change, mark).await {
+                match step(connection, change, mark, &heard.path).await {
                     // A savepoint that was rolled back to is where the next change begins.
                     Ok(done) => {
                         mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
@@ -308,7 +318,7 @@ async fn group(
         }
     }
     let result = match whole {
-        Ok(()) => end(connection, ran[0].keep).await,
+        Ok(()) => end(connection, ran[0].keep, &heard.path).await,
         Err(failed) => undo(connection, failed).await,
     };
     heard.times.has_written(watch.elapsed(), result.is_ok() && ran[0].keep);
@@ -329,15 +339,17 @@ async fn step(
     connection: &mut SqliteConnection,
     change: Box<dyn Change>,
     mark: &'static str,
+    path: &Path,
 ) -> Result<Ran, Failed> {
-    if let Err(failed) = execute(connection, mark).await {
+    if let Err(failed) = execute(connection, mark).await.map_err(|failed| failed.at(path)) {
         tracing::error!(error = failed.why, "a change could not begin");
         change.refuse(&failed);
         return Err(failed);
     }
     let ran = change.run(connection).await;
     if !ran.keep
-        && let Err(failed) = execute(connection, "ROLLBACK TO change").await
+        && let Err(failed) =
+            execute(connection, "ROLLBACK TO change").await.map_err(|failed| failed.at(path))
     {
         tracing::error!(error = failed.why, "a change could not be undone");
         (ran.tell)(&Err(failed.clone()));
@@ -353,11 +365,12 @@ async fn undo(connection: &mut SqliteConnection, failed: Failed) -> Result<(), F
     Err(failed)
 }
 
-async fn end(connection: &mut SqliteConnection, keep: bool) -> Result<(), Failed> {
+async fn end(connection: &mut SqliteConnection, keep: bool, path: &Path) -> Result<(), Failed> {
     let result = execute(connection, if keep { "COMMIT" } else { "ROLLBACK" }).await;
     match result {
         Ok(()) => Ok(()),
         Err(failed) => {
+            let failed = failed.at(path);
             tracing::error!(error = failed.why, "changes were not kept");
             undo(connection, failed).await
         }

@@ -8,6 +8,7 @@ mod concurrency;
 mod contract;
 mod control;
 mod crash;
+mod disk;
 mod drain;
 mod fixtures;
 mod hostile;
@@ -33,6 +34,7 @@ mod snapshots;
 mod suites;
 mod surprise;
 mod two_servers;
+mod upgrade;
 mod worlds;
 
 #[path = "../support/mod.rs"]

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The release build, for this kind of machine or for the target that is given: target/TARGET/release/omnidesk-mock.
+# Its flags leave nothing in the program but what follows from the source, Cargo.lock and the tools: no path, no
+# date, no number of the build. With cargo-auditable on the path, the program carries the list of its dependencies.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target=${1:-$(rustc -vV | sed -n 's/^host: //p')}
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+build=(build)
+! command -v cargo-auditable > /dev/null || build=(auditable build)
+
+flags=(
+    "--remap-path-prefix=$cargo_home=/cargo"
+    "--remap-path-prefix=$PWD=/build"
+    -C "link-arg=-Wl,--build-id=none"
+)
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}")
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || echo 0)}
+# SQLite is C.
+export CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/build"
+export CARGO_ENCODED_RUSTFLAGS SOURCE_DATE_EPOCH
+unset CARGO_TARGET_DIR RUSTFLAGS
+
+cargo "${build[@]}" --release --locked --package omnidesk-mock --target "$target"
