@@ -10,7 +10,7 @@ use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, Response};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, MethodRouter, get};
+use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::clock::Stopwatch;
 use crate::control::Problem;
@@ -24,10 +24,8 @@ use crate::{console, control, metrics, telemetry, tickets};
 /// Everything that the server answers.
 pub(crate) fn router(state: Shared) -> Router {
     let openapi = openapi(&state.accounts.dialect).to_string();
-    let mut router = Router::new()
-        .route("/openapi.json", get(move || std::future::ready(json(openapi.clone()))))
-        .merge(console::routes(&state))
-        .merge(control::router(&state));
+    let mut router =
+        Router::new().merge(console::routes(&state, openapi)).merge(control::router(&state));
     for (path, endpoints) in by_path() {
         router = router.route(path, methods(endpoints));
     }
@@ -67,10 +65,6 @@ pub(crate) fn openapi(dialect: &crate::dialect::Dialect) -> serde_json::Value {
         entry: tickets::entry_schema(),
         dialect,
     })
-}
-
-fn json(text: String) -> impl IntoResponse {
-    ([("content-type", "application/json")], text)
 }
 
 fn by_path() -> BTreeMap<&'static str, Vec<&'static Endpoint>> {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::accounts::{
-    Accounts, Admission, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules, Source,
-    random_key,
+    Accounts, Admission, Allowance, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules,
+    Source, random_key,
 };
 use crate::answers::Answers;
 use crate::connections::{self, DRAIN};
@@ -48,6 +48,7 @@ impl Server {
     /// What is wrong with the settings, the seed, the address or the folder, in words for people.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         settings.api_key.as_deref().map_or(Ok(()), checked)?;
+        settings.control_token.as_deref().map_or(Ok(()), plain)?;
         let dialect = Dialect::read(&settings.dialect)?;
         let is_seeded = !(settings.seed.is_empty() && settings.seed_texts.is_empty());
         let seed = is_seeded.then(|| Seed::read(&settings.seed, &settings.seed_texts));
@@ -127,6 +128,15 @@ fn checked(key: &str) -> Result<(), Failure> {
     Err("--api-key: a key has 4 to 128 letters, digits, - or _".into())
 }
 
+/// Checked here and not where it is read, since that repeats what it refuses.
+fn plain(token: &str) -> Result<(), Failure> {
+    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if (8..=256).contains(&token.len()) && is_plain {
+        return Ok(());
+    }
+    Err("--control-token: a token has 8 to 256 visible ASCII characters".into())
+}
+
 fn well_known(address: SocketAddr) -> Failure {
     format!(
         "{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key"
@@ -150,8 +160,12 @@ fn rules(settings: &Settings) -> Rules {
         Admitting::Auto => Admission::Auto,
     };
     let most = usize::try_from(settings.max_accounts).unwrap_or(usize::MAX);
-    let (journal, waits) = (bounds(settings), settings.limits.waits());
-    Rules { dialect: settings.dialect.clone(), most, admission, journal, waits }
+    let each = Allowance {
+        journal: bounds(settings),
+        waits: settings.limits.waits(),
+        patience: settings.limits.answer_timeout,
+    };
+    Rules { dialect: settings.dialect.clone(), most, admission, each }
 }
 
 fn storage(settings: &Settings, times: Sqlite) -> Storage {
@@ -244,7 +258,12 @@ fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(".unfinished");
     std::fs::write(&unfinished, text)?;
-    std::fs::rename(&unfinished, file)
+    let renamed = std::fs::rename(&unfinished, file);
+    if renamed.is_err() {
+        // Nobody asked for this one.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    renamed
 }
 
 /// The address under which the server can be reached from this machine.

@@ -23,6 +23,17 @@ pub(crate) const SELF: &str = "self";
 
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
+/// What each account of a server may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowance {
+    /// How much its journal keeps.
+    pub(crate) journal: Bounds,
+    /// The most waits and streams at the same time.
+    pub(crate) waits: usize,
+    /// How long a request waits for its turn.
+    pub(crate) patience: Duration,
+}
+
 /// An account. What it is called and how long it stays never changes; all else does.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -46,8 +57,7 @@ pub(crate) struct Account {
     pub(crate) pace: Pace,
     /// Moves when the account begins anew or ends: what is still to happen by then does not happen any more.
     pub(crate) life: Version,
-    /// The most of those who wait for something to come.
-    pub(crate) most_waiting: usize,
+    pub(crate) allowed: Allowance,
     /// For those who wait for something to come.
     pub(crate) seats: Arc<Semaphore>,
 }
@@ -58,7 +68,7 @@ impl Account {
         durable: bool,
         ttl: Option<Duration>,
         world: World,
-        (terms, journal, waits): (Terms, Bounds, usize),
+        (terms, allowed): (Terms, Allowance),
     ) -> Self {
         Self {
             serial: ENTERED.fetch_add(1, Ordering::Relaxed),
@@ -70,12 +80,12 @@ impl Account {
             terms: RwLock::new(Arc::new(terms)),
             keys: Mutex::default(),
             used: AtomicU64::new(0),
-            journal: Arc::new(Journal::new(journal)),
+            journal: Arc::new(Journal::new(allowed.journal)),
             faults: Faults::default(),
             pace: Pace::default(),
             life: Version::default(),
-            most_waiting: waits,
-            seats: Arc::new(Semaphore::new(waits)),
+            seats: Arc::new(Semaphore::new(allowed.waits)),
+            allowed,
         }
     }
 

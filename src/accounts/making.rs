@@ -137,13 +137,8 @@ impl Accounts {
             self.record(&name, new.ttl, &saved, cards.clone()).await?;
         }
         let world = World::new(Standing::Image(Arc::clone(&saved.image)), Some(saved));
-        let account = self.enter(Account::new(
-            &name,
-            durable,
-            new.ttl,
-            world,
-            (terms, self.rules.journal, self.rules.waits),
-        ));
+        let account =
+            self.enter(Account::new(&name, durable, new.ttl, world, (terms, self.rules.each)));
         for card in cards {
             self.know(&account, card);
         }

@@ -19,7 +19,7 @@ mod store;
 mod terms;
 mod world;
 
-pub(crate) use account::{ACCOUNT_FORM, Account, SELF};
+pub(crate) use account::{ACCOUNT_FORM, Account, Allowance, SELF};
 pub(crate) use error::AccountError;
 pub(crate) use image::Saved;
 pub(crate) use key::{Digest, KEY_FORM, Key, KeyCard, NewKey, random_key};

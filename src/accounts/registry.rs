@@ -12,11 +12,11 @@ use super::folder::{catalogue, lock};
 use super::store::{self, Entry, SavedRow};
 use super::world::{Snapshot, Standing, World};
 use super::{
-    Account, AccountError, Admission, Digest, Image, Key, KeyCard, NewKey, Profile, Saved, Terms,
+    Account, AccountError, Admission, Allowance, Digest, Image, Key, KeyCard, NewKey, Profile,
+    Saved, Terms,
 };
 use crate::clock::Stopwatch;
 use crate::dialect::Dialect;
-use crate::journal::Bounds;
 use crate::metrics::Census;
 use crate::storage::{CATALOGUE, Database, Storage, StorageError, Version};
 
@@ -37,10 +37,8 @@ pub(crate) struct Rules {
     /// The most accounts.
     pub(crate) most: usize,
     pub(crate) admission: Admission,
-    /// How much the journal of each account keeps.
-    pub(crate) journal: Bounds,
-    /// The most waits and streams of an account at the same time.
-    pub(crate) waits: usize,
+    /// What each of them may have.
+    pub(crate) each: Allowance,
 }
 
 /// The images of the catalogue, by their rows.
@@ -179,13 +177,7 @@ impl Accounts {
         };
         let origin = origin.map(|origin| found(origin, images)).transpose()?;
         let terms = self.terms(&name, profile)?;
-        Ok(Account::new(
-            &name,
-            true,
-            ttl,
-            World::new(standing, origin),
-            (terms, self.rules.journal, self.rules.waits),
-        ))
+        Ok(Account::new(&name, true, ttl, World::new(standing, origin), (terms, self.rules.each)))
     }
 
     /// Says that a file is not there. What stands on it is refused, all else goes on.

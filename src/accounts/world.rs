@@ -5,9 +5,10 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLockReadGuard, RwLockWriteGuard};
+use tokio::time::timeout;
 
 use super::{Account, AccountError, Image, Saved};
-use crate::storage::Database;
+use crate::storage::{Database, StorageError};
 
 /// What stands behind an account's gate.
 #[derive(Debug)]
@@ -43,18 +44,20 @@ impl Account {
     /// The world, with nobody else in it.
     ///
     /// # Errors
-    /// When the account has been removed.
+    /// When the account has been removed, or is busy for too long.
     pub(super) async fn alone(&self) -> Result<RwLockWriteGuard<'_, World>, AccountError> {
-        let world = self.world.write().await;
+        let turn = timeout(self.allowed.patience, self.world.write());
+        let world = turn.await.map_err(|_| StorageError::Busy)?;
         if matches!(world.standing, Standing::Removed) { Err(self.gone()) } else { Ok(world) }
     }
 
     /// The world, to look at.
     ///
     /// # Errors
-    /// When the account has been removed.
+    /// When the account has been removed, or is busy for too long.
     pub(super) async fn shared(&self) -> Result<RwLockReadGuard<'_, World>, AccountError> {
-        let world = self.world.read().await;
+        let turn = timeout(self.allowed.patience, self.world.read());
+        let world = turn.await.map_err(|_| StorageError::Busy)?;
         if matches!(world.standing, Standing::Removed) { Err(self.gone()) } else { Ok(world) }
     }
 

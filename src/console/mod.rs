@@ -3,14 +3,16 @@
 mod control;
 mod docs;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
@@ -22,9 +24,10 @@ use crate::state::Shared;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The routes of all pages and of what they load.
-pub(crate) fn routes(state: &Shared) -> Router<Shared> {
+/// The routes of all pages and of what they load, and the document of the Ticket API.
+pub(crate) fn routes(state: &Shared, openapi: String) -> Router<Shared> {
     Router::new()
+        .route("/openapi.json", get(move || ready(asset("application/json", openapi.clone()))))
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/docs", get(|| async { page(docs::page()) }))
         .route("/docs/control", get(|| async { page(control::page()) }))
@@ -37,6 +40,7 @@ pub(crate) fn routes(state: &Shared) -> Router<Shared> {
             get(|| async { asset("text/javascript; charset=utf-8", include_str!("docs.js")) }),
         )
         .route_layer(from_fn_with_state(Arc::clone(state), own_host))
+        .route_layer(map_response(confined))
 }
 
 /// Shows pages under the server's own names alone.
@@ -68,19 +72,17 @@ fn framed(title: &str, content: &Markup) -> Markup {
 }
 
 fn page(markup: Markup) -> impl IntoResponse {
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, markup.into_string())
+    ([(CONTENT_TYPE, "text/html; charset=utf-8")], markup.into_string())
 }
 
-fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers = [
-        (CONTENT_TYPE, content_type),
-        (CACHE_CONTROL, "no-cache"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, text)
+fn asset(content_type: &'static str, text: impl IntoResponse) -> impl IntoResponse {
+    ([(CACHE_CONTROL, "no-cache"), (CONTENT_TYPE, content_type)], text)
+}
+
+/// Nothing here may be taken for what it is not, or do more than it should.
+async fn confined(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::http::header::{HOST, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::response::{IntoResponse, Response};
 
@@ -20,8 +20,7 @@ pub(crate) struct ForeignHost;
 
 impl IntoResponse for ForeignHost {
     fn into_response(self) -> Response {
-        let headers = [(X_CONTENT_TYPE_OPTIONS, "nosniff")];
-        (StatusCode::FORBIDDEN, headers, format!("{self}\n")).into_response()
+        (StatusCode::FORBIDDEN, format!("{self}\n")).into_response()
     }
 }
 

@@ -121,15 +121,17 @@ pub(crate) fn router(state: &Shared) -> Router<Shared> {
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
         response
     });
+    let wrong_method = async |request: Request| {
+        let (method, path) = (request.method(), request.uri().path());
+        Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
+    };
+    let open = open.method_not_allowed_fallback(wrong_method);
     let guarded = guarded
         .fallback(async |request: Request| {
             let path: String = request.uri().path().chars().take(200).collect();
             Problem::new(Kind::UnknownPath, format!("There is nothing at {PREFIX}{path}."))
         })
-        .method_not_allowed_fallback(async |request: Request| {
-            let (method, path) = (request.method(), request.uri().path());
-            Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
-        })
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::guard));
     Router::new().nest(PREFIX, open.merge(guarded).layer(nosniff))
 }

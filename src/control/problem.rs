@@ -54,6 +54,7 @@ kinds! {
     UrlTooLong = "url-too-long", 414, "The URL is too long.";
     TooManyWaits = "too-many-waits", 429, "As many wait as may wait at the same time.";
     HeadersTooLarge = "headers-too-large", 431, "The headers are too large.";
+    NotReady = "not-ready", 503, "The server cannot do its work at the moment.";
     Busy = "busy", 503, "The server is busy; try again.";
     Ending = "ending", 503, "The server ends.";
     Failed = "failed", 500, "The server could not do this.";

@@ -25,7 +25,10 @@ pub(super) async fn ready(State(state): State<Shared>) -> Result<&'static str, P
     if *state.ending.borrow() {
         return Err(Problem::new(Kind::Ending, "It was told to end, and takes no more requests."));
     }
-    state.accounts.check().await?;
+    state.accounts.check().await.map_err(|error| {
+        tracing::error!(%error, "the server is not ready");
+        Problem::new(Kind::NotReady, "The catalogue of accounts cannot be read; the log says why.")
+    })?;
     Ok("ready")
 }
 

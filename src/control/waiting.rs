@@ -33,7 +33,7 @@ pub(super) fn seat(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(&account.seats).try_acquire_owned().map_err(|_| {
         let detail = format!(
             "{} waits and streams of this account are open, as many as there may be (--max-waits).",
-            account.most_waiting
+            account.allowed.waits
         );
         Problem::new(Kind::TooManyWaits, detail)
     })

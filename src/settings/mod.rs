@@ -109,13 +109,7 @@ pub(crate) struct Settings {
     )]
     pub(crate) max_accounts: u32,
     /// Token that the control API asks for [default: none on loopback, else a random one]
-    #[arg(
-        long,
-        env = "OMNIDESK_MOCK_CONTROL_TOKEN",
-        value_name = "TOKEN",
-        hide_env_values = true,
-        value_parser = control_token
-    )]
+    #[arg(long, env = "OMNIDESK_MOCK_CONTROL_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) control_token: Option<String>,
     /// The most requests that the journal of an account keeps; 0 turns it off
     #[arg(
@@ -356,15 +350,6 @@ fn public_url(text: &str) -> Result<String, String> {
     match host.map(|host| host.trim_end_matches('/')) {
         Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err("a URL begins with http:// or https:// and a host".to_owned()),
-    }
-}
-
-fn control_token(text: &str) -> Result<String, String> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if (8..=256).contains(&text.len()) && is_plain {
-        Ok(text.to_owned())
-    } else {
-        Err("a token has 8 to 256 visible ASCII characters".to_owned())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Keys: the ways to send one, and what each permission opens.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::fixtures::{self, KEY, NEW_TICKET, Seeded, acme, ticket};
-use crate::support::Reply;
+use crate::support::{Reply, Server};
 
 /// Name, method, path and body of each operation, and the permission that it needs.
 const OPERATIONS: [(&str, &str, &str, &str, &str); 11] = [
@@ -103,6 +105,40 @@ fn opened(name: &str, key: &str, permission: &str, reply: &Reply, opens: bool) {
         assert_eq!(said["status"], "error", "{name} with {key}: {said}");
         assert!(reply.message().contains(permission), "{name} with {key}: {said}");
     }
+}
+
+#[tokio::test]
+async fn the_matrix_has_every_operation_of_the_document_with_its_permission() {
+    let server = Server::start();
+    let document = server.get("/openapi.json").await.body;
+    let mut documented = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, about) in methods.as_object().expect("methods") {
+            let text = |value: &Value| value.as_str().expect("text").to_owned();
+            let (name, needed) = (&about["x-operation"], &about["x-permission"]["name"]);
+            let path = path.replace("{ticketID}", "{id}");
+            documented.push((text(name), method.to_uppercase(), path, text(needed)));
+        }
+    }
+    let tried = OPERATIONS.iter().map(|(name, method, path, _, permission)| {
+        let (name, path) = (format!("ticket.{name}"), format!("/api/v2/ticket{path}"));
+        (name, (*method).to_owned(), path, (*permission).to_owned())
+    });
+    let mut tried: Vec<_> = tried.collect();
+    documented.sort();
+    tried.sort();
+    assert_eq!(tried, documented);
+}
+
+#[tokio::test]
+async fn the_matrix_has_every_permission() {
+    let server = Server::start();
+    let keys = server.get("/_control/accounts/dev/keys").await.body;
+    let all = keys["keys"][0]["permissions"].as_array().expect("permissions");
+    let all: BTreeSet<&str> = all.iter().map(|name| name.as_str().expect("text")).collect();
+    assert_eq!(all, PERMISSIONS.into_iter().collect());
+    let needed: BTreeSet<&str> = OPERATIONS.iter().map(|(.., permission)| *permission).collect();
+    assert!(needed.is_subset(&all), "{needed:?}");
 }
 
 #[tokio::test]
