@@ -38,9 +38,25 @@ run *args:
 bench *args:
     cargo bench --locked {{args}}
 
-# Validate the OpenAPI document and try the server against it
-openapi:
-    scripts/openapi-check.sh
+# Validate the OpenAPI documents and try the server against them: MINUTES=20 just openapi --phases stateful
+openapi *args:
+    scripts/openapi-check.sh {{args}}
+
+# Feed a fuzz target for so many seconds, or each for a minute: just fuzz request 600 (cargo install cargo-fuzz)
+fuzz *args:
+    scripts/fuzz.sh {{args}}
+
+# Kill the server in the middle of its work, so often
+crash rounds="200":
+    CRASH_ROUNDS={{rounds}} cargo test --locked --test api crash
+
+# Load for a long time: just soak --minutes 60
+soak *args:
+    cargo bench --locked --bench soak -- {{args}}
+
+# Show what reaches the disk before it is acknowledged (needs strace)
+power:
+    scripts/power-check.sh
 
 # Try the pages in a real browser
 pages:

@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use crate::app;
 use crate::http::Unheard;
 use crate::limits::LineLimits;
-use crate::line::{Line, Talk};
+use crate::line::{BEGINNING, Line, Talk};
 use crate::state::Shared;
 
 /// How long running requests may take to finish when the server is told to end.
@@ -90,7 +90,10 @@ async fn talk(stream: TcpStream, state: Shared, router: Router, _place: OwnedSem
     let line = Line::new(stream, state.limits.line);
     let talk = line.talk();
     let answer = move |request: Request| answered(router.clone(), request, talk.clone());
-    hold(line, &state, answer).await;
+    if let Some(Cut { line, unheard, path }) = hold(line, &state, answer).await {
+        state.metrics.refused(unheard.reason());
+        line.say_last(&written(app::unheard(&state, &path, unheard)).await).await;
+    }
 }
 
 async fn answered(router: Router, request: Request, talk: Talk) -> Response {
@@ -104,7 +107,7 @@ async fn answered(router: Router, request: Request, talk: Talk) -> Response {
 
 /// Tells a client that there are as many connections as there may be.
 async fn turn_away(stream: TcpStream, state: Shared, _place: OwnedSemaphorePermit) {
-    let most = state.limits.line.most;
+    let crowded = Unheard::Crowded(state.limits.line.most);
     let limits = LineLimits { head_time: SHORT, idle_time: SHORT, ..state.limits.line };
     let line = Line::new(stream, limits);
     let talk = line.talk();
@@ -112,13 +115,23 @@ async fn turn_away(stream: TcpStream, state: Shared, _place: OwnedSemaphorePermi
     let answer = move |request: Request| {
         talk.begin();
         let path = request.uri().path();
-        ready(talk.answer(app::unheard(&told, path, Unheard::Crowded(most))))
+        ready(talk.answer(app::unheard(&told, path, crowded)))
     };
-    hold(line, &state, answer).await;
+    if let Some(Cut { line, path, .. }) = hold(line, &state, answer).await {
+        line.say_last(&written(app::unheard(&state, &path, crowded)).await).await;
+    }
 }
 
-/// Speaks HTTP over a line until it ends, and says a last word where the request could not be understood.
-async fn hold<F>(line: Line, state: &Shared, answer: impl Fn(Request) -> F)
+/// A line that ended with a request that could not be understood.
+struct Cut {
+    line: Line,
+    unheard: Unheard,
+    /// As far as it has come.
+    path: String,
+}
+
+/// Speaks HTTP over a line until it ends.
+async fn hold<F>(line: Line, state: &Shared, answer: impl Fn(Request) -> F) -> Option<Cut>
 where
     F: Future<Output = Response>,
 {
@@ -143,22 +156,24 @@ where
         Pin::new(&mut connection).graceful_shutdown();
         (&mut connection).await
     };
-    let mut line = connection.into_parts().io.into_inner();
-    if ended.is_err_and(|error| error.is_parse()) {
+    let parts = connection.into_parts();
+    let line = parts.io.into_inner();
+    let unheard = match ended {
         // Of HTTP/2 the library says nothing at all.
-        line.refuse(Unheard::BadHttp);
-    }
-    if let Some((unheard, beginning)) = line.refused() {
-        state.metrics.refused(unheard.reason());
-        let path = requested(beginning);
-        let word = written(app::unheard(state, &path, unheard)).await;
-        line.say_last(&word).await;
-    }
+        Err(error) if error.is_parse() => line.refused().or(Some(Unheard::BadHttp)),
+        _ if parts.read_buf.is_empty() => line.refused(),
+        // A head that began in the same packet as what was before it.
+        _ => line.refused().or(line.idled()),
+    };
+    // The library may have taken it out of its buffer already.
+    let head = if parts.read_buf.is_empty() { line.beginning() } else { &parts.read_buf };
+    let path = requested(head);
+    unheard.map(|unheard| Cut { line, unheard, path })
 }
 
 /// The path that a request line begins to ask for.
-fn requested(beginning: &[u8]) -> String {
-    let line = String::from_utf8_lossy(beginning);
+fn requested(head: &[u8]) -> String {
+    let line = String::from_utf8_lossy(&head[..head.len().min(BEGINNING)]);
     line.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 

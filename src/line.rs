@@ -19,8 +19,8 @@ use crate::clock::Stopwatch;
 use crate::http::{Break, Unheard};
 use crate::limits::LineLimits;
 
-/// How much of the beginning of a head is kept: enough to see what it asks for.
-const BEGINNING: usize = 64;
+/// How much of the beginning of a head is kept, in bytes: enough to see what it asks for.
+pub(crate) const BEGINNING: usize = 64;
 /// How long a client that was refused may take to read why, and to stop sending.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How much such a client may still send, in bytes.
@@ -38,8 +38,10 @@ pub(crate) struct Line {
     waiting: Option<Stopwatch>,
     /// Wakes the connection when a time is over; it may be early.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Of the newest head that came in a packet of its own.
     beginning: Vec<u8>,
     refused: Option<Unheard>,
+    idled: bool,
 }
 
 /// What a connection is at, and what the next thing that is written does.
@@ -118,6 +120,7 @@ impl Line {
             timer: None,
             beginning: Vec::new(),
             refused: None,
+            idled: false,
         }
     }
 
@@ -125,14 +128,19 @@ impl Line {
         Talk(Arc::clone(&self.state))
     }
 
-    /// Why what came was refused before it was understood, and the beginning of it.
-    pub(crate) fn refused(&self) -> Option<(Unheard, &[u8])> {
-        self.refused.map(|unheard| (unheard, &*self.beginning))
+    /// Why what came was refused before it was understood.
+    pub(crate) fn refused(&self) -> Option<Unheard> {
+        self.refused
     }
 
-    /// Refuses what came, unless it was refused before.
-    pub(crate) fn refuse(&mut self, unheard: Unheard) {
-        self.refused.get_or_insert(unheard);
+    /// The beginning of what came.
+    pub(crate) fn beginning(&self) -> &[u8] {
+        &self.beginning
+    }
+
+    /// Why what came is refused if it was more than nothing, once the line was closed since no request came.
+    pub(crate) fn idled(&self) -> Option<Unheard> {
+        self.idled.then_some(Unheard::TooSlow(self.limits.idle_time))
     }
 
     /// Says a last word, and waits a little for the client to read it.
@@ -279,7 +287,10 @@ impl AsyncRead for Line {
             }
             Over::Send => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             // As if the client had closed it.
-            Over::Idle => Poll::Ready(Ok(())),
+            Over::Idle => {
+                self.idled = true;
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }
@@ -327,8 +338,8 @@ impl AsyncWrite for Line {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.whole()?;
-        if self.refused.is_some() {
-            // There is something to say yet.
+        if self.refused.is_some() || self.idled {
+            // There may be something to say yet.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(context)

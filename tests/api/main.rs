@@ -1,6 +1,7 @@
 //! The program as its users meet it: the built binary, over HTTP.
 
 mod archive;
+mod bounds;
 mod bulk;
 mod cli;
 mod clients;
