@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Validates both OpenAPI documents, then tries a server against it with generated
-# requests. Needs Python 3.10 or newer with venv; its packages go below target/.
-# EXAMPLES=500 tries more per operation; further arguments go to schemathesis.
+# Validates both OpenAPI documents, then tries a server against each with generated
+# requests: one by one, and in sequences where one request takes what another gave.
+# Needs Python 3.10 or newer with venv; its packages go below target/.
+# EXAMPLES=500 tries more per operation. MINUTES=30 goes on for so long with each
+# document, with new requests all the time. Further arguments go to schemathesis,
+# such as --phases stateful --seed 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD work=$PWD/target/openapi-check
@@ -25,15 +28,34 @@ cat > mock.toml <<'TOML'
 unknown_ticket_status = 404
 unknown_ids = "skip"
 TOML
-rm -f port
-"$server" --ephemeral --config mock.toml --listen 127.0.0.1:0 --port-file port > server.log 2>&1 &
-trap 'kill $! 2>/dev/null || true' EXIT
-for _ in $(seq 100); do [ -s port ] || sleep 0.1; done
-[ -s port ] || { cat server.log >&2; exit 1; }
 
-SCHEMATHESIS_HOOKS=$root/scripts/schemathesis_hooks.py venv/bin/schemathesis \
-    --config-file "$root/scripts/schemathesis.toml" run "http://$(cat port)/openapi.json" \
-    --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" "$@"
-SCHEMATHESIS_HOOKS=$root/scripts/schemathesis_hooks.py venv/bin/schemathesis \
-    --config-file "$root/scripts/schemathesis.toml" run "http://$(cat port)/_control/openapi.json" \
-    --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" "$@"
+process=
+trap 'kill $process 2>/dev/null || true' EXIT
+
+# Tries a server of its own against the document at this path.
+try() {
+    local document=$1 failed=0
+    shift
+    rm -f port
+    "$server" --ephemeral --config mock.toml --listen 127.0.0.1:0 --port-file port > server.log 2>&1 &
+    process=$!
+    for _ in $(seq 100); do [ -s port ] || sleep 0.1; done
+    [ -s port ] || { cat server.log >&2; exit 1; }
+
+    SCHEMATHESIS_HOOKS=$root/scripts/schemathesis_hooks.py venv/bin/schemathesis \
+        --config-file "$root/scripts/schemathesis.toml" run "http://$(cat port)$document" \
+        --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" \
+        ${MINUTES:+--max-time $((MINUTES * 60))} "$@" || failed=1
+
+    # The server tells of its own defects in its log; and it must still be there to end.
+    if grep -E 'ERROR|panicked|fatal' server.log >&2; then failed=1; fi
+    kill "$process"
+    wait "$process" || { echo "the server has ended badly" >&2; failed=1; }
+    process=
+    return "$failed"
+}
+
+failed=0
+try /openapi.json "$@" || failed=1
+try /_control/openapi.json "$@" || failed=1
+exit "$failed"

@@ -7,7 +7,7 @@ use super::{ACCOUNT, Database, Durability, Place, Storage, StorageError, Trouble
 use crate::metrics::Sqlite;
 
 fn storage() -> Storage {
-    let patience = std::time::Duration::from_secs(60);
+    let patience = std::time::Duration::from_mins(1);
     Storage { durability: Durability::Process, patience, times: Sqlite::default() }
 }
 
