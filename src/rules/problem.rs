@@ -1,6 +1,6 @@
 //! What is wrong with a value, and how that is said: the field, the rule, and what was sent.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde_json::Value;
 
@@ -138,20 +138,23 @@ impl fmt::Display for Problem {
 impl fmt::Display for Violation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, problem, sent } = self;
-        match (problem, sent) {
-            (Problem::Missing, Some(sent)) => {
-                write!(out, "{path} is required, but {sent} was sent.")
+        let said = match (problem, sent) {
+            (Problem::Missing, Some(sent)) => format!("{path} is required, but {sent} was sent."),
+            (Problem::NotList, Some(sent)) if !path.contains('[') => format!(
+                "{path} {problem}: {path}[]=… for each entry, or a JSON list; {sent} was sent."
+            ),
+            (Problem::Unknown { nearest: Some(_) }, _) => format!("{path} {problem}"),
+            (_, Some(sent)) => format!("{path} {problem}; {sent} was sent."),
+            (_, None) => format!("{path} {problem}."),
+        };
+        // A name may hold anything, and a terminal does what such letters tell it.
+        said.chars().try_for_each(|letter| {
+            if letter.is_control() {
+                write!(out, "{}", letter.escape_unicode())
+            } else {
+                out.write_char(letter)
             }
-            (Problem::NotList, Some(sent)) if !path.contains('[') => {
-                write!(
-                    out,
-                    "{path} {problem}: {path}[]=… for each entry, or a JSON list; {sent} was sent."
-                )
-            }
-            (Problem::Unknown { nearest: Some(_) }, _) => write!(out, "{path} {problem}"),
-            (_, Some(sent)) => write!(out, "{path} {problem}; {sent} was sent."),
-            (_, None) => write!(out, "{path} {problem}."),
-        }
+        })
     }
 }
 

@@ -118,3 +118,18 @@ async fn an_account_whose_file_is_missing_is_not_made_anew() {
     assert_eq!(server.stop().code(), Some(0));
     assert!(!data.join("seeds/dev.db").exists(), "nothing is put in its place");
 }
+
+#[test]
+fn what_a_seed_holds_does_not_reach_the_terminal_as_it_is() {
+    for line in [
+        "time_zone: \"Euro\\x1b[31mpe\"",
+        "clock: { mode: \"\\x1b]0;\\x07\" }",
+        "dialect: { \"\\x1b[2J\": 1 }",
+        "keys: [{ key: some-key-0123, name: \"\\x1b[1m\", permissions: [\"\\x1b[1m\"] }]",
+        "tickets: [{ \"\\x1b[1m\": 1 }]",
+    ] {
+        let said = said_of(line);
+        let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+        assert!(said.chars().all(is_plain), "{line}: {said:?}");
+    }
+}
