@@ -40,6 +40,8 @@ mod control;
 mod dialect;
 mod faults;
 mod fidelity;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod journal;
 mod limits;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::pattern::{endpoint, meant, pattern};
 use super::problem::{Kind, Problem};
-use super::request::{Body, In, InAccount, Of, OfKey};
+use super::request::{Body, In, InAccount, Of, OfFault};
 use super::waiting::span;
 use super::wire::{self, LossWay, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
@@ -80,7 +80,7 @@ pub(super) async fn clear(Of(account): Of) -> StatusCode {
 
 /// Takes a fault rule away.
 #[utoipa::path(delete, path = "/accounts/{account}/faults/{id}", tag = "faults", operation_id = "removeFault",
-    params(OfKey),
+    params(OfFault),
     responses((status = 204, description = "Taken away"), Problem))]
 pub(super) async fn remove(In(account, id): In) -> Result<StatusCode, Problem> {
     let number: u64 = id.parse().map_err(|_| {

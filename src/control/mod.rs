@@ -75,6 +75,28 @@ impl utoipa::Modify for Security {
     }
 }
 
+/// A rule that is shown has the fields of a rule and more. As the two are put together by the library, neither
+/// would let the other's fields be.
+fn put_together(document: &mut utoipa::openapi::OpenApi) {
+    use utoipa::openapi::{RefOr, Schema};
+    let Some(components) = &mut document.components else { return };
+    let rule = components.schemas.get("Rule").cloned();
+    let shown = components.schemas.get("ShownRule").cloned();
+    let (Some(RefOr::T(Schema::Object(mut whole))), Some(RefOr::T(Schema::AllOf(parts)))) =
+        (rule, shown)
+    else {
+        return;
+    };
+    for part in parts.items {
+        if let RefOr::T(Schema::Object(own)) = part {
+            whole.properties.extend(own.properties);
+            whole.required.extend(own.required);
+        }
+    }
+    whole.description = parts.description;
+    components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(whole)));
+}
+
 /// The routes that only those may use who are let in.
 fn guarded() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -145,6 +167,7 @@ pub(crate) fn is_check(path: &str) -> bool {
 /// The OpenAPI document of these routes.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let all = OpenApiRouter::with_openapi(Document::openapi());
-    let (_, document) = all.nest(PREFIX, open().merge(guarded())).split_for_parts();
+    let (_, mut document) = all.nest(PREFIX, open().merge(guarded())).split_for_parts();
+    put_together(&mut document);
     document
 }

@@ -68,6 +68,19 @@ pub(super) struct OfRequest {
     seq: u64,
 }
 
+/// What the path names, for the document.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "the document is made from it")]
+pub(super) struct OfFault {
+    /// The name of an account, or `self`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    account: String,
+    /// The id of a fault rule.
+    #[param(minimum = 0)]
+    id: u64,
+}
+
 /// Which requests a query asks for, for the document.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

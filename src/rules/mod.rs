@@ -12,5 +12,5 @@ pub(crate) use field::{
     required,
 };
 pub(crate) use nearest::nearest;
-pub(crate) use problem::{Problem, Violation, quoted};
+pub(crate) use problem::{Problem, Violation, quoted, visible};
 pub(crate) use schema::{DATE, Notation, form_names, of_fields, of_value};

@@ -1,6 +1,7 @@
 //! What is wrong with a value, and how that is said: the field, the rule, and what was sent.
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -147,15 +148,19 @@ impl fmt::Display for Violation {
             (_, Some(sent)) => format!("{path} {problem}; {sent} was sent."),
             (_, None) => format!("{path} {problem}."),
         };
-        // A name may hold anything, and a terminal does what such letters tell it.
-        said.chars().try_for_each(|letter| {
-            if letter.is_control() {
-                write!(out, "{}", letter.escape_unicode())
-            } else {
-                out.write_char(letter)
-            }
-        })
+        out.write_str(&visible(&said))
     }
+}
+
+/// A text without letters that a terminal takes for orders; what a request or a seed holds may be anything.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let letter = |letter: char| {
+        if letter.is_control() { letter.escape_unicode().to_string() } else { letter.to_string() }
+    };
+    text.chars().map(letter).collect()
 }
 
 fn alternatives(names: &[impl ToString]) -> String {

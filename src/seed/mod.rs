@@ -1,6 +1,7 @@
 //! Seeds: the fixtures that accounts start from. A seed is checked whole before anything of it is planted.
 
 mod addition;
+mod depth;
 mod fields;
 mod source;
 
@@ -14,7 +15,7 @@ use crate::accounts::{
 };
 use crate::clock::{self, Clock};
 use crate::dialect::{self, Dialect, DialectError};
-use crate::rules::{Checked, Problem, Violation, check};
+use crate::rules::{Checked, Problem, Violation, check, visible};
 use crate::tickets::fixture;
 use source::Text;
 
@@ -25,7 +26,7 @@ const DEFAULT: &str = include_str!("default.yaml");
 
 /// Why a seed is refused: every fault that was found, each with its place.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", faults.join("\n"))]
+#[error("{}", faults.iter().map(|fault| visible(fault)).collect::<Vec<_>>().join("\n"))]
 pub(crate) struct SeedError {
     faults: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
+use super::depth;
 use crate::rules::Violation;
 
 /// One file.
@@ -52,6 +53,13 @@ impl Text {
 
     /// The only YAML document; JSON is YAML as well.
     fn document(&self) -> Result<Option<MarkedYaml<'_>>, String> {
+        if let Some(line) = depth::too_deep(&self.text) {
+            return Err(format!(
+                "{}:{line}: this is nested deeper than {} levels",
+                self.path.display(),
+                depth::MOST
+            ));
+        }
         let documents = MarkedYaml::load_from_str(&self.text).map_err(|error| {
             format!("{}:{}: {}", self.path.display(), error.marker().line(), error.info())
         })?;

@@ -12,6 +12,7 @@ mod crash;
 mod disk;
 mod drain;
 mod fixtures;
+mod fuzzed;
 mod hostile;
 mod keys;
 mod large;

@@ -85,6 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("lib", &["control"]),
+    ("fuzzing", &["server", "app", "http", "seed", "settings", "limits"]),
     ("main", &[]),
 ];
 

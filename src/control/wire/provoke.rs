@@ -20,15 +20,15 @@ pub struct Rule {
     pub fields: Map<String, Value>,
     /// The first so many of these requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, format = "uint64", example = 1)]
     pub first: Option<u64>,
     /// This one of these requests, the one twice as far, and so on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     pub every: Option<u64>,
     /// All but the first so many.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, format = "uint64")]
     pub after: Option<u64>,
     /// How long the rule stays; by default until it is taken away.
     #[serde(skip_serializing_if = "Option::is_none")]

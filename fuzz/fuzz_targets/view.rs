@@ -1,0 +1,208 @@
+//! Views of any conditions: each becomes a statement that runs, and finds what the conditions say.
+
+#![no_main]
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arbitrary::{Arbitrary, Unstructured};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use omnidesk_mock::fuzzing::{Answer, Desk};
+use serde_json::{Value, json};
+
+const SEED: &str = include_str!("view.yaml");
+const PATIENCE: Duration = Duration::from_secs(5);
+const OPERATIONS: [&str; 8] = [
+    "equals",
+    "not_equals",
+    "contains",
+    "not_contains",
+    "greater_than",
+    "less_than",
+    "is_empty",
+    "is_not_empty",
+];
+/// Values that the tickets have, and others that are special to SQL.
+const WORDS: [&str; 24] = [
+    "0",
+    "1",
+    "-1",
+    "007",
+    "+5",
+    "9223372036854775807",
+    "9223372036854775808",
+    "1e3",
+    "open",
+    "closed",
+    "urgent",
+    "2026-03-01 12:00:00",
+    "2026",
+    "printer",
+    "PRINTER",
+    "ÉCOLE",
+    "école",
+    "%",
+    "_",
+    "\\",
+    "'",
+    "\"",
+    "' OR 1=1 --",
+    "$1",
+];
+
+/// As many views as an account gets before it is made anew, which takes longer than all the rest.
+const VIEWS: u64 = 200;
+
+static DESK: LazyLock<Desk> = LazyLock::new(|| Desk::open(SEED).expect("the seed is good"));
+static MADE: AtomicU64 = AtomicU64::new(0);
+/// Every ticket as a list without a view shows it.
+static TICKETS: LazyLock<Vec<Value>> = LazyLock::new(|| items(&list("")));
+
+#[derive(Debug)]
+struct Condition {
+    fact: String,
+    operation: &'static str,
+    value: Option<Value>,
+}
+
+#[derive(Debug, Arbitrary)]
+struct View {
+    all: Vec<Condition>,
+    any: Vec<Condition>,
+    status: Option<bool>,
+    query: Option<u8>,
+}
+
+impl<'a> Arbitrary<'a> for Condition {
+    fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let columns = TICKETS[0].as_object().expect("a ticket");
+        let fact = columns.keys().nth(input.choose_index(columns.len())?).expect("it is one");
+        let value = match input.int_in_range(0..=5)? {
+            0 => None,
+            1 => Some(Value::from(u64::arbitrary(input)?)),
+            2 => Some(Value::from(<&str>::arbitrary(input)?)),
+            // What one of the tickets has there.
+            3 => Some(input.choose(&TICKETS)?[fact].clone()),
+            _ => Some(Value::from(*input.choose(&WORDS)?)),
+        };
+        Ok(Self { fact: fact.clone(), operation: input.choose(&OPERATIONS)?, value })
+    }
+}
+
+fuzz_target!(|view: View| -> Corpus {
+    let View { all, any, status, query } = view;
+    let written =
+        |conditions: &[Condition]| conditions.iter().map(Condition::written).collect::<Value>();
+    let id = MADE.fetch_add(1, Ordering::Relaxed) % VIEWS + 1;
+    if id == 1 {
+        assert_eq!(ask("POST", "/_control/accounts/desk/reset", Vec::new()).status, 204);
+    }
+    let fixture = json!({ "accounts": { "desk": { "views": [
+        { "id": id, "slug": format!("fuzzed-{id}"), "conditions": { "all": written(&all), "any": written(&any) } },
+    ]}}});
+    let imported = ask("POST", "/_control/accounts/desk/import", fixture.to_string().into());
+    if imported.status != 200 {
+        assert_eq!(imported.status, 400, "{}", String::from_utf8_lossy(&imported.body));
+        return Corpus::Reject;
+    }
+    let mut filter = format!("&applyView=fuzzed-{id}");
+    let mut more: Vec<Condition> = Vec::new();
+    if let Some(is_open) = status {
+        let status = if is_open { "open" } else { "closed" };
+        filter += &format!("&status={status}");
+        more.push(Condition {
+            fact: "status".to_owned(),
+            operation: "equals",
+            value: Some(status.into()),
+        });
+    }
+    let query = query.map(|at| WORDS[usize::from(at) % WORDS.len()]);
+    if let Some(query) = query {
+        filter +=
+            &form_urlencoded::Serializer::new("&".to_owned()).append_pair("query", query).finish();
+    }
+    let found = list(&filter);
+
+    let expected = TICKETS.iter().filter(|ticket| {
+        all.iter().chain(&more).all(|condition| condition.holds(ticket))
+            && (any.is_empty() || any.iter().any(|condition| condition.holds(ticket)))
+            && query.is_none_or(|query| is_found(ticket, query))
+    });
+    let ids = |tickets: &mut dyn Iterator<Item = &Value>| -> Vec<u64> {
+        tickets.map(|ticket| ticket["id"].as_u64().expect("an id")).collect()
+    };
+    assert_eq!(
+        ids(&mut items(&found).iter()),
+        ids(&mut expected.into_iter()),
+        "{fixture} with {filter}"
+    );
+    Corpus::Keep
+});
+
+impl Condition {
+    fn written(&self) -> Value {
+        json!({ "fact": self.fact, "operation": self.operation, "value": self.value })
+    }
+
+    /// What it means, said once more in plain words.
+    fn holds(&self, ticket: &Value) -> bool {
+        let column = &ticket[&self.fact];
+        let value = match &self.value {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let order = match column {
+            Value::Null => None,
+            Value::String(text) => Some(text.as_str().cmp(&value)),
+            number => value.parse().ok().map(|value| number.as_i64().expect("whole").cmp(&value)),
+        };
+        let text = column
+            .as_str()
+            .map(str::to_owned)
+            .unwrap_or_else(|| if column.is_null() { String::new() } else { column.to_string() });
+        let contains = || text.to_ascii_lowercase().contains(&value.to_ascii_lowercase());
+        let is_empty = || column.is_null() || *column == "" || *column == 0;
+        match self.operation {
+            "equals" => order.is_some_and(|order| order.is_eq()),
+            "not_equals" => !order.is_some_and(|order| order.is_eq()),
+            "greater_than" => order.is_some_and(|order| order.is_gt()),
+            "less_than" => order.is_some_and(|order| order.is_lt()),
+            "contains" => contains(),
+            "not_contains" => !contains(),
+            "is_empty" => is_empty(),
+            _ => !is_empty(),
+        }
+    }
+}
+
+fn is_found(ticket: &Value, query: &str) -> bool {
+    let columns = ["title", "from", "from_name", "to", "to_name", "external_id"];
+    let holds = |column: &&str| {
+        let text = ticket[*column].as_str().unwrap_or_default().to_lowercase();
+        text.contains(&query.to_lowercase())
+    };
+    ticket["id"].to_string() == query || columns.iter().any(|column| holds(&column))
+}
+
+fn ask(method: &str, target: &str, body: Vec<u8>) -> Answer {
+    let headers = [("apiKey".to_owned(), b"desk-key-0123456789".to_vec())];
+    DESK.ask((method, target), &headers, body, PATIENCE)
+        .unwrap_or_else(|| panic!("{target} is not answered"))
+}
+
+fn list(filter: &str) -> Answer {
+    let answer = ask(
+        "GET",
+        &format!("/api/v2/ticket?itemLimit=9999&searchArchived=yes{filter}"),
+        Vec::new(),
+    );
+    assert_eq!(answer.status, 200, "{filter}: {}", String::from_utf8_lossy(&answer.body));
+    answer
+}
+
+fn items(answer: &Answer) -> Vec<Value> {
+    let list: Value = serde_json::from_slice(&answer.body).expect("JSON");
+    list["items"].as_array().expect("items").clone()
+}
