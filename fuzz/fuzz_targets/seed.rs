@@ -20,8 +20,9 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     if json.is_ok() {
         assert_eq!(yaml, json, "JSON is YAML as well");
     }
-    if yaml.is_ok() {
-        assert!(read.is_ok(), "a fixture is a seed: {read:?}");
+    if let (Ok(()), Err(refusal)) = (&yaml, &read) {
+        // An import does not look at the name.
+        assert!(refusal.contains("self means"), "a fixture is a seed, but {refusal}");
     }
     if read.is_ok() {
         planted(text);
