@@ -56,6 +56,9 @@ fn planted(text: &str) {
         let name = account["account"].as_str().expect("a name");
         let export = get(&format!("/_control/accounts/{name}/export"));
         let export = String::from_utf8(export.body).expect("text");
-        assert_eq!(fixture(true, &export), Ok(()), "{export}");
+        let again = fixture(true, &export);
+        // New ids go on after the largest that a fixture may give.
+        let is_past = |refusal: &String| refusal.contains("from 1 to 1000000000000000,");
+        assert!(again.is_ok() || again.as_ref().is_err_and(is_past), "{again:?}: {export}");
     }
 }
