@@ -126,7 +126,14 @@ impl Filing {
         let time = self.watch.elapsed();
         self.note(|entry| entry.duration = time);
         match (self.entry.take(), place) {
-            (Some(entry), Some(place)) => place.fill(entry),
+            (Some(entry), Some(mut place)) => {
+                let secrets = &self.secrets;
+                place.rows.cover(|text| match secrets.hidden(text) {
+                    Cow::Owned(hidden) => Some(hidden),
+                    Cow::Borrowed(_) => None,
+                });
+                place.fill(entry);
+            }
             (Some(entry), None) => self.journal.add(entry),
             (None, _) => {}
         }

@@ -63,6 +63,31 @@ impl Rows {
         all
     }
 
+    /// Puts what `cover` makes of a text in place of each text for which it makes something.
+    pub(crate) fn cover(&mut self, cover: impl Fn(&str) -> Option<String>) {
+        let covered = |value: &mut Value| {
+            if let Some(text) = value.as_str().and_then(&cover) {
+                *value = text.into();
+            }
+        };
+        for row in &mut self.kept {
+            match &mut row.did {
+                Did::Created { values, .. } if cover(values).is_some() => {
+                    let mut cells: Vec<Value> = serde_json::from_str(values).unwrap_or_default();
+                    cells.iter_mut().for_each(covered);
+                    *values = Value::from(cells).to_string().into();
+                }
+                Did::Updated(columns) => {
+                    for (_, from, to) in columns {
+                        covered(from);
+                        covered(to);
+                    }
+                }
+                Did::Created { .. } | Did::Deleted => {}
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.left_out == 0
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fixtures;
 use crate::program::{Finished, run};
-use crate::support::{Reply, Server};
+use crate::support::{DEV_KEY, Reply, Server};
 
 const IMPORT: &str = "/_control/accounts/dev/import";
 const FAULTS: &str = "/_control/accounts/dev/faults";
@@ -102,5 +102,18 @@ async fn no_number_is_taken_or_refused_against_the_document() {
         let schema = &document["components"]["schemas"]["Rule"]["properties"][name];
         let is_refused = made.status == 400;
         assert!(is_refused || schema["format"] != "int64", "{schema} takes {past}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_a_request_is_in_no_change_that_it_makes() {
+    let server = Server::start();
+    let new = fixtures::NEW_TICKET.replace("Printer", DEV_KEY);
+    assert_eq!(server.form("POST", "/api/v2/ticket", &new).await.status, 200);
+    let renamed = server.form("PUT", "/api/v2/ticket/1", &format!("title=+{DEV_KEY}")).await;
+    assert_eq!(renamed.status, 200);
+    for path in ["requests", "changes"] {
+        let told = server.get(&format!("/_control/accounts/dev/{path}")).await.body;
+        assert!(!told.to_string().contains(DEV_KEY), "{path}: {told}");
     }
 }
