@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -16,6 +16,7 @@ use crate::{
     machine::Machine,
     options::{Options, Part},
     report::Report,
+    stage::Outcome,
     workplace::Workplace,
 };
 
@@ -45,6 +46,8 @@ mod rest;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/stage.rs"]
+mod stage;
 #[path = "http/storage.rs"]
 mod storage;
 #[path = "http/table.rs"]
@@ -54,23 +57,13 @@ mod workplace;
 #[path = "http/wrk.rs"]
 mod wrk;
 
-/// A benchmark that cannot go on says why and stops; nobody handles its errors by kind.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench && !options.bare {
-        eprintln!("this is a benchmark: run it with `cargo bench --bench http`");
-        return ExitCode::SUCCESS;
-    }
-    let outcome = if options.bare { bare::serve(&options.sizes) } else { measure(&options) };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let is_asked_for = options.bench || options.bare;
+    stage::run("http", is_asked_for, || {
+        let outcome = if options.bare { bare::serve(&options.sizes) } else { measure(&options) };
+        outcome.map(|()| true)
+    })
 }
 
 fn measure(options: &Options) -> Outcome<()> {
@@ -84,11 +77,6 @@ fn measure(options: &Options) -> Outcome<()> {
         asked(Part::Journal).then(|| journal::measure(options, &workplace)).transpose()?;
     let (rest, load, journal) = (rest.as_ref(), load.as_ref(), journal.as_ref());
     let report = Report { options, machine: &machine, rest, load, journal };
-    let text = report.to_string();
-    println!("{text}");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("http.md");
-    std::fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
-    std::fs::write(&file, text)?;
-    eprintln!("written to {}", file.display());
+    stage::publish("http", &report.to_string())?;
     load.map_or(Ok(()), Load::check)
 }

@@ -6,13 +6,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{fs, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::{
-    machine::Machine, memory::Growth, options::Options, report::Report, storage::Storage,
-    stream::Stream, verify::Verify, wake::Wake,
+    machine::Machine, memory::Growth, options::Options, report::Report, stage::Outcome,
+    storage::Storage, stream::Stream, verify::Verify, wake::Wake,
 };
 
 #[path = "http/connection.rs"]
@@ -37,6 +37,8 @@ mod report;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/stage.rs"]
+mod stage;
 #[path = "http/storage.rs"]
 mod storage;
 #[path = "see/stream.rs"]
@@ -50,22 +52,9 @@ mod verify;
 #[path = "see/wake.rs"]
 mod wake;
 
-/// A benchmark that cannot go on says why and stops; nobody handles its errors by kind.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench {
-        eprintln!("this is a benchmark: run it with `cargo bench --bench see`");
-        return ExitCode::SUCCESS;
-    }
-    match measure(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    stage::run("see", options.bench, || measure(&options).map(|()| true))
 }
 
 fn measure(options: &Options) -> Outcome<()> {
@@ -82,11 +71,6 @@ fn measure(options: &Options) -> Outcome<()> {
     let readers = Stream::measure_all(options, &machine)?;
     let growths = Growth::measure_all(options, &machine)?;
     let report = Report { options, machine: &machine, wakes, checks, readers, growths };
-    let text = report.to_string();
-    println!("{text}");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("see.md");
-    fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
-    fs::write(&file, text)?;
-    eprintln!("written to {}", file.display());
+    stage::publish("see", &report.to_string())?;
     Ok(())
 }

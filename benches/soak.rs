@@ -7,13 +7,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{fs, path::Path, process::ExitCode, thread};
+use std::{process::ExitCode, thread};
 
 use clap::Parser;
 
 use crate::{
-    client::Client, desk::Desk, options::Options, report::Report, rest::Rest, tally::Tally,
-    watch::Watch,
+    client::Client, desk::Desk, options::Options, report::Report, rest::Rest, stage::Outcome,
+    tally::Tally, watch::Watch,
 };
 
 #[path = "soak/account.rs"]
@@ -58,6 +58,8 @@ mod see;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/stage.rs"]
+mod stage;
 #[path = "http/storage.rs"]
 #[expect(dead_code, reason = "the other benchmarks measure every storage, this one a chosen one")]
 mod storage;
@@ -74,23 +76,9 @@ mod watch;
 #[path = "soak/world.rs"]
 mod world;
 
-/// What cannot go on says why; nobody handles errors by kind.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench {
-        eprintln!("this is a benchmark: run it with `cargo bench --bench soak`");
-        return ExitCode::SUCCESS;
-    }
-    match soak(&options) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    stage::run("soak", options.bench, || soak(&options))
 }
 
 /// Whether all went well.
@@ -113,11 +101,6 @@ fn soak(options: &Options) -> Outcome<bool> {
     let rest = Rest::reach(options, &desk, &tally)?;
     desk.close()?;
     let report = Report { options, tally: &tally, samples, rest };
-    let text = report.to_string();
-    println!("\n{text}");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("soak.md");
-    fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
-    fs::write(&file, text)?;
-    eprintln!("written to {}", file.display());
+    stage::publish("soak", &report.to_string())?;
     Ok(report.is_good())
 }

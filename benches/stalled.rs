@@ -6,12 +6,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{fs, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::{
-    machine::Machine, options::Options, report::Report, rounds::Measured, storage::Storage,
+    machine::Machine, options::Options, report::Report, rounds::Measured, stage::Outcome,
+    storage::Storage,
 };
 
 #[path = "http/connection.rs"]
@@ -38,6 +39,8 @@ mod rounds;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/stage.rs"]
+mod stage;
 #[path = "http/storage.rs"]
 mod storage;
 #[path = "http/table.rs"]
@@ -45,22 +48,9 @@ mod table;
 #[path = "worlds/times.rs"]
 mod times;
 
-/// A benchmark that cannot go on says why and stops; nobody handles its errors by kind.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench {
-        eprintln!("this is a benchmark: run it with `cargo bench --bench stalled`");
-        return ExitCode::SUCCESS;
-    }
-    match measure(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    stage::run("stalled", options.bench, || measure(&options).map(|()| true))
 }
 
 fn measure(options: &Options) -> Outcome<()> {
@@ -70,11 +60,6 @@ fn measure(options: &Options) -> Outcome<()> {
     for storage in Storage::ALL {
         measured.push((storage, Measured::take(options, &machine, storage)?));
     }
-    let text = Report { options, machine: &machine, measured }.to_string();
-    println!("{text}");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("stalled.md");
-    fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
-    fs::write(&file, text)?;
-    eprintln!("written to {}", file.display());
+    stage::publish("stalled", &Report { options, machine: &machine, measured }.to_string())?;
     Ok(())
 }

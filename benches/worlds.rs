@@ -5,12 +5,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
-use std::{fs, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::{
-    crowd::Crowd, life::Life, machine::Machine, options::Options, report::Report, storage::Storage,
+    crowd::Crowd, life::Life, machine::Machine, options::Options, report::Report, stage::Outcome,
+    storage::Storage,
 };
 
 #[path = "worlds/account.rs"]
@@ -37,6 +38,8 @@ mod report;
 mod seed;
 #[path = "http/server.rs"]
 mod server;
+#[path = "http/stage.rs"]
+mod stage;
 #[path = "http/storage.rs"]
 mod storage;
 #[path = "http/table.rs"]
@@ -44,25 +47,12 @@ mod table;
 #[path = "worlds/times.rs"]
 mod times;
 
-/// A benchmark that cannot go on says why and stops; nobody handles its errors by kind.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
-
 /// Tickets in the seeds, from the smallest to the largest.
 const SEEDS: [u32; 3] = [20, 1_000, 10_000];
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench {
-        eprintln!("this is a benchmark: run it with `cargo bench --bench worlds`");
-        return ExitCode::SUCCESS;
-    }
-    match measure(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    stage::run("worlds", options.bench, || measure(&options).map(|()| true))
 }
 
 fn measure(options: &Options) -> Outcome<()> {
@@ -77,11 +67,6 @@ fn measure(options: &Options) -> Outcome<()> {
         eprintln!("many accounts, {}", storage.flag());
         report.crowds.push(Crowd::measure(options, &machine, storage)?);
     }
-    let text = report.to_string();
-    println!("{text}");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("worlds.md");
-    fs::create_dir_all(file.parent().expect("the file lies in a folder"))?;
-    fs::write(&file, text)?;
-    eprintln!("written to {}", file.display());
+    stage::publish("worlds", &report.to_string())?;
     Ok(())
 }

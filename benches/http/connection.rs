@@ -17,6 +17,16 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+impl Answer {
+    /// Ignores what the answer says; what is no success is an error.
+    pub(crate) fn succeeded(&self) -> Outcome<()> {
+        match self.status {
+            200..=299 => Ok(()),
+            status => Err(format!("answered with {status}: {}", self.body.escape_ascii()).into()),
+        }
+    }
+}
+
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect(address)?;

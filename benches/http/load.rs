@@ -92,13 +92,8 @@ fn answer_sizes(ours: &Server, tickets: u32) -> Outcome<Vec<usize>> {
             // A round of its own, so that the first round changes these tickets again.
             let requests = operation.requests(ours.address, tickets, u32::MAX);
             let answer = client::ask(ours.address, &requests[0])?;
-            match answer.status {
-                200 => Ok(answer.body.len()),
-                status => {
-                    let body = String::from_utf8_lossy(&answer.body);
-                    Err(format!("{}: answered with {status}: {body}", operation.name()).into())
-                }
-            }
+            answer.succeeded().map_err(|error| format!("{}: {error}", operation.name()))?;
+            Ok(answer.body.len())
         })
         .collect()
 }

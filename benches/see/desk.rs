@@ -93,16 +93,8 @@ impl Desk {
     }
 }
 
-/// Ignores what an answer says; what is no success is an error.
-pub(crate) fn succeeded(answer: &Answer) -> Outcome<()> {
-    match answer.status {
-        200..=299 => Ok(()),
-        status => Err(format!("answered with {status}: {}", answer.body.escape_ascii()).into()),
-    }
-}
-
 pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Outcome<T> {
-    succeeded(answer)?;
+    answer.succeeded()?;
     Ok(serde_json::from_slice(&answer.body)?)
 }
 

@@ -1,6 +1,6 @@
 //! Many requests on many connections, each a known number of times.
 
-use crate::{Outcome, connection::Connection, desk};
+use crate::{Outcome, connection::Connection};
 
 /// Sends the requests, one on each connection at a time, so that the server always has work.
 pub(crate) fn send_all(
@@ -17,7 +17,7 @@ pub(crate) fn send_all(
             return Ok(());
         }
         for connection in &mut connections[..sent] {
-            desk::succeeded(&connection.answer()?)?;
+            connection.answer()?.succeeded()?;
         }
     }
 }

@@ -8,13 +8,7 @@ use std::{
 };
 
 use crate::{
-    Outcome,
-    desk::{self, Desk},
-    load,
-    machine::Machine,
-    options::Options,
-    seed::KEY,
-    storage::Storage,
+    Outcome, desk::Desk, load, machine::Machine, options::Options, seed::KEY, storage::Storage,
     times::Times,
 };
 
@@ -86,7 +80,7 @@ fn time(desk: &Desk, times: &mut Times, requests: impl Iterator<Item = String>) 
         let began = Instant::now();
         let answer = connection.ask(&request)?;
         elapsed.push(began.elapsed());
-        desk::succeeded(&answer)?;
+        answer.succeeded()?;
     }
     times.add(elapsed, desk.server.cpu_seconds()? - before);
     Ok(())

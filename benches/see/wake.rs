@@ -86,7 +86,7 @@ impl Bench<'_> {
             let began = Instant::now();
             let answer = connection.ask(request)?;
             elapsed.push(began.elapsed());
-            desk::succeeded(&answer)?;
+            answer.succeeded()?;
         }
         let mut round_trip = Times::default();
         round_trip.add(elapsed, self.desk.server.cpu_seconds()? - before);
@@ -156,7 +156,7 @@ impl Round<'_> {
         let answered = Instant::now();
         let answers = waiters.iter_mut().map(Connection::answer).collect::<Outcome<Vec<_>>>()?;
         let after = answered.elapsed();
-        desk::succeeded(&written)?;
+        written.succeeded()?;
         let seen = answers.iter().map(desk::read::<Seen>).collect::<Outcome<Vec<_>>>()?;
         let cursor = seen.into_iter().last().map(|seen| seen.cursor);
         Ok((answered - began, after, cursor))

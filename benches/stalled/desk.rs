@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::{
     Outcome,
-    connection::{Answer, Connection},
+    connection::Connection,
     machine::{self, Machine},
     message::{URLENCODED, message, multipart},
     seed::{self, KEY},
@@ -65,13 +65,5 @@ impl Desk {
             ("title", &title),
         ];
         multipart(self.server.address, KEY, "/api/v2/ticket", &fields)
-    }
-}
-
-/// Ignores what an answer says; what is no success is an error.
-pub(crate) fn succeeded(answer: &Answer) -> Outcome<()> {
-    match answer.status {
-        200..=299 => Ok(()),
-        status => Err(format!("answered with {status}: {}", answer.body.escape_ascii()).into()),
     }
 }

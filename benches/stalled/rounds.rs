@@ -6,7 +6,7 @@ use crate::{
     Outcome,
     connection::Connection,
     crowd::Crowd,
-    desk::{self, Desk, TICKETS},
+    desk::{Desk, TICKETS},
     load,
     machine::Machine,
     options::Options,
@@ -126,7 +126,7 @@ fn time(desk: &Desk, connection: &mut Connection, requests: &[String]) -> Outcom
         let began = Instant::now();
         let answer = connection.ask(request)?;
         elapsed.push(began.elapsed());
-        desk::succeeded(&answer)?;
+        answer.succeeded()?;
     }
     times.add(elapsed, desk.server.cpu_seconds()? - before);
     Ok(times)
