@@ -156,7 +156,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Nothing has been counted; the time in SQLite is that of `sqlite`.
     pub(crate) fn new(sqlite: &Sqlite) -> Self {
-        let metrics = Self {
+        let mut metrics = Self {
             requests: Family::default(),
             durations: Family::new_with_constructor(Durations),
             refused: Family::default(),
@@ -170,8 +170,7 @@ impl Metrics {
             // So that one can see that there were none.
             drop(metrics.refused.get_or_create(&reason.cause()));
         }
-        let registry = metrics.registered(sqlite);
-        *metrics.registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
+        metrics.registry = Mutex::new(metrics.registered(sqlite));
         metrics
     }
 

@@ -18,9 +18,9 @@ use crate::journal::{Bounds, Journal};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, Sqlite};
 use crate::seed::Seed;
-use crate::settings::{Admitting, Lasting, Settings};
+use crate::settings::{Admitting, Settings};
 use crate::state::{Shared, State};
-use crate::storage::{Durability, Storage};
+use crate::storage::Storage;
 use crate::system;
 use crate::terminal::Failure;
 
@@ -169,11 +169,8 @@ fn rules(settings: &Settings) -> Rules {
 }
 
 fn storage(settings: &Settings, times: Sqlite) -> Storage {
-    let durability = match settings.durability {
-        Lasting::Process => Durability::Process,
-        Lasting::Power => Durability::Power,
-    };
-    Storage { durability, patience: settings.limits.answer_timeout, times }
+    let patience = settings.limits.answer_timeout;
+    Storage { durability: settings.durability, patience, times }
 }
 
 fn limits(settings: &Settings) -> Limits {

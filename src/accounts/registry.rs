@@ -115,14 +115,12 @@ impl Accounts {
 
     /// What keeps the server from starting, with the file that it stands in.
     fn in_catalogue(&self, error: AccountError) -> AccountError {
-        let path = self.catalogue.as_ref().map(|catalogue| catalogue.path().display().to_string());
-        let said = error.to_string();
-        match path {
-            Some(path) if !said.contains(&path) => {
-                StorageError::Corrupt(format!("{path}: {said}")).into()
-            }
-            _ => error,
-        }
+        let Some(catalogue) = &self.catalogue else { return error };
+        let error = match error {
+            AccountError::Storage(error) => error,
+            other => StorageError::corrupt(other.to_string()),
+        };
+        error.at(catalogue.path()).into()
     }
 
     async fn load(&self) -> Result<(), AccountError> {
@@ -172,7 +170,7 @@ impl Accounts {
             (None, Some(image)) => Standing::Image(known(image, images)?),
             (None, None) => {
                 let what = format!("account {name} stands on nothing");
-                return Err(StorageError::Corrupt(what).into());
+                return Err(StorageError::corrupt(what).into());
             }
         };
         let origin = origin.map(|origin| found(origin, images)).transpose()?;
@@ -341,7 +339,7 @@ impl Accounts {
 
 fn known(image: i64, images: &Images) -> Result<Arc<Image>, StorageError> {
     let image = images.get(&image).cloned();
-    image.ok_or_else(|| StorageError::Corrupt("the catalogue lacks an image".to_owned()))
+    image.ok_or_else(|| StorageError::corrupt("the catalogue lacks an image".to_owned()))
 }
 
 fn found(row: SavedRow, images: &Images) -> Result<Saved, StorageError> {

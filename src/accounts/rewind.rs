@@ -346,7 +346,7 @@ where
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
 {
     let Image::Memory(content) = &**image else {
-        return Err(StorageError::Corrupt("an image is not in memory".to_owned()).into());
+        return Err(StorageError::corrupt("an image is not in memory".to_owned()).into());
     };
     let database = storage.open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
     let result = database.write(change).await?;

@@ -45,7 +45,7 @@ pub(super) async fn entries(connection: &mut Connection) -> Result<Vec<Entry>, S
 fn entry(row: &SqliteRow) -> Result<Entry, StorageError> {
     let name: String = row.try_get("name")?;
     let corrupt =
-        |what: &str| StorageError::Corrupt(format!("account {name}: its {what} cannot be read"));
+        |what: &str| StorageError::corrupt(format!("account {name}: its {what} cannot be read"));
     let dialect: String = row.try_get("dialect")?;
     let clock: String = row.try_get("clock")?;
     let profile = Profile {
@@ -79,7 +79,7 @@ fn strict_written(profile: &Profile) -> Option<String> {
 
 fn profile_in(text: &str) -> Result<Profile, StorageError> {
     serde_json::from_str(text)
-        .map_err(|_| StorageError::Corrupt("a profile in the catalogue cannot be read".to_owned()))
+        .map_err(|_| StorageError::corrupt("a profile in the catalogue cannot be read".to_owned()))
 }
 
 fn written(profile: &Profile) -> String {
@@ -151,7 +151,7 @@ pub(super) async fn keys(
 
 fn stored_key(row: &SqliteRow) -> Result<(String, KeyCard), StorageError> {
     let account: String = row.try_get("account")?;
-    let corrupt = || StorageError::Corrupt(format!("account {account}: a key cannot be read"));
+    let corrupt = || StorageError::corrupt(format!("account {account}: a key cannot be read"));
     let digest: Vec<u8> = row.try_get("digest")?;
     let permissions: String = row.try_get("permissions")?;
     let names: Vec<String> = serde_json::from_str(&permissions).map_err(|_| corrupt())?;

@@ -14,6 +14,7 @@ use clap::{
 use serde_json::{Map, Value};
 
 use crate::clock;
+use crate::storage::Durability;
 
 mod file;
 mod limits;
@@ -131,7 +132,7 @@ pub(crate) struct Settings {
     pub(crate) journal_bytes: u32,
     /// What an acknowledged change survives: the death of the process, or a power cut as well, which is slower
     #[arg(long, env = "OMNIDESK_MOCK_DURABILITY", default_value = "process", value_name = "LEVEL")]
-    pub(crate) durability: Lasting,
+    pub(crate) durability: Durability,
     /// File that receives HOST:PORT once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     pub(crate) port_file: Option<PathBuf>,
@@ -174,13 +175,6 @@ impl Settings {
 pub(crate) enum Admitting {
     Fixed,
     Auto,
-}
-
-/// What an acknowledged change survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Lasting {
-    Process,
-    Power,
 }
 
 /// How lines of the log look.

@@ -64,15 +64,22 @@ impl Database {
     ///
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer version.
-    pub(crate) async fn open(
+    pub(super) async fn open(
         storage: &Storage,
         place: Place<'_>,
         migrations: &'static Migrator,
         version: Version,
     ) -> Result<Self, StorageError> {
         let (path, content) = match place {
-            Place::New(_) | Place::Kept(_) => {
-                return Self::open_file(storage, place, migrations, version).await;
+            Place::New(path) => {
+                let connection = connect(storage, path).await?;
+                return Self::in_file(storage, path, connection, (migrations, version)).await;
+            }
+            Place::Kept(path) => {
+                files::must_be_sound(path)?;
+                let mut connection = connect(storage, path).await?;
+                must_be_ours(&mut connection, path).await?;
+                return Self::in_file(storage, path, connection, (migrations, version)).await;
             }
             Place::Memory => (Path::new("memory"), None),
             Place::Copy(content) => (Path::new("memory"), Some(content)),
@@ -82,46 +89,24 @@ impl Database {
             connection.deserialize(None, copied(content)?, false).await?;
         }
         // A copy may come from a file of an older version that nobody has opened since.
-        if !is_current(&mut connection, migrations).await {
-            migrate(&mut connection, migrations, path).await?;
-        }
+        migrate(&mut connection, migrations, path).await?;
         Ok(Self::of(storage, path, connection, version, None))
     }
 
-    async fn open_file(
+    async fn in_file(
         storage: &Storage,
-        place: Place<'_>,
-        migrations: &'static Migrator,
-        version: Version,
+        path: &Path,
+        mut connection: SqliteConnection,
+        (migrations, version): (&'static Migrator, Version),
     ) -> Result<Self, StorageError> {
-        let (path, is_kept) = match place {
-            Place::New(path) => (path, false),
-            Place::Kept(path) => (path, true),
-            Place::Memory | Place::Copy(_) => return Err(StorageError::Closed),
-        };
-        if is_kept {
-            files::must_be_sound(path)?;
-        }
-        let file = options(storage).filename(path).optimize_on_close(true, 400);
-        let opened = file.clone().create_if_missing(true).connect().await;
-        let mut connection =
-            opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        let is_current = is_current(&mut connection, migrations).await;
-        if is_kept && !is_current && !is_ours(&mut connection).await {
-            return Err(StorageError::NotOurs { path: path.to_owned() });
-        }
-        // Only now, since it writes into the file.
         let mode = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        if !is_current {
-            migrate(&mut connection, migrations, path).await?;
-        }
+        migrate(&mut connection, migrations, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(OPENING)
             .test_before_acquire(false);
-        let readers =
-            readers.connect_lazy_with(file.read_only(true).optimize_on_close(false, None));
+        let readers = readers.connect_lazy_with(options(storage).filename(path).read_only(true));
         Ok(Self::of(storage, path, connection, version, Some(readers)))
     }
 
@@ -297,11 +282,21 @@ fn options(storage: &Storage) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// A connection that writes to a file, into which nothing is written yet.
+async fn connect(storage: &Storage, path: &Path) -> Result<SqliteConnection, StorageError> {
+    let file = options(storage).filename(path).create_if_missing(true);
+    let opened = file.optimize_on_close(true, 400).connect().await;
+    opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })
+}
+
 async fn migrate(
     connection: &mut SqliteConnection,
     migrations: &Migrator,
     path: &Path,
 ) -> Result<(), StorageError> {
+    if is_current(connection, migrations).await {
+        return Ok(());
+    }
     let path = path.to_owned();
     migrations.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
@@ -311,11 +306,14 @@ async fn migrate(
     })
 }
 
-/// Whether any migration of ours has run. One that cannot be read is damaged, which is told later and better.
-async fn is_ours(connection: &mut SqliteConnection) -> bool {
+/// A database without a migration of ours is another program's. One that cannot be read is damaged, which is told
+/// later and better.
+async fn must_be_ours(connection: &mut SqliteConnection, path: &Path) -> Result<(), StorageError> {
     let named = "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    let named: Result<i64, _> = sqlx::query_scalar(named).fetch_one(connection).await;
-    named.map_or(true, |tables| tables > 0)
+    match sqlx::query_scalar::<_, i64>(named).fetch_one(connection).await {
+        Ok(0) => Err(StorageError::NotOurs { path: path.to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether exactly these migrations have run. One query, where to run them would take a dozen.

@@ -36,8 +36,9 @@ pub(crate) enum StorageError {
     Busy,
     #[error("the group of writes that this one belonged to was not kept: {why}")]
     NotCommitted { why: String, trouble: Trouble },
-    #[error("{0}")]
-    Corrupt(String),
+    /// What a file holds cannot be understood.
+    #[error("{}{what}", path.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
+    Corrupt { path: Option<PathBuf>, what: String },
 }
 
 /// What a failure means for who asked.
@@ -61,11 +62,18 @@ pub(crate) enum Trouble {
 }
 
 impl StorageError {
+    /// What was read makes no sense.
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Self::Corrupt { path: None, what: what.into() }
+    }
+
     /// The same, naming the file that it is about.
     pub(crate) fn at(self, path: &Path) -> Self {
         match self {
             Self::Sqlite(source) => Self::Open { path: path.to_owned(), source },
-            Self::Corrupt(what) => Self::Corrupt(format!("{}: {what}", path.display())),
+            Self::Corrupt { path: None, what } => {
+                Self::Corrupt { path: Some(path.to_owned()), what }
+            }
             other => other,
         }
     }
@@ -97,7 +105,7 @@ impl StorageError {
             Self::Missing { .. }
             | Self::NotOurs { .. }
             | Self::NoCatalogue { .. }
-            | Self::Corrupt(_) => Trouble::Damaged,
+            | Self::Corrupt { .. } => Trouble::Damaged,
             Self::NotCommitted { trouble, .. } => *trouble,
             Self::Busy => Trouble::Busy,
             Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {

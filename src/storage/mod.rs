@@ -26,12 +26,10 @@ pub(crate) static ACCOUNT: Migrator = sqlx::migrate!("migrations/account");
 pub(crate) static CATALOGUE: Migrator = sqlx::migrate!("migrations/catalogue");
 
 /// What an acknowledged change survives (chosen).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Durability {
-    /// The death of the process: what is written is the system's.
-    #[default]
+    // No doc comments: the help of the flag says it, and would be spread out by them.
     Process,
-    /// The death of the machine as well: what is written has reached the disk.
     Power,
 }
 

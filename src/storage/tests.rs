@@ -94,7 +94,7 @@ async fn changes_that_wait_together_do_not_spoil_each_other() {
         database.write(|connection| {
             Box::pin(async move {
                 query("DELETE FROM ticket").execute(&mut *connection).await?;
-                Err::<(), _>(StorageError::Corrupt("on purpose".to_owned()))
+                Err::<(), _>(StorageError::corrupt("on purpose".to_owned()))
             })
         })
     };

@@ -72,7 +72,7 @@ pub(crate) async fn ticket(
         .read(move |connection| Box::pin(async move { store::entry(connection, &url, id).await }));
     let text = found.await?;
     let value = text.map(|text| serde_json::from_str(&text)).transpose();
-    value.map_err(|error| StorageError::Corrupt(error.to_string()))
+    value.map_err(|error| StorageError::corrupt(error.to_string()))
 }
 
 /// Refuses what a column can never hold; an empty text stands for nothing.

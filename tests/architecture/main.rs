@@ -11,8 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metrics", &[]),
     ("system", &[]),
     ("dialect", &["rules"]),
-    ("settings", &["clock", "limits"]),
     ("storage", &["clock", "metrics"]),
+    ("settings", &["clock", "limits", "storage"]),
     ("journal", &["rules", "clock"]),
     ("faults", &["journal"]),
     ("pace", &[]),
@@ -54,7 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clock",
         ],
     ),
-    ("connections", &["app", "line", "http", "limits", "state"]),
+    ("connections", &["app", "line", "http", "limits", "state", "telemetry"]),
     (
         "server",
         &[

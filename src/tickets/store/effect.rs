@@ -119,5 +119,5 @@ fn make(change: &Change, now: &str, held: &mut [Value]) {
 }
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StorageError> {
-    serde_json::from_str(text).map_err(|error| StorageError::Corrupt(error.to_string()))
+    serde_json::from_str(text).map_err(|error| StorageError::corrupt(error.to_string()))
 }

@@ -133,7 +133,7 @@ pub(crate) async fn view(
         sqlx::query_scalar("SELECT conditions FROM view WHERE slug = $1 OR CAST(id AS TEXT) = $1");
     let found: Option<String> = statement.bind(name).fetch_optional(connection).await?;
     let parsed = found.map(|text| serde_json::from_str(&text)).transpose();
-    parsed.map_err(|error| StorageError::Corrupt(format!("view {name}: {error}")))
+    parsed.map_err(|error| StorageError::corrupt(format!("view {name}: {error}")))
 }
 
 fn number(number: u64) -> Cell {
