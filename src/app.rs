@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Method, Response};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -49,11 +49,7 @@ pub(crate) fn unheard(state: &Shared, path: &str, unheard: Unheard) -> Response<
     } else {
         Error::Unheard(unheard).said(&state.accounts.dialect, None).respond(None)
     };
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    if matches!(unheard, Unheard::Crowded(_)) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -25,6 +25,7 @@ use crate::http::Unheard;
 use crate::limits::LineLimits;
 use crate::line::{BEGINNING, Line, Talk};
 use crate::state::Shared;
+use crate::telemetry;
 
 /// How long running requests may take to finish when the server is told to end.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -60,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
             tokio::spawn(talk(stream, Arc::clone(&state), router.clone(), place));
         } else {
-            state.metrics.refused(Unheard::Crowded(limits.most).reason());
+            note(&state, Unheard::Crowded(limits.most));
             if let Ok(place) = Arc::clone(&crowd).try_acquire_owned() {
                 tokio::spawn(turn_away(stream, Arc::clone(&state), place));
             }
@@ -91,7 +92,7 @@ async fn talk(stream: TcpStream, state: Shared, router: Router, _place: OwnedSem
     let talk = line.talk();
     let answer = move |request: Request| answered(router.clone(), request, talk.clone());
     if let Some(Cut { line, unheard, path }) = hold(line, &state, answer).await {
-        state.metrics.refused(unheard.reason());
+        note(&state, unheard);
         line.say_last(&written(app::unheard(&state, &path, unheard)).await).await;
     }
 }
@@ -103,6 +104,12 @@ async fn answered(router: Router, request: Request, talk: Talk) -> Response {
         Ok(response) => talk.answer(response),
         Err(never) => match never {},
     }
+}
+
+/// Something is refused that no operation will hear of.
+fn note(state: &Shared, unheard: Unheard) {
+    state.metrics.refused(unheard.reason());
+    telemetry::refused(unheard);
 }
 
 /// Tells a client that there are as many connections as there may be.

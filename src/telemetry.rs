@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::EnvFilter;
 
-use crate::http::Trail;
+use crate::http::{Trail, Unheard};
 use crate::settings::LogForm;
 
 /// Starts the log. What is written is lost when the guard is dropped too early.
@@ -30,6 +30,11 @@ fn start_at(form: LogForm, level: &str) -> WorkerGuard {
         LogForm::Json => lines.json().flatten_event(true).init(),
     }
     guard
+}
+
+/// Writes the line of what was refused before it was understood: its head, or its connection.
+pub(crate) fn refused(unheard: Unheard) {
+    tracing::info!(reason = %unheard, "refused");
 }
 
 /// Writes the line of a request; its status is 0 where a fault leaves it without an answer. `route` is the path of the contract, so no id and no query gets here.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::http::header::{CONNECTION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
@@ -159,6 +159,9 @@ impl IntoResponse for Problem {
         if matches!(self.kind, Kind::TooLarge | Kind::TooSlow) {
             // What is still to come of the body is not read.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.kind == Kind::Busy {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.kind == Kind::NoToken {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

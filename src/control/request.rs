@@ -269,7 +269,8 @@ pub(super) async fn whole(
         }
         NotWhole::Incomplete => Problem::invalid("The body ended before it was complete."),
         NotWhole::TooSlow(time) => {
-            let detail = format!("The body was not complete after {}.", clock::words(time));
+            let detail =
+                format!("The body was not complete after {} (--body-timeout).", clock::words(time));
             Problem::new(Kind::TooSlow, detail)
         }
     })

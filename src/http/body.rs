@@ -46,7 +46,7 @@ pub(crate) async fn whole(headers: &HeaderMap, body: Body, most: Most) -> Result
     match read.unwrap_or(Err(NotWhole::TooSlow(most.time)))? {
         Read::Whole(body) => Ok(body),
         Read::More(rest) => {
-            drain(rest).await;
+            drain(rest, most.time).await;
             Err(NotWhole::TooLarge(most.bytes))
         }
     }
@@ -79,8 +79,8 @@ async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Read, NotW
 }
 
 /// Throws the rest of a body away, so that its sender stops sending and reads the answer. A sender that is too
-/// slow, or sends too much, is cut off.
-async fn drain(mut chunks: BodyDataStream) {
+/// slow, or sends too much, is cut off; it has no more time than a body that is read.
+async fn drain(mut chunks: BodyDataStream, time: Duration) {
     let all = async {
         let mut drained = 0;
         while let Some(Ok(chunk)) = chunks.next().await {
@@ -90,13 +90,13 @@ async fn drain(mut chunks: BodyDataStream) {
             }
         }
     };
-    let _ = timeout(limits::DRAIN_TIME, all).await;
+    let _ = timeout(time.min(limits::DRAIN_TIME), all).await;
 }
 
 /// Throws the body of a request away that is refused for another reason.
-pub(super) async fn turn_away(request: Request) {
+pub(super) async fn turn_away(request: Request, time: Duration) {
     // Who waits for a word before sending a body need not send it.
     if !request.headers().contains_key(EXPECT) {
-        drain(request.into_body().into_data_stream()).await;
+        drain(request.into_body().into_data_stream(), time).await;
     }
 }

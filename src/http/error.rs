@@ -96,7 +96,7 @@ impl Error {
             Self::TooSlow(_) | Self::Unheard(Unheard::TooSlow(_)) => 408,
             Self::Unheard(Unheard::UrlTooLong) => 414,
             Self::Unheard(Unheard::HeadTooLarge(_)) => 431,
-            Self::Unheard(Unheard::Crowded(_)) => 503,
+            Self::Unheard(Unheard::Crowded(_)) | Self::Storage(StorageError::Busy) => 503,
             Self::TooManyAccounts(_) | Self::TooFast { .. } => 429,
             Self::Fault { status, .. } => *status,
             Self::Unheard(Unheard::BadHttp)
@@ -108,7 +108,6 @@ impl Error {
             | Self::Strict(_)
             | Self::UnknownTickets(_) => 400,
             Self::UnknownTicket => dialect.unknown_ticket_status,
-            Self::Storage(error) if error.trouble() == Trouble::Busy => 503,
             Self::Storage(_) | Self::Internal(_) => 500,
         };
         StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
@@ -132,8 +131,8 @@ impl Error {
                 let sent = quoted(&sent.as_str().into());
                 format!("The Content-Encoding {sent} is not understood; send the body as it is.")
             }
-            Self::TooLarge(most) => format!("The body is larger than {most} bytes."),
-            Self::TooSlow(time) => format!("The body was not complete after {}.", clock::words(*time)),
+            Self::TooLarge(most) => format!("The body is larger than {most} bytes (--max-body-bytes)."),
+            Self::TooSlow(time) => format!("The body was not complete after {} (--body-timeout).", clock::words(*time)),
             Self::Unheard(unheard) => unheard.to_string(),
             Self::Incomplete => "The body ended before it was complete.".to_owned(),
             Self::Unreadable(error) => format!("{error}."),
@@ -147,7 +146,7 @@ impl Error {
             Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets(ids),
-            Self::AnswerTooLarge(most) => format!("The answer would be larger than {most} bytes. Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
+            Self::AnswerTooLarge(most) => format!("The answer would be larger than {most} bytes (--max-answer-bytes). Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
             Self::TooManyAccounts(most) => format!("This API key is unknown, and no account can be made for it: there are {most} already, as many as there may be. Remove some, or raise --max-accounts."),
             Self::Storage(error) => error.sentence().to_owned(),
             Self::Internal(_) => FAILED.to_owned(),
@@ -175,7 +174,7 @@ impl Error {
             Self::TooLarge(_) | Self::TooSlow(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"))
             }
-            Self::Storage(error) if error.trouble() == Trouble::Busy => {
+            Self::Unheard(Unheard::Crowded(_)) | Self::Storage(StorageError::Busy) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
             }
             Self::TooFast { left, .. } => headers.insert(RETRY_AFTER, whole_seconds(*left)),

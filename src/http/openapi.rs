@@ -170,11 +170,12 @@ fn responses(endpoint: &Endpoint, dialect: &Dialect) -> Value {
         chosen.push((413, "The body is too large."));
         chosen.push((415, "The Content-Type is none of those that are understood."));
     }
-    for (status, description) in
-        [("414", "The URL is too long."), ("431", "The header is too large.")]
-    {
-        responses[status] = json!({ "description": description, "x-source": "chosen" });
-    }
+    chosen.extend([
+        (408, "The request did not arrive in time."),
+        (414, "The URL is too long."),
+        (431, "The URL and the headers are too large."),
+        (503, "The account is busy, or there are as many connections as there may be."),
+    ]);
     for (status, description) in chosen {
         let status = status.to_string();
         if responses.get(&status).is_none() {

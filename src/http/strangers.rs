@@ -27,7 +27,7 @@ pub(super) async fn turned_away(
         entry.operation = Some(endpoint.operation);
         entry.asked = asked;
     });
-    body::turn_away(request).await;
+    body::turn_away(request, state.limits.body_time).await;
     let said = error.said(&state.accounts.dialect, None);
     filing.answered(Some(&said), None);
     said.respond(None)
@@ -65,7 +65,7 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
         entry.asked = asked;
     });
-    body::turn_away(request).await;
+    body::turn_away(request, state.limits.body_time).await;
     let terms = key.as_ref().map(|key| key.account.terms());
     let dialect = terms.as_ref().map_or(&state.accounts.dialect, |terms| &terms.dialect);
     let said = error.said(dialect, terms.as_deref());

@@ -1,10 +1,11 @@
 //! What the program tells about each request, and that it never tells a key.
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 
 use crate::fixtures::{self, KEY, NEW_TICKET, acme, ticket};
 use crate::program::{Finished, Running, Stream, command};
-use crate::raw::{exchange, head, request};
+use crate::raw::{connect, exchange, head, read, request};
 
 /// A server on the seed of `acme`, and the file that holds the seed.
 fn serve(arguments: &[&str]) -> (Running, tempfile::TempDir) {
@@ -45,6 +46,20 @@ async fn there_is_one_line_a_request() {
         assert!(!line.contains('\u{1b}'), "no colours where nobody sees them: {line:?}");
     }
     assert!(!finished.stdout.contains("/api/v2/ticket/{"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn what_is_refused_before_it_is_understood_has_a_line_too() {
+    let (mut running, _folder) = serve(&["--max-connections", "1"]);
+    let base = running.base();
+    let mut held = connect(&base).await;
+    let crowded = exchange(&base, &head("GET", "/api/v2/ticket", "")).await;
+    assert_eq!(crowded.status, 503, "{crowded:?}");
+    running.wait_for(|_, line| line.contains("INFO") && line.contains("--max-connections"));
+    held.write_all(b"no HTTP\r\n\r\n").await.expect("it reads");
+    assert_eq!(read(held).await.status, 400);
+    running.wait_for(|_, line| line.contains("INFO") && line.contains("no HTTP/1.1 request"));
+    assert_eq!(running.stop().code, Some(0));
 }
 
 #[tokio::test]

@@ -56,9 +56,9 @@ pub(crate) enum DecodeError {
     Percent(String),
     #[error("{0} holds bytes that are no UTF-8")]
     NotUtf8(String),
-    #[error("More than {0} values were sent")]
+    #[error("More than {0} values were sent (--max-values)")]
     TooMany(usize),
-    #[error("{field} is nested deeper than {most} levels")]
+    #[error("{field} is nested deeper than {most} levels (--max-depth)")]
     TooDeep { field: String, most: usize },
     #[error("The multipart body cannot be read: {0}")]
     Multipart(String),
