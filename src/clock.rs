@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The form of every documented date; it has no zone.
 const DATE: &str = "%Y-%m-%d %H:%M:%S";
 
+/// Longer than a server runs, and short enough to be counted with.
+const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
+
 /// What time it is for an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
@@ -123,6 +126,11 @@ impl Stopwatch {
     /// Starts counting.
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// The moment when so much time has passed since the start.
+    pub(crate) fn after(self, time: Duration) -> Instant {
+        self.0 + time.min(FOREVER)
     }
 
     /// The time since the start, in whole milliseconds.

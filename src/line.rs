@@ -13,7 +13,7 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep_until, timeout};
 
 use crate::clock::Stopwatch;
 use crate::http::{Break, Unheard};
@@ -203,27 +203,28 @@ impl Line {
     /// Pending as long as the connection may wait. Ready when one of its times is over.
     fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<Over> {
         loop {
-            let Some((over, left)) = self.left() else { return Poll::Pending };
-            if left.is_zero() {
-                return Poll::Ready(over);
-            }
-            let wanted = sleep(left);
+            let Some((over, time, since)) = self.next() else { return Poll::Pending };
+            let end = since.after(time).into();
             let timer = match &mut self.timer {
                 Some(timer) => timer,
-                none => none.insert(Box::pin(sleep(left))),
+                none => none.insert(Box::pin(sleep_until(end))),
             };
-            if timer.deadline() > wanted.deadline() {
-                timer.as_mut().reset(wanted.deadline());
+            if timer.deadline() > end {
+                timer.as_mut().reset(end);
             }
+            // As long as the timer runs nothing is over, whatever the clock would say.
             ready!(timer.as_mut().poll(context));
             self.timer = None;
+            if since.elapsed() >= time {
+                return Poll::Ready(over);
+            }
         }
     }
 
-    /// What is over next, and when.
-    fn left(&mut self) -> Option<(Over, Duration)> {
+    /// What is over next: how long it may take, and since when it does.
+    fn next(&mut self) -> Option<(Over, Duration, Stopwatch)> {
         let stalled = self.stalled.map(|since| (Over::Send, self.limits.send_time, since));
-        let next = match self.state.stage.load(Ordering::Acquire) {
+        match self.state.stage.load(Ordering::Acquire) {
             _ if stalled.is_some() => stalled,
             BUSY => {
                 self.waiting = None;
@@ -238,8 +239,7 @@ impl Line {
                     (Over::Idle, idle, since)
                 })
             }
-        };
-        next.map(|(over, time, since)| (over, time.saturating_sub(since.elapsed())))
+        }
     }
 
     /// Notes whether a write went on, and ends the connection when none has for too long.
