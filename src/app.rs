@@ -1,7 +1,9 @@
 //! The router, made from the endpoint tables.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -11,18 +13,98 @@ use axum::http::{HeaderValue, Method, Response};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter};
+use futures_util::future::Either;
+use tower::ServiceExt;
 
 use crate::clock::Stopwatch;
 use crate::control::Problem;
 use crate::http::{
-    Break, Document, Endpoint, Error, Respelled, Trail, Unheard, document, method_not_allowed,
-    not_found,
+    Break, Document, Endpoint, Error, Recalled, Respelled, Trail, Unheard, document,
+    method_not_allowed, not_found,
 };
+use crate::metrics::Tally;
 use crate::state::Shared;
 use crate::{console, control, metrics, telemetry, tickets};
 
 /// Everything that the server answers.
-pub(crate) fn router(state: Shared) -> Router {
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    state: Shared,
+    /// The operations whose answers are kept.
+    kept: Arc<[Kept]>,
+    router: Router,
+}
+
+/// An operation whose answers are kept.
+#[derive(Debug)]
+struct Kept {
+    endpoint: &'static Endpoint,
+    /// Its path, up to the part that varies.
+    path: &'static str,
+    varies: bool,
+    tally: Tally,
+}
+
+impl Kept {
+    /// None where more than the end of the path varies.
+    fn of(endpoint: &'static Endpoint) -> Option<Self> {
+        endpoint.keeps?;
+        let (path, rest) = endpoint.path.split_once('{').unwrap_or((endpoint.path, ""));
+        (rest.find('}').is_none_or(|end| end + 1 == rest.len())).then(|| Self {
+            endpoint,
+            path,
+            varies: !rest.is_empty(),
+            tally: Tally::of(endpoint.operation),
+        })
+    }
+
+    fn is_asked(&self, method: &Method, path: &str) -> bool {
+        let varying = path.strip_prefix(self.path).filter(|_| self.endpoint.method == *method);
+        varying.is_some_and(|part| {
+            let is_other = self.varies && (part.contains('/') || named(path).is_some());
+            part.is_empty() != self.varies && !is_other
+        })
+    }
+}
+
+/// An answer that is there, or comes.
+type Answering =
+    Either<Ready<Response<Body>>, Pin<Box<dyn Future<Output = Response<Body>> + Send>>>;
+
+impl App {
+    pub(crate) fn new(state: Shared) -> Self {
+        let kept = tickets::ENDPOINTS.iter().filter_map(Kept::of).collect();
+        let router = router(Arc::clone(&state));
+        Self { state, kept, router }
+    }
+
+    /// Answers a request; at once, where the answer is kept.
+    pub(crate) fn answer(&self, request: Request) -> Answering {
+        if let Some(response) = self.recalled(&request) {
+            return Either::Left(ready(response));
+        }
+        let answer = self.router.clone().oneshot(canonical(request));
+        Either::Right(Box::pin(async {
+            let Ok(response) = answer.await;
+            response
+        }))
+    }
+
+    /// The kept answer, which is counted and has its line in the log as any other.
+    fn recalled(&self, request: &Request) -> Option<Response<Body>> {
+        let (method, path) = (request.method(), request.uri().path());
+        let Kept { endpoint, tally, .. } =
+            self.kept.iter().find(|kept| kept.is_asked(method, path))?;
+        let Recalled { response, account, time } = endpoint.recall(&self.state, request)?;
+        self.state.metrics.answered_well(tally, time);
+        let account = Some(account);
+        let trail = Trail { operation: endpoint.operation, account, route: endpoint.path };
+        telemetry::request((method, endpoint.path), Some(&trail), Some(response.status()), time);
+        Some(response)
+    }
+}
+
+fn router(state: Shared) -> Router {
     let openapi = openapi(&state.accounts.dialect).to_string();
     let mut router =
         Router::new().merge(console::routes(&state, openapi)).merge(control::router(&state));
@@ -101,15 +183,23 @@ fn names(method: &Method) -> &'static [&'static str] {
     }
 }
 
+/// The named method that a path asks for, in any case, and what stands before it.
+fn named(path: &str) -> Option<(&'static str, &'static str)> {
+    static ALL: LazyLock<Vec<(&str, &str)>> =
+        LazyLock::new(|| tickets::ENDPOINTS.iter().filter_map(Endpoint::named_method).collect());
+    let is_asked = |(base, name): &&(&str, &str)| {
+        path.len() == base.len() + name.len()
+            && path.strip_prefix(base).is_some_and(|asked| asked.eq_ignore_ascii_case(name))
+    };
+    ALL.iter().find(is_asked).copied()
+}
+
 /// Named methods in any case become what the tables call them (chosen: the documents spell one in two cases).
-pub(crate) fn canonical(mut request: Request) -> Request {
+fn canonical(mut request: Request) -> Request {
     let path = request.uri().path();
-    let named =
-        tickets::ENDPOINTS.iter().filter_map(Endpoint::named_method).find(|(base, name)| {
-            path.strip_prefix(base)
-                .is_some_and(|method| method != *name && method.eq_ignore_ascii_case(name))
-        });
-    if let Some((base, name)) = named {
+    if let Some((base, name)) = named(path)
+        && !path.ends_with(name)
+    {
         let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
         let sent = Respelled(path.into());
         if let Ok(uri) = format!("{base}{name}{query}").parse() {
@@ -142,4 +232,36 @@ async fn logged(State(state): State<Shared>, request: Request, next: Next) -> Re
     let route = trail.map_or(route, |trail| trail.route);
     telemetry::request((&method, route), trail, status, time);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_router_would_take_there_is_looked_for_among_kept_answers() {
+        let kept: Vec<Kept> = tickets::ENDPOINTS.iter().filter_map(Kept::of).collect();
+        let found = |method, path| {
+            let kept = kept.iter().find(|kept| kept.is_asked(&method, path));
+            kept.map(|kept| kept.endpoint.operation)
+        };
+        assert_eq!(kept.len(), 2);
+        assert_eq!(found(Method::GET, "/api/v2/ticket"), Some("ticket.list"));
+        for path in ["/api/v2/ticket/7", "/api/v2/ticket/x%2Fy", "/api/v2/ticket/multiple"] {
+            assert_eq!(found(Method::GET, path), Some("ticket.get"), "{path}");
+        }
+        for path in [
+            "/api/v2/ticket/",
+            "/api/v2/ticket7",
+            "/api/v2/ticket/7/",
+            "/api/v2/ticket/7/8",
+            "/api/v2/ticket/multi",
+            "/api/v2/ticket/SETSTATUS",
+            "/api/v2",
+        ] {
+            assert_eq!(found(Method::GET, path), None, "{path}");
+        }
+        assert_eq!(found(Method::HEAD, "/api/v2/ticket/7"), None);
+        assert_eq!(found(Method::PUT, "/api/v2/ticket/7"), None);
+    }
 }

@@ -31,10 +31,15 @@ pub(crate) enum Clock {
 impl Clock {
     /// The moment that this clock shows.
     pub(crate) fn now(self) -> Timestamp {
+        if let Self::Frozen { at } = self { at } else { self.at(Timestamp::now()) }
+    }
+
+    /// The moment that this clock shows at a moment of the machine's time.
+    pub(crate) fn at(self, machine: Timestamp) -> Timestamp {
         match self {
-            Self::Real => Timestamp::now(),
+            Self::Real => machine,
             Self::Frozen { at } => at,
-            Self::Offset { by } => shifted(by).unwrap_or(Timestamp::MAX),
+            Self::Offset { by } => machine.checked_add(by).unwrap_or(Timestamp::MAX),
         }
     }
 }

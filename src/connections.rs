@@ -7,23 +7,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
+use futures_util::FutureExt;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
 
-use crate::app;
+use crate::app::{self, App};
 use crate::http::Unheard;
 use crate::limits::LineLimits;
-use crate::line::{BEGINNING, Line, Talk};
+use crate::line::{BEGINNING, Line};
 use crate::state::Shared;
 use crate::telemetry;
 
@@ -43,7 +42,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future
     let limits = state.limits.line;
     let places = Arc::new(Semaphore::new(limits.most));
     let crowd = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
-    let router = app::router(Arc::clone(&state));
+    let app = App::new(Arc::clone(&state));
     let mut end = std::pin::pin!(end);
     loop {
         let taken = tokio::select! {
@@ -59,7 +58,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future
             }
         };
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            tokio::spawn(talk(stream, Arc::clone(&state), router.clone(), place));
+            tokio::spawn(talk(stream, Arc::clone(&state), app.clone(), place));
         } else {
             note(&state, Unheard::Crowded(limits.most));
             if let Ok(place) = Arc::clone(&crowd).try_acquire_owned() {
@@ -86,23 +85,18 @@ async fn rest(error: &io::Error) {
 }
 
 /// Answers what comes over a connection.
-async fn talk(stream: TcpStream, state: Shared, router: Router, _place: OwnedSemaphorePermit) {
+async fn talk(stream: TcpStream, state: Shared, app: App, _place: OwnedSemaphorePermit) {
     let _connected = state.metrics.connected();
     let line = Line::new(stream, state.limits.line);
     let talk = line.talk();
-    let answer = move |request: Request| answered(router.clone(), request, talk.clone());
+    let answer = move |request: Request| {
+        talk.begin();
+        let talk = talk.clone();
+        app.answer(request).map(move |response| talk.answer(response))
+    };
     if let Some(Cut { line, unheard, path }) = hold(line, &state, answer).await {
         note(&state, unheard);
         line.say_last(&written(app::unheard(&state, &path, unheard)).await).await;
-    }
-}
-
-async fn answered(router: Router, request: Request, talk: Talk) -> Response {
-    talk.begin();
-    let response = router.oneshot(app::canonical(request)).await;
-    match response {
-        Ok(response) => talk.answer(response),
-        Err(never) => match never {},
     }
 }
 
@@ -143,8 +137,8 @@ where
     F: Future<Output = Response>,
 {
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        let response = answer(request.map(Body::new));
-        async { Ok::<_, Infallible>(response.await) }
+        let response = answer(request.map(body));
+        response.map(Ok::<_, Infallible>)
     });
     let head = state.limits.line.head;
     let mut connection = http1::Builder::new()
@@ -176,6 +170,11 @@ where
     let head = if parts.read_buf.is_empty() { line.beginning() } else { &parts.read_buf };
     let path = requested(head);
     unheard.map(|unheard| Cut { line, unheard, path })
+}
+
+/// The body of a request; none costs nothing.
+fn body(incoming: Incoming) -> Body {
+    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
 }
 
 /// The path that a request line begins to ask for.

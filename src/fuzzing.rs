@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -12,10 +11,8 @@ use axum::response::Response;
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt;
-use tower::util::MapRequest;
 
-use crate::app;
+use crate::app::App;
 use crate::http::decode::{self, DecodeError, Encoding};
 use crate::limits::Shape;
 use crate::seed::{Addition, Form, Seed};
@@ -71,10 +68,10 @@ pub fn fixture(is_json: bool, text: &str) -> Result<(), String> {
     Addition::read(form, text.to_owned()).map(drop).map_err(|error| error.to_string())
 }
 
-/// A server in memory. Requests reach it as they do behind the socket, from the router on.
+/// A server in memory. Requests reach it as they do behind the socket, from the application on.
 #[derive(Debug)]
 pub struct Desk {
-    router: Router,
+    app: App,
     runtime: Runtime,
 }
 
@@ -99,7 +96,7 @@ impl Desk {
         let settings = Settings { seed_texts: vec![seed.to_owned()], ..Settings::of_ones_own() };
         let server =
             runtime.block_on(Server::open(&settings)).map_err(|error| error.to_string())?;
-        Ok(Self { router: app::router(server.state), runtime })
+        Ok(Self { app: App::new(server.state), runtime })
     }
 
     /// Asks; None where this is no request that gets past the HTTP parser, or where the answer takes longer.
@@ -118,11 +115,7 @@ impl Desk {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
         }
-        let service = MapRequest::new(self.router.clone(), app::canonical);
-        let answered = async {
-            let Ok(response) = service.oneshot(request).await;
-            answer(response).await
-        };
+        let answered = async { answer(self.app.answer(request).await).await };
         self.runtime.block_on(async { tokio::time::timeout(patience, answered).await.ok() })
     }
 }

@@ -1,8 +1,7 @@
 //! What the server counts of itself, as Prometheus reads it. No label holds anything that a client chose.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{
@@ -139,6 +138,19 @@ pub(crate) struct Census {
     pub(crate) open_databases: usize,
 }
 
+/// What is counted of the good answers of one operation, at hand. Nothing of it is shown before the first.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    operation: &'static str,
+    counts: OnceLock<(Counter, Histogram)>,
+}
+
+impl Tally {
+    pub(crate) const fn of(operation: &'static str) -> Self {
+        Self { operation, counts: OnceLock::new() }
+    }
+}
+
 /// All that is counted.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -218,6 +230,18 @@ impl Metrics {
     pub(crate) fn answered(&self, operation: &'static str, status: Option<u16>, time: Duration) {
         self.requests.get_or_create(&Served { operation, status: Status(status) }).inc();
         self.durations.get_or_create(&Operation { operation }).observe(time.as_secs_f64());
+    }
+
+    /// A request of a tally's operation has been answered with `200`.
+    pub(crate) fn answered_well(&self, tally: &Tally, time: Duration) {
+        let (count, durations) = tally.counts.get_or_init(|| {
+            let operation = tally.operation;
+            let served = Served { operation, status: Status(Some(200)) };
+            let count = self.requests.get_or_create_owned(&served);
+            (count, self.durations.get_or_create_owned(&Operation { operation }))
+        });
+        count.inc();
+        durations.observe(time.as_secs_f64());
     }
 
     /// Something was refused before it was understood.

@@ -28,7 +28,8 @@ impl Eq for Digest {}
 
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        // It is as good as random, so a part of it does.
+        state.write(&self.0[..8]);
     }
 }
 

@@ -77,6 +77,11 @@ impl Terms {
         self.profile.clock.now()
     }
 
+    /// What time it is at a moment of the machine's time.
+    pub(crate) fn at(&self, machine: Timestamp) -> Timestamp {
+        self.profile.clock.at(machine)
+    }
+
     /// What time it is, as the API writes it.
     pub(crate) fn date(&self) -> String {
         clock::written(self.now(), &self.zone)

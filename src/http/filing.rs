@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::reply::Said;
 use super::visit::Outcome;
-use crate::clock::{self, Stopwatch};
-use crate::journal::{Asked, Entry, Fault, Journal, Place, Rows};
+use crate::clock::Stopwatch;
+use crate::journal::{Asked, Entry, Fault, Journal, Place};
 
 /// What stands in place of the text of a key.
 pub(super) const HIDDEN: &str = "(hidden)";
@@ -35,10 +35,7 @@ pub(super) struct Secrets {
 impl Secrets {
     /// A text without them.
     pub(super) fn hidden<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let keys = std::iter::once(&self.first).chain(&self.others).filter(|key| !key.is_empty());
-        keys.fold(Cow::Borrowed(text), |text, key| {
-            if text.contains(key) { text.replace(key, HIDDEN).into() } else { text }
-        })
+        without_keys(text, std::iter::once(&self.first).chain(&self.others).map(String::as_str))
     }
 
     /// Whether a text holds one of them.
@@ -48,29 +45,16 @@ impl Secrets {
 }
 
 impl Filing {
-    /// Begins an entry of a journal; `at` is the time of the account.
+    /// Begins an entry of a journal; `at` is the time of the account, and `real_at` the machine's.
     pub(super) fn begin(
         journal: &Arc<Journal>,
-        at: Timestamp,
+        (at, real_at): (Timestamp, Timestamp),
         (method, path): (&Method, &str),
         secrets: Secrets,
     ) -> Self {
-        let entry = journal.is_on().then(|| Entry {
-            at,
-            real_at: clock::machine(),
-            operation: None,
-            method: named(method),
-            path: secrets.hidden(path).as_ref().into(),
-            asked: Asked::nothing(),
-            warnings: Vec::new(),
-            key: None,
-            status: None,
-            body: Bytes::new(),
-            body_left_out: false,
-            duration: std::time::Duration::ZERO,
-            fault: None,
-            rows: Rows::default(),
-        });
+        let entry = journal
+            .is_on()
+            .then(|| Entry::begun((at, real_at), named(method), &secrets.hidden(path)));
         let entry = entry.map(Arc::new);
         Self { journal: Arc::clone(journal), watch: Stopwatch::start(), secrets, entry }
     }
@@ -151,7 +135,18 @@ impl Drop for Filing {
     }
 }
 
-fn named(method: &Method) -> Cow<'static, str> {
+/// A text without those keys.
+pub(super) fn without_keys<'a, 'k>(
+    text: &'a str,
+    keys: impl Iterator<Item = &'k str>,
+) -> Cow<'a, str> {
+    keys.filter(|key| !key.is_empty()).fold(Cow::Borrowed(text), |text, key| {
+        if text.contains(key) { text.replace(key, HIDDEN).into() } else { text }
+    })
+}
+
+/// A method as the journal has it.
+pub(super) fn named(method: &Method) -> Cow<'static, str> {
     let known = ["GET", "POST", "PUT", "DELETE", "HEAD"].into_iter();
     let known = known.into_iter().find(|known| *known == method.as_str());
     known.map_or_else(|| method.to_string().into(), Cow::Borrowed)

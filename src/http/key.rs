@@ -1,9 +1,10 @@
 //! The key of a request: three documented ways to send one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, HeaderName};
 
 use super::Error;
 use super::decode::pairs;
@@ -11,6 +12,8 @@ use crate::accounts::{Accounts, Key};
 
 /// The documented name of the header and of the query parameter.
 pub(crate) const NAME: &str = "apiKey";
+/// The same, as the library has names of headers.
+static HEADER: HeaderName = HeaderName::from_static("apikey");
 /// The documented scheme of the `Authorization` header.
 pub(super) const SCHEME: &str = "apikey";
 
@@ -23,7 +26,7 @@ pub(super) fn is_in(query: &str) -> bool {
 ///
 /// # Errors
 /// When there is none, or when there are two that differ.
-pub(crate) fn sent(headers: &HeaderMap, query: &str) -> Result<String, Error> {
+pub(crate) fn sent<'a>(headers: &'a HeaderMap, query: &'a str) -> Result<Cow<'a, str>, Error> {
     let mut keys = each(headers, query);
     let key = keys.next().ok_or(Error::NoKey)?;
     if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
@@ -43,11 +46,12 @@ pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Ke
 
 /// The texts of all keys that a request carries.
 pub(super) fn all(headers: &HeaderMap, query: &str) -> Vec<String> {
-    each(headers, query).collect()
+    each(headers, query).map(Cow::into_owned).collect()
 }
 
-fn each(headers: &HeaderMap, query: &str) -> impl Iterator<Item = String> {
-    named(headers).chain(authorized(headers)).chain(asked(query)).filter(|key| !key.is_empty())
+fn each<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    let asked = asked(query).map(Cow::Owned);
+    named(headers).chain(authorized(headers)).chain(asked).filter(|key| !key.is_empty())
 }
 
 /// The key that was sent, with its text.
@@ -56,35 +60,46 @@ fn each(headers: &HeaderMap, query: &str) -> impl Iterator<Item = String> {
 /// When it opens nothing.
 pub(super) async fn opened(
     accounts: &Arc<Accounts>,
-    sent: Result<String, Error>,
+    sent: Result<Cow<'_, str>, Error>,
 ) -> Result<(String, Arc<Key>), Error> {
-    let text = sent?;
+    let text = sent?.into_owned();
     let key = known(accounts, &text).await?;
     Ok((text, key))
 }
 
-fn named(headers: &HeaderMap) -> impl Iterator<Item = String> {
-    headers.get_all(NAME).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+fn named(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
+    headers.get_all(&HEADER).iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// `Authorization: apikey K`, with the scheme in any case. Other schemes are somebody else's.
-fn authorized(headers: &HeaderMap) -> impl Iterator<Item = String> {
+fn authorized(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
     headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let (scheme, key) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case(SCHEME).then(|| key.trim().to_owned())
+        match String::from_utf8_lossy(value.as_bytes()) {
+            Cow::Borrowed(text) => after_scheme(text).map(Cow::Borrowed),
+            Cow::Owned(text) => after_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
+        }
     })
 }
 
+fn after_scheme(text: &str) -> Option<&str> {
+    let (scheme, key) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| key.trim())
+}
+
 fn asked(query: &str) -> impl Iterator<Item = String> {
+    // Written otherwise than by name it needs a percent sign.
+    let may_hold = query.contains('%') || query.contains(NAME);
+    let query = if may_hold { query } else { "" };
     pairs(query.as_bytes())
         .filter_map(|pair| pair.ok().filter(|(name, _)| name == NAME).map(|(_, key)| key))
 }
 
 /// The query without the key, as it was sent.
-pub(super) fn without(query: &str) -> String {
-    let is_key = |pair: &&str| pair.split('=').next() == Some(NAME);
-    let rest: Vec<&str> =
-        query.split('&').filter(|pair| !pair.is_empty() && !is_key(pair)).collect();
-    rest.join("&")
+pub(super) fn without(query: &str) -> Cow<'_, str> {
+    let is_left = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(NAME);
+    if query.is_empty() || query.split('&').all(|pair| is_left(&pair)) {
+        return query.into();
+    }
+    let rest: Vec<&str> = query.split('&').filter(is_left).collect();
+    rest.join("&").into()
 }

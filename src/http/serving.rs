@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::EXPECT;
 use axum::http::{Response, Uri};
+use jiff::Timestamp;
 
 use super::call::Note;
 use super::hearing::{Heard, Understood};
@@ -13,7 +14,7 @@ use super::reply::Said;
 use super::visit::{Client, Outcome, Visit};
 use super::{Call, Endpoint, Error, Lasting, key, strangers};
 use crate::accounts::{Key, Terms};
-use crate::answers::{Answer, Question};
+use crate::answers::{Answer, Asking, Question};
 use crate::state::Shared;
 
 /// Who was served by what; the log reads it off the response.
@@ -72,7 +73,8 @@ impl Endpoint {
         let terms = visit.key.account.terms();
         let is_plain = visit.key.permissions.allow(self.permission)
             && (visit.warnings.is_empty() || terms.profile.strict.is_none());
-        let question = self.question(&visit.key, &terms, request.uri()).filter(|_| is_plain);
+        let question = self.question(&visit.key, terms.now(), request.uri());
+        let question = question.filter(|_| is_plain).map(Question::from);
         let outcome = if let Some(question) = question {
             self.kept(&mut visit, &question, request).await
         } else {
@@ -130,14 +132,19 @@ impl Endpoint {
     }
 
     /// What a kept answer is found by; None where the request may change something.
-    fn question(&self, key: &Key, terms: &Terms, uri: &Uri) -> Option<Question> {
+    pub(super) fn question<'a>(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        uri: &'a Uri,
+    ) -> Option<Asking<'a>> {
         let lasting = self.keeps?;
-        let query = key::without(uri.query().unwrap_or_default());
-        Some(Question {
+        Some(Asking {
             account: key.account.serial,
             version: key.account.version.now(),
-            second: if lasting == Lasting::ThisSecond { terms.now().as_second() } else { 0 },
-            target: format!("{}?{query}", uri.path()).into(),
+            second: if lasting == Lasting::ThisSecond { now.as_second() } else { 0 },
+            path: uri.path(),
+            query: key::without(uri.query().unwrap_or_default()),
         })
     }
 

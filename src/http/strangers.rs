@@ -11,6 +11,7 @@ use super::filing::{Filing, Secrets};
 use super::hearing::in_query;
 use super::visit::{Respelled, key_in_query};
 use super::{Endpoint, Error, body, key};
+use crate::clock;
 use crate::journal::{Asked, Entry, Journal};
 use crate::state::Shared;
 
@@ -21,7 +22,8 @@ pub(super) async fn turned_away(
     endpoint: &Endpoint,
     error: Error,
 ) -> Response<Body> {
-    let mut filing = begun(&state.journal, crate::clock::machine(), &request);
+    let now = clock::machine();
+    let mut filing = begun(&state.journal, (now, now), &request);
     let asked = asked(state, &request, &filing);
     filing.note(|entry| {
         entry.operation = Some(endpoint.operation);
@@ -55,11 +57,12 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
     let text = key::sent(request.headers(), request.uri().query().unwrap_or_default());
     let text = text.ok().filter(|_| is_api);
     let key = text.and_then(|text| state.accounts.find_key(&text));
-    let (journal, now) = match &key {
-        Some(key) => (&key.account.journal, key.account.terms().now()),
-        None => (&state.journal, crate::clock::machine()),
+    let now = clock::machine();
+    let (journal, at) = match &key {
+        Some(key) => (&key.account.journal, key.account.terms().at(now)),
+        None => (&state.journal, now),
     };
-    let mut filing = begun(journal, now, &request);
+    let mut filing = begun(journal, (at, now), &request);
     let asked = asked(state, &request, &filing);
     filing.note(|entry: &mut Entry| {
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
@@ -77,7 +80,7 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
     said.respond(None)
 }
 
-fn begun(journal: &Arc<Journal>, now: Timestamp, request: &Request) -> Filing {
+fn begun(journal: &Arc<Journal>, now: (Timestamp, Timestamp), request: &Request) -> Filing {
     let respelled = request.extensions().get::<Respelled>();
     let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
     let keys = key::all(request.headers(), request.uri().query().unwrap_or_default());

@@ -86,12 +86,13 @@ impl Visit {
         endpoint: &Endpoint,
         request: &Request,
     ) -> Self {
-        let now = key.account.terms().now();
+        let real_now = clock::machine();
+        let now = key.account.terms().at(real_now);
         let respelled = request.extensions().get::<Respelled>();
         let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
         let journal = &key.account.journal;
         let secrets = Secrets { first: text, others: Vec::new() };
-        let mut filing = Filing::begin(journal, now, (request.method(), path), secrets);
+        let mut filing = Filing::begin(journal, (now, real_now), (request.method(), path), secrets);
         let mut warnings = Vec::new();
         if respelled.is_some() {
             warnings.push(respelled_method(path, endpoint));

@@ -99,6 +99,30 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A request that has come, by the account's clock and by the machine's; all else is still to be noted.
+    pub(crate) fn begun(
+        (at, real_at): (Timestamp, Timestamp),
+        method: Cow<'static, str>,
+        path: &str,
+    ) -> Self {
+        Self {
+            at,
+            real_at,
+            operation: None,
+            method,
+            path: path.into(),
+            asked: Asked::nothing(),
+            warnings: Vec::new(),
+            key: None,
+            status: None,
+            body: Bytes::new(),
+            body_left_out: false,
+            duration: Duration::ZERO,
+            fault: None,
+            rows: Rows::default(),
+        }
+    }
+
     /// What was answered.
     pub(crate) fn answer(&mut self, status: u16, body: &Bytes) {
         self.status = Some(status);
