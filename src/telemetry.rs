@@ -1,5 +1,6 @@
 //! How the log looks: lines on standard error, one for each request. No key ever gets here.
 
+use std::io::BufWriter;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -8,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::http::{Trail, Unheard};
 use crate::settings::LogForm;
+
+/// How much of the log is written at once where lines come faster than one by one, in bytes.
+const TOGETHER: usize = 16 * 1024;
 
 /// Starts the log. What is written is lost when the guard is dropped too early.
 pub(crate) fn start(form: LogForm) -> WorkerGuard {
@@ -21,7 +25,9 @@ pub(crate) fn start_quietly(form: LogForm) -> WorkerGuard {
 
 /// `RUST_LOG` sets another level.
 fn start_at(form: LogForm, level: &str) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
+    // Flushed whenever no further line waits.
+    let together = BufWriter::with_capacity(TOGETHER, std::io::stderr());
+    let (writer, guard) = tracing_appender::non_blocking(together);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
