@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
 
 use super::Error;
 use super::decode::pairs;
@@ -68,17 +68,20 @@ pub(super) async fn opened(
 }
 
 fn named(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
-    headers.get_all(&HEADER).iter().map(|value| String::from_utf8_lossy(value.as_bytes()))
+    headers.get_all(&HEADER).iter().map(text)
 }
 
 /// `Authorization: apikey K`, with the scheme in any case. Other schemes are somebody else's.
 fn authorized(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
-    headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
-        match String::from_utf8_lossy(value.as_bytes()) {
-            Cow::Borrowed(text) => after_scheme(text).map(Cow::Borrowed),
-            Cow::Owned(text) => after_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
-        }
+    headers.get_all(AUTHORIZATION).iter().filter_map(|value| match text(value) {
+        Cow::Borrowed(text) => after_scheme(text).map(Cow::Borrowed),
+        Cow::Owned(text) => after_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
     })
+}
+
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn after_scheme(text: &str) -> Option<&str> {
