@@ -105,7 +105,8 @@ impl App {
 }
 
 fn router(state: Shared) -> Router {
-    let openapi = openapi(&state.accounts.dialect).to_string();
+    let accounts = Arc::clone(&state.accounts);
+    let openapi = move || openapi(&accounts.dialect).to_string();
     let mut router =
         Router::new().merge(console::routes(&state, openapi)).merge(control::router(&state));
     for (path, endpoints) in by_path() {

@@ -4,7 +4,7 @@ mod control;
 mod docs;
 
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -24,10 +24,18 @@ use crate::state::Shared;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The routes of all pages and of what they load, and the document of the Ticket API.
-pub(crate) fn routes(state: &Shared, openapi: String) -> Router<Shared> {
+/// The routes of all pages and of what they load, and the document of the Ticket API, which is made for the first that
+/// asks.
+pub(crate) fn routes(
+    state: &Shared,
+    openapi: impl FnOnce() -> String + Send + Sync + 'static,
+) -> Router<Shared> {
+    let openapi = Arc::new(LazyLock::new(openapi));
     Router::new()
-        .route("/openapi.json", get(move || ready(asset("application/json", openapi.clone()))))
+        .route(
+            "/openapi.json",
+            get(move || ready(asset("application/json", String::clone(&openapi)))),
+        )
         .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/docs", get(|| async { page(docs::page()) }))
         .route("/docs/control", get(|| async { page(control::page()) }))
