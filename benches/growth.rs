@@ -64,9 +64,12 @@ fn measure(options: &Options) -> Outcome<()> {
     pin::keep_off_the_server();
     let storage = options.storage();
     let sizes = options.sizes().into_iter().map(|tickets| {
-        eprintln!("{tickets} tickets, {}", storage.flag());
-        Size::measure(options, &machine, tickets)
+        eprintln!("filling an account with {tickets} tickets, {}", storage.flag());
+        Size::fill(options, &machine, tickets)
     });
-    let sizes = sizes.collect::<Outcome<Vec<_>>>()?;
-    stage::publish("growth", &Report { options, machine: &machine, sizes }.to_string())
+    let mut sizes = sizes.collect::<Outcome<Vec<_>>>()?;
+    eprintln!("asking");
+    size::measure(&mut sizes, options.repetitions)?;
+    stage::publish("growth", &Report { options, machine: &machine, sizes: &sizes }.to_string())?;
+    sizes.into_iter().try_for_each(|size| size.session.desk.server.stop())
 }

@@ -21,24 +21,23 @@ struct Created {
     id: u64,
 }
 
-pub(crate) struct Filler<'a> {
-    desk: &'a Desk,
+pub(crate) struct Filler {
     connections: Vec<Connection>,
     /// The number of the next ticket.
     next: u32,
 }
 
-impl<'a> Filler<'a> {
-    pub(crate) fn new(desk: &'a Desk, connections: u32) -> Outcome<Self> {
+impl Filler {
+    pub(crate) fn new(desk: &Desk, connections: u32) -> Outcome<Self> {
         let connections = (0..connections).map(|_| desk.connect()).collect::<Outcome<_>>()?;
-        Ok(Self { desk, connections, next: 0 })
+        Ok(Self { connections, next: 0 })
     }
 
     /// Creates so many tickets over all connections, and gives their ids in order.
-    pub(crate) fn create(&mut self, count: u32) -> Outcome<Vec<u64>> {
+    pub(crate) fn create(&mut self, desk: &Desk, count: u32) -> Outcome<Vec<u64>> {
         let (first, step) = (self.next, self.connections.len());
         self.next += count;
-        let (desk, last) = (self.desk, self.next);
+        let last = self.next;
         let made: Vec<_> = thread::scope(|scope| {
             let threads = self.connections.iter_mut().zip(first..).map(|(connection, first)| {
                 let numbers = (first..last).step_by(step);
@@ -55,18 +54,18 @@ impl<'a> Filler<'a> {
     }
 
     /// Gives the tickets their statuses and priorities.
-    pub(crate) fn sort_out(&mut self, ids: &[u64]) -> Outcome<()> {
+    pub(crate) fn sort_out(&mut self, desk: &Desk, ids: &[u64]) -> Outcome<()> {
         let each = |step: usize, place: usize| -> Vec<u64> {
             ids.iter().copied().skip(place).step_by(step).collect()
         };
         for (place, status) in (1..).zip(STATUSES) {
             for ids in each(STATUSES.len() + 1, place).chunks(BATCH) {
-                self.connections[0].ask(&self.desk.set_status(status, ids))?.succeeded()?;
+                self.connections[0].ask(&desk.set_status(status, ids))?.succeeded()?;
             }
         }
         for (place, priority) in PRIORITIES.into_iter().enumerate() {
             for ids in each(20, place).chunks(BATCH) {
-                self.connections[0].ask(&self.desk.set_priority(priority, ids))?.succeeded()?;
+                self.connections[0].ask(&desk.set_priority(priority, ids))?.succeeded()?;
             }
         }
         Ok(())

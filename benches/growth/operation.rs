@@ -1,5 +1,7 @@
 //! What is measured, and what is aimed at.
 
+use crate::ticket::{ABSENT, COMMON, RARE};
+
 /// The views that every account has.
 pub(crate) const VIEWS: [&str; 10] = [
     "all",
@@ -35,6 +37,14 @@ pub(crate) enum Operation {
     ResetAndRead,
 }
 
+/// What operations have in common, in the order in which they are measured.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    Reads,
+    Writes,
+    Resets,
+}
+
 /// What a time may be.
 #[derive(Clone, Copy)]
 pub(crate) enum Target {
@@ -48,6 +58,41 @@ pub(crate) enum Target {
 }
 
 impl Operation {
+    /// Those that are measured, in order. A reset is measured together with what comes after it. What is deleted has
+    /// to be as it was filled, so a status is changed later.
+    pub(crate) fn steps() -> impl Iterator<Item = Self> {
+        let reads = [Self::Rare, Self::Absent, Self::Common, Self::CommonAgain, Self::FarDown];
+        let writes = [Self::Create, Self::Delete, Self::SetStatus, Self::Reset];
+        let views = (0..VIEWS.len()).map(Self::View);
+        [Self::Item, Self::Newest, Self::Status].into_iter().chain(views).chain(reads).chain(writes)
+    }
+
+    pub(crate) fn phase(self) -> Phase {
+        match self {
+            Self::Create | Self::Delete | Self::SetStatus => Phase::Writes,
+            Self::Reset | Self::AfterReset | Self::ResetAndRead => Phase::Resets,
+            _ => Phase::Reads,
+        }
+    }
+
+    /// Whether it is about no more tickets than a page has.
+    pub(crate) fn is_small(self) -> bool {
+        matches!(self.phase(), Phase::Reads) || self == Self::Create
+    }
+
+    /// What a list asks for, in an account of so many tickets.
+    pub(crate) fn query(self, tickets: usize) -> String {
+        match self {
+            Self::Status => "?status=open".to_owned(),
+            Self::View(place) => format!("?applyView={}", VIEWS[place]),
+            Self::Rare => format!("?query={RARE}"),
+            Self::Absent => format!("?query={ABSENT}"),
+            Self::Common | Self::CommonAgain => format!("?query={COMMON}"),
+            Self::FarDown => format!("?itemStart={}", tickets / 10 * 9),
+            _ => String::new(),
+        }
+    }
+
     pub(crate) fn name(self) -> String {
         let name = match self {
             Self::Item => "GET item",
@@ -84,6 +129,10 @@ impl Operation {
             Self::AfterReset => Target::None,
         }
     }
+}
+
+impl Phase {
+    pub(crate) const COUNT: usize = 3;
 }
 
 impl Target {

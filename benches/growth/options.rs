@@ -7,7 +7,7 @@ use crate::storage::Storage;
 /// Asks accounts of several sizes, and prints how long they took.
 #[derive(Parser)]
 pub(crate) struct Options {
-    /// Tickets in the account, one size after the other
+    /// Tickets in the accounts, one for each size
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000],
         value_parser = value_parser!(u32).range(1_000..=1_000_000))]
     sizes: Vec<u32>,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::{
     machine::Machine,
-    operation::{Operation, ratio},
+    operation::{Operation, Phase, ratio},
     options::Options,
     size::Size,
     table::Table,
@@ -14,16 +14,17 @@ pub(crate) struct Report<'a> {
     pub(crate) options: &'a Options,
     pub(crate) machine: &'a Machine,
     /// From the smallest to the largest.
-    pub(crate) sizes: Vec<Size>,
+    pub(crate) sizes: &'a [Size],
 }
 
 /// What there is to say of a size: a name, how it is read, and how many decimals it has.
 type Figure = (&'static str, fn(&Size) -> f64, usize);
 
-const FIGURES: [Figure; 6] = [
-    ("resident memory when filled, MB", |size| size.memory[0], 1),
-    ("after the reads, MB", |size| size.memory[1], 1),
-    ("after the writes, MB", |size| size.memory[2], 1),
+const FIGURES: [Figure; 7] = [
+    ("resident memory when filled, MB", |size| size.memory, 1),
+    ("most after reads, MB", |size| size.most[Phase::Reads as usize], 1),
+    ("most after writes, MB", |size| size.most[Phase::Writes as usize], 1),
+    ("most after resets, MB", |size| size.most[Phase::Resets as usize], 1),
     ("data folder when filled, MB", |size| size.files, 1),
     ("creations per second while filled", |size| size.rate, 0),
     ("processor time of one of them, ms", |size| size.cpu, 3),
@@ -38,11 +39,11 @@ impl Display for Report<'_> {
         writeln!(out, "Machine: {}.\n", self.machine.description())?;
         writeln!(
             out,
-            "With `{storage}`, in an account that was filled over {connections} connections. The closed tickets, a \
-             sixth, are {closed}.\nMilliseconds from a request to the end of its answer, over one connection: medians \
-             of up to {repetitions} repetitions.\nEvery read is the first after a small write, except `GET item`, of \
-             another ticket each time, and where it says again.\nThe ratio is that of the largest size to the \
-             smallest.\n"
+            "With `{storage}`, each account on a server of its own and filled over {connections} connections. The \
+             closed tickets,\na sixth, are {closed}. Milliseconds from a request to the end of its answer, over one \
+             connection:\nmedians of up to {repetitions} repetitions, in turns with the other sizes. Every read is \
+             the first after a small write,\nexcept `GET item`, of another ticket each time, and where it says again. \
+             The ratio is that of the largest size to the\nsmallest.\n"
         )?;
         writeln!(out, "{}", self.times())?;
         write!(out, "{}", self.figures())
@@ -60,14 +61,15 @@ impl Report<'_> {
 
     fn times(&self) -> Table {
         let mut table = self.table("operation", &["ratio", "target", "holds"]);
-        for operation in self.sizes.iter().take(1).flat_map(|size| size.medians.keys()) {
+        for operation in self.sizes.iter().take(1).flat_map(|size| size.session.times.keys()) {
             table.add(self.row(*operation));
         }
         table
     }
 
     fn row(&self, operation: Operation) -> Vec<String> {
-        let times = self.sizes.iter().map(|size| (size.tickets, size.medians[&operation]));
+        let times =
+            self.sizes.iter().map(|size| (size.tickets, size.session.times[&operation].median()));
         let times: Vec<_> = times.collect();
         let target = operation.target();
         let holds = match target.holds(&times) {

@@ -1,4 +1,4 @@
-//! An account that was made from a filled one, written to and reset again and again.
+//! An account that was made from the filled one, written to and reset again and again.
 
 use std::time::{Duration, Instant};
 
@@ -6,31 +6,37 @@ use crate::{
     Outcome,
     desk::Desk,
     line::Line,
-    operation::Operation::{AfterReset, Reset, ResetAndRead},
-    session::{FEW, Medians},
-    times::{Times, repetitions},
+    operation::Operation::{self, AfterReset, Reset, ResetAndRead},
 };
 
-/// The account `dev` is the filled one.
-pub(crate) fn measure(desk: &Desk, ticket: u64, most: u32, medians: &mut Medians) -> Outcome<()> {
-    let mut line = desk.line()?;
-    ask(&mut line, &desk.control("PUT", "/dev/snapshots/filled", None), 201)?;
-    let from = r#"{"name":"again","from":"snapshot:dev/filled"}"#;
-    line.send(&desk.control("POST", "", Some(from)))?;
-    let made = line.answer()?.expect(201)?;
-    let key = made["api_key"].as_str().ok_or("the account has no key")?;
-    let (reset, show) = (desk.control("POST", "/again/reset", None), desk.show(key, ticket));
-    let [mut resets, mut reads, mut both] = [(); 3].map(|()| Times::default());
-    for turn in repetitions(most.min(FEW)) {
-        ask(&mut line, &desk.rename(key, ticket, &format!("Renamed+{turn}")), 200)?;
-        let (reset, read) = (ask(&mut line, &reset, 204)?, ask(&mut line, &show, 200)?);
-        resets.add(reset);
-        reads.add(read);
-        both.add(reset + read);
+pub(crate) struct Resets {
+    line: Line,
+    key: String,
+    /// The one that is written and read.
+    ticket: u64,
+    writes: u32,
+}
+
+impl Resets {
+    /// The account `dev` is the filled one.
+    pub(crate) fn prepare(desk: &Desk, ticket: u64) -> Outcome<Self> {
+        let mut line = desk.line()?;
+        ask(&mut line, &desk.control("PUT", "/dev/snapshots/filled", None), 201)?;
+        let from = r#"{"name":"again","from":"snapshot:dev/filled"}"#;
+        line.send(&desk.control("POST", "", Some(from)))?;
+        let made = line.answer()?.expect(201)?;
+        let key = made["api_key"].as_str().ok_or("the account has no key")?.to_owned();
+        Ok(Self { line, key, ticket, writes: 0 })
     }
-    let times = [(Reset, resets), (AfterReset, reads), (ResetAndRead, both)];
-    medians.extend(times.map(|(operation, times)| (operation, times.median())));
-    Ok(())
+
+    pub(crate) fn reset(&mut self, desk: &Desk) -> Outcome<[(Operation, Duration); 3]> {
+        let Self { line, key, ticket, writes } = self;
+        *writes += 1;
+        ask(line, &desk.rename(key, *ticket, &format!("Renamed+{writes}")), 200)?;
+        let reset = ask(line, &desk.control("POST", "/again/reset", None), 204)?;
+        let read = ask(line, &desk.show(key, *ticket), 200)?;
+        Ok([(Reset, reset), (AfterReset, read), (ResetAndRead, reset + read)])
+    }
 }
 
 fn ask(line: &mut Line, request: &str, status: u16) -> Outcome<Duration> {

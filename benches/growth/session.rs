@@ -1,4 +1,4 @@
-//! One client on one connection, and how long it waits.
+//! A filled account with a client on one connection, and how long the client waits.
 
 use std::{
     collections::BTreeMap,
@@ -12,22 +12,11 @@ use crate::{
     connection::{Answer, Connection},
     desk::{Desk, KEY},
     fill::{BATCH, Filler},
-    operation::{
-        Operation::{
-            self, Absent, Common, CommonAgain, Create, Delete, FarDown, Item, Newest, Rare,
-            SetStatus, Status, View,
-        },
-        VIEWS,
-    },
-    ticket::{ABSENT, COMMON, COMMON_EVERY, RARE, Ticket},
+    operation::Operation,
+    reset::Resets,
+    ticket::Ticket,
     times::{Times, repetitions},
 };
-
-/// The most repetitions of what changes a thousand tickets, or all of them.
-pub(crate) const FEW: u32 = 20;
-
-/// The median time of each operation, in milliseconds.
-pub(crate) type Medians = BTreeMap<Operation, f64>;
 
 #[derive(Deserialize)]
 struct List {
@@ -35,133 +24,116 @@ struct List {
     total: u32,
 }
 
-pub(crate) struct Session<'a> {
-    desk: &'a Desk,
+pub(crate) struct Session {
+    pub(crate) desk: Desk,
+    filler: Filler,
     connection: Connection,
     /// Of all tickets, in order.
     ids: Vec<u64>,
-    repetitions: u32,
+    resets: Option<Resets>,
+    /// Tickets that were asked for one by one.
+    shown: usize,
     writes: u32,
-    pub(crate) medians: Medians,
+    pub(crate) times: BTreeMap<Operation, Times>,
 }
 
-impl<'a> Session<'a> {
-    pub(crate) fn new(desk: &'a Desk, ids: Vec<u64>, repetitions: u32) -> Outcome<Self> {
+impl Session {
+    pub(crate) fn new(desk: Desk, filler: Filler, ids: Vec<u64>) -> Outcome<Self> {
         let connection = desk.connect()?;
-        Ok(Self { desk, connection, ids, repetitions, writes: 0, medians: Medians::new() })
+        let (shown, writes, times) = (0, 0, BTreeMap::new());
+        Ok(Self { desk, filler, connection, ids, resets: None, shown, writes, times })
     }
 
-    /// The oldest ticket there is.
-    pub(crate) fn oldest(&self) -> u64 {
-        self.ids[0]
-    }
-
-    pub(crate) fn read(&mut self) -> Outcome<()> {
-        let all = u32::try_from(self.ids.len())?;
-        self.items()?;
-        self.list(Newest, "")?;
-        self.list(Status, "?status=open")?;
-        for (place, view) in VIEWS.into_iter().enumerate() {
-            self.list(View(place), &format!("?applyView={view}"))?;
+    /// Repeats the operation up to so often.
+    pub(crate) fn measure(&mut self, operation: Operation, most: u32) -> Outcome<()> {
+        if operation == Operation::Reset {
+            return self.reset(most);
         }
-        if self.list(Rare, &format!("?query={RARE}"))? == 0 {
-            return Err(format!("no ticket has the word {RARE}").into());
+        self.wake()?;
+        for _ in repetitions(most) {
+            let time = match operation {
+                Operation::Item => self.item(),
+                Operation::Create => self.create(),
+                Operation::Delete => self.delete(),
+                Operation::SetStatus => self.set_status(),
+                read => self.list(read),
+            };
+            self.times.entry(operation).or_default().add(time?);
         }
-        if self.list(Absent, &format!("?query={ABSENT}"))? > 0 {
-            return Err(format!("a ticket has the word {ABSENT}").into());
-        }
-        if self.list(Common, &format!("?query={COMMON}"))? < all / COMMON_EVERY / 2 {
-            return Err(format!("few tickets have the word {COMMON}").into());
-        }
-        self.again()?;
-        self.list(FarDown, &format!("?itemStart={}", u64::from(all) * 9 / 10))?;
         Ok(())
     }
 
-    pub(crate) fn write(&mut self, filler: &mut Filler) -> Outcome<()> {
-        self.creations()?;
-        self.deletions(filler)?;
-        self.statuses()
+    /// A ticket that nobody has asked for yet, all over the account.
+    fn item(&mut self) -> Outcome<Duration> {
+        // No prime factor of a round number, so it comes to each ticket before it comes to one again.
+        self.shown += 7_919;
+        let id = self.ids[self.shown % self.ids.len()];
+        Ok(self.time(&self.desk.show(KEY, id))?.0)
     }
 
-    /// A ticket that nobody has asked for yet each time, all over the account.
-    fn items(&mut self) -> Outcome<()> {
-        let mut times = Times::default();
-        for turn in repetitions(self.repetitions) {
-            let place = self.ids.len() * turn as usize / self.repetitions as usize;
-            times.add(self.time(&self.desk.show(KEY, self.ids[place]))?.0);
-        }
-        self.keep(Item, times);
-        Ok(())
-    }
-
-    /// A list right after a write each time, and how many tickets it is about.
-    fn list(&mut self, operation: Operation, query: &str) -> Outcome<u32> {
-        let request = self.desk.get(&format!("/api/v2/ticket{query}"));
-        let (mut times, mut total) = (Times::default(), 0);
-        for _ in repetitions(self.repetitions) {
-            self.touch()?;
-            let (time, answer) = self.time(&request)?;
-            times.add(time);
-            total = serde_json::from_slice::<List>(&answer.body)?.total;
-        }
-        self.keep(operation, times);
-        Ok(total)
-    }
-
-    fn again(&mut self) -> Outcome<()> {
-        let request = self.desk.get(&format!("/api/v2/ticket?query={COMMON}"));
-        let mut times = Times::default();
-        for _ in repetitions(self.repetitions) {
-            self.touch()?;
+    /// A list right after a write.
+    fn list(&mut self, operation: Operation) -> Outcome<Duration> {
+        let path = format!("/api/v2/ticket{}", operation.query(self.ids.len()));
+        let request = self.desk.get(&path);
+        self.touch()?;
+        if operation == Operation::CommonAgain {
             self.time(&request)?;
-            times.add(self.time(&request)?.0);
         }
-        self.keep(CommonAgain, times);
+        let (time, answer) = self.time(&request)?;
+        let total = serde_json::from_slice::<List>(&answer.body)?.total;
+        if (total == 0) != (operation == Operation::Absent) {
+            return Err(format!("{path}: {total} tickets").into());
+        }
+        Ok(time)
+    }
+
+    fn create(&mut self) -> Outcome<Duration> {
+        self.writes += 1;
+        Ok(self.time(&self.desk.create(&Ticket::new(self.writes)))?.0)
+    }
+
+    /// The oldest thousand; as many new ones take their place.
+    fn delete(&mut self) -> Outcome<Duration> {
+        let oldest: Vec<_> = self.ids.drain(..BATCH).collect();
+        let time = self.time(&self.desk.delete(&oldest))?.0;
+        let new = self.filler.create(&self.desk, u32::try_from(BATCH)?)?;
+        self.filler.sort_out(&self.desk, &new)?;
+        self.ids.extend(new);
+        Ok(time)
+    }
+
+    /// The newest thousand, all of which change.
+    fn set_status(&mut self) -> Outcome<Duration> {
+        let newest = &self.ids[self.ids.len() - BATCH..];
+        let requests = ["open", "pending"].map(|status| self.desk.set_status(status, newest));
+        self.connection.ask(&requests[0])?.succeeded()?;
+        Ok(self.time(&requests[1])?.0)
+    }
+
+    fn reset(&mut self, most: u32) -> Outcome<()> {
+        if self.resets.is_none() {
+            self.resets = Some(Resets::prepare(&self.desk, self.ids[0])?);
+        }
+        for _ in repetitions(most) {
+            let Some(resets) = &mut self.resets else { break };
+            for (operation, time) in resets.reset(&self.desk)? {
+                self.times.entry(operation).or_default().add(time);
+            }
+        }
         Ok(())
     }
 
-    fn creations(&mut self) -> Outcome<()> {
-        let mut times = Times::default();
-        for turn in repetitions(self.repetitions) {
-            times.add(self.time(&self.desk.create(&Ticket::new(turn)))?.0);
-        }
-        self.keep(Create, times);
-        Ok(())
-    }
-
-    /// The oldest thousand each time; as many new ones take their place.
-    fn deletions(&mut self, filler: &mut Filler) -> Outcome<()> {
-        let mut times = Times::default();
-        for _ in repetitions(self.repetitions.min(FEW)) {
-            let oldest: Vec<_> = self.ids.drain(..BATCH).collect();
-            times.add(self.time(&self.desk.delete(&oldest))?.0);
-            let new = filler.create(u32::try_from(BATCH)?)?;
-            filler.sort_out(&new)?;
-            self.ids.extend(new);
-        }
-        self.keep(Delete, times);
-        Ok(())
-    }
-
-    /// The newest thousand each time, all of which change.
-    fn statuses(&mut self) -> Outcome<()> {
-        let newest = self.ids[self.ids.len() - BATCH..].to_vec();
-        self.connection.ask(&self.desk.set_status("holding", &newest))?.succeeded()?;
-        let mut times = Times::default();
-        for turn in repetitions(self.repetitions.min(FEW)) {
-            let status = if turn.is_multiple_of(2) { "open" } else { "pending" };
-            times.add(self.time(&self.desk.set_status(status, &newest))?.0);
-        }
-        self.keep(SetStatus, times);
-        Ok(())
+    /// While others were asked, the server may have closed the database.
+    fn wake(&mut self) -> Outcome<()> {
+        self.touch()?;
+        self.connection.ask(&self.desk.get("/api/v2/ticket"))?.succeeded()
     }
 
     /// A small write, after which the server has kept no answer.
     fn touch(&mut self) -> Outcome<()> {
         self.writes += 1;
         let title = format!("Renamed+for+the+{}th+time", self.writes);
-        let rename = self.desk.rename(KEY, self.oldest(), &title);
+        let rename = self.desk.rename(KEY, self.ids[0], &title);
         self.connection.ask(&rename)?.succeeded()
     }
 
@@ -172,9 +144,5 @@ impl<'a> Session<'a> {
         let time = began.elapsed();
         answer.succeeded()?;
         Ok((time, answer))
-    }
-
-    fn keep(&mut self, operation: Operation, times: Times) {
-        self.medians.insert(operation, times.median());
     }
 }

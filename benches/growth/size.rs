@@ -1,4 +1,4 @@
-//! An account of one size: filled, asked, reset, with what it holds.
+//! An account of one size on a server of its own, with what that holds.
 
 use std::{
     thread,
@@ -10,63 +10,74 @@ use crate::{
     desk::Desk,
     fill::Filler,
     machine::Machine,
+    operation::{Operation, Phase},
     options::Options,
-    reset,
-    session::{Medians, Session},
+    session::Session,
 };
 
 /// How long the server is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// What changes a thousand tickets, or all of them, is repeated no more than so often.
+const FEW: u32 = 20;
+
+/// Each operation is repeated at one size after the other, and over again, so that what else goes on spoils none of
+/// the sizes alone.
+const ROUNDS: u32 = 5;
+
 pub(crate) struct Size {
     pub(crate) tickets: u32,
-    pub(crate) medians: Medians,
+    pub(crate) session: Session,
     /// Creations in a second, over all connections of the filling.
     pub(crate) rate: f64,
     /// Processor time of one of them, in milliseconds.
     pub(crate) cpu: f64,
-    /// Resident memory after the filling, after the reads, and after the writes, in MB.
-    pub(crate) memory: [f64; 3],
+    /// Resident memory after the filling, in MB.
+    pub(crate) memory: f64,
+    /// The most of it in each phase.
+    pub(crate) most: [f64; Phase::COUNT],
     /// What the data folder holds after the filling, in MB.
     pub(crate) files: f64,
 }
 
 impl Size {
-    /// All of it on a server of its own.
-    pub(crate) fn measure(options: &Options, machine: &Machine, tickets: u32) -> Outcome<Self> {
+    pub(crate) fn fill(options: &Options, machine: &Machine, tickets: u32) -> Outcome<Self> {
         let desk = Desk::open(machine, options.storage())?;
         let mut filler = Filler::new(&desk, options.connections)?;
-        let (ids, rate, cpu) = fill(&desk, &mut filler, tickets)?;
+        let (began, cpu) = (Instant::now(), desk.server.cpu_seconds()?);
+        let ids = filler.create(&desk, tickets)?;
+        let rate = f64::from(tickets) / began.elapsed().as_secs_f64();
+        let cpu = (desk.server.cpu_seconds()? - cpu) * 1e3 / f64::from(tickets);
+        filler.sort_out(&desk, &ids)?;
         if options.archived {
             let mut line = desk.line()?;
             line.send(&desk.control("POST", "/dev/clock/advance", Some(r#"{"by":"31d"}"#)))?;
             line.answer()?.expect(200)?;
         }
-        let (at_first, files) = (memory(&desk)?, desk.file_size()?);
-        let mut session = Session::new(&desk, ids, options.repetitions)?;
-        session.read()?;
-        let read = memory(&desk)?;
-        session.write(&mut filler)?;
-        let memory = [at_first, read, memory(&desk)?];
-        let oldest = session.oldest();
-        let mut medians = session.medians;
-        reset::measure(&desk, oldest, options.repetitions, &mut medians)?;
-        desk.server.stop()?;
-        Ok(Self { tickets, medians, rate, cpu, memory, files })
+        thread::sleep(SETTLE);
+        let (memory, files) = (desk.server.memory()?, desk.file_size()?);
+        let session = Session::new(desk, filler, ids)?;
+        Ok(Self { tickets, session, rate, cpu, memory, most: [0.0; Phase::COUNT], files })
+    }
+
+    /// One round of an operation.
+    fn measure(&mut self, operation: Operation, repetitions: u32) -> Outcome<()> {
+        self.session.measure(operation, repetitions)?;
+        let most = &mut self.most[operation.phase() as usize];
+        *most = most.max(self.session.desk.server.memory()?);
+        Ok(())
     }
 }
 
-/// The ids of the tickets, how many were made in a second, and the processor time of one in milliseconds.
-fn fill(desk: &Desk, filler: &mut Filler, tickets: u32) -> Outcome<(Vec<u64>, f64, f64)> {
-    let (began, cpu) = (Instant::now(), desk.server.cpu_seconds()?);
-    let ids = filler.create(tickets)?;
-    let rate = f64::from(tickets) / began.elapsed().as_secs_f64();
-    let cpu = (desk.server.cpu_seconds()? - cpu) * 1e3 / f64::from(tickets);
-    filler.sort_out(&ids)?;
-    Ok((ids, rate, cpu))
-}
-
-fn memory(desk: &Desk) -> Outcome<f64> {
-    thread::sleep(SETTLE);
-    desk.server.memory()
+/// Takes all sizes through all operations.
+pub(crate) fn measure(sizes: &mut [Size], repetitions: u32) -> Outcome<()> {
+    for operation in Operation::steps() {
+        let all = if operation.is_small() { repetitions } else { repetitions.min(FEW) };
+        for _ in 0..ROUNDS {
+            for size in &mut *sizes {
+                size.measure(operation, all.div_ceil(ROUNDS))?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -45,7 +45,7 @@ const TROUBLES: [&str; 14] = [
 
 /// In the title of every tenth ticket.
 pub(crate) const COMMON: &str = "invoice";
-pub(crate) const COMMON_EVERY: u32 = 10;
+const COMMON_EVERY: u32 = 10;
 
 /// In one of 100,000 titles, and in one of the first few.
 pub(crate) const RARE: &str = "chrysalis";
