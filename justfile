@@ -38,6 +38,10 @@ run *args:
 bench *args:
     cargo bench --locked {{args}}
 
+# Count the instructions of the hot paths (needs valgrind), and store them: just instructions --accept
+instructions *args:
+    scripts/instructions.sh {{args}}
+
 # Validate the OpenAPI documents and try the server against them: MINUTES=20 just openapi --phases stateful
 openapi *args:
     scripts/openapi-check.sh {{args}}
