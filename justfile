@@ -2,7 +2,7 @@
 default:
     @just --list --unsorted
 
-# All that a change must pass: format, lint, docs, tests
+# All that a change must pass: format, lint, docs, tests, instructions
 check:
     .ci/run
 
