@@ -17,6 +17,9 @@ use crate::{
 
 pub(crate) const KEY: &str = "bench-key-0123456789";
 
+/// Small accounts wait while a large one is filled.
+const PATIENT: [&str; 2] = ["--idle-timeout", "6h"];
+
 const JSON: &str = "application/json";
 
 pub(crate) struct Desk {
@@ -33,7 +36,7 @@ impl Desk {
         let mut command = machine.on_core(machine::SERVER, BINARY);
         command.current_dir(folder.path());
         storage.serve(&mut command, "127.0.0.1:0", &data);
-        command.args(["--api-key", KEY]);
+        command.args(["--api-key", KEY]).args(PATIENT);
         Ok(Self { server: Server::start(command, &log)?, folder })
     }
 
