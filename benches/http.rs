@@ -38,6 +38,8 @@ mod message;
 mod operation;
 #[path = "http/options.rs"]
 mod options;
+#[path = "http/quiet.rs"]
+mod quiet;
 #[path = "http/report.rs"]
 mod report;
 #[path = "http/rest.rs"]
@@ -52,6 +54,8 @@ mod stage;
 mod storage;
 #[path = "http/table.rs"]
 mod table;
+#[path = "http/turns.rs"]
+mod turns;
 #[path = "http/workplace.rs"]
 mod workplace;
 #[path = "http/wrk.rs"]

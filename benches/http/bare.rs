@@ -5,6 +5,7 @@ use std::future::ready;
 use axum::{
     Router,
     body::Bytes,
+    extract::RawQuery,
     http::header::CONTENT_TYPE,
     response::IntoResponse,
     routing::{MethodRouter, get, post},
@@ -25,11 +26,21 @@ pub(crate) fn serve(sizes: &[usize]) -> Outcome<()> {
     })
 }
 
-fn router([item, list, created, updated, status]: [usize; 5]) -> Router {
+/// In the order of `Operation::ALL`. One size stands for all that are told apart by a number in the answer.
+fn router(sizes: [usize; Operation::ALL.len()]) -> Router {
+    let [item, list, search, _, _, updated, _, status, _, batch, created] = sizes;
     Router::new()
-        .route("/api/v2/ticket", reading(list).post(writing(created)))
+        .route("/api/v2/ticket", listing(list, search).post(writing(created)))
         .route("/api/v2/ticket/{id}", reading(item).put(writing(updated)))
         .route("/api/v2/ticket/setStatus", post(writing(status)))
+        .route("/api/v2/ticket/batch", post(writing(batch)))
+}
+
+fn listing(all: usize, found: usize) -> MethodRouter {
+    let (all, found) = (body(all), body(found));
+    get(move |RawQuery(query): RawQuery| {
+        ready(json(if query.is_none() { all.clone() } else { found.clone() }))
+    })
 }
 
 fn reading(size: usize) -> MethodRouter {

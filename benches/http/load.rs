@@ -7,15 +7,16 @@ use crate::{
     rest::{self, median},
     server::Server,
     storage::Storage,
+    turns::{Disturbance, Turns},
     workplace::Workplace,
-    wrk::{self, Round},
+    wrk::Round,
 };
 
 /// All operations on both kinds of storage.
 pub(crate) struct Load {
     pub(crate) rows: Vec<Row>,
-    /// Memory after the load by storage, in MB.
-    pub(crate) memory: Vec<(Storage, f64)>,
+    /// Memory after all of it by server, in MB.
+    pub(crate) memory: Vec<(String, f64)>,
 }
 
 /// One operation on one kind of storage.
@@ -24,6 +25,9 @@ pub(crate) struct Row {
     pub(crate) storage: Storage,
     /// Size of the answer, in bytes.
     pub(crate) size: usize,
+    /// Memory of ours after the last round, in MB.
+    pub(crate) memory: f64,
+    pub(crate) disturbance: Disturbance,
     pub(crate) ours: Median,
     pub(crate) bare: Median,
     /// What of ours failed in all rounds.
@@ -71,17 +75,53 @@ impl Median {
 pub(crate) fn measure(options: &Options, workplace: &Workplace) -> Outcome<Load> {
     let mut load = Load { rows: Vec::new(), memory: Vec::new() };
     for storage in Storage::ALL {
-        let ours = workplace.start_seeded(storage, &[])?;
+        let ours = start(workplace, storage)?;
         let sizes = answer_sizes(&ours, options.tickets)?;
         let bare = workplace.start_bare(&sizes)?;
+        let turns = Turns::of(options, workplace, [("bare", &bare), (storage.flag(), &ours)]);
         for (operation, size) in Operation::ALL.into_iter().zip(sizes) {
-            let pair = Pair { options, workplace, ours: &ours, bare: &bare };
-            load.rows.push(pair.measure(operation, storage, size)?);
+            let rounds = turns.play(operation, options.tickets)?;
+            let memory = rest::settled_memory(&ours)?;
+            load.rows.push(Row::of(operation, storage, rounds, (size, memory))?);
         }
-        load.memory.push((storage, rest::settled_memory(&ours)?));
+        load.memory.push((format!("after the load, {}", storage.flag()), ours.memory()?));
+        load.memory.push((format!("the bare server beside {}", storage.flag()), bare.memory()?));
         ours.stop()?;
     }
     Ok(load)
+}
+
+/// The server with the seeded account; what planting takes is not its memory where that can be told apart.
+fn start(workplace: &Workplace, storage: Storage) -> Outcome<Server> {
+    if storage == Storage::Memory {
+        return workplace.start_seeded(storage, &[]);
+    }
+    workplace.plant(&workplace.seed(), &workplace.seeded_folder())?;
+    workplace.start_planted(&workplace.seeded_folder())
+}
+
+impl Row {
+    fn of(
+        operation: Operation,
+        storage: Storage,
+        [bare, ours]: [Vec<Round>; 2],
+        (size, memory): (usize, f64),
+    ) -> Outcome<Self> {
+        if bare.iter().any(|round| round.failed() > 0) {
+            return Err(format!("the bare server failed at {}", operation.name()).into());
+        }
+        Ok(Self {
+            operation,
+            storage,
+            size,
+            memory,
+            disturbance: Disturbance::of(bare.iter().chain(&ours)),
+            refused: ours.iter().map(|round| round.refused).sum(),
+            lost: ours.iter().map(|round| round.lost).sum(),
+            ours: Median::of(&ours),
+            bare: Median::of(&bare),
+        })
+    }
 }
 
 /// Asks each operation once. A refusal is shown as it is, before any load hides it.
@@ -89,51 +129,11 @@ fn answer_sizes(ours: &Server, tickets: u32) -> Outcome<Vec<usize>> {
     Operation::ALL
         .into_iter()
         .map(|operation| {
-            // A round of its own, so that the first round changes these tickets again.
-            let requests = operation.requests(ours.address, tickets, u32::MAX);
+            // The loads have the numbers from 1, so the first one changes these tickets again.
+            let requests = operation.requests(ours.address, tickets, 0);
             let answer = client::ask(ours.address, &requests[0])?;
             answer.succeeded().map_err(|error| format!("{}: {error}", operation.name()))?;
             Ok(answer.body.len())
         })
         .collect()
-}
-
-/// The two servers that take turns.
-struct Pair<'a> {
-    options: &'a Options,
-    workplace: &'a Workplace<'a>,
-    ours: &'a Server,
-    bare: &'a Server,
-}
-
-impl Pair<'_> {
-    fn measure(&self, operation: Operation, storage: Storage, size: usize) -> Outcome<Row> {
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        for round in 0..self.options.rounds {
-            let yardstick = self.round(self.bare, operation, round)?;
-            if yardstick.refused + yardstick.lost > 0 {
-                return Err(format!("the bare server failed at {}", operation.name()).into());
-            }
-            let result = self.round(self.ours, operation, round)?;
-            let (name, flag) = (operation.name(), storage.flag());
-            let (rate, bare_rate) = (result.per_second, yardstick.per_second);
-            eprintln!("{name}, {flag}, round {}: {rate:.0}/s, bare {bare_rate:.0}/s", round + 1);
-            ours.push(result);
-            bare.push(yardstick);
-        }
-        Ok(Row {
-            operation,
-            storage,
-            size,
-            refused: ours.iter().map(|round| round.refused).sum(),
-            lost: ours.iter().map(|round| round.lost).sum(),
-            ours: Median::of(&ours),
-            bare: Median::of(&bare),
-        })
-    }
-
-    fn round(&self, server: &Server, operation: Operation, round: u32) -> Outcome<Round> {
-        let requests = operation.requests(server.address, self.options.tickets, round);
-        wrk::load(self.workplace, server, &requests, self.options.seconds)
-    }
 }

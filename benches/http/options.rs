@@ -11,8 +11,8 @@ pub(crate) struct Options {
     /// Rounds of each operation; the table holds their median
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=21))]
     pub(crate) rounds: u32,
-    /// Tickets in the account
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    /// Tickets in the account under load
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(6_000..=100_000))]
     pub(crate) tickets: u32,
     /// Starts of the server for each start-up time; the table holds their median
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=101))]

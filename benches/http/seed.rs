@@ -1,6 +1,11 @@
 //! The fixture under load: one account whose tickets are as large as an ordinary help desk's.
 
-use std::{fs::File, io::BufWriter, path::Path};
+use std::{
+    fmt::Display,
+    fs::File,
+    io::{BufWriter, Write},
+    path::Path,
+};
 
 use serde_json::{Value, json};
 
@@ -9,22 +14,41 @@ use crate::Outcome;
 /// The key of the seeded account.
 pub(crate) const KEY: &str = "bench-key-0123456789";
 
-const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
-const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
+/// Ticket `id` has the one at `id` modulo their number; so it is with the priorities.
+pub(crate) const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
+pub(crate) const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
 /// Writes the fixture as JSON. The same number of tickets gives the same bytes.
 pub(crate) fn write(file: &Path, tickets: u32) -> Outcome<()> {
+    write_accounts(file, &[("bench", KEY)], tickets)
+}
+
+/// The same for several accounts, by name and key, each with so many tickets.
+pub(crate) fn write_accounts(
+    file: &Path,
+    accounts: &[(impl Display, impl Display)],
+    tickets: u32,
+) -> Outcome<()> {
+    let mut writer = BufWriter::new(File::create(file)?);
+    for (index, (name, key)) in accounts.iter().enumerate() {
+        let before = if index == 0 { "{\"accounts\":{" } else { "," };
+        write!(writer, "{before}\"{name}\":")?;
+        serde_json::to_writer(&mut writer, &account(&key.to_string(), tickets))?;
+    }
+    writer.write_all(b"}}")?;
+    Ok(writer.flush()?)
+}
+
+fn account(key: &str, tickets: u32) -> Value {
     let tickets: Vec<_> = (1..=tickets).map(ticket).collect();
-    let seed = json!({ "accounts": { "bench": {
-        "keys": [{ "key": KEY, "name": "bench", "permissions": "all" }],
+    json!({
+        "keys": [{ "key": key, "name": "bench", "permissions": "all" }],
         "brands": [{ "id": 1, "name": "MyBrand" }],
         "channels": [{ "id": 1, "name": "e-mail", "icon": "e-mail" }],
         "groups": [{ "id": 10003, "name": "Service" }],
         "users": [{ "id": 254, "name": "marleen" }],
         "tickets": tickets,
-    }}});
-    serde_json::to_writer(BufWriter::new(File::create(file)?), &seed)?;
-    Ok(())
+    })
 }
 
 fn ticket(id: u32) -> Value {

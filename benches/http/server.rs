@@ -60,12 +60,7 @@ impl Server {
 
     /// Processor time used so far by all threads, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()))?;
-        // The second field is the program's name in brackets, and may hold anything.
-        let after_name = stat.rsplit_once(')').ok_or("no program name in /proc/PID/stat")?.1;
-        let fields: Vec<_> = after_name.split_whitespace().collect();
-        let (user, system) = (fields[11].parse::<f64>()?, fields[12].parse::<f64>()?);
-        Ok((user + system) / TICKS_PER_SECOND)
+        cpu_seconds(&self.id().to_string(), 2)
     }
 
     /// Resident memory, in MB.
@@ -104,6 +99,24 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The first so many of a process's times: its own as user and in the kernel, and those of its ended children.
+pub(crate) fn cpu_seconds(process: &str, times: usize) -> Outcome<f64> {
+    let fields = stat(process)?;
+    ticks(fields.iter().skip(11).take(times).map(String::as_str))
+}
+
+/// The sum of times as the kernel writes them, in seconds.
+pub(crate) fn ticks<'a>(times: impl Iterator<Item = &'a str>) -> Outcome<f64> {
+    Ok(times.map(str::parse::<f64>).sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
+}
+
+/// The fields of `/proc/PROCESS/stat` after the second, which is the program's name in brackets and may hold anything.
+pub(crate) fn stat(process: &str) -> Outcome<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(')').ok_or("no program name in /proc/PID/stat")?.1;
+    Ok(after_name.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Sends the first line, and reads on to the end: a full pipe would stop the server.

@@ -52,11 +52,28 @@ impl<'a> Workplace<'a> {
 
     /// The real server under load: on its own core, with the seeded account and these further flags.
     pub(crate) fn start_seeded(&self, storage: Storage, flags: &[&str]) -> Outcome<Server> {
-        let mut command = self.machine.on_core(machine::SERVER, BINARY);
-        command.current_dir(self.folder.path());
-        storage.serve(&mut command, "127.0.0.1:0", &self.seeded_folder());
+        let mut command = self.pinned(storage, &self.seeded_folder());
         command.arg("--seed").arg(self.seed()).args(flags);
         Server::start(command, &self.log())
+    }
+
+    /// Makes a folder of accounts from a seed. A server that is started on it later holds nothing of the planting.
+    pub(crate) fn plant(&self, seed: &Path, folder: &Path) -> Outcome<()> {
+        let mut command = self.pinned(Storage::Files, folder);
+        command.arg("--seed").arg(seed);
+        Server::start(command, &self.log())?.stop()
+    }
+
+    /// The real server under load, on a folder that was planted.
+    pub(crate) fn start_planted(&self, folder: &Path) -> Outcome<Server> {
+        Server::start(self.pinned(Storage::Files, folder), &self.log())
+    }
+
+    fn pinned(&self, storage: Storage, data: &Path) -> Command {
+        let mut command = self.machine.on_core(machine::SERVER, BINARY);
+        command.current_dir(self.folder.path());
+        storage.serve(&mut command, "127.0.0.1:0", data);
+        command
     }
 
     /// The real server as a user starts it: on any core, without a seed.

@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use crate::{Outcome, machine, server::Server, workplace::Workplace};
+use crate::{Outcome, machine, quiet::Usage, server::Server, workplace::Workplace};
 
 const CONNECTIONS: &str = "32";
 
@@ -54,6 +54,16 @@ pub(crate) struct Round {
     pub(crate) refused: u32,
     /// Requests that got no answer.
     pub(crate) lost: u32,
+    /// What other programs took meanwhile, in cores.
+    pub(crate) others: f64,
+    /// Rounds that were refused before it, or for it.
+    pub(crate) repeats: u32,
+}
+
+impl Round {
+    pub(crate) fn failed(&self) -> u32 {
+        self.refused + self.lost
+    }
 }
 
 pub(crate) fn check_installed() -> Outcome<()> {
@@ -84,11 +94,11 @@ pub(crate) fn load(
     command.args(["--timeout", "10s", "--latency", "-s"]).arg(script);
     command.arg(format!("http://{}", server.address)).arg("--").arg(file);
 
-    let before = server.cpu_seconds()?;
+    let before = Usage::read(server)?;
     let output = command.output()?;
-    let cpu_seconds = server.cpu_seconds()? - before;
+    let after = Usage::read(server)?;
     let text = String::from_utf8_lossy(&output.stdout);
-    figures(&text, cpu_seconds).ok_or_else(|| {
+    figures(&text, &before, &after).ok_or_else(|| {
         let said = String::from_utf8_lossy(&output.stderr);
         format!("wrk gave no figures:\n{text}{said}").into()
     })
@@ -103,7 +113,7 @@ fn write_requests(file: &Path, requests: &[String]) -> Outcome<()> {
     Ok(())
 }
 
-fn figures(text: &str, cpu_seconds: f64) -> Option<Round> {
+fn figures(text: &str, before: &Usage, after: &Usage) -> Option<Round> {
     let line = text.lines().find_map(|line| line.strip_prefix("figures "))?;
     let numbers: Vec<_> = line.split(' ').map(u32::from_str).collect::<Result<_, _>>().ok()?;
     let [requests, microseconds, p50, p99, refused, lost] = numbers[..] else { return None };
@@ -112,8 +122,10 @@ fn figures(text: &str, cpu_seconds: f64) -> Option<Round> {
         per_second: f64::from(requests) * 1e6 / f64::from(microseconds.max(1)),
         p50: f64::from(p50),
         p99: f64::from(p99),
-        cpu: cpu_seconds * 1e6 / answered,
+        cpu: (after.server - before.server) * 1e6 / answered,
         refused,
         lost,
+        others: after.others_since(before),
+        repeats: 0,
     })
 }
