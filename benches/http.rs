@@ -28,6 +28,8 @@ mod client;
 mod connection;
 #[path = "http/journal.rs"]
 mod journal;
+#[path = "http/large.rs"]
+mod large;
 #[path = "http/load.rs"]
 mod load;
 #[path = "http/machine.rs"]
@@ -79,8 +81,10 @@ fn measure(options: &Options) -> Outcome<()> {
     let load = asked(Part::Load).then(|| load::measure(options, &workplace)).transpose()?;
     let journal =
         asked(Part::Journal).then(|| journal::measure(options, &workplace)).transpose()?;
+    let large = asked(Part::Large).then(|| large::measure(options, &workplace)).transpose()?;
     let (rest, load, journal) = (rest.as_ref(), load.as_ref(), journal.as_ref());
-    let report = Report { options, machine: &machine, rest, load, journal };
+    let large = large.as_deref();
+    let report = Report { options, machine: &machine, rest, load, journal, large };
     stage::publish("http", &report.to_string())?;
     load.map_or(Ok(()), Load::check)
 }

@@ -74,10 +74,10 @@ impl Operation {
     pub(crate) fn requests(self, host: SocketAddr, tickets: u32, load: u32) -> Vec<String> {
         let list = |_| get(host, "/api/v2/ticket");
         match self {
-            Self::GetItem => (1..=tickets).map(|id| get(host, &item(id))).collect(),
+            Self::GetItem => (1..=tickets).map(|id| read_item(host, id)).collect(),
             Self::List => vec![list(0)],
             Self::Search => vec![get(host, SEARCH)],
-            Self::MixedItem => mixed(host, tickets, load, |id| get(host, &item(id))),
+            Self::MixedItem => mixed(host, tickets, load, |id| read_item(host, id)),
             Self::MixedList => mixed(host, tickets, load, list),
             Self::Update => (0..2 * tickets)
                 .map(|turn| update(host, turn % tickets + 1, load, turn / tickets))
@@ -97,6 +97,16 @@ const SEARCH: &str = "/api/v2/ticket?query=on+floor+7+of";
 /// The list as a first question: who gets a `200` knows that server, storage and key work.
 pub(crate) fn first_question(host: SocketAddr, key: &str) -> String {
     message(host, key, "GET", "/api/v2/ticket", None)
+}
+
+/// A ticket of the seeded account.
+pub(crate) fn read_item(host: SocketAddr, id: u32) -> String {
+    get(host, &item(id))
+}
+
+/// A part of the seeded account's list.
+pub(crate) fn read_page(host: SocketAddr, start: u32, limit: u32) -> String {
+    get(host, &format!("/api/v2/ticket?itemStart={start}&itemLimit={limit}"))
 }
 
 fn item(id: u32) -> String {

@@ -17,6 +17,12 @@ pub(crate) struct Options {
     /// Starts of the server for each start-up time; the table holds their median
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=101))]
     pub(crate) starts: u32,
+    /// Accounts of 1,000 tickets each in the folder of the last start-up time
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) accounts: u32,
+    /// Tickets in the large account
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10_000..=200_000))]
+    pub(crate) large: u32,
     /// What to measure
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
     parts: Vec<Part>,
@@ -39,10 +45,12 @@ pub(crate) enum Part {
     Load,
     /// Some operations with the journal and without it
     Journal,
+    /// Memory after all of a large account was read
+    Large,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Rest, Self::Load, Self::Journal];
+    const ALL: [Self; 4] = [Self::Rest, Self::Load, Self::Journal, Self::Large];
 }
 
 impl Options {

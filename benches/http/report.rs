@@ -18,6 +18,8 @@ pub(crate) struct Report<'a> {
     pub(crate) rest: Option<&'a Rest>,
     pub(crate) load: Option<&'a Load>,
     pub(crate) journal: Option<&'a Journal>,
+    /// Memory of the server with the large account, by state, in MB.
+    pub(crate) large: Option<&'a [(String, f64)]>,
 }
 
 impl Display for Report<'_> {
@@ -31,8 +33,8 @@ impl Display for Report<'_> {
                 out,
                 "One account with {tickets} tickets; wrk with 1 thread and 32 connections over \
                  loopback. Medians of {rounds} rounds of {seconds} s,\nin turns with a bare axum \
-                 server that sends as many bytes. Every write changes something;\nthe rounds of setStatus of 1,000 are three times as long. MB is what this \
-                 server holds after the last round of a row.\n"
+                 server that sends as many bytes. Every write changes something;\nthe rounds of setStatus of 1,000 are three times as long. \
+                 MB is what this server holds after the last round of a row.\n"
             )?;
             disturbed(out, load.rows.iter().map(|row| row.disturbance))?;
             write!(out, "{}", load_table(load))?;
@@ -66,6 +68,7 @@ impl Report<'_> {
             states.push(("after the load, with the journal".to_owned(), *with));
             states.push(("after the same load, without it".to_owned(), *without));
         }
+        states.extend(self.large.iter().copied().flatten().cloned());
         let mut table = Table::new(&["state", "MB"]);
         for (state, megabytes) in states {
             table.add(vec![state, format!("{megabytes:.1}")]);
@@ -143,7 +146,7 @@ fn start_table(rest: &Rest) -> Table {
     let mut table = Table::new(&["start with", "median ms", "shortest ms", "longest ms"]);
     for Starts { name, median, shortest, longest } in &rest.starts {
         let times = [median, shortest, longest].map(|time| format!("{time:.1}"));
-        table.add([vec![(*name).to_owned()], times.to_vec()].concat());
+        table.add([vec![name.clone()], times.to_vec()].concat());
     }
     table
 }

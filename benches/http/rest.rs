@@ -10,12 +10,19 @@ use std::{
 };
 
 use crate::{
-    Outcome, client, operation::first_question, options::Options, seed::KEY, server::Server,
-    storage::Storage, workplace::Workplace,
+    Outcome, client,
+    operation::first_question,
+    options::Options,
+    seed::{self, KEY},
+    server::Server,
+    storage::Storage,
+    workplace::Workplace,
 };
 
 /// The key that a server on loopback has when it was told nothing.
 const DEFAULT_KEY: &str = "dev-key";
+
+const TICKETS_OF_EACH: u32 = 1000;
 
 /// How long a server is left alone before its memory is read.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -28,7 +35,7 @@ pub(crate) struct Rest {
 
 /// The times from the start of the process to its first `200`, in milliseconds.
 pub(crate) struct Starts {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) median: f64,
     pub(crate) shortest: f64,
     pub(crate) longest: f64,
@@ -40,7 +47,7 @@ pub(crate) fn measure(options: &Options, workplace: &Workplace) -> Outcome<Rest>
     rest.add_starts("empty data folder", options, workplace, |start| {
         let folder = workplace.path(&format!("empty-{start}"));
         fs::create_dir(&folder)?;
-        Ok((folder, DEFAULT_KEY))
+        Ok((folder, DEFAULT_KEY.to_owned()))
     })?;
     for storage in Storage::ALL {
         let server = workplace.start_seeded(storage, &[])?;
@@ -50,8 +57,31 @@ pub(crate) fn measure(options: &Options, workplace: &Workplace) -> Outcome<Rest>
         server.stop()?;
     }
     let seeded = workplace.seeded_folder();
-    rest.add_starts("seeded data folder", options, workplace, |_| Ok((seeded.clone(), KEY)))?;
+    let name = format!("one account of {} tickets", options.tickets);
+    rest.add_starts(&name, options, workplace, |_| Ok((seeded.clone(), KEY.to_owned())))?;
+    let folder = plant_accounts(options, workplace)?;
+    let name = format!("{} accounts of {TICKETS_OF_EACH} tickets each", options.accounts);
+    // Each start is asked for another account.
+    rest.add_starts(&name, options, workplace, |start| {
+        Ok((folder.clone(), key_of(start % options.accounts)))
+    })?;
     Ok(rest)
+}
+
+/// Makes the folder of many accounts.
+fn plant_accounts(options: &Options, workplace: &Workplace) -> Outcome<PathBuf> {
+    eprintln!("planting {} accounts", options.accounts);
+    let (file, folder) = (workplace.path("accounts.json"), workplace.path("accounts"));
+    let accounts: Vec<_> =
+        (0..options.accounts).map(|n| (format!("bench-{n}"), key_of(n))).collect();
+    seed::write_accounts(&file, &accounts, TICKETS_OF_EACH)?;
+    workplace.plant(&file, &folder)?;
+    fs::remove_file(&file)?;
+    Ok(folder)
+}
+
+fn key_of(account: u32) -> String {
+    format!("{KEY}-{account:04}")
 }
 
 /// Resident memory once nothing is going on any more.
@@ -70,15 +100,15 @@ impl Rest {
     /// Starts the server several times, each with the folder and key that `choose` gives.
     fn add_starts(
         &mut self,
-        name: &'static str,
+        name: &str,
         options: &Options,
         workplace: &Workplace,
-        choose: impl Fn(u32) -> Outcome<(PathBuf, &'static str)>,
+        choose: impl Fn(u32) -> Outcome<(PathBuf, String)>,
     ) -> Outcome<()> {
         let mut times = Vec::new();
         for start in 0..options.starts {
             let (folder, key) = choose(start)?;
-            let (server, time) = timed_start(workplace, &folder, key)?;
+            let (server, time) = timed_start(workplace, &folder, &key)?;
             times.push(time.as_secs_f64() * 1e3);
             if start + 1 == options.starts {
                 self.memory.push((name.to_owned(), settled_memory(&server)?));
@@ -87,6 +117,7 @@ impl Rest {
         }
         let shortest = times.iter().copied().fold(f64::INFINITY, f64::min);
         let longest = times.iter().copied().fold(0.0, f64::max);
+        let name = name.to_owned();
         self.starts.push(Starts { name, median: median(times), shortest, longest });
         Ok(())
     }
