@@ -2,8 +2,8 @@
 //!
 //! Loads the release binary with `wrk` over loopback, in turns with a bare axum server that sends
 //! constant bodies of the same sizes, so that the figures of two machines can be compared by ratio;
-//! and in turns with itself without a journal.
-//! `cargo bench --bench http -- --help` lists the options; the table goes to `target/bench/http.md` too.
+//! and in turns with itself without a journal. `--peers` runs other mock servers beside it.
+//! `cargo bench --bench http -- --help` lists the options; the tables go to `target/bench` too.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a terminal")]
 
@@ -34,12 +34,18 @@ mod large;
 mod load;
 #[path = "http/machine.rs"]
 mod machine;
+#[path = "http/material.rs"]
+mod material;
 #[path = "http/message.rs"]
 mod message;
 #[path = "http/operation.rs"]
 mod operation;
 #[path = "http/options.rs"]
 mod options;
+#[path = "http/peer.rs"]
+mod peer;
+#[path = "http/peers.rs"]
+mod peers;
 #[path = "http/quiet.rs"]
 mod quiet;
 #[path = "http/report.rs"]
@@ -67,7 +73,11 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let is_asked_for = options.bench || options.bare;
     stage::run("http", is_asked_for, || {
-        let outcome = if options.bare { bare::serve(&options.sizes) } else { measure(&options) };
+        let outcome = if options.bare {
+            bare::serve(&options.listen, &options.sizes)
+        } else {
+            measure(&options)
+        };
         outcome.map(|()| true)
     })
 }
@@ -82,9 +92,16 @@ fn measure(options: &Options) -> Outcome<()> {
     let journal =
         asked(Part::Journal).then(|| journal::measure(options, &workplace)).transpose()?;
     let large = asked(Part::Large).then(|| large::measure(options, &workplace)).transpose()?;
+    let peers =
+        asked(Part::Peers).then(|| peers::measure(options, &machine, &workplace)).transpose()?;
     let (rest, load, journal) = (rest.as_ref(), load.as_ref(), journal.as_ref());
     let large = large.as_deref();
     let report = Report { options, machine: &machine, rest, load, journal, large };
-    stage::publish("http", &report.to_string())?;
+    if !options.asks_for_nothing_but(Part::Peers) {
+        stage::publish("http", &report.to_string())?;
+    }
+    if let Some(peers) = &peers {
+        stage::publish("peers", &peers.to_string())?;
+    }
     load.map_or(Ok(()), Load::check)
 }

@@ -14,12 +14,12 @@ use tokio::{net::TcpListener, runtime};
 
 use crate::{Outcome, operation::Operation};
 
-/// Serves on a free loopback port until it is killed. The address is its first line of output.
-pub(crate) fn serve(sizes: &[usize]) -> Outcome<()> {
+/// Serves on loopback until it is killed. The address is its first line of output.
+pub(crate) fn serve(listen: &str, sizes: &[usize]) -> Outcome<()> {
     let sizes: [usize; Operation::ALL.len()] =
         sizes.try_into().map_err(|_| "--bare needs one of --sizes for each operation")?;
     runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(listen).await?;
         println!("listening on http://{}", listener.local_addr()?);
         axum::serve(listener, router(sizes)).await?;
         Ok(())

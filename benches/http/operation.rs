@@ -46,6 +46,16 @@ impl Operation {
         Self::Create,
     ];
 
+    /// Sizes of answers as the bare server wants them, of which only those to an item, a list, an update and a creation matter.
+    pub(crate) fn sizes([item, list, updated, created]: [usize; 4]) -> [usize; Self::ALL.len()] {
+        Self::ALL.map(|operation| match operation {
+            Self::GetItem => item,
+            Self::List => list,
+            Self::Create => created,
+            _ => updated,
+        })
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::GetItem => "GET item",

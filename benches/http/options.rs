@@ -26,12 +26,18 @@ pub(crate) struct Options {
     /// What to measure
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
     parts: Vec<Part>,
+    /// Compare with json-server, Mockoon and Prism, too: they are installed with npm below target/bench/peers
+    #[arg(long)]
+    peers: bool,
     /// Given by `cargo bench`, and not by `cargo test`
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
     /// Be the bare server that the real one is compared with
     #[arg(long, hide = true)]
     pub(crate) bare: bool,
+    /// Address of the bare server
+    #[arg(long, hide = true, default_value = "127.0.0.1:0")]
+    pub(crate) listen: String,
     /// Sizes of the bare server's answers in bytes, in the order of `Operation::ALL`
     #[arg(long, hide = true, value_delimiter = ',')]
     pub(crate) sizes: Vec<usize>,
@@ -47,6 +53,8 @@ pub(crate) enum Part {
     Journal,
     /// Memory after all of a large account was read
     Large,
+    /// Beside other mock servers; --peers adds it
+    Peers,
 }
 
 impl Part {
@@ -55,6 +63,10 @@ impl Part {
 
 impl Options {
     pub(crate) fn asks_for(&self, part: Part) -> bool {
-        self.parts.contains(&part)
+        self.parts.contains(&part) || part == Part::Peers && self.peers
+    }
+
+    pub(crate) fn asks_for_nothing_but(&self, part: Part) -> bool {
+        self.parts.iter().all(|asked| *asked == part)
     }
 }

@@ -54,13 +54,15 @@ impl Display for Report<'_> {
             writeln!(out, "From the start of the process to the first 200; {starts} starts.\n")?;
             write!(out, "{}", start_table(rest))?;
         }
-        writeln!(out, "\n## Resident memory\n")?;
-        write!(out, "{}", self.memory_table())
+        match self.memory_table() {
+            None => Ok(()),
+            Some(table) => write!(out, "\n## Resident memory\n\n{table}"),
+        }
     }
 }
 
 impl Report<'_> {
-    fn memory_table(&self) -> Table {
+    fn memory_table(&self) -> Option<Table> {
         let mut states: Vec<(String, f64)> = Vec::new();
         states.extend(self.rest.iter().flat_map(|rest| rest.memory.iter().cloned()));
         states.extend(self.load.iter().flat_map(|load| load.memory.iter().cloned()));
@@ -69,11 +71,14 @@ impl Report<'_> {
             states.push(("after the same load, without it".to_owned(), *without));
         }
         states.extend(self.large.iter().copied().flatten().cloned());
+        if states.is_empty() {
+            return None;
+        }
         let mut table = Table::new(&["state", "MB"]);
         for (state, megabytes) in states {
             table.add(vec![state, format!("{megabytes:.1}")]);
         }
-        table
+        Some(table)
     }
 }
 

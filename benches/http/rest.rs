@@ -136,6 +136,6 @@ fn timed_start(workplace: &Workplace, data: &Path, key: &str) -> Outcome<(Server
 }
 
 /// Told to the server beforehand, so that the wait needs no line of its output.
-fn free_address() -> Outcome<SocketAddr> {
+pub(crate) fn free_address() -> Outcome<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

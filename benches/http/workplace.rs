@@ -31,6 +31,10 @@ impl<'a> Workplace<'a> {
         Ok(workplace)
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// A path in the temporary folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
