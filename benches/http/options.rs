@@ -11,6 +11,9 @@ pub(crate) struct Options {
     /// Rounds of each operation; the table holds their median
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=21))]
     pub(crate) rounds: u32,
+    /// How often a round is done again that other programs disturbed; after that the quietest counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) repeats: u32,
     /// Tickets in the account under load
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(6_000..=100_000))]
     pub(crate) tickets: u32,

@@ -32,6 +32,7 @@ const TITLE: &str = "renamed in load 0, pass 0";
 pub(crate) struct Peers {
     seconds: u32,
     rounds: u32,
+    repeats: u32,
     starts: u32,
     machine: String,
     node: String,
@@ -62,8 +63,9 @@ pub(crate) fn measure(
             Err(error) => eprintln!("{} is left out: {error}", peer.name()),
         }
     }
-    let Options { seconds, rounds, .. } = *options;
-    Ok(Peers { seconds, rounds, starts, machine: machine.description(), node: node(), rows })
+    let &Options { seconds, rounds, repeats, .. } = options;
+    let (machine, node) = (machine.description(), node());
+    Ok(Peers { seconds, rounds, repeats, starts, machine, node, rows })
 }
 
 fn node() -> String {
@@ -155,7 +157,7 @@ fn end(server: Server) -> Outcome<()> {
 
 impl Display for Peers {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
-        let Self { seconds, rounds, starts, machine, node, rows } = self;
+        let Self { seconds, rounds, repeats, starts, machine, node, rows } = self;
         writeln!(
             out,
             "Requests per second, each server with the same {TICKETS} tickets. It has no more of \
@@ -168,7 +170,7 @@ impl Display for Peers {
              {}; {machine}.\n",
             node.trim()
         )?;
-        report::disturbed(out, rows.iter().map(|row| row.disturbance))?;
+        report::disturbed(out, *repeats, rows.iter().map(|row| row.disturbance))?;
         let mut table = Table::new(&[
             "server",
             "start-up ms",

@@ -9,7 +9,7 @@ use crate::{
     options::Options,
     rest::{Rest, Starts},
     table::Table,
-    turns::{Disturbance, MOST_BY_OTHERS, REPEATS},
+    turns::{Disturbance, MOST_BY_OTHERS},
 };
 
 pub(crate) struct Report<'a> {
@@ -24,7 +24,7 @@ pub(crate) struct Report<'a> {
 
 impl Display for Report<'_> {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
-        let Options { seconds, rounds, tickets, starts, .. } = self.options;
+        let &Options { seconds, rounds, tickets, starts, repeats, .. } = self.options;
         writeln!(out, "# Speed and memory\n")?;
         writeln!(out, "Machine: {}.", self.machine.description())?;
         if let Some(load) = self.load {
@@ -36,7 +36,7 @@ impl Display for Report<'_> {
                  server that sends as many bytes. Every write changes something;\nthe rounds of setStatus of 1,000 are three times as long. \
                  MB is what this server holds after the last round of a row.\n"
             )?;
-            disturbed(out, load.rows.iter().map(|row| row.disturbance))?;
+            disturbed(out, repeats, load.rows.iter().map(|row| row.disturbance))?;
             write!(out, "{}", load_table(load))?;
         }
         if let Some(journal) = self.journal {
@@ -46,7 +46,7 @@ impl Display for Report<'_> {
                 "The same load on the same program in memory, with `--journal-entries 1000` and \
                  with 0, in turns. Medians of {rounds} rounds of {seconds} s.\n"
             )?;
-            disturbed(out, journal.rows.iter().map(|row| row.disturbance))?;
+            disturbed(out, repeats, journal.rows.iter().map(|row| row.disturbance))?;
             write!(out, "{}", journal_table(journal))?;
         }
         if let Some(rest) = self.rest {
@@ -85,13 +85,14 @@ impl Report<'_> {
 /// Says which rounds were refused; nothing of it is hidden by the medians.
 pub(crate) fn disturbed(
     out: &mut impl Write,
+    repeats: u32,
     rows: impl Iterator<Item = Disturbance>,
 ) -> fmt::Result {
     let Disturbance { refused, kept } = rows.fold(Disturbance::default(), Disturbance::and);
     writeln!(
         out,
         "A round in which other programs took more than {MOST_BY_OTHERS} of a core was refused and \
-         done again, up to {REPEATS} times; then the quietest counted.\nRefused rounds: {refused}. \
+         done again, up to {repeats} times; then the quietest counted.\nRefused rounds: {refused}. \
          Noisy rounds that count: {kept}.\n"
     )
 }

@@ -15,9 +15,6 @@ use crate::{
 /// What other programs may take while a round runs, in cores.
 pub(crate) const MOST_BY_OTHERS: f64 = 0.15;
 
-/// How often a refused round is done again. After that the quietest of them counts.
-pub(crate) const REPEATS: u32 = 5;
-
 pub(crate) struct Turns<'a, const N: usize> {
     options: &'a Options,
     workplace: &'a Workplace<'a>,
@@ -109,7 +106,7 @@ impl<'a, const N: usize> Turns<'a, N> {
     ) -> Outcome<Round> {
         let servers = self.contestants.each_ref().map(|other| other.server);
         let mut quietest: Option<Round> = None;
-        for repeats in 0..=REPEATS {
+        for repeats in 0..=self.options.repeats {
             contestant.loads.set(contestant.loads.get() + 1);
             let sent = requests(contestant.server.address, contestant.loads.get());
             quiet::settle(&servers)?;
