@@ -60,6 +60,11 @@ impl Peer {
         }
     }
 
+    /// Whether it comes from this repository, so that it must be there.
+    pub(crate) fn is_ours(self) -> bool {
+        self.package().is_none()
+    }
+
     fn package(self) -> Option<Package> {
         let (name, version, script) = match self {
             Self::JsonServer => ("json-server", "1.0.0-beta.15", "lib/bin.js"),

@@ -60,6 +60,7 @@ pub(crate) fn measure(
         let contest = Contest { options, workplace, peer, sizes };
         match peer.install().and_then(|()| contest.row(starts)) {
             Ok(row) => rows.push(row),
+            Err(error) if peer.is_ours() => return Err(error),
             Err(error) => eprintln!("{} is left out: {error}", peer.name()),
         }
     }
@@ -68,9 +69,13 @@ pub(crate) fn measure(
     Ok(Peers { seconds, rounds, repeats, starts, machine, node, rows })
 }
 
+/// Its version, for the report.
 fn node() -> String {
-    let version = Command::new("node").arg("--version").output().ok();
-    version.map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new("node").arg("--version").output();
+    output.map_or_else(
+        |_| "No Node.js; ".to_owned(),
+        |output| format!("Node.js {}; ", String::from_utf8_lossy(&output.stdout).trim()),
+    )
 }
 
 struct Contest<'a> {
@@ -166,9 +171,7 @@ impl Display for Peers {
              of {rounds} rounds of\n{seconds} s. Start-up: until the first item is answered; median \
              of {starts}; `--ephemeral` plants its tickets meanwhile. Updates are of the title: a\n\
              `PUT` of ours, a `PATCH` of theirs. json-server and Mockoon send the timeline in lists \
-             as well. Prism answers with the examples that it was\ngiven: our own answers. Node.js \
-             {}; {machine}.\n",
-            node.trim()
+             as well. Prism answers with the examples that it was\ngiven: our own answers. {node}{machine}.\n"
         )?;
         report::disturbed(out, *repeats, rows.iter().map(|row| row.disturbance))?;
         let mut table = Table::new(&[
