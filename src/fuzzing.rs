@@ -8,7 +8,6 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
-use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,13 +36,9 @@ pub fn query(text: &str) -> Result<Value, String> {
 }
 
 /// A body as a tree; None where the content type is none that is understood.
-///
-/// # Panics
-/// When the decoder waits for anything.
-pub fn body(content_type: &str, body: Vec<u8>) -> Option<Result<Value, String>> {
+pub fn body(content_type: &str, body: &[u8]) -> Option<Result<Value, String>> {
     let encoding = Encoding::of(content_type)?;
-    let read = decode::body(encoding, content_type, body.into(), SHAPE);
-    Some(told(read.now_or_never().expect("the whole body is there")))
+    Some(told(decode::body(encoding, content_type, body, SHAPE)))
 }
 
 fn told(read: Result<Map<String, Value>, DecodeError>) -> Result<Value, String> {

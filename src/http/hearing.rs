@@ -83,7 +83,7 @@ impl Endpoint {
             Reads::Body => heard.overlooked = query,
             Reads::Query | Reads::BodyOrQuery => heard.sent = query,
         }
-        heard.sent.extend(body?);
+        heard.sent = joined(std::mem::take(&mut heard.sent), body?);
         heard.path = self.in_path(uri.path())?;
         Ok(())
     }
@@ -117,8 +117,8 @@ impl Endpoint {
                 format!("{}: {reason}", self.operation),
             ));
         }
-        let mut fields = path;
-        for (name, value) in sent.into_iter().chain(overlooked) {
+        let (mut fields, others) = if path.is_empty() { (sent, path) } else { (path, sent) };
+        for (name, value) in others.into_iter().chain(overlooked) {
             fields.entry(name).or_insert(value);
         }
         hide(&mut fields, keys);
@@ -162,6 +162,16 @@ impl Endpoint {
     }
 }
 
+/// These fields, with others over them.
+fn joined(mut fields: Map<String, Value>, others: Map<String, Value>) -> Map<String, Value> {
+    // Most requests send their fields in one way alone.
+    if fields.is_empty() {
+        return others;
+    }
+    fields.extend(others);
+    fields
+}
+
 /// Reads and decodes a body.
 async fn read(
     heard: &mut Heard,
@@ -182,7 +192,7 @@ async fn read(
     match (encoding, content_type) {
         (Some(encoding), Some(content_type)) => {
             heard.encoding = Some(encoding).filter(|_| !body.is_empty());
-            let decoded = decode::body(encoding, &content_type, body, limits.shape).await;
+            let decoded = decode::body(encoding, &content_type, &body, limits.shape);
             decoded.map_err(Error::Unreadable)
         }
         (None, None) if body.is_empty() => Ok(Map::new()),

@@ -7,7 +7,6 @@ mod json;
 mod multipart;
 mod urlencoded;
 
-use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
@@ -91,17 +90,17 @@ pub(crate) fn query(query: &str, shape: Shape) -> Result<Map<String, Value>, Dec
 ///
 /// # Errors
 /// When it breaks a bound or its encoding.
-pub(crate) async fn body(
+pub(crate) fn body(
     encoding: Encoding,
     content_type: &str,
-    body: Bytes,
+    body: &[u8],
     shape: Shape,
 ) -> Result<Map<String, Value>, DecodeError> {
     match encoding {
-        Encoding::Multipart => multipart::decode(content_type, body, shape).await,
+        Encoding::Multipart => multipart::decode(content_type, body, shape),
         _ if body.is_empty() => Ok(Map::new()),
-        Encoding::Urlencoded if is_json_object(&body) => Err(DecodeError::LooksLikeJson),
-        Encoding::Urlencoded => urlencoded::decode(&body, shape),
-        Encoding::Json => json::decode(&body, shape),
+        Encoding::Urlencoded if is_json_object(body) => Err(DecodeError::LooksLikeJson),
+        Encoding::Urlencoded => urlencoded::decode(body, shape),
+        Encoding::Json => json::decode(body, shape),
     }
 }

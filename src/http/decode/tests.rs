@@ -74,8 +74,39 @@ fn decoded(
     content_type: &str,
     bytes: impl Into<Vec<u8>>,
 ) -> Result<Map<String, Value>, DecodeError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(body(encoding, content_type, bytes.into().into(), SHAPE))
+    body(encoding, content_type, &bytes.into(), SHAPE)
+}
+
+/// What another reader of multipart makes of a body.
+fn by_multer(bytes: Vec<u8>) -> Result<Vec<(String, String)>, Option<multer::Error>> {
+    let body = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
+    let mut parts = multer::Multipart::new(body, "B7");
+    let read = async {
+        let mut pairs = Vec::new();
+        while let Some(part) = parts.next_field().await? {
+            let name = part.name().ok_or(None)?.to_owned();
+            let text = String::from_utf8(part.bytes().await?.into()).map_err(|_| None)?;
+            pairs.push((name, text));
+        }
+        Ok(pairs)
+    };
+    futures_util::FutureExt::now_or_never(read).expect("the whole body is there")
+}
+
+/// Bodies that nearly are multipart. They begin with the boundary: where it stands within a line multer takes it, too.
+fn nearly_multipart() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => Just("--B7\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n"),
+        2 => Just("--B7"),
+        2 => Just("\r\n"),
+        1 => Just("Content-Type: text/plain"),
+        1 => Just("--"),
+        1 => Just("\r\n\r\n"),
+        1 => Just("y"),
+        1 => Just("é\r"),
+    ];
+    prop::collection::vec(piece, 0..8)
+        .prop_map(|pieces| format!("--B7{}--B7--\r\n", pieces.concat()))
 }
 
 proptest! {
@@ -90,6 +121,18 @@ proptest! {
         prop_assert_eq!(parts.as_ref(), Ok(&tree));
         let json = decoded(Encoding::Json, "", Value::Object(tree.clone()).to_string());
         prop_assert_eq!(json.as_ref(), Ok(&tree));
+    }
+
+    #[test]
+    fn two_readers_of_multipart_do_not_differ(text in nearly_multipart()) {
+        let ours = decoded(Encoding::Multipart, "multipart/form-data; boundary=B7", text.clone());
+        if let (Ok(ours), Ok(pairs)) = (ours, by_multer(text.into_bytes())) {
+            let mut tree = Tree::within(SHAPE);
+            for (name, text) in pairs {
+                tree.add(&name, text).expect("few and shallow");
+            }
+            prop_assert_eq!(ours, tree.finish());
+        }
     }
 
     #[test]
@@ -147,6 +190,28 @@ fn what_is_broken_is_refused() {
     assert!(matches!(query(&deep), Err(DecodeError::TooDeep { field, most: 8 }) if field == "a"));
     let many = "a[]=1&".repeat(9000);
     assert_eq!(query(&many), Err(DecodeError::TooMany(8192)));
+}
+
+#[test]
+fn a_multipart_body_is_cut_where_its_boundary_stands() {
+    let head = "Content-Disposition: form-data; name=";
+    let cases = [
+        (format!("--B7\r\n{head}\"a\"\r\n\r\n1\r\n--B7--"), json!({ "a": "1" })),
+        (format!("before\r\n--B7 \t\r\n{head}a\r\n\r\n1\r\n--B7--after"), json!({ "a": "1" })),
+        (format!("--B7\r\nX: y\r\n{head}\"a\"\r\n\r\n\r\n--B7--"), json!({ "a": "" })),
+        (format!("--B7\r\n{head}\"a\"\r\n\r\n\r\n--B\r\n--B7--"), json!({ "a": "\r\n--B" })),
+        (format!("--B7\r\n{head}\"a\\\"b\\c\"\r\n\r\n1\r\n--B7--"), json!({ "a\"b\\c": "1" })),
+        (format!("--B7\r\n{head}\"a;b=c\"; x\r\n\r\n1\r\n--B7--"), json!({ "a;b=c": "1" })),
+        ("--B7--".to_owned(), json!({})),
+    ];
+    for (text, expected) in cases {
+        let read = decoded(
+            Encoding::Multipart,
+            "multipart/form-data; charset=utf-8; Boundary=\"B7\"",
+            text.clone(),
+        );
+        assert_eq!(read.map(Value::Object), Ok(expected), "{text}");
+    }
 }
 
 #[test]
