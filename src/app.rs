@@ -26,6 +26,11 @@ use crate::metrics::Tally;
 use crate::state::Shared;
 use crate::{console, control, metrics, telemetry, tickets};
 
+/// Makes what does not depend on the accounts.
+pub(crate) fn prepare() {
+    control::prepare();
+}
+
 /// Everything that the server answers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {

@@ -37,6 +37,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What the HTTP library reads at once, at most, in bytes (documented: its default).
 const BUFFER: usize = 8192 + 4096 * 100;
 
+/// Makes what does not depend on the accounts.
+pub(crate) fn prepare() {
+    app::prepare();
+}
+
 /// Takes connections until `end`, and lets those finish that are being answered.
 pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future<Output = ()>) {
     let limits = state.limits.line;
@@ -66,9 +71,10 @@ pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future
             }
         }
     }
-    drop(listener);
     // Those who wait for something to come are sent away, and idle connections are closed.
     state.ending.send_replace(true);
+    // Last, so that whoever finds no listener is told the same by those who still answer.
+    drop(listener);
     let most = u32::try_from(limits.most).unwrap_or(u32::MAX);
     if timeout(DRAIN, places.acquire_many(most)).await.is_err() {
         tracing::warn!("requests were still running after {DRAIN:?}");

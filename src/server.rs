@@ -53,6 +53,8 @@ impl Server {
         let is_seeded = !(settings.seed.is_empty() && settings.seed_texts.is_empty());
         let seed = is_seeded.then(|| Seed::read(&settings.seed, &settings.seed_texts));
         let seed = seed.transpose()?;
+        // Beside the opening of the accounts, which waits for the disk.
+        tokio::task::spawn_blocking(connections::prepare);
         let listener = bind(&settings.listen.address).await?;
         let address = listener.local_addr()?;
         let sqlite = Sqlite::default();

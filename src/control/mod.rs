@@ -20,6 +20,8 @@ mod verify;
 mod waiting;
 pub(crate) mod wire;
 
+use std::sync::{Mutex, PoisonError};
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -97,6 +99,16 @@ fn put_together(document: &mut utoipa::openapi::OpenApi) {
     components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(whole)));
 }
 
+/// Makes the routes and their document, which takes a noticeable part of a start. Whoever needs them finds them made,
+/// or waits for the rest.
+pub(crate) fn prepare() {
+    let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    prepared.get_or_insert_with(guarded);
+}
+
+/// Taken by the first router, so that nothing of it stays when it is of no more use.
+static PREPARED: Mutex<Option<OpenApiRouter<Shared>>> = Mutex::new(None);
+
 /// The routes that only those may use who are let in.
 fn guarded() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -136,7 +148,8 @@ fn open() -> OpenApiRouter<Shared> {
 
 /// All routes.
 pub(crate) fn router(state: &Shared) -> Router<Shared> {
-    let (guarded, _) = guarded().split_for_parts();
+    let prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (guarded, _) = prepared.unwrap_or_else(guarded).split_for_parts();
     let (open, _) = open().split_for_parts();
     let nosniff = map_response(async |mut response: Response| {
         let nosniff = HeaderValue::from_static("nosniff");
