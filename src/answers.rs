@@ -1,8 +1,8 @@
-//! Rendered answers, kept until their account changes.
+//! Rendered answers, kept until what they show changes.
 //!
-//! A question carries the version that its account had *before* the answer is read. A change moves the version
-//! before it is acknowledged, so who asks after an acknowledged change asks another question, and never gets an
-//! older answer. Those who ask the same at the same time wait for one answer.
+//! A question carries the version that its account, or its ticket, had *before* the answer is read. A change moves the
+//! version before it is acknowledged, so who asks after an acknowledged change asks another question, and never gets
+//! an older answer. Those who ask the same at the same time wait for one answer.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -16,16 +16,16 @@ use crate::accounts::Terms;
 use crate::journal::Asked;
 
 /// The most bytes that all kept answers take together (chosen).
-const CAPACITY: u64 = 24 * 1024 * 1024;
-/// What an entry takes beside its texts, roughly.
-const OVERHEAD: u64 = 160;
+const CAPACITY: u64 = 32 * 1024 * 1024;
+/// What an entry takes beside its texts, roughly: most of it is what was asked for.
+const OVERHEAD: u64 = 1024;
 
 /// Whose answer, to what, and when; as long as a request is there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Asking<'a> {
     /// The account's serial number.
     pub(crate) account: u64,
-    /// The account's version.
+    /// The version of the account, or of the one ticket that is asked for.
     pub(crate) version: u64,
     /// The account's second, where the answer depends on the time as well; else 0.
     pub(crate) second: i64,

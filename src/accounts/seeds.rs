@@ -40,25 +40,22 @@ impl Accounts {
             + Send
             + 'static,
     {
-        if matches!(self.home, Home::Memory) {
-            let database = self.storage.open(Place::Memory, &ACCOUNT, Version::default()).await?;
-            database.write(plant).await?;
-            database.leave_room().await;
-            let image = Image::of(database.content().await?);
-            return Ok(Saved { image, profile });
-        }
-        if let Some(saved) = self.stored_seed(name, digest).await? {
+        let in_memory = matches!(self.home, Home::Memory);
+        if !in_memory && let Some(saved) = self.stored_seed(name, digest).await? {
             return Ok(saved);
         }
+        // In memory, since nothing of it has to be kept before it is whole.
+        let database = self.storage.open(Place::Memory, &ACCOUNT, Version::default()).await?;
+        database.write(plant).await?;
+        if in_memory {
+            database.leave_room().await;
+            return Ok(Saved { image: Image::of(database.content().await?), profile });
+        }
+        let content = database.content().await?;
         let file = self
             .fresh_file(&format!("seeds/{}", if name.is_empty() { "empty" } else { name }))
             .await?;
-        let database =
-            self.storage.open(Place::New(&self.path(&file)), &ACCOUNT, Version::default()).await?;
-        let planted = database.write(plant).await;
-        database.close().await;
-        planted?;
-        self.must_be_whole(&file)?;
+        self.storage.write(self.path(&file), content).await?;
         let image = self.known_image(file).await?;
         let saved = Saved { image, profile };
         self.keep_seed(name, digest, &saved).await?;

@@ -9,7 +9,7 @@ use super::Error;
 use crate::accounts::{Key, Lease, Terms};
 use crate::journal::{Changed, Journal, Place};
 use crate::state::Shared;
-use crate::storage::{BoxFuture, Connection};
+use crate::storage::Together;
 
 /// A request that holds what its rules ask for, from a key that may make it.
 #[derive(Debug)]
@@ -44,27 +44,22 @@ impl Call {
         serde_json::from_value(values).map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Runs a change of the account: all of it is kept, or, when it ends in an error, nothing. What it changed takes
-    /// its place in the journal, in the order in which changes are kept.
+    /// Makes a change of the account, or, when it ends in an error, none. What it changed takes its place in the
+    /// journal, in the order in which changes are kept.
     ///
     /// # Errors
     /// The change's own, and those of the database.
-    pub(crate) async fn write<T, F>(&self, change: F) -> Result<T, Error>
+    pub(crate) async fn make<C, T>(&self, change: C) -> Result<T, Error>
     where
+        C: Together<Done = Changed<T>>,
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<Changed<T>, Error>>
-            + Send
-            + 'static,
+        Error: From<C::Error>,
     {
         let journal = Some(&self.key.account.journal).filter(|journal| journal.is_on()).cloned();
         let then = move |Changed { rows, value }| {
             (journal.map(|journal| Journal::take(&journal, rows)), value)
         };
-        let kept = self.database.write_then(change, then).await;
-        let (place, value) = kept.map_err(|error| match error {
-            Error::Storage(error) => Error::Storage(error.at(self.database.path())),
-            error => error,
-        })?;
+        let (place, value) = self.database.together(change, then).await?;
         *self.note.0.lock().unwrap_or_else(PoisonError::into_inner) = place;
         Ok(value)
     }

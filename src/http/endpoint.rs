@@ -32,8 +32,8 @@ pub(crate) enum Answer {
 /// Until when an answer stays right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lasting {
-    /// Until the account changes.
-    UntilChange,
+    /// Until the ticket that the path ends with changes.
+    UntilTicketChanges,
     /// For this second, since it depends on the time as well.
     ThisSecond,
 }

@@ -139,9 +139,12 @@ impl Endpoint {
         uri: &'a Uri,
     ) -> Option<Asking<'a>> {
         let lasting = self.keeps?;
+        let version = &key.account.version;
+        let ticket = Some(lasting).filter(|lasting| *lasting == Lasting::UntilTicketChanges);
+        let ticket = ticket.and_then(|_| uri.path().rsplit('/').next()?.parse().ok());
         Some(Asking {
             account: key.account.serial,
-            version: key.account.version.now(),
+            version: ticket.map_or_else(|| version.now(), |ticket| version.of(ticket)),
             second: if lasting == Lasting::ThisSecond { now.as_second() } else { 0 },
             path: uri.path(),
             query: key::without(uri.query().unwrap_or_default()),

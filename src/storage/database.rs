@@ -16,13 +16,11 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use super::writer::{Heard, Writer};
-use super::{BoxFuture, Durability, Storage, StorageError, Version, files};
+use super::{BoxFuture, Durability, Storage, StorageError, Tables, Together, Version, files};
 use crate::clock::Stopwatch;
 
 pub(crate) use sqlx::sqlite::SqliteOwnedBuf as Buffer;
 
-/// Connections that read one file at the same time (chosen: more gained nothing on two cores).
-const READERS: u32 = 4;
 /// How long SQLite itself waits for a lock; only another program can hold one.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -67,19 +65,22 @@ impl Database {
     pub(super) async fn open(
         storage: &Storage,
         place: Place<'_>,
-        migrations: &'static Migrator,
+        tables: &'static Tables,
         version: Version,
     ) -> Result<Self, StorageError> {
         let (path, content) = match place {
             Place::New(path) => {
+                if files::is_nothing(path) {
+                    make(storage, path, tables).await?;
+                }
                 let connection = connect(storage, path).await?;
-                return Self::in_file(storage, path, connection, (migrations, version)).await;
+                return Self::in_file(storage, path, connection, (tables, version)).await;
             }
             Place::Kept(path) => {
                 files::must_be_sound(path)?;
                 let mut connection = connect(storage, path).await?;
                 must_be_ours(&mut connection, path).await?;
-                return Self::in_file(storage, path, connection, (migrations, version)).await;
+                return Self::in_file(storage, path, connection, (tables, version)).await;
             }
             Place::Memory => (Path::new("memory"), None),
             Place::Copy(content) => (Path::new("memory"), Some(content)),
@@ -89,35 +90,36 @@ impl Database {
             connection.deserialize(None, copied(content)?, false).await?;
         }
         // A copy may come from a file of an older version that nobody has opened since.
-        migrate(&mut connection, migrations, path).await?;
-        Ok(Self::of(storage, path, connection, version, None))
+        migrate(&mut connection, &tables.migrations, path).await?;
+        Ok(Self::of(storage, path, connection, (tables, version), None))
     }
 
     async fn in_file(
         storage: &Storage,
         path: &Path,
         mut connection: SqliteConnection,
-        (migrations, version): (&'static Migrator, Version),
+        (tables, version): (&'static Tables, Version),
     ) -> Result<Self, StorageError> {
         let mode = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        migrate(&mut connection, migrations, path).await?;
+        migrate(&mut connection, &tables.migrations, path).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(tables.readers)
             .acquire_timeout(OPENING)
             .test_before_acquire(false);
         let readers = readers.connect_lazy_with(options(storage).filename(path).read_only(true));
-        Ok(Self::of(storage, path, connection, version, Some(readers)))
+        Ok(Self::of(storage, path, connection, (tables, version), Some(readers)))
     }
 
     fn of(
         storage: &Storage,
         path: &Path,
         connection: SqliteConnection,
-        version: Version,
+        (tables, version): (&'static Tables, Version),
         readers: Option<SqlitePool>,
     ) -> Self {
-        let heard = Heard { path: path.into(), version, times: storage.times.clone() };
+        let (times, upkeep) = (storage.times.clone(), tables.upkeep);
+        let heard = Heard { path: path.into(), version, times, upkeep };
         let writer = Writer::start(connection, storage.patience, heard);
         Self { path: path.to_owned(), storage: storage.clone(), writer, readers }
     }
@@ -132,6 +134,7 @@ impl Database {
     /// # Errors
     /// When there is no memory for it.
     pub(crate) async fn content(&self) -> Result<Buffer, StorageError> {
+        self.writer.settle().await;
         self.writer
             .read(|connection| Box::pin(async move { Ok(connection.serialize(None).await?) }))
             .await
@@ -201,31 +204,27 @@ impl Database {
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.write_then(change, |value| value).await
+        self.writer.write(change).await
     }
 
-    /// The same; `then` takes what the change gives, once it is kept, and in the order in which changes were kept.
+    /// Makes a change with others of its kind; see [`Together`]. It is kept when this returns. `then` takes what comes
+    /// of it, once it is kept, and in the order in which changes were made.
     ///
     /// # Errors
     /// The change's own, and those of the database.
-    pub(crate) async fn write_then<T, U, E, F>(
+    pub(crate) async fn together<C: Together, U: Send + 'static>(
         &self,
-        change: F,
-        then: impl FnOnce(T) -> U + Send + 'static,
-    ) -> Result<U, E>
-    where
-        T: Send + 'static,
-        U: Send + 'static,
-        E: From<StorageError> + Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-    {
-        self.writer.write(change, then).await
+        change: C,
+        then: impl FnOnce(C::Done) -> U + Send + 'static,
+    ) -> Result<U, C::Error> {
+        self.writer.together(change, then).await
     }
 
     /// Waits for running work and closes every connection. A file is whole then.
     pub(crate) async fn close(&self) {
         if let Some(readers) = &self.readers {
             readers.close().await;
+            self.writer.settle().await;
             // Whoever closes last does it as well, but that could be a reader, which cannot.
             self.pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
@@ -251,6 +250,19 @@ impl Database {
             tracing::warn!(%error, statement, "a database closes as it is");
         }
     }
+}
+
+/// Makes a file with nothing in its tables: in memory, which takes no wait for the disk, and under another name until
+/// it is whole.
+async fn make(storage: &Storage, path: &Path, tables: &Tables) -> Result<(), StorageError> {
+    let mut connection = options(storage).in_memory(true).connect().await?;
+    migrate(&mut connection, &tables.migrations, path).await?;
+    let content = connection.serialize(None).await?;
+    let unfinished = files::beside(path, "-new");
+    storage.write(unfinished.clone(), content).await?;
+    std::fs::rename(&unfinished, path)
+        .map_err(|source| StorageError::File { path: path.to_owned(), source })?;
+    storage.keep(path.to_owned()).await
 }
 
 /// A copy. One of some megabytes lets others have the worker's other tasks meanwhile; on a thread of its own it would

@@ -34,8 +34,6 @@ pub(crate) enum StorageError {
     Abandoned,
     #[error("the database was busy for too long, so this request was not begun")]
     Busy,
-    #[error("the group of writes that this one belonged to was not kept: {why}")]
-    NotCommitted { why: String, trouble: Trouble },
     /// What a file holds cannot be understood.
     #[error("{}{what}", path.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
     Corrupt { path: Option<PathBuf>, what: String },
@@ -106,7 +104,6 @@ impl StorageError {
             | Self::NotOurs { .. }
             | Self::NoCatalogue { .. }
             | Self::Corrupt { .. } => Trouble::Damaged,
-            Self::NotCommitted { trouble, .. } => *trouble,
             Self::Busy => Trouble::Busy,
             Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {
                 Trouble::Other
@@ -141,7 +138,7 @@ impl StorageError {
 }
 
 /// SQLite's result codes (documented: its list of result codes); the lowest byte is the primary one.
-pub(super) fn of_sqlite(error: &sqlx::Error) -> Trouble {
+fn of_sqlite(error: &sqlx::Error) -> Trouble {
     const READONLY: i32 = 8;
     const IOERR: i32 = 10;
     const CORRUPT: i32 = 11;

@@ -1,7 +1,7 @@
 //! Files of databases: copied, written and removed whole.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Durability, StorageError};
@@ -42,7 +42,12 @@ pub(crate) async fn read(path: PathBuf) -> Result<Vec<u8>, StorageError> {
     apart(path.clone(), move || fs::read(path)).await
 }
 
-/// Writes the content of a database into a file.
+/// The bytes of a database that say how it is written to (documented: SQLite's file format).
+const VERSIONS: std::ops::Range<usize> = 18..20;
+/// By a log beside it.
+const WAL: [u8; 2] = [2, 2];
+
+/// Writes the content of a database into a file, which need not be told then that it has a log.
 ///
 /// # Errors
 /// When the disk fails, or is full.
@@ -52,10 +57,23 @@ pub(super) async fn write(
     durability: Durability,
 ) -> Result<(), StorageError> {
     apart(path.clone(), move || {
-        fs::write(&path, content)?;
+        let content = content.as_ref();
+        let mut file = fs::File::create(&path)?;
+        if content.len() < VERSIONS.end {
+            file.write_all(content)?;
+        } else {
+            for part in [&content[..VERSIONS.start], &WAL, &content[VERSIONS.end..]] {
+                file.write_all(part)?;
+            }
+        }
         keep(&path, durability)
     })
     .await
+}
+
+/// Whether there is no file, or an empty one.
+pub(super) fn is_nothing(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |file| file.len() == 0)
 }
 
 /// Lets a new file reach the disk, where that is promised.

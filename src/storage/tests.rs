@@ -1,9 +1,12 @@
 //! Old data comes along, newer data is left alone, and a failed change leaves nothing behind.
 
 use sqlx::migrate::Migrator;
-use sqlx::{query, query_scalar};
+use sqlx::{query, query_scalar, raw_sql};
 
-use super::{ACCOUNT, Database, Durability, Place, Storage, StorageError, Trouble, Version};
+use super::{
+    ACCOUNT, BoxFuture, Connection, Database, Durability, Made, Place, Storage, StorageError,
+    Tables, Together, Trouble, Version,
+};
 use crate::metrics::Sqlite;
 
 fn storage() -> Storage {
@@ -12,8 +15,10 @@ fn storage() -> Storage {
 }
 
 /// The first migrations alone, as a program of that time would know them.
-fn first(count: usize) -> &'static Migrator {
-    Box::leak(Box::new(Migrator::with_migrations(ACCOUNT.iter().take(count).cloned().collect())))
+fn first(count: usize) -> &'static Tables {
+    let migrations = ACCOUNT.migrations.iter().take(count).cloned().collect();
+    let migrations = Migrator::with_migrations(migrations);
+    Box::leak(Box::new(Tables { migrations, upkeep: None, readers: 1 }))
 }
 
 async fn in_memory() -> Result<Database, StorageError> {
@@ -62,15 +67,45 @@ async fn data_of_an_older_version_is_brought_along() {
     assert_eq!(found(&new).await.expect("the index exists"), 1);
 }
 
+/// Runs statements, and then lets the index catch up to the end.
+async fn caught_up(database: &Database, statements: &'static str) -> usize {
+    let change = database.write(move |connection| {
+        Box::pin(async move { Ok(raw_sql(statements).execute(connection).await.map(drop)?) })
+    });
+    let result: Result<(), StorageError> = change.await;
+    result.expect("the statements run");
+    let caught_up = database.read(|connection| {
+        Box::pin(async move {
+            let upkeep = ACCOUNT.upkeep.expect("there is some").part;
+            let mut parts = 1;
+            while query_scalar::<_, i64>(upkeep).fetch_all(&mut *connection).await? == [1] {
+                parts += 1;
+            }
+            // Compares the index with the texts of the tickets.
+            let check =
+                "INSERT INTO ticket_search (ticket_search, rank) VALUES ('integrity-check', 1)";
+            query(check).execute(connection).await?;
+            Ok(parts)
+        })
+    });
+    caught_up.await.expect("the index is sound")
+}
+
 #[tokio::test]
-async fn the_index_catches_up_in_batches() {
+async fn the_index_catches_up_part_by_part() {
     let database = in_memory().await.expect("memory");
-    for _ in 0..255 {
-        insert(&database).await.expect("a ticket");
-    }
-    assert_eq!(found(&database).await.expect("it answers"), 0);
-    insert(&database).await.expect("one more");
-    assert_eq!(found(&database).await.expect("it answers"), 256);
+    let many = "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 300) \
+        INSERT INTO ticket (created_at, last_update, search_title) SELECT '', '', 'old ' || id FROM n";
+    caught_up(&database, many).await;
+    assert_eq!(found(&database).await.expect("it answers"), 300);
+    let changes = "UPDATE ticket SET search_title = 'new ' || id WHERE id % 3 = 0; \
+        UPDATE ticket SET search_title = 'newer ' || id WHERE id % 6 = 0; \
+        DELETE FROM ticket WHERE id > 290; \
+        INSERT INTO ticket (created_at, last_update, search_title) VALUES ('', '', 'old'), ('', '', 'old'); \
+        DELETE FROM ticket WHERE id = (SELECT MAX(id) FROM ticket)";
+    caught_up(&database, changes).await;
+    let old = (1..=290).filter(|id| id % 3 != 0).count() + 1;
+    assert_eq!(found(&database).await.expect("it answers"), i64::try_from(old).expect("a number"));
 }
 
 #[tokio::test]
@@ -87,22 +122,96 @@ async fn data_of_a_newer_version_is_refused() {
     assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
 }
 
+/// A ticket that is added with others.
+enum Added {
+    Well,
+    /// Refused before anything is written.
+    Refused,
+    /// The database cannot write it.
+    Unfit,
+    Panics,
+}
+
+impl Together for Added {
+    type Done = Vec<i64>;
+    type Error = StorageError;
+
+    fn make<'c>(
+        connection: &'c mut Connection,
+        changes: &'c [&'c Self],
+    ) -> BoxFuture<'c, Made<Self>> {
+        Box::pin(async move {
+            query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+            let mut made = Vec::new();
+            for change in changes {
+                let title = match change {
+                    Self::Well => Some(changes.len().to_string()),
+                    Self::Unfit => None,
+                    Self::Refused => {
+                        made.push(Err(StorageError::corrupt("on purpose")));
+                        continue;
+                    }
+                    Self::Panics => panic!("on purpose"),
+                };
+                let insert = "INSERT INTO ticket (created_at, last_update, title) VALUES ('', '', $1) RETURNING id";
+                let id = query_scalar(insert).bind(title).fetch_one(&mut *connection).await?;
+                made.push(Ok(vec![id]));
+            }
+            query("COMMIT").execute(connection).await?;
+            Ok(made)
+        })
+    }
+
+    fn changed(done: &Vec<i64>) -> &[i64] {
+        done
+    }
+
+    fn puts_off(&self) -> usize {
+        1
+    }
+}
+
+/// Makes five changes that wait together.
+async fn five(changes: [Added; 5]) -> (Vec<bool>, Vec<String>) {
+    let database = in_memory().await.expect("memory");
+    let made = changes.map(|change| database.together(change, |ids| ids.len()));
+    let made = futures_util::future::join_all(made).await;
+    let titles = database.read(|connection| {
+        Box::pin(async move {
+            let titles = "SELECT title FROM ticket ORDER BY id";
+            Ok(query_scalar(titles).fetch_all(connection).await?)
+        })
+    });
+    let kept = made.iter().map(Result::is_ok).collect();
+    (kept, titles.await.expect("it answers"))
+}
+
 #[tokio::test]
 async fn changes_that_wait_together_do_not_spoil_each_other() {
+    use Added::{Panics, Refused, Unfit, Well};
+    // What is refused leaves the others in one transaction of five; what fails sends each into its own.
+    let (kept, titles) = five([Well, Refused, Well, Refused, Well]).await;
+    assert_eq!(kept, [true, false, true, false, true]);
+    assert_eq!(titles, ["5", "5", "5"]);
+    for bad in [|| Unfit, || Panics] {
+        let (kept, titles) = five([Well, bad(), Well, bad(), Well]).await;
+        assert_eq!(kept, [true, false, true, false, true]);
+        assert_eq!(titles, ["1", "1", "1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_fails_is_undone() {
     let database = in_memory().await.expect("memory");
-    let failing = || {
-        database.write(|connection| {
-            Box::pin(async move {
-                query("DELETE FROM ticket").execute(&mut *connection).await?;
-                Err::<(), _>(StorageError::corrupt("on purpose".to_owned()))
-            })
+    insert(&database).await.expect("a ticket");
+    let failing = database.write(|connection| {
+        Box::pin(async move {
+            query("DELETE FROM ticket").execute(&mut *connection).await?;
+            Err::<(), _>(StorageError::corrupt("on purpose"))
         })
-    };
-    let (one, bad, two, worse, three) =
-        tokio::join!(insert(&database), failing(), insert(&database), failing(), insert(&database));
-    assert!(one.is_ok() && two.is_ok() && three.is_ok());
-    assert!(bad.is_err() && worse.is_err());
-    assert_eq!(count(&database).await.expect("it answers"), 3);
+    });
+    assert!(failing.await.is_err());
+    assert_eq!(count(&database).await.expect("it answers"), 1);
 }
 
 #[tokio::test]

@@ -1,64 +1,32 @@
-//! The one writer of a database: changes queue up, and those that wait together are committed together.
+//! The one writer of a database: work queues up for the task that owns the connection.
 //!
-//! Each change of a group runs in a savepoint of its own, so that one that fails spoils no other.
-//! A caller hears of its change only after the group is committed.
+//! Changes of a kind that wait together are made together, in one transaction. A caller hears of its change only after
+//! that is committed. What is put off until nobody waits is done when the queue has been empty for a while.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::error::of_sqlite;
-use super::{BoxFuture, StorageError, Trouble};
-use crate::clock::Stopwatch;
+use super::alone::{Alone, Waiting};
+use super::together::{Joined, Together, WaitingTogether, make};
+use super::{BoxFuture, StorageError, Upkeep, Version};
 use crate::metrics::Sqlite;
 
-/// The most changes that one commit holds; beyond some dozens a group gains nothing more.
-const LARGEST_GROUP: usize = 64;
 /// The most changes that wait; more make their callers wait to queue up.
 const LONGEST_QUEUE: usize = 1024;
-
-/// A number that moves with every change of what it belongs to, before the change is acknowledged.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Version(Arc<Moving>);
-
-#[derive(Debug, Default)]
-struct Moving {
-    number: AtomicU64,
-    moved: Notify,
-}
-
-impl Version {
-    /// The present number.
-    pub(crate) fn now(&self) -> u64 {
-        self.0.number.load(Ordering::Acquire)
-    }
-
-    /// Something has changed.
-    pub(crate) fn advance(&self) {
-        self.0.number.fetch_add(1, Ordering::Release);
-        self.0.moved.notify_waiters();
-    }
-
-    /// Waits until the number is another one.
-    pub(crate) async fn other_than(&self, seen: u64) {
-        loop {
-            let moved = self.0.moved.notified();
-            if self.now() != seen {
-                return;
-            }
-            moved.await;
-        }
-    }
-}
+/// How long nobody may have asked for anything before what was put off is done (chosen).
+const QUIET: Duration = Duration::from_millis(20);
+/// For how many rows something may be put off before it is done even though others wait (chosen).
+const MOST_BEHIND: usize = 100_000;
 
 /// Sends changes to the task that owns the connection.
 #[derive(Debug)]
@@ -68,69 +36,40 @@ pub(super) struct Writer {
     patience: Duration,
 }
 
-/// What the task that owns the connection tells, and whom.
+/// What the task that owns the connection tells, and whom; and what it puts off.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
     /// The file, for messages.
     pub(super) path: Arc<Path>,
     pub(super) version: Version,
     pub(super) times: Sqlite,
+    pub(super) upkeep: Option<Upkeep>,
 }
 
-enum Job {
-    Change(Box<dyn Change>),
+pub(super) enum Job {
+    Alone(Box<dyn Alone>),
+    Together(Box<dyn Joined>),
     Query(Query),
+    Settle(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
 /// A query on the connection that also writes.
 type Query = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>;
 
-/// A change that has not run yet.
-trait Change: Send {
-    /// Says that it begins. False when its caller has given it up.
-    fn begins(&self) -> bool;
-    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Ran>;
-    /// Tells its caller that it has not been begun.
-    fn refuse(self: Box<Self>, why: &Failed);
-}
-
-/// Why changes were not kept.
-#[derive(Clone, Debug)]
-struct Failed {
-    why: String,
-    trouble: Trouble,
-}
-
-impl Failed {
-    /// The same, naming the file that it is about.
-    fn at(self, path: &Path) -> Self {
-        Self { why: format!("{}: {}", path.display(), self.why), ..self }
-    }
-
-    fn error(&self) -> StorageError {
-        StorageError::NotCommitted { why: self.why.clone(), trouble: self.trouble }
-    }
-}
-
-/// A change with its caller, who waits.
-struct Waiting<T, U, E, F, G> {
-    change: F,
-    then: G,
-    answer: oneshot::Sender<Result<U, E>>,
-    /// Set by who comes first: the task that begins it, or the caller who gives it up.
+/// Who waits for a change: the one who made it, until it is begun or given up.
+#[derive(Debug)]
+pub(super) struct Caller<T> {
+    pub(super) answer: oneshot::Sender<T>,
+    /// Set by who comes first: the task that begins the change, or the caller who gives it up.
     claimed: Arc<AtomicBool>,
-    kind: std::marker::PhantomData<fn() -> T>,
 }
 
-/// Takes how the commit went.
-type Tell = Box<dyn FnOnce(&Result<(), Failed>) + Send>;
-
-/// A change that has run in an open transaction.
-struct Ran {
-    keep: bool,
-    /// Tells the caller, once it is known whether the group was committed.
-    tell: Tell,
+impl<T> Caller<T> {
+    /// Says that the change begins. False when it was given up.
+    pub(super) fn begins(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
 }
 
 impl Writer {
@@ -141,22 +80,43 @@ impl Writer {
         Self { queue, patience }
     }
 
-    pub(super) async fn write<T, U, E, F>(
-        &self,
-        change: F,
-        then: impl FnOnce(T) -> U + Send + 'static,
-    ) -> Result<U, E>
+    /// Makes a change in a transaction of its own.
+    pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
     where
         T: Send + 'static,
-        U: Send + 'static,
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
+        self.queued(|caller| Job::Alone(Box::new(Waiting { change, caller }))).await
+    }
+
+    /// Makes a change with others of its kind. `then` takes what comes of it, once it is kept.
+    pub(super) async fn together<C: Together, U: Send + 'static>(
+        &self,
+        change: C,
+        then: impl FnOnce(C::Done) -> U + Send + 'static,
+    ) -> Result<U, C::Error> {
+        let (sender, outcome) = oneshot::channel();
+        let then = move |done| {
+            // A caller that has gone needs no answer.
+            let _ = sender.send(then(done));
+        };
+        self.queued(|caller| {
+            Job::Together(Box::new(WaitingTogether { change, then: Box::new(then), caller }))
+        })
+        .await?;
+        outcome.await.map_err(|_| StorageError::Abandoned.into())
+    }
+
+    /// Queues a change up, and waits until it is kept or refused.
+    async fn queued<T, E: From<StorageError>>(
+        &self,
+        job: impl FnOnce(Caller<Result<T, E>>) -> Job,
+    ) -> Result<T, E> {
         let (answer, mut answered) = oneshot::channel();
         let claimed = Arc::<AtomicBool>::default();
-        let kind = std::marker::PhantomData;
-        let waiting = Waiting { change, then, answer, claimed: Arc::clone(&claimed), kind };
-        let queued = self.queue.send_timeout(Job::Change(Box::new(waiting)), self.patience).await;
+        let job = job(Caller { answer, claimed: Arc::clone(&claimed) });
+        let queued = self.queue.send_timeout(job, self.patience).await;
         queued.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StorageError::Busy,
             SendTimeoutError::Closed(_) => StorageError::Closed,
@@ -190,198 +150,125 @@ impl Writer {
         answered.await.map_err(|_| StorageError::Abandoned)?
     }
 
+    /// Does all that was put off, so that a database at rest needs nothing, and to read it changes nothing.
+    pub(super) async fn settle(&self) {
+        self.finished(Job::Settle).await;
+    }
+
     pub(super) async fn close(&self) {
-        let (closed, done) = oneshot::channel();
-        if self.queue.send(Job::Close(closed)).await.is_ok() {
-            // Dropped unanswered when the task has ended already: closed as well.
+        self.finished(Job::Close).await;
+    }
+
+    async fn finished(&self, job: fn(oneshot::Sender<()>) -> Job) {
+        let (finished, done) = oneshot::channel();
+        if self.queue.send(job(finished)).await.is_ok() {
+            // Nothing is sent: it is dropped when the job is done, or when the task has ended already.
             let _ = done.await;
         }
     }
 }
 
-impl<T, U, E, F, G> Change for Waiting<T, U, E, F, G>
-where
-    T: Send + 'static,
-    U: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-    G: FnOnce(T) -> U + Send + 'static,
-{
-    fn begins(&self) -> bool {
-        !self.claimed.swap(true, Ordering::AcqRel)
-    }
-
-    fn run(self: Box<Self>, connection: &mut SqliteConnection) -> BoxFuture<'_, Ran> {
-        let Self { change, then, answer, .. } = *self;
-        Box::pin(run(change(connection), then, answer))
-    }
-
-    fn refuse(self: Box<Self>, why: &Failed) {
-        // A caller that has gone needs no answer.
-        let _ = self.answer.send(Err(why.error().into()));
-    }
+/// What the task that owns the connection has to do.
+struct Duty {
+    connection: SqliteConnection,
+    jobs: mpsc::Receiver<Job>,
+    heard: Heard,
+    /// For about how many rows something is put off.
+    behind: usize,
+    /// Whether the database was asked if something had been put off before it was opened.
+    is_new: bool,
 }
 
-/// Runs a change and keeps its result until the commit is known. `then` runs after the commit, for one change of the
-/// database after the other.
-async fn run<T, U, E>(
-    change: BoxFuture<'_, Result<T, E>>,
-    then: impl FnOnce(T) -> U + Send + 'static,
-    answer: oneshot::Sender<Result<U, E>>,
-) -> Ran
-where
-    T: Send + 'static,
-    U: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-{
-    let Ok(result) = AssertUnwindSafe(change).catch_unwind().await else {
-        // The dropped sender tells the caller; the panic itself has been printed.
-        return Ran { keep: false, tell: Box::new(move |_| drop(answer)) };
-    };
-    let keep = result.is_ok();
-    let tell = move |commit: &Result<(), Failed>| {
-        let result = match commit {
-            Err(failed) if result.is_ok() => Err(failed.error().into()),
-            _ => result.map(then),
-        };
-        // A caller that has gone needs no answer.
-        let _ = answer.send(result);
-    };
-    Ran { keep, tell: Box::new(tell) }
-}
-
-async fn serve(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>, heard: Heard) {
-    let mut next = jobs.recv().await;
-    while let Some(job) = next.take() {
-        match job {
-            Job::Change(change) if change.begins() => {
-                next = group(&mut connection, change, &mut jobs, &heard).await;
+async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: Heard) {
+    let mut duty = Duty { connection, jobs, heard, behind: 0, is_new: true };
+    let mut next = duty.next().await;
+    while let Some(job) = next {
+        next = match job {
+            Job::Together(change) => {
+                let (put_off, next) =
+                    make(&mut duty.connection, change, &mut duty.jobs, &duty.heard).await;
+                duty.behind += put_off;
+                if duty.behind > MOST_BEHIND {
+                    duty.catch_up().await;
+                }
+                next
             }
-            Job::Change(_) => {}
+            Job::Alone(change) => {
+                duty.behind += 1;
+                change.make(&mut duty.connection, &duty.heard).await;
+                None
+            }
             // A query that panics has been reported; its caller learns of it by the dropped answer.
             Job::Query(query) => {
-                let _ = AssertUnwindSafe(query(&mut connection)).catch_unwind().await;
+                let _ = AssertUnwindSafe(query(&mut duty.connection)).catch_unwind().await;
+                None
+            }
+            Job::Settle(settled) => {
+                while duty.behind > 0 {
+                    duty.catch_up().await;
+                }
+                drop(settled);
+                None
             }
             Job::Close(closed) => {
-                jobs.close();
-                if let Err(error) = connection.close().await {
+                duty.jobs.close();
+                if let Err(error) = duty.connection.close().await {
                     tracing::warn!(%error, "a database did not close cleanly");
                 }
                 drop(closed);
                 return;
             }
-        }
+        };
         if next.is_none() {
-            next = jobs.recv().await;
+            next = duty.next().await;
         }
     }
 }
 
-/// Commits this change with those that wait behind it, and gives back the first job that is no change.
-async fn group(
-    connection: &mut SqliteConnection,
-    first: Box<dyn Change>,
-    jobs: &mut mpsc::Receiver<Job>,
-    heard: &Heard,
-) -> Option<Job> {
-    let watch = Stopwatch::start();
-    if let Err(failed) =
-        execute(connection, "BEGIN IMMEDIATE").await.map_err(|failed| failed.at(&heard.path))
-    {
-        tracing::error!(error = failed.why, "no transaction could begin");
-        first.refuse(&failed);
-        return None;
-    }
-    // The first needs no savepoint: when it fails, it was the whole transaction.
-    let mut ran = vec![first.run(connection).await];
-    let mut other = None;
-    let mut mark = "SAVEPOINT change";
-    let mut whole = Ok(());
-    while ran[0].keep && ran.len() < LARGEST_GROUP && other.is_none() {
-        match jobs.try_recv() {
-            Ok(Job::Change(change)) if change.begins() => {
-                match step(connection, change, mark, &heard.path).await {
-                    // A savepoint that was rolled back to is where the next change begins.
-                    Ok(done) => {
-                        mark = if done.keep { "RELEASE change; SAVEPOINT change" } else { "" };
-                        ran.push(done);
-                    }
-                    Err(failed) => {
-                        whole = Err(failed);
-                        break;
-                    }
+impl Duty {
+    /// What is to be done next. What was put off is done as long as there is nothing.
+    async fn next(&mut self) -> Option<Job> {
+        if self.heard.upkeep.is_some() && (self.behind > 0 || self.is_new) {
+            if let Ok(job) = timeout(QUIET, self.jobs.recv()).await {
+                return job;
+            }
+            self.look().await;
+            while self.behind > 0 {
+                self.catch_up().await;
+                if let Ok(job) = self.jobs.try_recv() {
+                    return Some(job);
                 }
             }
-            Ok(Job::Change(_)) => {}
-            Ok(job) => other = Some(job),
-            Err(_) => break,
+        }
+        self.jobs.recv().await
+    }
+
+    /// Asks once whether something had been put off before. Nothing is written where there is nothing to do, so that
+    /// a database that is only read stays as it is.
+    async fn look(&mut self) {
+        if let Some(Upkeep { is_due, .. }) = self.heard.upkeep.filter(|_| self.is_new) {
+            let due = sqlx::query_scalar::<_, i64>(is_due).fetch_one(&mut self.connection).await;
+            self.behind += usize::from(due.is_ok_and(|due| due == 1));
+            self.is_new = false;
         }
     }
-    let result = match whole {
-        Ok(()) => end(connection, ran[0].keep, &heard.path).await,
-        Err(failed) => undo(connection, failed).await,
-    };
-    heard.times.has_written(watch.elapsed(), result.is_ok() && ran[0].keep);
-    // Moved before anyone hears of the change, so that no kept answer outlives it.
-    heard.version.advance();
-    for ran in ran {
-        (ran.tell)(&result);
-    }
-    other
-}
 
-/// Runs one more change inside the open transaction; what it did is undone when it fails.
-///
-/// # Errors
-/// When it could not even begin or not be undone, as when the disk is full: SQLite may have ended the transaction by
-/// itself then, so nothing of the group may be kept.
-async fn step(
-    connection: &mut SqliteConnection,
-    change: Box<dyn Change>,
-    mark: &'static str,
-    path: &Path,
-) -> Result<Ran, Failed> {
-    if let Err(failed) = execute(connection, mark).await.map_err(|failed| failed.at(path)) {
-        tracing::error!(error = failed.why, "a change could not begin");
-        change.refuse(&failed);
-        return Err(failed);
-    }
-    let ran = change.run(connection).await;
-    if !ran.keep
-        && let Err(failed) =
-            execute(connection, "ROLLBACK TO change").await.map_err(|failed| failed.at(path))
-    {
-        tracing::error!(error = failed.why, "a change could not be undone");
-        (ran.tell)(&Err(failed.clone()));
-        return Err(failed);
-    }
-    Ok(ran)
-}
-
-/// Undoes the whole group.
-async fn undo(connection: &mut SqliteConnection, failed: Failed) -> Result<(), Failed> {
-    // The transaction may have ended by itself; then there is nothing to roll back.
-    let _ = execute(connection, "ROLLBACK").await;
-    Err(failed)
-}
-
-async fn end(connection: &mut SqliteConnection, keep: bool, path: &Path) -> Result<(), Failed> {
-    let result = execute(connection, if keep { "COMMIT" } else { "ROLLBACK" }).await;
-    match result {
-        Ok(()) => Ok(()),
-        Err(failed) => {
-            let failed = failed.at(path);
-            tracing::error!(error = failed.why, "changes were not kept");
-            undo(connection, failed).await
+    /// Does a part of what was put off. Where it fails it stays put off until something changes: nobody waits for it.
+    async fn catch_up(&mut self) {
+        let Some(Upkeep { part, .. }) = self.heard.upkeep else {
+            self.behind = 0;
+            return;
+        };
+        let more: Result<Vec<i64>, _> =
+            sqlx::query_scalar(part).fetch_all(&mut self.connection).await;
+        match more.as_deref() {
+            Ok([1]) => {}
+            Ok(_) => self.behind = 0,
+            Err(error) => {
+                self.behind = 0;
+                tracing::debug!(%error, path = %self.heard.path.display(), "something stays put off");
+                let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+            }
         }
     }
-}
-
-/// Runs a statement of ours; it stays prepared.
-async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), Failed> {
-    if statement.is_empty() {
-        return Ok(());
-    }
-    let ran = sqlx::query(statement).execute(connection).await;
-    ran.map(drop).map_err(|error| Failed { why: error.to_string(), trouble: of_sqlite(&error) })
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::columns::{self, EVENT, NOTE, TICKET};
 use super::search::{BUILT_IN, Condition, Operation};
 use super::store::{export as store_export, plant as store_plant};
+use super::task::external_id;
 use super::ticket::{searchable, searchable_all};
 use crate::rules::{
     Field, Kind, LARGEST_NUMBER, Literal, Problem, Violation, optional, quoted, required,
@@ -247,6 +248,8 @@ fn complete(ticket: &mut Value, next: &mut u64, now: &str) {
         let updated = ticket["last_update"].clone();
         default(ticket, "closed_at", updated);
     }
+    let id = ticket["id"].as_i64().unwrap_or_default();
+    default(ticket, "external_id", external_id(id).into());
     let text = |name: &str| ticket[name].as_str().unwrap_or_default();
     let rest = searchable_all(&[
         text("from"),

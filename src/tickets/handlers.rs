@@ -1,17 +1,14 @@
 //! One function for each operation. Each reads like the sentence that documents it.
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::answer;
 use super::batch::{self, Action};
 use super::search::{self, Conditions, Filter, Page};
-use super::store::{self, NewTicket, Stamp, Tickets};
+use super::store;
+use super::task::{Deed, Link, NewTicket, Refused, Task, Those};
 use super::ticket::{Change, Priority, Status};
-use crate::dialect::{UnknownCustomer, UnknownIds};
 use crate::http::{Call, Error, Reply};
-use crate::journal::{Changed, Rows};
-use crate::storage::Connection;
 
 #[derive(Deserialize)]
 struct Listing {
@@ -70,12 +67,9 @@ async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
 
 /// Creates an empty ticket.
 pub(super) async fn create(mut call: Call) -> Result<Reply, Error> {
-    let new: NewTicket = call.input()?;
-    let now = call.terms.date();
-    let write = call.write(move |connection| {
-        Box::pin(async move { Ok(store::create(connection, &new, &now).await?) })
-    });
-    Ok(answer::created(&call.terms.dialect.created_id_field, write.await?))
+    let new = Box::new(call.input::<NewTicket>()?);
+    let made = make(&call, Deed::Create(new)).await?;
+    Ok(answer::created(&call.terms.dialect.created_id_field, made.first().copied().unwrap_or(0)))
 }
 
 #[derive(Deserialize)]
@@ -111,50 +105,11 @@ struct Update {
 /// Updates what was sent of one ticket.
 pub(super) async fn update(mut call: Call) -> Result<Reply, Error> {
     let Update { id, external_primary_id, title, status } = call.input()?;
-    let (stamp, policy) = (stamp(&call), call.terms.dialect.unknown_customer);
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let ticket = the_ticket(connection, id).await?;
-            let mut changes = Vec::new();
-            let mut rows = Rows::default();
-            if let Some(external) = external_primary_id {
-                let linked = link(connection, external, id, policy).await?;
-                rows = linked.rows;
-                changes.push(linked.value);
-            }
-            changes.extend(title.map(Change::Title));
-            changes.extend(status.map(Change::Status));
-            let more = store::apply(connection, ticket, &changes, &stamp).await?;
-            Ok(Changed { rows: rows.and(more), value: () })
-        })
-    });
-    write.await?;
+    let unknown = call.terms.dialect.unknown_customer;
+    let link = external_primary_id.map(|external| Link { external, unknown });
+    let changes = title.map(Change::Title).into_iter().chain(status.map(Change::Status)).collect();
+    make_one(&call, Deed::Change { tickets: Those::one(id), changes, link }).await?;
     Ok(answer::updated())
-}
-
-/// The change that links a ticket to the customer with this external primary id.
-async fn link(
-    connection: &mut Connection,
-    external: String,
-    ticket: i64,
-    policy: UnknownCustomer,
-) -> Result<Changed<Change>, Error> {
-    let Changed { rows, value: id } = match (store::customer(connection, &external).await?, policy)
-    {
-        (Some(id), _) => Changed { rows: Rows::default(), value: id },
-        (None, UnknownCustomer::Create) => {
-            store::add_customer(connection, &external, ticket).await?
-        }
-        (None, UnknownCustomer::Refuse) => {
-            let sent = Value::from(external);
-            return Err(Error::refused(
-                "externalPrimaryID",
-                "must be that of a customer of this account",
-                &sent,
-            ));
-        }
-    };
-    Ok(Changed { rows, value: Change::Customer(id, external) })
 }
 
 #[derive(Deserialize)]
@@ -166,13 +121,7 @@ struct One {
 /// Deletes all the data of one ticket.
 pub(super) async fn delete(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let ticket = the_ticket(connection, id).await?;
-            Ok(Changed { rows: store::remove(connection, &ticket).await?, value: () })
-        })
-    });
-    write.await?;
+    make_one(&call, Deed::Delete(Those::one(id))).await?;
     Ok(answer::deleted())
 }
 
@@ -185,14 +134,8 @@ struct Several {
 /// Deletes several tickets.
 pub(super) async fn delete_multi(mut call: Call) -> Result<Reply, Error> {
     let Several { ids } = call.input()?;
-    let policy = call.terms.dialect.unknown_ids;
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let tickets = existing(connection, &ids, policy).await?;
-            Ok(Changed { rows: store::remove(connection, &tickets).await?, value: tickets.len() })
-        })
-    });
-    Ok(answer::several_deleted(write.await?))
+    let deed = Deed::Delete(those(&call, ids));
+    Ok(answer::several_deleted(make(&call, deed).await?.len()))
 }
 
 #[derive(Deserialize)]
@@ -223,31 +166,14 @@ pub(super) async fn set_priority(mut call: Call) -> Result<Reply, Error> {
 
 /// Solves every ticket that is neither solved nor closed.
 pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
-    let stamp = stamp(&call);
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let ids = store::unfinished(connection).await?;
-            let tickets = store::tickets(connection, &ids).await?;
-            let change = [Change::Status(Status::Solved)];
-            let rows = store::apply(connection, tickets, &change, &stamp).await?;
-            Ok(Changed { rows, value: ids.len() })
-        })
-    });
-    Ok(answer::solved(write.await?))
+    Ok(answer::solved(make(&call, Deed::SolveUnfinished).await?.len()))
 }
 
 /// Unlinks the customer from one ticket.
 pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
     let One { id } = call.input()?;
-    let stamp = stamp(&call);
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let ticket = the_ticket(connection, id).await?;
-            let rows = store::apply(connection, ticket, &[Change::NoCustomer], &stamp).await?;
-            Ok(Changed { rows, value: () })
-        })
-    });
-    write.await?;
+    let changes = vec![Change::NoCustomer];
+    make_one(&call, Deed::Change { tickets: Those::one(id), changes, link: None }).await?;
     Ok(answer::unlinked())
 }
 
@@ -267,37 +193,38 @@ pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
 
 /// Makes changes to several tickets and says to how many.
 async fn change(call: &Call, ids: Vec<i64>, changes: Vec<Change>) -> Result<usize, Error> {
-    let (stamp, policy) = (stamp(call), call.terms.dialect.unknown_ids);
-    let write = call.write(move |connection| {
-        Box::pin(async move {
-            let tickets = existing(connection, &ids, policy).await?;
-            let value = tickets.len();
-            let rows = store::apply(connection, tickets, &changes, &stamp).await?;
-            Ok(Changed { rows, value })
-        })
-    });
-    write.await
+    let deed = Deed::Change { tickets: those(call, ids), changes, link: None };
+    Ok(make(call, deed).await?.len())
 }
 
 /// The tickets with these ids, without those that do not exist, where the dialect allows that.
-async fn existing(
-    connection: &mut Connection,
-    ids: &[i64],
-    policy: UnknownIds,
-) -> Result<Tickets, Error> {
-    let tickets = store::tickets(connection, ids).await?;
-    let unknown = tickets.lacks(ids);
-    if !unknown.is_empty() && policy == UnknownIds::Refuse {
-        return Err(Error::UnknownTickets(unknown));
+fn those(call: &Call, ids: Vec<i64>) -> Those {
+    Those { ids, unknown: call.terms.dialect.unknown_ids }
+}
+
+/// Does what is asked of the tickets, and gives the ids of those that it was done to.
+async fn make(call: &Call, deed: Deed) -> Result<Vec<i64>, Error> {
+    let (now, key) = (call.terms.date(), call.key.name.to_string());
+    call.make(Task { deed, now, key }).await
+}
+
+/// Does what is asked of the one ticket that a request is about.
+async fn make_one(call: &Call, deed: Deed) -> Result<(), Error> {
+    make(call, deed).await.map(drop).map_err(|error| match error {
+        Error::UnknownTickets(_) => Error::UnknownTicket,
+        error => error,
+    })
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unknown(ids) => Self::UnknownTickets(ids),
+            Refused::NoCustomer(external) => {
+                let rule = "must be that of a customer of this account";
+                Self::refused("externalPrimaryID", rule, &external.into())
+            }
+            Refused::Storage(error) => Self::Storage(error),
+        }
     }
-    Ok(tickets)
-}
-
-async fn the_ticket(connection: &mut Connection, id: i64) -> Result<Tickets, Error> {
-    let ticket = store::tickets(connection, &[id]).await?;
-    if ticket.len() == 1 { Ok(ticket) } else { Err(Error::UnknownTicket) }
-}
-
-fn stamp(call: &Call) -> Stamp {
-    Stamp { now: call.terms.date(), key: call.key.name.to_string() }
 }

@@ -4,10 +4,12 @@ mod answer;
 mod batch;
 mod choices;
 mod columns;
+mod desk;
 mod fields;
 mod handlers;
 mod search;
 mod store;
+mod task;
 mod ticket;
 mod timeline;
 
@@ -114,7 +116,7 @@ pub(crate) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             fields: || fields::SHOW,
             reads: Reads::Query,
             answer: Answer::Item,
-            keeps: Some(Lasting::UntilChange),
+            keeps: Some(Lasting::UntilTicketChanges),
             ..row("ticket.get", "ticketItemGET", Method::GET, ITEM, |call| {
                 Box::pin(handlers::show(call))
             })

@@ -110,6 +110,13 @@ fn differs(fact: &str, value: &str) -> Condition {
 }
 
 impl Condition {
+    /// Whether it says that a ticket has no group, or no user.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        let is_assignment = matches!(self.fact.as_str(), "assigned_group_id" | "assigned_user_id");
+        let is_nobody = self.value.as_deref() == Some("0");
+        is_assignment && is_nobody && self.operation == Operation::Equals
+    }
+
     /// What is wrong with it, if anything: a value that is missing, or that its column cannot hold.
     pub(crate) fn problem(&self) -> Option<String> {
         let column = columns::named(&self.fact)?;

@@ -96,6 +96,11 @@ pub(crate) enum Cell {
 }
 
 impl Change {
+    /// Whether searches look at what it changes.
+    pub(crate) const fn is_searched(&self) -> bool {
+        matches!(self, Self::Title(_))
+    }
+
     /// The column that changes.
     pub(crate) const fn column(&self) -> &'static str {
         match self {
@@ -158,6 +163,9 @@ impl From<Cell> for Value {
 
 /// What a search looks through: the text in lower case, all of Unicode.
 pub(crate) fn searchable(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     // Letter by letter: at a word's end the Greek sigma would become another one.
     text.chars()
         .flat_map(char::to_lowercase)

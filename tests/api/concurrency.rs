@@ -104,7 +104,11 @@ async fn write_and_read(server: Arc<Server>, task: u64) {
         (format!("/api/v2/ticket/{id}"), "/api/v2/ticket?itemLimit=9999".to_owned());
     for round in 0..12 {
         let title = format!("task{task}round{round}");
-        assert!(send(&server, "PUT", &format!("/{id}"), &format!("title={title}")).await);
+        // Somebody reads meanwhile, and so has the old or the new answer kept.
+        let (path, body) = (format!("/{id}"), format!("title={title}"));
+        let put = send(&server, "PUT", &path, &body);
+        let (sent, ..) = tokio::join!(put, server.get(&item_path), server.get(&list_path));
+        assert!(sent);
         let (item, list) = tokio::join!(server.get(&item_path), server.get(&list_path));
         assert_eq!(item.body["item"]["title"], title);
         let listed =

@@ -9,6 +9,7 @@ mod concurrency;
 mod contract;
 mod control;
 mod crash;
+mod deep;
 mod disk;
 mod drain;
 mod fixtures;

@@ -6,7 +6,6 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqlStr, query};
 
 use super::sql::name;
-use super::write::external_id;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{EVENT, NOTE, TICKET};
 
@@ -57,21 +56,19 @@ pub(crate) async fn tickets(
         let own = TICKET.iter().map(|column| column.name);
         own.chain(["search_title", "search_rest"]).collect()
     });
-    each(connection, rows, "ticket", &COLUMNS, planted).await
+    each(connection, rows, "ticket", &COLUMNS, given).await?;
+    sqlx::raw_sql(PLANTED).execute(connection).await?;
+    Ok(())
 }
 
-/// What a column of a row becomes. A ticket without an external id gets one, where searches find it as well.
-fn planted(column: &str) -> String {
-    let external_id = external_id("(value ->> '$.id')");
-    match column {
-        "external_id" => format!("COALESCE(value ->> '$.external_id', {external_id})"),
-        "search_rest" => format!(
-            "(value ->> '$.search_rest') || \
-             IIF(value ->> '$.external_id' IS NULL, CHAR(31) || LOWER({external_id}), '')"
-        ),
-        _ => given(column),
-    }
-}
+/// What planting leaves behind at once and not little by little: it is done once, and copied often.
+const PLANTED: &str = "DELETE FROM tally; \
+    INSERT INTO tally (status, priority, is_assigned, closed_on, tickets) \
+    SELECT status, priority, assigned_group_id <> 0 OR assigned_user_id <> 0, \
+        COALESCE(SUBSTR(closed_at, 1, 10), ''), COUNT(*) FROM ticket GROUP BY 1, 2, 3, 4; \
+    INSERT INTO ticket_search (rowid, search_title, search_rest) \
+    SELECT id, search_title, search_rest FROM ticket WHERE id IN (SELECT id FROM search_queue WHERE title IS NULL); \
+    DELETE FROM search_queue WHERE title IS NULL";
 
 /// The columns of events and notes.
 static TIMELINE: LazyLock<Vec<&str>> = LazyLock::new(|| {

@@ -1,20 +1,14 @@
-//! Reads: a ticket, or a list, comes out of the database as the JSON that is answered, in one statement.
+//! Reads: a ticket comes out of the database as the JSON that is answered, in one statement.
 
 use std::sync::LazyLock;
 
-use sqlx::Row;
-
-use super::sql::{Sql, name};
+use super::sql::name;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{self, Column};
-use crate::tickets::search::{Condition, Conditions, Filter, Operation, Page};
-use crate::tickets::ticket::{Cell, searchable};
+use crate::tickets::search::Conditions;
 
-/// The shortest text that the trigram index can find, in characters.
-const TRIGRAM: usize = 3;
-
-/// What a column shows. `$1` is the server's public URL in every statement of this file.
-fn shown(column: &str) -> String {
+/// What a column shows. `$1` is the server's public URL in every statement that shows tickets.
+pub(super) fn shown(column: &str) -> String {
     match column {
         "icon" | "channel_icon" => {
             format!("COALESCE(t.{column}, {}, '')", reference("icon", "channel"))
@@ -56,7 +50,7 @@ fn pairs(columns: &[Column], shown: fn(&str) -> String) -> String {
 }
 
 /// A ticket as a list shows it.
-static ENTRY: LazyLock<String> =
+pub(super) static ENTRY: LazyLock<String> =
     LazyLock::new(|| format!("json_object({})", pairs(columns::TICKET, shown)));
 
 /// One ticket with its timeline: `$2` is its id, `$3` whether events are shown.
@@ -98,32 +92,6 @@ pub(crate) async fn entry(
     Ok(statement.bind(public_url).bind(id).fetch_optional(connection).await?)
 }
 
-/// How many tickets match, and those of the page as JSON, newest id first, with commas between them.
-pub(crate) async fn list(
-    connection: &mut Connection,
-    public_url: &str,
-    filter: &Filter,
-    page: Page,
-) -> Result<(i64, String), StorageError> {
-    let mut sql = Sql::default();
-    let url = sql.placeholder(Cell::Text(public_url.to_owned()));
-    debug_assert_eq!(url, "$1", "the columns name it");
-    let mut matching = String::new();
-    conditions(&mut matching, &mut sql, filter);
-    let limit = sql.placeholder(number(page.limit));
-    let start = sql.placeholder(number(page.start));
-    sql.push(&format!(
-        "WITH page AS (SELECT t.id FROM ticket AS t WHERE {matching} ORDER BY t.id DESC LIMIT {limit} OFFSET {start}) \
-         SELECT (SELECT COUNT(*) FROM ticket AS t WHERE {matching}), \
-                (SELECT GROUP_CONCAT(entry, ',' ORDER BY id DESC) FROM \
-                    (SELECT t.id AS id, {} AS entry FROM ticket AS t WHERE t.id IN (SELECT id FROM page)))",
-        ENTRY.as_str()
-    ));
-    let row = sql.query().fetch_one(connection).await?;
-    let entries: Option<String> = row.try_get(1)?;
-    Ok((row.try_get(0)?, entries.unwrap_or_default()))
-}
-
 /// The conditions of the account's own view with this slug or id.
 pub(crate) async fn view(
     connection: &mut Connection,
@@ -134,89 +102,4 @@ pub(crate) async fn view(
     let found: Option<String> = statement.bind(name).fetch_optional(connection).await?;
     let parsed = found.map(|text| serde_json::from_str(&text)).transpose();
     parsed.map_err(|error| StorageError::corrupt(format!("view {name}: {error}")))
-}
-
-fn number(number: u64) -> Cell {
-    Cell::Number(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-/// Writes what must hold of `t`.
-fn conditions(text: &mut String, sql: &mut Sql, filter: &Filter) {
-    let mut all = vec!["1".to_owned()];
-    if let Some(date) = &filter.archived_before {
-        let date = sql.placeholder(Cell::Text(date.clone()));
-        all.push(format!("t.id NOT IN (SELECT id FROM ticket WHERE closed_at < {date})"));
-    }
-    if let Some(status) = &filter.status {
-        let status = sql.placeholder(Cell::Text(status.clone()));
-        all.push(format!("t.status = {status}"));
-    }
-    if let Some(query) = &filter.query {
-        all.push(found(sql, query));
-    }
-    all.extend(filter.view.all.iter().map(|condition| compared(sql, condition)));
-    if !filter.view.any.is_empty() {
-        let any: Vec<String> =
-            filter.view.any.iter().map(|condition| compared(sql, condition)).collect();
-        all.push(format!("({})", any.join(" OR ")));
-    }
-    text.push_str(&all.join(" AND "));
-}
-
-/// The text anywhere in what is searched, or the id.
-fn found(sql: &mut Sql, query: &str) -> String {
-    let lower = searchable(query);
-    let text = sql.placeholder(Cell::Text(lower.clone()));
-    let holds = |ticket: &str| {
-        format!("(INSTR({ticket}.search_title, {text}) OR INSTR({ticket}.search_rest, {text}))")
-    };
-    let in_text = if lower.chars().count() >= TRIGRAM {
-        let phrase = format!("\"{}\"", lower.replace('"', "\"\""));
-        let phrase = sql.placeholder(Cell::Text(phrase));
-        format!(
-            "t.id IN (SELECT rowid FROM ticket_search WHERE ticket_search MATCH {phrase} UNION ALL \
-                SELECT n.id FROM ticket_unindexed JOIN ticket AS n USING (id) WHERE {})",
-            holds("n")
-        )
-    } else {
-        holds("t")
-    };
-    match query.parse::<i64>() {
-        Ok(id) if id.to_string() == query => {
-            let id = sql.placeholder(Cell::Number(id));
-            format!("(t.id = {id} OR {in_text})")
-        }
-        _ => in_text,
-    }
-}
-
-/// One condition of a view. Its fact was checked when the view was made; an unknown one matches nothing.
-fn compared(sql: &mut Sql, condition: &Condition) -> String {
-    let Some(column) = columns::named(&condition.fact) else { return "0".to_owned() };
-    let shown = shown(column.name);
-    let value = condition.value.clone().unwrap_or_default();
-    let pattern =
-        format!("%{}%", value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-    let cell = match value.parse() {
-        Ok(number) if column.shape.is_number() => Cell::Number(number),
-        _ => Cell::Text(value),
-    };
-    match condition.operation {
-        Operation::Equals => format!("{shown} IS {}", sql.placeholder(cell)),
-        Operation::NotEquals => format!("{shown} IS NOT {}", sql.placeholder(cell)),
-        Operation::GreaterThan => format!("COALESCE({shown} > {}, 0)", sql.placeholder(cell)),
-        Operation::LessThan => format!("COALESCE({shown} < {}, 0)", sql.placeholder(cell)),
-        Operation::Contains => format!(
-            "COALESCE({shown}, '') LIKE {} ESCAPE '\\'",
-            sql.placeholder(Cell::Text(pattern))
-        ),
-        Operation::NotContains => {
-            format!(
-                "COALESCE({shown}, '') NOT LIKE {} ESCAPE '\\'",
-                sql.placeholder(Cell::Text(pattern))
-            )
-        }
-        Operation::IsEmpty => format!("COALESCE({shown}, '') IN ('', 0)"),
-        Operation::IsNotEmpty => format!("COALESCE({shown}, '') NOT IN ('', 0)"),
-    }
 }

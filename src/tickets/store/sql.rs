@@ -20,12 +20,6 @@ impl Sql {
         self
     }
 
-    /// Adds a value, and its placeholder to the text.
-    pub(super) fn bind(&mut self, value: Cell) -> &mut Self {
-        let placeholder = self.placeholder(value);
-        self.push(&placeholder)
-    }
-
     /// Adds a value and gives its placeholder, for text that names it more than once.
     pub(super) fn placeholder(&mut self, value: Cell) -> String {
         self.values.push(value);

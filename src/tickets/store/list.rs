@@ -1,0 +1,215 @@
+//! Lists: how many tickets match, and a page of them as the JSON that is answered, in one statement.
+
+use sqlx::Row;
+
+use super::read::{ENTRY, shown};
+use super::sql::Sql;
+use crate::storage::{Connection, StorageError};
+use crate::tickets::columns;
+use crate::tickets::search::{Condition, Filter, Operation, Page};
+use crate::tickets::ticket::{Cell, searchable};
+
+/// The shortest text that the trigram index can find, in characters.
+const TRIGRAM: usize = 3;
+/// A page that begins this far down is looked for from the end that is nearer.
+const DEEP: u64 = 1000;
+
+/// How many tickets match, and those of the page as JSON, newest id first, with commas between them.
+pub(crate) async fn list(
+    connection: &mut Connection,
+    public_url: &str,
+    filter: &Filter,
+    page: Page,
+) -> Result<(i64, String), StorageError> {
+    let mut sql = Sql::default();
+    let url = sql.placeholder(Cell::Text(public_url.to_owned()));
+    debug_assert_eq!(url, "$1", "the columns name it");
+    let matching = Matching::of(&mut sql, filter);
+    let total = tallied(&mut sql, filter).unwrap_or_else(|| matching.count());
+    let page = page_of(&mut sql, &matching, page);
+    sql.push(&format!(
+        "WITH {found}total (n) AS MATERIALIZED (SELECT {total}), page AS MATERIALIZED ({page}) \
+         SELECT (SELECT n FROM total), (SELECT GROUP_CONCAT(entry, ',' ORDER BY id DESC) FROM \
+            (SELECT t.id AS id, {entry} AS entry FROM ticket AS t WHERE t.id IN (SELECT id FROM page)))",
+        found = matching.found,
+        entry = ENTRY.as_str()
+    ));
+    let row = sql.query().fetch_one(connection).await?;
+    let entries: Option<String> = row.try_get(1)?;
+    Ok((row.try_get(0)?, entries.unwrap_or_default()))
+}
+
+/// The tickets that match a filter, in SQL.
+struct Matching {
+    /// What comes before a statement: those that a text was found in.
+    found: String,
+    /// Where tickets `t` come from.
+    from: &'static str,
+    /// What must hold of `t`.
+    conditions: String,
+}
+
+impl Matching {
+    fn of(sql: &mut Sql, filter: &Filter) -> Self {
+        let mut all = of_each(sql, filter);
+        let (mut found, mut from) = (String::new(), "ticket AS t");
+        if let Some(query) = &filter.query {
+            found = format!("found (id) AS MATERIALIZED ({}), ", holding(sql, query));
+            from = if all.is_empty() { "found AS t" } else { "found JOIN ticket AS t USING (id)" };
+        }
+        if let Some(date) = &filter.archived_before {
+            let date = sql.placeholder(Cell::Text(date.clone()));
+            all.push(if filter.query.is_some() {
+                format!("t.id NOT IN (SELECT id FROM ticket WHERE closed_at < {date})")
+            } else {
+                format!("(t.closed_at IS NULL OR t.closed_at >= {date})")
+            });
+        }
+        let conditions = if all.is_empty() { "true".to_owned() } else { all.join(" AND ") };
+        Self { found, from, conditions }
+    }
+
+    fn count(&self) -> String {
+        format!("(SELECT COUNT(*) FROM {} WHERE {})", self.from, self.conditions)
+    }
+
+    fn ids(&self, order: &str, limit: &str, start: &str) -> String {
+        let Self { from, conditions, .. } = self;
+        format!(
+            "SELECT t.id FROM {from} WHERE {conditions} ORDER BY t.id {order} LIMIT {limit} OFFSET {start}"
+        )
+    }
+}
+
+/// The ids of a page, in SQL that knows the total. No more are looked for than there are.
+fn page_of(sql: &mut Sql, matching: &Matching, page: Page) -> String {
+    let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
+    let (limit, start) = (sql.placeholder(number(page.limit)), sql.placeholder(number(page.start)));
+    let total = "(SELECT n FROM total)";
+    let limit = format!("MIN({limit}, MAX({total} - {start}, 0))");
+    if page.start < DEEP {
+        return matching.ids("DESC", &limit, &start);
+    }
+    let is_far = format!("{start} > {total} / 2");
+    let newest = matching.ids("DESC", &format!("IIF({is_far}, 0, {limit})"), &start);
+    let skipped = format!("MAX({total} - {start} - {limit}, 0)");
+    let oldest = matching.ids("ASC", &format!("IIF({is_far}, {limit}, 0)"), &skipped);
+    format!("SELECT id FROM ({newest}) UNION ALL SELECT id FROM ({oldest})")
+}
+
+/// How many match, from the numbers that are kept of each kind of ticket; None where these do not tell.
+fn tallied(sql: &mut Sql, filter: &Filter) -> Option<String> {
+    if filter.query.is_some() || !filter.view.any.is_empty() {
+        return None;
+    }
+    let mut kinds = vec!["true".to_owned()];
+    if let Some(status) = &filter.status {
+        kinds.push(format!("status = {}", sql.placeholder(Cell::Text(status.clone()))));
+    }
+    let (unassigned, others): (Vec<&Condition>, Vec<&Condition>) =
+        filter.view.all.iter().partition(|condition| condition.is_of_nobody());
+    match unassigned.as_slice() {
+        [] => {}
+        [one, other] if one.fact != other.fact => kinds.push("is_assigned = 0".to_owned()),
+        _ => return None,
+    }
+    for condition in others {
+        let is_counted = matches!(condition.fact.as_str(), "status" | "priority");
+        let operator = match condition.operation {
+            Operation::Equals => "IS",
+            Operation::NotEquals => "IS NOT",
+            _ => return None,
+        };
+        let value = Cell::Text(condition.value.clone().unwrap_or_default());
+        if !is_counted {
+            return None;
+        }
+        kinds.push(format!("{} {operator} {}", condition.fact, sql.placeholder(value)));
+    }
+    let kinds = kinds.join(" AND ");
+    let Some(date) = &filter.archived_before else {
+        return Some(format!("(SELECT COALESCE(SUM(tickets), 0) FROM tally WHERE {kinds})"));
+    };
+    // Days are kept, so those of the last archived day are counted one by one.
+    let day = sql.placeholder(Cell::Text(date.chars().take(10).collect()));
+    let date = sql.placeholder(Cell::Text(date.clone()));
+    let mut conditions = of_each(sql, filter);
+    conditions.push(format!("t.closed_at >= {day} AND t.closed_at < {date}"));
+    Some(format!(
+        "(SELECT COALESCE(SUM(tickets), 0) FROM tally WHERE {kinds} AND (closed_on = '' OR closed_on >= {day})) \
+         - (SELECT COUNT(*) FROM ticket AS t WHERE {})",
+        conditions.join(" AND ")
+    ))
+}
+
+/// What must hold of each ticket `t`, apart from its texts and its age.
+fn of_each(sql: &mut Sql, filter: &Filter) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(status) = &filter.status {
+        let status = sql.placeholder(Cell::Text(status.clone()));
+        all.push(format!("t.status = {status}"));
+    }
+    all.extend(filter.view.all.iter().map(|condition| compared(sql, condition)));
+    if !filter.view.any.is_empty() {
+        let any: Vec<String> =
+            filter.view.any.iter().map(|condition| compared(sql, condition)).collect();
+        all.push(format!("({})", any.join(" OR ")));
+    }
+    all
+}
+
+/// The ids of the tickets that hold the text anywhere in what is searched, or have it as their id.
+fn holding(sql: &mut Sql, query: &str) -> String {
+    let lower = searchable(query);
+    let text = sql.placeholder(Cell::Text(lower.clone()));
+    let holds = format!("(INSTR(t.search_title, {text}) OR INSTR(t.search_rest, {text}))");
+    let in_text = if lower.chars().count() >= TRIGRAM {
+        let phrase = format!("\"{}\"", lower.replace('"', "\"\""));
+        let phrase = sql.placeholder(Cell::Text(phrase));
+        format!(
+            "SELECT rowid FROM ticket_search WHERE ticket_search MATCH {phrase} \
+                AND rowid NOT IN (SELECT id FROM search_queue) \
+             UNION ALL SELECT t.id FROM search_queue CROSS JOIN ticket AS t USING (id) WHERE {holds}"
+        )
+    } else {
+        format!("SELECT t.id FROM ticket AS t WHERE {holds}")
+    };
+    match query.parse::<i64>() {
+        Ok(id) if id.to_string() == query => {
+            let id = sql.placeholder(Cell::Number(id));
+            format!("{in_text} UNION SELECT id FROM ticket WHERE id = {id}")
+        }
+        _ => in_text,
+    }
+}
+
+/// One condition of a view. Its fact was checked when the view was made; an unknown one matches nothing.
+fn compared(sql: &mut Sql, condition: &Condition) -> String {
+    let Some(column) = columns::named(&condition.fact) else { return "0".to_owned() };
+    let shown = shown(column.name);
+    let value = condition.value.clone().unwrap_or_default();
+    let pattern =
+        format!("%{}%", value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let cell = match value.parse() {
+        Ok(number) if column.shape.is_number() => Cell::Number(number),
+        _ => Cell::Text(value),
+    };
+    match condition.operation {
+        Operation::Equals => format!("{shown} IS {}", sql.placeholder(cell)),
+        Operation::NotEquals => format!("{shown} IS NOT {}", sql.placeholder(cell)),
+        Operation::GreaterThan => format!("COALESCE({shown} > {}, 0)", sql.placeholder(cell)),
+        Operation::LessThan => format!("COALESCE({shown} < {}, 0)", sql.placeholder(cell)),
+        Operation::Contains => format!(
+            "COALESCE({shown}, '') LIKE {} ESCAPE '\\'",
+            sql.placeholder(Cell::Text(pattern))
+        ),
+        Operation::NotContains => {
+            format!(
+                "COALESCE({shown}, '') NOT LIKE {} ESCAPE '\\'",
+                sql.placeholder(Cell::Text(pattern))
+            )
+        }
+        Operation::IsEmpty => format!("COALESCE({shown}, '') IN ('', 0)"),
+        Operation::IsNotEmpty => format!("COALESCE({shown}, '') NOT IN ('', 0)"),
+    }
+}
