@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::Row;
 
 use super::sql::{Sql, name};
@@ -83,9 +83,15 @@ impl<'a> Needs<'a> {
         let mut sql = Sql::default();
         sql.push("BEGIN IMMEDIATE; SELECT json_array(");
         if !self.tickets.is_empty() || self.all_unfinished {
-            // The longest of them, which few ask for.
-            let title = if self.titles { "title" } else { "NULL" };
-            sql.push(&format!("(SELECT json_group_array(json_array({BEFORE_TITLE}, {title}, {BEHIND_TITLE})) FROM "));
+            // The longest of them, the title, few ask for.
+            let cells = CHANGEABLE.map(|column| match column {
+                "title" if !self.titles => "NULL".to_owned(),
+                column => name(column),
+            });
+            sql.push(&format!(
+                "(SELECT json_group_array(json_array(ticket.id, brand_id, json_array({}))) FROM ",
+                cells.join(", ")
+            ));
             if self.all_unfinished {
                 let statuses = sql.placeholder(Cell::Text(json!(Status::UNFINISHED).to_string()));
                 let ids = sql.placeholder(list(&self.tickets));
@@ -129,11 +135,6 @@ impl<'a> Needs<'a> {
     }
 }
 
-/// What is read of a ticket: its id, its brand, and [`CHANGEABLE`].
-const BEFORE_TITLE: &str =
-    "ticket.id, brand_id, status, priority, assigned_group_id, assigned_user_id";
-const BEHIND_TITLE: &str = "customer_id, closed_at, last_update";
-
 /// The last id that a table gave, in SQL.
 fn last_id(table: &str) -> String {
     format!("(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{table}')")
@@ -142,24 +143,12 @@ fn last_id(table: &str) -> String {
 /// The answer to [`Needs::question`].
 #[derive(Deserialize)]
 struct Told(
-    Option<Vec<Stored>>,
+    Option<Vec<(i64, i64, Cells)>>,
     Option<Vec<(String, i64)>>,
     i64,
     Option<Vec<(String, i64, String)>>,
     i64,
 );
-
-/// A ticket as it is read.
-#[derive(Deserialize)]
-struct Stored(i64, i64, Value, Value, Value, Value, Value, Value, Value, Value);
-
-impl Stored {
-    fn held(self) -> (i64, Held) {
-        let Self(id, brand, status, priority, group, user, title, customer, closed_at, last) = self;
-        let cells: Cells = [status, priority, group, user, title, customer, closed_at, last];
-        (id, Held::stored(brand, cells))
-    }
-}
 
 /// Begins a transaction, and puts onto a desk what the tasks are about.
 async fn laid_out(connection: &mut Connection, tasks: &[&Task]) -> Result<Desk, StorageError> {
@@ -168,7 +157,8 @@ async fn laid_out(connection: &mut Connection, tasks: &[&Task]) -> Result<Desk, 
     let told = serde_json::from_str(text);
     let Told(tickets, customers, last_customer, names, last_ticket) =
         told.map_err(|error| StorageError::corrupt(error.to_string()))?;
-    let tickets = tickets.into_iter().flatten().map(Stored::held);
+    let tickets = tickets.into_iter().flatten();
+    let tickets = tickets.map(|(id, brand, cells)| (id, Held::stored(brand, cells)));
     let names = names.into_iter().flatten().map(|(kind, id, name)| ((kind, id), name));
     Ok(Desk {
         tickets: tickets.collect(),
@@ -285,5 +275,3 @@ fn record(sql: &mut Sql, events: &[Event]) {
 fn list(ids: &[i64]) -> Cell {
     Cell::Text(json!(ids).to_string())
 }
-
-const _: () = assert!(CHANGEABLE.len() == 8, "BEFORE_TITLE and BEHIND_TITLE name each of them");
