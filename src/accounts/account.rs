@@ -1,6 +1,6 @@
 //! One customer's Omnidesk: a world of data behind a gate, and the terms that hold there.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Account {
     /// Set only by who has the gate alone.
     terms: RwLock<Arc<Terms>>,
     keys: Mutex<Vec<KeyCard>>,
+    /// Set while it is not known what the catalogue says of the account.
+    is_in_doubt: AtomicBool,
     /// When the last request came, in milliseconds of the server's life.
     used: AtomicU64,
     pub(crate) journal: Arc<Journal>,
@@ -79,6 +81,7 @@ impl Account {
             world: Arc::new(Gate::new(world)),
             terms: RwLock::new(Arc::new(terms)),
             keys: Mutex::default(),
+            is_in_doubt: AtomicBool::new(false),
             used: AtomicU64::new(0),
             journal: Arc::new(Journal::new(allowed.journal)),
             faults: Faults::default(),
@@ -113,6 +116,24 @@ impl Account {
     pub(super) fn set_terms(&self, terms: Terms) {
         *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
         self.version.advance();
+    }
+
+    /// Whether it is unknown what the catalogue says of the account.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Acquire)
+    }
+
+    /// A change of what the catalogue says of the account may or may not have been committed. Nothing about the account
+    /// is answered from the cache meanwhile.
+    pub(super) fn begin_doubt(&self) {
+        self.version.hold(None);
+        self.is_in_doubt.store(true, Ordering::Release);
+    }
+
+    /// It is known again, and is as this process has it.
+    pub(super) fn end_doubt(&self) {
+        self.is_in_doubt.store(false, Ordering::Release);
+        self.version.release(None);
     }
 
     /// A lease, if the account's database is open.

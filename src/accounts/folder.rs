@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::store;
-use super::{Accounts, Home, Image};
-use crate::storage::{BoxFuture, Connection, Place, Storage, StorageError, files};
+use super::{Account, Accounts, Home, Image};
+use crate::storage::{BoxFuture, Connection, Place, Storage, StorageError, files, is_whole};
 
 impl Accounts {
     /// Reads from the catalogue, which there must be.
@@ -32,22 +32,48 @@ impl Accounts {
         catalogue.write(change).await.map_err(|error| error.at(catalogue.path()))
     }
 
-    /// Removes files that nothing names any more. What cannot be removed now is removed at the next start.
-    pub(super) async fn discard(&self, files: Vec<String>) -> Result<(), StorageError> {
-        if files.is_empty() {
-            return Ok(());
+    /// Commits a change of what the catalogue says of an account. As long as it is not known whether that was done, the
+    /// account is refused: what clients do meanwhile could be gone after a restart.
+    pub(super) async fn commit_for<T, F>(
+        &self,
+        account: &Account,
+        change: F,
+    ) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        let done = self.commit(change).await;
+        if matches!(done, Err(StorageError::Uncertain { .. })) {
+            account.begin_doubt();
         }
-        let files: Vec<_> = files.into_iter().map(|file| (self.path(&file), file)).collect();
-        let gone = files::remove_all(files).await?;
-        self.commit(move |catalogue| {
-            Box::pin(async move {
-                for file in &gone {
-                    store::forget(catalogue, file).await?;
-                }
-                Ok(())
+        done
+    }
+
+    /// Removes files that nothing names any more. What cannot be removed now is removed at the next start: what made
+    /// them unneeded has been done, so it must not fail here.
+    pub(super) async fn discard(&self, files: Vec<String>) {
+        if files.is_empty() {
+            return;
+        }
+        let removed = async {
+            let files: Vec<_> = files.into_iter().map(|file| (self.path(&file), file)).collect();
+            let gone = files::remove_all(files).await?;
+            self.commit(move |catalogue| {
+                Box::pin(async move {
+                    for file in &gone {
+                        store::forget(catalogue, file).await?;
+                    }
+                    Ok(())
+                })
             })
-        })
-        .await
+            .await
+        };
+        if let Err(error) = removed.await {
+            tracing::warn!(%error, "files that are not needed stay until the next start");
+        }
     }
 
     pub(super) fn image(&self, id: i64, file: &str, bytes: i64) -> Arc<Image> {
@@ -62,29 +88,37 @@ impl Accounts {
         }
     }
 
-    /// A file that is about to be made, noted so that a crash leaves nothing behind. One that is there already is
-    /// left alone, whatever it is.
+    /// A file that is about to be made, noted so that a crash leaves nothing behind. It has a name that nothing has: no
+    /// file, whatever it is, no row of the catalogue, and no file that is being removed.
     pub(super) async fn fresh_file(&self, stem: &str) -> Result<String, StorageError> {
         if let Some(folder) = self.path(stem).parent() {
             self.storage.make_folder(folder)?;
         }
         let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
-        let mut files = std::iter::once(format!("{stem}.db")).chain(numbered);
-        let file = files.find(|file| !self.path(file).exists()).unwrap_or_default();
-        let noted = file.clone();
-        self.commit(move |catalogue| {
-            Box::pin(async move { store::expect(catalogue, &noted).await })
-        })
-        .await?;
-        Ok(file)
+        for file in std::iter::once(format!("{stem}.db")).chain(numbered) {
+            if files::is_taken(&self.path(&file)) {
+                continue;
+            }
+            let noted = file.clone();
+            let is_ours = self.commit(move |catalogue| {
+                Box::pin(async move { store::reserve(catalogue, &noted).await })
+            });
+            if is_ours.await? {
+                return Ok(file);
+            }
+        }
+        unreachable!("there is always another number")
     }
 }
 
 /// The catalogue of a folder. Where there are accounts it must be there: a new one would know none of them.
 pub(super) fn catalogue<'p>(folder: &Path, path: &'p Path) -> Result<Place<'p>, StorageError> {
-    let is_new = !matches!(files::size(path), Ok(1..));
-    if !is_new {
+    if matches!(files::size(path), Ok(1..)) {
         return Ok(Place::New(path));
+    }
+    // SQLite would delete the log of an empty file, or read it into a new one.
+    if !is_whole(path) {
+        return Err(StorageError::NoCatalogue { path: path.to_owned() });
     }
     for part in ["accounts", "seeds"] {
         if !files::is_empty(&folder.join(part))? {
@@ -94,11 +128,18 @@ pub(super) fn catalogue<'p>(folder: &Path, path: &'p Path) -> Result<Place<'p>, 
     Ok(Place::New(path))
 }
 
-/// Keeps other servers away from a folder as long as this is held.
+/// Keeps other servers away from a folder as long as this is held. The lock is on the folder itself, which nobody removes
+/// without noticing.
 pub(super) fn lock(storage: &Storage, folder: &Path) -> Result<File, StorageError> {
     storage.make_folder(folder)?;
-    let path = folder.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let (path, file) = if cfg!(unix) {
+        (folder.to_owned(), File::open(folder))
+    } else {
+        // Elsewhere a folder cannot be opened; a file that is open cannot be removed there.
+        let path = folder.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        (path, file)
+    };
     let file = file.map_err(|source| StorageError::File { path: path.clone(), source })?;
     match file.try_lock() {
         Ok(()) => Ok(file),

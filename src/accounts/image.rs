@@ -57,7 +57,7 @@ impl Image {
         match &**self {
             Self::Memory(_) => storage.write(path, Held(Arc::clone(self))).await,
             Self::File { path: from, .. } => {
-                files::must_be_sound(from)?;
+                files::check_whole(from)?;
                 storage.copy(from.clone(), path).await
             }
         }
@@ -68,7 +68,7 @@ impl Image {
         match &**self {
             Self::Memory(_) => Ok(Arc::clone(self)),
             Self::File { path, .. } => {
-                files::must_be_sound(path)?;
+                files::check_whole(path)?;
                 let mut content = files::read(path.clone()).await?;
                 forget_wal(&mut content);
                 Ok(Self::of(Buffer::try_from(content.as_slice())?))

@@ -104,7 +104,7 @@ impl Accounts {
             return Ok(());
         }
         let (name, card) = (account.name.to_string(), card.clone());
-        self.commit(move |catalogue| {
+        self.commit_for(account, move |catalogue| {
             Box::pin(async move { store::put_key(catalogue, &name, &card).await })
         })
         .await
@@ -121,7 +121,7 @@ impl Accounts {
         let unknown = || AccountError::UnknownKey { account: account.name.to_string(), id };
         let card = known.ok_or_else(unknown)?;
         if account.durable {
-            self.commit(move |catalogue| {
+            self.commit_for(account, move |catalogue| {
                 Box::pin(async move { store::remove_key(catalogue, id).await })
             })
             .await?;

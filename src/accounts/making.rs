@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::registry::Home;
+use super::rewind::clear_away;
 use super::store::{self, Entry, SavedRow};
 use super::world::{Standing, World};
 use super::{Account, AccountError, Accounts, Image, KeyCard, NewKey, Saved, Strict};
@@ -224,14 +225,13 @@ impl Accounts {
         // Until all of it is gone no key and no account is made that would need it.
         let making = self.making.lock().await;
         let unneeded = if account.durable {
-            self.give_up(account, world).await;
             let name = account.name.to_string();
             let images: Vec<i64> = world
                 .images()
                 .chain(world.standing.image())
                 .filter_map(|image| image.id())
                 .collect();
-            let removed = self.commit(move |catalogue| {
+            let removed = self.commit_for(account, move |catalogue| {
                 Box::pin(async move {
                     let mut files: Vec<String> =
                         store::remove(catalogue, &name).await?.into_iter().collect();
@@ -243,11 +243,12 @@ impl Accounts {
         } else {
             Vec::new()
         };
-        *world = World::new(Standing::Removed, None);
+        let old = std::mem::replace(world, World::new(Standing::Removed, None));
         self.closed(account);
         self.leave(account);
         drop(making);
-        self.discard(unneeded).await?;
+        clear_away(old.standing).await;
+        self.discard(unneeded).await;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use serde_json::{Map, Value};
 
 use super::folder::{catalogue, lock};
+use super::rest::close;
 use super::store::{self, Entry, SavedRow};
 use super::world::{Snapshot, Standing, World};
 use super::{
@@ -128,9 +129,9 @@ impl Accounts {
             return Ok(());
         }
         // What a crash has left unfinished; nobody uses it.
-        self.discard(self.look(|catalogue| Box::pin(store::unneeded(catalogue))).await?).await?;
+        self.discard(self.look(|catalogue| Box::pin(store::unneeded(catalogue))).await?).await;
         let unused = self.commit(|catalogue| Box::pin(store::drop_all_unused(catalogue)));
-        self.discard(unused.await?).await?;
+        self.discard(unused.await?).await;
         let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
         for (_, file, _) in &images {
             self.warn_if_missing(file);
@@ -239,7 +240,7 @@ impl Accounts {
             self.park(&account).await;
         }
         if let Some(catalogue) = &self.catalogue {
-            catalogue.close().await;
+            close(catalogue).await;
         }
     }
 

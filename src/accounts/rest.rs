@@ -26,6 +26,7 @@ impl Accounts {
         self: &Arc<Self>,
         account: &Arc<Account>,
     ) -> Result<Lease, AccountError> {
+        self.settle(account).await?;
         let leased = timeout(self.storage.patience, self.leased(account)).await;
         leased.unwrap_or(Err(StorageError::Busy.into()))
     }
@@ -86,16 +87,16 @@ impl Accounts {
         let database = match opened.await {
             Ok(database) => database,
             Err(error) => {
-                self.discard(vec![file]).await?;
+                self.discard(vec![file]).await;
                 return Err(image.blame(error));
             }
         };
         // Only what could be opened takes the image's place.
         match self.take_over(account, image, file.clone()).await {
-            Ok(unneeded) => self.discard(unneeded).await?,
+            Ok(unneeded) => self.discard(unneeded).await,
             Err(error) => {
-                // Whether the catalogue names the file is not known, so it stays until the next start.
-                database.close().await;
+                // Whether the catalogue names the file may not be known, so it stays until the next start.
+                close(&database).await;
                 return Err(error);
             }
         }
@@ -110,7 +111,7 @@ impl Accounts {
         file: String,
     ) -> Result<Vec<String>, StorageError> {
         let (name, old) = (account.name.to_string(), image.id());
-        self.commit(move |catalogue| {
+        self.commit_for(account, move |catalogue| {
             Box::pin(async move {
                 store::own_file(catalogue, &name, &file).await?;
                 store::drop_unused(catalogue, old.as_slice()).await
@@ -156,18 +157,10 @@ impl Accounts {
         self.lay_down(account, &mut world).await;
     }
 
-    /// Closes an account's database, whose content nobody needs any more.
-    pub(super) async fn give_up(&self, account: &Account, world: &mut World) {
-        let Standing::Open { database, file: Some(file) } = &world.standing else { return };
-        database.abandon().await;
-        world.standing = Standing::File(file.clone());
-        self.closed(account);
-    }
-
     pub(super) async fn lay_down(&self, account: &Account, world: &mut World) {
         let rested = match &world.standing {
             Standing::Open { database, file: Some(file) } => {
-                database.close().await;
+                close(database).await;
                 Standing::File(file.clone())
             }
             Standing::Open { database, file: None } => match database.content().await {
@@ -186,6 +179,19 @@ impl Accounts {
     /// Notes that the account's database is not open any more.
     pub(super) fn closed(&self, account: &Account) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.serial);
+    }
+
+    /// Makes sure that it is known what the catalogue says of an account.
+    ///
+    /// # Errors
+    /// When a change of that may or may not have been committed.
+    pub(crate) async fn settle(&self, account: &Account) -> Result<(), StorageError> {
+        if account.is_in_doubt() {
+            let catalogue = self.catalogue.as_ref().ok_or(StorageError::Closed)?;
+            catalogue.settle_outcome().await?;
+            account.end_doubt();
+        }
+        Ok(())
     }
 
     /// Closes idle databases and removes forgotten accounts, as long as the server runs.
@@ -216,5 +222,12 @@ impl Accounts {
         let mut all = self.all();
         all.retain(|account| account.is_forgotten(now));
         all
+    }
+}
+
+/// Closes a database. If its log cannot be written into its file, both stay, and hold everything together.
+pub(super) async fn close(database: &Database) {
+    if let Err(error) = database.close().await {
+        tracing::warn!(%error, "the log of a database stays beside its file");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::rest::close;
 use super::store::{self, SavedRow};
 use super::world::{Snapshot, Standing, World};
 use super::{Account, AccountError, Accounts, Image, Profile, Saved, Terms};
@@ -69,7 +70,6 @@ impl Accounts {
         let terms = self.terms(&account.name, saved.profile.clone())?;
         let unneeded = match saved.image.id() {
             Some(image) if account.durable => {
-                self.give_up(account, world).await;
                 self.stand_on(account, world, SavedRow { image, profile: saved.profile }).await?
             }
             _ => Vec::new(),
@@ -77,8 +77,8 @@ impl Accounts {
         let old = std::mem::replace(&mut world.standing, Standing::Image(saved.image));
         self.closed(account);
         account.set_terms(terms);
-        clear_away(old);
-        self.discard(unneeded).await?;
+        clear_away(old).await;
+        self.discard(unneeded).await;
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Accounts {
     ) -> Result<Vec<String>, StorageError> {
         let name = account.name.to_string();
         let old = world.standing.image().and_then(|image| image.id());
-        self.commit(move |catalogue| {
+        self.commit_for(account, move |catalogue| {
             Box::pin(async move {
                 let own = store::stand_on(catalogue, &name, saved.image).await?;
                 store::set_profile(catalogue, &name, &saved.profile).await?;
@@ -128,16 +128,17 @@ impl Accounts {
     /// Makes an account's file an image that the account stands on.
     async fn freeze(&self, account: &Account, file: &str) -> Result<Arc<Image>, StorageError> {
         let path = self.path(file);
-        files::must_be_sound(&path)?;
+        files::check_present(&path)?;
         if !is_whole(&path) {
             // A crash has left a part of it beside the file; to open it puts it back.
             let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default());
-            opened.await?.close().await;
+            opened.await?.close().await?;
             self.must_be_whole(file)?;
         }
+        files::check_whole(&path)?;
         let bytes = files::size(&path)?;
         let (name, named) = (account.name.to_string(), file.to_owned());
-        let id = self.commit(move |catalogue| {
+        let id = self.commit_for(account, move |catalogue| {
             Box::pin(async move {
                 let image = store::add_image(catalogue, &named, bytes).await?;
                 store::stand_on(catalogue, &name, image).await?;
@@ -174,27 +175,27 @@ impl Accounts {
         let unneeded = match snapshot.saved.image.id() {
             Some(image) if account.durable => {
                 let row = SavedRow { image, profile: snapshot.saved.profile.clone() };
-                let key = (account.name.to_string(), name.to_owned());
-                self.keep_snapshot(key, snapshot.taken_at.clone(), row, old).await?
+                self.keep_snapshot(account, name, snapshot.taken_at.clone(), (row, old)).await?
             }
             _ => Vec::new(),
         };
         let card = SnapshotCard::of(name, &snapshot);
         world.snapshots.insert(name.to_owned(), snapshot);
-        self.discard(unneeded).await?;
+        self.discard(unneeded).await;
         Ok((card, is_new))
     }
 
     async fn keep_snapshot(
         &self,
-        (account, name): (String, String),
+        account: &Account,
+        name: &str,
         taken_at: String,
-        row: SavedRow,
-        old: Option<i64>,
+        (row, old): (SavedRow, Option<i64>),
     ) -> Result<Vec<String>, StorageError> {
-        self.commit(move |catalogue| {
+        let (owner, name) = (account.name.to_string(), name.to_owned());
+        self.commit_for(account, move |catalogue| {
             Box::pin(async move {
-                store::put_snapshot(catalogue, &account, &name, &taken_at, &row).await?;
+                store::put_snapshot(catalogue, &owner, &name, &taken_at, &row).await?;
                 store::drop_unused(catalogue, old.as_slice()).await
             })
         })
@@ -226,10 +227,10 @@ impl Accounts {
         let mut world = account.alone().await?;
         let image = world.snapshot(account, name)?.saved.image.id();
         let unneeded = if account.durable {
-            let (account, name) = (account.name.to_string(), name.to_owned());
-            let removed = self.commit(move |catalogue| {
+            let (owner, name) = (account.name.to_string(), name.to_owned());
+            let removed = self.commit_for(account, move |catalogue| {
                 Box::pin(async move {
-                    store::remove_snapshot(catalogue, &account, &name).await?;
+                    store::remove_snapshot(catalogue, &owner, &name).await?;
                     store::drop_unused(catalogue, image.as_slice()).await
                 })
             });
@@ -238,7 +239,7 @@ impl Accounts {
             Vec::new()
         };
         world.snapshots.remove(name);
-        self.discard(unneeded).await?;
+        self.discard(unneeded).await;
         Ok(())
     }
 
@@ -287,13 +288,15 @@ impl Accounts {
             let database =
                 self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default()).await?;
             let changed = database.write(change).await;
-            database.close().await;
-            changed
+            let closed = database.close().await;
+            let result = changed?;
+            closed?;
+            Ok(result)
         };
         let result = match copied.await {
             Ok(result) => result,
             Err(error) => {
-                self.discard(vec![file]).await?;
+                self.discard(vec![file]).await;
                 return Err(error);
             }
         };
@@ -315,7 +318,7 @@ impl Accounts {
         let terms = self.terms(&account.name, profile.clone()).map_err(E::from)?;
         if account.durable {
             let name = account.name.to_string();
-            let written = self.commit(move |catalogue| {
+            let written = self.commit_for(account, move |catalogue| {
                 Box::pin(async move { store::set_profile(catalogue, &name, &profile).await })
             });
             written.await.map_err(AccountError::from)?;
@@ -325,13 +328,18 @@ impl Accounts {
     }
 }
 
-/// Throws away what an account stood on, once the answer is on its way.
-fn clear_away(old: Standing) {
-    if let Standing::Open { database, file: None } = old {
-        tokio::spawn(async move {
-            tokio::task::yield_now().await;
-            drop(database);
-        });
+/// Closes the database that an account stood on, which nobody needs any more: the catalogue has given it up before, so
+/// that a crash in between loses nothing. One in memory is thrown away once the answer is on its way.
+pub(super) async fn clear_away(old: Standing) {
+    match old {
+        Standing::Open { database, file: Some(_) } => database.abandon().await,
+        Standing::Open { database, file: None } => {
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                drop(database);
+            });
+        }
+        _ => {}
     }
 }
 
@@ -351,6 +359,6 @@ where
     let database = storage.open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
     let result = database.write(change).await?;
     let content = database.content().await?;
-    database.close().await;
+    close(&database).await;
     Ok((Image::of(content), result))
 }

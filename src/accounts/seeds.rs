@@ -76,7 +76,8 @@ impl Accounts {
                 store::drop_unused(catalogue, old.as_slice()).await
             })
         });
-        self.discard(unneeded.await?).await
+        self.discard(unneeded.await?).await;
+        Ok(())
     }
 
     /// Says which seeds there are; the first is what accounts are made from. An account that has no origin gets
@@ -108,7 +109,7 @@ impl Accounts {
                     store::drop_unused(catalogue, &images).await
                 })
             });
-            self.discard(unneeded.await?).await?;
+            self.discard(unneeded.await?).await;
         }
         *self.seeds.write().unwrap_or_else(PoisonError::into_inner) = seeds;
         Ok(())

@@ -334,7 +334,17 @@ pub(super) async fn keep_seeds(
     Ok(query_scalar(statement).bind(names).fetch_all(connection).await?)
 }
 
-/// Notes a file that is about to be made, or is to be removed.
+/// Notes a file that is about to be made. False where the name is one that the catalogue knows.
+pub(super) async fn reserve(connection: &mut Connection, file: &str) -> Result<bool, StorageError> {
+    let statement = query(
+        "INSERT INTO unneeded (file) SELECT $1 \
+         WHERE NOT EXISTS (SELECT 1 FROM account WHERE file = $1) \
+         AND NOT EXISTS (SELECT 1 FROM image WHERE file = $1) ON CONFLICT DO NOTHING",
+    );
+    Ok(statement.bind(file).execute(connection).await?.rows_affected() == 1)
+}
+
+/// Notes a file that is to be removed.
 pub(super) async fn expect(connection: &mut Connection, file: &str) -> Result<(), StorageError> {
     let statement = query("INSERT OR IGNORE INTO unneeded (file) VALUES ($1)");
     statement.bind(file).execute(connection).await?;

@@ -162,7 +162,9 @@ impl FromRequestParts<Shared> for Of {
 
     async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Problem> {
         let name = in_path(parts, state, "account").await;
-        named(&name, parts, state).await.map(Self)
+        let account = named(&name, parts, state).await?;
+        state.accounts.settle(&account).await?;
+        Ok(Self(account))
     }
 }
 

@@ -131,7 +131,8 @@ impl Endpoint {
         acted.unwrap_or_else(|error| failed(&error, &terms))
     }
 
-    /// What a kept answer is found by; None where the request may change something.
+    /// What a kept answer is found by; None where the request may change something, and while a change of what it shows
+    /// is committed: what is read then may be newer than what is kept.
     pub(super) fn question<'a>(
         &self,
         key: &Key,
@@ -144,7 +145,7 @@ impl Endpoint {
         let ticket = ticket.and_then(|_| uri.path().rsplit('/').next()?.parse().ok());
         Some(Asking {
             account: key.account.serial,
-            version: ticket.map_or_else(|| version.now(), |ticket| version.of(ticket)),
+            version: ticket.map_or_else(|| version.of_all(), |ticket| version.of(ticket))?,
             second: if lasting == Lasting::ThisSecond { now.as_second() } else { 0 },
             path: uri.path(),
             query: key::without(uri.query().unwrap_or_default()),

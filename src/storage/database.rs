@@ -1,6 +1,8 @@
 //! One SQLite database: a file that several read while one writes, or memory behind one connection.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -55,6 +57,8 @@ pub(crate) struct Database {
     writer: Writer,
     /// None for a database in memory, which only one connection can see.
     readers: Option<SqlitePool>,
+    /// Set while the outcome of a commit is not known.
+    is_unsettled: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -77,7 +81,7 @@ impl Database {
                 return Self::in_file(storage, path, connection, (tables, version)).await;
             }
             Place::Kept(path) => {
-                files::must_be_sound(path)?;
+                files::check_present(path)?;
                 let mut connection = connect(storage, path).await?;
                 must_be_ours(&mut connection, path).await?;
                 return Self::in_file(storage, path, connection, (tables, version)).await;
@@ -100,6 +104,7 @@ impl Database {
         mut connection: SqliteConnection,
         (tables, version): (&'static Tables, Version),
     ) -> Result<Self, StorageError> {
+        files::report_lost_commits(path).await;
         let mode = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
         migrate(&mut connection, &tables.migrations, path).await?;
@@ -119,9 +124,17 @@ impl Database {
         readers: Option<SqlitePool>,
     ) -> Self {
         let (times, upkeep) = (storage.times.clone(), tables.upkeep);
-        let heard = Heard { path: path.into(), version, times, upkeep };
+        let is_unsettled = Arc::<AtomicBool>::default();
+        let heard = Heard {
+            path: path.into(),
+            version,
+            times,
+            upkeep,
+            has_readers: readers.is_some(),
+            is_unsettled: Arc::clone(&is_unsettled),
+        };
         let writer = Writer::start(connection, storage.patience, heard);
-        Self { path: path.to_owned(), storage: storage.clone(), writer, readers }
+        Self { path: path.to_owned(), storage: storage.clone(), writer, readers, is_unsettled }
     }
 
     /// The file, for messages.
@@ -190,8 +203,20 @@ impl Database {
         let Some(readers) = &self.readers else {
             return self.writer.read(query).await;
         };
+        self.settle_outcome().await?;
         let mut connection: PoolConnection<Sqlite> = readers.acquire().await?;
         query(&mut connection).await
+    }
+
+    /// Makes sure that the outcome of every commit is known.
+    ///
+    /// # Errors
+    /// When one is not known and cannot be found out now. What is read then could be gone after a restart.
+    pub(crate) async fn settle_outcome(&self) -> Result<(), StorageError> {
+        if self.is_unsettled.load(Ordering::Acquire) {
+            self.writer.read(|_| Box::pin(async { Ok(()) })).await?;
+        }
+        Ok(())
     }
 
     /// Runs a change: all of it is kept, or, when it ends in an error, nothing. It is kept when this returns.
@@ -220,15 +245,20 @@ impl Database {
         self.writer.together(change, then).await
     }
 
-    /// Waits for running work and closes every connection. A file is whole then.
-    pub(crate) async fn close(&self) {
+    /// Waits for running work and closes every connection.
+    ///
+    /// # Errors
+    /// When the log could not be written into the file. Both together hold everything, and the next opening tries again.
+    pub(crate) async fn close(&self) -> Result<(), StorageError> {
+        let mut written = Ok(());
         if let Some(readers) = &self.readers {
             readers.close().await;
             self.writer.settle().await;
             // Whoever closes last does it as well, but that could be a reader, which cannot.
-            self.pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
+            written = self.pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
         self.writer.close().await;
+        written
     }
 
     /// Closes a file that is not needed any more: it does not have to reach the disk.
@@ -236,19 +266,18 @@ impl Database {
         if let Some(readers) = &self.readers {
             readers.close().await;
         }
-        self.pragma("PRAGMA synchronous = OFF").await;
+        // Only its speed depends on it.
+        let _ = self.pragma("PRAGMA synchronous = OFF").await;
         self.writer.close().await;
     }
 
-    async fn pragma(&self, statement: &'static str) {
+    async fn pragma(&self, statement: &'static str) -> Result<(), StorageError> {
         let ran = self.writer.read(move |connection| {
             Box::pin(
                 async move { Ok(sqlx::raw_sql(statement).execute(connection).await.map(drop)?) },
             )
         });
-        if let Err(error) = ran.await {
-            tracing::warn!(%error, statement, "a database closes as it is");
-        }
+        ran.await.map_err(|error| error.at(&self.path))
     }
 }
 
@@ -276,11 +305,6 @@ fn copied(content: &[u8]) -> Result<Buffer, sqlx::Error> {
     }
 }
 
-/// Whether a closed file holds all of its database, so that a copy of it is one as well.
-pub(crate) fn is_whole(path: &Path) -> bool {
-    std::fs::metadata(files::beside(path, "-wal")).map_or(true, |log| log.len() == 0)
-}
-
 fn options(storage: &Storage) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
@@ -296,7 +320,7 @@ fn options(storage: &Storage) -> SqliteConnectOptions {
 
 /// A connection that writes to a file, into which nothing is written yet.
 async fn connect(storage: &Storage, path: &Path) -> Result<SqliteConnection, StorageError> {
-    let file = options(storage).filename(path).create_if_missing(true);
+    let file = options(storage).filename(path);
     let opened = file.optimize_on_close(true, 400).connect().await;
     opened.map_err(|source| StorageError::Open { path: path.to_owned(), source })
 }

@@ -22,12 +22,16 @@ pub(crate) enum StorageError {
     InUse { path: PathBuf },
     #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
     Missing { path: PathBuf },
-    #[error("{} is damaged: it holds no tables of this program; put a good copy in its place, or use another folder", path.display())]
+    #[error("{} is damaged: it holds no tables of this program; before you change anything, keep a copy of it and of the files beside it (-wal, -shm); then put a good copy in its place, or use another folder", path.display())]
     NotOurs { path: PathBuf },
-    #[error("{} is missing or empty, but there are accounts beside it; put it back, or use another folder", path.display())]
+    #[error("{} is missing or empty, but there are accounts or a log beside it; put it back, or use another folder", path.display())]
     NoCatalogue { path: PathBuf },
-    #[error("{} could not be closed whole, so it was not copied", path.display())]
+    #[error("{}: the log beside it could not be written into it, so it was not copied", path.display())]
     NotWhole { path: PathBuf },
+    #[error("{}: the disk failed while a change was committed, and it is not known whether the change was made; it is found out as soon as the disk can be written", path.display())]
+    Uncertain { path: PathBuf },
+    #[error("{}: the disk failed while an earlier change was committed; nothing is read or written before it is known whether that change was made", path.display())]
+    Unsettled { path: PathBuf },
     #[error("the database is closed")]
     Closed,
     #[error("the database gave up on this request; the log says why")]
@@ -54,6 +58,10 @@ pub(crate) enum Trouble {
     Newer,
     /// It took too long to begin.
     Busy,
+    /// The disk failed, and it is not known whether the change was made.
+    Uncertain,
+    /// The disk failed earlier, and nothing is done before it is known what became of a change then.
+    Unsettled,
     /// A text would be larger than SQLite can hold, 1 GB.
     TooBig,
     Other,
@@ -105,6 +113,8 @@ impl StorageError {
             | Self::NoCatalogue { .. }
             | Self::Corrupt { .. } => Trouble::Damaged,
             Self::Busy => Trouble::Busy,
+            Self::Uncertain { .. } => Trouble::Uncertain,
+            Self::Unsettled { .. } => Trouble::Unsettled,
             Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {
                 Trouble::Other
             }
@@ -132,9 +142,30 @@ impl StorageError {
             Trouble::Busy => {
                 "This account was busy for too long (--answer-timeout), so the request was not begun; nothing was changed."
             }
+            Trouble::Uncertain => {
+                "The disk of the server failed while this was committed, so it is not known whether it was done. Until that is known this account is refused; see the log of the server, then look at what is there before you try again."
+            }
+            Trouble::Unsettled => {
+                "The disk of the server failed earlier, and it is not known what became of a change then. Until that is known this account is refused; this request changed nothing. See the log of the server."
+            }
             Trouble::TooBig | Trouble::Other => "The server could not do this; its log says why.",
         }
     }
+}
+
+impl StorageError {
+    /// Whether this error of a transaction says that no commit is in the log: its frames could not be written, the one
+    /// that commits being the last. After any other error, as of the disk that does not confirm a sync, they may be there.
+    pub(super) fn left_no_commit(&self) -> bool {
+        const FULL: i32 = 13;
+        const IOERR_WRITE: i32 = 778;
+        let (Self::Sqlite(source) | Self::Open { source, .. }) = self else { return false };
+        sqlite_code(source).is_some_and(|code| [FULL, IOERR_WRITE].contains(&code))
+    }
+}
+
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 /// SQLite's result codes (documented: its list of result codes); the lowest byte is the primary one.
@@ -151,11 +182,7 @@ fn of_sqlite(error: &sqlx::Error) -> Trouble {
     if let sqlx::Error::Io(error) = error {
         return of_system(error);
     }
-    let code = match error {
-        sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<i32>().ok()),
-        _ => None,
-    };
-    let Some(code) = code else { return Trouble::Other };
+    let Some(code) = sqlite_code(error) else { return Trouble::Other };
     match code & 0xff {
         FULL => Trouble::Full,
         IOERR if NOT_WRITTEN.contains(&code) => Trouble::FullOrReadOnly,

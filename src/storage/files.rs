@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::wal::{self, Damage};
 use super::{Durability, StorageError};
 
 /// Makes the folder where it is missing.
@@ -111,24 +112,42 @@ pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
     }
 }
 
-/// A file that the catalogue names must be there, and look like a database: the bytes at its beginning (documented:
-/// SQLite's file format) say what it is, and how long it is.
+/// Checks that a database file exists and is not empty. What the file holds is for SQLite to judge: a checkpoint that
+/// was cut off leaves a file that is shorter than its header says, and the log beside it makes it whole. An empty file is
+/// refused here because SQLite would take it for a new database and delete the log.
+///
+/// # Errors
+/// When the file is missing or empty.
+pub(crate) fn check_present(path: &Path) -> Result<(), StorageError> {
+    match fs::metadata(path) {
+        Ok(file) if file.len() == 0 => Err(StorageError::NotOurs { path: path.to_owned() }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(StorageError::Missing { path: path.to_owned() })
+        }
+        Err(source) => Err(StorageError::File { path: path.to_owned(), source }),
+    }
+}
+
+/// Checks that a database file that has no log beside it looks like a database of its size, before it is copied: the
+/// bytes at its beginning (documented: SQLite's file format) say what it is, and how long it is.
 ///
 /// # Errors
 /// When it is missing or damaged.
-pub(crate) fn must_be_sound(path: &Path) -> Result<(), StorageError> {
-    let path = || path.to_owned();
-    let failed = |source: std::io::Error| match source.kind() {
-        ErrorKind::NotFound => StorageError::Missing { path: path() },
-        _ => StorageError::File { path: path(), source },
+pub(crate) fn check_whole(path: &Path) -> Result<(), StorageError> {
+    check_present(path)?;
+    let read = || {
+        let mut file = fs::File::open(path)?;
+        let mut head = [0; 100];
+        // A file that is shorter than its head is damaged, and no failure of the disk.
+        let has_head = file.read_exact(&mut head).is_ok();
+        Ok((file.metadata()?.len(), has_head.then_some(head)))
     };
-    let mut file = fs::File::open(path()).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let mut head = [0; 100];
-    let is_sound = file.read_exact(&mut head).is_ok()
-        && head.starts_with(b"SQLite format 3\0")
-        && length >= size_in(&head);
-    if is_sound { Ok(()) } else { Err(StorageError::NotOurs { path: path() }) }
+    let (length, head) =
+        read().map_err(|source| StorageError::File { path: path.to_owned(), source })?;
+    let is_sound =
+        head.is_some_and(|head| head.starts_with(b"SQLite format 3\0") && length >= size_in(&head));
+    if is_sound { Ok(()) } else { Err(StorageError::NotOurs { path: path.to_owned() }) }
 }
 
 /// The size that the head of a database tells, in bytes; 0 where it is not kept up.
@@ -140,6 +159,45 @@ fn size_in(head: &[u8; 100]) -> u64 {
         page => u64::from(page),
     };
     if number(24) == number(92) { page * u64::from(number(28)) } else { 0 }
+}
+
+/// Whether the file of a closed database holds all of it, so that a copy of the file is a database as well.
+pub(crate) fn is_whole(path: &Path) -> bool {
+    fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
+}
+
+/// Whether a database or a part of one has this path: the file itself, or one that SQLite keeps beside it.
+pub(crate) fn is_taken(path: &Path) -> bool {
+    ["", "-wal", "-shm", "-journal"].iter().any(|ending| {
+        // A link that leads nowhere is there as well.
+        beside(path, ending).symlink_metadata().is_ok()
+    })
+}
+
+/// Writes into the log of the server if the database's own log is damaged in front of commits, which SQLite drops.
+pub(super) async fn report_lost_commits(path: &Path) {
+    if is_whole(path) {
+        return;
+    }
+    let log = log_of(path);
+    match apart(log.clone(), {
+        let log = log.clone();
+        move || wal::find_damage(&log)
+    })
+    .await
+    {
+        Ok(None) => {}
+        Ok(Some(Damage { frame, lost_commits })) => tracing::error!(
+            log = %log.display(), frame, lost_commits,
+            "the write-ahead log is damaged; the commits behind the damage are lost, and the account goes on from the one before"
+        ),
+        Err(error) => tracing::warn!(%error, "the write-ahead log could not be checked"),
+    }
+}
+
+/// The write-ahead log of a database.
+fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
 }
 
 /// How large the file is, in bytes.

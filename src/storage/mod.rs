@@ -4,8 +4,10 @@ mod alone;
 mod database;
 mod error;
 pub(crate) mod files;
+mod outcome;
 mod together;
 mod version;
+mod wal;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -16,11 +18,12 @@ use crate::metrics::Sqlite;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{Buffer, Database, Place, is_whole};
+pub(crate) use database::{Buffer, Database, Place};
 pub(crate) use error::{StorageError, Trouble};
+pub(crate) use files::is_whole;
 pub(crate) use futures_util::future::BoxFuture;
 pub(crate) use sqlx::SqliteConnection as Connection;
-pub(crate) use together::{Made, Together};
+pub(crate) use together::{Commit, Made, Together};
 pub(crate) use version::Version;
 
 use sqlx::migrate::Migrator;

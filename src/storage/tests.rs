@@ -4,8 +4,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{query, query_scalar, raw_sql};
 
 use super::{
-    ACCOUNT, BoxFuture, Connection, Database, Durability, Made, Place, Storage, StorageError,
-    Tables, Together, Trouble, Version,
+    ACCOUNT, BoxFuture, Commit, Connection, Database, Durability, Made, Place, Storage,
+    StorageError, Tables, Together, Trouble, Version,
 };
 use crate::metrics::Sqlite;
 
@@ -139,6 +139,7 @@ impl Together for Added {
     fn make<'c>(
         connection: &'c mut Connection,
         changes: &'c [&'c Self],
+        commit: &'c Commit<'c>,
     ) -> BoxFuture<'c, Made<Self>> {
         Box::pin(async move {
             query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
@@ -157,13 +158,11 @@ impl Together for Added {
                 let id = query_scalar(insert).bind(title).fetch_one(&mut *connection).await?;
                 made.push(Ok(vec![id]));
             }
+            let ids = made.iter().flatten().flatten().copied().collect();
+            commit.announce(ids);
             query("COMMIT").execute(connection).await?;
             Ok(made)
         })
-    }
-
-    fn changed(done: &Vec<i64>) -> &[i64] {
-        done
     }
 
     fn puts_off(&self) -> usize {
@@ -298,4 +297,114 @@ async fn a_change_that_waits_too_long_is_never_begun() {
     assert!(long.is_ok(), "what has begun is finished: {long:?}");
     assert!(matches!(late, Err(StorageError::Busy)), "{late:?}");
     assert_eq!(count(&database).await.expect("it answers"), 0);
+}
+
+/// A database whose log holds changes that its file does not have yet: the bytes of both, and those of the file once
+/// the log was written into it.
+struct Unwritten {
+    file: Vec<u8>,
+    log: Vec<u8>,
+    whole: Vec<u8>,
+}
+
+/// So few that the log is not written into the file before.
+const TITLES: usize = 60;
+
+impl Unwritten {
+    async fn make(folder: &std::path::Path) -> Self {
+        let path = folder.join("source.db");
+        let database = opened_new(&path).await;
+        for _ in 0..TITLES {
+            let title = "x".repeat(3000);
+            let add: Result<(), StorageError> = database
+                .write(|connection| {
+                    Box::pin(async move {
+                        let add = "INSERT INTO ticket (created_at, last_update, title) VALUES ('', '', $1)";
+                        Ok(query(add).bind(title).execute(connection).await.map(drop)?)
+                    })
+                })
+                .await;
+            add.expect("a ticket");
+        }
+        let read = |path| std::fs::read(path).expect("it is there");
+        let (file, log) = (read(path.clone()), read(super::files::beside(&path, "-wal")));
+        // From outside, since to close it may change more.
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let mut other = sqlx::ConnectOptions::connect(&options).await.expect("it opens");
+        let checkpoint = query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut other).await;
+        checkpoint.expect("the log is written into the file");
+        Self { file, log, whole: read(path) }
+    }
+
+    /// What a server finds that was killed while this was in the files.
+    async fn found(folder: &std::path::Path, file: &[u8], log: &[u8]) -> Result<i64, StorageError> {
+        let path = folder.join("killed.db");
+        for (ending, bytes) in [("", file), ("-wal", log)] {
+            std::fs::write(super::files::beside(&path, ending), bytes).expect("it is written");
+        }
+        let _ = std::fs::remove_file(super::files::beside(&path, "-shm"));
+        let database = opened(&path).await?;
+        let found = count(&database).await;
+        database.close().await?;
+        found
+    }
+}
+
+async fn opened_new(path: &std::path::Path) -> Database {
+    let opened = Database::open(&storage(), Place::New(path), &ACCOUNT, Version::default()).await;
+    opened.expect("it opens")
+}
+
+/// A checkpoint writes the pages into the file in their order, the first one first.
+#[tokio::test]
+async fn a_checkpoint_that_is_cut_off_anywhere_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Unwritten { file, log, whole } = Unwritten::make(folder.path()).await;
+    assert!(whole.len() > 2 * file.len(), "the file grows: {} to {}", file.len(), whole.len());
+    let pages = whole.len() / 4096;
+    for written in (0..=pages).step_by(7).chain([1, 2, pages - 1]) {
+        let mut cut = whole[..written * 4096].to_vec();
+        cut.extend(file.get(cut.len()..).unwrap_or_default());
+        let found = Unwritten::found(folder.path(), &cut, &log).await;
+        let found = found.unwrap_or_else(|error| panic!("{written} of {pages} pages: {error}"));
+        assert_eq!(found, i64::try_from(TITLES).expect("a number"), "{written} of {pages} pages");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_frame_in_front_of_commits_is_found() {
+    use super::wal::{Damage, find_damage};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let Unwritten { file, log, .. } = Unwritten::make(folder.path()).await;
+    let path = folder.path().join("log");
+    let look = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("it is written");
+        find_damage(&path).expect("it can be read")
+    };
+    assert_eq!(find_damage(&folder.path().join("none")).expect("nothing to read"), None);
+    assert_eq!(look(&[]), None);
+    assert_eq!(look(&log), None);
+    let frames = (log.len() - 32) / 4120;
+    let before = Unwritten::found(folder.path(), &file, &log).await.expect("it opens");
+    for frame in [1, 2, frames / 2, frames - 5] {
+        for place in [4, 8, 16, 24, 24 + 4095] {
+            let mut log = log.clone();
+            log[32 + (frame - 1) * 4120 + place] ^= 1;
+            let Some(Damage { frame: found, lost_commits }) = look(&log) else {
+                panic!("frame {frame}, byte {place}: nothing was found");
+            };
+            assert_eq!(found, frame as u64, "byte {place}");
+            let after = Unwritten::found(folder.path(), &file, &log).await.expect("it opens");
+            let lost = u64::try_from(before - after).expect("fewer");
+            assert!(lost_commits > 0 && lost_commits.abs_diff(lost) <= 1, "{lost_commits}, {lost}");
+        }
+    }
+    // A transaction that was cut off has no commit behind it.
+    for cut in [100, 4120, 4120 * 2 + 30] {
+        assert_eq!(look(&log[..log.len() - cut]), None, "{cut} bytes are missing");
+    }
+    let mut headless = log.clone();
+    headless[20] ^= 1;
+    assert_eq!(look(&headless).map(|damage| damage.frame), Some(0));
 }

@@ -17,7 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::alone::{Alone, Waiting};
-use super::together::{Joined, Together, WaitingTogether, make};
+use super::outcome::{Outcome, overwrite};
+use super::together::{Grouped, Joined, Together, WaitingTogether, make};
 use super::{BoxFuture, StorageError, Upkeep, Version};
 use crate::metrics::Sqlite;
 
@@ -44,6 +45,40 @@ pub(super) struct Heard {
     pub(super) version: Version,
     pub(super) times: Sqlite,
     pub(super) upkeep: Option<Upkeep>,
+    /// Whether other connections read what is committed at once.
+    pub(super) has_readers: bool,
+    /// Set while the outcome of a commit is not known.
+    pub(super) is_unsettled: Arc<AtomicBool>,
+}
+
+impl Heard {
+    /// A change of these rows, or with None of anything, is about to be committed.
+    pub(super) fn hold_cache(&self, changed: Option<&[i64]>) {
+        // Who shares the one connection sees nothing before the writer is done with it.
+        if self.has_readers {
+            self.version.hold(changed);
+        }
+    }
+
+    /// What a caller is told of its change that failed, which the log is told as well.
+    pub(super) fn failed(&self, error: StorageError, outcome: Outcome) -> StorageError {
+        let error = error.at(&self.path);
+        tracing::error!(%error, ?outcome, "a change was not committed");
+        match outcome {
+            Outcome::RolledBack => error,
+            Outcome::Unknown => self.uncertain(),
+        }
+    }
+
+    /// That it is not known whether a change was made.
+    pub(super) fn uncertain(&self) -> StorageError {
+        StorageError::Uncertain { path: self.path.to_path_buf() }
+    }
+
+    /// That the outcome of an earlier change is not known.
+    pub(super) fn unsettled(&self) -> StorageError {
+        StorageError::Unsettled { path: self.path.to_path_buf() }
+    }
 }
 
 pub(super) enum Job {
@@ -54,8 +89,10 @@ pub(super) enum Job {
     Close(oneshot::Sender<()>),
 }
 
-/// A query on the connection that also writes.
-type Query = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, ()> + Send>;
+/// A query on the connection that also writes; or why it is not made.
+type Query = Box<
+    dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, StorageError>) -> BoxFuture<'c, ()> + Send,
+>;
 
 /// Who waits for a change: the one who made it, until it is begun or given up.
 #[derive(Debug)]
@@ -142,8 +179,12 @@ impl Writer {
         let (answer, answered) = oneshot::channel();
         let job = Job::Query(Box::new(move |connection| {
             Box::pin(async move {
+                let result = match connection {
+                    Ok(connection) => query(connection).await,
+                    Err(why) => Err(why),
+                };
                 // A caller that has gone needs no answer.
-                let _ = answer.send(query(connection).await);
+                let _ = answer.send(result);
             })
         }));
         self.queue.send(job).await.map_err(|_| StorageError::Closed)?;
@@ -183,10 +224,15 @@ async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: H
     let mut duty = Duty { connection, jobs, heard, behind: 0, is_new: true };
     let mut next = duty.next().await;
     while let Some(job) = next {
+        let Some(job) = duty.settle_outcome(job).await else {
+            next = duty.next().await;
+            continue;
+        };
         next = match job {
             Job::Together(change) => {
-                let (put_off, next) =
+                let Grouped { put_off, outcome, next } =
                     make(&mut duty.connection, change, &mut duty.jobs, &duty.heard).await;
+                duty.note(outcome);
                 duty.behind += put_off;
                 if duty.behind > MOST_BEHIND {
                     duty.catch_up().await;
@@ -195,12 +241,13 @@ async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: H
             }
             Job::Alone(change) => {
                 duty.behind += 1;
-                change.make(&mut duty.connection, &duty.heard).await;
+                let outcome = change.make(&mut duty.connection, &duty.heard).await;
+                duty.note(outcome);
                 None
             }
             // A query that panics has been reported; its caller learns of it by the dropped answer.
             Job::Query(query) => {
-                let _ = AssertUnwindSafe(query(&mut duty.connection)).catch_unwind().await;
+                let _ = AssertUnwindSafe(query(Ok(&mut duty.connection))).catch_unwind().await;
                 None
             }
             Job::Settle(settled) => {
@@ -226,6 +273,37 @@ async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: H
 }
 
 impl Duty {
+    /// Remembers that the outcome of a commit is not known.
+    fn note(&self, outcome: Outcome) {
+        if outcome == Outcome::Unknown {
+            self.heard.is_unsettled.store(true, Ordering::Release);
+        }
+    }
+
+    /// Finds out what became of a commit before anything else is done. As long as that fails, jobs are refused; gives
+    /// the job otherwise.
+    async fn settle_outcome(&mut self, job: Job) -> Option<Job> {
+        if !self.heard.is_unsettled.load(Ordering::Acquire) {
+            return Some(job);
+        }
+        if overwrite(&mut self.connection).await == Outcome::RolledBack {
+            self.heard.version.release(None);
+            self.heard.is_unsettled.store(false, Ordering::Release);
+            tracing::info!(path = %self.heard.path.display(), "a change that failed was undone");
+            return Some(job);
+        }
+        let why = self.heard.unsettled();
+        match job {
+            Job::Together(change) => change.refuse(why),
+            Job::Alone(change) => change.refuse(why),
+            Job::Query(query) => query(Err(why)).await,
+            Job::Settle(settled) => drop(settled),
+            // A database that is closed is looked at again when it is opened.
+            close @ Job::Close(_) => return Some(close),
+        }
+        None
+    }
+
     /// What is to be done next. What was put off is done as long as there is nothing.
     async fn next(&mut self) -> Option<Job> {
         if self.heard.upkeep.is_some() && (self.behind > 0 || self.is_new) {

@@ -17,6 +17,7 @@ mod fuzzed;
 mod hostile;
 mod keys;
 mod large;
+mod linearizable;
 mod logs;
 mod metrics;
 mod model;

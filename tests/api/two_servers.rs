@@ -50,3 +50,23 @@ fn a_folder_that_cannot_be_used_is_named() {
     assert!(refused.stderr.contains(&path), "{refused:?}");
     assert!(!refused.text().contains("panicked"), "{refused:?}");
 }
+
+/// Removing a file does not open the folder to a second server.
+#[tokio::test]
+async fn no_file_of_the_folder_can_be_removed_to_let_a_second_server_in() {
+    let data = fixtures::folder();
+    let path = data.path().to_str().expect("the path is text");
+    let first = Server::with(&["--data", path]);
+    for entry in std::fs::read_dir(data.path()).expect("the folder") {
+        let entry = entry.expect("an entry").path();
+        let is_data = entry.is_dir() || entry.to_string_lossy().contains(".db");
+        if !is_data {
+            std::fs::remove_file(&entry).expect("it is removed");
+        }
+    }
+    std::fs::write(data.path().join("lock"), "").expect("a file of an earlier version");
+    let second = run(&["serve", "--listen", "127.0.0.1:0", "--data", path]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.stderr.contains("in use by another server"), "{second:?}");
+    assert_eq!(first.stop().code(), Some(0));
+}

@@ -10,7 +10,7 @@ use sqlx::Row;
 
 use super::sql::{Sql, name};
 use crate::journal::Changed;
-use crate::storage::{BoxFuture, Connection, Made, StorageError, Together};
+use crate::storage::{BoxFuture, Commit, Connection, Made, StorageError, Together};
 use crate::tickets::desk::{CHANGEABLE, Cells, Desk, Event, Held, Update, Work};
 use crate::tickets::task::{Deed, GIVEN, Refused, Task};
 use crate::tickets::ticket::{Cell, Change, Status, searchable};
@@ -23,17 +23,16 @@ impl Together for Task {
     fn make<'c>(
         connection: &'c mut Connection,
         tasks: &'c [&'c Self],
+        commit: &'c Commit<'c>,
     ) -> BoxFuture<'c, Made<Self>> {
         Box::pin(async move {
             let mut desk = laid_out(connection, tasks).await?;
-            let made = tasks.iter().map(|task| desk.carry_out(task)).collect();
+            let made: Vec<_> = tasks.iter().map(|task| desk.carry_out(task)).collect();
+            let done = made.iter().filter_map(|made| made.as_ref().ok());
+            commit.announce(done.flat_map(|done: &Changed<_>| &done.value).copied().collect());
             write(&desk).query().execute(connection).await?;
             Ok(made)
         })
-    }
-
-    fn changed(done: &Self::Done) -> &[i64] {
-        &done.value
     }
 
     fn puts_off(&self) -> usize {

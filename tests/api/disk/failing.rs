@@ -47,13 +47,15 @@ impl Failing {
 }
 
 /// A call, how it fails, and what is said of it.
-const CASES: [(&str, &str, &str); 4] = [
+const CASES: [(&str, &str, &str); 3] = [
     ("pwrite64", "ENOSPC", FULL),
     ("pwrite64", "EROFS", READ_ONLY),
     ("pwrite64", "EIO", "nothing was changed."),
-    // It was written, but did not reach the disk.
-    ("fsync,fdatasync", "EIO", "nothing was changed."),
 ];
+/// A call that fails when everything is written, so that it is found after a kill: the outcome is unknown.
+const SYNC: (&str, &str) = ("fsync,fdatasync", "EIO");
+const UNCERTAIN: &str = "it is not known whether it was done";
+const UNSETTLED: &str = "it is not known what became of a change";
 
 #[tokio::test]
 async fn a_disk_that_fails_under_an_open_account_refuses_changes_until_it_is_well() {
@@ -76,6 +78,104 @@ async fn a_disk_that_fails_under_an_open_account_refuses_changes_until_it_is_wel
         failing.end();
         goes_on(&acme).await;
     }
+    let before = whole(&acme).await;
+    let (call, error) = SYNC;
+    let Some(failing) = Failing::make(&server, call, error, &file) else { return };
+    refused(&create(&acme).await, UNCERTAIN, "the commit");
+    for _ in 0..2 {
+        refused(&create(&acme).await, UNSETTLED, "a change");
+        let list = acme.client.get("/api/v2/ticket").await;
+        refused(&list, UNSETTLED, "a read, also of what was cached");
+        goes_on(&other).await;
+    }
+    failing.end();
+    assert_eq!(whole(&acme).await, before, "the change was undone");
+    goes_on(&acme).await;
+    let shown = whole(&acme).await;
+    drop(server);
+    let server = Serving::on(data.path());
+    assert_eq!(whole(&acme.at(&server.client)).await, shown);
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_change_of_unknown_outcome_is_there_or_not_after_a_kill_and_was_never_shown_otherwise() {
+    let data = fixtures::folder();
+    let mut command = command(&serve(data.path()));
+    let server = Serving::start(command.args(["--durability", "power"]));
+    let acme = account(&server.client, "acme", 2).await;
+    let file = data.path().join("accounts/acme.db-wal");
+    let (call, error) = SYNC;
+    let Some(_failing) = Failing::make(&server, call, error, &file) else { return };
+    refused(&create(&acme).await, UNCERTAIN, "the commit");
+    refused(&acme.client.get("/api/v2/ticket").await, UNSETTLED, "a read");
+    drop(server);
+    let server = Serving::on(data.path());
+    let acme = acme.at(&server.client);
+    let total = acme.client.get("/api/v2/ticket").await.body["itemTotal"].take();
+    assert!(total == 2 || total == 3, "the ticket is there or not: {total}");
+    goes_on(&acme).await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn an_account_whose_reset_has_an_unknown_outcome_is_refused_until_it_is_known() {
+    for ends_well in [true, false] {
+        let data = fixtures::folder();
+        let mut command = command(&serve(data.path()));
+        let server = Serving::start(command.args(["--durability", "power"]));
+        let acme = account(&server.client, "acme", 2).await;
+        let other = account(&server.client, "other", 1).await;
+        let before = whole(&acme).await;
+        let log = data.path().join("catalogue.db-wal");
+        let (call, error) = SYNC;
+        let Some(failing) = Failing::make(&server, call, error, &log) else { return };
+        refused_control(&acme.control("POST", "/reset").await, UNCERTAIN, "the reset");
+        refused(&create(&acme).await, UNSETTLED, "a change");
+        refused(&acme.client.get("/api/v2/ticket").await, UNSETTLED, "a read");
+        refused_control(&acme.control("GET", "").await, UNSETTLED, "the account");
+        goes_on(&other).await;
+        if ends_well {
+            failing.end();
+            assert_eq!(whole(&acme).await, before, "the reset was undone");
+            goes_on(&acme).await;
+            let shown = whole(&acme).await;
+            drop(server);
+            let server = Serving::on(data.path());
+            assert_eq!(whole(&acme.at(&server.client)).await, shown, "and stays undone");
+            server.stop();
+        } else {
+            drop(server);
+            let server = Serving::on(data.path());
+            let list = acme.at(&server.client).client.get("/api/v2/ticket").await;
+            let total = &list.body["itemTotal"];
+            assert!(*total == 0 || *total == 2, "it is reset or not: {total}");
+            server.stop();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_fails_once_leaves_a_refused_change_undone_for_good() {
+    let data = fixtures::folder();
+    let mut command = command(&serve(data.path()));
+    let server = Serving::start(command.args(["--durability", "power"]));
+    let acme = account(&server.client, "acme", 2).await;
+    for (file, what) in [("catalogue.db-wal", "POST /reset"), ("accounts/acme.db-wal", "a ticket")]
+    {
+        let before = whole(&acme).await;
+        let log = data.path().join(file);
+        let Some(failing) = Failing::make(&server, SYNC.0, "EIO:when=1", &log) else { return };
+        let status = if what == "a ticket" {
+            create(&acme).await.status
+        } else {
+            acme.control("POST", "/reset").await.status
+        };
+        assert_eq!(status, 500, "{what}");
+        assert_eq!(whole(&acme).await, before, "{what} was undone at once");
+        failing.end();
+    }
+    // Killed before anything else is written.
     let shown = whole(&acme).await;
     drop(server);
     let server = Serving::on(data.path());
