@@ -262,6 +262,10 @@ async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: H
                 if let Err(error) = duty.connection.close().await {
                     tracing::warn!(%error, "a database did not close cleanly");
                 }
+                if duty.heard.is_unsettled.load(Ordering::Acquire) {
+                    // Whatever is found at the next opening, nothing of it is cached.
+                    duty.heard.version.release(None);
+                }
                 drop(closed);
                 return;
             }
