@@ -1,5 +1,6 @@
 //! The databases of a folder, looked at while no server runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -22,6 +23,12 @@ pub(super) async fn assert_sound(data: &Path) {
         assert_eq!(rows(&mut database, "PRAGMA integrity_check").await, ["ok"], "{name}");
         assert_eq!(rows(&mut database, "PRAGMA foreign_key_check").await, [""; 0], "{name}");
     }
+}
+
+/// The files that the catalogue names. No server runs.
+pub(super) async fn named_files(data: &Path) -> BTreeSet<String> {
+    let named = "SELECT file FROM account WHERE file IS NOT NULL UNION SELECT file FROM image";
+    rows(&mut open(&data.join("catalogue.db")).await, named).await.into_iter().collect()
 }
 
 /// Copies a folder, and gathers the databases in the copy.

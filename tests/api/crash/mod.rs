@@ -9,6 +9,7 @@ mod dice;
 mod folder;
 mod kill;
 mod luck;
+mod names;
 mod rewinds;
 mod tally;
 mod ticket;
