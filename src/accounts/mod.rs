@@ -17,6 +17,8 @@ mod rewind;
 mod seeds;
 mod store;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub(crate) use account::{ACCOUNT_FORM, Account, Allowance, SELF};
