@@ -140,7 +140,7 @@ pub(super) struct Waiting {
     /// A cursor: only what comes after it.
     #[param(required = false)]
     since: String,
-    /// How many requests.
+    /// How many requests, at most as many as the journal keeps.
     #[param(required = false, minimum = 1, maximum = 1000)]
     count: u64,
     /// How long: `5s` by default, at most `5m`.

@@ -267,15 +267,19 @@ impl Follow {
         if view.truncated {
             events.push(Event::default().event("truncated").data("{}"));
         }
-        let taken = &view.entries[..view.entries.len().min(MOST_AT_ONCE)];
-        for (seq, entry) in taken {
+        let (mut last, mut bytes) = (None, 0);
+        for (seq, entry) in view.entries.iter().take(MOST_AT_ONCE) {
+            last = Some(self.journal.after(*seq));
             if self.pattern.matches(entry) {
                 let entry = shown(&self.journal, *seq, entry);
                 let text = serde_json::to_string(&entry).unwrap_or_default();
+                bytes += text.len();
                 events.push(Event::default().id(entry.cursor).event("request").data(text));
             }
+            if bytes > MOST_BYTES_AT_ONCE {
+                break;
+            }
         }
-        let last = taken.last().map(|(seq, _)| self.journal.after(*seq));
         self.place = Some(last.unwrap_or(view.end));
         Some(events)
     }
@@ -283,3 +287,6 @@ impl Follow {
 
 /// The most events that are made before they are sent.
 const MOST_AT_ONCE: usize = 16;
+/// How many bytes of events may be made before no more are made (chosen): what a reader that takes nothing holds,
+/// beside one event.
+const MOST_BYTES_AT_ONCE: usize = 64 * 1024;

@@ -69,6 +69,12 @@ fn requests(uri: &Uri, account: &Account, state: &Shared) -> Result<(Wait, Durat
     let place = since(&account.journal, query.other("since"))?;
     let time = timeout(query.other("timeout"))?;
     must_be_on(&account.journal)?;
+    let most = account.journal.bounds().entries;
+    if count > most {
+        return Err(Problem::invalid(format!(
+            "count must be at most {most}, since the journal keeps no more requests (--journal-entries); {count} was sent."
+        )));
+    }
     Ok((Wait::Requests(Box::new(pattern(query.pattern, state)?), count, place), time))
 }
 
@@ -84,15 +90,19 @@ impl Wait {
             Self::Requests(pattern, count, place) => (pattern, *count, *place),
             Self::Ticket(wanted) => return wanted.found(state, account).await,
         };
+        // Their numbers alone, so that a wait keeps no entry alive that the journal has dropped.
         let (mut place, mut found) = (place, Vec::new());
         let enough = account.journal.watch(|journal| {
             let view = journal.view(place);
             place = Some(view.end);
-            found.extend(view.entries.into_iter().filter(|(_, entry)| pattern.matches(entry)));
-            (found.len() >= count).then_some(())
+            let cleared = journal.cleared();
+            found.retain(|number| *number > cleared);
+            let matching = view.entries.iter().filter(|(_, entry)| pattern.matches(entry));
+            found.extend(matching.map(|(number, _)| *number).take(count - found.len()));
+            (found.len() == count).then(|| journal.kept(&found))
         });
-        enough.await.ok_or_else(|| gone(account))?;
-        Ok(requested(account, found, count))
+        let kept = enough.await.ok_or_else(|| gone(account))?;
+        if kept.len() == count { Ok(requested(account, &kept)) } else { Err(dropped(count)) }
     }
 
     /// The time is over: what was waited for has happened in the last moment, or it has not, and why.
@@ -106,9 +116,9 @@ impl Wait {
             Self::Requests(pattern, count, place) => {
                 let view = account.journal.since(*place).await;
                 let matching = view.entries.iter().filter(|(_, entry)| pattern.matches(entry));
-                let matching: Vec<_> = matching.cloned().collect();
-                if matching.len() >= *count {
-                    return Ok(requested(account, matching, *count));
+                let matching: Vec<_> = matching.take(*count).cloned().collect();
+                if matching.len() == *count {
+                    return Ok(requested(account, &matching));
                 }
                 let count = Count { at_least: *count as u64, at_most: None };
                 explained(count.judge(pattern, &view))
@@ -126,13 +136,20 @@ impl Wait {
     }
 }
 
-/// The first so many requests of those that were found.
-fn requested(account: &Account, mut found: Vec<(u64, Arc<Entry>)>, count: usize) -> Waited {
-    found.truncate(count);
+/// The requests that were waited for.
+fn requested(account: &Account, found: &[(u64, Arc<Entry>)]) -> Waited {
     let last = found.last().map_or(0, |(seq, _)| *seq);
     let requests = found.iter().map(|(seq, entry)| shown(&account.journal, *seq, entry)).collect();
     let cursor = account.journal.after(last).to_string();
     Waited { requests: Some(requests), ticket: None, cursor }
+}
+
+/// As many have come as were waited for, but more than the journal keeps.
+fn dropped(count: usize) -> Problem {
+    let detail = format!(
+        "The {count} requests have come, but the journal no longer holds all of them: it keeps so many as --journal-entries and --journal-bytes say. Wait for fewer at a time, or raise these."
+    );
+    Problem::new(Kind::JournalTruncated, detail)
 }
 
 fn gone(account: &Account) -> Problem {

@@ -200,6 +200,24 @@ impl Journal {
         }
     }
 
+    /// The entries with these numbers, in their order, of those that are still kept.
+    pub(crate) fn kept(&self, numbers: &[u64]) -> Vec<(u64, Arc<Entry>)> {
+        let ring = self.ring();
+        let slot = |number: u64| usize::try_from(number.checked_sub(ring.first)?).ok();
+        let entry = |number: u64| ring.slots.get(slot(number)?)?.clone();
+        numbers.iter().filter_map(|number| Some((*number, entry(*number)?))).collect()
+    }
+
+    /// The last number that was there when the journal was emptied.
+    pub(crate) fn cleared(&self) -> u64 {
+        self.ring().cleared
+    }
+
+    /// How much it keeps.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     /// The entry with this number.
     pub(crate) async fn entry(&self, number: u64) -> Option<Arc<Entry>> {
         self.settled().await;

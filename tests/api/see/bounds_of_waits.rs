@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use super::asks::create;
 use super::events::Events;
 use crate::control::{ACCOUNTS, Account, problem};
+use crate::fixtures::NEW_TICKET;
 use crate::raw;
 use crate::support::{Reply, Server};
 
@@ -158,5 +159,39 @@ async fn a_wait_ends_when_the_server_does() {
         assert!(answer.body.contains("/docs/control#ending"), "{answer:?}");
         assert!(stop.await.expect("it ends").success());
         drop(others);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_keeps_no_more_requests_than_the_journal() {
+    let server = Server::with(&["--ephemeral", "--journal-bytes", "50000"]);
+    let account = Account::make(&server, &json!({})).await;
+    let body = NEW_TICKET.replace("Printer", &"x".repeat(1_000));
+    let (stream, others) = waiting(&account, "operation=ticket.create&count=60").await;
+    drop(others);
+    let mut first = [0];
+    while stream.peek(&mut first).now_or_never().is_none() {
+        assert_eq!(account.client.form("POST", "/api/v2/ticket", &body).await.status, 200);
+    }
+    let answer = raw::read(stream).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.body.contains("/docs/control#journal-truncated"), "{answer:?}");
+    assert!(answer.body.contains("--journal-bytes"), "it says what to do: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_wait_for_more_requests_than_the_journal_keeps_is_refused_at_once() {
+    let server = Server::with(&["--ephemeral", "--journal-entries", "5"]);
+    let account = Account::make(&server, &json!({})).await;
+    for _ in 0..5 {
+        create(&[]).done(&account.client).await;
+    }
+    let all = account.waited(&[("count", "5"), ("timeout", "0s")]).await;
+    assert_eq!(all["requests"].as_array().map(Vec::len), Some(5), "{all}");
+    let more = account.wait(&[("count", "6"), ("timeout", "0s")]).await;
+    problem(&more, 400, "invalid", "one more");
+    let detail = more.body["detail"].as_str().expect("a problem has a detail");
+    for part in ["at most 5", "--journal-entries", "6 was sent"] {
+        assert!(detail.contains(part), "{detail}");
     }
 }

@@ -72,3 +72,17 @@ async fn a_reader_that_lags_behind_learns_that_it_missed_something() {
     }
     assert!(told > 0, "{COUNT} entries of 40 KB do not fit");
 }
+
+#[tokio::test]
+async fn large_requests_come_one_after_the_other_and_whole() {
+    let server = Server::start();
+    let account = Account::make(&server, &json!({})).await;
+    let start = account.cursor().await;
+    let body = format!("title={}", "x".repeat(60_000));
+    for _ in 0..20 {
+        let refused = account.client.form("POST", "/api/v2/ticket", &body).await;
+        assert_eq!(refused.status, 400, "{}", refused.body);
+    }
+    let mut events = Events::open(&account, &[("since", &start)]).await;
+    assert_eq!(events.numbers(20).await, (1..=20).collect::<Vec<_>>());
+}
