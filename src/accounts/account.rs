@@ -1,6 +1,7 @@
 //! One customer's Omnidesk: a world of data behind a gate, and the terms that hold there.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use regex::Regex;
 use tokio::sync::{RwLock as Gate, Semaphore};
 
 use super::world::{Lease, World};
-use super::{KeyCard, Terms};
+use super::{Accounts, KeyCard, Terms};
 use crate::faults::Faults;
 use crate::journal::{Bounds, Journal};
 use crate::pace::Pace;
@@ -52,8 +53,10 @@ pub(crate) struct Account {
     keys: Mutex<Vec<KeyCard>>,
     /// Set while it is not known what the catalogue says of the account.
     is_in_doubt: AtomicBool,
-    /// When the last request came, in milliseconds of the server's life.
+    /// When the last request came or ended, in milliseconds of the server's life.
     used: AtomicU64,
+    /// How many requests run; counted only where the account has a time to live.
+    running: AtomicUsize,
     pub(crate) journal: Arc<Journal>,
     pub(crate) faults: Faults,
     pub(crate) pace: Pace,
@@ -83,6 +86,7 @@ impl Account {
             keys: Mutex::default(),
             is_in_doubt: AtomicBool::new(false),
             used: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
             journal: Arc::new(Journal::new(allowed.journal)),
             faults: Faults::default(),
             pace: Pace::default(),
@@ -151,18 +155,69 @@ impl Account {
         change(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A request has come.
+    /// A request has come, or has ended.
     pub(super) fn touch(&self, now: u64) {
         self.used.store(now, Ordering::Relaxed);
     }
 
-    /// Whether no request has come for as long as it stays.
+    /// Whether no request runs, and none has come or ended for as long as it stays.
     pub(super) fn is_forgotten(&self, now: u64) -> bool {
-        self.ttl.is_some_and(|ttl| u128::from(now.saturating_sub(self.used())) > ttl.as_millis())
+        // Before the time is looked at: a request that ends notes the time first.
+        let is_idle = self.running.load(Ordering::Acquire) == 0;
+        is_idle
+            && self
+                .ttl
+                .is_some_and(|ttl| u128::from(now.saturating_sub(self.used())) > ttl.as_millis())
     }
 
-    /// When the last request came, in milliseconds of the server's life.
+    /// When the last request came or ended, in milliseconds of the server's life.
     pub(super) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
+    }
+}
+
+/// An account that a request uses. It is not removed for its time to live as long as anyone holds this; that time
+/// counts from the end of the last request.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    account: Arc<Account>,
+    /// None where the account has no time to live, so that most requests count nothing.
+    counted: Option<Arc<Accounts>>,
+}
+
+impl Accounts {
+    /// Notes that a request uses the account, as long as what this gives is held.
+    pub(crate) fn in_use(self: &Arc<Self>, account: &Arc<Account>) -> InUse {
+        let counted = account.ttl.is_some().then(|| Arc::clone(self));
+        if counted.is_some() {
+            account.running.fetch_add(1, Ordering::AcqRel);
+        }
+        InUse { account: Arc::clone(account), counted }
+    }
+}
+
+impl Clone for InUse {
+    fn clone(&self) -> Self {
+        if self.counted.is_some() {
+            self.account.running.fetch_add(1, Ordering::AcqRel);
+        }
+        Self { account: Arc::clone(&self.account), counted: self.counted.clone() }
+    }
+}
+
+impl Deref for InUse {
+    type Target = Arc<Account>;
+
+    fn deref(&self) -> &Arc<Account> {
+        &self.account
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(accounts) = &self.counted {
+            self.account.touch(accounts.life.milliseconds());
+            self.account.running.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }

@@ -21,7 +21,7 @@ mod terms;
 mod tests;
 mod world;
 
-pub(crate) use account::{ACCOUNT_FORM, Account, Allowance, SELF};
+pub(crate) use account::{ACCOUNT_FORM, Account, Allowance, InUse, SELF};
 pub(crate) use error::AccountError;
 pub(crate) use image::Saved;
 pub(crate) use key::{Digest, KEY_FORM, Key, KeyCard, NewKey, random_key};

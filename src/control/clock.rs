@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::problem::Problem;
 use super::request::{Body, InAccount, Of, settled};
 use super::wire::{Advance, ClockMode, SetClock, ShownClock};
-use crate::accounts::{Account, Profile, Terms};
+use crate::accounts::{InUse, Profile, Terms};
 use crate::clock::{self, Clock};
 use crate::rules::quoted;
 use crate::state::Shared;
@@ -86,7 +86,7 @@ pub(super) async fn advance(
 /// Gives the account another clock.
 async fn changed(
     state: Shared,
-    account: std::sync::Arc<Account>,
+    account: InUse,
     change: impl FnOnce(&Terms) -> Result<Clock, Problem> + Send + 'static,
 ) -> Result<Json<ShownClock>, Problem> {
     settled(async move {

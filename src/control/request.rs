@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use super::problem::{Kind, Problem};
-use crate::accounts::{Account, AccountError, SELF};
+use crate::accounts::{Account, AccountError, InUse, SELF};
 use crate::clock;
 use crate::http::body::{self, Most, NotWhole};
 use crate::http::{Error, key};
@@ -154,8 +154,8 @@ pub(super) struct Waiting {
     deleted: bool,
 }
 
-/// The account that the path names.
-pub(super) struct Of(pub(super) Arc<Account>);
+/// The account that the path names, which is in use as long as this is held.
+pub(super) struct Of(pub(super) InUse);
 
 impl FromRequestParts<Shared> for Of {
     type Rejection = Problem;
@@ -164,12 +164,12 @@ impl FromRequestParts<Shared> for Of {
         let name = in_path(parts, state, "account").await;
         let account = named(&name, parts, state).await?;
         state.accounts.settle(&account).await?;
-        Ok(Self(account))
+        Ok(Self(state.accounts.in_use(&account)))
     }
 }
 
 /// The account that the path names, and what it names in the account.
-pub(super) struct In(pub(super) Arc<Account>, pub(super) String);
+pub(super) struct In(pub(super) InUse, pub(super) String);
 
 impl FromRequestParts<Shared> for In {
     type Rejection = Problem;

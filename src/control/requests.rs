@@ -236,9 +236,11 @@ pub(super) async fn stream(
     let pattern = pattern(query.pattern, &state)?;
     let seat = seat(&account)?;
     let follow = Follow { journal: Arc::clone(&account.journal), pattern, place };
-    let events = stream::unfold((follow, seat), |(mut follow, seat)| async move {
+    // Who follows an account uses it.
+    let held = (seat, account);
+    let events = stream::unfold((follow, held), |(mut follow, held)| async move {
         let events = follow.next().await?;
-        Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), (follow, seat)))
+        Some((stream::iter(events.into_iter().map(Ok::<_, Infallible>)), (follow, held)))
     });
     let ended = async move { state.ended().await };
     let events = events.flatten().take_until(Box::pin(ended));

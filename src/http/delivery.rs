@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::reply::Said;
+use crate::accounts::InUse;
 use crate::faults::{Effect, Loss, When};
 use crate::state::Shared;
 use crate::storage::Version;
@@ -57,6 +58,7 @@ pub(super) async fn deliver(
     said: Option<Said>,
     effect: Option<&Effect>,
     (state, life, seen): (&Shared, Version, u64),
+    in_use: InUse,
 ) -> Response<Body> {
     let Some(said) = said else {
         let hang = match effect {
@@ -73,7 +75,7 @@ pub(super) async fn deliver(
             said.respond(None)
         }
         Some(Effect::Cut(bytes)) => cut(said, *bytes),
-        Some(Effect::Drip(time)) => drip(said, *time, (Arc::clone(state), life, seen)),
+        Some(Effect::Drip(time)) => drip(said, *time, (Arc::clone(state), life, seen), in_use),
         _ => said.respond(None),
     }
 }
@@ -101,20 +103,21 @@ fn cut(said: Said, bytes: usize) -> Response<Body> {
 }
 
 /// The body comes bit by bit, and the rest at once when the server or the account ends.
-fn drip(said: Said, time: Duration, end: (Shared, Version, u64)) -> Response<Body> {
+fn drip(said: Said, time: Duration, end: (Shared, Version, u64), in_use: InUse) -> Response<Body> {
     let whole = said.body.clone();
     let most = LONGEST_DRIP.as_millis() / time.as_millis().max(1);
     let bits = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, whole.len().max(1));
     let size = whole.len().div_ceil(bits).max(1);
     let length = whole.len();
-    let bits = stream::unfold((whole, end), move |(mut rest, (state, life, seen))| async move {
+    let bits = stream::unfold((whole, end, in_use), move |(mut rest, end, in_use)| async move {
+        let (state, life, seen) = end;
         if rest.is_empty() {
             return None;
         }
         let is_time = state.pause(time, life.other_than(seen)).await;
         let size = if is_time { size.min(rest.len()) } else { rest.len() };
         let bit = rest.split_to(size);
-        Some((Ok::<_, Infallible>(bit), (rest, (state, life, seen))))
+        Some((Ok::<_, Infallible>(bit), (rest, (state, life, seen), in_use)))
     });
     counted(said, Body::from_stream(bits), length)
 }

@@ -20,6 +20,8 @@ use crate::pace::Spent;
 impl Endpoint {
     pub(super) async fn provoked(&'static self, visit: Visit, request: Request) -> Response<Body> {
         let (state, key) = (Arc::clone(&visit.state), Arc::clone(&visit.key));
+        // An effect may go on after the request has been carried out.
+        let in_use = visit.in_use.clone();
         let heard = self.hear_from(&visit, request).await;
         let terms = key.account.terms();
         let (life, seen) = (key.account.life.clone(), key.account.life.now());
@@ -45,7 +47,7 @@ impl Endpoint {
         let acted = tokio::spawn(self.provoke(visit, heard, (met, spent), (watched, seen))).await;
         drop(client);
         let said = acted.unwrap_or_else(|error| Some(failed(&error, &terms)));
-        delivery::deliver(said, effect.as_ref(), (&state, life, seen)).await
+        delivery::deliver(said, effect.as_ref(), (&state, life, seen), in_use).await
     }
 
     /// Does what is asked for, unless something keeps it from that. Gives what is answered; None where nothing is.

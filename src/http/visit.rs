@@ -10,7 +10,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use super::filing::{Filing, Secrets};
 use super::reply::Said;
 use super::{Endpoint, Error, key};
-use crate::accounts::{AccountError, Key, Lease, Terms};
+use crate::accounts::{AccountError, InUse, Key, Lease, Terms};
 use crate::clock;
 use crate::journal::{Asked, Place, Warning, WarningKind};
 use crate::state::Shared;
@@ -24,6 +24,8 @@ pub(crate) struct Respelled(pub(crate) Arc<str>);
 pub(super) struct Visit {
     pub(super) state: Shared,
     pub(super) key: Arc<Key>,
+    /// Keeps the account from being removed for its time to live.
+    pub(super) in_use: InUse,
     /// About how and when it came.
     pub(super) warnings: Vec<Warning>,
     pub(super) filing: Filing,
@@ -112,7 +114,8 @@ impl Visit {
             entry.key = Some(Arc::clone(&key.name));
             entry.warnings.clone_from(&warnings);
         });
-        Self { state, key, warnings, filing }
+        let in_use = state.accounts.in_use(&key.account);
+        Self { state, key, in_use, warnings, filing }
     }
 
     /// The account to work on. One that was removed since its key was found is looked for once more: where unknown
@@ -124,6 +127,7 @@ impl Visit {
             Err(AccountError::Unknown(_)) => {
                 let text = self.filing.secrets().first.clone();
                 self.key = key::known(accounts, &text).await?;
+                self.in_use = accounts.in_use(&self.key.account);
                 self.filing.move_to(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)
             }

@@ -31,7 +31,12 @@ impl Begun {
     }
 
     /// Sends a head, and waits until the server has read it and asks for the body.
-    async fn post(base: &str, (path, headers): (&str, &str), body: &str, length: usize) -> Self {
+    pub(crate) async fn post(
+        base: &str,
+        (path, headers): (&str, &str),
+        body: &str,
+        length: usize,
+    ) -> Self {
         let mut stream = raw::connect(base).await;
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\

@@ -46,7 +46,7 @@ const A_TICKET: &str = "ticket=1&status=new";
 
 /// Begins a wait for a creation or a ticket, and gives back its connection when the server has it: it is the last that there
 /// is a place for then.
-async fn waiting(account: &Account, wanted: &str) -> (TcpStream, Vec<Events>) {
+pub(super) async fn waiting(account: &Account, wanted: &str) -> (TcpStream, Vec<Events>) {
     let others = streams(account, MOST - 1).await;
     let path = format!("{ACCOUNTS}/{}/wait?{wanted}&timeout=5m", account.name);
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -20,6 +20,7 @@ mod secrets;
 mod stream;
 mod stream_lags;
 mod strict;
+mod time_to_live;
 mod told;
 mod verify;
 mod wait;
