@@ -55,6 +55,7 @@ mod seed;
 mod serve;
 mod server;
 mod settings;
+mod signals;
 mod state;
 mod storage;
 mod system;

@@ -1,14 +1,14 @@
 //! The command `run`: another command beside a server of its own.
 
 use std::io::ErrorKind;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus};
 
-use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::control;
 use crate::server::{Server, write_port_file};
 use crate::settings::{Run, Settings};
+use crate::signals::{Signals, Starting};
 use crate::terminal::{Failure, complain};
 use crate::{system, telemetry};
 
@@ -21,14 +21,20 @@ const NOT_RUNNABLE: u8 = 126;
 ///
 /// # Errors
 /// When the server or the command cannot be started.
+pub(crate) fn run(run: &Run) -> Result<ExitCode, Failure> {
+    system::prepare()?;
+    beside_a_server(run)
+}
+
 #[tokio::main]
-pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
+async fn beside_a_server(run: &Run) -> Result<ExitCode, Failure> {
+    let starting = Starting::watch(Signals::to_forward()?);
+    system::outlive_full_files()?;
     // The key is that of the fresh account, and of no account dev.
     let key = run.serve.api_key.clone();
     let settings = &Settings { api_key: None, ..run.serve.clone() };
     // What the command says is what people want to read.
     let _log = telemetry::start_quietly(settings.log);
-    system::prepare()?;
     let server = Server::open(settings).await?;
     let key = server.fresh_account(key).await?;
     write_port_file(settings, server.address)?;
@@ -38,7 +44,7 @@ pub(crate) async fn run(run: &Run) -> Result<ExitCode, Failure> {
         // Sent or dropped, the command has ended.
         let _ = end.await;
     }));
-    let ran = watched(command).await;
+    let ran = watched(command, starting.over().await?).await;
     drop(ended);
     serving.await?;
     ran
@@ -62,128 +68,57 @@ fn command(run: &Run, server: &Server, key: String) -> Result<Command, Failure> 
 }
 
 /// Runs the command to its end, and passes signals on to it.
-async fn watched(mut command: Command) -> Result<ExitCode, Failure> {
-    let mut signals = signals::Signals::new()?;
+#[cfg(unix)]
+async fn watched(mut command: Command, mut signals: Signals) -> Result<ExitCode, Failure> {
+    use crate::signals::{Children, send};
+    let mut children = Children::listen()?;
+    let id = match command.spawn() {
+        Ok(child) => child.id(),
+        Err(error) => return Ok(not_started(&command, &error)),
+    };
+    loop {
+        tokio::select! {
+            status = children.reap_until(Some(id)) => return Ok(code(status)),
+            signal = signals.next() => send(id, signal),
+        }
+    }
+}
+
+/// Runs the command to its end. It gets what its console sends, and nothing has to be passed on.
+#[cfg(not(unix))]
+async fn watched(command: Command, mut signals: Signals) -> Result<ExitCode, Failure> {
+    let mut command = tokio::process::Command::from(command);
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => {
-            complain(&format!(
-                "{} cannot be started: {error}",
-                command.as_std().get_program().display()
-            ));
-            return Ok(
-                if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE }.into()
-            );
-        }
+        Err(error) => return Ok(not_started(command.as_std(), &error)),
     };
     loop {
         tokio::select! {
             status = child.wait() => return Ok(code(status?)),
-            signal = signals.next() => pass_on(&child, signal),
+            // The console asks the command to end; the server ends with it.
+            _ = signals.next() => {}
         }
     }
 }
 
-fn pass_on(child: &Child, signal: signals::Signal) {
-    if let Some(id) = child.id() {
-        signals::send(id, signal);
-    }
+/// Says why the command does not run, and gives what shells give then.
+fn not_started(command: &Command, error: &std::io::Error) -> ExitCode {
+    complain(&format!("{} cannot be started: {error}", command.get_program().display()));
+    if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE }.into()
 }
 
 /// The exit code that the command ended with; 128 and its number for a signal, as shells have it.
 fn code(status: ExitStatus) -> ExitCode {
-    let number = status.code().or_else(|| signals::ended_by(status).map(|signal| 128 + signal));
+    let number = status.code().or_else(|| ended_by(status).map(|signal| 128 + signal));
     number.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(unix)]
-mod signals {
-    //! Signals as Unix has them.
-
-    use std::os::unix::process::ExitStatusExt;
-    use std::process::ExitStatus;
-
-    pub(super) use rustix::process::Signal;
-    use rustix::process::{Pid, getpgrp, kill_process};
-    use rustix::termios::tcgetpgrp;
-    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
-
-    /// Those that are passed on.
-    pub(super) struct Signals {
-        terminate: Stream,
-        interrupt: Stream,
-        quit: Stream,
-        hang_up: Stream,
-    }
-
-    impl Signals {
-        pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Self {
-                terminate: signal(SignalKind::terminate())?,
-                interrupt: signal(SignalKind::interrupt())?,
-                quit: signal(SignalKind::quit())?,
-                hang_up: signal(SignalKind::hangup())?,
-            })
-        }
-
-        pub(super) async fn next(&mut self) -> Signal {
-            tokio::select! {
-                _ = self.terminate.recv() => Signal::TERM,
-                _ = self.interrupt.recv() => Signal::INT,
-                _ = self.quit.recv() => Signal::QUIT,
-                _ = self.hang_up.recv() => Signal::HUP,
-            }
-        }
-    }
-
-    /// Passes a signal on, unless a terminal has sent it to both already.
-    pub(super) fn send(id: u32, signal: Signal) {
-        let from_keyboard = signal == Signal::INT || signal == Signal::QUIT;
-        // Asked of the terminal itself: standard input may be a file.
-        let terminal = std::fs::File::open("/dev/tty").ok();
-        let in_foreground = terminal
-            .and_then(|terminal| tcgetpgrp(terminal).ok())
-            .is_some_and(|group| group == getpgrp());
-        if from_keyboard && in_foreground {
-            return;
-        }
-        if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
-            // It may have ended in between.
-            let _ = kill_process(id, signal);
-        }
-    }
-
-    pub(super) fn ended_by(status: ExitStatus) -> Option<i32> {
-        status.signal()
-    }
+fn ended_by(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
 #[cfg(not(unix))]
-mod signals {
-    //! Elsewhere the command gets what its console sends, and nothing has to be passed on.
-
-    use std::process::ExitStatus;
-
-    #[derive(Clone, Copy)]
-    pub(super) struct Signal;
-
-    pub(super) struct Signals;
-
-    impl Signals {
-        pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(super) async fn next(&mut self) -> Signal {
-            // The console asks the command to end; the server ends with it.
-            let _ = tokio::signal::ctrl_c().await;
-            Signal
-        }
-    }
-
-    pub(super) fn send(_: u32, _: Signal) {}
-
-    pub(super) fn ended_by(_: ExitStatus) -> Option<i32> {
-        None
-    }
+fn ended_by(_: ExitStatus) -> Option<i32> {
+    None
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::server::{Server, reachable, write_port_file};
 use crate::settings::Settings;
+use crate::signals::{Signals, Starting};
 use crate::terminal::{Failure, print};
 use crate::{system, telemetry};
 
@@ -11,20 +12,41 @@ use crate::{system, telemetry};
 ///
 /// # Errors
 /// When the server cannot start, in words for people.
-#[tokio::main]
-pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
-    let _log = telemetry::start(settings.log);
+pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
     system::prepare()?;
+    serve(settings)
+}
+
+#[tokio::main]
+async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let starting = Starting::watch(Signals::that_end()?);
+    system::outlive_full_files()?;
+    reap_children()?;
+    let _log = telemetry::start(settings.log);
     if let Some(file) = &settings.port_file {
         // One of an earlier run would be read for this one's; mostly there is none.
         let _ = std::fs::remove_file(file);
     }
     let server = Server::open(settings).await?;
-    // Before anyone learns of the server, so that no signal is missed.
-    let end = end_signal()?;
+    // Before anyone learns of the server: from now on it ends in order.
+    let signals = starting.over().await?;
     announce(settings, &server)?;
-    server.run(end).await;
+    server.run(end(signals)).await;
     tracing::info!("ended");
+    Ok(())
+}
+
+/// Waits for children that others have left to this process, which has none of its own.
+#[cfg(unix)]
+fn reap_children() -> std::io::Result<()> {
+    let mut children = crate::signals::Children::listen()?;
+    tokio::spawn(async move { children.reap_until(None).await });
+    Ok(())
+}
+
+/// Elsewhere nobody gets the children of others.
+#[cfg(not(unix))]
+fn reap_children() -> std::io::Result<()> {
     Ok(())
 }
 
@@ -44,26 +66,13 @@ fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
     print(&format!("curl -H 'apiKey: {key}' {base}/api/v2/ticket"))
 }
 
-/// Ends at SIGTERM or SIGINT. A second one does not wait for anything.
-#[cfg(unix)]
-fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+/// Ends at the first signal. A second one does not wait for anything.
+fn end(mut signals: Signals) -> impl Future<Output = ()> {
+    async move {
+        signals.next().await;
         tokio::spawn(async move {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            signals.next().await;
             std::process::exit(1);
         });
-    })
-}
-
-/// Ends at Ctrl-C.
-#[cfg(not(unix))]
-fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Without a signal the server runs until it is killed.
-        let _ = tokio::signal::ctrl_c().await;
-    })
+    }
 }

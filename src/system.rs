@@ -3,25 +3,38 @@
 /// Files that are kept free for databases: those that are open at once have up to 15 each (counted).
 const FILES_OF_DATABASES: u64 = 1000;
 
-/// Lets this process open as many files as it may, and be told when a file may not grow. For a process of our own
-/// only: both last until it ends.
+/// Lets this process open as many files as it may. For a process of our own only: it lasts until that ends.
 ///
 /// # Errors
-/// When the system lets it listen to no signal.
+/// Never, as yet.
 #[cfg(unix)]
 pub(crate) fn prepare() -> std::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
-    use tokio::signal::unix::{SignalKind, signal};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // Where this is not allowed there are fewer connections.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    // Without a listener it would end the process; with one the write fails, and the client is told.
-    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
+    Ok(())
 }
 
 /// Elsewhere there is nothing to ask for.
 #[cfg(not(unix))]
 pub(crate) fn prepare() -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Lets a write fail that would make a file larger than it may be. Without a listener it would end the process.
+///
+/// # Errors
+/// When the system lets it listen to no signal.
+#[cfg(unix)]
+pub(crate) fn outlive_full_files() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Elsewhere it does not end the process.
+#[cfg(not(unix))]
+pub(crate) fn outlive_full_files() -> std::io::Result<()> {
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod crash;
 mod deep;
 mod disk;
 mod drain;
+mod first_process;
 mod fixtures;
 mod fuzzed;
 mod hostile;

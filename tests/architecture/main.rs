@@ -75,8 +75,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("client", &["control"]),
     ("mock_server", &["client", "server", "settings", "terminal"]),
-    ("serve", &["server", "settings", "system", "telemetry", "terminal"]),
-    ("run", &["server", "control", "settings", "system", "telemetry", "terminal"]),
+    ("signals", &["terminal"]),
+    ("serve", &["server", "settings", "signals", "system", "telemetry", "terminal"]),
+    ("run", &["server", "control", "settings", "signals", "system", "telemetry", "terminal"]),
     (
         "cli",
         &[
