@@ -98,7 +98,7 @@ impl From<AccountError> for Problem {
                         let detail = "The account is larger than one answer can hold, 1 GB.";
                         return Self::new(Kind::TooLarge, detail);
                     }
-                    Trouble::Busy => Kind::Busy,
+                    Trouble::Busy | Trouble::NoFile => Kind::Busy,
                     _ => Kind::Failed,
                 };
                 tracing::error!(%error, "the control API could not do this");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -96,7 +96,8 @@ impl Error {
             Self::TooSlow(_) | Self::Unheard(Unheard::TooSlow(_)) => 408,
             Self::Unheard(Unheard::UrlTooLong) => 414,
             Self::Unheard(Unheard::HeadTooLarge(_)) => 431,
-            Self::Unheard(Unheard::Crowded(_)) | Self::Storage(StorageError::Busy) => 503,
+            Self::Unheard(Unheard::Crowded(_)) => 503,
+            Self::Storage(error) if error.is_passing() => 503,
             Self::TooManyAccounts(_) | Self::TooFast { .. } => 429,
             Self::Fault { status, .. } => *status,
             Self::Unheard(Unheard::BadHttp)
@@ -174,9 +175,8 @@ impl Error {
             Self::TooLarge(_) | Self::TooSlow(_) => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"))
             }
-            Self::Unheard(Unheard::Crowded(_)) | Self::Storage(StorageError::Busy) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
-            }
+            Self::Unheard(Unheard::Crowded(_)) => soon(headers),
+            Self::Storage(error) if error.is_passing() => soon(headers),
             Self::TooFast { left, .. } => headers.insert(RETRY_AFTER, whole_seconds(*left)),
             Self::Fault { status, retry_after, .. } => {
                 if *status == 401 {
@@ -188,6 +188,11 @@ impl Error {
         };
         said
     }
+}
+
+/// Asks the client to come again soon.
+fn soon(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 /// Seconds as a header has them, rounded up.

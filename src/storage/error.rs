@@ -1,5 +1,6 @@
 //! What can go wrong below the domain: the disk, the file, the database.
 
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,12 @@ pub(crate) enum StorageError {
     Uncertain { path: PathBuf },
     #[error("{}: the disk failed while an earlier change was committed; nothing is read or written before it is known whether that change was made", path.display())]
     Unsettled { path: PathBuf },
+    #[error("{}: as many files are open as the system lets this process have; raise the limit (ulimit -n)", path.display())]
+    NoFile { path: PathBuf },
+    #[error(
+        "{most} databases are open and in use, as many as there are files for; raise the limit (ulimit -n)"
+    )]
+    NoRoom { most: usize },
     #[error("the database is closed")]
     Closed,
     #[error("the database gave up on this request; the log says why")]
@@ -62,6 +69,8 @@ pub(crate) enum Trouble {
     Uncertain,
     /// The disk failed earlier, and nothing is done before it is known what became of a change then.
     Unsettled,
+    /// As many files are open as there may be.
+    NoFile,
     /// A text would be larger than SQLite can hold, 1 GB.
     TooBig,
     Other,
@@ -76,12 +85,20 @@ impl StorageError {
     /// The same, naming the file that it is about.
     pub(crate) fn at(self, path: &Path) -> Self {
         match self {
-            Self::Sqlite(source) => Self::Open { path: path.to_owned(), source },
+            Self::Sqlite(source) => Self::Open { path: path.to_owned(), source }.told_apart(),
             Self::Corrupt { path: None, what } => {
                 Self::Corrupt { path: Some(path.to_owned()), what }
             }
             other => other,
         }
+    }
+
+    /// SQLite says the same of a file that may not be opened and of one too many; to open it once more tells them apart.
+    pub(super) fn told_apart(self) -> Self {
+        let (Self::Open { path, .. } | Self::Migration { path, .. }) = &self else { return self };
+        let is_one_too_many = self.trouble() == Trouble::ReadOnly
+            && File::open(path).is_err_and(|error| of_system(&error) == Trouble::NoFile);
+        if is_one_too_many { Self::NoFile { path: path.clone() } } else { self }
     }
 
     /// The same about another file, of which the first one was a copy.
@@ -90,6 +107,7 @@ impl StorageError {
         match self {
             Self::Open { source, .. } => Self::Open { path, source },
             Self::Newer { .. } => Self::Newer { path },
+            Self::NoFile { .. } => Self::NoFile { path },
             Self::NotOurs { .. } => Self::NotOurs { path },
             Self::Migration { source, .. } => Self::Migration { path, source },
             other => other,
@@ -115,6 +133,7 @@ impl StorageError {
             Self::Busy => Trouble::Busy,
             Self::Uncertain { .. } => Trouble::Uncertain,
             Self::Unsettled { .. } => Trouble::Unsettled,
+            Self::NoFile { .. } | Self::NoRoom { .. } => Trouble::NoFile,
             Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {
                 Trouble::Other
             }
@@ -123,6 +142,11 @@ impl StorageError {
 }
 
 impl StorageError {
+    /// Whether the same request can be done a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.trouble(), Trouble::Busy | Trouble::NoFile)
+    }
+
     /// What the client is told, who need not know of files.
     pub(crate) fn sentence(&self) -> &'static str {
         match self.trouble() {
@@ -147,6 +171,9 @@ impl StorageError {
             }
             Trouble::Unsettled => {
                 "The disk of the server failed earlier, and it is not known what became of a change then. Until that is known this account is refused; this request changed nothing. See the log of the server."
+            }
+            Trouble::NoFile => {
+                "The server has as many files open as the system lets it, so the request was not begun; nothing was changed. Try again; to have more accounts in use at the same time, raise the limit of open files (ulimit -n)."
             }
             Trouble::TooBig | Trouble::Other => "The server could not do this; its log says why.",
         }
@@ -194,6 +221,9 @@ fn of_sqlite(error: &sqlx::Error) -> Trouble {
 }
 
 fn of_system(error: &std::io::Error) -> Trouble {
+    if is_one_too_many(error) {
+        return Trouble::NoFile;
+    }
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::FileTooLarge | ErrorKind::QuotaExceeded => {
             Trouble::Full
@@ -202,4 +232,18 @@ fn of_system(error: &std::io::Error) -> Trouble {
         ErrorKind::NotFound => Trouble::Damaged,
         _ => Trouble::Other,
     }
+}
+
+/// Whether the process, or the whole system, has as many files open as it may. The library has no kind for it.
+#[cfg(unix)]
+fn is_one_too_many(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let errno = Errno::from_io_error(error);
+    errno == Some(Errno::MFILE) || errno == Some(Errno::NFILE)
+}
+
+/// `ERROR_TOO_MANY_OPEN_FILES`.
+#[cfg(not(unix))]
+fn is_one_too_many(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(4)
 }

@@ -89,7 +89,8 @@ impl Storage {
         tables: &'static Tables,
         version: Version,
     ) -> Result<Database, StorageError> {
-        Database::open(self, place, tables, version).await
+        let opened = Database::open(self, place, tables, version).await;
+        opened.map_err(StorageError::told_apart)
     }
 
     /// Makes the folder where it is missing.
