@@ -28,8 +28,6 @@ use crate::telemetry;
 
 /// How long running requests may take to finish when the server is told to end.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
-/// The most connections beyond the bound that are told so; more are closed at once.
-const MOST_TURNED_AWAY: usize = 64;
 /// How long such a connection may take to say what it wants.
 const SHORT: Duration = Duration::from_secs(2);
 /// How long no connection is taken after the system had no room for one.
@@ -46,7 +44,7 @@ pub(crate) fn prepare() {
 pub(crate) async fn serve(listener: TcpListener, state: Shared, end: impl Future<Output = ()>) {
     let limits = state.limits.line;
     let places = Arc::new(Semaphore::new(limits.most));
-    let crowd = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
+    let crowd = Arc::new(Semaphore::new(limits.crowd));
     let app = App::new(Arc::clone(&state));
     let mut end = std::pin::pin!(end);
     loop {

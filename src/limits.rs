@@ -13,6 +13,9 @@ pub(crate) const DRAINED: usize = 256 * 1024 * 1024;
 /// How long that may take.
 pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(10);
 
+/// The most connections beyond the bound that are told so.
+pub(crate) const CROWD: usize = 64;
+
 /// The bounds of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -40,6 +43,8 @@ pub(crate) struct Shape {
 pub(crate) struct LineLimits {
     /// The most at the same time.
     pub(crate) most: usize,
+    /// The most beyond them that are told so; more are closed at once.
+    pub(crate) crowd: usize,
     /// The largest head of a request, its URL and headers, in bytes.
     pub(crate) head: usize,
     /// From the first byte of a request to the end of its head.

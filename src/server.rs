@@ -20,8 +20,8 @@ use crate::metrics::{Metrics, Sqlite};
 use crate::seed::Seed;
 use crate::settings::{Admitting, Settings};
 use crate::state::{Shared, State};
-use crate::storage::Storage;
-use crate::system;
+use crate::storage::{Slots, Storage};
+use crate::system::FileBudget;
 use crate::terminal::Failure;
 
 /// The account that every server has unless a seed says otherwise, and the name of its key.
@@ -53,13 +53,15 @@ impl Server {
         let is_seeded = !(settings.seed.is_empty() && settings.seed_texts.is_empty());
         let seed = is_seeded.then(|| Seed::read(&settings.seed, &settings.seed_texts));
         let seed = seed.transpose()?;
+        let limits = settings.limits.limits();
+        let budget = FileBudget::of_process(limits.line.most + limits.line.crowd)?;
         // Beside the opening of the accounts, which waits for the disk.
         tokio::task::spawn_blocking(connections::prepare);
         let listener = bind(&settings.listen.address).await?;
         let address = listener.local_addr()?;
         let sqlite = Sqlite::default();
         let metrics = Metrics::new(&sqlite);
-        let storage = storage(settings, sqlite);
+        let storage = storage(settings, sqlite, budget);
         let opened = Accounts::open(home(settings), rules(settings), dialect, storage);
         let accounts = Arc::new(opened.await?);
         plant(seed, settings, &accounts).await?;
@@ -78,7 +80,7 @@ impl Server {
             .unwrap_or_else(|| format!("http://{}", reachable(&address.to_string())));
         let state = Arc::new(State {
             accounts,
-            limits: limits(settings),
+            limits: within(limits, budget),
             metrics,
             address,
             answers: Answers::new(),
@@ -170,20 +172,25 @@ fn rules(settings: &Settings) -> Rules {
     Rules { dialect: settings.dialect.clone(), most, admission, each }
 }
 
-fn storage(settings: &Settings, times: Sqlite) -> Storage {
+fn storage(settings: &Settings, times: Sqlite, budget: FileBudget) -> Storage {
     let patience = settings.limits.answer_timeout;
-    Storage { durability: settings.durability, patience, times }
+    let slots = Slots::new(budget.databases, budget.readers);
+    Storage { durability: settings.durability, patience, times, slots }
 }
 
-fn limits(settings: &Settings) -> Limits {
-    let mut limits = settings.limits.limits();
-    let most = system::most_connections();
-    if most < limits.line.most {
-        tracing::warn!(
-            most,
-            "the system lets this process open few files, so there are fewer connections than asked for"
-        );
-        limits.line.most = most;
+/// The limits, as far as there are files for the connections.
+fn within(mut limits: Limits, budget: FileBudget) -> Limits {
+    let line = &mut limits.line;
+    if budget.connections < line.most + line.crowd {
+        let most = budget.connections - budget.crowd;
+        if most < line.most {
+            tracing::warn!(
+                most,
+                "the system lets this process open few files (ulimit -n), so there are fewer connections than asked for"
+            );
+            line.most = most;
+        }
+        line.crowd = line.crowd.min(budget.connections - line.most);
     }
     limits
 }

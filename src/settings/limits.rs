@@ -85,6 +85,7 @@ impl LimitSettings {
             body_time: self.body_timeout,
             line: LineLimits {
                 most: size(self.max_connections),
+                crowd: limits::CROWD,
                 head: size(self.max_header_bytes),
                 head_time: self.header_timeout,
                 idle_time: self.idle_timeout,

@@ -18,7 +18,7 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use super::writer::{Heard, Writer};
-use super::{BoxFuture, Durability, Storage, StorageError, Tables, Together, Version, files};
+use super::{BoxFuture, Durability, Slot, Storage, StorageError, Tables, Together, Version, files};
 use crate::clock::Stopwatch;
 
 pub(crate) use sqlx::sqlite::SqliteOwnedBuf as Buffer;
@@ -59,6 +59,9 @@ pub(crate) struct Database {
     readers: Option<SqlitePool>,
     /// Set while the outcome of a commit is not known.
     is_unsettled: Arc<AtomicBool>,
+    /// What it takes of the files that the process may have; the last of its parts to go.
+    #[expect(dead_code, reason = "it is held")]
+    slot: Option<Slot>,
 }
 
 impl Database {
@@ -109,7 +112,7 @@ impl Database {
         mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
         migrate(&mut connection, &tables.migrations, path).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(tables.readers)
+            .max_connections(tables.readers.min(storage.slots.readers))
             .acquire_timeout(OPENING)
             .test_before_acquire(false);
         let readers = readers.connect_lazy_with(options(storage).filename(path).read_only(true));
@@ -134,7 +137,19 @@ impl Database {
             is_unsettled: Arc::clone(&is_unsettled),
         };
         let writer = Writer::start(connection, storage.patience, heard);
-        Self { path: path.to_owned(), storage: storage.clone(), writer, readers, is_unsettled }
+        Self {
+            path: path.to_owned(),
+            storage: storage.clone(),
+            writer,
+            readers,
+            is_unsettled,
+            slot: None,
+        }
+    }
+
+    /// The same, which holds a slot until it is dropped.
+    pub(crate) fn in_slot(self, slot: Slot) -> Self {
+        Self { slot: Some(slot), ..self }
     }
 
     /// The file, for messages.

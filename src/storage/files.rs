@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use tokio::sync::Semaphore;
+
 use super::wal::{self, Damage};
 use super::{Durability, StorageError};
 
@@ -239,11 +241,16 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     file.into()
 }
 
+/// The most works on files at the same time (chosen): each may have two open, beside those of databases.
+const MOST_WORKS: usize = 4;
+
 /// Runs work on files where it makes nobody wait.
 async fn apart<T: Send + 'static>(
     path: PathBuf,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, StorageError> {
+    static WORKS: Semaphore = Semaphore::const_new(MOST_WORKS);
+    let _turn = WORKS.acquire().await.map_err(|_| StorageError::Abandoned)?;
     let done = tokio::task::spawn_blocking(work).await.map_err(|_| StorageError::Abandoned)?;
     done.map_err(|source| StorageError::File { path, source })
 }

@@ -5,6 +5,7 @@ mod database;
 mod error;
 pub(crate) mod files;
 mod outcome;
+mod slots;
 mod together;
 mod version;
 mod wal;
@@ -22,6 +23,7 @@ pub(crate) use database::{Buffer, Database, Place};
 pub(crate) use error::{StorageError, Trouble};
 pub(crate) use files::is_whole;
 pub(crate) use futures_util::future::BoxFuture;
+pub(crate) use slots::{Slot, Slots};
 pub(crate) use sqlx::SqliteConnection as Connection;
 pub(crate) use together::{Commit, Made, Together};
 pub(crate) use version::Version;
@@ -76,6 +78,8 @@ pub(crate) struct Storage {
     /// How long a request waits for its turn, and a query may take.
     pub(crate) patience: Duration,
     pub(crate) times: Sqlite,
+    /// How many may be open in files.
+    pub(crate) slots: Slots,
 }
 
 impl Storage {

@@ -4,14 +4,19 @@ use sqlx::migrate::Migrator;
 use sqlx::{query, query_scalar, raw_sql};
 
 use super::{
-    ACCOUNT, BoxFuture, Commit, Connection, Database, Durability, Made, Place, Storage,
+    ACCOUNT, BoxFuture, Commit, Connection, Database, Durability, Made, Place, Slots, Storage,
     StorageError, Tables, Together, Trouble, Version,
 };
 use crate::metrics::Sqlite;
 
 fn storage() -> Storage {
     let patience = std::time::Duration::from_mins(1);
-    Storage { durability: Durability::Process, patience, times: Sqlite::default() }
+    Storage {
+        durability: Durability::Process,
+        patience,
+        times: Sqlite::default(),
+        slots: Slots::default(),
+    }
 }
 
 /// The first migrations alone, as a program of that time would know them.
