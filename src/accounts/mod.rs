@@ -14,6 +14,7 @@ mod permission;
 mod registry;
 mod rest;
 mod rewind;
+mod room;
 mod seeds;
 mod store;
 mod terms;

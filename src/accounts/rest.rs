@@ -53,7 +53,9 @@ impl Accounts {
             Standing::Open { .. } => return Ok(()),
             Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
             Standing::File(file) => {
-                (open(Place::Kept(&self.path(file))).await?, Some(file.clone()))
+                let slot = self.slot(account).await?;
+                let opened = open(Place::Kept(&self.path(file))).await?;
+                (opened.in_slot(slot), Some(file.clone()))
             }
             Standing::Image(image) if account.durable => {
                 let (database, file) = self.own(account, &Arc::clone(image)).await?;
@@ -77,6 +79,7 @@ impl Accounts {
         account: &Account,
         image: &Arc<Image>,
     ) -> Result<(Database, String), StorageError> {
+        let slot = self.slot(account).await?;
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
         let path = self.path(&file);
         let opened = async {
@@ -85,7 +88,7 @@ impl Accounts {
             self.storage.open(Place::Kept(&path), &ACCOUNT, version).await
         };
         let database = match opened.await {
-            Ok(database) => database,
+            Ok(database) => database.in_slot(slot),
             Err(error) => {
                 self.discard(vec![file]).await;
                 return Err(image.blame(error));
@@ -120,18 +123,23 @@ impl Accounts {
         .await
     }
 
+    /// The most databases that stay open.
+    fn most_open(&self) -> usize {
+        MOST_OPEN.min(self.storage.slots.most)
+    }
+
     /// Notes that the account's database is open; those that were not used for the longest time make room.
     async fn make_room(&self, account: &Arc<Account>) {
         let mut others: Vec<Arc<Account>> = {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.insert(account.serial, Arc::downgrade(account));
-            if open.len() <= MOST_OPEN {
+            if open.len() <= self.most_open() {
                 return;
             }
             open.retain(|_, account| account.strong_count() > 0);
             open.values().filter_map(std::sync::Weak::upgrade).collect()
         };
-        let mut surplus = others.len().saturating_sub(MOST_OPEN);
+        let mut surplus = others.len().saturating_sub(self.most_open());
         others.retain(|other| other.serial != account.serial);
         others.sort_by_key(|other| other.used());
         for other in others {
@@ -145,7 +153,7 @@ impl Accounts {
     }
 
     /// Closes an account's database if nobody uses it.
-    async fn park_if_unused(&self, account: &Account) -> bool {
+    pub(super) async fn park_if_unused(&self, account: &Account) -> bool {
         let Ok(mut world) = Arc::clone(&account.world).try_write_owned() else { return false };
         self.lay_down(account, &mut world).await;
         true

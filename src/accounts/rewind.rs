@@ -131,6 +131,7 @@ impl Accounts {
         files::check_present(&path)?;
         if !is_whole(&path) {
             // A crash has left a part of it beside the file; to open it puts it back.
+            let _slot = self.slot(account).await?;
             let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default());
             opened.await?.close().await?;
             self.must_be_whole(file)?;
@@ -281,6 +282,7 @@ impl Accounts {
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
+        let _slot = self.slot(account).await?;
         let file = self.fresh_file(&format!("accounts/{}", account.name)).await?;
         let path = self.path(&file);
         let copied = async {

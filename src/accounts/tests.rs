@@ -9,13 +9,18 @@ use super::{AccountError, Accounts, Admission, Allowance, Home, Rules, store};
 use crate::dialect::Dialect;
 use crate::journal::Bounds;
 use crate::metrics::Sqlite;
-use crate::storage::{Durability, Storage};
+use crate::storage::{Durability, Slots, Storage};
 
 async fn opened(folder: &Path) -> Result<Accounts, AccountError> {
     let patience = Duration::from_mins(1);
     let each = Allowance { journal: Bounds { entries: 1, bytes: 1024 }, waits: 1, patience };
     let rules = Rules { dialect: Map::new(), most: 10, admission: Admission::Fixed, each };
-    let storage = Storage { durability: Durability::Process, patience, times: Sqlite::default() };
+    let storage = Storage {
+        durability: Durability::Process,
+        patience,
+        times: Sqlite::default(),
+        slots: Slots::default(),
+    };
     let dialect = Dialect::read(&Map::new()).expect("the defaults");
     Accounts::open(Home::Folder(folder.to_owned()), rules, dialect, storage).await
 }

@@ -10,6 +10,7 @@ mod flags;
 mod heads;
 mod idle;
 mod no_http;
+mod open_files;
 mod pipelined;
 mod slow_bodies;
 mod slow_heads;
