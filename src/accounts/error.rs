@@ -24,7 +24,7 @@ pub(crate) enum AccountError {
     #[error("the seed has no account {0}")]
     UnknownSeed(String),
     #[error(
-        "the account {account} was made by a version that kept no seed; remove it and make it again"
+        "the account {account} was made by a version that kept no seed, so there is nothing to reset it to; export what it holds, remove it, and make it again"
     )]
     NoOrigin { account: String },
     #[error("there is an account {0} already")]

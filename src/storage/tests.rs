@@ -65,7 +65,7 @@ async fn data_of_an_older_version_is_brought_along() {
     let old =
         Database::open(&storage(), place, first(1), Version::default()).await.expect("it opens");
     insert(&old).await.expect("a ticket");
-    old.close().await;
+    old.close().await.expect("it closes");
     let new = Database::open(&storage(), place, &ACCOUNT, Version::default())
         .await
         .expect("it is migrated");
@@ -122,7 +122,8 @@ async fn data_of_a_newer_version_is_refused() {
         .await
         .expect("it opens")
         .close()
-        .await;
+        .await
+        .expect("it closes");
     let refused = Database::open(&storage(), place, first(1), Version::default()).await;
     assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
 }
