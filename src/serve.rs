@@ -1,7 +1,5 @@
 //! The command `serve`: a server that says where it is, and runs until a signal.
 
-use std::future::Future;
-
 use crate::server::{Server, reachable, write_port_file};
 use crate::settings::Settings;
 use crate::signals::{Signals, Starting};
@@ -67,12 +65,10 @@ fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
 }
 
 /// Ends at the first signal. A second one does not wait for anything.
-fn end(mut signals: Signals) -> impl Future<Output = ()> {
-    async move {
+async fn end(mut signals: Signals) {
+    signals.next().await;
+    tokio::spawn(async move {
         signals.next().await;
-        tokio::spawn(async move {
-            signals.next().await;
-            std::process::exit(1);
-        });
-    }
+        std::process::exit(1);
+    });
 }

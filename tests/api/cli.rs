@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
+use crate::clients::{can_run, passed_over};
 use crate::fixtures;
 use crate::program::{Running, command, run};
 use crate::support::DEV_KEY;
@@ -40,8 +41,8 @@ async fn the_port_file_receives_the_address() {
 
 #[tokio::test]
 async fn the_printed_curl_line_works_as_printed() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        return;
+    if !can_run("curl", &["--version"]) {
+        return passed_over("there is no curl");
     }
     let mut running = Running::serve(&[]);
     let printed = running.wait_for(|_, line| line.contains("curl "));

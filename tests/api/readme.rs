@@ -6,6 +6,7 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 
+use crate::clients::{can_run, passed_over};
 use crate::fixtures;
 use crate::support::Server;
 
@@ -86,8 +87,8 @@ fn is_refusal(answer: &Value) -> bool {
 
 /// Runs what the sections show, one after the other on one server.
 fn assert_runs_as_shown(sections: &[&str]) {
-    if Command::new("curl").arg("--version").output().is_err() {
-        return;
+    if !can_run("curl", &["--version"]) {
+        return passed_over("there is no curl");
     }
     let (server, folder) = (Server::start(), fixtures::folder());
     for section in sections {
