@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// How many windows are remembered before those that are over are looked for (chosen): keys come and go.
+const MANY_WINDOWS: usize = 1000;
+
 /// How many requests a key may make in a window of time (chosen: the documents name no limit).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Budget {
@@ -89,9 +92,13 @@ impl Pace {
     pub(crate) fn spend(&self, key: &Arc<str>, now: Timestamp) -> Option<Spent> {
         let mut state = self.state();
         let Budget { requests: limit, per, .. } = state.budget.clone()?;
-        let window = state.windows.entry(Arc::clone(key)).or_insert((now, 0));
         let end = |since: Timestamp| since.saturating_add(per).unwrap_or(Timestamp::MAX);
-        if now >= end(window.0) || now < window.0 {
+        let is_over = |since: Timestamp| now >= end(since) || now < since;
+        if state.windows.len() >= MANY_WINDOWS && !state.windows.contains_key(key) {
+            state.windows.retain(|_, (since, _)| !is_over(*since));
+        }
+        let window = state.windows.entry(Arc::clone(key)).or_insert((now, 0));
+        if is_over(window.0) {
             *window = (now, 0);
         }
         let reset = end(window.0);
@@ -127,5 +134,28 @@ impl Pace {
         let until = pauses.map(|(_, until)| *until).max();
         self.note(&state);
         until.map(|until| until.duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_that_are_over_do_not_pile_up() {
+        let pace = Pace::default();
+        let per = SignedDuration::from_secs(1);
+        pace.set_budget(Some(Budget { requests: 1, per, written: "1s".to_owned() }));
+        let (start, mut most) = (Timestamp::UNIX_EPOCH, 0);
+        for number in 0..20_000 {
+            let now = start + SignedDuration::from_millis(10 * number);
+            let spent = pace.spend(&format!("key-{number}").into(), now).expect("a budget");
+            assert_eq!(spent.remaining, Some(0), "each key has a window of its own");
+            most = most.max(pace.state().windows.len());
+        }
+        assert_eq!(most, MANY_WINDOWS);
+        // The window of a key that is not over is never forgotten.
+        let now = start + SignedDuration::from_millis(10 * 20_000);
+        assert_eq!(pace.spend(&"key-19999".into(), now).expect("a budget").remaining, None);
     }
 }

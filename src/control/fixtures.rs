@@ -55,7 +55,8 @@ pub(super) async fn import(
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_yaml = content_type.is_some_and(|name| name.contains("yaml"));
     let body = whole(&state, request, LARGEST).await?;
-    let text = String::from_utf8(body.to_vec())
+    // Taken over, not copied: it may be large.
+    let text = String::from_utf8(body.into())
         .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;
     // JSON begins with a brace, and YAML mostly does not.
     let is_json = !is_yaml && text.trim_start().starts_with('{');
