@@ -49,6 +49,7 @@ mod line;
 mod metrics;
 mod mock_server;
 mod pace;
+mod port_file;
 mod rules;
 mod run;
 mod seed;

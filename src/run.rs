@@ -6,11 +6,11 @@ use std::process::{Command, ExitCode, ExitStatus};
 use tokio::sync::oneshot;
 
 use crate::control;
-use crate::server::{Server, write_port_file};
+use crate::server::Server;
 use crate::settings::{Run, Settings};
 use crate::signals::{Signals, Starting};
 use crate::terminal::{Failure, complain};
-use crate::{system, telemetry};
+use crate::{port_file, system, telemetry};
 
 /// What shells give for a command that is not there.
 const NOT_FOUND: u8 = 127;
@@ -37,7 +37,9 @@ async fn beside_a_server(run: &Run) -> Result<ExitCode, Failure> {
     let _log = telemetry::start_quietly(settings.log);
     let server = Server::open(settings).await?;
     let key = server.fresh_account(key).await?;
-    write_port_file(settings, server.address)?;
+    if let Some(file) = &settings.port_file {
+        port_file::write(file, server.address)?;
+    }
     let command = command(run, &server, key)?;
     let (ended, end) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {

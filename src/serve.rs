@@ -1,10 +1,10 @@
 //! The command `serve`: a server that says where it is, and runs until a signal.
 
-use crate::server::{Server, reachable, write_port_file};
+use crate::server::{Server, reachable};
 use crate::settings::Settings;
 use crate::signals::{Signals, Starting};
 use crate::terminal::{Failure, print};
-use crate::{system, telemetry};
+use crate::{port_file, system, telemetry};
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -21,10 +21,6 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     system::outlive_full_files()?;
     reap_children()?;
     let _log = telemetry::start(settings.log);
-    if let Some(file) = &settings.port_file {
-        // One of an earlier run would be read for this one's; mostly there is none.
-        let _ = std::fs::remove_file(file);
-    }
     let server = Server::open(settings).await?;
     // Before anyone learns of the server: from now on it ends in order.
     let signals = starting.over().await?;
@@ -51,7 +47,9 @@ fn reap_children() -> std::io::Result<()> {
 /// Says where the server is, and writes the port file.
 fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
     let address = server.address;
-    write_port_file(settings, address)?;
+    if let Some(file) = &settings.port_file {
+        port_file::write(file, address)?;
+    }
     print(&format!("listening on http://{address}"))?;
     let base = format!("http://{}", reachable(&address.to_string()));
     let home =

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -17,6 +16,7 @@ use crate::dialect::Dialect;
 use crate::journal::{Bounds, Journal};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, Sqlite};
+use crate::port_file;
 use crate::seed::Seed;
 use crate::settings::{Admitting, Settings};
 use crate::state::{Shared, State};
@@ -64,6 +64,10 @@ impl Server {
         let storage = storage(settings, sqlite, budget);
         let opened = Accounts::open(home(settings), rules(settings), dialect, storage);
         let accounts = Arc::new(opened.await?);
+        if let Some(file) = &settings.port_file {
+            // Not before: a start that fails by the address or the folder's lock leaves another server's file.
+            port_file::remove_stale(file);
+        }
         plant(seed, settings, &accounts).await?;
         let key = open_to_developer(settings, address, is_seeded, &accounts).await?;
         let (control_token, token) = match &settings.control_token {
@@ -250,26 +254,6 @@ async fn open_to_developer(
 
 fn has_keys(accounts: &Accounts, name: &str) -> bool {
     accounts.find(name).is_some_and(|account| !account.keys().is_empty())
-}
-
-/// Tells the address by the port file, where one is asked for.
-pub(crate) fn write_port_file(settings: &Settings, address: SocketAddr) -> Result<(), Failure> {
-    let Some(file) = &settings.port_file else { return Ok(()) };
-    let written = write_whole(file, &address.to_string());
-    Ok(written.map_err(|error| format!("{}: {error}", file.display()))?)
-}
-
-/// Writes a file that nobody can read half-written.
-fn write_whole(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut unfinished = file.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    std::fs::write(&unfinished, text)?;
-    let renamed = std::fs::rename(&unfinished, file);
-    if renamed.is_err() {
-        // Nobody asked for this one.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    renamed
 }
 
 /// The address under which the server can be reached from this machine.

@@ -24,6 +24,7 @@ mod metrics;
 mod model;
 mod nobody;
 mod paths;
+mod port_file;
 mod program;
 mod provoke;
 mod raw;

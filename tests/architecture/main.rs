@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock", "metrics"]),
     ("answers", &["accounts", "journal"]),
     ("terminal", &[]),
+    ("port_file", &["terminal"]),
     ("state", &["accounts", "answers", "journal", "limits", "metrics"]),
     (
         "http",
@@ -71,13 +72,26 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metrics",
             "system",
             "terminal",
+            "port_file",
         ],
     ),
     ("client", &["control"]),
     ("mock_server", &["client", "server", "settings", "terminal"]),
     ("signals", &["terminal"]),
-    ("serve", &["server", "settings", "signals", "system", "telemetry", "terminal"]),
-    ("run", &["server", "control", "settings", "signals", "system", "telemetry", "terminal"]),
+    ("serve", &["server", "port_file", "settings", "signals", "system", "telemetry", "terminal"]),
+    (
+        "run",
+        &[
+            "server",
+            "port_file",
+            "control",
+            "settings",
+            "signals",
+            "system",
+            "telemetry",
+            "terminal",
+        ],
+    ),
     (
         "cli",
         &[

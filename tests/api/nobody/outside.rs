@@ -284,18 +284,3 @@ fn a_port_file_that_cannot_be_written_is_named_and_nothing_is_made() {
         assert!(now == before, "{name}: {:?}", now.keys());
     }
 }
-
-#[cfg(unix)]
-#[test]
-fn a_port_file_that_is_a_link_leaves_what_it_leads_to() {
-    let top = surroundings();
-    let (link, decoy) = (top.path().join("port"), top.path().join("decoy"));
-    std::os::unix::fs::symlink(&decoy, &link).expect("a link is made");
-    let mut running = Running::serve(&["--port-file", text(&link)]);
-    let base = running.base();
-    let written = std::fs::read_to_string(&link).expect("it is there");
-    assert_eq!(format!("http://{}", written.trim()), base);
-    assert!(!link.is_symlink(), "it is a file of its own");
-    assert_eq!(std::fs::read_to_string(&decoy).expect("it is there"), "not yours");
-    assert_eq!(running.stop().code, Some(0));
-}
