@@ -123,7 +123,7 @@ fn router(state: Shared) -> Router {
         })
         .method_not_allowed_fallback(|State(state): State<Shared>, request: Request| async move {
             // All that is not in the tables can only be read.
-            method_not_allowed(&state, request, names(&Method::GET).join(", ")).await
+            method_not_allowed(&state, request, None, names(&Method::GET).join(", ")).await
         })
         .layer(from_fn_with_state(Arc::clone(&state), logged))
         .with_state(state)
@@ -164,9 +164,10 @@ fn methods(endpoints: Vec<&'static Endpoint>) -> MethodRouter<Shared> {
     let names: Vec<&str> =
         endpoints.iter().flat_map(|endpoint| names(&endpoint.method)).copied().collect();
     let allowed = names.join(", ");
+    let route = endpoints.first().map(|endpoint| endpoint.path);
     let fallback = move |State(state): State<Shared>, request: Request| {
         let allowed = allowed.clone();
-        async move { method_not_allowed(&state, request, allowed).await }
+        async move { method_not_allowed(&state, request, route, allowed).await }
     };
     let mut methods = MethodRouter::new().fallback(fallback);
     for endpoint in endpoints {

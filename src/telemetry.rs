@@ -51,7 +51,22 @@ pub(crate) fn request(
     time: Duration,
 ) {
     let account = trail.and_then(|trail| trail.account.as_deref()).unwrap_or("-");
+    let method = registered(method);
     // To the microsecond; below that is noise.
     let milliseconds = (time.as_secs_f64() * 1_000_000.0).round() / 1000.0;
-    tracing::info!(%method, route, account, status = status.map_or(0, |status| status.as_u16()), ms = milliseconds, "request");
+    tracing::info!(
+        method,
+        route,
+        account,
+        status = status.map_or(0, |status| status.as_u16()),
+        ms = milliseconds,
+        "request"
+    );
+}
+
+/// A method as the log has it. One that is not registered may be of any length, and may be a key.
+fn registered(method: &Method) -> &'static str {
+    const ALL: [&str; 9] =
+        ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
+    ALL.into_iter().find(|known| *known == method.as_str()).unwrap_or("OTHER")
 }

@@ -58,6 +58,7 @@ impl fmt::Debug for Digest {
 /// A key that the server knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
+    pub(crate) digest: Digest,
     /// Unique in its account; the timeline shows it.
     pub(crate) name: Arc<str>,
     pub(crate) permissions: Permissions,

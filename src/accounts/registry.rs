@@ -271,7 +271,7 @@ impl Accounts {
     pub(super) fn know(&self, account: &Arc<Account>, card: KeyCard) {
         let KeyCard { digest, name, permissions, .. } = card.clone();
         account.change_keys(|keys| keys.push(card));
-        let key = Arc::new(Key { name, permissions, account: Arc::clone(account) });
+        let key = Arc::new(Key { digest, name, permissions, account: Arc::clone(account) });
         self.by_digest.write().unwrap_or_else(PoisonError::into_inner).insert(digest, key);
     }
 

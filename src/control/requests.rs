@@ -17,7 +17,8 @@ use super::problem::{Kind, Problem};
 use super::request::{In, InAccount, Of, OfRequest};
 use super::waiting::seat;
 use super::wire::{AppliedFault, ColumnChange, Did, JournalEntry, RequestList, Row, Warning};
-use crate::journal::{self, Cursor, Entry, Journal, Pattern, View};
+use crate::accounts::Digest;
+use crate::journal::{self, Cursor, Entry, Journal, Pattern, View, redact_json};
 use crate::rules::quoted;
 use crate::state::Shared;
 
@@ -28,11 +29,17 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// An entry as the control API shows it.
 pub(super) fn shown(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
-    let body = match entry.status {
+    let mut body = match entry.status {
         Some(_) if !entry.body_left_out => serde_json::from_slice(&entry.body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&entry.body).into_owned().into()),
         _ => Value::Null,
     };
+    if let Some(mark) = entry.key_mark {
+        // What it shows of the account's data may be the key as well.
+        let key = Digest::stored(&mark.digest);
+        let is_key = |text: &str| text.len() == mark.length && Some(Digest::of(text)) == key;
+        redact_json(&mut body, &is_key);
+    }
     JournalEntry {
         seq,
         cursor: journal.after(seq).to_string(),

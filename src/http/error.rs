@@ -69,7 +69,7 @@ pub(crate) enum Error {
     /// The one ticket that the request is about does not exist.
     UnknownTicket,
     /// Of several tickets, these do not exist.
-    UnknownTickets(Vec<i64>),
+    UnknownTickets(Vec<String>),
     /// The answer has more than so many bytes.
     AnswerTooLarge(usize),
     Storage(StorageError),
@@ -246,8 +246,8 @@ fn content_type(sent: Option<&str>) -> String {
     }
 }
 
-fn unknown_tickets(ids: &[i64]) -> String {
-    let named: Vec<String> = ids.iter().take(MOST_IDS).map(ToString::to_string).collect();
+fn unknown_tickets(ids: &[String]) -> String {
+    let named: Vec<&str> = ids.iter().take(MOST_IDS).map(String::as_str).collect();
     let more = ids.len().saturating_sub(MOST_IDS);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     match ids {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::body::Most;
 use super::decode::{self, Encoding};
-use super::filing::{HIDDEN, Secrets};
+use super::redact::Secrets;
 use super::{Endpoint, Error, Reads, body, key};
 use crate::journal::{Asked, Warning, WarningKind};
 use crate::limits::{Limits, Shape};
@@ -39,13 +39,13 @@ pub(super) struct Understood {
 
 impl Heard {
     /// All that was sent, without the key, for rules that look at it.
-    pub(super) fn fields(&self, keys: &Secrets) -> Map<String, Value> {
+    pub(super) fn fields(&self, endpoint: &Endpoint, keys: &Secrets<'_>) -> Map<String, Value> {
         let all = self.path.iter().chain(&self.sent).chain(&self.overlooked);
         let mut fields = Map::new();
         for (name, value) in all {
             fields.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        hide(&mut fields, keys);
+        keys.redact_fields(&mut fields, &|name| endpoint.has_field(name));
         fields
     }
 }
@@ -102,12 +102,18 @@ impl Endpoint {
     }
 
     /// Checks what was decoded against the tables. The texts of the keys are kept nowhere.
-    pub(super) fn understand(&self, heard: Heard, keys: &Secrets) -> Understood {
+    pub(super) fn understand(&self, heard: Heard, keys: &Secrets<'_>) -> Understood {
         let Heard { path, sent, overlooked, encoding, error } = heard;
         let mut warnings = Vec::new();
         let values = match error {
             Some(error) => Err(error),
-            None => self.check(&path, &sent, &mut warnings),
+            None => self.check((&path, &sent), keys, &mut warnings),
+        };
+        let is_known = |name: &str| self.has_field(name);
+        let overlooked = {
+            let mut fields = overlooked;
+            keys.redact_fields(&mut fields, &is_known);
+            fields
         };
         warnings.extend(overlooked.keys().take(20).map(|name| overlooked_field(name)));
         warnings.extend(encoding.and_then(|encoding| self.undocumented(encoding)));
@@ -121,24 +127,23 @@ impl Endpoint {
         for (name, value) in others.into_iter().chain(overlooked) {
             fields.entry(name).or_insert(value);
         }
-        hide(&mut fields, keys);
-        for warning in &mut warnings {
-            warning.text = keys.hidden(&warning.text).into_owned();
-            warning.field = warning.field.take().map(|field| keys.hidden(&field).into_owned());
-        }
+        keys.redact_fields(&mut fields, &is_known);
         Understood { asked: Arc::new(Asked::new(fields, warnings)), values }
     }
 
     fn check(
         &self,
-        path: &Map<String, Value>,
-        sent: &Map<String, Value>,
+        (path, sent): (&Map<String, Value>, &Map<String, Value>),
+        keys: &Secrets<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<Map<String, Value>, Error> {
         let Checked { mut values, mut broken, .. } = check((self.path_fields)(), path);
-        let Checked { values: more, broken: others, unknown, chosen } =
+        let Checked { values: more, broken: others, mut unknown, mut chosen } =
             check((self.fields)(), sent);
         broken.extend(others);
+        for violation in broken.iter_mut().chain(&mut unknown).chain(&mut chosen) {
+            keys.redact_violation(violation, &|name| self.has_field(name));
+        }
         warnings.extend(unknown.iter().map(unknown_field));
         warnings.extend(chosen.into_iter().map(chosen_value));
         if !broken.is_empty() {
@@ -223,39 +228,9 @@ fn chosen_value(violation: Violation) -> Warning {
 }
 
 /// What was sent in a query, for the journal of requests that no operation is for.
-pub(super) fn in_query(uri: &Uri, keys: &Secrets, shape: Shape) -> Map<String, Value> {
+pub(super) fn in_query(uri: &Uri, keys: &Secrets<'_>, shape: Shape) -> Map<String, Value> {
     let mut fields = decode::query(uri.query().unwrap_or_default(), shape).unwrap_or_default();
     fields.shift_remove(key::NAME);
-    hide(&mut fields, keys);
+    keys.redact_fields(&mut fields, &|_| false);
     fields
-}
-
-/// Takes keys out of what was sent: a field that is called so, and every text that holds one.
-fn hide(fields: &mut Map<String, Value>, keys: &Secrets) {
-    let is_key = |name: &str| {
-        let letters = name.bytes().filter(u8::is_ascii_alphabetic);
-        letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"apikey")
-    };
-    if fields.keys().any(|name| keys.are_in(name)) {
-        *fields = std::mem::take(fields)
-            .into_iter()
-            .map(|(name, value)| (keys.hidden(&name).into_owned(), value))
-            .collect();
-    }
-    for (name, value) in fields {
-        if is_key(name) {
-            *value = HIDDEN.into();
-        } else {
-            hide_in(value, keys);
-        }
-    }
-}
-
-fn hide_in(value: &mut Value, keys: &Secrets) {
-    match value {
-        Value::String(text) if keys.are_in(text) => *value = HIDDEN.into(),
-        Value::Array(entries) => entries.iter_mut().for_each(|entry| hide_in(entry, keys)),
-        Value::Object(fields) => hide(fields, keys),
-        _ => {}
-    }
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use super::Error;
 use super::decode::pairs;
 use crate::accounts::{Accounts, Key};
+use crate::journal::KeyMark;
 
 /// The documented name of the header and of the query parameter.
 pub(crate) const NAME: &str = "apiKey";
@@ -41,6 +42,13 @@ pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Ke
         Some(key) => Ok(key),
         // Boxed, since it is rare and large: it would make the future of every request larger.
         None => Box::pin(accounts.admit(text)).await?.ok_or(Error::UnknownKey),
+    }
+}
+
+impl Key {
+    /// What tells its text from others.
+    pub(super) fn mark(&self, text: &str) -> KeyMark {
+        KeyMark { digest: *self.digest.bytes(), length: text.len() }
     }
 }
 

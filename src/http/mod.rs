@@ -12,6 +12,7 @@ pub(crate) mod key;
 mod openapi;
 mod provoked;
 mod recall;
+mod redact;
 mod reply;
 mod serving;
 mod strangers;

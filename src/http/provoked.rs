@@ -33,7 +33,11 @@ impl Endpoint {
             }
             _ => {
                 let asked = (self.operation, &*key.name);
-                key.account.faults.meet(asked, &heard.fields(visit.filing.secrets()), terms.now())
+                key.account.faults.meet(
+                    asked,
+                    &heard.fields(self, visit.filing.secrets()),
+                    terms.now(),
+                )
             }
         };
         if let Some((_, Effect::Status { retry_after: Some(time), .. })) = &met

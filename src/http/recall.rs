@@ -1,6 +1,5 @@
 //! The short way: a request whose answer is kept is answered at once. Whatever needs more than that goes the whole way.
 
-use std::iter::once;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 
+use super::redact::Secrets;
 use super::reply::Said;
-use super::{Endpoint, filing, key};
+use super::{Endpoint, key};
 use crate::answers::Answer;
 use crate::clock::{self, Stopwatch};
 use crate::journal::Entry;
@@ -34,7 +34,11 @@ impl Endpoint {
         let text = key::sent(headers, query).ok()?;
         let key = state.accounts.find_key(&text)?;
         let account = &key.account;
-        let has_more = account.faults.any() || account.pace.any() || key::is_in(query);
+        let secrets = Secrets { first: text, others: Vec::new() };
+        let has_more = account.faults.any()
+            || account.pace.any()
+            || key::is_in(query)
+            || secrets.are_sent_again(uri);
         if has_more || !key.permissions.allow(self.permission) {
             return None;
         }
@@ -45,10 +49,11 @@ impl Endpoint {
         let said = Said::good(body, Some(&terms));
         let time = watch.elapsed();
         if account.journal.is_on() {
-            let path = filing::without_keys(uri.path(), once(&*text));
-            let mut entry = Entry::begun((at, now), filing::named(request.method()), &path);
+            let method = secrets.redact_method(request.method());
+            let mut entry = Entry::begun((at, now), method, uri.path());
             entry.operation = Some(self.operation);
             entry.key = Some(Arc::clone(&key.name));
+            entry.key_mark = Some(key.mark(&secrets.first));
             entry.asked = asked;
             entry.duration = time;
             entry.answer(said.status.as_u16(), &said.body);

@@ -74,6 +74,8 @@ impl Endpoint {
         let is_plain = visit.key.permissions.allow(self.permission)
             && (visit.warnings.is_empty() || terms.profile.strict.is_none());
         let question = self.question(&visit.key, terms.now(), request.uri());
+        // What was asked for is kept beside the answer, also for those with another key.
+        let is_plain = is_plain && !visit.filing.secrets().are_sent_again(request.uri());
         let question = question.filter(|_| is_plain).map(Question::from);
         let outcome = if let Some(question) = question {
             self.kept(&mut visit, &question, request).await
@@ -167,6 +169,9 @@ impl Endpoint {
                 Ok(values) => self.handled(visit, values, &mut outcome).await,
                 Err(error) => Err(error),
             };
+        }
+        if let Err(error) = &mut outcome.body {
+            error.redact(visit.filing.secrets(), &|name| self.has_field(name));
         }
         outcome
     }

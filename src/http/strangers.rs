@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{Response, Uri};
+use axum::http::Response;
 use jiff::Timestamp;
 
-use super::filing::{Filing, Secrets};
+use super::filing::Filing;
 use super::hearing::in_query;
+use super::redact::Secrets;
 use super::visit::{Respelled, key_in_query};
 use super::{Endpoint, Error, body, key};
 use crate::clock;
 use crate::journal::{Asked, Entry, Journal};
 use crate::state::Shared;
+
+/// The longest path that a message repeats, in characters (chosen).
+const LONGEST_PATH: usize = 200;
 
 /// The answer to a request whose key opens nothing.
 pub(super) async fn turned_away(
@@ -23,7 +27,7 @@ pub(super) async fn turned_away(
     error: Error,
 ) -> Response<Body> {
     let now = clock::machine();
-    let mut filing = begun(&state.journal, (now, now), &request);
+    let mut filing = begun(&state.journal, (now, now), &request, Some(endpoint.path));
     let asked = asked(state, &request, &filing);
     filing.note(|entry| {
         entry.operation = Some(endpoint.operation);
@@ -37,22 +41,28 @@ pub(super) async fn turned_away(
 
 /// The answer for a path that nothing serves.
 pub(crate) async fn not_found(state: &Shared, request: Request) -> Response<Body> {
-    let error = Error::UnknownPath(path_label(request.uri()));
-    refused(state, request, error).await
+    refused(state, request, None, |_, path| Error::UnknownPath(path)).await
 }
 
-/// The answer for a method that a path does not have.
+/// The answer for a method that a path does not have; `route` is that path of the contract, where it is in there.
 pub(crate) async fn method_not_allowed(
     state: &Shared,
     request: Request,
+    route: Option<&str>,
     allowed: String,
 ) -> Response<Body> {
-    let (method, path) = (request.method().to_string(), path_label(request.uri()));
-    refused(state, request, Error::WrongMethod { method, path, allowed }).await
+    let error = |method, path| Error::WrongMethod { method, path, allowed };
+    refused(state, request, route, error).await
 }
 
 /// The answer to a request that no operation is for. It is in the journal of the account that its key opens.
-async fn refused(state: &Shared, request: Request, error: Error) -> Response<Body> {
+/// What is wrong is said of a method and a path that fit a message, without keys.
+async fn refused(
+    state: &Shared,
+    request: Request,
+    route: Option<&str>,
+    error: impl FnOnce(String, String) -> Error,
+) -> Response<Body> {
     let is_api = request.uri().path().starts_with("/api/");
     let text = key::sent(request.headers(), request.uri().query().unwrap_or_default());
     let text = text.ok().filter(|_| is_api);
@@ -62,7 +72,10 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
         Some(key) => (&key.account.journal, key.account.terms().at(now)),
         None => (&state.journal, now),
     };
-    let mut filing = begun(journal, (at, now), &request);
+    let mut filing = begun(journal, (at, now), &request, route);
+    let (secrets, path) = (filing.secrets(), request.uri().path());
+    let path = secrets.redact_path(path, route).chars().take(LONGEST_PATH).collect();
+    let error = error(secrets.redact_method(request.method()).into_owned(), path);
     let asked = asked(state, &request, &filing);
     filing.note(|entry: &mut Entry| {
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
@@ -80,20 +93,20 @@ async fn refused(state: &Shared, request: Request, error: Error) -> Response<Bod
     said.respond(None)
 }
 
-fn begun(journal: &Arc<Journal>, now: (Timestamp, Timestamp), request: &Request) -> Filing {
+fn begun(
+    journal: &Arc<Journal>,
+    now: (Timestamp, Timestamp),
+    request: &Request,
+    route: Option<&str>,
+) -> Filing {
     let respelled = request.extensions().get::<Respelled>();
     let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
     let keys = key::all(request.headers(), request.uri().query().unwrap_or_default());
-    let secrets = Secrets { first: String::new(), others: keys };
-    Filing::begin(journal, now, (request.method(), path), secrets)
+    let secrets = Secrets { others: keys, ..Secrets::default() };
+    Filing::begin(journal, now, (request.method(), path, route), secrets)
 }
 
 fn asked(state: &Shared, request: &Request, filing: &Filing) -> Arc<Asked> {
     let fields = in_query(request.uri(), filing.secrets(), state.limits.shape);
     Arc::new(Asked::new(fields, key_in_query(request.uri()).into_iter().collect()))
-}
-
-/// A path, short enough for a message or a line of the log.
-fn path_label(uri: &Uri) -> String {
-    uri.path().chars().take(200).collect()
 }

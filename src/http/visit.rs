@@ -7,7 +7,8 @@ use axum::http::Uri;
 use bytes::Bytes;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
-use super::filing::{Filing, Secrets};
+use super::filing::Filing;
+use super::redact::Secrets;
 use super::reply::Said;
 use super::{Endpoint, Error, key};
 use crate::accounts::{AccountError, InUse, Key, Lease, Terms};
@@ -93,8 +94,10 @@ impl Visit {
         let respelled = request.extensions().get::<Respelled>();
         let path = respelled.map_or(request.uri().path(), |Respelled(path)| path);
         let journal = &key.account.journal;
-        let secrets = Secrets { first: text, others: Vec::new() };
-        let mut filing = Filing::begin(journal, (now, real_now), (request.method(), path), secrets);
+        let asked = (request.method(), path, Some(endpoint.path));
+        let key_mark = key.mark(&text);
+        let secrets = Secrets { first: text.into(), others: Vec::new() };
+        let mut filing = Filing::begin(journal, (now, real_now), asked, secrets);
         let mut warnings = Vec::new();
         if respelled.is_some() {
             warnings.push(respelled_method(path, endpoint));
@@ -112,6 +115,7 @@ impl Visit {
         filing.note(|entry| {
             entry.operation = Some(endpoint.operation);
             entry.key = Some(Arc::clone(&key.name));
+            entry.key_mark = Some(key_mark);
             entry.warnings.clone_from(&warnings);
         });
         let in_use = state.accounts.in_use(&key.account);
@@ -125,7 +129,7 @@ impl Visit {
         match accounts.lease(&self.key.account).await {
             Ok(lease) => Ok(lease),
             Err(AccountError::Unknown(_)) => {
-                let text = self.filing.secrets().first.clone();
+                let text = self.filing.secrets().first.to_string();
                 self.key = key::known(accounts, &text).await?;
                 self.in_use = accounts.in_use(&self.key.account);
                 self.filing.move_to(&self.key.account.journal);

@@ -63,24 +63,19 @@ impl Rows {
         all
     }
 
-    /// Puts what `cover` makes of a text in place of each text for which it makes something.
-    pub(crate) fn cover(&mut self, cover: impl Fn(&str) -> Option<String>) {
-        let covered = |value: &mut Value| {
-            if let Some(text) = value.as_str().and_then(&cover) {
-                *value = text.into();
-            }
-        };
+    /// Redacts each cell. Those of a row that was made are looked at only where `may_hold` says so of them all.
+    pub(crate) fn redact(&mut self, may_hold: impl Fn(&str) -> bool, redact: impl Fn(&mut Value)) {
         for row in &mut self.kept {
             match &mut row.did {
-                Did::Created { values, .. } if cover(values).is_some() => {
+                Did::Created { values, .. } if may_hold(values) => {
                     let mut cells: Vec<Value> = serde_json::from_str(values).unwrap_or_default();
-                    cells.iter_mut().for_each(covered);
+                    cells.iter_mut().for_each(&redact);
                     *values = Value::from(cells).to_string().into();
                 }
                 Did::Updated(columns) => {
                     for (_, from, to) in columns {
-                        covered(from);
-                        covered(to);
+                        redact(from);
+                        redact(to);
                     }
                 }
                 Did::Created { .. } | Did::Deleted => {}

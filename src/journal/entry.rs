@@ -70,6 +70,15 @@ pub(crate) struct Fault {
     pub(crate) effect: &'static str,
 }
 
+/// What tells the key of a request from other texts, without being it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyMark {
+    /// The SHA-256 of its text.
+    pub(crate) digest: [u8; 32],
+    /// How long the text is, in bytes.
+    pub(crate) length: usize,
+}
+
 /// A request and its answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -87,6 +96,8 @@ pub(crate) struct Entry {
     pub(crate) warnings: Vec<Warning>,
     /// The name of the key.
     pub(crate) key: Option<Arc<str>>,
+    /// Of a known key: whoever shows the answer takes its text out by this.
+    pub(crate) key_mark: Option<KeyMark>,
     /// None where there was no answer.
     pub(crate) status: Option<u16>,
     /// Empty where it is too long to keep.
@@ -114,6 +125,7 @@ impl Entry {
             asked: Asked::nothing(),
             warnings: Vec::new(),
             key: None,
+            key_mark: None,
             status: None,
             body: Bytes::new(),
             body_left_out: false,

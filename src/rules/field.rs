@@ -114,6 +114,16 @@ impl Kind {
     /// Any whole number that is not negative.
     pub(crate) const NUMBER: Self = Self::Number { min: 0, max: LARGEST_NUMBER };
 
+    /// The fields of its rows, where it has some.
+    fn fields(&self) -> &'static [Field] {
+        match self {
+            Self::Rows { fields, .. } | Self::Row { fields } | Self::Named { fields, .. } => {
+                fields()
+            }
+            _ => &[],
+        }
+    }
+
     /// Text that matches the pattern.
     pub(crate) const fn matching(pattern: &'static LazyLock<Regex>) -> Self {
         Self::Text { at_least: 0, at_most: LONGEST_TEXT, pattern: Some(pattern) }
@@ -212,6 +222,11 @@ impl Field {
             ByChoice::All => true,
             ByChoice::Some(words) => words.iter().any(is),
         }
+    }
+
+    /// Whether this is its name, or that of a field inside of it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.name == name || self.kind.fields().iter().any(|field| field.has(name))
     }
 
     /// Whether it must be sent.

@@ -219,7 +219,9 @@ async fn make_one(call: &Call, deed: Deed) -> Result<(), Error> {
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::Unknown(ids) => Self::UnknownTickets(ids),
+            Refused::Unknown(ids) => {
+                Self::UnknownTickets(ids.iter().map(ToString::to_string).collect())
+            }
             Refused::NoCustomer(external) => {
                 let rule = "must be that of a customer of this account";
                 Self::refused("externalPrimaryID", rule, &external.into())

@@ -123,7 +123,9 @@ fn field(asked: Asked, secret: &str, name: &str, value: &str) -> Asked {
 /// Places of anything: who sends it there besides may be told what is wrong with it, and nothing may keep it.
 pub(super) const AS_ANYTHING: &[(&str, Way)] = &[
     ("a search", |asked, secret| {
-        asked.asking(&format!("query=a{secret}b&applyView={secret}")).with("apiKey", secret)
+        asked
+            .asking(&format!("query={secret}&from=a:{secret}&applyView={secret}"))
+            .with("apiKey", secret)
     }),
     ("a filter", |asked, secret| {
         asked.asking(&format!("operation={secret}")).with("apiKey", secret)
@@ -148,7 +150,7 @@ pub(super) const AS_ANYTHING: &[(&str, Way)] = &[
         asked.with("If-None-Match", secret).with("Range", secret).with("apiKey", secret)
     }),
     ("a name", |asked, secret| {
-        field(asked, secret, "name", &format!("../{{}}{}", "x".repeat(100)))
+        field(asked, secret, "name", &format!("..:{{}}{}", ".".repeat(100)))
     }),
     ("an origin of an account", |asked, secret| field(asked, secret, "from", "account:{}")),
     ("a snapshot", |asked, secret| field(asked, secret, "from", "snapshot:acme/{}")),
