@@ -78,7 +78,7 @@ impl Endpoint {
             Some(body) => read(heard, headers, body, limits).await,
         };
         let mut query = query.map_err(Error::Unreadable)?;
-        query.shift_remove(key::NAME);
+        key::remove(&mut query);
         match self.reads {
             Reads::Body => heard.overlooked = query,
             Reads::Query | Reads::BodyOrQuery => heard.sent = query,
@@ -230,7 +230,7 @@ fn chosen_value(violation: Violation) -> Warning {
 /// What was sent in a query, for the journal of requests that no operation is for.
 pub(super) fn in_query(uri: &Uri, keys: &Secrets<'_>, shape: Shape) -> Map<String, Value> {
     let mut fields = decode::query(uri.query().unwrap_or_default(), shape).unwrap_or_default();
-    fields.shift_remove(key::NAME);
+    key::remove(&mut fields);
     keys.redact_fields(&mut fields, &|_| false);
     fields
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::http::header::{AUTHORIZATION, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
+use serde_json::{Map, Value};
+
 use super::Error;
-use super::decode::pairs;
+use super::decode::{component, pairs};
 use crate::accounts::{Accounts, Key};
 use crate::journal::KeyMark;
 
@@ -20,7 +22,7 @@ pub(super) const SCHEME: &str = "apikey";
 
 /// Whether the query carries a key.
 pub(super) fn is_in(query: &str) -> bool {
-    query.contains(NAME) && asked(query).any(|key| !key.is_empty())
+    asked(query).any(|key| !key.is_empty())
 }
 
 /// The text of the key that a request carries.
@@ -105,9 +107,21 @@ fn asked(query: &str) -> impl Iterator<Item = String> {
         .filter_map(|pair| pair.ok().filter(|(name, _)| name == NAME).map(|(_, key)| key))
 }
 
+/// Takes the key out of decoded fields of a query. What has its name and brackets is no key, and stays.
+pub(super) fn remove(fields: &mut Map<String, Value>) {
+    if fields.get(NAME).is_some_and(Value::is_string) {
+        fields.shift_remove(NAME);
+    }
+}
+
 /// The query without the key, as it was sent.
 pub(super) fn without(query: &str) -> Cow<'_, str> {
-    let is_left = |pair: &&str| !pair.is_empty() && pair.split('=').next() != Some(NAME);
+    let is_key = |name: &str| {
+        name == NAME
+            || name.contains('%') && component(name.as_bytes(), NAME).is_ok_and(|name| name == NAME)
+    };
+    let is_left =
+        |pair: &&str| !pair.is_empty() && !is_key(pair.split('=').next().unwrap_or_default());
     if query.is_empty() || query.split('&').all(|pair| is_left(&pair)) {
         return query.into();
     }

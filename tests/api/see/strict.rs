@@ -194,3 +194,26 @@ async fn other_accounts_are_not_strict_with_it() {
     let unknown: Value = server.get("/api/v2/ticket?page=1").await.body;
     assert_eq!(unknown["status"], "error", "{unknown}");
 }
+
+#[tokio::test]
+async fn the_key_in_the_query_is_refused_in_every_spelling() {
+    let (server, acme) = server();
+    acme.be_strict(&[]).await;
+    for name in
+        ["apiKey", "api%4Bey", "%61%70iKey", "apiKey%5B%5D", "apiKey[]", "apiKey[a][b]", "apikey"]
+    {
+        for (number, client) in [&*server, &server.with_key(KEY)].into_iter().enumerate() {
+            for path in ["/api/v2/ticket/7", "/api/v2/ticket"] {
+                let refused = client.get(&format!("{path}?{name}={KEY}")).await;
+                assert_eq!(refused.status, 400, "{name} {number}: {}", refused.body);
+                assert!(refused.message().contains("This account is strict"), "{}", refused.body);
+            }
+        }
+    }
+    let plain = server.ask_without_key("GET", &format!("/api/v2/ticket/7?api%4Bey={KEY}"));
+    let refused = Reply::of(plain).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let entry = acme.newest().await;
+    assert_eq!(kinds(&entry), ["key-in-query"], "{entry}");
+    assert_eq!(server.get("/api/v2/ticket/7").await.status, 200);
+}
