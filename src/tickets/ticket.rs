@@ -161,11 +161,44 @@ impl From<Cell> for Value {
     }
 }
 
-/// What a search looks through: the text in lower case, all of Unicode.
+/// What keeps texts apart that are searched as one.
+const SEPARATOR: char = '\u{1f}';
+/// Code points that are no letters, which stand for the separator and for themselves.
+const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
+
+/// What a search looks through: the text in lower case, all of Unicode. No separator is in it, nor in what is searched
+/// for.
 pub(crate) fn searchable(text: &str) -> String {
-    if text.is_ascii() {
+    let has_separator = text.contains(SEPARATOR);
+    if text.is_ascii() && !has_separator {
         return text.to_ascii_lowercase();
     }
+    if has_separator || text.contains(MARKS) { lower(&escape(text)) } else { lower(text) }
+}
+
+/// Writes the separator and the marks as one to three of the second mark between two of the first, which nothing else
+/// becomes and no part of anything else is.
+fn escape(text: &str) -> String {
+    let [edge, inner] = MARKS;
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let times = match letter {
+            SEPARATOR => 1,
+            _ if letter == edge => 2,
+            _ if letter == inner => 3,
+            _ => {
+                escaped.push(letter);
+                continue;
+            }
+        };
+        escaped.push(edge);
+        escaped.extend(std::iter::repeat_n(inner, times));
+        escaped.push(edge);
+    }
+    escaped
+}
+
+fn lower(text: &str) -> String {
     // Letter by letter: at a word's end the Greek sigma would become another one.
     text.chars()
         .flat_map(char::to_lowercase)
@@ -175,5 +208,6 @@ pub(crate) fn searchable(text: &str) -> String {
 
 /// Several texts that a search looks through, kept apart so that no match spans two.
 pub(crate) fn searchable_all(texts: &[&str]) -> String {
-    searchable(&texts.join("\u{1f}"))
+    let texts: Vec<String> = texts.iter().map(|text| searchable(text)).collect();
+    texts.join(SEPARATOR.encode_utf8(&mut [0; 4]))
 }

@@ -34,6 +34,7 @@ mod restart;
 mod run;
 mod schema;
 mod search;
+mod search_exact;
 mod see;
 mod seed_check;
 mod seed_values;

@@ -9,6 +9,8 @@ use crate::tickets::columns;
 use crate::tickets::search::{Condition, Filter, Operation, Page};
 use crate::tickets::ticket::{Cell, searchable};
 
+/// Code points that the index takes for one and the same (the last two: SQLite's reader of UTF-8).
+const BLURRED: [char; 3] = ['\u{fffd}', '\u{fffe}', '\u{ffff}'];
 /// The shortest text that the trigram index can find, in characters.
 const TRIGRAM: usize = 3;
 /// A page that begins this far down is looked for from the end that is nearer.
@@ -163,7 +165,7 @@ fn holding(sql: &mut Sql, query: &str) -> String {
     let lower = searchable(query);
     let text = sql.placeholder(Cell::Text(lower.clone()));
     let holds = format!("(INSTR(t.search_title, {text}) OR INSTR(t.search_rest, {text}))");
-    let in_text = if lower.chars().count() >= TRIGRAM {
+    let in_text = if lower.chars().count() >= TRIGRAM && !lower.contains(BLURRED) {
         let phrase = format!("\"{}\"", lower.replace('"', "\"\""));
         let phrase = sql.placeholder(Cell::Text(phrase));
         format!(
