@@ -119,11 +119,11 @@ fn router(state: Shared) -> Router {
     }
     router
         .fallback(|State(state): State<Shared>, request: Request| async move {
-            not_found(&state, request).await
+            not_found(&state, &request)
         })
         .method_not_allowed_fallback(|State(state): State<Shared>, request: Request| async move {
             // All that is not in the tables can only be read.
-            method_not_allowed(&state, request, None, names(&Method::GET).join(", ")).await
+            method_not_allowed(&state, &request, None, names(&Method::GET).join(", "))
         })
         .layer(from_fn_with_state(Arc::clone(&state), logged))
         .with_state(state)
@@ -167,7 +167,7 @@ fn methods(endpoints: Vec<&'static Endpoint>) -> MethodRouter<Shared> {
     let route = endpoints.first().map(|endpoint| endpoint.path);
     let fallback = move |State(state): State<Shared>, request: Request| {
         let allowed = allowed.clone();
-        async move { method_not_allowed(&state, request, route, allowed).await }
+        async move { method_not_allowed(&state, &request, route, allowed) }
     };
     let mut methods = MethodRouter::new().fallback(fallback);
     for endpoint in endpoints {

@@ -1,17 +1,19 @@
 //! The connections of a server: taken in up to a bound, served, and drained at its end.
 
-use std::convert::Infallible;
 use std::future::{Future, ready};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::TRANSFER_ENCODING;
 use axum::response::Response;
 use futures_util::FutureExt;
-use hyper::body::{Body as _, Incoming};
+use futures_util::future::Either;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -25,6 +27,7 @@ use crate::limits::LineLimits;
 use crate::line::{BEGINNING, Line};
 use crate::state::Shared;
 use crate::telemetry;
+use crate::unread::Unread;
 
 /// How long running requests may take to finish when the server is told to end.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
@@ -92,11 +95,17 @@ async fn rest(error: &io::Error) {
 async fn talk(stream: TcpStream, state: Shared, app: App, _place: OwnedSemaphorePermit) {
     let _connected = state.metrics.connected();
     let line = Line::new(stream, state.limits.line);
-    let talk = line.talk();
+    let (talk, refusing) = (line.talk(), Arc::clone(&state));
     let answer = move |request: Request| {
         talk.begin();
+        let answer = if is_oddly_packed(&request) {
+            note(&refusing, Unheard::BadHttp);
+            Either::Left(ready(app::unheard(&refusing, request.uri().path(), Unheard::BadHttp)))
+        } else {
+            Either::Right(app.answer(request))
+        };
         let talk = talk.clone();
-        app.answer(request).map(move |response| talk.answer(response))
+        answer.map(move |response| talk.answer(response))
     };
     if let Some(Cut { line, unheard, path }) = hold(line, &state, answer).await {
         note(&state, unheard);
@@ -140,9 +149,10 @@ async fn hold<F>(line: Line, state: &Shared, answer: impl Fn(Request) -> F) -> O
 where
     F: Future<Output = Response>,
 {
+    let time = state.limits.body_time;
     let service = service_fn(|request: hyper::Request<Incoming>| {
-        let response = answer(request.map(body));
-        response.map(Ok::<_, Infallible>)
+        let (request, unread) = Unread::of(request);
+        answer(request).then(move |response| unread.settle(response, time))
     });
     let head = state.limits.line.head;
     let mut connection = http1::Builder::new()
@@ -176,9 +186,13 @@ where
     unheard.map(|unheard| Cut { line, unheard, path })
 }
 
-/// The body of a request; none costs nothing.
-fn body(incoming: Incoming) -> Body {
-    if incoming.is_end_stream() { Body::empty() } else { Body::new(incoming) }
+/// Whether the body is packed otherwise than once in chunks. The library takes `gzip, chunked` as well, and knows
+/// nothing of gzip. (A length beside chunks it leaves out, and closes the connection after the answer; of two equal
+/// lengths it leaves out one.)
+fn is_oddly_packed(request: &Request) -> bool {
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(|coding| !is_chunked(coding) || codings.next().is_some())
 }
 
 /// The path that a request line begins to ask for.

@@ -63,6 +63,7 @@ mod system;
 mod telemetry;
 mod terminal;
 mod tickets;
+mod unread;
 
 pub use cli::main;
 pub use client::{Account, Control, ControlError, Filter, Requests};

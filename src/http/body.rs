@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, HttpBody};
-use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
@@ -91,12 +90,4 @@ async fn drain(mut chunks: BodyDataStream, time: Duration) {
         }
     };
     let _ = timeout(time.min(limits::DRAIN_TIME), all).await;
-}
-
-/// Throws the body of a request away that is refused for another reason.
-pub(super) async fn turn_away(request: Request, time: Duration) {
-    // Who waits for a word before sending a body need not send it.
-    if !request.headers().contains_key(EXPECT) {
-        drain(request.into_body().into_data_stream(), time).await;
-    }
 }

@@ -37,7 +37,7 @@ impl Endpoint {
                 let visit = Visit::begin(state, key, text, self, &request);
                 (self.receive(visit, request).await, Some(account))
             }
-            Err(error) => (strangers::turned_away(&state, request, self, error).await, None),
+            Err(error) => (strangers::turned_away(&state, &request, self, &error), None),
         };
         response.extensions_mut().insert(Trail {
             operation: self.operation,

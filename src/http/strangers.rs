@@ -11,7 +11,7 @@ use super::filing::Filing;
 use super::hearing::in_query;
 use super::redact::Secrets;
 use super::visit::{Respelled, key_in_query};
-use super::{Endpoint, Error, body, key};
+use super::{Endpoint, Error, key};
 use crate::clock;
 use crate::journal::{Asked, Entry, Journal};
 use crate::state::Shared;
@@ -20,46 +20,45 @@ use crate::state::Shared;
 const LONGEST_PATH: usize = 200;
 
 /// The answer to a request whose key opens nothing.
-pub(super) async fn turned_away(
+pub(super) fn turned_away(
     state: &Shared,
-    request: Request,
+    request: &Request,
     endpoint: &Endpoint,
-    error: Error,
+    error: &Error,
 ) -> Response<Body> {
     let now = clock::machine();
-    let mut filing = begun(&state.journal, (now, now), &request, Some(endpoint.path));
-    let asked = asked(state, &request, &filing);
+    let mut filing = begun(&state.journal, (now, now), request, Some(endpoint.path));
+    let asked = asked(state, request, &filing);
     filing.note(|entry| {
         entry.operation = Some(endpoint.operation);
         entry.asked = asked;
     });
-    body::turn_away(request, state.limits.body_time).await;
     let said = error.said(&state.accounts.dialect, None);
     filing.answered(Some(&said), None);
     said.respond(None)
 }
 
 /// The answer for a path that nothing serves.
-pub(crate) async fn not_found(state: &Shared, request: Request) -> Response<Body> {
-    refused(state, request, None, |_, path| Error::UnknownPath(path)).await
+pub(crate) fn not_found(state: &Shared, request: &Request) -> Response<Body> {
+    refused(state, request, None, |_, path| Error::UnknownPath(path))
 }
 
 /// The answer for a method that a path does not have; `route` is that path of the contract, where it is in there.
-pub(crate) async fn method_not_allowed(
+pub(crate) fn method_not_allowed(
     state: &Shared,
-    request: Request,
+    request: &Request,
     route: Option<&str>,
     allowed: String,
 ) -> Response<Body> {
     let error = |method, path| Error::WrongMethod { method, path, allowed };
-    refused(state, request, route, error).await
+    refused(state, request, route, error)
 }
 
 /// The answer to a request that no operation is for. It is in the journal of the account that its key opens.
 /// What is wrong is said of a method and a path that fit a message, without keys.
-async fn refused(
+fn refused(
     state: &Shared,
-    request: Request,
+    request: &Request,
     route: Option<&str>,
     error: impl FnOnce(String, String) -> Error,
 ) -> Response<Body> {
@@ -72,16 +71,15 @@ async fn refused(
         Some(key) => (&key.account.journal, key.account.terms().at(now)),
         None => (&state.journal, now),
     };
-    let mut filing = begun(journal, (at, now), &request, route);
+    let mut filing = begun(journal, (at, now), request, route);
     let (secrets, path) = (filing.secrets(), request.uri().path());
     let path = secrets.redact_path(path, route).chars().take(LONGEST_PATH).collect();
     let error = error(secrets.redact_method(request.method()).into_owned(), path);
-    let asked = asked(state, &request, &filing);
+    let asked = asked(state, request, &filing);
     filing.note(|entry: &mut Entry| {
         entry.key = key.as_ref().map(|key| Arc::clone(&key.name));
         entry.asked = asked;
     });
-    body::turn_away(request, state.limits.body_time).await;
     let terms = key.as_ref().map(|key| key.account.terms());
     let dialect = terms.as_ref().map_or(&state.accounts.dialect, |terms| &terms.dialect);
     let said = error.said(dialect, terms.as_deref());

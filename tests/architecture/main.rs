@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("line", &["http", "clock", "limits"]),
+    ("unread", &["http", "limits"]),
     ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules", "limits"]),
     ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
     ("fidelity", &["tickets", "http", "dialect", "rules"]),
@@ -55,7 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "clock",
         ],
     ),
-    ("connections", &["app", "line", "http", "limits", "state", "telemetry"]),
+    ("connections", &["app", "line", "unread", "http", "limits", "state", "telemetry"]),
     (
         "server",
         &[

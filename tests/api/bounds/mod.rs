@@ -9,6 +9,7 @@ mod crowd;
 mod flags;
 mod heads;
 mod idle;
+mod kept_alive;
 mod no_http;
 mod open_files;
 mod pipelined;
