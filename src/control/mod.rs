@@ -157,7 +157,8 @@ pub(crate) fn router(state: &Shared) -> Router<Shared> {
         response
     });
     let wrong_method = async |request: Request| {
-        let (method, path) = (request.method(), request.uri().path());
+        let cut = |text: &str, most| text.chars().take(most).collect::<String>();
+        let (method, path) = (cut(request.method().as_str(), 40), cut(request.uri().path(), 200));
         Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
     };
     let open = open.method_not_allowed_fallback(wrong_method);

@@ -3,9 +3,11 @@
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
+use crate::control::answer;
 use crate::fixtures::{self, KEY, NEW_TICKET, acme, ticket};
 use crate::program::{Finished, Running, Stream, command};
 use crate::raw::{connect, exchange, head, read, request};
+use crate::support::Client;
 
 /// A server on the seed of `acme`, and the file that holds the seed.
 fn serve(arguments: &[&str]) -> (Running, tempfile::TempDir) {
@@ -214,4 +216,36 @@ async fn a_line_break_in_a_request_makes_no_second_line() {
     let finished = running.stop();
     let forged = finished.stderr.lines().filter(|line| line.starts_with("GET /api/v2/forged"));
     assert_eq!(forged.count(), 0, "{finished:?}");
+}
+
+#[tokio::test]
+async fn no_line_is_as_long_as_what_was_sent() {
+    let (mut running, _folder) = serve(&[]);
+    let base = running.base();
+    let long = "X".repeat(20_000);
+    let key = format!("apiKey: {KEY}\r\n");
+    for (method, path) in [
+        (long.clone(), "/api/v2/ticket/7".to_owned()),
+        (long.clone(), "/nothing".to_owned()),
+        (long.clone(), "/_control/accounts".to_owned()),
+        (long.clone(), "/docs".to_owned()),
+        ("PURGE".to_owned(), "/api/v2/ticket/7".to_owned()),
+        ("GET".to_owned(), format!("/api/v2/ticket/{long}")),
+        ("GET".to_owned(), format!("/{long}")),
+        ("PATCH".to_owned(), format!("/_control/{long}")),
+    ] {
+        let headers = format!("{key}X-Long: {long}\r\nUser-Agent: {long}\r\n");
+        let answer = exchange(&base, &head(&method, &path, &headers)).await;
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+        assert!(answer.body.len() < 1_000, "{answer:?}");
+    }
+    let journal = Client::of(&base).ask_without_key("GET", "/_control/accounts/acme/requests");
+    let shown = answer(journal).await.body.to_string();
+    assert!(shown.contains("\"method\":\"XXXX"), "{shown}");
+    assert!(!shown.contains(&format!("\"method\":\"{}", "X".repeat(50))));
+    let finished = running.stop();
+    for line in finished.stderr.lines() {
+        assert!(line.len() < 500, "{} bytes: {}", line.len(), &line[..200]);
+    }
+    assert_eq!(finished.stderr.matches("OTHER").count(), 5, "{finished:?}");
 }
