@@ -25,6 +25,11 @@ pub(crate) enum Admission {
 }
 
 impl Accounts {
+    /// Whether unknown keys make accounts.
+    pub(crate) fn admits_keys(&self) -> bool {
+        self.rules.admission == Admission::Auto
+    }
+
     /// The key with this text, for which an account is made if there is none and unknown keys make accounts.
     ///
     /// # Errors

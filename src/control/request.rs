@@ -200,7 +200,7 @@ pub(super) async fn named(
     }
     let text = key::sent(&parts.headers, parts.uri.query().unwrap_or_default());
     let key = match text {
-        Ok(text) => key::known(&state.accounts, &text).await,
+        Ok(text) => key::known(&state.accounts, &text, || false).await,
         Err(error) => Err(error),
     };
     match key {

@@ -39,6 +39,8 @@ pub(crate) enum Error {
     UnknownKey,
     /// It is unknown, and not of the form that makes an account.
     UnfitKey,
+    /// It is unknown, and would have made an account for a web page of another origin.
+    ForeignPage,
     TwoKeys,
     Forbidden(Permission),
     ContentType(Option<String>),
@@ -89,7 +91,9 @@ impl Error {
         let number = match self {
             Self::UnknownPath(_) => 404,
             Self::WrongMethod { .. } => 405,
-            Self::NoKey | Self::UnknownKey | Self::UnfitKey => dialect.no_key_status,
+            Self::NoKey | Self::UnknownKey | Self::UnfitKey | Self::ForeignPage => {
+                dialect.no_key_status
+            }
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge(_) => 413,
@@ -125,6 +129,7 @@ impl Error {
             Self::NoKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
             Self::UnknownKey => "This API key is unknown.".to_owned(),
             Self::UnfitKey => AccountError::UnfitKey.sentence(),
+            Self::ForeignPage => "This API key is unknown, and no account is made for it: by its Origin or Sec-Fetch-Site the request comes from a web page of another origin. Make the account first, with a request that no such page sends; then the key works from there as well.".to_owned(),
             Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::ContentType(sent) => content_type(sent.as_deref()),
@@ -166,7 +171,7 @@ impl Error {
         let mut said = Said::new(self.status(dialect), body.into(), terms);
         let headers = &mut said.headers;
         match self {
-            Self::NoKey | Self::UnknownKey | Self::UnfitKey => {
+            Self::NoKey | Self::UnknownKey | Self::UnfitKey | Self::ForeignPage => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME))
             }
             Self::WrongMethod { allowed, .. } => HeaderValue::try_from(allowed)

@@ -35,13 +35,19 @@ pub(crate) fn sent<'a>(headers: &'a HeaderMap, query: &'a str) -> Result<Cow<'a,
     if keys.any(|other| other != key) { Err(Error::TwoKeys) } else { Ok(key) }
 }
 
-/// The key with this text. An unknown one makes an account, where that is asked for.
+/// The key with this text. An unknown one makes an account, where that is asked for, and not by a page of another
+/// origin: such a page can send any number of them without being asked.
 ///
 /// # Errors
 /// When it opens nothing.
-pub(crate) async fn known(accounts: &Arc<Accounts>, text: &str) -> Result<Arc<Key>, Error> {
+pub(crate) async fn known(
+    accounts: &Arc<Accounts>,
+    text: &str,
+    is_foreign: impl FnOnce() -> bool,
+) -> Result<Arc<Key>, Error> {
     match accounts.find_key(text) {
         Some(key) => Ok(key),
+        None if accounts.admits_keys() && is_foreign() => Err(Error::ForeignPage),
         // Boxed, since it is rare and large: it would make the future of every request larger.
         None => Box::pin(accounts.admit(text)).await?.ok_or(Error::UnknownKey),
     }
@@ -71,9 +77,10 @@ fn each<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item = Cow<
 pub(super) async fn opened(
     accounts: &Arc<Accounts>,
     sent: Result<Cow<'_, str>, Error>,
+    is_foreign: impl FnOnce() -> bool,
 ) -> Result<(String, Arc<Key>), Error> {
     let text = sent?.into_owned();
-    let key = known(accounts, &text).await?;
+    let key = known(accounts, &text, is_foreign).await?;
     Ok((text, key))
 }
 

@@ -12,7 +12,7 @@ use super::call::Note;
 use super::hearing::{Heard, Understood};
 use super::reply::Said;
 use super::visit::{Client, Outcome, Visit};
-use super::{Call, Endpoint, Error, Lasting, key, strangers};
+use super::{Call, Endpoint, Error, Lasting, is_foreign, key, strangers};
 use crate::accounts::{Key, Terms};
 use crate::answers::{Answer, Asking, Question};
 use crate::state::Shared;
@@ -30,7 +30,9 @@ impl Endpoint {
     pub(crate) async fn serve(&'static self, state: Shared, request: Request) -> Response<Body> {
         let query = request.uri().query().unwrap_or_default();
         let sent = key::sent(request.headers(), query);
-        let known = key::opened(&state.accounts, sent).await;
+        let headers = request.headers();
+        let is_foreign = || is_foreign(headers, &state.public_url);
+        let known = key::opened(&state.accounts, sent, is_foreign).await;
         let (mut response, account) = match known {
             Ok((text, key)) => {
                 let account = Arc::clone(&key.account.name);

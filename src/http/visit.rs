@@ -10,7 +10,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 use super::filing::Filing;
 use super::redact::Secrets;
 use super::reply::Said;
-use super::{Endpoint, Error, key};
+use super::{Endpoint, Error, is_foreign, key};
 use crate::accounts::{AccountError, InUse, Key, Lease, Terms};
 use crate::clock;
 use crate::journal::{Asked, Place, Warning, WarningKind};
@@ -30,6 +30,8 @@ pub(super) struct Visit {
     /// About how and when it came.
     pub(super) warnings: Vec<Warning>,
     pub(super) filing: Filing,
+    /// Whether a page of another origin has sent it; looked at only where unknown keys make accounts.
+    is_foreign: bool,
 }
 
 /// That the client is still there: its connection holds this, and drops it when it ends.
@@ -119,7 +121,9 @@ impl Visit {
             entry.warnings.clone_from(&warnings);
         });
         let in_use = state.accounts.in_use(&key.account);
-        Self { state, key, in_use, warnings, filing }
+        let is_foreign =
+            state.accounts.admits_keys() && is_foreign(request.headers(), &state.public_url);
+        Self { state, key, in_use, warnings, filing, is_foreign }
     }
 
     /// The account to work on. One that was removed since its key was found is looked for once more: where unknown
@@ -129,8 +133,8 @@ impl Visit {
         match accounts.lease(&self.key.account).await {
             Ok(lease) => Ok(lease),
             Err(AccountError::Unknown(_)) => {
-                let text = self.filing.secrets().first.to_string();
-                self.key = key::known(accounts, &text).await?;
+                let (text, is_foreign) = (self.filing.secrets().first.to_string(), self.is_foreign);
+                self.key = key::known(accounts, &text, || is_foreign).await?;
                 self.in_use = accounts.in_use(&self.key.account);
                 self.filing.move_to(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)

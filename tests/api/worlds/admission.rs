@@ -78,3 +78,73 @@ async fn an_account_goes_after_its_time_without_a_request() {
     problem(&brief.control("GET", "").await, 404, "unknown-account", "brief");
     assert_eq!(lasting.control("GET", "").await.body["ttl"], "PT1H");
 }
+
+/// How many accounts there are.
+async fn accounts(server: &Server) -> usize {
+    let listed = answer(server.ask_without_key("GET", "/_control/accounts")).await;
+    listed.body["accounts"].as_array().expect("accounts").len()
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_makes_no_account() {
+    let server = Server::with(&["--ephemeral", "--accounts", "auto"]);
+    let before = accounts(&server).await;
+    for (number, (name, value)) in [
+        ("Origin", "https://desk.example.test"),
+        ("Origin", "null"),
+        ("Origin", "http://127.0.0.1:1"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("made-up-key-{number}");
+        let page = server.with_key(&key);
+        // What a page can send without being asked: the key in the query, and a form.
+        let in_query = format!("/api/v2/ticket?apiKey={key}");
+        let urlencoded = "application/x-www-form-urlencoded";
+        for request in [
+            server.ask_without_key("GET", &in_query),
+            server
+                .ask_without_key("POST", &in_query)
+                .header("content-type", urlencoded)
+                .body(NEW_TICKET),
+            page.ask("GET", "/api/v2/ticket"),
+            page.ask("PUT", "/api/v2/ticket/7").header("content-type", urlencoded).body("title=x"),
+        ] {
+            let refused = answer(request.header(name, value)).await;
+            assert_eq!(refused.status, 401, "{name}: {value}: {}", refused.body);
+            assert!(refused.message().contains("another origin"), "{}", refused.body);
+        }
+        assert_eq!(accounts(&server).await, before + number, "{name}: {value}");
+        // The key is made otherwise, and works from there as well.
+        assert_eq!(page.get("/api/v2/ticket").await.status, 200);
+        assert_eq!(accounts(&server).await, before + 1 + number);
+        let known = answer(page.ask("GET", "/api/v2/ticket").header(name, value)).await;
+        assert_eq!(known.status, 200, "{name}: {value}: {}", known.body);
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_server_itself_makes_one() {
+    let server = Server::with(&["--ephemeral", "--accounts", "auto"]);
+    for (name, value) in [
+        ("Origin", server.base.as_str()),
+        ("Sec-Fetch-Site", "same-origin"),
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Mode", "cors"),
+    ] {
+        let key = format!("my-own-key-{}", value.len());
+        let request = server.with_key(&key).ask("GET", "/api/v2/ticket").header(name, value);
+        assert_eq!(answer(request).await.status, 200, "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn without_accounts_by_themselves_a_page_is_told_what_everybody_is() {
+    let server = Server::start();
+    let request = server.with_key("my-own-key").ask("GET", "/api/v2/ticket");
+    let refused = answer(request.header("Origin", "https://desk.example.test")).await;
+    assert_eq!((refused.status, refused.message()), (401, "This API key is unknown."));
+}
