@@ -15,11 +15,16 @@ use super::problem::{Kind, Problem};
 use crate::accounts::{Account, AccountError, InUse, SELF};
 use crate::clock;
 use crate::http::body::{self, Most, NotWhole};
+use crate::http::decode::{self, DecodeError, Encoding};
 use crate::http::{Error, key};
+use crate::limits::Shape;
 use crate::state::Shared;
 
 /// The largest body, in bytes, but that of an import (chosen).
 const BODY: usize = 1024 * 1024;
+
+/// How many values such a body may hold, and how deep (chosen): an order of 100 patterns with 100 fields each fits.
+const SHAPE: Shape = Shape { values: 32_768, depth: 32 };
 
 /// What the path names, for the document.
 #[derive(IntoParams)]
@@ -251,8 +256,18 @@ fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
             "it must be a JSON object, {…}, and no form or anything else".to_owned(),
         ));
     }
+    // Counted while it is read: of a small body, nothing large is made.
     let object: Map<String, Value> =
-        serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
+        decode::body(Encoding::Json, "", text, SHAPE).map_err(|error| match error {
+            DecodeError::Json(what) => wrong(what),
+            DecodeError::TooMany(most) => {
+                wrong(format!("it holds more than {most} values; send less at once"))
+            }
+            DecodeError::TooDeep { field, most } => {
+                wrong(format!("{field} is nested deeper than {most} levels"))
+            }
+            other => wrong(other.to_string()),
+        })?;
     serde_path_to_error::deserialize(Value::Object(object))
         .map_err(|error| wrong(error.to_string()))
 }

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "control",
         &[
             "seed", "fidelity", "tickets", "http", "accounts", "journal", "faults", "pace",
-            "storage", "dialect", "rules", "clock", "state", "metrics",
+            "storage", "dialect", "rules", "clock", "state", "metrics", "limits",
         ],
     ),
     ("console", &["control", "tickets", "http", "journal", "faults", "rules", "state"]),
