@@ -41,7 +41,7 @@ pub(super) async fn export(
 }
 
 /// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON or
-/// YAML. Of reference data those are added that are not there yet. What the fixture says of time zone, dialect and
+/// YAML, of at most 64 MiB and 50,000 rows, and of no more memory than 20 times its length and 256 MiB. Of reference data those are added that are not there yet. What the fixture says of time zone, dialect and
 /// clock holds from then on.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
     params(InAccount),
@@ -58,8 +58,8 @@ pub(super) async fn import(
     // Taken over, not copied: it may be large.
     let text = String::from_utf8(body.into())
         .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;
-    // JSON begins with a brace, and YAML mostly does not.
-    let is_json = !is_yaml && text.trim_start().starts_with('{');
+    // JSON begins with a brace or a bracket, and YAML mostly does not.
+    let is_json = !is_yaml && text.trim_start().starts_with(['{', '[']);
     let form = if is_json { Form::Json } else { Form::Yaml };
     settled(async move {
         // One after the other, apart from all that answers requests: a large one takes time and memory.

@@ -138,7 +138,7 @@ impl Endpoint {
         warnings: &mut Vec<Warning>,
     ) -> Result<Map<String, Value>, Error> {
         let Checked { mut values, mut broken, .. } = check((self.path_fields)(), path);
-        let Checked { values: more, broken: others, mut unknown, mut chosen } =
+        let Checked { values: more, broken: others, mut unknown, mut chosen, .. } =
             check((self.fields)(), sent);
         broken.extend(others);
         for violation in broken.iter_mut().chain(&mut unknown).chain(&mut chosen) {

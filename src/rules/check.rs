@@ -12,7 +12,7 @@ const LONGEST_SCALAR: usize = 1000;
 /// The longest text with ids in it, in characters.
 const LONGEST_LIST: usize = 200_000;
 /// The most violations that one answer names.
-const MOST_VIOLATIONS: usize = 20;
+pub(crate) const MOST_VIOLATIONS: usize = 20;
 
 /// What a walk found.
 #[derive(Debug, Default)]
@@ -25,6 +25,17 @@ pub(crate) struct Checked {
     pub(crate) chosen: Vec<Violation>,
     /// Broken rules, in the table's order.
     pub(crate) broken: Vec<Violation>,
+    defaults: Defaults,
+}
+
+/// Where fields that were not sent get their defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Defaults {
+    #[default]
+    Everywhere,
+    /// Everywhere but in the rows of lists.
+    OutsideRows,
+    Nowhere,
 }
 
 /// Checks an object against a table.
@@ -33,6 +44,28 @@ pub(crate) fn check(fields: &[Field], sent: &Map<String, Value>) -> Checked {
     let values = row(fields, sent, "", &mut checked);
     checked.values = values;
     checked
+}
+
+/// The same, but rows of lists have only what was sent: of many short rows, the defaults would take far more memory
+/// than the text that they came from. [`fill_in`] adds them.
+pub(crate) fn check_without_defaults(fields: &[Field], sent: &Map<String, Value>) -> Checked {
+    let mut checked = Checked { defaults: Defaults::OutsideRows, ..Checked::default() };
+    let values = row(fields, sent, "", &mut checked);
+    checked.values = values;
+    checked
+}
+
+/// Gives a row the defaults of the fields that it does not have.
+pub(crate) fn fill_in(fields: &[Field], row: &mut Value) {
+    let Value::Object(row) = row else { return };
+    for field in fields {
+        if let Presence::Default(default) = field.presence
+            && default != Literal::Null
+            && !row.contains_key(field.name)
+        {
+            row.insert(field.name.to_owned(), default.into());
+        }
+    }
 }
 
 fn row(
@@ -54,6 +87,7 @@ fn row(
         note_choices(field, sent.get(field.name), path, found);
         let value = match (given(sent.get(field.name)), field.presence) {
             (Some(value), _) => of_field(field, value, &inside(path, field.name), found),
+            (None, Presence::Default(_)) if found.defaults == Defaults::Nowhere => continue,
             (None, Presence::Default(default)) => default.into(),
             (None, Presence::Required) => {
                 let (path, sent) = (inside(path, field.name), sent.get(field.name).map(quoted));
@@ -111,9 +145,16 @@ fn value(kind: &Kind, sent: &Value, path: &str, found: &mut Checked) -> Value {
         }
         Kind::Rows { fields, at_least, at_most } => {
             let entries = entries(sent, *at_least, *at_most, path, found);
+            let outside = found.defaults;
+            if outside == Defaults::OutsideRows {
+                found.defaults = Defaults::Nowhere;
+            }
             let rows = entries.iter().enumerate();
-            rows.map(|(index, entry)| one_row(fields(), entry, &format!("{path}[{index}]"), found))
-                .collect()
+            let rows = rows
+                .map(|(index, entry)| one_row(fields(), entry, &format!("{path}[{index}]"), found))
+                .collect();
+            found.defaults = outside;
+            rows
         }
         Kind::Row { fields } => one_row(fields(), sent, path, found),
         Kind::Named { name, fields } => named(name, fields(), sent, path, found),

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::budget::Limits;
 use super::source::Text;
-use super::{SeedError, clock_of, given};
+use super::{AT_THE_TOP, SeedError, clock_of, given};
 use crate::accounts::{AccountError, Profile, Terms};
-use crate::rules::{Checked, Problem, Violation, check};
+use crate::rules::{Checked, Problem, Violation, check_without_defaults};
 use crate::storage::{BoxFuture, Connection, StorageError};
 use crate::tickets::fixture;
 
@@ -17,9 +18,6 @@ pub(crate) enum Form {
     Json,
     Yaml,
 }
-
-/// The most rows that an import may have (chosen: each takes some kilobytes until it is planted).
-const MOST_ROWS: usize = 50_000;
 
 /// Adds rows to a database; gives how many there were and are.
 pub(crate) type Change = Box<
@@ -59,19 +57,19 @@ impl Addition {
             Form::Yaml => "fixture.yaml",
         };
         let text = Text::new(PathBuf::from(name), text);
-        let value = text.parse().map_err(|fault| SeedError { faults: vec![fault] })?;
-        Self::of(&value).map_err(|broken| SeedError { faults: text.placed(&broken) })
+        let value =
+            text.parse(Limits::IMPORT).map_err(|fault| SeedError { faults: vec![fault] })?;
+        Self::of(value).map_err(|broken| SeedError { faults: text.placed(&broken) })
     }
 
-    fn of(fixture: &Value) -> Result<Self, Vec<Violation>> {
-        if rows_in(fixture) > MOST_ROWS {
-            let rule = format!(
-                "must hold at most {MOST_ROWS} rows when it is imported; a seed may hold more"
-            );
-            return Err(vec![refused("accounts", rule)]);
-        }
-        let seed = fixture.as_object().cloned().unwrap_or_default();
-        let Checked { mut values, unknown, mut broken, .. } = check(super::fields::SEED, &seed);
+    fn of(fixture: Value) -> Result<Self, Vec<Violation>> {
+        let Value::Object(mut seed) = fixture else {
+            return Err(vec![Violation::other("accounts", AT_THE_TOP, &fixture)]);
+        };
+        let Checked { mut values, unknown, mut broken, .. } =
+            check_without_defaults(super::fields::SEED, &seed);
+        let sent = own(&mut seed);
+        drop(seed);
         broken.extend(unknown);
         if !broken.is_empty() {
             return Err(broken);
@@ -96,7 +94,7 @@ impl Addition {
         if !broken.is_empty() {
             return Err(broken);
         }
-        Self::whole(&fixture["accounts"][&name], account, &path).map_err(|broken| vec![broken])
+        Self::whole(&sent, account, &path).map_err(|broken| vec![broken])
     }
 
     fn whole(sent: &Value, mut account: Map<String, Value>, path: &str) -> Result<Self, Violation> {
@@ -147,13 +145,16 @@ impl Addition {
     }
 }
 
-/// How many rows of any kind a fixture has: everything that stands in a list.
-fn rows_in(value: &Value) -> usize {
-    match value {
-        Value::Array(rows) => rows.len() + rows.iter().map(rows_in).sum::<usize>(),
-        Value::Object(fields) => fields.values().map(rows_in).sum(),
-        _ => 0,
-    }
+/// What the only account of a fixture says of itself, apart from its rows.
+fn own(seed: &mut Map<String, Value>) -> Value {
+    let accounts = seed.get_mut("accounts").and_then(Value::as_object_mut);
+    let account = accounts.and_then(|accounts| accounts.values_mut().next());
+    let account = account.and_then(Value::as_object_mut);
+    let Some(account) = account else { return Value::Null };
+    let own = ["time_zone", "dialect", "clock"].into_iter();
+    own.filter_map(|name| Some((name.to_owned(), account.remove(name)?)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// A rule that is broken by something that need not be shown.

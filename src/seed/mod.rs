@@ -1,9 +1,13 @@
 //! Seeds: the fixtures that accounts start from. A seed is checked whole before anything of it is planted.
 
 mod addition;
+mod budget;
 mod depth;
 mod fields;
+mod json;
+mod lines;
 mod source;
+mod yaml;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,9 +21,13 @@ use crate::clock::{self, Clock};
 use crate::dialect::{self, Dialect, DialectError};
 use crate::rules::{Checked, Problem, Violation, check, visible};
 use crate::tickets::fixture;
+use budget::Limits;
 use source::Text;
 
 pub(crate) use addition::{Addition, AdditionError, Form};
+
+/// What is said of a text that is no mapping.
+const AT_THE_TOP: &str = "must stand at the top of the seed";
 
 /// What every server without a seed starts from.
 const DEFAULT: &str = include_str!("default.yaml");
@@ -178,12 +186,9 @@ fn read(path: &Path) -> Result<Text, SeedError> {
 
 /// The accounts of a text, and the rules that it breaks.
 fn fixtures(text: &Text) -> Result<(Vec<Fixture>, Vec<Violation>), SeedError> {
-    let value = text.parse().map_err(|fault| SeedError { faults: vec![fault] })?;
+    let value = text.parse(Limits::SEED).map_err(|fault| SeedError { faults: vec![fault] })?;
     let Value::Object(mut seed) = value else {
-        return Ok((
-            Vec::new(),
-            vec![Violation::other("accounts", "must stand at the top of the seed", &value)],
-        ));
+        return Ok((Vec::new(), vec![Violation::other("accounts", AT_THE_TOP, &value)]));
     };
     expand_permissions(&mut seed);
     let Checked { mut values, unknown, mut broken, .. } = check(fields::SEED, &seed);

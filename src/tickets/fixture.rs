@@ -12,7 +12,8 @@ use super::store::{export as store_export, plant as store_plant};
 use super::task::external_id;
 use super::ticket::{searchable, searchable_all};
 use crate::rules::{
-    Field, Kind, LARGEST_NUMBER, Literal, Problem, Violation, optional, quoted, required,
+    Field, Kind, LARGEST_NUMBER, Literal, MOST_VIOLATIONS, Problem, Violation, fill_in, optional,
+    quoted, required,
 };
 use crate::storage::{Connection, StorageError};
 
@@ -107,11 +108,18 @@ pub(crate) fn check(account: &Map<String, Value>, path: &str) -> Vec<Violation> 
         if !ticket["closed_at"].is_null() && ticket["status"] != "closed" {
             let path = format!("{path}[tickets][{index}][closed_at]");
             let rule = "must be left out unless the status is closed";
-            broken.push(Violation::other(path, rule, &ticket["closed_at"]));
+            report(&mut broken, || Violation::other(path, rule, &ticket["closed_at"]));
         }
         check_timeline(ticket, &format!("{path}[tickets][{index}]"), &mut ids, &mut broken);
     }
     broken
+}
+
+/// Notes a broken rule, if there is room for one more.
+fn report(broken: &mut Vec<Violation>, violation: impl FnOnce() -> Violation) {
+    if broken.len() < MOST_VIOLATIONS {
+        broken.push(violation());
+    }
 }
 
 fn list<'a>(of: &'a Map<String, Value>, name: &str) -> &'a [Value] {
@@ -130,7 +138,7 @@ fn unique(
     for (index, row) in list(account, name).iter().enumerate() {
         let value = &row[field];
         if !value.is_null() && !seen.insert(value.to_string()) {
-            broken.push(Violation {
+            report(broken, || Violation {
                 path: format!("{path}[{name}][{index}][{field}]"),
                 problem: Problem::Twice,
                 sent: Some(quoted(value)),
@@ -142,11 +150,9 @@ fn unique(
 fn check_view(view: &Value, path: &str, broken: &mut Vec<Violation>) {
     let slug = &view["slug"];
     if slug.as_str().is_some_and(|slug| BUILT_IN.contains(&slug)) {
-        broken.push(Violation::other(
-            format!("{path}[slug]"),
-            "must not be that of a built-in view",
-            slug,
-        ));
+        report(broken, || {
+            Violation::other(format!("{path}[slug]"), "must not be that of a built-in view", slug)
+        });
     }
     for group in ["all", "any"] {
         let conditions = view["conditions"][group].as_array().map_or(&[][..], Vec::as_slice);
@@ -156,7 +162,7 @@ fn check_view(view: &Value, path: &str, broken: &mut Vec<Violation>) {
                 .and_then(|one| one.problem());
             if let Some(problem) = problem {
                 let path = format!("{path}[conditions][{group}][{index}][value]");
-                broken.push(Violation::other(path, problem, &condition["value"]));
+                report(broken, || Violation::other(path, problem, &condition["value"]));
             }
         }
     }
@@ -169,14 +175,16 @@ fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &m
         let path = format!("{path}[timeline][{index}]");
         if entry["id"].as_u64().is_some_and(|id| !ids.insert(id)) {
             let (problem, sent) = (Problem::Twice, Some(quoted(&entry["id"])));
-            broken.push(Violation { path: format!("{path}[id]"), problem, sent });
+            report(broken, || Violation { path: format!("{path}[id]"), problem, sent });
         }
         if !entry["ticket_id"].is_null() && entry["ticket_id"] != ticket["id"] {
-            broken.push(Violation::other(
-                format!("{path}[ticket_id]"),
-                "must be the id of the ticket that it stands in",
-                &entry["ticket_id"],
-            ));
+            report(broken, || {
+                Violation::other(
+                    format!("{path}[ticket_id]"),
+                    "must be the id of the ticket that it stands in",
+                    &entry["ticket_id"],
+                )
+            });
         }
     }
 }
@@ -195,32 +203,62 @@ pub(crate) async fn plant(
     for (kind, name) in store_export::REFERENCES {
         store_plant::references(connection, kind, &taken(&mut account, name)).await?;
     }
-    store_plant::customers(connection, &taken(&mut account, "customers")).await?;
-    store_plant::views(connection, &taken(&mut account, "views")).await?;
-    let next_ids = account.remove("next_ids").unwrap_or_default();
-    let mut tickets = taken(&mut account, "tickets");
-    let largest = tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
-    let used = store_export::last_ids(connection).await?;
-    let mut next = largest.max(used.tickets) + 1;
-    for ticket in &mut tickets {
-        complete(ticket, &mut next, now);
+    let mut customers = taken(&mut account, "customers");
+    for row in &mut customers {
+        fill_in(CUSTOMER, row);
     }
-    let mut timeline: Vec<Value> = Vec::new();
+    store_plant::customers(connection, &customers).await?;
+    let mut views = taken(&mut account, "views");
+    for row in &mut views {
+        fill_in(VIEW, row);
+    }
+    store_plant::views(connection, &views).await?;
+    let next_ids = account.remove("next_ids").unwrap_or_default();
+    tickets(connection, taken(&mut account, "tickets"), now).await?;
+    store_export::go_on_from(connection, &next_ids).await
+}
+
+/// Plants tickets with their timelines, some at a time: a row with all of its columns takes far more memory than what
+/// the fixture says of it.
+async fn tickets(
+    connection: &mut Connection,
+    tickets: Vec<Value>,
+    now: &str,
+) -> Result<(), StorageError> {
+    let used = store_export::last_ids(connection).await?;
+    let largest = tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
+    let mut next = largest.max(used.tickets) + 1;
     let entries = tickets.iter().filter_map(|ticket| ticket["timeline"].as_array()).flatten();
     let largest = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0);
     let mut next_entry = largest.max(used.timeline) + 1;
-    for ticket in &mut tickets {
-        let id = ticket["id"].clone();
-        let created = ticket["created_at"].clone();
-        if let Value::Array(entries) = ticket["timeline"].take() {
-            for entry in entries {
-                timeline.push(placed(entry, &id, &created, &mut next_entry));
-            }
+    let mut tickets = tickets.into_iter().peekable();
+    while tickets.peek().is_some() {
+        let mut some: Vec<Value> = tickets.by_ref().take(store_plant::ROWS).collect();
+        let mut timelines = Vec::new();
+        for ticket in &mut some {
+            let timeline = ticket["timeline"].take();
+            fill_in(self::ticket(), ticket);
+            complete(ticket, &mut next, now);
+            timelines.push((ticket["id"].clone(), ticket["created_at"].clone(), timeline));
+        }
+        store_plant::tickets(connection, &some).await?;
+        let mut entries = timelines
+            .into_iter()
+            .flat_map(|(id, created, timeline)| {
+                let entries =
+                    if let Value::Array(entries) = timeline { entries } else { Vec::new() };
+                entries.into_iter().map(move |entry| (entry, id.clone(), created.clone()))
+            })
+            .peekable();
+        while entries.peek().is_some() {
+            let some = entries.by_ref().take(store_plant::ROWS);
+            let some: Vec<Value> = some
+                .map(|(entry, id, created)| placed(entry, &id, &created, &mut next_entry))
+                .collect();
+            store_plant::timeline(connection, &some).await?;
         }
     }
-    store_plant::tickets(connection, &tickets).await?;
-    store_plant::timeline(connection, &timeline).await?;
-    store_export::go_on_from(connection, &next_ids).await
+    store_plant::planted(connection).await
 }
 
 fn taken(account: &mut Map<String, Value>, name: &str) -> Vec<Value> {
@@ -269,6 +307,7 @@ fn placed(mut entry: Value, ticket: &Value, created: &Value, next: &mut u64) -> 
         entry["id"] = (*next).into();
         *next += 1;
     }
+    fill_in(columns::timeline_fields(), &mut entry);
     entry["ticket_id"] = ticket.clone();
     if entry["created_at"].is_null() {
         entry["created_at"] = created.clone();

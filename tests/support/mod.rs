@@ -50,9 +50,14 @@ impl Server {
         Self { child, client: Client::of(base) }
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the server as a service manager would, and waits for it.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success());
         self.child.wait().expect("the server ends")

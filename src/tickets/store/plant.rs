@@ -10,7 +10,7 @@ use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{EVENT, NOTE, TICKET};
 
 /// How many rows one statement takes.
-const ROWS: usize = 500;
+pub(crate) const ROWS: usize = 500;
 
 pub(crate) async fn references(
     connection: &mut Connection,
@@ -56,7 +56,11 @@ pub(crate) async fn tickets(
         let own = TICKET.iter().map(|column| column.name);
         own.chain(["search_title", "search_rest"]).collect()
     });
-    each(connection, rows, "ticket", &COLUMNS, given).await?;
+    each(connection, rows, "ticket", &COLUMNS, given).await
+}
+
+/// Brings what is derived from the tickets up to date, once all of them are planted.
+pub(crate) async fn planted(connection: &mut Connection) -> Result<(), StorageError> {
     sqlx::raw_sql(PLANTED).execute(connection).await?;
     Ok(())
 }

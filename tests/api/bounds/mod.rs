@@ -1,6 +1,7 @@
 //! How much may be asked of the server, and how long it may take: within the bounds it is done, beyond them it is
 //! refused in words, and nobody else is harmed.
 
+mod amplification;
 mod answers;
 mod bodies;
 mod busy;

@@ -1,0 +1,230 @@
+//! A small body makes nothing large: the memory that a request takes stays within a small multiple of its body, whether
+//! it is carried out or refused.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::many;
+use crate::clients::{can_run, passed_over};
+use crate::support::{Reply, Server};
+
+const IMPORT: &str = "/_control/accounts/dev/import";
+const VERIFY: &str = "/_control/accounts/dev/verify";
+const CREATE: &str = "/api/v2/ticket";
+
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How often its body a request may take, and what any may take, in bytes: as SECURITY.md says it.
+const MULTIPLE: u64 = 20;
+const FREE: u64 = 256 * 1024 * 1024;
+
+/// The value of this line of `/proc/PID/status`, in bytes.
+fn status(server: &Server, name: &str) -> u64 {
+    let path = format!("/proc/{}/status", server.id());
+    let text = fs::read_to_string(path).expect("the server runs");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
+    let number = line.trim_matches(|letter: char| !letter.is_ascii_digit());
+    number.parse::<u64>().expect("a number") * 1024
+}
+
+/// Sends a body to a fresh server that may take no more memory than that. Gives what it answers.
+async fn bounded(what: &str, path: &str, content_type: &str, body: String) -> Option<Reply> {
+    if !can_run("prlimit", &["--version"]) || fs::metadata("/proc/self/status").is_err() {
+        passed_over("there is no prlimit, or no /proc");
+        return None;
+    }
+    let server = Server::start();
+    // The first request makes what all others share.
+    assert_eq!(server.get("/api/v2/ticket").await.status, 200);
+    let allowed = MULTIPLE * body.len() as u64 + FREE;
+    let space = status(&server, "VmSize:") + allowed;
+    let limit = Command::new("prlimit")
+        .args(["--pid", &server.id().to_string(), &format!("--as={space}")])
+        .status();
+    assert!(limit.expect("prlimit runs").success(), "{what}");
+    let before = status(&server, "VmHWM:");
+    let request = server.ask("POST", path).header("content-type", content_type).body(body);
+    let reply = Reply::of(request).await;
+    let taken = status(&server, "VmHWM:").saturating_sub(before);
+    assert!(taken <= allowed, "{what}: {taken} bytes were taken, and {allowed} are allowed");
+    assert_eq!(server.get("/api/v2/ticket").await.status, 200, "{what}: the server goes on");
+    Some(reply)
+}
+
+/// The text of a refusal.
+fn refused(what: &str, reply: Option<Reply>, words: &[&str]) {
+    let Some(reply) = reply else { return };
+    assert_eq!(reply.status, 400, "{what}: {}", reply.body);
+    let text = reply.body["detail"].as_str().unwrap_or(reply.message()).to_owned();
+    assert!(words.iter().all(|word| text.contains(word)), "{what}: {words:?}: {text}");
+    assert!(text.len() < 4_000, "{what}: {} characters", text.len());
+}
+
+fn account(text: &str) -> String {
+    format!(r#"{{"accounts":{{"a":{{{text}}}}}}}"#)
+}
+
+#[tokio::test]
+async fn aliases_count_as_what_they_stand_for() {
+    let megabyte = "x".repeat(1_000_000);
+    let ladder = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    let rung =
+        |at: usize| format!("a{at}: &a{at} [{}]\n", vec![format!("*a{}", at - 1); 9].join(","));
+    let fields = "a0: &a0 { k: v }\n".to_owned();
+    let field = |at: usize| {
+        let fields = many(9, |key| format!("k{key}: *a{},", at - 1));
+        format!("a{at}: &a{at} {{{fields}}}\n")
+    };
+    let nested = |text: &str| {
+        let open = many(60, |at| format!("&a{at} ["));
+        format!("x: {open}{text}{}\ny: [{}]\n", "]".repeat(60), many(60, |at| format!("*a{at},")))
+    };
+    let key = format!("a: &a {}\nb:\n{}", "k".repeat(60_000), "- { *a : 1 }\n".repeat(8_000));
+    let merged = format!("a: &a {{ text: {megabyte} }}\nb:\n{}", "- { <<: *a }\n".repeat(4_000));
+    for (what, body) in [
+        ("one large text", format!("x: &a {megabyte}\ny:\n{}", "- *a\n".repeat(4_000))),
+        ("a ladder of lists", ladder + &many(12, |at| rung(at + 1))),
+        ("a ladder of mappings", fields + &many(12, |at| field(at + 1))),
+        ("anchors inside of anchors", nested(&megabyte)),
+        ("a key", key),
+        ("a merge key", merged),
+    ] {
+        let reply = bounded(what, IMPORT, YAML, body).await;
+        refused(what, reply, &["fixture.yaml:"]);
+    }
+}
+
+#[tokio::test]
+async fn many_small_values_are_refused_while_they_are_read() {
+    let deep = |at: usize| format!("\"{at:x}\":{}0{},", r#"{"a":"#.repeat(60), "}".repeat(60));
+    let rows = format!("\"tickets\":[{}{{}}]", "{},".repeat(3_000_000));
+    let numbers = format!("[{}0]", "0,".repeat(5_000_000));
+    for (what, content_type, body, word) in [
+        ("rows", JSON, account(&rows), "50000 rows"),
+        ("rows of YAML", YAML, account(&rows), "commas and brackets"),
+        ("numbers", JSON, numbers.clone(), "50000 rows"),
+        ("numbers of YAML", YAML, numbers.clone(), "commas and brackets"),
+        ("an item of YAML", YAML, format!("- [{}0]", "0,".repeat(130_000)), "50000 rows"),
+        (
+            "fields",
+            JSON,
+            account(&(many(1_000_000, |at| format!("\"{at:x}\":0,")) + "\"z\":0")),
+            "MB",
+        ),
+        ("mappings", JSON, account(&(many(20_000, deep) + "\"z\":0")), "MB"),
+        ("no JSON", JSON, numbers.replace("0]", "0"), "50000 rows"),
+    ] {
+        let reply = bounded(what, IMPORT, content_type, body).await;
+        refused(what, reply, &["fixture.", word]);
+    }
+}
+
+const ROW: &str = r#""direction":"inbound","from":"a@b.c","to":"a@b.c""#;
+
+fn tickets(number: usize) -> String {
+    let ticket = |id| format!("{{\"id\":{},\"title\":\"T\",{ROW}}},\n", id + 1);
+    many(number, ticket)
+}
+
+#[tokio::test]
+async fn a_fault_at_the_end_is_found_without_another_tree() {
+    let many_tickets = tickets(20_000);
+    let bad = r#"{"id":0,"title":"T"}"#;
+    let json = account(&format!("\"tickets\":[\n{many_tickets}{bad}]"));
+    let what = "a fault at the end of JSON";
+    refused(what, bounded(what, IMPORT, JSON, json.clone()).await, &["fixture.json:20002: "]);
+    let what = "a fault at the end of JSON that is sent as YAML";
+    let yaml = format!("accounts:\n  a:\n    tickets:\n{}    - {{ id: 0 }}\n", {
+        many(5_000, |id| format!("    - {{ id: {}, title: T, direction: inbound }}\n", id + 1))
+    });
+    refused(what, bounded(what, IMPORT, YAML, yaml).await, &["fixture.yaml:5004: "]);
+    let what = "JSON that ends early";
+    refused(what, bounded(what, IMPORT, JSON, json[..json.len() - 1].to_owned()).await, &["EOF"]);
+    let what = "the same id again and again";
+    let same = many(49_000, |_| r#"{"id":5,"name":"A"},"#.to_owned());
+    let same = account(&format!("\"brands\":[{}]", same.trim_end_matches(',')));
+    refused(what, bounded(what, IMPORT, JSON, same).await, &["given twice"]);
+}
+
+#[tokio::test]
+async fn what_fits_is_imported_within_the_same_bound() {
+    let notes = many(10_000, |_| r#"{"type":"note"},"#.to_owned());
+    let notes = format!("{{\"title\":\"T\",{ROW},\"timeline\":[{}]}}", notes.trim_end_matches(','));
+    let brands = many(49_000, |id| format!("{{\"id\":{},\"name\":\"A\"}},", id + 10));
+    let text = "x".repeat(60_000);
+    let large = many(200, |_| {
+        format!(
+            "{{\"title\":\"T\",{ROW},\"timeline\":[{{\"type\":\"note\",\"content\":\"{text}\"}}]}},"
+        )
+    });
+    for (what, list, rows, counted, number) in [
+        ("short tickets", "tickets", tickets(5_000), "tickets", 5_000),
+        ("short notes", "tickets", notes, "timeline", 10_000),
+        ("brands", "brands", brands, "brands", 49_000),
+        ("long notes", "tickets", large, "timeline", 200),
+    ] {
+        let body = account(&format!("\"{list}\":[{}]", rows.trim_end().trim_end_matches(',')));
+        let Some(reply) = bounded(what, IMPORT, JSON, body).await else { return };
+        assert_eq!(reply.status, 200, "{what}: {}", reply.body);
+        assert_eq!(reply.body["added"][counted], number, "{what}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn other_bodies_make_nothing_large_either() {
+    let nested = |at: usize| format!("\"{at:x}\":{}0{},", r#"{"a":"#.repeat(25), "}".repeat(25));
+    let small = |at: usize| format!("\"{at:x}\":{{\"a\":0}},");
+    let fields = |fields: String| format!("{{\"fields\":{{{}}}}}", fields.trim_end_matches(','));
+    let key = "dev-key".repeat(1_000_000);
+    for (what, path, content_type, body, words) in [
+        ("mappings", VERIFY, JSON, fields(many(60_000, small)), &["32768 values"][..]),
+        ("nested mappings", VERIFY, JSON, fields(many(4_000, nested)), &["32768 values"]),
+        ("levels", VERIFY, JSON, "[".repeat(900_000), &["JSON object"]),
+        (
+            "levels of a field",
+            VERIFY,
+            JSON,
+            fields(format!("\"a\":{}", "[".repeat(900_000))),
+            &["32"],
+        ),
+        (
+            "values of a ticket",
+            CREATE,
+            JSON,
+            format!("{{\"title\":[{}0]}}", "0,".repeat(4_000_000)),
+            &["8192"],
+        ),
+        ("a form", CREATE, FORM, "a[b][c][d]=&".repeat(800_000), &["8192"]),
+        ("keys in a form", CREATE, FORM, format!("title={key}"), &["title"]),
+        (
+            "control characters",
+            CREATE,
+            FORM,
+            format!("title={}", "%01".repeat(3_000_000)),
+            &["title"],
+        ),
+    ] {
+        refused(what, bounded(what, path, content_type, body).await, words);
+    }
+}
+
+#[tokio::test]
+async fn a_fixture_means_what_it_meant() {
+    let server = Server::start();
+    let yaml = "accounts:\n  dev:\n    users: [{ id: &id 77, name: &name Ada }]\n    groups:\n    - id: *id\n      name: *name\n    \
+                tickets:\n    - { title: &t 'Größe', direction: inbound, from: a@b.c, to: a@b.c, brand_id: ~ }\n    - { title: *t, direction: inbound, from: a@b.c, to: a@b.c }\n";
+    let request = server.ask("POST", IMPORT).header("content-type", YAML).body(yaml);
+    let reply = Reply::of(request).await;
+    assert_eq!(reply.body["added"]["tickets"], 2, "{}", reply.body);
+    assert_eq!(reply.body["added"]["groups"], 1, "{}", reply.body);
+    let list = server.get("/api/v2/ticket").await.body;
+    let items = list["items"].as_array().expect("items");
+    assert!(items.iter().all(|item| item["title"] == "Größe" && item["priority"] == "medium"));
+    let numbers = json!({ "accounts": { "dev": { "brands": [{ "id": 1e300, "name": "B" }] } } });
+    let reply = server.json("POST", IMPORT, &numbers).await;
+    assert_eq!((reply.status, &reply.body["status"]), (400, &Value::from(400)), "{}", reply.body);
+}
