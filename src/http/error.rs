@@ -100,7 +100,7 @@ impl Error {
             Self::TooSlow(_) | Self::Unheard(Unheard::TooSlow(_)) => 408,
             Self::Unheard(Unheard::UrlTooLong) => 414,
             Self::Unheard(Unheard::HeadTooLarge(_)) => 431,
-            Self::Unheard(Unheard::Crowded(_)) => 503,
+            Self::Unheard(Unheard::Crowded(_)) | Self::Storage(StorageError::TooLong) => 503,
             Self::Storage(error) if error.is_passing() => 503,
             Self::TooManyAccounts(_) | Self::TooFast { .. } => 429,
             Self::Fault { status, .. } => *status,
@@ -163,6 +163,7 @@ impl Error {
     pub(crate) fn said(&self, dialect: &Dialect, terms: Option<&Terms>) -> Said {
         match self {
             Self::Storage(StorageError::Busy) => tracing::warn!("an account was busy for too long"),
+            Self::Storage(StorageError::TooLong) => tracing::warn!("a query took too long"),
             Self::Storage(error) => tracing::error!(%error, "the storage failed"),
             Self::Internal(error) => tracing::error!(error, "a request could not be served"),
             _ => {}

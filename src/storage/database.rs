@@ -17,6 +17,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
+use super::interrupt::interrupted_after;
 use super::writer::{Heard, Writer};
 use super::{BoxFuture, Durability, Slot, Storage, StorageError, Tables, Together, Version, files};
 use crate::clock::Stopwatch;
@@ -28,6 +29,9 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// A content that takes a worker's time to copy, in bytes.
 const MUCH: usize = 1024 * 1024;
+
+/// How long SQLite may take to notice that the time of a query is over (chosen).
+const GRACE: Duration = Duration::from_secs(1);
 
 /// How long a connection to read with may take to open; requests give up sooner.
 const OPENING: Duration = Duration::from_hours(1);
@@ -204,6 +208,50 @@ impl Database {
     {
         let watch = Stopwatch::start();
         let result = timeout(self.storage.patience, self.ask(query)).await;
+        self.storage.times.has_read(watch.elapsed());
+        result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.at(&self.path))
+    }
+
+    /// Runs a query that changes nothing; `long` says whether it may take long, which costs some microseconds more.
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`Self::read_for_long`].
+    pub(crate) async fn read_for<T, F>(&self, long: bool, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        if long { self.read_for_long(query).await } else { self.read(query).await }
+    }
+
+    /// Runs a query that changes nothing, and may take long. SQLite gives it up when the time is over; until then it has
+    /// its connection, even when its caller has gone.
+    ///
+    /// # Errors
+    /// When the database fails, or the time is over.
+    pub(crate) async fn read_for_long<T, F>(&self, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        let (watch, patience) = (Stopwatch::start(), self.storage.patience);
+        let query = interrupted_after((watch, patience), query);
+        let asked = async {
+            let Some(readers) = self.readers.clone() else {
+                return self.writer.read(query).await;
+            };
+            let asked = tokio::spawn(async move {
+                let mut connection: PoolConnection<Sqlite> = readers.acquire().await?;
+                query(&mut connection).await
+            });
+            asked.await.map_err(|_| StorageError::Abandoned)?
+        };
+        // One that has begun is interrupted before, so that its caller is told why.
+        let result = timeout(patience + GRACE, asked).await;
         self.storage.times.has_read(watch.elapsed());
         result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.at(&self.path))
     }

@@ -45,6 +45,8 @@ pub(crate) enum StorageError {
     Abandoned,
     #[error("the database was busy for too long, so this request was not begun")]
     Busy,
+    #[error("the query took too long, so it was given up")]
+    TooLong,
     /// What a file holds cannot be understood.
     #[error("{}{what}", path.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
     Corrupt { path: Option<PathBuf>, what: String },
@@ -71,6 +73,8 @@ pub(crate) enum Trouble {
     Unsettled,
     /// As many files are open as there may be.
     NoFile,
+    /// It was given up before it was done.
+    TooLong,
     /// A text would be larger than SQLite can hold, 1 GB.
     TooBig,
     Other,
@@ -134,6 +138,7 @@ impl StorageError {
             Self::Uncertain { .. } => Trouble::Uncertain,
             Self::Unsettled { .. } => Trouble::Unsettled,
             Self::NoFile { .. } | Self::NoRoom { .. } => Trouble::NoFile,
+            Self::TooLong => Trouble::TooLong,
             Self::InUse { .. } | Self::NotWhole { .. } | Self::Closed | Self::Abandoned => {
                 Trouble::Other
             }
@@ -174,6 +179,9 @@ impl StorageError {
             }
             Trouble::NoFile => {
                 "The server has as many files open as the system lets it, so the request was not begun; nothing was changed. Try again; to have more accounts in use at the same time, raise the limit of open files (ulimit -n)."
+            }
+            Trouble::TooLong => {
+                "This took longer than it may (--answer-timeout), so it was given up; nothing was changed. Ask for less: another query, a view with fewer conditions, or a smaller account."
             }
             Trouble::TooBig | Trouble::Other => "The server could not do this; its log says why.",
         }

@@ -4,6 +4,7 @@ mod alone;
 mod database;
 mod error;
 pub(crate) mod files;
+mod interrupt;
 mod outcome;
 mod slots;
 mod together;
