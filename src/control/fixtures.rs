@@ -26,7 +26,7 @@ pub(super) async fn export(
     Of(account): Of,
 ) -> Result<Response, Problem> {
     let lease = state.accounts.lease(&account).await?;
-    let data = lease.read(|connection| Box::pin(fixture::export(connection))).await?;
+    let data = lease.read_for_long(|connection| Box::pin(fixture::export(connection))).await?;
     let profile = account.terms().profile.clone();
     drop(lease);
     let (name, zone) = (Value::from(&*account.name), Value::from(profile.time_zone));

@@ -37,7 +37,7 @@ pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
     };
     filter.view = view(&call, asked.view).await?;
     let url = call.state.public_url.clone();
-    let read = call.database.read(move |connection| {
+    let read = call.database.read_for(filter.may_take_long(), move |connection| {
         Box::pin(async move { store::list(connection, &url, &filter, page).await })
     });
     let (total, entries) = read.await?;

@@ -67,6 +67,17 @@ pub(crate) struct Filter {
     pub(crate) archived_before: Option<String>,
 }
 
+impl Filter {
+    /// Whether each ticket may have to be looked at, and compared with long texts.
+    pub(crate) fn may_take_long(&self) -> bool {
+        let conditions = self.view.all.iter().chain(&self.view.any);
+        let is_plain = |condition: &Condition| {
+            matches!(condition.operation, Operation::Equals | Operation::NotEquals)
+        };
+        self.query.is_some() || !self.view.any.is_empty() || !conditions.into_iter().all(is_plain)
+    }
+}
+
 /// Which part of a list is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page {

@@ -13,6 +13,10 @@ use crate::tickets::ticket::{Cell, searchable};
 const BLURRED: [char; 3] = ['\u{fffd}', '\u{fffe}', '\u{ffff}'];
 /// The shortest text that the trigram index can find, in characters.
 const TRIGRAM: usize = 3;
+/// How often parts of a text may come again before the index is asked for the parts alone (chosen).
+const MOST_REPEATED: usize = 8;
+/// How many different parts of such a text the index is asked for (chosen).
+const MOST_PARTS: usize = 32;
 /// A page that begins this far down is looked for from the end that is nearer.
 const DEEP: u64 = 1000;
 
@@ -165,16 +169,18 @@ fn holding(sql: &mut Sql, query: &str) -> String {
     let lower = searchable(query);
     let text = sql.placeholder(Cell::Text(lower.clone()));
     let holds = format!("(INSTR(t.search_title, {text}) OR INSTR(t.search_rest, {text}))");
-    let in_text = if lower.chars().count() >= TRIGRAM && !lower.contains(BLURRED) {
-        let phrase = format!("\"{}\"", lower.replace('"', "\"\""));
-        let phrase = sql.placeholder(Cell::Text(phrase));
-        format!(
-            "SELECT rowid FROM ticket_search WHERE ticket_search MATCH {phrase} \
-                AND rowid NOT IN (SELECT id FROM search_queue) \
-             UNION ALL SELECT t.id FROM search_queue CROSS JOIN ticket AS t USING (id) WHERE {holds}"
-        )
-    } else {
-        format!("SELECT t.id FROM ticket AS t WHERE {holds}")
+    let in_text = match search_of(&lower) {
+        Some(search) => {
+            // The index would compare each place of a part that comes again and again with each other one.
+            let also = if search.is_exact { String::new() } else { format!(" AND {holds}") };
+            let search = sql.placeholder(Cell::Text(search.text));
+            format!(
+                "SELECT t.id FROM ticket_search JOIN ticket AS t ON t.id = ticket_search.rowid \
+                    WHERE ticket_search MATCH {search} AND t.id NOT IN (SELECT id FROM search_queue){also} \
+                 UNION ALL SELECT t.id FROM search_queue CROSS JOIN ticket AS t USING (id) WHERE {holds}"
+            )
+        }
+        None => format!("SELECT t.id FROM ticket AS t WHERE {holds}"),
     };
     match query.parse::<i64>() {
         Ok(id) if id.to_string() == query => {
@@ -183,6 +189,32 @@ fn holding(sql: &mut Sql, query: &str) -> String {
         }
         _ => in_text,
     }
+}
+
+/// What the index is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Search {
+    text: String,
+    /// Whether it finds nothing that does not hold the text.
+    is_exact: bool,
+}
+
+/// What finds a text that is long enough for the index, and of which it tells every code point from others.
+fn search_of(text: &str) -> Option<Search> {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() < TRIGRAM || text.contains(BLURRED) {
+        return None;
+    }
+    let quoted = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
+    let mut parts: Vec<&[char]> = letters.windows(TRIGRAM).collect();
+    let number = parts.len();
+    parts.sort_unstable();
+    parts.dedup();
+    if number - parts.len() <= MOST_REPEATED {
+        return Some(Search { text: quoted(text), is_exact: true });
+    }
+    let parts = parts.iter().take(MOST_PARTS).map(|part| quoted(&part.iter().collect::<String>()));
+    Some(Search { text: parts.collect::<Vec<_>>().join(" AND "), is_exact: false })
 }
 
 /// One condition of a view. Its fact was checked when the view was made; an unknown one matches nothing.
@@ -213,5 +245,32 @@ fn compared(sql: &mut Sql, condition: &Condition) -> String {
         }
         Operation::IsEmpty => format!("COALESCE({shown}, '') IN ('', 0)"),
         Operation::IsNotEmpty => format!("COALESCE({shown}, '') NOT IN ('', 0)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_PARTS, MOST_REPEATED, TRIGRAM, search_of};
+
+    fn parts(text: &str) -> usize {
+        search_of(text).map_or(0, |search| search.text.split(" AND ").count())
+    }
+
+    #[test]
+    fn a_text_is_asked_for_as_it_is_unless_its_parts_come_again_and_again() {
+        assert_eq!(search_of("ab"), None);
+        for text in ["abc", "banana", "printer on fire", "a\"b\"c", "ananananan"] {
+            let search = search_of(text).expect("it is long enough");
+            assert_eq!(search.text, format!("\"{}\"", text.replace('"', "\"\"")));
+            assert!(search.is_exact);
+        }
+        let most = "a".repeat(TRIGRAM + MOST_REPEATED);
+        assert!(search_of(&most).is_some_and(|search| search.is_exact));
+        let search = search_of(&(most + "a")).expect("it is long enough");
+        assert_eq!((search.text.as_str(), search.is_exact), ("\"aaa\"", false));
+        assert_eq!((parts(&"ab".repeat(400)), parts(&"\"".repeat(500))), (2, 1));
+        let many: String =
+            (0..200).map(|at| char::from(b'a' + at % 26)).cycle().take(900).collect();
+        assert!(parts(&many) <= MOST_PARTS);
     }
 }
