@@ -90,6 +90,7 @@ impl Server {
             answers: Answers::new(),
             public_url,
             importing: tokio::sync::Mutex::default(),
+            computing: State::computers(),
             control_token: control_token.as_deref().map(Digest::of),
             journal: Arc::new(Journal::new(bounds(settings))),
             ending: tokio::sync::watch::Sender::new(false),

@@ -1,5 +1,6 @@
 //! Fault rules: which requests fail, and how. A rule that could not work is refused when it is written.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -14,7 +15,9 @@ use super::request::{Body, In, InAccount, Of, OfFault};
 use super::waiting::span;
 use super::wire::{self, LossWay, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
-use crate::faults::{self, Effect, Loss, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When};
+use crate::faults::{
+    self, Effect, Full, Loss, MOST_EXPRESSIONS, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When,
+};
 use crate::journal::Pattern;
 use crate::rules::quoted;
 use crate::state::Shared;
@@ -61,9 +64,16 @@ pub(super) async fn add(
         Ok(Value::Object(written)) => written,
         _ => Map::new(),
     };
-    let rule = rule(sent, &account, &state)?;
-    let added = account.faults.add(rule, written, now).ok_or_else(|| {
-        let detail = format!("The account has {MOST_RULES} fault rules, as many as there may be.");
+    let rule = compiled(sent, &account, &state).await?;
+    let added = account.faults.add(rule, written, now).map_err(|full| {
+        let detail = match full {
+            Full::Rules => {
+                format!("The account has {MOST_RULES} fault rules, as many as there may be.")
+            }
+            Full::Expressions => format!(
+                "The fault rules of an account may have {MOST_EXPRESSIONS} regular expressions (matches) together, since each request waits for them; use equals, or take rules away."
+            ),
+        };
         Problem::new(Kind::TooMany, detail)
     })?;
     Ok((StatusCode::CREATED, Json(shown(added))))
@@ -92,6 +102,20 @@ pub(super) async fn remove(In(account, id): In) -> Result<StatusCode, Problem> {
     }
     let detail = format!("Account {} has no fault rule {number}.", account.name);
     Err(Problem::new(Kind::UnknownFault, detail))
+}
+
+/// The rule, made apart from all that answers requests where it takes time.
+async fn compiled(
+    sent: wire::Rule,
+    account: &Arc<Account>,
+    state: &Shared,
+) -> Result<Rule, Problem> {
+    if sent.fields.values().all(|wanted| wanted.get("matches").is_none()) {
+        return rule(sent, account, state);
+    }
+    let (of, shared) = (Arc::clone(account), Shared::clone(state));
+    let compiled = state.compute(move || rule(sent, &of, &shared)).await;
+    compiled.ok_or_else(|| Problem::new(Kind::Busy, "Others use the processor; try again."))?
 }
 
 fn rule(sent: wire::Rule, account: &Account, state: &Shared) -> Result<Rule, Problem> {

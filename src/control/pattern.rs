@@ -3,22 +3,24 @@
 use std::sync::LazyLock;
 
 use axum::http::Uri;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::wire::{self, StatusWanted};
 use crate::http::decode::pairs;
 use crate::http::{Endpoint, key};
-use crate::journal::{Condition, FieldRule, Pattern, StatusRule, WarningKind, WarningRule};
+use crate::journal::{
+    Condition, Expression, FieldRule, Pattern, StatusRule, WarningKind, WarningRule,
+};
 use crate::rules::{nearest, quoted};
 use crate::state::Shared;
 use crate::tickets::ENDPOINTS;
 
 /// The longest regular expression, in characters (chosen).
 const LONGEST_REGEX: usize = 1000;
-/// How much memory a compiled one may take, in bytes (chosen).
-const LARGEST_REGEX: usize = 256 * 1024;
+/// The most regular expressions of one pattern (chosen: each takes up to 0.3 seconds for a request).
+const MOST_REGEXES: usize = 10;
 /// The most fields of one pattern (chosen).
 const MOST_FIELDS: usize = 100;
 /// The way to a field: its name, and what is in it in brackets.
@@ -41,7 +43,7 @@ pub(super) fn pattern(sent: wire::Pattern, state: &Shared) -> Result<Pattern, Pr
         return Err(Problem::invalid(format!("fields must have at most {MOST_FIELDS} of them.")));
     }
     let operation = sent.operation.as_deref().map(endpoint).transpose()?;
-    Ok(Pattern {
+    let pattern = Pattern {
         operation: operation.map(|endpoint| endpoint.operation),
         method: sent.method.as_deref().map(method).transpose()?,
         status: sent.status.map(status).transpose()?,
@@ -50,7 +52,13 @@ pub(super) fn pattern(sent: wire::Pattern, state: &Shared) -> Result<Pattern, Pr
         fault: sent.fault,
         warning: sent.warning.as_deref().map(warning).transpose()?,
         fields: fields(sent.fields)?,
-    })
+    };
+    if pattern.expressions().count() > MOST_REGEXES {
+        return Err(Problem::invalid(format!(
+            "fields must have at most {MOST_REGEXES} regular expressions (matches)."
+        )));
+    }
+    Ok(pattern)
 }
 
 /// The operation with this name, with or without its resource.
@@ -160,13 +168,13 @@ fn condition(path: &str, wanted: Value) -> Result<Condition, Problem> {
 }
 
 /// A regular expression, which takes a time in proportion to the text.
-fn regex(path: &str, text: &str) -> Result<Regex, Problem> {
+fn regex(path: &str, text: &str) -> Result<Expression, Problem> {
     let refuse =
         |what: String| Problem::invalid(format!("fields: {path}: matches must be {what}."));
     if text.chars().count() > LONGEST_REGEX {
         return Err(refuse(format!("a regular expression of at most {LONGEST_REGEX} characters")));
     }
-    RegexBuilder::new(text).size_limit(LARGEST_REGEX).build().map_err(|error| match error {
+    Expression::new(text).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => refuse(
             "a smaller regular expression: this one is too large when it is compiled".to_owned(),
         ),

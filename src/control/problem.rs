@@ -12,6 +12,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
 use crate::http::Unheard;
+use crate::journal::GivenUp;
 use crate::storage::{StorageError, Trouble};
 
 macro_rules! kinds {
@@ -48,6 +49,7 @@ kinds! {
     NotVerified = "not-verified", 409, "What was expected has not happened.";
     JournalTruncated = "journal-truncated", 409, "The journal no longer holds all that it would take to know.";
     JournalOff = "journal-off", 409, "The server keeps no journal.";
+    TooMuchWork = "too-much-work", 409, "This takes more work than one request may.";
     WaitOver = "wait-over", 409, "What was waited for has not happened in time.";
     TooSlow = "too-slow", 408, "The request did not arrive in time.";
     TooLarge = "too-large", 413, "This is too large.";
@@ -98,7 +100,7 @@ impl From<AccountError> for Problem {
                         let detail = "The account is larger than one answer can hold, 1 GB.";
                         return Self::new(Kind::TooLarge, detail);
                     }
-                    Trouble::Busy | Trouble::NoFile => Kind::Busy,
+                    Trouble::Busy | Trouble::NoFile | Trouble::TooLong => Kind::Busy,
                     _ => Kind::Failed,
                 };
                 tracing::error!(%error, "the control API could not do this");
@@ -133,6 +135,12 @@ impl From<Unheard> for Problem {
             Unheard::Crowded(_) => Kind::Busy,
         };
         Self::new(kind, unheard.to_string())
+    }
+}
+
+impl From<GivenUp> for Problem {
+    fn from(given_up: GivenUp) -> Self {
+        Self::new(Kind::TooMuchWork, format!("{given_up}."))
     }
 }
 

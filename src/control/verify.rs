@@ -9,11 +9,13 @@ use super::request::{Body, InAccount, Of};
 use super::requests::{must_be_on, since};
 use super::waiting::span;
 use super::wire::{self, Difference, Miss, Verification, Verified};
-use crate::journal::{self, Count, Order, Verdict};
+use crate::journal::{self, Count, Deadline, Order, Verdict};
 use crate::state::Shared;
 
 /// The most patterns of one order (chosen).
 const MOST_PATTERNS: usize = 100;
+/// How long it may take to look through a journal (chosen).
+pub(super) const LONGEST_WORK: std::time::Duration = std::time::Duration::from_secs(5);
 /// The longest time that requests can be expected to be apart.
 const LONGEST: std::time::Duration = std::time::Duration::from_hours(24 * 366);
 
@@ -28,16 +30,20 @@ pub(super) async fn verify(
     Body(sent): Body<Verification>,
 ) -> Result<Json<Verified>, Problem> {
     let since = since(&account.journal, sent.since.as_deref())?;
-    let expected = expected(sent, &state)?;
     must_be_on(&account.journal)?;
     let view = account.journal.since(since).await;
-    let verdict = match &expected {
-        Expected::Count(pattern, count) => count.judge(pattern, &view),
-        Expected::Order(order) => order.judge(&view),
-    };
-    match verdict {
+    let (end, shared) = (view.end, Shared::clone(&state));
+    let judged = state.compute(move || {
+        let deadline = Deadline::after(LONGEST_WORK);
+        let verdict = match &expected(sent, &shared, &deadline)? {
+            Expected::Count(pattern, count) => count.judge(pattern, &view, &deadline),
+            Expected::Order(order) => order.judge(&view, &deadline),
+        };
+        verdict.map_err(Problem::from)
+    });
+    match judged.await.ok_or_else(busy)?? {
         Verdict::Holds(requests) => {
-            let cursor = view.end.to_string();
+            let cursor = end.to_string();
             Ok(Json(Verified { count: requests.len(), requests, cursor }))
         }
         Verdict::Unknown(text) => Err(Problem::new(Kind::JournalTruncated, text)),
@@ -48,12 +54,17 @@ pub(super) async fn verify(
     }
 }
 
+/// So many look through journals that this one could not begin in time.
+fn busy() -> Problem {
+    Problem::new(Kind::Busy, "Others look through journals, so this was not begun; try again.")
+}
+
 enum Expected {
     Count(Box<journal::Pattern>, Count),
     Order(Order),
 }
 
-fn expected(sent: Verification, state: &Shared) -> Result<Expected, Problem> {
+fn expected(sent: Verification, state: &Shared, deadline: &Deadline) -> Result<Expected, Problem> {
     let Verification { pattern: wanted, count, order, apart, .. } = sent;
     let Some(patterns) = order else {
         if apart.is_some() {
@@ -69,7 +80,11 @@ fn expected(sent: Verification, state: &Shared) -> Result<Expected, Problem> {
     if !(1..=MOST_PATTERNS).contains(&patterns.len()) {
         return Err(Problem::invalid(format!("order must have 1 to {MOST_PATTERNS} patterns.")));
     }
-    let patterns = patterns.into_iter().map(|one| pattern(one, state)).collect::<Result<_, _>>()?;
+    let patterns = patterns.into_iter().map(|one| {
+        deadline.check()?;
+        pattern(one, state)
+    });
+    let patterns = patterns.collect::<Result<_, Problem>>()?;
     let apart = apart.map(|apart| span("apart", &apart, LONGEST)).transpose()?;
     Ok(Expected::Order(Order { patterns, apart: apart.unwrap_or_default() }))
 }

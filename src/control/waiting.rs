@@ -13,12 +13,12 @@ use super::pattern::{Query, pattern};
 use super::problem::{Kind, Problem};
 use super::request::{InAccount, Of};
 use super::requests::{MOST, must_be_on, shown, since};
-use super::verify::explained;
+use super::verify::{LONGEST_WORK, explained};
 use super::wire::Waited;
 use crate::accounts::{Account, AccountError};
 use crate::clock;
 use crate::http::key;
-use crate::journal::{Count, Cursor, Entry, Pattern};
+use crate::journal::{Count, Cursor, Deadline, Entry, Pattern};
 use crate::rules::quoted;
 use crate::state::Shared;
 use crate::tickets;
@@ -121,7 +121,7 @@ impl Wait {
                     return Ok(requested(account, &matching));
                 }
                 let count = Count { at_least: *count as u64, at_most: None };
-                explained(count.judge(pattern, &view))
+                explained(count.judge(pattern, &view, &Deadline::after(LONGEST_WORK))?)
             }
             Self::Ticket(wanted) => {
                 let ticket = wanted.look(state, account).await?;

@@ -4,6 +4,6 @@ mod book;
 mod effect;
 mod rule;
 
-pub(crate) use book::{Faults, MOST_RULES, ShownRule};
+pub(crate) use book::{Faults, Full, MOST_EXPRESSIONS, MOST_RULES, ShownRule};
 pub(crate) use effect::{Effect, Loss, PRESETS, Preset, When};
 pub(crate) use rule::{Plan, Rule, Trigger, Ttl};

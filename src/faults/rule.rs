@@ -1,5 +1,7 @@
 //! A rule: which requests it is about, which of those it meets, and how long it stays.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Effect;
@@ -48,7 +50,8 @@ pub(crate) enum Ttl {
 /// A rule in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
-    pub(crate) pattern: Pattern,
+    /// Shared with those who compare it with a request.
+    pub(crate) pattern: Arc<Pattern>,
     pub(crate) plan: Plan,
     pub(crate) ttl: Option<Ttl>,
     /// How many requests it was about.
@@ -58,8 +61,8 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    pub(crate) const fn new(pattern: Pattern, plan: Plan, ttl: Option<Ttl>) -> Self {
-        Self { pattern, plan, ttl, seen: 0, applied: 0 }
+    pub(crate) fn new(pattern: Pattern, plan: Plan, ttl: Option<Ttl>) -> Self {
+        Self { pattern: Arc::new(pattern), plan, ttl, seen: 0, applied: 0 }
     }
 
     /// Whether its time is over.

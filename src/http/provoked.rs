@@ -13,6 +13,7 @@ use super::reply::Said;
 use super::serving::failed;
 use super::visit::{Client, Outcome, Visit, Watched};
 use super::{Endpoint, Error, delivery};
+use crate::accounts::Terms;
 use crate::faults::{Effect, Loss, When};
 use crate::journal::Fault;
 use crate::pace::Spent;
@@ -31,14 +32,7 @@ impl Endpoint {
                 key.account.pace.pause(&key.name, None, (terms.now(), spent.reset));
                 None
             }
-            _ => {
-                let asked = (self.operation, &*key.name);
-                key.account.faults.meet(
-                    asked,
-                    &heard.fields(self, visit.filing.secrets()),
-                    terms.now(),
-                )
-            }
+            _ => self.met(&visit, &heard, &terms).await,
         };
         if let Some((_, Effect::Status { retry_after: Some(time), .. })) = &met
             && let Ok(time) = SignedDuration::try_from(*time)
@@ -52,6 +46,25 @@ impl Endpoint {
         drop(client);
         let said = acted.unwrap_or_else(|error| Some(failed(&error, &terms)));
         delivery::deliver(said, effect.as_ref(), (&state, life, seen), in_use).await
+    }
+
+    /// The fault rule that meets a request, and what it does.
+    async fn met(
+        &'static self,
+        visit: &Visit,
+        heard: &Heard,
+        terms: &Terms,
+    ) -> Option<(Fault, Effect)> {
+        let account = Arc::clone(&visit.key.account);
+        let fields = heard.fields(self, visit.filing.secrets());
+        if !account.faults.are_slow() {
+            return account.faults.meet((self.operation, &visit.key.name), &fields, terms.now());
+        }
+        let name = Arc::clone(&visit.key.name);
+        let of = Arc::clone(&account);
+        let about = move || of.faults.about((self.operation, &name), &fields);
+        let about = visit.state.compute(about).await?;
+        account.faults.meet_one_of(&about, terms.now())
     }
 
     /// Does what is asked for, unless something keeps it from that. Gives what is answered; None where nothing is.

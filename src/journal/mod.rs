@@ -2,6 +2,7 @@
 
 mod change;
 mod entry;
+mod expression;
 mod pattern;
 mod redact;
 mod ring;
@@ -10,6 +11,7 @@ mod warning;
 
 pub(crate) use change::{Changed, Did, Row, Rows};
 pub(crate) use entry::{Asked, Entry, Fault, KeyMark};
+pub(crate) use expression::{Deadline, Expression, GivenUp};
 pub(crate) use pattern::{Condition, Difference, FieldRule, Pattern, StatusRule, WarningRule};
 pub(crate) use redact::{HIDDEN, is_labelled, redact_json, redact_text, redact_words};
 pub(crate) use ring::{Bounds, Cursor, Journal, Place, View};

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
+use super::expression::{Deadline, Expression, GivenUp, length, plain};
 use super::{Asked, Entry, WarningKind};
 use crate::rules::quoted;
 
@@ -56,7 +56,7 @@ pub(crate) struct FieldRule {
 pub(crate) enum Condition {
     /// The same as text: 12 and `"12"` are equal. A plain value beside a list is one of its entries.
     Equals(Value),
-    Matches(Regex),
+    Matches(Expression),
     Present,
     Absent,
 }
@@ -77,8 +77,58 @@ impl Pattern {
             && self.fields.iter().all(|rule| rule.holds(fields))
     }
 
+    /// Whether it has a regular expression, which takes its time.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.expressions().next().is_some()
+    }
+
+    /// How many regular expressions it has.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = (&str, &Expression)> {
+        self.fields.iter().filter_map(|rule| match &rule.condition {
+            Condition::Matches(expression) => Some((rule.path.as_str(), expression)),
+            _ => None,
+        })
+    }
+
+    /// Whether an entry is as asked for, before the time is over.
+    ///
+    /// # Errors
+    /// When it is over, or a regular expression cannot look at the entry's field: then nobody can tell.
+    pub(super) fn judges(
+        &self,
+        number: u64,
+        entry: &Entry,
+        deadline: &Deadline,
+    ) -> Result<bool, GivenUp> {
+        deadline.check()?;
+        let is_plain = |rule: &&FieldRule| !matches!(rule.condition, Condition::Matches(_));
+        let mut plainly = self.fields.iter().filter(is_plain);
+        if !self.matches_outside(entry) || !plainly.all(|rule| rule.holds(&entry.asked.fields)) {
+            return Ok(false);
+        }
+        for (path, expression) in self.expressions() {
+            deadline.check()?;
+            let Some(value) = at(&entry.asked.fields, path) else { return Ok(false) };
+            let (length, longest) = (length(value), expression.longest());
+            if length > longest {
+                let field = path.to_owned();
+                return Err(GivenUp::TooLong { request: number, field, length, longest });
+            }
+            if !expression.matches(value) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether an entry is as asked for.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
+        self.matches_outside(entry)
+            && self.fields.iter().all(|rule| rule.holds(&entry.asked.fields))
+    }
+
+    /// Whether all but its fields is as asked for.
+    fn matches_outside(&self, entry: &Entry) -> bool {
         self.operation.is_none_or(|wanted| entry.operation == Some(wanted))
             && self.method.as_deref().is_none_or(|wanted| wanted == entry.method)
             && self.status.is_none_or(|wanted| wanted.holds(entry.status))
@@ -86,7 +136,6 @@ impl Pattern {
             && self.changed.is_none_or(|wanted| wanted != entry.rows.is_empty())
             && self.fault.is_none_or(|wanted| wanted == entry.fault.is_some())
             && self.warning.is_none_or(|wanted| wanted.holds(entry))
-            && self.fields.iter().all(|rule| rule.holds(&entry.asked.fields))
     }
 
     /// What is not as asked for; nothing when all is.
@@ -196,7 +245,7 @@ impl FieldRule {
             Condition::Present => value.is_some(),
             Condition::Absent => value.is_none(),
             Condition::Equals(wanted) => value.is_some_and(|value| equal(wanted, value)),
-            Condition::Matches(regex) => value.is_some_and(|value| matches(regex, value)),
+            Condition::Matches(expression) => value.is_some_and(|value| expression.matches(value)),
         }
     }
 
@@ -273,22 +322,6 @@ fn same(wanted: &Value, value: &Value) -> bool {
     match (plain(wanted), plain(value)) {
         (Some(wanted), Some(value)) => wanted == value,
         _ => wanted == value,
-    }
-}
-
-fn matches(regex: &Regex, value: &Value) -> bool {
-    match value {
-        Value::Array(entries) => entries.iter().any(|entry| matches(regex, entry)),
-        value => plain(value).is_some_and(|text| regex.is_match(&text)),
-    }
-}
-
-/// A plain value as text.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
+use super::expression::{Deadline, GivenUp};
 use super::pattern::{answered, cut};
 use super::{Difference, Entry, Pattern, View};
 use crate::clock;
@@ -52,6 +53,11 @@ pub(crate) struct Miss {
 }
 
 impl Miss {
+    /// How far away it is.
+    fn distance(&self) -> (bool, usize) {
+        (self.is_other(), self.differences.len())
+    }
+
     /// Whether it is another operation, which is further away than any other difference.
     fn is_other(&self) -> bool {
         self.differences.iter().any(|one| one.what == "operation")
@@ -71,24 +77,32 @@ pub(crate) enum Verdict {
 
 impl Count {
     /// Whether as many requests are as asked for as are expected.
-    pub(crate) fn judge(self, pattern: &Pattern, view: &View) -> Verdict {
-        let found: Vec<u64> = view
-            .entries
-            .iter()
-            .filter(|(_, entry)| pattern.matches(entry))
-            .map(|(number, _)| *number)
-            .collect();
+    ///
+    /// # Errors
+    /// When that cannot be told in time.
+    pub(crate) fn judge(
+        self,
+        pattern: &Pattern,
+        view: &View,
+        deadline: &Deadline,
+    ) -> Result<Verdict, GivenUp> {
+        let mut found = Vec::new();
+        for (number, entry) in &view.entries {
+            if pattern.judges(*number, entry, deadline)? {
+                found.push(*number);
+            }
+        }
         let number = found.len() as u64;
         let too_many = self.at_most.is_some_and(|most| number > most);
         if !too_many && view.truncated && (self.at_most.is_some() || number < self.at_least) {
-            return Verdict::Unknown(format!(
+            return Ok(Verdict::Unknown(format!(
                 "Expected {self}: {pattern}.\nFound {number}, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say."
-            ));
+            )));
         }
         if !too_many && number >= self.at_least {
-            return Verdict::Holds(found);
+            return Ok(Verdict::Holds(found));
         }
-        let misses = if too_many { Vec::new() } else { misses(pattern, &view.entries) };
+        let misses = if too_many { Vec::new() } else { misses(pattern, &view.entries, deadline)? };
         let mut text = format!("Expected {self}: {pattern}.\n");
         let all = requests(view.entries.len() as u64);
         text += &match number {
@@ -98,13 +112,16 @@ impl Count {
         };
         text += &matching(&found, view);
         text += &explained(&misses);
-        Verdict::Fails { text, misses }
+        Ok(Verdict::Fails { text, misses })
     }
 }
 
 impl Order {
     /// Whether requests as asked for came in this order.
-    pub(crate) fn judge(&self, view: &View) -> Verdict {
+    ///
+    /// # Errors
+    /// When that cannot be told in time.
+    pub(crate) fn judge(&self, view: &View, deadline: &Deadline) -> Result<Verdict, GivenUp> {
         let mut found: Vec<u64> = Vec::new();
         // In the order in which they came, where the journal has that in which they were answered.
         let mut entries = view.entries.clone();
@@ -112,21 +129,21 @@ impl Order {
         let mut rest = &entries[..];
         let mut before: Option<&Entry> = None;
         for pattern in &self.patterns {
-            let Some(index) = rest.iter().position(|(_, entry)| pattern.matches(entry)) else {
-                return self.missing(&found, pattern, rest, view);
+            let Some(index) = first(pattern, rest, deadline)? else {
+                return self.missing(&found, pattern, rest, (view, deadline));
             };
             let (number, entry) = &rest[index];
             if let Some(before) = before
                 && let Some(text) = self.too_early(before, entry)
             {
                 let text = format!("{}\n{}\n{text}", self.expected(), said(*number, entry));
-                return Verdict::Fails { text, misses: Vec::new() };
+                return Ok(Verdict::Fails { text, misses: Vec::new() });
             }
             found.push(*number);
             before = Some(entry);
             rest = &rest[index + 1..];
         }
-        Verdict::Holds(found)
+        Ok(Verdict::Holds(found))
     }
 
     fn expected(&self) -> String {
@@ -150,16 +167,16 @@ impl Order {
         found: &[u64],
         pattern: &Pattern,
         rest: &[(u64, std::sync::Arc<Entry>)],
-        view: &View,
-    ) -> Verdict {
+        (view, deadline): (&View, &Deadline),
+    ) -> Result<Verdict, GivenUp> {
         let place = found.len() + 1;
         if view.truncated {
-            return Verdict::Unknown(format!(
+            return Ok(Verdict::Unknown(format!(
                 "{}\nNumber {place} was not found, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say.",
                 self.expected()
-            ));
+            )));
         }
-        let misses = misses(pattern, rest);
+        let misses = misses(pattern, rest, deadline)?;
         let mut text = self.expected();
         for (index, number) in found.iter().enumerate() {
             let _ = write!(text, "\nNumber {} is request {number}.", index + 1);
@@ -171,33 +188,62 @@ impl Order {
         } else {
             let _ = write!(text, "\nNumber {place} did not come after that.");
         }
-        let earlier = view.entries.iter().find(|(_, entry)| pattern.matches(entry));
-        if let Some((number, _)) = earlier {
+        if let Some(index) = first(pattern, &view.entries, deadline)? {
+            let (number, _) = &view.entries[index];
             let _ = write!(text, " One came before: request {number}.");
         }
         text += &explained(&misses);
-        Verdict::Fails { text, misses }
+        Ok(Verdict::Fails { text, misses })
     }
 }
 
+/// The first request that is as asked for.
+fn first(
+    pattern: &Pattern,
+    entries: &[(u64, std::sync::Arc<Entry>)],
+    deadline: &Deadline,
+) -> Result<Option<usize>, GivenUp> {
+    for (index, (number, entry)) in entries.iter().enumerate() {
+        if pattern.judges(*number, entry, deadline)? {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
 /// The requests that came nearest, the nearest first.
-pub(super) fn misses(pattern: &Pattern, entries: &[(u64, std::sync::Arc<Entry>)]) -> Vec<Miss> {
-    let others = entries.iter().filter(|(_, entry)| !pattern.matches(entry));
-    let mut misses: Vec<Miss> = others
-        .map(|(number, entry)| Miss {
-            number: *number,
-            operation: entry.operation,
-            differences: pattern.differences(entry),
-            line: said(*number, entry),
-        })
-        .collect();
-    misses.sort_by_key(|miss| (miss.is_other(), miss.differences.len()));
+///
+/// # Errors
+/// When the time is over.
+pub(super) fn misses(
+    pattern: &Pattern,
+    entries: &[(u64, std::sync::Arc<Entry>)],
+    deadline: &Deadline,
+) -> Result<Vec<Miss>, GivenUp> {
+    // Only the nearest are held on to: each difference repeats what was asked for.
+    let mut misses: Vec<Miss> = Vec::new();
+    for (number, entry) in entries {
+        deadline.check()?;
+        let differences = pattern.differences(entry);
+        if differences.is_empty() {
+            continue;
+        }
+        let miss =
+            Miss { number: *number, operation: entry.operation, differences, line: String::new() };
+        let index = misses.partition_point(|other| other.distance() <= miss.distance());
+        misses.insert(index, miss);
+        misses.truncate(MOST_SHOWN);
+    }
     // Other operations help only where this one was not asked for at all.
     if misses.first().is_some_and(|first| !first.is_other()) {
         misses.retain(|miss| !miss.is_other());
     }
-    misses.truncate(MOST_SHOWN);
-    misses
+    for miss in &mut misses {
+        if let Some((number, entry)) = entries.iter().find(|(number, _)| *number == miss.number) {
+            miss.line = said(*number, entry);
+        }
+    }
+    Ok(misses)
 }
 
 fn matching(found: &[u64], view: &View) -> String {

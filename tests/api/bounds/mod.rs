@@ -5,6 +5,7 @@ mod amplification;
 mod answers;
 mod bodies;
 mod busy;
+mod computation;
 mod connections;
 mod crowd;
 mod flags;
