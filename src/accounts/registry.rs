@@ -16,7 +16,7 @@ use super::{
     Account, AccountError, Admission, Allowance, Digest, Image, Key, KeyCard, NewKey, Profile,
     Saved, Terms,
 };
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, Zone};
 use crate::dialect::Dialect;
 use crate::metrics::Census;
 use crate::storage::{CATALOGUE, Database, Storage, StorageError, Version};
@@ -88,7 +88,8 @@ impl Accounts {
                 let lock = lock(&storage, folder)?;
                 let path = folder.join("catalogue.db");
                 let place = catalogue(folder, &path)?;
-                let opened = storage.open(place, &CATALOGUE, Version::default());
+                let zone = Zone::default();
+                let opened = storage.open(place, &CATALOGUE, Version::default(), &zone);
                 (Some(lock), Some(opened.await?))
             }
             Home::Memory => (None, None),

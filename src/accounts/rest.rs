@@ -48,7 +48,8 @@ impl Accounts {
 
     /// Opens the database of an account.
     async fn wake(&self, account: &Arc<Account>, world: &mut World) -> Result<(), AccountError> {
-        let open = |place| self.storage.open(place, &ACCOUNT, account.version.clone());
+        let terms = account.terms();
+        let open = |place| self.storage.open(place, &ACCOUNT, account.version.clone(), &terms.zone);
         let (database, file) = match &world.standing {
             Standing::Open { .. } => return Ok(()),
             Standing::Removed => return Err(AccountError::Unknown(account.name.to_string())),
@@ -85,7 +86,8 @@ impl Accounts {
         let opened = async {
             image.copy_to(&self.storage, path.clone()).await?;
             let version = account.version.clone();
-            self.storage.open(Place::Kept(&path), &ACCOUNT, version).await
+            let zone = &account.terms().zone;
+            self.storage.open(Place::Kept(&path), &ACCOUNT, version, zone).await
         };
         let database = match opened.await {
             Ok(database) => database.in_slot(slot),

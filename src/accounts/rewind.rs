@@ -132,7 +132,8 @@ impl Accounts {
         if !is_whole(&path) {
             // A crash has left a part of it beside the file; to open it puts it back.
             let _slot = self.slot(account).await?;
-            let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default());
+            let (version, terms) = (Version::default(), account.terms());
+            let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, version, &terms.zone);
             opened.await?.close().await?;
             self.must_be_whole(file)?;
         }
@@ -265,7 +266,7 @@ impl Accounts {
         let (image, result) = if account.durable {
             self.changed_file(account, &saved.image, change).await?
         } else {
-            changed_memory(&self.storage, &saved.image, change).await?
+            changed_memory(&self.storage, &saved, change).await?
         };
         self.go_back(account, &mut world, Saved { image, profile }).await?;
         Ok(result)
@@ -287,8 +288,9 @@ impl Accounts {
         let path = self.path(&file);
         let copied = async {
             image.copy_to(&self.storage, path.clone()).await?;
-            let database =
-                self.storage.open(Place::Kept(&path), &ACCOUNT, Version::default()).await?;
+            let (version, terms) = (Version::default(), account.terms());
+            let opened = self.storage.open(Place::Kept(&path), &ACCOUNT, version, &terms.zone);
+            let database = opened.await?;
             let changed = database.write(change).await;
             let closed = database.close().await;
             let result = changed?;
@@ -347,7 +349,7 @@ pub(super) async fn clear_away(old: Standing) {
 
 async fn changed_memory<T, E, F>(
     storage: &Storage,
-    image: &Arc<Image>,
+    saved: &Saved,
     change: F,
 ) -> Result<(Arc<Image>, T), E>
 where
@@ -355,10 +357,11 @@ where
     E: From<StorageError> + Send + 'static,
     F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
 {
-    let Image::Memory(content) = &**image else {
+    let Image::Memory(content) = &*saved.image else {
         return Err(StorageError::corrupt("an image is not in memory".to_owned()).into());
     };
-    let database = storage.open(Place::Copy(content), &ACCOUNT, Version::default()).await?;
+    let (version, zone) = (Version::default(), saved.profile.zone());
+    let database = storage.open(Place::Copy(content), &ACCOUNT, version, &zone).await?;
     let result = database.write(change).await?;
     let content = database.content().await?;
     close(&database).await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::registry::Home;
 use super::store::{self, SavedRow};
 use super::{AccountError, Accounts, Image, Profile, Saved};
+use crate::clock::Zone;
 use crate::storage::{ACCOUNT, BoxFuture, Connection, Place, StorageError, Version};
 
 impl Accounts {
@@ -45,7 +46,8 @@ impl Accounts {
             return Ok(saved);
         }
         // In memory, since nothing of it has to be kept before it is whole.
-        let database = self.storage.open(Place::Memory, &ACCOUNT, Version::default()).await?;
+        let (version, zone) = (Version::default(), Zone::default());
+        let database = self.storage.open(Place::Memory, &ACCOUNT, version, &zone).await?;
         database.write(plant).await?;
         if in_memory {
             database.leave_room().await;

@@ -1,11 +1,10 @@
 //! What a request to an account runs under, beside its data: dialect, clock, time zone.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, Zone};
 use crate::dialect::Dialect;
 use crate::journal::{Warning, WarningKind};
 
@@ -43,10 +42,14 @@ impl Default for Profile {
 }
 
 impl Profile {
-    /// What time it is in an account like this, as the API writes it.
+    /// What time it is in an account like this, as it is stored.
     pub(crate) fn now(&self) -> String {
-        let zone = clock::zone(&self.time_zone).unwrap_or(TimeZone::UTC);
-        clock::written(self.clock.now(), &zone)
+        clock::written(self.clock.now())
+    }
+
+    /// The zone of its dates. One that nobody knows never gets this far.
+    pub(crate) fn zone(&self) -> Zone {
+        clock::zone(&self.time_zone).unwrap_or_default()
     }
 }
 
@@ -56,7 +59,8 @@ pub(crate) struct Terms {
     pub(crate) profile: Profile,
     /// The server's settings with the account's own over them.
     pub(crate) dialect: Dialect,
-    zone: TimeZone,
+    /// The zone of its dates.
+    pub(crate) zone: Zone,
 }
 
 impl Terms {
@@ -82,14 +86,14 @@ impl Terms {
         self.profile.clock.at(machine)
     }
 
-    /// What time it is, as the API writes it.
+    /// What time it is, as it is stored.
     pub(crate) fn date(&self) -> String {
-        clock::written(self.now(), &self.zone)
+        clock::written(self.now())
     }
 
-    /// The date before which a closed ticket is archived.
+    /// The date before which a closed ticket is archived, as it is stored.
     pub(crate) fn archived_before(&self) -> String {
-        clock::written(clock::earlier(self.now(), self.dialect.archive_after), &self.zone)
+        clock::written(clock::earlier(self.now(), self.dialect.archive_after))
     }
 
     /// The `Date` header of its answers; None when the machine's time is right.

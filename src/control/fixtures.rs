@@ -26,8 +26,13 @@ pub(super) async fn export(
     Of(account): Of,
 ) -> Result<Response, Problem> {
     let lease = state.accounts.lease(&account).await?;
-    let data = lease.read_for_long(|connection| Box::pin(fixture::export(connection))).await?;
-    let profile = account.terms().profile.clone();
+    let terms = account.terms();
+    let zone = terms.zone.clone();
+    let read = lease.read_for_long(move |connection| {
+        Box::pin(async move { fixture::export(connection, &zone).await })
+    });
+    let data = read.await?;
+    let profile = terms.profile.clone();
     drop(lease);
     let (name, zone) = (Value::from(&*account.name), Value::from(profile.time_zone));
     let own = json!({ "dialect": profile.dialect, "clock": profile.clock });

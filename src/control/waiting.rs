@@ -224,7 +224,7 @@ impl Wanted {
 
     async fn look(&self, state: &Shared, account: &Arc<Account>) -> Result<Option<Value>, Problem> {
         let lease = state.accounts.lease(account).await?;
-        Ok(tickets::ticket(&lease, &state.public_url, self.id).await?)
+        Ok(tickets::ticket(&lease, &state.public_url, &account.terms().zone, self.id).await?)
     }
 
     fn is_met(&self, ticket: Option<&Value>) -> bool {

@@ -265,6 +265,10 @@ fn scalar(kind: &Kind, sent: &Value) -> Result<Value, Problem> {
         Kind::Date => {
             sent.as_str().filter(|date| is_date(date)).map(Value::from).ok_or(Problem::NotDate)
         }
+        Kind::DateOrUtc => {
+            let is_given = |date: &&str| is_date(date.strip_suffix('Z').unwrap_or(date));
+            sent.as_str().filter(is_given).map(Value::from).ok_or(Problem::NotDate)
+        }
         Kind::Scalar => match sent {
             Value::String(_) => text(sent, 0, LONGEST_SCALAR, None),
             other => {

@@ -91,6 +91,8 @@ pub(crate) enum Kind {
     Flag,
     /// `YYYY-MM-DD HH:MM:SS`, a date that exists.
     Date,
+    /// The same, or with a `Z` at its end, for a date in UTC.
+    DateOrUtc,
     /// A list of plain values.
     List { item: &'static Kind, at_least: usize, at_most: usize, unique: bool },
     /// A list of rows that have these fields each.

@@ -123,6 +123,7 @@ pub(crate) fn of_kind(kind: &Kind) -> Value {
         Kind::Ids { pattern, .. } => json!({ "type": "string", "pattern": pattern.as_str() }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Date => json!({ "type": "string", "pattern": DATE }),
+        Kind::DateOrUtc => json!({ "type": "string", "pattern": DATE_OR_UTC }),
         Kind::List { item, at_least, at_most, unique } => json!({
             "type": "array", "items": of_kind(item),
             "minItems": at_least, "maxItems": at_most, "uniqueItems": unique,
@@ -139,5 +140,7 @@ pub(crate) fn of_kind(kind: &Kind) -> Value {
     }
 }
 
+/// The form of a date in a seed.
+const DATE_OR_UTC: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}Z?$";
 /// The documented form of a date: no zone.
 pub(crate) const DATE: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";

@@ -8,6 +8,7 @@ use super::budget::Limits;
 use super::source::Text;
 use super::{AT_THE_TOP, SeedError, clock_of, given};
 use crate::accounts::{AccountError, Profile, Terms};
+use crate::clock::Zone;
 use crate::rules::{Checked, Problem, Violation, check_without_defaults};
 use crate::storage::{BoxFuture, Connection, StorageError};
 use crate::tickets::fixture;
@@ -120,9 +121,10 @@ impl Addition {
             clock: self.clock.unwrap_or(account.clock),
             strict: account.strict,
         };
-        let now = profile.now();
-        let change: Change =
-            Box::new(move |connection| Box::pin(async move { self.plant(connection, &now).await }));
+        let (now, zone) = (profile.now(), profile.zone());
+        let change: Change = Box::new(move |connection| {
+            Box::pin(async move { self.plant(connection, &now, &zone).await })
+        });
         (profile, change)
     }
 
@@ -134,13 +136,14 @@ impl Addition {
         self,
         connection: &mut Connection,
         now: &str,
+        zone: &Zone,
     ) -> Result<(String, String), AdditionError> {
         let before = fixture::counts(connection).await?;
         let taken = fixture::taken_rows(connection, &self.data).await?;
         if !taken.is_empty() {
             return Err(AdditionError::Conflict(taken));
         }
-        fixture::plant(connection, self.data, now).await?;
+        fixture::plant(connection, self.data, now, zone).await?;
         Ok((before, fixture::counts(connection).await?))
     }
 }

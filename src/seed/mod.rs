@@ -163,9 +163,9 @@ impl Fixture {
     async fn plant(self, accounts: &Accounts) -> Result<Saved, AccountError> {
         let digest = self.digest();
         let Self { name, profile, data, .. } = self;
-        let now = profile.now();
+        let (now, zone) = (profile.now(), profile.zone());
         let plant = accounts.plant(&name, digest, profile, move |connection| {
-            Box::pin(async move { fixture::plant(connection, data, &now).await })
+            Box::pin(async move { fixture::plant(connection, data, &now, &zone).await })
         });
         plant.await
     }

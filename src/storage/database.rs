@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::interrupt::interrupted_after;
 use super::writer::{Heard, Writer};
 use super::{BoxFuture, Durability, Slot, Storage, StorageError, Tables, Together, Version, files};
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, Zone};
 
 pub(crate) use sqlx::sqlite::SqliteOwnedBuf as Buffer;
 
@@ -69,7 +69,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the place and brings its tables to this version; its changes move `version`.
+    /// Opens the place and brings its tables to this version; its changes move `version`. Dates that an earlier
+    /// version stored as local text are in `zone`.
     ///
     /// # Errors
     /// When the file cannot be opened, is no database, or was written by a newer version.
@@ -78,6 +79,7 @@ impl Database {
         place: Place<'_>,
         tables: &'static Tables,
         version: Version,
+        zone: &Zone,
     ) -> Result<Self, StorageError> {
         let (path, content) = match place {
             Place::New(path) => {
@@ -85,13 +87,13 @@ impl Database {
                     make(storage, path, tables).await?;
                 }
                 let connection = connect(storage, path).await?;
-                return Self::in_file(storage, path, connection, (tables, version)).await;
+                return Self::in_file(storage, path, connection, (tables, version), zone).await;
             }
             Place::Kept(path) => {
                 files::check_present(path)?;
                 let mut connection = connect(storage, path).await?;
                 must_be_ours(&mut connection, path).await?;
-                return Self::in_file(storage, path, connection, (tables, version)).await;
+                return Self::in_file(storage, path, connection, (tables, version), zone).await;
             }
             Place::Memory => (Path::new("memory"), None),
             Place::Copy(content) => (Path::new("memory"), Some(content)),
@@ -101,7 +103,7 @@ impl Database {
             connection.deserialize(None, copied(content)?, false).await?;
         }
         // A copy may come from a file of an older version that nobody has opened since.
-        migrate(&mut connection, &tables.migrations, path).await?;
+        migrate(&mut connection, &tables.migrations, path, zone).await?;
         Ok(Self::of(storage, path, connection, (tables, version), None))
     }
 
@@ -110,11 +112,12 @@ impl Database {
         path: &Path,
         mut connection: SqliteConnection,
         (tables, version): (&'static Tables, Version),
+        zone: &Zone,
     ) -> Result<Self, StorageError> {
         files::report_lost_commits(path).await;
         let mode = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
         mode.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        migrate(&mut connection, &tables.migrations, path).await?;
+        migrate(&mut connection, &tables.migrations, path, zone).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(tables.readers.min(storage.slots.readers))
             .acquire_timeout(OPENING)
@@ -348,7 +351,7 @@ impl Database {
 /// it is whole.
 async fn make(storage: &Storage, path: &Path, tables: &Tables) -> Result<(), StorageError> {
     let mut connection = options(storage).in_memory(true).connect().await?;
-    migrate(&mut connection, &tables.migrations, path).await?;
+    migrate(&mut connection, &tables.migrations, path, &Zone::default()).await?;
     let content = connection.serialize(None).await?;
     let unfinished = files::beside(path, "-new");
     storage.write(unfinished.clone(), content).await?;
@@ -392,17 +395,35 @@ async fn migrate(
     connection: &mut SqliteConnection,
     migrations: &Migrator,
     path: &Path,
+    zone: &Zone,
 ) -> Result<(), StorageError> {
     if is_current(connection, migrations).await {
         return Ok(());
     }
-    let path = path.to_owned();
-    migrations.run_direct(None, connection, false).await.map_err(|error| match error {
+    run(connection, migrations, zone).await.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            StorageError::Newer { path }
+            StorageError::Newer { path: path.to_owned() }
         }
-        source => StorageError::Migration { path, source },
+        source => StorageError::Migration { path: path.to_owned(), source },
     })
+}
+
+/// Runs the migrations. SQLite knows no time zones, so those that need the zone find it in the table `local_time`.
+async fn run(
+    connection: &mut SqliteConnection,
+    migrations: &Migrator,
+    zone: &Zone,
+) -> Result<(), MigrateError> {
+    let create =
+        "CREATE TEMP TABLE local_time (until TEXT PRIMARY KEY, shift TEXT) STRICT, WITHOUT ROWID";
+    sqlx::raw_sql(create).execute(&mut *connection).await?;
+    let shifts = serde_json::to_string(&zone.shifts()).unwrap_or_default();
+    let insert = "INSERT OR IGNORE INTO temp.local_time \
+        SELECT value ->> 0, (value ->> 1) || ' seconds' FROM json_each($1)";
+    sqlx::query(insert).bind(shifts).execute(&mut *connection).await?;
+    migrations.run_direct(None, &mut *connection, false).await?;
+    sqlx::raw_sql("DROP TABLE temp.local_time").execute(connection).await?;
+    Ok(())
 }
 
 /// A database without a migration of ours is another program's. One that cannot be read is damaged, which is told

@@ -15,6 +15,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::clock::Zone;
 use crate::metrics::Sqlite;
 
 #[cfg(test)]
@@ -93,8 +94,9 @@ impl Storage {
         place: Place<'_>,
         tables: &'static Tables,
         version: Version,
+        zone: &Zone,
     ) -> Result<Database, StorageError> {
-        let opened = Database::open(self, place, tables, version).await;
+        let opened = Database::open(self, place, tables, version, zone).await;
         opened.map_err(StorageError::told_apart)
     }
 

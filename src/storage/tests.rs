@@ -1,12 +1,13 @@
 //! Old data comes along, newer data is left alone, and a failed change leaves nothing behind.
 
 use sqlx::migrate::Migrator;
-use sqlx::{query, query_scalar, raw_sql};
+use sqlx::{query, query_as, query_scalar, raw_sql};
 
 use super::{
     ACCOUNT, BoxFuture, Commit, Connection, Database, Durability, Made, Place, Slots, Storage,
     StorageError, Tables, Together, Trouble, Version,
 };
+use crate::clock::Zone;
 use crate::metrics::Sqlite;
 
 fn storage() -> Storage {
@@ -27,7 +28,7 @@ fn first(count: usize) -> &'static Tables {
 }
 
 async fn in_memory() -> Result<Database, StorageError> {
-    Database::open(&storage(), Place::Memory, &ACCOUNT, Version::default()).await
+    Database::open(&storage(), Place::Memory, &ACCOUNT, Version::default(), &Zone::default()).await
 }
 
 async fn insert(database: &Database) -> Result<(), StorageError> {
@@ -62,14 +63,75 @@ async fn data_of_an_older_version_is_brought_along() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("old.db");
     let place = Place::New(&path);
-    let old =
-        Database::open(&storage(), place, first(1), Version::default()).await.expect("it opens");
+    let old = Database::open(&storage(), place, first(1), Version::default(), &Zone::default())
+        .await
+        .expect("it opens");
     insert(&old).await.expect("a ticket");
     old.close().await.expect("it closes");
-    let new = Database::open(&storage(), place, &ACCOUNT, Version::default())
+    let new = Database::open(&storage(), place, &ACCOUNT, Version::default(), &Zone::default())
         .await
         .expect("it is migrated");
     assert_eq!(found(&new).await.expect("the index exists"), 1);
+}
+
+/// Local dates of any kind: plain, shown twice, skipped, at the ends of the years.
+const LOCAL: [&str; 10] = [
+    "2026-07-01 12:00:00",
+    "2026-10-25 01:59:59",
+    "2026-10-25 02:00:00",
+    "2026-10-25 02:59:59",
+    "2026-10-25 03:00:00",
+    "2026-03-29 02:30:00",
+    "1937-07-01 00:00:10",
+    "0000-01-01 00:00:00",
+    "4321-07-01 12:00:00",
+    "9999-12-31 23:59:59",
+];
+
+#[tokio::test]
+async fn local_dates_of_an_older_version_become_utc_as_they_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (at, name) in
+        ["UTC", "Europe/Amsterdam", "America/St_Johns", "Etc/GMT-3"].iter().enumerate()
+    {
+        let zone = crate::clock::zone(name).expect("a zone");
+        let path = folder.path().join(format!("{at}.db"));
+        let place = Place::New(&path);
+        let old = Database::open(&storage(), place, first(3), Version::default(), &zone)
+            .await
+            .expect("it opens");
+        let insert = "INSERT INTO ticket (created_at, last_update, status, closed_at) \
+                SELECT value, value, 'closed', value FROM json_each($1); \
+            INSERT INTO timeline (ticket_id, type, created_at) SELECT id, 'note', created_at FROM ticket; \
+            INSERT INTO tally SELECT 'closed', 'medium', 0, SUBSTR(closed_at, 1, 10), COUNT(*) FROM ticket GROUP BY 4";
+        let written = old.write(move |connection| {
+            Box::pin(async move {
+                let dates = serde_json::to_string(&LOCAL).expect("JSON");
+                Ok(query(insert).bind(dates).execute(connection).await.map(drop)?)
+            })
+        });
+        let written: Result<(), StorageError> = written.await;
+        written.expect("old rows");
+        old.close().await.expect("it closes");
+        let new = Database::open(&storage(), place, &ACCOUNT, Version::default(), &zone).await;
+        let new = new.expect("it is migrated");
+        let rows = new.read(|connection| {
+            Box::pin(async move {
+                let rows = "SELECT t.created_at, t.closed_at, e.created_at, \
+                        (SELECT SUM(tickets) FROM tally WHERE closed_on = SUBSTR(t.closed_at, 1, 10)), \
+                        (SELECT COUNT(*) FROM ticket WHERE SUBSTR(closed_at, 1, 10) = SUBSTR(t.closed_at, 1, 10)) \
+                    FROM ticket AS t JOIN timeline AS e ON e.ticket_id = t.id ORDER BY t.id";
+                Ok(query_as(rows).fetch_all(connection).await?)
+            })
+        });
+        let rows: Vec<(String, String, String, i64, i64)> = rows.await.expect("rows");
+        assert_eq!(rows.len(), LOCAL.len());
+        for (local, (created, closed, noted, counted, there)) in LOCAL.iter().zip(rows) {
+            let read = zone.read(local);
+            assert_eq!([created, closed, noted], [&*read; 3], "{local} in {name}");
+            assert_eq!(counted, there, "{local} in {name}");
+        }
+    }
 }
 
 /// Runs statements, and then lets the index catch up to the end.
@@ -118,13 +180,14 @@ async fn data_of_a_newer_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.db");
     let place = Place::New(&path);
-    Database::open(&storage(), place, &ACCOUNT, Version::default())
+    Database::open(&storage(), place, &ACCOUNT, Version::default(), &Zone::default())
         .await
         .expect("it opens")
         .close()
         .await
         .expect("it closes");
-    let refused = Database::open(&storage(), place, first(1), Version::default()).await;
+    let refused =
+        Database::open(&storage(), place, first(1), Version::default(), &Zone::default()).await;
     assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
 }
 
@@ -253,7 +316,8 @@ async fn every_commit_reaches_the_disk_where_a_power_cut_must_take_nothing() {
     for (durability, synchronous) in [(Durability::Process, 1), (Durability::Power, 2)] {
         let path = folder.path().join(format!("{durability:?}.db"));
         let storage = Storage { durability, ..storage() };
-        let opened = storage.open(Place::New(&path), &ACCOUNT, Version::default()).await;
+        let opened =
+            storage.open(Place::New(&path), &ACCOUNT, Version::default(), &Zone::default()).await;
         let database = opened.expect("it opens");
         let level = database.write(|connection| {
             Box::pin(async move {
@@ -266,7 +330,8 @@ async fn every_commit_reaches_the_disk_where_a_power_cut_must_take_nothing() {
 }
 
 async fn opened(path: &std::path::Path) -> Result<Database, StorageError> {
-    Database::open(&storage(), Place::Kept(path), &ACCOUNT, Version::default()).await
+    Database::open(&storage(), Place::Kept(path), &ACCOUNT, Version::default(), &Zone::default())
+        .await
 }
 
 #[tokio::test]
@@ -284,7 +349,7 @@ async fn a_file_that_must_be_there_is_never_made() {
 async fn a_change_that_waits_too_long_is_never_begun() {
     let patience = std::time::Duration::from_millis(20);
     let hasty = Storage { patience, ..storage() };
-    let opened = hasty.open(Place::Memory, &ACCOUNT, Version::default()).await;
+    let opened = hasty.open(Place::Memory, &ACCOUNT, Version::default(), &Zone::default()).await;
     let database = opened.expect("memory");
     let (release, held) = tokio::sync::oneshot::channel::<()>();
     let long = database.write(move |_| {
@@ -357,7 +422,14 @@ impl Unwritten {
 }
 
 async fn opened_new(path: &std::path::Path) -> Database {
-    let opened = Database::open(&storage(), Place::New(path), &ACCOUNT, Version::default()).await;
+    let opened = Database::open(
+        &storage(),
+        Place::New(path),
+        &ACCOUNT,
+        Version::default(),
+        &Zone::default(),
+    )
+    .await;
     opened.expect("it opens")
 }
 

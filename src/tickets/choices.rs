@@ -112,7 +112,7 @@ pub(crate) static CHOICES: &[Choice] = &[
     choice(
         "dates when a time zone's clock goes back",
         "dates have no zone",
-        "the same hour comes twice; dates are compared as they are written",
+        "the same hour comes twice; order, age, greater_than and less_than go by the moments; a date that a seed or a view gives is the first of the two",
     ),
     choice("a packed body (Content-Encoding)", "none", "415"),
     choice("a body over 10 MiB", "none", "413"),

@@ -2,6 +2,7 @@
 //!
 //! What is selected, the schema of the answers, the fields of a seed and the facts of a view are derived from here.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -136,6 +137,15 @@ pub(crate) fn named(name: &str) -> Option<&'static Column> {
     TICKET.iter().find(|column| column.name == name)
 }
 
+/// Whether columns with this name hold dates: of a ticket, an event or a note.
+pub(crate) fn is_date(name: &str) -> bool {
+    static DATES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let all = TICKET.iter().chain(EVENT).chain(NOTE);
+        all.filter(|column| column.shape.is_date()).map(|column| column.name).collect()
+    });
+    DATES.contains(name)
+}
+
 /// The names of all ticket columns.
 pub(crate) fn names() -> &'static [&'static str] {
     static NAMES: LazyLock<Vec<&str>> =
@@ -169,7 +179,7 @@ impl Shape {
             Self::Flag => Kind::NumberIn(&[0, 1]),
             Self::Text | Self::TextOrNull => Kind::TEXT,
             Self::Digits => Kind::matching(&DIGITS),
-            Self::Date | Self::DateOrNull => Kind::Date,
+            Self::Date | Self::DateOrNull => Kind::DateOrUtc,
             Self::OneOf(names) => Kind::OneOf { names, written: "" },
         }
     }
@@ -177,6 +187,11 @@ impl Shape {
     /// Whether its values are numbers in the database.
     pub(crate) const fn is_number(self) -> bool {
         matches!(self, Self::Number | Self::NumberOrNull | Self::Flag)
+    }
+
+    /// Whether its values are dates, which are stored in UTC.
+    pub(crate) const fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateOrNull)
     }
 
     fn schema(self) -> Value {

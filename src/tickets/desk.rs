@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::columns;
 use super::task::{Deed, GIVEN, Given, Link, NewTicket, Refused, Task, Those};
 use super::ticket::{Change, Status};
 use super::timeline;
+use super::{columns, dates};
 use crate::dialect::{UnknownCustomer, UnknownIds};
 use crate::journal::{Changed, Did, Row, Rows};
 
@@ -178,6 +178,13 @@ impl Desk {
     /// # Errors
     /// Why it was refused.
     pub(crate) fn carry_out(&mut self, task: &Task) -> Result<Changed<Vec<i64>>, Refused> {
+        let mut changed = self.perform(task)?;
+        dates::show_rows(&mut changed.rows, &task.zone);
+        Ok(changed)
+    }
+
+    /// The same; the rows hold dates as they are stored.
+    fn perform(&mut self, task: &Task) -> Result<Changed<Vec<i64>>, Refused> {
         match &task.deed {
             Deed::Create(new) => Ok(self.create(new, &task.now)),
             Deed::Change { tickets, changes, link } => {

@@ -7,10 +7,12 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::columns::{self, EVENT, NOTE, TICKET};
+use super::dates;
 use super::search::{BUILT_IN, Condition, Operation};
 use super::store::{export as store_export, plant as store_plant};
 use super::task::external_id;
 use super::ticket::{searchable, searchable_all};
+use crate::clock::Zone;
 use crate::rules::{
     Field, Kind, LARGEST_NUMBER, Literal, MOST_VIOLATIONS, Problem, Violation, fill_in, optional,
     quoted, required,
@@ -191,7 +193,8 @@ fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &m
 
 pub(crate) use store_export::{counts, export, taken as taken_rows};
 
-/// Puts an account's data, which obeyed all rules, beside what its database has.
+/// Puts an account's data, which obeyed all rules, beside what its database has. Its dates are in `zone`, unless they
+/// say otherwise; `now` is as it is stored.
 ///
 /// # Errors
 /// When the database fails.
@@ -199,6 +202,7 @@ pub(crate) async fn plant(
     connection: &mut Connection,
     mut account: Map<String, Value>,
     now: &str,
+    zone: &Zone,
 ) -> Result<(), StorageError> {
     for (kind, name) in store_export::REFERENCES {
         store_plant::references(connection, kind, &taken(&mut account, name)).await?;
@@ -214,7 +218,7 @@ pub(crate) async fn plant(
     }
     store_plant::views(connection, &views).await?;
     let next_ids = account.remove("next_ids").unwrap_or_default();
-    tickets(connection, taken(&mut account, "tickets"), now).await?;
+    tickets(connection, taken(&mut account, "tickets"), (now, zone)).await?;
     store_export::go_on_from(connection, &next_ids).await
 }
 
@@ -223,7 +227,7 @@ pub(crate) async fn plant(
 async fn tickets(
     connection: &mut Connection,
     tickets: Vec<Value>,
-    now: &str,
+    (now, zone): (&str, &Zone),
 ) -> Result<(), StorageError> {
     let used = store_export::last_ids(connection).await?;
     let largest = tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
@@ -238,6 +242,7 @@ async fn tickets(
         for ticket in &mut some {
             let timeline = ticket["timeline"].take();
             fill_in(self::ticket(), ticket);
+            dates::read_row(ticket, zone);
             complete(ticket, &mut next, now);
             timelines.push((ticket["id"].clone(), ticket["created_at"].clone(), timeline));
         }
@@ -253,7 +258,10 @@ async fn tickets(
         while entries.peek().is_some() {
             let some = entries.by_ref().take(store_plant::ROWS);
             let some: Vec<Value> = some
-                .map(|(entry, id, created)| placed(entry, &id, &created, &mut next_entry))
+                .map(|(mut entry, id, created)| {
+                    dates::read_row(&mut entry, zone);
+                    placed(entry, &id, &created, &mut next_entry)
+                })
                 .collect();
             store_plant::timeline(connection, &some).await?;
         }

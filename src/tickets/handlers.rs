@@ -34,11 +34,12 @@ pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
         status: asked.status,
         query: Some(asked.query).filter(|query| !query.is_empty()),
         archived_before: (!with_archived).then(|| call.terms.archived_before()),
+        zone: call.terms.zone.clone(),
     };
     filter.view = view(&call, asked.view).await?;
     let url = call.state.public_url.clone();
     let read = call.database.read_for(filter.may_take_long(), move |connection| {
-        Box::pin(async move { store::list(connection, &url, &filter, page).await })
+        Box::pin(async move { store::list(connection, &url, filter, page).await })
     });
     let (total, entries) = read.await?;
     Ok(answer::list(&call.terms.dialect.list_type, page, total, &entries))
@@ -83,10 +84,10 @@ struct Showing {
 /// Gives one ticket with its timeline.
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let asked: Showing = call.input()?;
-    let url = call.state.public_url.clone();
+    let (url, zone) = (call.state.public_url.clone(), call.terms.zone.clone());
     let with_events = asked.history.unwrap_or(true);
     let read = call.database.read(move |connection| {
-        Box::pin(async move { store::item(connection, &url, asked.id, with_events).await })
+        Box::pin(async move { store::item(connection, (&url, &zone), asked.id, with_events).await })
     });
     let ticket = read.await?.ok_or(Error::UnknownTicket)?;
     Ok(answer::item(&ticket))
@@ -205,7 +206,7 @@ fn those(call: &Call, ids: Vec<i64>) -> Those {
 /// Does what is asked of the tickets, and gives the ids of those that it was done to.
 async fn make(call: &Call, deed: Deed) -> Result<Vec<i64>, Error> {
     let (now, key) = (call.terms.date(), call.key.name.to_string());
-    call.make(Task { deed, now, key }).await
+    call.make(Task { deed, now, zone: call.terms.zone.clone(), key }).await
 }
 
 /// Does what is asked of the one ticket that a request is about.

@@ -4,6 +4,7 @@ mod answer;
 mod batch;
 mod choices;
 mod columns;
+mod dates;
 mod desk;
 mod fields;
 mod handlers;
@@ -19,9 +20,10 @@ use axum::http::Method;
 use serde_json::Value;
 
 use crate::accounts::Permission;
+use crate::clock::Zone;
 use crate::http::decode::Encoding;
 use crate::http::{Answer, Endpoint, Handler, Lasting, Reads};
-use crate::rules::{Field, Source, Violation, check};
+use crate::rules::{Field, Kind, Source, Violation, check};
 use crate::storage::{Database, StorageError};
 
 pub(crate) mod fixture;
@@ -67,11 +69,13 @@ fn row(
 pub(crate) async fn ticket(
     database: &Database,
     public_url: &str,
+    zone: &Zone,
     id: i64,
 ) -> Result<Option<Value>, StorageError> {
-    let url = public_url.to_owned();
-    let found = database
-        .read(move |connection| Box::pin(async move { store::entry(connection, &url, id).await }));
+    let (url, zone) = (public_url.to_owned(), zone.clone());
+    let found = database.read(move |connection| {
+        Box::pin(async move { store::entry(connection, (&url, &zone), id).await })
+    });
     let text = found.await?;
     let value = text.map(|text| serde_json::from_str(&text)).transpose();
     value.map_err(|error| StorageError::corrupt(error.to_string()))
@@ -82,7 +86,12 @@ pub(crate) async fn ticket(
 /// # Errors
 /// The rule that the column has.
 pub(crate) fn must_fit(column: &str, value: &str) -> Result<(), Violation> {
-    let fields: Vec<Field> = columns::fields_of(columns::TICKET).collect();
+    // A ticket is asked for by what it shows.
+    let shown = |field: Field| match field.kind {
+        Kind::DateOrUtc => Field { kind: Kind::Date, ..field },
+        _ => field,
+    };
+    let fields: Vec<Field> = columns::fields_of(columns::TICKET).map(shown).collect();
     let sent = [(column.to_owned(), Value::from(value))].into_iter().collect();
     check(&fields, &sent).broken.into_iter().next().map_or(Ok(()), Err)
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::columns;
+use crate::clock::Zone;
 
 /// What a condition compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -44,6 +45,9 @@ pub(crate) struct Condition {
     pub(crate) operation: Operation,
     #[serde(default)]
     pub(crate) value: Option<String>,
+    /// The stored dates that are shown with this value in them, or as it; None where the column itself tells.
+    #[serde(skip)]
+    pub(crate) dates: Option<Vec<String>>,
 }
 
 /// The conditions of a view: all of the first, and one of the second unless there is none.
@@ -55,6 +59,18 @@ pub(crate) struct Conditions {
     pub(crate) any: Vec<Condition>,
 }
 
+impl Conditions {
+    /// Each of them.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.all.iter().chain(&self.any)
+    }
+
+    /// Each of them, to complete.
+    pub(crate) fn conditions_mut(&mut self) -> impl Iterator<Item = &mut Condition> {
+        self.all.iter_mut().chain(&mut self.any)
+    }
+}
+
 /// What a list leaves out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
@@ -63,8 +79,10 @@ pub(crate) struct Filter {
     pub(crate) status: Option<String>,
     /// Anywhere in the searched texts, or the id.
     pub(crate) query: Option<String>,
-    /// Leaves out what was closed before this date.
+    /// Leaves out what was closed before this date, as it is stored.
     pub(crate) archived_before: Option<String>,
+    /// The zone that views compare dates in.
+    pub(crate) zone: Zone,
 }
 
 impl Filter {
@@ -113,7 +131,12 @@ pub(crate) fn built_in(slug: &str) -> Option<Conditions> {
 }
 
 fn equals(fact: &str, value: &str) -> Condition {
-    Condition { fact: fact.to_owned(), operation: Operation::Equals, value: Some(value.to_owned()) }
+    Condition {
+        fact: fact.to_owned(),
+        operation: Operation::Equals,
+        value: Some(value.to_owned()),
+        dates: None,
+    }
 }
 
 fn differs(fact: &str, value: &str) -> Condition {
@@ -126,6 +149,26 @@ impl Condition {
         let is_assignment = matches!(self.fact.as_str(), "assigned_group_id" | "assigned_user_id");
         let is_nobody = self.value.as_deref() == Some("0");
         is_assignment && is_nobody && self.operation == Operation::Equals
+    }
+
+    /// Whether it compares a date with a text, as it is shown.
+    pub(crate) fn is_of_shown_date(&self) -> bool {
+        let is_of_text = matches!(
+            self.operation,
+            Operation::Equals | Operation::NotEquals | Operation::Contains | Operation::NotContains
+        );
+        is_of_text
+            && columns::is_date(&self.fact)
+            && self.value.as_ref().is_some_and(|value| !value.is_empty())
+    }
+
+    /// Whether a date that is shown so is what it asks for, or, where it asks for others, what it leaves out.
+    pub(crate) fn is_about(&self, shown: &str) -> bool {
+        let value = self.value.as_deref().unwrap_or_default();
+        match self.operation {
+            Operation::Contains | Operation::NotContains => shown.contains(value),
+            _ => shown == value,
+        }
     }
 
     /// What is wrong with it, if anything: a value that is missing, or that its column cannot hold.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ticket::{Change, Direction, searchable, searchable_all};
+use crate::clock::Zone;
 use crate::dialect::{UnknownCustomer, UnknownIds};
 use crate::storage::StorageError;
 
@@ -11,8 +12,10 @@ use crate::storage::StorageError;
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) deed: Deed,
-    /// The account's date.
+    /// The account's date, as it is stored.
     pub(crate) now: String,
+    /// The zone that the journal shows dates in.
+    pub(crate) zone: Zone,
     /// The name of the key that asks.
     pub(crate) key: String,
 }

@@ -42,6 +42,7 @@ mod settings;
 mod snapshots;
 mod suites;
 mod surprise;
+mod time_zones;
 mod two_servers;
 mod upgrade;
 mod worlds;

@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("line", &["http", "clock", "limits"]),
     ("unread", &["http", "limits"]),
-    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules", "limits"]),
+    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules", "clock", "limits"]),
     ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
     ("fidelity", &["tickets", "http", "dialect", "rules"]),
     (

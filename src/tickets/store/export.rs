@@ -6,8 +6,10 @@ use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, query_as, query_scalar};
 
 use super::sql::name;
+use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{EVENT, NOTE, TICKET};
+use crate::tickets::dates;
 
 /// The most rows that are named when they are there already.
 const MOST_NAMED: i64 = 20;
@@ -60,8 +62,12 @@ static EXPORT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The account's rows as a JSON object, in the order that the lists of a fixture have.
-pub(crate) async fn export(connection: &mut Connection) -> Result<String, StorageError> {
-    Ok(query_scalar(EXPORT.as_str()).fetch_one(connection).await?)
+pub(crate) async fn export(
+    connection: &mut Connection,
+    zone: &Zone,
+) -> Result<String, StorageError> {
+    let rows: String = query_scalar(EXPORT.as_str()).fetch_one(connection).await?;
+    Ok(dates::export(rows, zone))
 }
 
 /// How many rows of each kind there are, as a JSON object.

@@ -1,13 +1,15 @@
 //! Lists: how many tickets match, and a page of them as the JSON that is answered, in one statement.
 
-use sqlx::Row;
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, Row};
 
 use super::read::{ENTRY, shown};
-use super::sql::Sql;
+use super::sql::{Sql, name};
+use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
-use crate::tickets::columns;
 use crate::tickets::search::{Condition, Filter, Operation, Page};
 use crate::tickets::ticket::{Cell, searchable};
+use crate::tickets::{columns, dates};
 
 /// Code points that the index takes for one and the same (the last two: SQLite's reader of UTF-8).
 const BLURRED: [char; 3] = ['\u{fffd}', '\u{fffe}', '\u{ffff}'];
@@ -22,6 +24,42 @@ const DEEP: u64 = 1000;
 
 /// How many tickets match, and those of the page as JSON, newest id first, with commas between them.
 pub(crate) async fn list(
+    connection: &mut Connection,
+    public_url: &str,
+    mut filter: Filter,
+    page: Page,
+) -> Result<(i64, String), StorageError> {
+    if filter.zone.is_utc() || !filter.view.conditions().any(Condition::is_of_shown_date) {
+        return listed(connection, public_url, &filter, page).await;
+    }
+    // Two questions, about one state.
+    let mut transaction = connection.begin().await?;
+    look_up_dates(&mut transaction, &mut filter).await?;
+    let list = listed(&mut transaction, public_url, &filter, page).await?;
+    transaction.commit().await?;
+    Ok(list)
+}
+
+/// Puts into conditions on dates as they are shown the stored dates that are shown so: SQLite knows no time zones.
+async fn look_up_dates(
+    connection: &mut Connection,
+    filter: &mut Filter,
+) -> Result<(), StorageError> {
+    let Filter { view, zone, .. } = filter;
+    for condition in view.conditions_mut().filter(|one| one.is_of_shown_date()) {
+        let Some(column) = columns::named(&condition.fact).map(|column| name(column.name)) else {
+            continue;
+        };
+        let statement = format!("SELECT DISTINCT {column} FROM ticket WHERE {column} IS NOT NULL");
+        let dates = sqlx::query_scalar(AssertSqlSafe(statement));
+        let mut dates: Vec<String> = dates.fetch_all(&mut *connection).await?;
+        dates.retain(|date| condition.is_about(&zone.show(date)));
+        condition.dates = Some(dates);
+    }
+    Ok(())
+}
+
+async fn listed(
     connection: &mut Connection,
     public_url: &str,
     filter: &Filter,
@@ -42,7 +80,7 @@ pub(crate) async fn list(
     ));
     let row = sql.query().fetch_one(connection).await?;
     let entries: Option<String> = row.try_get(1)?;
-    Ok((row.try_get(0)?, entries.unwrap_or_default()))
+    Ok((row.try_get(0)?, dates::show(entries.unwrap_or_default(), &filter.zone)))
 }
 
 /// The tickets that match a filter, in SQL.
@@ -155,10 +193,14 @@ fn of_each(sql: &mut Sql, filter: &Filter) -> Vec<String> {
         let status = sql.placeholder(Cell::Text(status.clone()));
         all.push(format!("t.status = {status}"));
     }
-    all.extend(filter.view.all.iter().map(|condition| compared(sql, condition)));
+    all.extend(filter.view.all.iter().map(|condition| compared(sql, condition, &filter.zone)));
     if !filter.view.any.is_empty() {
-        let any: Vec<String> =
-            filter.view.any.iter().map(|condition| compared(sql, condition)).collect();
+        let any: Vec<String> = filter
+            .view
+            .any
+            .iter()
+            .map(|condition| compared(sql, condition, &filter.zone))
+            .collect();
         all.push(format!("({})", any.join(" OR ")));
     }
     all
@@ -218,10 +260,23 @@ fn search_of(text: &str) -> Option<Search> {
 }
 
 /// One condition of a view. Its fact was checked when the view was made; an unknown one matches nothing.
-fn compared(sql: &mut Sql, condition: &Condition) -> String {
+fn compared(sql: &mut Sql, condition: &Condition, zone: &Zone) -> String {
     let Some(column) = columns::named(&condition.fact) else { return "0".to_owned() };
     let shown = shown(column.name);
     let value = condition.value.clone().unwrap_or_default();
+    if let Some(dates) = &condition.dates {
+        let dates = sql.placeholder(Cell::Text(json!(dates).to_string()));
+        let is_about = format!("COALESCE({shown} IN (SELECT value FROM json_each({dates})), 0)");
+        let is_negated =
+            matches!(condition.operation, Operation::NotEquals | Operation::NotContains);
+        return if is_negated { format!("NOT {is_about}") } else { is_about };
+    }
+    let (value, is_begun) = match condition.operation {
+        Operation::GreaterThan | Operation::LessThan if column.shape.is_date() => {
+            dates::bound(value, zone)
+        }
+        _ => (value, false),
+    };
     let pattern =
         format!("%{}%", value.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
     let cell = match value.parse() {
@@ -231,7 +286,10 @@ fn compared(sql: &mut Sql, condition: &Condition) -> String {
     match condition.operation {
         Operation::Equals => format!("{shown} IS {}", sql.placeholder(cell)),
         Operation::NotEquals => format!("{shown} IS NOT {}", sql.placeholder(cell)),
-        Operation::GreaterThan => format!("COALESCE({shown} > {}, 0)", sql.placeholder(cell)),
+        Operation::GreaterThan => {
+            let operator = if is_begun { ">=" } else { ">" };
+            format!("COALESCE({shown} {operator} {}, 0)", sql.placeholder(cell))
+        }
         Operation::LessThan => format!("COALESCE({shown} < {}, 0)", sql.placeholder(cell)),
         Operation::Contains => format!(
             "COALESCE({shown}, '') LIKE {} ESCAPE '\\'",

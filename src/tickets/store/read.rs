@@ -3,11 +3,14 @@
 use std::sync::LazyLock;
 
 use super::sql::name;
+use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::columns::{self, Column};
+use crate::tickets::dates;
 use crate::tickets::search::Conditions;
 
-/// What a column shows. `$1` is the server's public URL in every statement that shows tickets.
+/// What a column shows, with dates as they are stored. `$1` is the server's public URL in every statement that shows
+/// tickets.
 pub(super) fn shown(column: &str) -> String {
     match column {
         "icon" | "channel_icon" => {
@@ -72,24 +75,28 @@ static ITEM: LazyLock<String> = LazyLock::new(|| {
 /// The ticket with its timeline, as JSON; None when there is no such ticket.
 pub(crate) async fn item(
     connection: &mut Connection,
-    public_url: &str,
+    (public_url, zone): (&str, &Zone),
     id: i64,
     with_events: bool,
 ) -> Result<Option<String>, StorageError> {
     let statement = sqlx::query_scalar(ITEM.as_str());
-    Ok(statement.bind(public_url).bind(id).bind(with_events).fetch_optional(connection).await?)
+    let statement = statement.bind(public_url).bind(id).bind(with_events);
+    let item: Option<String> = statement.fetch_optional(connection).await?;
+    Ok(item.map(|json| dates::show(json, zone)))
 }
 
 /// The ticket as a list shows it, as JSON; None when there is no such ticket.
 pub(crate) async fn entry(
     connection: &mut Connection,
-    public_url: &str,
+    (public_url, zone): (&str, &Zone),
     id: i64,
 ) -> Result<Option<String>, StorageError> {
     static STATEMENT: LazyLock<String> =
         LazyLock::new(|| format!("SELECT {} FROM ticket AS t WHERE t.id = $2", ENTRY.as_str()));
     let statement = sqlx::query_scalar(STATEMENT.as_str());
-    Ok(statement.bind(public_url).bind(id).fetch_optional(connection).await?)
+    let entry: Option<String> =
+        statement.bind(public_url).bind(id).fetch_optional(connection).await?;
+    Ok(entry.map(|json| dates::show(json, zone)))
 }
 
 /// The conditions of the account's own view with this slug or id.

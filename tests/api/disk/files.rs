@@ -98,7 +98,7 @@ pub(super) async fn of_account(data: &Path, name: &str) -> PathBuf {
 }
 
 /// Runs a statement of the test in the database of a folder at rest.
-pub(super) async fn alter(path: &Path, statement: &str) {
+pub(crate) async fn alter(path: &Path, statement: &str) {
     let mut connection = open(path).await;
     let changed = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
     assert_ne!(changed.expect("the statement runs").rows_affected(), 0, "{statement}");

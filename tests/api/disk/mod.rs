@@ -15,6 +15,8 @@ mod partly;
 mod read_only;
 mod room;
 
+pub(crate) use files::alter;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::control::{Account, problem};
+use crate::disk::alter;
 use crate::fixtures::{NEW_TICKET, folder, text, whole};
 use crate::support::Server;
 
@@ -284,5 +285,93 @@ async fn what_a_killed_earlier_version_had_acknowledged_is_there() {
         let before = whole(&server).await;
         assert_eq!(server.stop().code(), Some(0));
         assert_eq!(whole(&on(&data, &[])).await, before);
+    }
+}
+
+/// Every column of a ticket that holds a date.
+const DATES: [&str; 12] = [
+    "closed_at",
+    "created_at",
+    "last_update",
+    "last_update_agent",
+    "last_update_customer",
+    "sla_breach_customer_wait_time",
+    "sla_breach_first_reply_time",
+    "sla_breach_next_reply_time",
+    "sla_breach_user_work_time",
+    "sla_next_breach",
+    "snooze_time",
+    "snooze_time_sent",
+];
+
+/// Writes dates as the earlier version did into every date of some tickets, which are closed then.
+async fn set_dates(data: &TempDir, local: &[(u64, &str)]) {
+    for entry in fs::read_dir(data.path().join("accounts")).expect("accounts") {
+        let path = entry.expect("an entry").path();
+        for (id, date) in local {
+            let sets = DATES.map(|column| format!("{column} = '{date}'")).join(", ");
+            let note = "INSERT INTO timeline (ticket_id, type, created_at) VALUES";
+            let statements = format!(
+                "UPDATE ticket SET {sets}, status = 'closed' WHERE id = {id}; {note} ({id}, 'note', '{date}')"
+            );
+            alter(&path, &statements).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn local_dates_of_an_earlier_version_are_shown_as_they_were_and_are_moments_from_now_on() {
+    // What was stored and shown; the second is in the hour that comes twice.
+    let local =
+        [(44, "2026-03-29 01:50:00"), (42, "2026-10-25 02:30:00"), (43, "2026-07-01 00:10:00")];
+    for fixture in fixtures() {
+        let data = fixture.kept();
+        set_dates(&data, &local).await;
+        let moved = folder();
+        copy(data.path(), moved.path());
+        for _ in 0..2 {
+            let server = on(&data, &[]);
+            for (id, date) in local {
+                let reply = server.get(&format!("/api/v2/ticket/{id}")).await.body;
+                let item = &reply["item"];
+                for column in DATES {
+                    assert_eq!(item[column], date, "{column} of {id}");
+                }
+                let timeline = item["timeline"].as_array().expect("a timeline");
+                assert!(timeline.iter().any(|entry| entry["created_at"] == date), "{item}");
+            }
+            assert_eq!(server.stop().code(), Some(0));
+        }
+        let server = on(&data, &[]);
+        let acme = acme(&server);
+        let wanted = json!({ "from": "account:acme", "ephemeral": true });
+        let fork = Account::make(&server, &wanted).await;
+        assert_eq!(whole(&fork.client).await, whole(&server).await);
+        let dialect =
+            acme.control_with("PUT", "/dialect", &json!({ "archive_after": "30m" })).await;
+        assert_eq!(dialect.status, 200, "{}", dialect.body);
+        for (id, now, listed) in [
+            (44, "2026-03-29T01:20:00Z", true),
+            (44, "2026-03-29T01:20:01Z", false),
+            (43, "2026-06-30T22:40:00Z", true),
+            (43, "2026-06-30T22:40:01Z", false),
+            (42, "2026-10-25T01:00:00Z", true),
+            (42, "2026-10-25T01:00:01Z", false),
+            (42, "2026-10-25T01:45:00Z", false),
+        ] {
+            let clock = json!({ "mode": "frozen", "at": now });
+            assert_eq!(acme.control_with("PUT", "/clock", &clock).await.status, 200);
+            let list = server.get("/api/v2/ticket?status=closed&itemLimit=9999").await.body;
+            let items = list["items"].as_array().expect("items");
+            assert_eq!(list["itemTotal"], items.len(), "{now}: {list}");
+            assert_eq!(items.iter().any(|item| item["id"] == id), listed, "{now}: {list}");
+        }
+        // The zone that the dates are in is the one that the account had.
+        let server = on(&moved, &[]);
+        let fixture = json!({ "accounts": { "any": { "time_zone": "Asia/Tokyo" } } });
+        let acme = self::acme(&server);
+        assert_eq!(acme.control_with("POST", "/import", &fixture).await.status, 200);
+        let item = server.get("/api/v2/ticket/43").await.body["item"].clone();
+        assert_eq!(item["closed_at"], "2026-07-01 07:10:00", "{item}");
     }
 }
