@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::answers::{Answered, Asked, all, exchange};
 use super::canary_places::{
-    ALL, AS_A_SECRET, AS_ANYTHING, AS_THE_NAME_OF_A_KEY, GIVEN, MADE, MARK, PLAIN, SEED,
-    TO_THE_CONTROL_API, TOKEN, UNKNOWN, WRONG, Way, broken,
+    ALL, AS_A_SECRET, AS_ANYTHING, AS_THE_NAME_OF_A_KEY, GIVEN, INSIDE_OF_A_NAME, MADE, MARK,
+    PLAIN, SEED, TO_THE_CONTROL_API, TOKEN, UNKNOWN, WRONG, Way, broken,
 };
 use super::outside_names::tree;
 use super::routes::{self, Route};
@@ -193,7 +193,7 @@ impl Scene {
 
     /// Sends a secret as a key, and as anything else besides.
     async fn as_anything(&self, secret: &str) {
-        let names = AS_THE_NAME_OF_A_KEY.iter().map(|way| (way, true));
+        let names = AS_THE_NAME_OF_A_KEY.iter().chain(INSIDE_OF_A_NAME).map(|way| (way, true));
         for ((_, way), only_control) in AS_ANYTHING.iter().map(|way| (way, false)).chain(names) {
             self.asked(self.sweep(secret, *way, only_control)).await;
         }

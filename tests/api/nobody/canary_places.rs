@@ -120,6 +120,14 @@ fn field(asked: Asked, secret: &str, name: &str, value: &str) -> Asked {
     asked.with("apiKey", secret).sending(JSON, body)
 }
 
+/// Places in the control API where it stands inside of a longer name; elsewhere that is a text as any other.
+pub(super) const INSIDE_OF_A_NAME: &[(&str, Way)] = &[
+    ("a name", |asked, secret| {
+        field(asked, secret, "name", &format!("../{{}}{}", "x".repeat(100)))
+    }),
+    ("a snapshot", |asked, secret| field(asked, secret, "from", "snapshot:acme/{}")),
+];
+
 /// Places of anything: who sends it there besides may be told what is wrong with it, and nothing may keep it.
 pub(super) const AS_ANYTHING: &[(&str, Way)] = &[
     ("a search", |asked, secret| {
@@ -149,11 +157,7 @@ pub(super) const AS_ANYTHING: &[(&str, Way)] = &[
     ("a condition", |asked, secret| {
         asked.with("If-None-Match", secret).with("Range", secret).with("apiKey", secret)
     }),
-    ("a name", |asked, secret| {
-        field(asked, secret, "name", &format!("..:{{}}{}", ".".repeat(100)))
-    }),
     ("an origin of an account", |asked, secret| field(asked, secret, "from", "account:{}")),
-    ("a snapshot", |asked, secret| field(asked, secret, "from", "snapshot:acme/{}")),
     ("a seed", |asked, secret| field(asked, secret, "from", "seed:{}")),
     ("a clock", |asked, secret| field(asked, secret, "mode", "{}")),
     ("a time", |asked, secret| field(asked, secret, "by", "{}")),
