@@ -2,34 +2,34 @@
 
 /// `SplitMix64`: small, and good enough to draw requests with.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Dice of their own for somebody else.
-    pub(super) fn others(&mut self) -> Self {
+    pub(crate) fn others(&mut self) -> Self {
         Self(self.draw())
     }
 
     /// A number from 0 to the one before `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.draw() % end as u64).expect("it fits")
     }
 
     /// True once in so many times.
-    pub(super) fn one_in(&mut self, times: usize) -> bool {
+    pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    pub(super) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 
     /// At least one of them and at most so many, each once, in any order.
-    pub(super) fn some_of<T: Copy>(&mut self, all: &[T], most: usize) -> Vec<T> {
+    pub(crate) fn some_of<T: Copy>(&mut self, all: &[T], most: usize) -> Vec<T> {
         let mut left = all.to_vec();
         let number = 1 + self.below(most.min(left.len()));
         (0..number).map(|_| left.swap_remove(self.below(left.len()))).collect()

@@ -9,7 +9,7 @@ use sqlx::{Connection, Row};
 use crate::fixtures;
 
 /// Every database of the folder is sound. It is looked at in a copy, so that looking repairs nothing.
-pub(super) async fn assert_sound(data: &Path) {
+pub(crate) async fn assert_sound(data: &Path) {
     let copy = fixtures::folder();
     let mut databases = Vec::new();
     copy_into(data, copy.path(), &mut databases);

@@ -48,7 +48,8 @@ impl Drop for Luck {
     }
 }
 
-fn variable<T: FromStr>(name: &str) -> Option<T> {
+/// The number that this environment variable holds.
+pub(crate) fn variable<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
 }

@@ -5,8 +5,8 @@
 //! the server is as fast as it was. `CRASH_ROUNDS=60 cargo test --test api crash -- --nocapture` prints what happened.
 
 mod ask;
-mod dice;
-mod folder;
+pub(crate) mod dice;
+pub(crate) mod folder;
 mod kill;
 mod luck;
 mod names;
@@ -24,7 +24,9 @@ use serde_json::{Value, json};
 
 use self::dice::Dice;
 use self::luck::Luck;
+pub(crate) use self::luck::variable;
 use self::tally::Tally;
+pub(crate) use self::ticket::SENT;
 use self::ticket::differing;
 use self::writer::Writer;
 use crate::fixtures::{self, KEY, acme};

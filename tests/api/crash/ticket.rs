@@ -10,7 +10,7 @@ use crate::fixtures::NOW;
 pub(super) type Tickets = BTreeMap<u64, Ticket>;
 
 /// What a creation sends beside the title.
-pub(super) const SENT: [(&str, &str); 5] = [
+pub(crate) const SENT: [(&str, &str); 5] = [
     ("brandID", "1"),
     ("channelID", "1"),
     ("direction", "inbound"),

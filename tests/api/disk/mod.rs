@@ -8,6 +8,7 @@ mod failing;
 mod files;
 mod full;
 mod images;
+mod inject;
 mod limit;
 mod mount;
 mod newer;
