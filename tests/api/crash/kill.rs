@@ -1,14 +1,14 @@
 //! Servers on a folder, killed in the midst of their work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::{JoinSet, block_in_place, yield_now};
 use tokio::time::timeout;
 
 use super::dice::Dice;
@@ -17,6 +17,8 @@ use crate::support::Server;
 
 /// After so many answers a server is killed after fewer turns than this, which take about as long as a few requests.
 const TURNS: usize = 40_000;
+/// After a file was written to a server is killed after fewer looks at it than this, which take some milliseconds.
+const LOOKS: usize = 500;
 /// A server that only starts is killed after fewer turns than this: most of the time before it listens.
 const TURNS_OF_A_START: usize = 100_000;
 /// Longer than an answer takes, so that a silent server fails its test instead of holding it.
@@ -41,6 +43,12 @@ pub(super) async fn a_start(data: &Path, dice: &mut Dice) {
     }
     // Dropping it sends SIGKILL.
     drop(starting);
+}
+
+/// When each of the files was written to for the last time.
+fn written(files: &[PathBuf]) -> Vec<SystemTime> {
+    let time = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified());
+    files.iter().map(|file| time(file).expect("the file is there")).collect()
 }
 
 /// Who sends requests for the workers, counts the answers, and knows whether the server was killed.
@@ -71,11 +79,19 @@ impl Observer {
     }
 }
 
-/// Has all work until some answers have come, at most so many; kills the server, and gives the workers back.
+/// When a server is killed.
+pub(super) enum Moment<'a> {
+    /// After some answers, at most so many.
+    Answers(usize),
+    /// As soon as one of these files is written to, or shortly after that.
+    Write(&'a [PathBuf]),
+}
+
+/// Has all work until the moment has come; kills the server, and gives the workers back.
 pub(super) async fn at_work<Worker, Work>(
     server: Server,
     workers: Vec<Worker>,
-    answers_at_most: usize,
+    moment: Moment<'_>,
     dice: &mut Dice,
     work: impl Fn(Worker, Observer) -> Work,
 ) -> Vec<Worker>
@@ -91,13 +107,29 @@ where
         running.spawn(work(worker, observer.clone()));
     }
     drop(observer);
-    for _ in 0..dice.below(answers_at_most + 1) {
-        let answer = timeout(PATIENCE, heard.recv()).await.expect("answers come");
-        if answer.is_none() {
-            break;
+    let turns = match moment {
+        Moment::Answers(most) => {
+            for _ in 0..dice.below(most + 1) {
+                let answer = timeout(PATIENCE, heard.recv()).await.expect("answers come");
+                if answer.is_none() {
+                    break;
+                }
+            }
+            TURNS
         }
-    }
-    for _ in 0..dice.below(TURNS) {
+        // On a thread of its own, since a log is copied in less time than a turn of the others takes.
+        Moment::Write(files) => block_in_place(|| {
+            let (before, end) = (written(files), Instant::now() + PATIENCE);
+            while written(files) == before {
+                assert!(Instant::now() < end, "none of these is written to: {files:?}");
+            }
+            for _ in 0..dice.below(LOOKS) {
+                written(files);
+            }
+            0
+        }),
+    };
+    for _ in 0..dice.below(turns + 1) {
         yield_now().await;
     }
     is_killed.store(true, Ordering::SeqCst);

@@ -8,6 +8,7 @@ mod ask;
 pub(crate) mod dice;
 pub(crate) mod folder;
 mod kill;
+mod load;
 mod luck;
 mod names;
 mod rewinds;
@@ -23,6 +24,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use self::dice::Dice;
+use self::kill::Moment;
 use self::luck::Luck;
 pub(crate) use self::luck::variable;
 use self::tally::Tally;
@@ -37,7 +39,7 @@ const ACCOUNTS: [(&str, &str); 2] = [("acme", KEY), ("globex", "globex-key-01234
 /// The clients of each account.
 const CLIENTS: usize = 4;
 /// A server is killed after so many answers at most.
-const ANSWERS: usize = 150;
+const MOMENT: Moment<'_> = Moment::Answers(150);
 
 /// A seed with these accounts, each of which has these tickets and a clock that stands still.
 fn seed(accounts: &[(&str, &str)], tickets: &[Value]) -> Value {
@@ -141,7 +143,7 @@ async fn what_was_acknowledged_is_kept_and_nothing_is_there_in_part() {
     let mut desks = Desks::new(&server, &mut luck.dice);
     while luck.goes_on() {
         desks.writers =
-            kill::at_work(server, desks.writers, ANSWERS, &mut luck.dice, Writer::work).await;
+            kill::at_work(server, desks.writers, MOMENT, &mut luck.dice, Writer::work).await;
         folder::assert_sound(data.path()).await;
         server = next(data.path(), &mut luck).await;
         desks = desks.at(&server).await;

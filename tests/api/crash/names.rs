@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::folder;
-use super::kill::{self, Observer};
+use super::kill::{self, Moment, Observer};
 use super::luck::Luck;
 use crate::control::ACCOUNTS;
 use crate::fixtures::{self, NEW_TICKET};
@@ -60,7 +60,8 @@ async fn a_name_that_is_used_again_and_again_leaves_no_file_behind() {
     while luck.goes_on() {
         let server = kill::on(data.path(), &[]);
         let clients = (0..CLIENTS).map(|_| Client::of(&server.base)).collect();
-        kill::at_work(server, clients, ANSWERS, &mut luck.dice, make_and_remove).await;
+        kill::at_work(server, clients, Moment::Answers(ANSWERS), &mut luck.dice, make_and_remove)
+            .await;
         let server = kill::on(data.path(), &[]);
         assert_eq!(server.stop().code(), Some(0));
         let named = folder::named_files(data.path()).await;

@@ -8,7 +8,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::dice::Dice;
-use super::kill::{self, Observer};
+use super::kill::{self, Moment, Observer};
 use super::luck::Luck;
 use super::ticket::SENT;
 use super::{ACCOUNTS, folder, next, ok, seed};
@@ -19,7 +19,7 @@ use crate::support::Client;
 /// The tickets that each account starts from.
 const TICKETS: u64 = 40;
 /// A server is killed after so many answers at most.
-const ANSWERS: usize = 60;
+const MOMENT: Moment<'_> = Moment::Answers(60);
 const NAMES: [&str; 3] = ["one", "two", "three"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -244,7 +244,7 @@ async fn an_account_that_goes_back_is_as_before_or_as_after() {
         rewinders.push(Rewinder::new(Account::known(&server, name, key), luck.dice.others()));
     }
     while luck.goes_on() {
-        rewinders = kill::at_work(server, rewinders, ANSWERS, &mut luck.dice, Rewinder::work).await;
+        rewinders = kill::at_work(server, rewinders, MOMENT, &mut luck.dice, Rewinder::work).await;
         folder::assert_sound(data.path()).await;
         server = next(data.path(), &mut luck).await;
         let killed = std::mem::take(&mut rewinders);

@@ -7,6 +7,8 @@ pub(super) struct Tally {
     pub(super) kills: usize,
     /// Servers that were killed before they could say that they listen, or soon afterwards.
     pub(super) killed_starts: usize,
+    /// Files that were to grow when their server was killed, and are shorter than their first page says.
+    pub(super) short_files: usize,
     acknowledged: usize,
     refused: usize,
     under_way_and_kept: usize,
@@ -35,6 +37,7 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.kills += other.kills;
         self.killed_starts += other.killed_starts;
+        self.short_files += other.short_files;
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
         self.under_way_and_kept += other.under_way_and_kept;
