@@ -11,12 +11,12 @@ use crate::clients::passed_over;
 use crate::fixtures;
 use crate::program::undisturbed;
 
-/// Mounts the disk at `$0` and stays, so that the namespace does, for as long as somebody holds its input.
-const HOLD: &str = "mount -t tmpfs -o size=24m tmpfs \"$0\" && echo mounted && exec cat";
+/// Mounts a disk of the size `$1` at `$0` and stays, so that the namespace does, for as long as somebody holds its input.
+const HOLD: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$0\" && echo mounted && exec cat";
 /// The ways into a namespace: as root, and as anybody else where the system lets them.
 const WAYS: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
 
-/// A disk of 24 MB. It goes away with the test.
+/// A small disk. It goes away with the test.
 pub(super) struct Mount {
     holder: Child,
     is_mapped: bool,
@@ -24,21 +24,27 @@ pub(super) struct Mount {
 }
 
 impl Mount {
-    /// Mounts a disk; None, with a line that says so, where that is not allowed.
+    /// Mounts a disk of 24 MB; None, with a line that says so, where that is not allowed.
     pub(super) fn make() -> Option<Self> {
-        let made = WAYS.iter().find_map(|way| Self::by(way));
+        Self::of_size("24m")
+    }
+
+    /// The same of another size, such as `8m`.
+    pub(super) fn of_size(size: &str) -> Option<Self> {
+        let made = WAYS.iter().find_map(|way| Self::by(way, size));
         if made.is_none() {
             passed_over("no file system can be mounted in a namespace of one's own");
         }
         made
     }
 
-    fn by(way: &[&str]) -> Option<Self> {
+    fn by(way: &[&str], size: &str) -> Option<Self> {
         let at = fixtures::folder();
         let held = Command::new("unshare")
             .args(way)
             .args(["sh", "-c", HOLD])
             .arg(at.path())
+            .arg(size)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

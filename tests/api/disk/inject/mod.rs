@@ -4,22 +4,24 @@
 //!
 //! `CRASH_SEED` draws the same moments again.
 
+mod expected;
+mod full;
 mod scene;
 mod strace;
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::process::Command;
 
 use futures_util::FutureExt;
-use futures_util::future::join_all;
-use reqwest::RequestBuilder;
 
-use self::scene::{Desk, Operation, Prepared, State, load};
+use self::expected::{Expected, Told, perform, told};
+use self::scene::{Desk, Operation, Prepared, State, new_ticket};
 use self::strace::{Fault, Point, Strace, points};
-use crate::control::Account;
 use crate::crash::dice::Dice;
 use crate::crash::{folder, variable};
-use crate::disk::goes_on;
+use crate::disk::{goes_on, serve};
+use crate::program::command;
 
 /// How the server is started, what its calls meet, and at how many moments, unless at all. With `power` there are more
 /// calls; what only waits for the disk makes no difference to a kill.
@@ -27,189 +29,101 @@ const WAYS: [(&str, &[Fault], usize); 3] =
     [("power", &[Fault::Kill], 2), ("power", &ERRORS, 2), ("process", &ERRORS, 1)];
 const ERRORS: [Fault; 2] = [Fault::Error("EIO"), Fault::Error("ENOSPC")];
 
-/// What came back from a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    Done,
-    /// Refused, with nothing changed.
-    Refused(String),
-    /// Neither, so it may have been carried out; or no answer came.
-    Unknown(String),
-}
-
-impl Told {
-    fn is_unknown(&self) -> bool {
-        matches!(self, Self::Unknown(_))
-    }
-}
-
-/// What may be there after an operation.
+/// An operation that is done on copies of a folder, each time with a fault.
 struct Trial<'a> {
     prepared: &'a Prepared,
-    operation: Operation,
-    before: State,
-    after: State,
+    expected: Expected<'a>,
+    points: Vec<Point>,
     durability: &'a str,
 }
 
-async fn told(request: RequestBuilder) -> Told {
-    let Ok(answer) = request.send().await else { return Told::Unknown("no answer".to_owned()) };
-    let status = answer.status().as_u16();
-    let Ok(text) = answer.text().await else { return Told::Unknown("half an answer".to_owned()) };
-    assert!(matches!(status, 200 | 201 | 204 | 500 | 503), "{status}: {text}");
-    assert!(!text.contains("damaged"), "{status}: {text}");
-    if status < 300 {
-        Told::Done
-    } else if text.contains("othing was changed") {
-        Told::Refused(text)
-    } else {
-        Told::Unknown(text)
+fn server(data: &Path, durability: &str) -> Command {
+    let mut command = command(&serve(data));
+    command.args(["--durability", durability]);
+    command
+}
+
+impl<'a> Trial<'a> {
+    /// Does the operation without a fault, to learn what it makes of the accounts and which moments it has.
+    async fn new(prepared: &'a Prepared, durability: &'a str) -> Self {
+        let expected = Expected::new(prepared).await;
+        let (_folder, data) = prepared.copy();
+        let desk = prepared.desk(&mut server(&data, durability));
+        desk.warm_up(prepared.operation).await;
+        let strace = Strace::record(desk.server.program.id());
+        for told in perform(&desk, prepared.operation).await {
+            assert_eq!(told, Told::Done);
+        }
+        let mut points = points(&strace.end(), &data);
+        // What was put off there has nothing to do with it.
+        points.retain(|point| !point.file.starts_with("accounts/other"));
+        Self { prepared, expected, points, durability }
     }
-}
 
-async fn perform(desk: &Desk, operation: Operation) -> Vec<Told> {
-    join_all(desk.requests(operation).into_iter().map(told)).await
-}
-
-impl Trial<'_> {
     /// One copy of the folder, one operation, one fault. Says whether the fault was met.
     async fn run(&self, point: &Point, fault: Fault) -> bool {
         let (_folder, data) = self.prepared.copy();
-        let desk = self.prepared.serve(&data, self.durability).await;
+        let desk = self.prepared.desk(&mut server(&data, self.durability));
+        desk.warm_up(self.prepared.operation).await;
         let process = desk.server.program.id();
         let strace = Strace::inject(process, &data, point, fault);
-        let told = perform(&desk, self.operation).await;
+        let told = perform(&desk, self.prepared.operation).await;
         let (is_met, seen) = if fault == Fault::Kill {
             (told.iter().any(Told::is_unknown), None)
         } else {
             let is_met = strace.end().contains("(INJECTED)");
-            (is_met, self.look_on(&desk, &told).await)
+            // To look at an account that is not open is to do again what has failed.
+            let opens = matches!(self.prepared.operation, Operation::Wake | Operation::Read);
+            let is_looked_at = !opens || point.nth.is_multiple_of(2);
+            (is_met, if is_looked_at { self.look_on(&desk, &told).await } else { None })
         };
         // Dropping it sends SIGKILL.
         drop(desk);
         folder::assert_sound(&data).await;
-        let desk = self.prepared.open(&data, self.durability);
+        let desk = self.prepared.desk(&mut server(&data, self.durability));
         let state = desk.look().await.expect("every account opens");
         match seen {
             Some(seen) => assert_eq!(state, seen, "a restart changes nothing: {told:?}"),
-            None => self.must_be_as(&told, &state),
+            None => self.expected.must_allow(&told, &state),
         }
-        self.go_on(&desk, &state).await;
+        self.expected.must_go_on(&desk, &state).await;
         desk.server.stop();
         folder::assert_sound(&data).await;
         is_met
     }
 
     /// Looks at a server whose disk is well again, and writes to it. Gives what it shows in the end; None where it has
-    /// said that it does not know what came of the operation, and serves the account no more.
-    async fn look_on(&self, desk: &Desk, told: &[Told]) -> Option<State> {
+    /// said that it does not know what came of the operation, and does not serve the account.
+    async fn look_on(&self, desk: &Desk, answers: &[Told]) -> Option<State> {
         goes_on(&desk.other).await;
+        let is_known = !answers.iter().any(Told::is_unknown);
         let seen = match desk.look().await {
             Ok(seen) => seen,
-            Err(_) if told.iter().any(Told::is_unknown) => return None,
-            Err(error) => panic!("{error}, although all is known: {told:?}"),
+            Err(error) if is_known => panic!("{error}, although all is known: {answers:?}"),
+            Err(_) => return None,
         };
-        self.must_be_as(told, &seen);
+        self.expected.must_allow(answers, &seen);
         // More that is written to the same database would cover what a failed commit has left there.
-        if !matches!(self.operation, Operation::Ticket | Operation::Load | Operation::Removal) {
+        let operation = self.prepared.operation;
+        if !matches!(operation, Operation::Ticket | Operation::Load | Operation::Removal) {
             for _ in 0..3 {
-                goes_on(&desk.acme).await;
+                let more = told(new_ticket(&desk.acme)).await;
+                assert!(more == Told::Done || !is_known, "{more:?} after {answers:?}");
             }
         }
-        Some(desk.look().await.expect("it can be read"))
-    }
-
-    /// The state is what the answers allow.
-    fn must_be_as(&self, told: &[Told], state: &State) {
-        if self.operation == Operation::Load {
-            return self.must_hold_load(told, state);
-        }
-        let state = &self.without_more(state);
-        let (is_before, is_after) = (*state == self.before, *state == self.after);
-        let is_right = match &told[0] {
-            Told::Done => is_after,
-            Told::Refused(_) => is_before,
-            Told::Unknown(_) => is_before || is_after,
-        };
-        assert!(
-            is_right,
-            "{told:?}, and there is {state:#?}; before it was {:#?}, after it would be {:#?}",
-            self.before, self.after
-        );
-    }
-
-    /// The same without what was written to `other` since.
-    fn without_more(&self, state: &State) -> State {
-        let mut state = state.clone();
-        let (other, before) = (state.get_mut("other"), &self.before["other"].tickets);
-        other.expect("it is there").tickets.retain(|id, _| before.contains_key(id));
-        state
-    }
-
-    /// Of a load each ticket is there that was acknowledged, none that was refused, and none twice.
-    fn must_hold_load(&self, told: &[Told], state: &State) {
-        let mut rest = self.without_more(state);
-        let acme = &mut rest.get_mut("acme").expect("it is there").tickets;
-        let mut added: BTreeMap<String, usize> = BTreeMap::new();
-        acme.retain(|_, title| {
-            let is_added = title.starts_with("Load ");
-            *added.entry(title.clone()).or_default() += usize::from(is_added);
-            !is_added
-        });
-        assert_eq!(rest, self.before, "{told:?}");
-        for (writer, told) in told.iter().enumerate() {
-            let times = added.get(&load(writer)).copied().unwrap_or_default();
-            let is_right = match told {
-                Told::Done => times == 1,
-                Told::Refused(_) => times == 0,
-                Told::Unknown(_) => times <= 1,
-            };
-            assert!(is_right, "{}: {told:?}, and it is there {times} times", load(writer));
-        }
-    }
-
-    /// Every account takes a key and a ticket, and every snapshot holds what it should.
-    async fn go_on(&self, desk: &Desk, state: &State) {
-        for name in state.keys() {
-            let account = Account::known(desk.client(), name, "").with_key("one more").await;
-            goes_on(&account).await;
-        }
-        let Some(acme) = state.get("acme") else { return };
-        for name in acme.snapshots() {
-            let restored = desk.acme.control("POST", &format!("/snapshots/{name}/restore")).await;
-            assert_eq!(restored.status, 204, "{name}: {}", restored.body);
-            let tickets = scene::held(&desk.acme).await.expect("it can be read").tickets;
-            let (old, new) = (self.prepared.snapshots.get(name), &self.before["acme"].tickets);
-            let is_right = match self.operation {
-                Operation::Replacement => Some(&tickets) == old || tickets == *new,
-                _ => tickets == *old.unwrap_or(new),
-            };
-            assert!(is_right, "the snapshot {name} holds {tickets:?}");
-        }
+        Some(desk.look().await.expect("it could be read before"))
     }
 }
 
-/// What all hold before the operation and after it, and the moments that it has.
-async fn undisturbed(
-    prepared: &Prepared,
-    operation: Operation,
-    how: &str,
-) -> (State, State, Vec<Point>) {
-    let (_folder, data) = prepared.copy();
-    let desk = prepared.serve(&data, how).await;
-    let before = desk.look().await.expect("it can be read");
-    drop(desk);
-    let (_folder, data) = prepared.copy();
-    let desk = prepared.serve(&data, how).await;
-    let strace = Strace::record(desk.server.program.id());
-    for told in perform(&desk, operation).await {
-        assert_eq!(told, Told::Done);
-    }
-    let mut points = points(&strace.end(), &data);
-    // Something is put off there that has nothing to do with it.
-    points.retain(|point| !point.file.starts_with("accounts/other"));
-    let after = desk.look().await.expect("it can be read");
-    (before, after, points)
+/// What the moments are drawn by.
+fn drawn_seed() -> u64 {
+    variable("CRASH_SEED")
+        .unwrap_or_else(|| getrandom::u64().expect("the system has random numbers"))
+}
+
+/// Whether all moments are tried.
+fn is_every() -> bool {
+    variable::<u8>("CRASH_EVERY").is_some_and(|every| every != 0)
 }
 
 /// Tries an operation at some moments or at all of them, with each of the faults.
@@ -217,17 +131,15 @@ async fn try_out(operation: Operation) {
     if !Strace::is_there() {
         return;
     }
-    let seed = variable("CRASH_SEED").unwrap_or_else(|| getrandom::u64().expect("chance"));
-    let is_every = variable::<u8>("CRASH_EVERY").is_some_and(|every| every != 0);
+    let seed = drawn_seed();
     let mut dice = Dice::new(seed);
     let prepared = Prepared::new(operation).await;
     let (mut met, mut tried, mut failed) = (0, 0, Vec::new());
     for (durability, faults, few) in WAYS {
-        let (before, after, points) = undisturbed(&prepared, operation, durability).await;
+        let trial = Trial::new(&prepared, durability).await;
         let faults = |point| faults.iter().map(move |fault| (point, *fault));
-        let all: Vec<(&Point, Fault)> = points.iter().flat_map(faults).collect();
-        let chosen = if is_every { all } else { spread(&all, few, &mut dice) };
-        let trial = Trial { prepared: &prepared, operation, before, after, durability };
+        let all: Vec<(&Point, Fault)> = trial.points.iter().flat_map(faults).collect();
+        let chosen = if is_every() { all } else { spread(&all, few, &mut dice) };
         tried += chosen.len();
         for (point, fault) in chosen {
             match AssertUnwindSafe(trial.run(point, fault)).catch_unwind().await {
@@ -287,6 +199,11 @@ async fn a_snapshot_in_place_of_another_is_done_as_its_answer_says_whatever_call
 #[tokio::test]
 async fn a_restore_is_done_as_its_answer_says_whatever_call_fails() {
     try_out(Operation::Restore).await;
+}
+
+#[tokio::test]
+async fn a_first_look_is_done_as_its_answer_says_whatever_call_fails() {
+    try_out(Operation::Read).await;
 }
 
 #[tokio::test]

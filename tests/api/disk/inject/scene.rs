@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ pub(super) enum Operation {
     Load,
     /// The first ticket of `idle`, which stands on an image.
     Wake,
+    /// The tickets of `idle`, which are read for the first time.
+    Read,
     Reset,
     Snapshot,
     /// A snapshot in the place of another one.
@@ -68,7 +71,7 @@ pub(super) struct Prepared {
     pub(super) snapshots: BTreeMap<String, BTreeMap<u64, String>>,
     idle: String,
     other: String,
-    operation: Operation,
+    pub(super) operation: Operation,
 }
 
 /// A server on a copy of the folder.
@@ -104,29 +107,22 @@ impl Prepared {
         Self { folder, snapshots, idle, other, operation }
     }
 
+    /// Copies the folder to where there is a folder already.
+    pub(super) fn copy_to(&self, data: &Path) {
+        copy_into(self.folder.path(), data);
+    }
+
     /// A copy of the folder, whose path is as strace tells it.
     pub(super) fn copy(&self) -> (TempDir, PathBuf) {
         let folder = fixtures::folder();
-        copy_into(self.folder.path(), folder.path());
+        self.copy_to(folder.path());
         let data = folder.path().canonicalize().expect("it is there");
         (folder, data)
     }
 
-    /// The server, whose accounts `acme` and `other` are open, and have something in their logs.
-    pub(super) async fn serve(&self, data: &Path, durability: &str) -> Desk {
-        let desk = self.open(data, durability);
-        if self.operation == Operation::Load {
-            held(&desk.acme).await.expect("it can be read");
-        } else {
-            created(&desk.acme).await;
-        }
-        created(&desk.other).await;
-        desk
-    }
-
-    /// The server, in which nobody has done anything yet.
-    pub(super) fn open(&self, data: &Path, durability: &str) -> Desk {
-        let server = Serving::start(command(&serve(data)).args(["--durability", durability]));
+    /// The server that the command starts on a copy of the folder.
+    pub(super) fn desk(&self, command: &mut Command) -> Desk {
+        let server = Serving::start(command);
         let known = |name: &str, key: &str| Account::known(&server.client, name, key);
         let (acme, idle, other) =
             (known("acme", KEY), known("idle", &self.idle), known("other", &self.other));
@@ -135,6 +131,25 @@ impl Prepared {
 }
 
 impl Desk {
+    /// Opens the accounts, and leaves something in the logs of `acme` and `other`. `idle` stays as it is where the
+    /// operation is to open it. Later nothing of this is written to the catalogue, where it would cover what a failed
+    /// commit has left.
+    pub(super) async fn warm_up(&self, operation: Operation) {
+        let stays = matches!(operation, Operation::Wake | Operation::Read);
+        let list = answer(self.client().ask_without_key("GET", ACCOUNTS)).await;
+        for account in list.body["accounts"].as_array().expect("a list") {
+            let name = account["account"].as_str().expect("a name");
+            if !(stays && name == "idle") {
+                held(&Account::known(self.client(), name, "")).await.expect("it can be read");
+            }
+        }
+        // A log that is to be filled holds much already.
+        if operation != Operation::Load {
+            created(&self.acme).await;
+        }
+        created(&self.other).await;
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.server.client
     }
@@ -148,6 +163,7 @@ impl Desk {
             }
             Operation::Ticket => new_ticket(acme),
             Operation::Wake => new_ticket(&self.idle),
+            Operation::Read => self.idle.client.ask("GET", "/api/v2/ticket"),
             Operation::Reset => acme.ask("POST", "/reset"),
             Operation::Snapshot => acme.ask("PUT", "/snapshots/two"),
             Operation::Replacement => acme.ask("PUT", "/snapshots/one"),
