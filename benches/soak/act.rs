@@ -13,15 +13,21 @@ pub(crate) struct Act {
     pub(crate) weight: u32,
     /// Whether it would spoil what other clients know of the account.
     pub(crate) alone: bool,
+    /// Whether it asks the server for faults, budgets or strictness.
+    provokes: bool,
     pub(crate) run: Run,
 }
 
 const fn anywhere(name: &'static str, weight: u32, run: Run) -> Act {
-    Act { name, weight, alone: false, run }
+    Act { name, weight, alone: false, provokes: false, run }
 }
 
 const fn alone(name: &'static str, weight: u32, run: Run) -> Act {
-    Act { name, weight, alone: true, run }
+    Act { name, weight, alone: true, provokes: false, run }
+}
+
+const fn provoked(name: &'static str, weight: u32, run: Run) -> Act {
+    Act { name, weight, alone: true, provokes: true, run }
 }
 
 /// Their numbers of new and of deleted tickets are about the same.
@@ -63,9 +69,9 @@ pub(crate) static ACTS: &[Act] = &[
     anywhere("control: wait for a ticket", 8, see::wait_for_ticket),
     anywhere("control: wait in vain", 4, see::wait_in_vain),
     anywhere("control: follow", 4, see::follow),
-    alone("control: fault", 12, provoke::fault),
-    alone("control: limits", 4, provoke::limits),
-    alone("control: strict", 4, provoke::strict),
+    provoked("control: fault", 12, provoke::fault),
+    provoked("control: limits", 4, provoke::limits),
+    provoked("control: strict", 4, provoke::strict),
 ];
 
 /// The acts that an account with few tickets needs, and one with many.
@@ -73,8 +79,8 @@ pub(crate) const CREATE: usize = 0;
 pub(crate) const DELETE_MULTI: usize = 1;
 
 /// Some act, by weight.
-pub(crate) fn choose(random: &mut Random, is_own: bool) -> usize {
-    let fits = |act: &Act| is_own || !act.alone;
+pub(crate) fn choose(random: &mut Random, is_own: bool, has_faults: bool) -> usize {
+    let fits = |act: &Act| (is_own || !act.alone) && (has_faults || !act.provokes);
     let all: u32 = ACTS.iter().filter(|act| fits(act)).map(|act| act.weight).sum();
     let mut place = random.below(all);
     for (index, act) in ACTS.iter().enumerate().filter(|(_, act)| fits(act)) {

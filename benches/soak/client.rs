@@ -39,6 +39,7 @@ pub(crate) struct Client<'a> {
     random: Random,
     own: Account,
     shared: Account,
+    has_faults: bool,
 }
 
 impl<'a> Client<'a> {
@@ -59,7 +60,7 @@ impl<'a> Client<'a> {
         let mut shared = Account::known(address, SHARED.to_owned(), KEY.to_owned(), &mark);
         own.add_reader(&mut caller)?;
         shared.add_reader(&mut caller)?;
-        Ok(Self { caller, tally, random, own, shared })
+        Ok(Self { caller, tally, random, own, shared, has_faults: !options.without_faults })
     }
 
     /// Acts until it is over.
@@ -73,13 +74,13 @@ impl<'a> Client<'a> {
     }
 
     fn act(&mut self) -> Outcome<()> {
-        let Self { caller, random, own, shared, .. } = self;
+        let Self { caller, random, own, shared, has_faults, .. } = self;
         if random.once_in(ACTS_OF_CONNECTION) {
             caller.hang_up();
         }
         let (account, [least, most]) =
             if random.once_in(SHARE) { (shared, AMONG_OTHERS) } else { (own, OWN) };
-        let chosen = act::choose(random, account.is_own);
+        let chosen = act::choose(random, account.is_own, *has_faults);
         caller.act = match account.world.count() {
             count if count < least => CREATE,
             count if count > most => DELETE_MULTI,

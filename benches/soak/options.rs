@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Keep the accounts in memory rather than in a folder
     #[arg(long)]
     pub(crate) ephemeral: bool,
+    /// Leave out what is provoked: faults, budgets and strictness
+    #[arg(long)]
+    pub(crate) without_faults: bool,
     /// Time between two lines, such as 10s or 1m
     #[arg(long, default_value = "10s", value_parser = span)]
     pub(crate) every: Duration,

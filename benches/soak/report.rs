@@ -101,14 +101,15 @@ impl Report<'_> {
 
 impl Display for Report<'_> {
     fn fmt(&self, out: &mut Formatter) -> fmt::Result {
-        let Options { clients, rate, seed, ephemeral, .. } = self.options;
+        let Options { clients, rate, seed, ephemeral, without_faults, .. } = self.options;
+        let faults = if *without_faults { "without faults" } else { "with faults" };
         let storage = if *ephemeral { "--ephemeral" } else { "--data" };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let seconds = self.samples.last().map_or(0.0, |sample| sample.at);
         writeln!(out, "# A load that does not end soon\n")?;
         writeln!(
             out,
-            "{seconds:.0} seconds, {storage}, {clients} clients, at most {rate} requests per second, \
+            "{seconds:.0} seconds, {storage}, {faults}, {clients} clients, at most {rate} requests per second, \
              seed {seed}; {cores} cores for server and clients together.\n"
         )?;
         writeln!(out, "## What was done\n")?;
