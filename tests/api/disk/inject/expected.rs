@@ -50,7 +50,7 @@ pub(super) async fn told(request: RequestBuilder) -> Told {
     assert!(!text.contains("damaged"), "{status}: {text}");
     if status < 300 {
         Told::Done
-    } else if text.contains("othing was changed") {
+    } else if ["othing was changed", "changed nothing"].iter().any(|words| text.contains(words)) {
         Told::Refused(text)
     } else {
         Told::Unknown(text)

@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 /// What is left of the disk, in bytes.
 const ROOMS: [u64; 6] = [0, 4 << 10, 16 << 10, 64 << 10, 160 << 10, 400 << 10];
 /// How many cases of an operation are tried, unless all are.
-const FEW: usize = 2;
+const FEW: usize = 1;
 
 /// What becomes of a server on a full disk, before there is room again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,14 +25,15 @@ use crate::program::command;
 
 /// How the server is started, what its calls meet, and at how many moments, unless at all. With `power` there are more
 /// calls; what only waits for the disk makes no difference to a kill.
-const WAYS: [(&str, &[Fault], usize); 3] =
-    [("power", &[Fault::Kill], 2), ("power", &ERRORS, 2), ("process", &ERRORS, 1)];
-const ERRORS: [Fault; 2] = [Fault::Error("EIO"), Fault::Error("ENOSPC")];
+const WAYS: [(&str, &[Fault], usize); 2] = [
+    ("power", &[Fault::Kill, Fault::Error("EIO"), Fault::Error("ENOSPC"), Fault::Broken("EIO")], 3),
+    ("process", &[Fault::Error("EIO"), Fault::Broken("EIO")], 1),
+];
 
 /// An operation that is done on copies of a folder, each time with a fault.
 struct Trial<'a> {
     prepared: &'a Prepared,
-    expected: Expected<'a>,
+    expected: &'a Expected<'a>,
     points: Vec<Point>,
     durability: &'a str,
 }
@@ -45,8 +46,7 @@ fn server(data: &Path, durability: &str) -> Command {
 
 impl<'a> Trial<'a> {
     /// Does the operation without a fault, to learn what it makes of the accounts and which moments it has.
-    async fn new(prepared: &'a Prepared, durability: &'a str) -> Self {
-        let expected = Expected::new(prepared).await;
+    async fn new(prepared: &'a Prepared, expected: &'a Expected<'a>, durability: &'a str) -> Self {
         let (_folder, data) = prepared.copy();
         let desk = prepared.desk(&mut server(&data, durability));
         desk.warm_up(prepared.operation).await;
@@ -68,14 +68,20 @@ impl<'a> Trial<'a> {
         let process = desk.server.program.id();
         let strace = Strace::inject(process, &data, point, fault);
         let told = perform(&desk, self.prepared.operation).await;
-        let (is_met, seen) = if fault == Fault::Kill {
-            (told.iter().any(Told::is_unknown), None)
-        } else {
-            let is_met = strace.end().contains("(INJECTED)");
-            // To look at an account that is not open is to do again what has failed.
-            let opens = matches!(self.prepared.operation, Operation::Wake | Operation::Read);
-            let is_looked_at = !opens || point.nth.is_multiple_of(2);
-            (is_met, if is_looked_at { self.look_on(&desk, &told).await } else { None })
+        let (is_met, seen) = match fault {
+            Fault::Kill => (told.iter().any(Told::is_unknown), None),
+            Fault::Error(_) => {
+                let is_met = strace.end().contains("(INJECTED)");
+                // To look at an account that is not open is to do again what has failed.
+                let opens = matches!(self.prepared.operation, Operation::Wake | Operation::Read);
+                let is_looked_at = !opens || point.nth.is_multiple_of(2);
+                (is_met, if is_looked_at { self.look_on(&desk, &told).await } else { None })
+            }
+            Fault::Broken(_) => {
+                let seen = desk.look().await.ok();
+                let seen = seen.inspect(|seen| self.expected.must_allow(&told, seen));
+                (strace.end().contains("(INJECTED)"), seen)
+            }
         };
         // Dropping it sends SIGKILL.
         drop(desk);
@@ -134,9 +140,10 @@ async fn try_out(operation: Operation) {
     let seed = drawn_seed();
     let mut dice = Dice::new(seed);
     let prepared = Prepared::new(operation).await;
+    let expected = Expected::new(&prepared).await;
     let (mut met, mut tried, mut failed) = (0, 0, Vec::new());
     for (durability, faults, few) in WAYS {
-        let trial = Trial::new(&prepared, durability).await;
+        let trial = Trial::new(&prepared, &expected, durability).await;
         let faults = |point| faults.iter().map(move |fault| (point, *fault));
         let all: Vec<(&Point, Fault)> = trial.points.iter().flat_map(faults).collect();
         let chosen = if is_every() { all } else { spread(&all, few, &mut dice) };

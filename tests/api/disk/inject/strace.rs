@@ -38,12 +38,14 @@ impl Display for Point {
     }
 }
 
-/// What the call meets, which is not carried out then.
+/// What the call meets, which is not carried out then
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     Kill,
     /// It fails with this error, once.
     Error(&'static str),
+    /// It fails with this error, and so do all of its kind on this file from then on.
+    Broken(&'static str),
 }
 
 /// strace, which follows every thread of a server until it is ended.
@@ -71,12 +73,12 @@ impl Strace {
     pub(super) fn inject(process: u32, data: &Path, point: &Point, fault: Fault) -> Self {
         let Point { call, file, nth } = point;
         let fault = match fault {
-            Fault::Kill => "signal=KILL".to_owned(),
-            Fault::Error(error) => format!("error={error}"),
+            Fault::Kill => format!("signal=KILL:when={nth}"),
+            Fault::Error(error) => format!("error={error}:when={nth}"),
+            Fault::Broken(error) => format!("error={error}:when={nth}+"),
         };
         let file = data.join(file);
-        let (trace, inject) =
-            (format!("trace={call}"), format!("inject={call}:{fault}:when={nth}"));
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{fault}"));
         Self::attach(process, &["-P", file.to_str().expect("text"), "-e", &trace, "-e", &inject])
     }
 
