@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows with strace what `--durability` promises. With `power`: whatever a request has written has reached the disk
-# before its answer is sent, and writers that come together share that. With `process`: no ticket waits for the disk.
+# before its answer is sent, writers that come together share that, and what an account stood on is left alone until it
+# has reached the disk that it stands there no more. With `process`: no ticket waits for the disk.
 # Needs Linux, strace, Python 3, and the right to trace one's own processes. SERVER=path tries a program that is built
 # already; WRITERS and EACH say how many write at once (64), and how often each of them (5).
 set -euo pipefail
@@ -29,7 +30,9 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 SYNCS = {"fsync", "fdatasync"}
 WRITES = {"pwrite64", "pwritev", "write", "writev", "ftruncate", "copy_file_range", "sendfile"}
 SENDS = {"write", "writev", "sendto", "sendmsg"}
-OTHERS = {"openat", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ioctl"}
+OTHERS = {"openat", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ioctl", "read", "recvfrom"}
+# What lets an account no longer stand on its file.
+GIVING_UP = ["a restore", "a reset", "a removal"]
 broken = []
 
 
@@ -64,6 +67,15 @@ class Traced:
 
     def connect(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+
+    def rest(self):
+        """Waits until what was put off is done: nothing was called for a while."""
+        end, size = time.monotonic() + PATIENCE, -1
+        while size != self.trace.stat().st_size:
+            if time.monotonic() > end:
+                sys.exit("the server does not come to rest")
+            size = self.trace.stat().st_size
+            time.sleep(0.2)
 
     def end(self):
         """Ends the server and gives what it has called."""
@@ -100,6 +112,7 @@ class Call:
 
 
 class Calls:
+    ASKED = re.compile(r'>, "(POST|DELETE) /_control')
     LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)")
 
     def __init__(self, lines, data):
@@ -182,6 +195,18 @@ class Calls:
             call.synced == path and call.began > last and call.ended < before for call in calls)]
         return self.short(written), self.short(late)
 
+    def order(self, at):
+        """What happened to the files of accounts during the step with this number, before the disk had the catalogue's
+        commit, and what was removed of them in all."""
+        asked = [call.began for call in self.all if self.ASKED.search(call.text) and call.began < self.answers[at].began]
+        since, end = asked[-1], (self.answers + [self.all[-1]])[at + 1].began
+        calls = [call for call in self.all if since < call.began < end]
+        touched = [(call, path) for call in calls for path in [call.wrote, call.removed]
+                   if path and "/accounts/" in path and not path.endswith("-shm")]
+        synced = [call.ended for call in calls if (call.synced or "").endswith("/catalogue.db-wal")]
+        early = {f"{call.name} of {os.path.relpath(path, self.data)}" for call, path in touched if not synced or call.began < synced[0]}
+        return early, {path for call, path in touched if call.removed}
+
     def short(self, paths):
         folders = {".": "the data folder", "..": "the folder of the data folder"}
         paths = (os.path.relpath(path, self.data) for path in paths)
@@ -208,9 +233,11 @@ def power():
         ("a restore", "POST", "/snapshots/one/restore", None),
         ("a reset", "POST", "/reset", None),
     ]:
+        server.rest()
         ask(connection, method, account + path, body)
         write(connection, key)
         steps += [what, f"a ticket after {what}"]
+    server.rest()
     ask(connection, "DELETE", account)
     steps.append("a removal")
     calls = server.end()
@@ -225,6 +252,12 @@ def power():
         late = sorted({path for _, late in all_found for path in late})
         told = f"not on the disk: {', '.join(late)}" if late else f"on the disk: {', '.join(files) or 'nothing'}"
         require(whole == len(all_found), f"{what}: {whole} of {len(all_found)} answers waited; {told}")
+
+    print("power, the order of what a file is given up by:")
+    for what in GIVING_UP:
+        early, removed = calls.order(steps.index(what))
+        told = f"before that: {', '.join(sorted(early))}" if early else f"then {len(removed)} files are removed"
+        require(removed and not early, f"{what}: first the catalogue is on the disk; {told}")
 
 
 def together():
