@@ -90,13 +90,13 @@ impl Filler {
     }
 
     fn request(&self, ask: &Ask) -> reqwest::RequestBuilder {
-        let (title, priority) = match ask {
+        let (title, group) = match ask {
             Ask::Create(title) => (title, "1"),
             Ask::Spoiled(title) => (title, "many"),
             Ask::Delete(id) => return self.client.ask("DELETE", &format!("/api/v2/ticket/{id}")),
         };
         let name = "\u{6f22}".repeat(LONGEST);
-        let fields = [("title", &**title), ("fromName", &*name), ("assignedGroupID", priority)];
+        let fields = [("title", &**title), ("fromName", &*name), ("assignedGroupID", group)];
         let fields: Vec<_> = SENT.into_iter().chain(fields).collect();
         self.client.ask("POST", "/api/v2/ticket").form(&fields)
     }
@@ -233,7 +233,7 @@ async fn what_was_acknowledged_is_kept_while_logs_are_copied_into_files() {
         folder::assert_sound(load.data.path()).await;
         let server = next(load.data.path(), &mut luck).await;
         load.check(&server).await;
-        if luck.tally.kills % ROUNDS_OF_A_FOLDER == 0 {
+        if luck.tally.kills.is_multiple_of(ROUNDS_OF_A_FOLDER) {
             assert_eq!(server.stop().code(), Some(0));
             luck.tally += load.fillers.iter().fold(Tally::default(), |mut all, filler| {
                 all += filler.tally;

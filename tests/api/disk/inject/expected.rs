@@ -136,16 +136,14 @@ impl<'a> Expected<'a> {
             goes_on(&account).await;
         }
         let Some(acme) = state.get("acme") else { return };
-        for name in acme.snapshots() {
+        let before = &self.before["acme"];
+        for (name, taken_at) in &acme.snapshots {
             let restored = desk.acme.control("POST", &format!("/snapshots/{name}/restore")).await;
             assert_eq!(restored.status, 204, "{name}: {}", restored.body);
             let tickets = held(&desk.acme).await.expect("it can be read").tickets;
-            let (old, new) = (self.prepared.snapshots.get(name), &self.before["acme"].tickets);
-            let is_right = match self.prepared.operation {
-                Operation::Replacement => Some(&tickets) == old || tickets == *new,
-                _ => tickets == *old.unwrap_or(new),
-            };
-            assert!(is_right, "the snapshot {name} holds {tickets:?}");
+            let is_old = before.snapshots.get(name) == Some(taken_at);
+            let kept = if is_old { &self.prepared.one } else { &before.tickets };
+            assert_eq!(tickets, *kept, "what the snapshot {name} holds");
         }
     }
 }

@@ -22,21 +22,25 @@ const FEW: usize = 1;
 
 /// What becomes of a server on a full disk, before there is room again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// It runs on.
-    None,
+enum Fate {
+    RunsOn,
     Stopped,
     Killed,
 }
 
-const ENDS: [End; 3] = [End::None, End::Stopped, End::Killed];
+const FATES: [Fate; 3] = [Fate::RunsOn, Fate::Stopped, Fate::Killed];
 
 /// Whether an answer or a refusal to read says that the disk is full.
 fn says_full(told: &str) -> bool {
     told.contains("The disk of the server is full") && !told.contains("damaged")
 }
 
-async fn run(expected: &Expected<'_>, prepared: &Prepared, disk: &Mount, (room, end): (u64, End)) {
+async fn run(
+    expected: &Expected<'_>,
+    prepared: &Prepared,
+    disk: &Mount,
+    (room, fate): (u64, Fate),
+) {
     let data = disk.seen().join("data");
     std::fs::create_dir(&data).expect("a new folder");
     prepared.copy_to(&data);
@@ -52,18 +56,18 @@ async fn run(expected: &Expected<'_>, prepared: &Prepared, disk: &Mount, (room, 
         Ok(state) => expected.must_allow(&told, &state),
         Err(error) => assert!(says_full(&error), "{error}"),
     }
-    let desk = match end {
-        End::None => {
+    let desk = match fate {
+        Fate::RunsOn => {
             disk.make_room();
             desk
         }
-        End::Stopped => {
+        Fate::Stopped => {
             desk.server.stop();
             start_without_room(disk, &inside);
             disk.make_room();
             prepared.desk(&mut disk.server(&serve(&inside)))
         }
-        End::Killed => {
+        Fate::Killed => {
             drop(desk);
             start_without_room(disk, &inside);
             disk.make_room();
@@ -103,8 +107,8 @@ async fn try_out(operation: Operation) {
     let mut dice = Dice::new(seed);
     let prepared = Prepared::new(operation).await;
     let expected = Expected::new(&prepared).await;
-    let all: Vec<(u64, End)> =
-        ROOMS.iter().flat_map(|room| ENDS.iter().map(|end| (*room, *end))).collect();
+    let all: Vec<(u64, Fate)> =
+        ROOMS.iter().flat_map(|room| FATES.iter().map(|fate| (*room, *fate))).collect();
     let chosen = if is_every() { all } else { spread(&all, FEW, &mut dice) };
     let mut failed = Vec::new();
     for case in chosen {

@@ -1,8 +1,8 @@
-//! One call on a file that is not carried out: the server is killed there, or the disk fails there, once. This is done
-//! at moments drawn from all that an operation has, and at each of them where `CRASH_EVERY` is set to 1. Afterwards
-//! everything is as before the operation or as after it, as its answer has said, and goes on.
+//! One call on a file that is not carried out: the server is killed there, or the disk fails there, once or for good.
+//! Afterwards everything is as before the operation or as after it, as its answer has said, and goes on.
 //!
-//! `CRASH_SEED` draws the same moments again.
+//! This is done at moments drawn from all that an operation has; where `CRASH_EVERY` is set to 1, at each of them.
+//! `CRASH_SEED` draws the same ones again.
 
 mod expected;
 mod full;
@@ -78,6 +78,7 @@ impl<'a> Trial<'a> {
                 (is_met, if is_looked_at { self.look_on(&desk, &told).await } else { None })
             }
             Fault::Broken(_) => {
+                goes_on(&desk.other).await;
                 let seen = desk.look().await.ok();
                 let seen = seen.inspect(|seen| self.expected.must_allow(&told, seen));
                 (strace.end().contains("(INJECTED)"), seen)
@@ -144,8 +145,7 @@ async fn try_out(operation: Operation) {
     let (mut met, mut tried, mut failed) = (0, 0, Vec::new());
     for (durability, faults, few) in WAYS {
         let trial = Trial::new(&prepared, &expected, durability).await;
-        let faults = |point| faults.iter().map(move |fault| (point, *fault));
-        let all: Vec<(&Point, Fault)> = trial.points.iter().flat_map(faults).collect();
+        let all = all_of(operation, &trial.points, faults);
         let chosen = if is_every() { all } else { spread(&all, few, &mut dice) };
         tried += chosen.len();
         for (point, fault) in chosen {
@@ -159,6 +159,20 @@ async fn try_out(operation: Operation) {
     assert_eq!(number, 0, "of {tried} {operation:?} with CRASH_SEED={seed}: {failed:#?}");
     assert!(met * 2 > tried, "{operation:?}: only {met} of {tried} moments came");
     tell(operation, tried, met);
+}
+
+/// Every moment with every fault. A load has so many that an error is met at one of a hundred of them.
+fn all_of<'p>(
+    operation: Operation,
+    points: &'p [Point],
+    faults: &[Fault],
+) -> Vec<(&'p Point, Fault)> {
+    let step = if operation == Operation::Load { 100 } else { 1 };
+    let of_point = |(number, point): (usize, &'p Point)| {
+        let is_met = move |fault: &&Fault| **fault == Fault::Kill || number.is_multiple_of(step);
+        faults.iter().filter(is_met).map(move |fault| (point, *fault)).collect::<Vec<_>>()
+    };
+    points.iter().enumerate().flat_map(of_point).collect()
 }
 
 #[expect(clippy::print_stdout, reason = "whoever asks for all moments wants to know")]

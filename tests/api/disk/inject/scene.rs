@@ -50,15 +50,10 @@ pub(super) enum Operation {
 pub(super) struct Held {
     /// The title of each ticket.
     pub(super) tickets: BTreeMap<u64, String>,
-    snapshots: Vec<String>,
+    /// When each snapshot was taken, by its name.
+    pub(super) snapshots: BTreeMap<String, String>,
     /// None where it runs.
     clock: Option<Value>,
-}
-
-impl Held {
-    pub(super) fn snapshots(&self) -> &[String] {
-        &self.snapshots
-    }
 }
 
 /// What all accounts hold, by name.
@@ -67,8 +62,8 @@ pub(super) type State = BTreeMap<String, Held>;
 /// A folder that nobody uses, for tests to copy.
 pub(super) struct Prepared {
     folder: TempDir,
-    /// What a snapshot holds, by its name.
-    pub(super) snapshots: BTreeMap<String, BTreeMap<u64, String>>,
+    /// What the snapshot `one` of `acme` holds.
+    pub(super) one: BTreeMap<u64, String>,
     idle: String,
     other: String,
     pub(super) operation: Operation,
@@ -103,8 +98,7 @@ impl Prepared {
             fill_log(folder.path()).await;
         }
         let [idle, other] = keys;
-        let snapshots = [("one".to_owned(), one)].into();
-        Self { folder, snapshots, idle, other, operation }
+        Self { folder, one, idle, other, operation }
     }
 
     /// Copies the folder to where there is a folder already.
@@ -216,10 +210,13 @@ pub(super) async fn held(account: &Account) -> Result<Held, String> {
     });
     let listed = answer(account.ask("GET", "/snapshots")).await;
     let listed = listed.body["snapshots"].as_array().expect("a list").clone();
-    let name = |snapshot: &Value| snapshot["name"].as_str().expect("a name").to_owned();
+    let snapshots = listed.iter().map(|snapshot| {
+        let text = |name: &str| snapshot[name].as_str().expect("text").to_owned();
+        (text("name"), text("taken_at"))
+    });
     let clock = content["clock"].clone();
     let clock = (clock["mode"] == "frozen").then_some(clock);
-    Ok(Held { tickets: tickets.collect(), snapshots: listed.iter().map(name).collect(), clock })
+    Ok(Held { tickets: tickets.collect(), snapshots: snapshots.collect(), clock })
 }
 
 /// The title of what a writer of a load sends.
