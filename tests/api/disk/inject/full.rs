@@ -45,47 +45,47 @@ async fn run(
     std::fs::create_dir(&data).expect("a new folder");
     prepared.copy_to(&data);
     let inside = disk.path().join("data");
-    let desk = prepared.desk(&mut disk.server(&serve(&inside)));
-    desk.warm_up(prepared.operation).await;
+    let scene = prepared.desk(&mut disk.server(&serve(&inside)));
+    scene.warm_up(prepared.operation).await;
     disk.leave(room);
-    let told = perform(&desk, prepared.operation).await;
+    let told = perform(&scene, prepared.operation).await;
     for told in &told {
         assert!(matches!(told, Told::Done) || says_full(told.text()), "{told:?}");
     }
-    match desk.look().await {
+    match scene.look().await {
         Ok(state) => expected.must_allow(&told, &state),
         Err(error) => assert!(says_full(&error), "{error}"),
     }
-    let desk = match fate {
+    let scene = match fate {
         Fate::RunsOn => {
             disk.make_room();
-            desk
+            scene
         }
         Fate::Stopped => {
-            desk.server.stop();
+            scene.server.stop();
             start_without_room(disk, &inside);
             disk.make_room();
             prepared.desk(&mut disk.server(&serve(&inside)))
         }
         Fate::Killed => {
-            drop(desk);
+            drop(scene);
             start_without_room(disk, &inside);
             disk.make_room();
             prepared.desk(&mut disk.server(&serve(&inside)))
         }
     };
-    must_have_recovered(expected, &desk, &told).await;
-    desk.server.stop();
+    must_have_recovered(expected, &scene, &told).await;
+    scene.server.stop();
     folder::assert_sound(&data).await;
     std::fs::remove_dir_all(&data).expect("it is removed");
 }
 
 /// There is room again, so every account is read and written.
-async fn must_have_recovered(expected: &Expected<'_>, desk: &Desk, told: &[Told]) {
-    let state = desk.look().await.expect("every account opens");
+async fn must_have_recovered(expected: &Expected<'_>, scene: &Desk, told: &[Told]) {
+    let state = scene.look().await.expect("every account opens");
     expected.must_allow(told, &state);
-    goes_on(&desk.other).await;
-    expected.must_go_on(desk, &state).await;
+    goes_on(&scene.other).await;
+    expected.must_go_on(scene, &state).await;
 }
 
 /// A server may start on a full disk, or say why it does not.

@@ -146,7 +146,7 @@ async fn try_out(operation: Operation) {
     for (durability, faults, few) in WAYS {
         let trial = Trial::new(&prepared, &expected, durability).await;
         let all = all_of(operation, &trial.points, faults);
-        let chosen = if is_every() { all } else { spread(&all, few, &mut dice) };
+        let chosen = if is_every() { all } else { some_of(&all, few, &mut dice) };
         tried += chosen.len();
         for (point, fault) in chosen {
             match AssertUnwindSafe(trial.run(point, fault)).catch_unwind().await {
@@ -179,6 +179,14 @@ fn all_of<'p>(
 #[expect(clippy::print_stdout, reason = "whoever asks for all moments wants to know")]
 fn tell(operation: Operation, tried: usize, met: usize) {
     println!("{operation:?}: {tried} moments, of which {met} came");
+}
+
+/// So many moments, at least half of them other ones than writes, which are many and much alike.
+fn some_of<'p>(all: &[(&'p Point, Fault)], few: usize, dice: &mut Dice) -> Vec<(&'p Point, Fault)> {
+    let (writes, others): (Vec<_>, Vec<_>) =
+        all.iter().partition(|(point, _)| point.call == "pwrite64");
+    let number = few.div_ceil(2);
+    [spread(&others, number, dice), spread(&writes, few - number, dice)].concat()
 }
 
 /// So many of them, each from another part of the whole.
