@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
+use crate::fixtures::folder;
 use crate::support::Server;
 
 const LIST: &str = "/api/v2/ticket";
@@ -68,7 +69,9 @@ async fn found(server: &Server, query: &str) -> Vec<u64> {
 }
 
 async fn search(tickets: &[[String; 4]], queries: &[Query]) {
-    let server = Server::start();
+    let data = folder();
+    let arguments = ["--data", data.path().to_str().expect("the path is text")];
+    let server = Server::with(&arguments);
     let mut kept = Vec::new();
     for ticket in tickets {
         let mut body = json!({ "brandID": 1, "channelID": 1, "direction": "inbound" });
@@ -81,6 +84,9 @@ async fn search(tickets: &[[String; 4]], queries: &[Query]) {
         let item = server.get(&format!("{LIST}/{id}")).await.body["item"].clone();
         kept.push((id, lower(item["external_id"].as_str().expect("an external id"))));
     }
+    // The index catches up before a server ends.
+    server.stop();
+    let server = Server::with(&arguments);
     for query in queries {
         let query = query.text(tickets);
         let wanted = lower(&query);
