@@ -111,7 +111,11 @@ impl Filler {
             .collect();
         shown.retain(|id, _| !own.contains_key(id));
         let mut after = self.tickets.clone();
-        match self.under_way.take() {
+        let ask = self.under_way.take();
+        if let Some(ask) = &ask {
+            self.tally.settled(!matches!(ask, Ask::Spoiled(_)), own != self.tickets);
+        }
+        match ask {
             Some(Ask::Create(title)) => {
                 let found = own.iter().find(|(_, known)| **known == title);
                 after.extend(found.map(|(id, title)| (*id, title.clone())));
