@@ -65,7 +65,11 @@ impl Addition {
 
     fn of(fixture: Value) -> Result<Self, Vec<Violation>> {
         let Value::Object(mut seed) = fixture else {
-            return Err(vec![Violation::other("accounts", AT_THE_TOP, &fixture)]);
+            // What was sent is not repeated: a form that was sent by mistake holds the key.
+            return Err(vec![refused(
+                "accounts",
+                format!("{AT_THE_TOP}, which must be an object"),
+            )]);
         };
         let Checked { mut values, unknown, mut broken, .. } =
             check_without_defaults(super::fields::SEED, &seed);
