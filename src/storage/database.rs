@@ -84,6 +84,7 @@ impl Database {
         let (path, content) = match place {
             Place::New(path) => {
                 if files::is_nothing(path) {
+                    files::check_replaceable(path)?;
                     make(storage, path, tables).await?;
                 }
                 let connection = connect(storage, path).await?;
@@ -354,6 +355,7 @@ async fn make(storage: &Storage, path: &Path, tables: &Tables) -> Result<(), Sto
     migrate(&mut connection, &tables.migrations, path, &Zone::default()).await?;
     let content = connection.serialize(None).await?;
     let unfinished = files::beside(path, "-new");
+    files::remove_unfinished(&unfinished)?;
     storage.write(unfinished.clone(), content).await?;
     std::fs::rename(&unfinished, path)
         .map_err(|source| StorageError::File { path: path.to_owned(), source })?;

@@ -1,7 +1,7 @@
 //! Files of databases: copied, written and removed whole.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tokio::sync::Semaphore;
@@ -31,7 +31,7 @@ pub(super) async fn copy(
     durability: Durability,
 ) -> Result<(), StorageError> {
     apart(to.clone(), move || {
-        fs::copy(from, &to)?;
+        io::copy(&mut fs::File::open(from)?, &mut create_new(&to)?)?;
         keep(&to, durability)
     })
     .await
@@ -61,7 +61,7 @@ pub(super) async fn write(
 ) -> Result<(), StorageError> {
     apart(path.clone(), move || {
         let content = content.as_ref();
-        let mut file = fs::File::create(&path)?;
+        let mut file = create_new(&path)?;
         if content.len() < VERSIONS.end {
             file.write_all(content)?;
         } else {
@@ -72,6 +72,39 @@ pub(super) async fn write(
         keep(&path, durability)
     })
     .await
+}
+
+/// Makes a file that is not there yet. A link that somebody has put there is not followed, and no file is written over.
+fn create_new(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// Removes what an earlier start did not finish. A link is removed itself, not what it leads to.
+///
+/// # Errors
+/// When it stays.
+pub(super) fn remove_unfinished(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StorageError::File { path: path.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a new file may take this path: nothing is there, or an empty regular file.
+///
+/// # Errors
+/// When a link, a FIFO, a device or a folder is there, which is somebody's and stays.
+pub(super) fn check_replaceable(path: &Path) -> Result<(), StorageError> {
+    match path.symlink_metadata() {
+        Ok(found) if !found.is_file() => {
+            let source =
+                io::Error::other("it is no regular file; remove it, or use another folder");
+            Err(StorageError::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether there is no file, or an empty one.
@@ -88,7 +121,7 @@ pub(super) async fn kept(path: PathBuf, durability: Durability) -> Result<(), St
 }
 
 /// Lets a new file, and its name in the folder, reach the disk, where that is promised.
-fn keep(path: &Path, durability: Durability) -> std::io::Result<()> {
+fn keep(path: &Path, durability: Durability) -> io::Result<()> {
     if durability == Durability::Process {
         return Ok(());
     }
@@ -114,7 +147,7 @@ pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
     }
 }
 
-/// Checks that a database file exists and is not empty. What the file holds is for SQLite to judge: a checkpoint that
+/// Checks that a database file exists, is a file and is not empty. What the file holds is for SQLite to judge: a checkpoint that
 /// was cut off leaves a file that is shorter than its header says, and the log beside it makes it whole. An empty file is
 /// refused here because SQLite would take it for a new database and delete the log.
 ///
@@ -122,7 +155,9 @@ pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
 /// When the file is missing or empty.
 pub(crate) fn check_present(path: &Path) -> Result<(), StorageError> {
     match fs::metadata(path) {
-        Ok(file) if file.len() == 0 => Err(StorageError::NotOurs { path: path.to_owned() }),
+        Ok(file) if file.len() == 0 || !file.is_file() => {
+            Err(StorageError::NotOurs { path: path.to_owned() })
+        }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(StorageError::Missing { path: path.to_owned() })
@@ -247,7 +282,7 @@ const MOST_WORKS: usize = 4;
 /// Runs work on files where it makes nobody wait.
 async fn apart<T: Send + 'static>(
     path: PathBuf,
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StorageError> {
     static WORKS: Semaphore = Semaphore::const_new(MOST_WORKS);
     let _turn = WORKS.acquire().await.map_err(|_| StorageError::Abandoned)?;

@@ -13,6 +13,8 @@ mod limit;
 mod mount;
 mod newer;
 mod partly;
+#[cfg(unix)]
+mod paths;
 mod read_only;
 mod room;
 
