@@ -20,6 +20,32 @@ impl Accounts {
         self.catalogue.as_ref().ok_or(StorageError::Closed)?.read(query).await
     }
 
+    /// Checks that the data folder is still the one that this server has locked. Files are opened by their paths, so a
+    /// folder that was moved away, and another one in its place, would give this server the files of another server.
+    ///
+    /// # Errors
+    /// When it was moved, removed or replaced.
+    #[cfg(unix)]
+    pub(super) fn check_folder(&self) -> Result<(), StorageError> {
+        use std::os::unix::fs::MetadataExt;
+        let (Home::Folder(folder), Some(lock)) = (&self.home, &self.lock) else { return Ok(()) };
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let failed = |source| StorageError::File { path: folder.clone(), source };
+        let locked = lock.metadata().map(identity).map_err(failed)?;
+        if std::fs::metadata(folder).is_ok_and(|found| identity(found) == locked) {
+            Ok(())
+        } else {
+            Err(StorageError::FolderReplaced { path: folder.clone() })
+        }
+    }
+
+    /// Elsewhere a folder with an open file in it cannot be moved.
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "it is used on Unix")]
+    pub(super) fn check_folder(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// Commits a change to the catalogue, which there must be.
     pub(super) async fn commit<T, F>(&self, change: F) -> Result<T, StorageError>
     where
@@ -29,6 +55,7 @@ impl Accounts {
             + 'static,
     {
         let catalogue = self.catalogue.as_ref().ok_or(StorageError::Closed)?;
+        self.check_folder()?;
         catalogue.write(change).await.map_err(|error| error.at(catalogue.path()))
     }
 
@@ -59,6 +86,7 @@ impl Accounts {
             return;
         }
         let removed = async {
+            self.check_folder()?;
             let files: Vec<_> = files.into_iter().map(|file| (self.path(&file), file)).collect();
             let gone = files::remove_all(files).await?;
             self.commit(move |catalogue| {

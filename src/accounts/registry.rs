@@ -69,7 +69,7 @@ pub(crate) struct Accounts {
     pub(super) next_name: AtomicU64,
     next_key: AtomicI64,
     /// Held as long as the server runs, so that no second one uses the folder.
-    _lock: Option<File>,
+    pub(super) lock: Option<File>,
 }
 
 impl Accounts {
@@ -109,7 +109,7 @@ impl Accounts {
             life: Stopwatch::start(),
             next_name: AtomicU64::new(1),
             next_key: AtomicI64::new(1),
-            _lock: lock,
+            lock,
         };
         accounts.load().await.map_err(|error| accounts.in_catalogue(error))?;
         Ok(accounts)

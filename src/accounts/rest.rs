@@ -191,11 +191,14 @@ impl Accounts {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.serial);
     }
 
-    /// Makes sure that it is known what the catalogue says of an account.
+    /// Makes sure that it is known what the catalogue says of an account, and that its files are where they were.
     ///
     /// # Errors
-    /// When a change of that may or may not have been committed.
+    /// When a change of the catalogue may or may not have been committed, or the data folder is another one.
     pub(crate) async fn settle(&self, account: &Account) -> Result<(), StorageError> {
+        if account.durable {
+            self.check_folder()?;
+        }
         if account.is_in_doubt() {
             let catalogue = self.catalogue.as_ref().ok_or(StorageError::Closed)?;
             catalogue.settle_outcome().await?;

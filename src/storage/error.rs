@@ -21,6 +21,8 @@ pub(crate) enum StorageError {
     Migration { path: PathBuf, source: MigrateError },
     #[error("{} is in use by another server; stop it, or use another folder with --data", path.display())]
     InUse { path: PathBuf },
+    #[error("{} was moved, removed or replaced while the server runs, so nothing in it is read or written; put the folder back, or restart the server", path.display())]
+    FolderReplaced { path: PathBuf },
     #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
     Missing { path: PathBuf },
     #[error("{} is damaged: it holds no tables of this program; before you change anything, keep a copy of it and of the files beside it (-wal, -shm); then put a good copy in its place, or use another folder", path.display())]
@@ -75,6 +77,8 @@ pub(crate) enum Trouble {
     NoFile,
     /// It was given up before it was done.
     TooLong,
+    /// The data folder is not the one that the server was started on.
+    FolderReplaced,
     /// A text would be larger than SQLite can hold, 1 GB.
     TooBig,
     Other,
@@ -130,6 +134,7 @@ impl StorageError {
                 _ => Trouble::Damaged,
             },
             Self::Newer { .. } => Trouble::Newer,
+            Self::FolderReplaced { .. } => Trouble::FolderReplaced,
             Self::Missing { .. }
             | Self::NotOurs { .. }
             | Self::NoCatalogue { .. }
@@ -160,7 +165,7 @@ impl StorageError {
                 "The data folder of the server cannot be written; nothing was changed."
             }
             Trouble::FullOrReadOnly => {
-                "The disk of the server is full, or the data folder cannot be written; nothing was changed."
+                "The disk of the server is full, fails, or cannot be written; nothing was changed."
             }
             Trouble::Damaged => {
                 "The data of this account cannot be read: a file is damaged or missing, and the log of the server names it. Nothing was changed; other accounts go on."
@@ -170,6 +175,9 @@ impl StorageError {
             }
             Trouble::Busy => {
                 "This account was busy for too long (--answer-timeout), so the request was not begun; nothing was changed."
+            }
+            Trouble::FolderReplaced => {
+                "The data folder of the server was moved, removed or replaced while it runs; nothing was changed. Put the folder back, or restart the server."
             }
             Trouble::Uncertain => {
                 "The disk of the server failed while this was committed, so it is not known whether it was done. Until that is known this account is refused; see the log of the server, then look at what is there before you try again."

@@ -70,3 +70,44 @@ async fn no_file_of_the_folder_can_be_removed_to_let_a_second_server_in() {
     assert!(second.stderr.contains("in use by another server"), "{second:?}");
     assert_eq!(first.stop().code(), Some(0));
 }
+
+/// A folder that takes the place of another one belongs to the server that was started on it, and to no other.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_whose_folder_was_replaced_touches_neither_folder() {
+    let home = fixtures::folder();
+    let (data, aside) = (home.path().join("data"), home.path().join("aside"));
+    let path = data.to_str().expect("the path is text");
+    let first = Server::with(&["--data", path]);
+    assert_eq!(first.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
+    std::fs::rename(&data, &aside).expect("the folder is moved away");
+    let moved = first.form("POST", "/api/v2/ticket", NEW_TICKET).await;
+    assert_eq!(moved.status, 500, "{}", moved.body);
+    assert!(moved.message().contains("moved, removed or replaced"), "{}", moved.body);
+
+    let second = Server::with(&["--data", path]);
+    for _ in 0..3 {
+        assert_eq!(second.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
+    }
+    for (method, account) in [("GET", "/api/v2/ticket?itemLimit=7"), ("POST", "/api/v2/ticket")] {
+        let reply = first.form(method, account, NEW_TICKET).await;
+        assert_eq!(reply.status, 500, "{method}: {}", reply.body);
+    }
+    for (method, path) in [("POST", "/reset"), ("PUT", "/snapshots/one"), ("DELETE", "")] {
+        let path = format!("/_control/accounts/dev{path}");
+        let reply = crate::control::answer(first.ask(method, &path)).await;
+        assert_eq!(reply.status, 500, "{method} {path}: {}", reply.body);
+    }
+    let made = first.ask("POST", crate::control::ACCOUNTS).json(&serde_json::json!({}));
+    let made = crate::control::answer(made).await;
+    assert_eq!(made.status, 500, "{}", made.body);
+    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(second.get("/api/v2/ticket").await.body["itemTotal"], 3);
+    assert_eq!(second.stop().code(), Some(0));
+
+    for (folder, tickets) in [(&data, 3), (&aside, 1)] {
+        let server = Server::with(&["--data", folder.to_str().expect("text")]);
+        assert_eq!(server.get("/api/v2/ticket").await.body["itemTotal"], tickets);
+        assert_eq!(server.stop().code(), Some(0));
+    }
+}
