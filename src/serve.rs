@@ -1,5 +1,9 @@
 //! The command `serve`: a server that says where it is, and runs until a signal.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::server::{Server, reachable};
 use crate::settings::Settings;
 use crate::signals::{Signals, Starting};
@@ -62,11 +66,21 @@ fn announce(settings: &Settings, server: &Server) -> Result<(), Failure> {
     print(&format!("curl -H 'apiKey: {key}' {base}/api/v2/ticket"))
 }
 
-/// Ends at the first signal. A second one does not wait for anything.
+/// For how long a signal is taken for one with the first: `timeout` and others signal a process and its group.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);
+
+/// Ends at the first signal. A later one does not wait for anything.
 async fn end(mut signals: Signals) {
     signals.next().await;
     tokio::spawn(async move {
-        signals.next().await;
+        let same = async {
+            loop {
+                signals.next().await;
+            }
+        };
+        if timeout(SAME_SIGNAL, same).await.is_err() {
+            signals.next().await;
+        }
         std::process::exit(1);
     });
 }

@@ -85,6 +85,22 @@ async fn a_running_request_finishes_and_is_kept() {
     assert_eq!(server.get("/api/v2/ticket/1").await.status, 200);
 }
 
+/// Who ends a process often signals its group as well, so that the signal comes twice.
+#[tokio::test]
+async fn a_signal_that_comes_twice_at_once_ends_it_in_order() {
+    let mut server = Running::serve(&[]);
+    let base = server.base();
+    let begun = Begun::create(&base, DEV_KEY, NEW_TICKET).await;
+    let id = server.id().to_string();
+    for _ in 0..2 {
+        let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+    no_longer_listens(&base).await;
+    assert_eq!(begun.finish().await.status, 200, "the running request finishes");
+    assert_eq!(server.finish().code, Some(0));
+}
+
 /// A request that goes out and is not answered yet.
 async fn asked(account: &Account, method: &str, path: &str, body: &str) -> TcpStream {
     let mut stream = raw::connect(&account.client.base).await;
