@@ -363,7 +363,8 @@ fn flag(sent: &Value) -> Option<bool> {
     }
 }
 
-fn is_date(text: &str) -> bool {
+/// Whether it is a date that exists, as `YYYY-MM-DD HH:MM:SS`.
+pub(crate) fn is_date(text: &str) -> bool {
     const FORM: &str = "%Y-%m-%d %H:%M:%S";
     let written = |date: DateTime| date.strftime(FORM).to_string();
     DateTime::strptime(FORM, text).is_ok_and(|date| date.year() >= 0 && written(date) == text)

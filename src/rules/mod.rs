@@ -7,7 +7,7 @@ mod problem;
 mod schema;
 
 pub(crate) use check::{
-    Checked, MOST_VIOLATIONS, check, check_without_defaults, fill_in, whole_number,
+    Checked, MOST_VIOLATIONS, check, check_without_defaults, fill_in, is_date, whole_number,
 };
 pub(crate) use field::{
     ByChoice, Field, Fields, Kind, LARGEST_NUMBER, Literal, Presence, Source, TICKET_ID, optional,

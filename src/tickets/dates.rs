@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::columns;
 use crate::clock::Zone;
 use crate::journal::{Did, Rows};
+use crate::rules::is_date;
 
 /// What stands between the name of a field that holds text and the text, in JSON that SQLite has rendered. Within a
 /// text each quote has a backslash before it, so this is nowhere else.
@@ -88,13 +89,28 @@ pub(crate) fn read_row(row: &mut Value, zone: &Zone) {
     }
 }
 
-/// What a view compares stored dates with, and whether it is the first moment of what the view names: a day, say.
+/// The stored date that a date in UTC names: a whole one with a `Z` at its end.
+pub(crate) fn moment(value: &str) -> Option<&str> {
+    value.strip_suffix('Z').filter(|date| is_date(date))
+}
+
+/// Whether it is as long as a year, a month, a day, an hour or a minute.
+fn is_beginning(value: &str) -> bool {
+    matches!(value.len(), 4 | 7 | 10 | 13 | 16)
+}
+
+fn complete(value: &str) -> String {
+    format!("{value}{}", FIRST.get(value.len()..).unwrap_or_default())
+}
+
+/// What a view compares stored dates with, unless that is a [`moment`], and whether it is the first moment of what the
+/// view names: a day, say.
 pub(crate) fn bound(value: String, zone: &Zone) -> (String, bool) {
-    let names = matches!(value.len(), 4 | 7 | 10 | 13 | 16);
+    let names = is_beginning(&value);
     if zone.is_utc() || !(names || value.len() == FIRST.len()) {
         return (value, false);
     }
-    let whole = format!("{value}{}", FIRST.get(value.len()..).unwrap_or_default());
+    let whole = complete(&value);
     let stored = zone.read(&whole);
     // What is no date is compared as it is.
     if stored == whole { (value, false) } else { (stored, names) }
@@ -134,6 +150,15 @@ mod tests {
             let exported = row("2026-10-25 01:30:00Z", "2026-10-25 02:30:00".into());
             let replaced: Value = serde_json::from_str(&export(second, &amsterdam)).expect("JSON");
             assert_eq!(replaced, exported, "{title}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_a_whole_date_in_utc() {
+        let whole = "2026-07-01 14:30:59";
+        assert_eq!(moment("2026-07-01 14:30:59Z"), Some(whole));
+        for wrong in [whole, "2026-07-01Z", "2026-02-30 00:00:00Z", "2026-07-01T14:30:59Z", "Z"] {
+            assert_eq!(moment(wrong), None, "{wrong}");
         }
     }
 

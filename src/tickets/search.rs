@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::columns;
+use super::{columns, dates};
 use crate::clock::Zone;
 
 /// What a condition compares.
@@ -31,6 +31,11 @@ impl Operation {
         "is_empty",
         "is_not_empty",
     ];
+
+    /// Whether it compares the whole value, in contrast to a part of it.
+    pub(crate) const fn compares(self) -> bool {
+        matches!(self, Self::Equals | Self::NotEquals | Self::GreaterThan | Self::LessThan)
+    }
 
     /// Whether it compares with a value at all.
     pub(crate) const fn needs_value(self) -> bool {
@@ -159,7 +164,15 @@ impl Condition {
         );
         is_of_text
             && columns::is_date(&self.fact)
+            && self.moment().is_none()
             && self.value.as_ref().is_some_and(|value| !value.is_empty())
+    }
+
+    /// The stored date that it compares dates with where its value is one in UTC, whatever the zone. A part of a date, as
+    /// it is shown, has no zone.
+    pub(crate) fn moment(&self) -> Option<&str> {
+        let is_compared = self.operation.compares() && columns::is_date(&self.fact);
+        self.value.as_deref().filter(|_| is_compared).and_then(dates::moment)
     }
 
     /// Whether a date that is shown so is what it asks for, or, where it asks for others, what it leaves out.
@@ -171,7 +184,7 @@ impl Condition {
         }
     }
 
-    /// What is wrong with it, if anything: a value that is missing, or that its column cannot hold.
+    /// What is wrong with it, if anything: a value that is missing, or that its column cannot be compared with.
     pub(crate) fn problem(&self) -> Option<String> {
         let column = columns::named(&self.fact)?;
         if !self.operation.needs_value() {
@@ -180,8 +193,12 @@ impl Condition {
         let Some(value) = &self.value else {
             return Some("needs a value".to_owned());
         };
-        let compares = !matches!(self.operation, Operation::Contains | Operation::NotContains);
-        let fits = !(compares && column.shape.is_number()) || value.parse::<i64>().is_ok();
-        (!fits).then(|| format!("must be a whole number, since {} is one", self.fact))
+        if !self.operation.compares() {
+            return None;
+        }
+        if column.shape.is_number() && value.parse::<i64>().is_err() {
+            return Some(format!("must be a whole number, since {} is one", self.fact));
+        }
+        None
     }
 }

@@ -311,7 +311,7 @@ async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
     for (ticket, date) in tickets.iter_mut().zip(dates) {
         ticket["snooze_time"] = json!(date);
     }
-    let cases: [(&str, &str, &[u64]); 14] = [
+    let cases: [(&str, &str, &[u64]); 23] = [
         ("equals", "2026-10-25 02:30:00", &[1, 2]),
         ("not_equals", "2026-10-25 02:30:00", &[3, 4, 5, 6]),
         ("equals", "2026-03-29 02:30:00", &[]),
@@ -324,6 +324,15 @@ async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
         ("less_than", "2026-10-25", &[]),
         ("greater_than", "2026-10-25", &[1, 2, 3, 4, 5]),
         ("greater_than", "2026-10-25 03", &[4]),
+        ("equals", "2026-10-25 00:30:00Z", &[1]),
+        ("equals", "2026-10-25 01:30:00Z", &[2]),
+        ("equals", "2026-10-25 02:30:00Z", &[]),
+        ("not_equals", "2026-10-25 01:30:00Z", &[1, 3, 4, 5, 6]),
+        ("greater_than", "2026-10-25 00:30:00Z", &[2, 4]),
+        ("greater_than", "2026-10-25 01:30:00Z", &[4]),
+        ("less_than", "2026-10-25 00:30:00Z", &[3, 5]),
+        ("less_than", "2026-10-25 00:30:01Z", &[1, 3, 5]),
+        ("contains", "2026-10-25 01:30:00Z", &[]),
         ("is_empty", "", &[6]),
         ("is_not_empty", "", &[1, 2, 3, 4, 5]),
     ];
@@ -352,6 +361,44 @@ async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
         // The connection is as before.
         assert_eq!(server.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
         assert_eq!(ids(&text(&server, ALL).await).len(), 7);
+    }
+}
+
+#[tokio::test]
+async fn a_view_compares_with_the_same_moment_in_every_zone() {
+    let mut tickets: Vec<Value> = (1..=3).map(ticket).collect();
+    for (ticket, second) in tickets.iter_mut().zip(["29:59", "30:00", "30:01"]) {
+        ticket["created_at"] = json!(format!("2026-10-25 01:{second}Z"));
+    }
+    let cases: [(&str, &[u64]); 4] =
+        [("equals", &[2]), ("not_equals", &[1, 3]), ("greater_than", &[3]), ("less_than", &[1])];
+    let view = |(id, (operation, _)): (usize, &(&str, &[u64]))| {
+        let value = "2026-10-25 01:30:00Z";
+        let condition = json!({ "fact": "created_at", "operation": operation, "value": value });
+        json!({ "id": 100 + id, "slug": operation, "conditions": { "all": [condition] } })
+    };
+    let mut seed = in_amsterdam("2026-10-25T12:00:00Z", tickets);
+    seed["accounts"]["acme"]["views"] = cases.iter().enumerate().map(view).collect();
+    let server = serve(&seed);
+    let account = account_of(&server);
+    for zone in ZONES {
+        import(&account, &json!({ "time_zone": zone })).await;
+        for (operation, expected) in cases {
+            let path = format!("/api/v2/ticket?applyView={operation}");
+            let mut found = ids(&text(&server, &path).await);
+            found.sort_unstable();
+            assert_eq!(found, expected, "{operation} in {zone}");
+        }
+    }
+    // One without a Z is read in the zone that the account has at the time.
+    let condition =
+        json!({ "fact": "created_at", "operation": "equals", "value": "2026-10-25 01:30:00" });
+    let view = json!({ "id": 200, "slug": "shown", "conditions": { "all": [condition] } });
+    import(&account, &json!({ "views": [view] })).await;
+    for (zone, expected) in [("UTC", &[2][..]), ("Asia/Tokyo", &[]), ("Africa/Abidjan", &[2])] {
+        import(&account, &json!({ "time_zone": zone })).await;
+        let found = ids(&text(&server, "/api/v2/ticket?applyView=shown").await);
+        assert_eq!(found, expected, "{zone}");
     }
 }
 

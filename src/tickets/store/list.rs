@@ -263,7 +263,9 @@ fn search_of(text: &str) -> Option<Search> {
 fn compared(sql: &mut Sql, condition: &Condition, zone: &Zone) -> String {
     let Some(column) = columns::named(&condition.fact) else { return "0".to_owned() };
     let shown = shown(column.name);
-    let value = condition.value.clone().unwrap_or_default();
+    let moment = condition.moment().map(str::to_owned);
+    let is_moment = moment.is_some();
+    let value = moment.or_else(|| condition.value.clone()).unwrap_or_default();
     if let Some(dates) = &condition.dates {
         let dates = sql.placeholder(Cell::Text(json!(dates).to_string()));
         let is_about = format!("COALESCE({shown} IN (SELECT value FROM json_each({dates})), 0)");
@@ -272,7 +274,7 @@ fn compared(sql: &mut Sql, condition: &Condition, zone: &Zone) -> String {
         return if is_negated { format!("NOT {is_about}") } else { is_about };
     }
     let (value, is_begun) = match condition.operation {
-        Operation::GreaterThan | Operation::LessThan if column.shape.is_date() => {
+        Operation::GreaterThan | Operation::LessThan if column.shape.is_date() && !is_moment => {
             dates::bound(value, zone)
         }
         _ => (value, false),
