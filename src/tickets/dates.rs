@@ -94,6 +94,13 @@ pub(crate) fn moment(value: &str) -> Option<&str> {
     value.strip_suffix('Z').filter(|date| is_date(date))
 }
 
+/// Whether a view can compare dates with it: a whole date, one in UTC, or a beginning that names a year, a month, a day,
+/// an hour or a minute.
+pub(crate) fn is_comparable(value: &str) -> bool {
+    let is_whole = value.len() == FIRST.len();
+    moment(value).is_some() || ((is_whole || is_beginning(value)) && is_date(&complete(value)))
+}
+
 /// Whether it is as long as a year, a month, a day, an hour or a minute.
 fn is_beginning(value: &str) -> bool {
     matches!(value.len(), 4 | 7 | 10 | 13 | 16)
@@ -154,11 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_a_whole_date_in_utc() {
+    fn a_view_compares_dates_with_a_whole_date_one_in_utc_or_a_beginning() {
         let whole = "2026-07-01 14:30:59";
         assert_eq!(moment("2026-07-01 14:30:59Z"), Some(whole));
-        for wrong in [whole, "2026-07-01Z", "2026-02-30 00:00:00Z", "2026-07-01T14:30:59Z", "Z"] {
-            assert_eq!(moment(wrong), None, "{wrong}");
+        assert!(is_comparable("2026-07-01 14:30:59Z"));
+        for length in 0..=whole.len() {
+            let beginning = &whole[..length];
+            let is_named = [4, 7, 10, 13, 16, 19].contains(&length);
+            assert_eq!(is_comparable(beginning), is_named, "{beginning}");
+            let in_utc = format!("{beginning}Z");
+            assert_eq!(moment(&in_utc).is_some(), beginning == whole, "{in_utc}");
+            assert_eq!(is_comparable(&in_utc), beginning == whole, "{in_utc}");
+        }
+        for wrong in ["July", "Z", "2026-13", "2026-02-30", "2026-07-01 24", "2026-07-01 14:30:59z"]
+            .into_iter()
+            .chain(["2026-07-01T14:30:59Z", "2026-07-01T14:30:59", "2026-07-01 14:30:59ZZ", "äöü1"])
+        {
+            assert!(moment(wrong).is_none() && !is_comparable(wrong), "{wrong}");
         }
     }
 

@@ -199,6 +199,12 @@ impl Condition {
         if column.shape.is_number() && value.parse::<i64>().is_err() {
             return Some(format!("must be a whole number, since {} is one", self.fact));
         }
-        None
+        (column.shape.is_date() && !dates::is_comparable(value)).then(|| {
+            format!(
+                "must be a date that exists, since {} is one: as YYYY-MM-DD HH:MM:SS, with a Z at its end for UTC, or the \
+                 beginning of one, such as YYYY-MM-DD",
+                self.fact
+            )
+        })
     }
 }

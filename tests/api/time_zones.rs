@@ -402,6 +402,51 @@ async fn a_view_compares_with_the_same_moment_in_every_zone() {
     }
 }
 
+#[tokio::test]
+async fn a_view_cannot_compare_dates_with_what_is_no_date() {
+    let server = serve(&in_amsterdam("2026-03-01T12:00:00Z", []));
+    let account = account_of(&server);
+    let send = async |operation: &str, value: &str| {
+        let condition = json!({ "fact": "closed_at", "operation": operation, "value": value });
+        let view = json!({ "id": 9, "slug": "view", "conditions": { "any": [condition] } });
+        let fixture = json!({ "accounts": { "any": { "views": [view] } } });
+        let copy = Account::make(&account.client, &json!({ "from": "empty" })).await;
+        let reply = copy.control_with("POST", "/import", &fixture).await;
+        let views = copy.export().await["views"].as_array().map_or(0, Vec::len);
+        assert_eq!(views, usize::from(reply.status == 200), "{operation} {value}");
+        reply
+    };
+    let wrong = [
+        "2026-10-25T00:00:00Z",
+        "2026-10-25T00:00:00",
+        "2026-10-25 00:00:00+01:00",
+        "2026-10-25 00:00Z",
+        "2026-10-25 00:00:00z",
+        "2026-02-30",
+        "2026-10-2",
+        "yesterday",
+    ];
+    for operation in ["equals", "not_equals", "greater_than", "less_than"] {
+        for value in wrong {
+            let reply = send(operation, value).await;
+            assert_eq!(reply.status, 400, "{operation} {value}: {}", reply.body);
+            let detail = reply.body["detail"].as_str().expect("text");
+            for part in ["[views][0][conditions][any][0][value]", "YYYY-MM-DD HH:MM:SS", value] {
+                assert!(detail.contains(part), "{detail}");
+            }
+        }
+        for value in ["2026", "2026-10", "2026-10-25", "2026-10-25 14", "2026-10-25 14:00"] {
+            let reply = send(operation, value).await;
+            assert_eq!(reply.status, 200, "{operation} {value}: {}", reply.body);
+        }
+    }
+    // A part of a date is a text like any other.
+    for operation in ["contains", "not_contains", "is_empty"] {
+        let reply = send(operation, "T00").await;
+        assert_eq!(reply.status, 200, "{operation}: {}", reply.body);
+    }
+}
+
 /// Zones whose clocks go back by an hour, by half an hour, at other times than Amsterdam's, by a law that changes, never.
 const ZONES: [&str; 6] = [
     "Europe/Amsterdam",
