@@ -24,7 +24,7 @@ const OPERATIONS: [&str; 8] = [
     "is_not_empty",
 ];
 /// Values that the tickets have, and others that are special to SQL.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 25] = [
     "0",
     "1",
     "-1",
@@ -37,6 +37,7 @@ const WORDS: [&str; 24] = [
     "closed",
     "urgent",
     "2026-03-01 12:00:00",
+    "2026-03-01 12:00:00Z",
     "2026",
     "printer",
     "PRINTER",
@@ -49,6 +50,22 @@ const WORDS: [&str; 24] = [
     "\"",
     "' OR 1=1 --",
     "$1",
+];
+
+/// The columns that hold dates. A whole date in UTC is compared with them as a moment; the account is in UTC too.
+const DATES: [&str; 12] = [
+    "closed_at",
+    "created_at",
+    "last_update",
+    "last_update_agent",
+    "last_update_customer",
+    "sla_breach_customer_wait_time",
+    "sla_breach_first_reply_time",
+    "sla_breach_next_reply_time",
+    "sla_breach_user_work_time",
+    "sla_next_breach",
+    "snooze_time",
+    "snooze_time_sent",
 ];
 
 /// As many views as an account gets before it is made anew, which takes longer than all the rest.
@@ -153,9 +170,10 @@ impl Condition {
             Some(Value::Null) | None => String::new(),
             Some(other) => other.to_string(),
         };
+        let moment = value.strip_suffix('Z').filter(|_| DATES.contains(&self.fact.as_str()));
         let order = match column {
             Value::Null => None,
-            Value::String(text) => Some(text.as_str().cmp(&value)),
+            Value::String(text) => Some(text.as_str().cmp(moment.unwrap_or(&value))),
             number => value.parse().ok().map(|value| number.as_i64().expect("whole").cmp(&value)),
         };
         let text = column

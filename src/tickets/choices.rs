@@ -112,7 +112,7 @@ pub(crate) static CHOICES: &[Choice] = &[
     choice(
         "dates when a time zone's clock goes back",
         "dates have no zone",
-        "the same hour comes twice; order, age, greater_than and less_than go by the moments; a date that a seed or a view gives is the first of the two",
+        "the same hour comes twice; order, age, greater_than and less_than go by the moments; a date without Z that a seed or a view gives is the first of the two, but a view's equals finds both",
     ),
     choice("a packed body (Content-Encoding)", "none", "415"),
     choice("a body over 10 MiB", "none", "413"),
