@@ -87,7 +87,7 @@ impl Secrets<'_> {
     pub(super) fn redact_fields(&self, fields: &mut Map<String, Value>, is_known: Known<'_>) {
         if fields.keys().any(|name| self.may_be_in(name) && !is_known(name)) {
             let name = |name: String| {
-                if is_known(&name) { name } else { self.redact(&name).into_owned() }
+                if is_known(&name) { name } else { self.redact_field(&name, is_known) }
             };
             let named = std::mem::take(fields).into_iter();
             *fields = named.map(|(sent, value)| (name(sent), value)).collect();
@@ -141,7 +141,9 @@ impl Secrets<'_> {
         let holds = |text: &str| matches!(self.redact(text), Cow::Owned(_));
         // One that is broken is nowhere kept.
         let mut pairs = pairs(query.as_bytes()).filter_map(Result::ok);
-        pairs.any(|(name, value)| holds(&value) || name.split(['[', ']']).any(holds))
+        pairs.any(|(name, value)| {
+            holds(&value) || self.may_be_in(&name) && self.redact_field(&name, &|_| false) != name
+        })
     }
 
     /// Takes them out of what is wrong with a value.
@@ -156,45 +158,86 @@ impl Secrets<'_> {
             if let Some(redacted) = redact_words(rule, &is_number, |_| true) {
                 *rule = redacted;
             }
-            for key in self.keys() {
-                *rule = rule.replace(&quoted(&key.into()), HIDDEN);
-            }
+            *rule = self.redact_literals(rule);
         }
     }
 
-    /// The way to a field, `actions[0][value]`, without them.
+    /// A name, or the way to a field, `actions[0][value]`, without them: its parts are looked at one by one.
     fn redact_field(&self, path: &str, is_known: Known<'_>) -> String {
-        if !self.may_be_in(path) || self.are(path) && !is_known(path) {
-            return self.redact(path).into_owned();
+        if is_known(path) || !self.may_be_in(path) {
+            return path.to_owned();
         }
+        if self.are(path) {
+            return HIDDEN.to_owned();
+        }
+        let redact = |name: &str| match self.redact(name) {
+            _ if is_known(name) => name.to_owned(),
+            Cow::Owned(redacted) => redacted,
+            Cow::Borrowed(name) => {
+                let parts = name.split('.').map(|part| match self.redact(part) {
+                    Cow::Owned(redacted) if !is_known(part) => redacted.into(),
+                    _ => Cow::Borrowed(part),
+                });
+                parts.collect::<Vec<_>>().join(".")
+            }
+        };
         let part = |part: &str| {
             let name = part.trim_end_matches(['[', ']']);
-            if is_known(name) {
-                return part.to_owned();
-            }
-            format!("{}{}", self.redact(name), &part[name.len()..])
+            format!("{}{}", redact(name), &part[name.len()..])
         };
-        path.split_inclusive(['[', ']']).map(part).collect()
+        let parts: String = path.split_inclusive(['[', ']']).map(part).collect();
+        self.redact(&parts).into_owned()
     }
 
-    /// What a message repeats, as [`quoted`], without them. A long text is cut there.
+    /// What a message repeats, as [`quoted`], without them.
     fn redact_quote(&self, sent: &str) -> String {
         if self.keys().any(|key| sent == key || *sent == quoted(&key.into())) {
             return HIDDEN.to_owned();
         }
-        let redacted = self.redact(sent);
-        if let Some((head, rest)) = redacted.split_once("\"… (") {
-            let start = head
-                .rfind(|letter: char| !letter.is_ascii_alphanumeric() && !"_-".contains(letter));
-            let start =
-                start.map_or(0, |at| at + head[at..].chars().next().map_or(0, char::len_utf8));
-            let part = &head[start..];
-            let is_part = |key: &str| part.len() >= SHORTEST_PART && key.starts_with(part);
-            if self.keys().any(is_part) && is_labelled(&head[..start]) {
-                return format!("{}{HIDDEN}\"… ({rest}", &head[..start]);
+        self.redact(&self.redact_literals(sent)).into_owned()
+    }
+
+    /// A sentence whose JSON texts are without them. They are unescaped first: an escape hides where a word begins.
+    fn redact_literals(&self, sentence: &str) -> String {
+        let (mut redacted, mut rest) = (String::new(), sentence);
+        while let Some(at) = rest.find('"') {
+            redacted.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let mut literals = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            let Some(Ok(text)) = literals.next() else {
+                redacted.push('"');
+                rest = &rest[1..];
+                continue;
+            };
+            let end = literals.byte_offset();
+            let is_cut = rest[end..].starts_with("… (");
+            let shown = match self.redact(&text) {
+                shown if is_cut => self.redact_end(&shown).map_or(shown, Cow::Owned),
+                shown => shown,
+            };
+            match shown {
+                Cow::Borrowed(_) => redacted.push_str(&rest[..end]),
+                Cow::Owned(shown) if shown == HIDDEN => redacted.push_str(HIDDEN),
+                Cow::Owned(shown) => redacted.push_str(&Value::String(shown).to_string()),
             }
+            rest = &rest[end..];
         }
-        redacted.into_owned()
+        redacted + rest
+    }
+
+    /// A text that was cut, without the beginning of a key at its end; None where there is none.
+    fn redact_end(&self, head: &str) -> Option<String> {
+        let is_between = |letter: char| !letter.is_ascii_alphanumeric() && !"_-".contains(letter);
+        let start = head
+            .char_indices()
+            .rfind(|(_, letter)| is_between(*letter))
+            .map_or(0, |(at, letter)| at + letter.len_utf8());
+        let (before, part) = head.split_at(start);
+        let is_part = |key: &str| part.len() >= SHORTEST_PART && key.starts_with(part);
+        let is_alone =
+            before.chars().all(|letter| letter.is_whitespace() || "\"'`".contains(letter));
+        (self.keys().any(is_part) && (is_alone || is_labelled(before)))
+            .then(|| format!("{before}{HIDDEN}"))
     }
 }
 

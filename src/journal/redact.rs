@@ -1,7 +1,7 @@
 //! Takes the texts of keys out of what is shown. What *is* a key is hidden; a word that has its letters is not.
 //!
 //! A text is a key when it is one as a whole, but for quotes and white space around it, plain or percent-encoded. Inside
-//! a longer text a key is one where the text says so: right after `=` or `:`, and after `apiKey` or `Bearer`.
+//! a longer text a key is one where the text says so: after `=`, right after `:`, and after `apiKey` or `Bearer`.
 
 use std::borrow::Cow;
 
@@ -89,6 +89,11 @@ pub(crate) fn is_labelled(before: &str) -> bool {
     if before.trim_end_matches(is_quote).ends_with(['=', ':']) {
         return true;
     }
+    // After a colon and a blank, a sentence goes on: `Re: test`.
+    let is_blank = |letter: char| is_quote(letter) || letter.is_whitespace() || letter == '+';
+    if before.trim_end_matches(is_blank).ends_with('=') {
+        return true;
+    }
     let is_gap = |letter: char| {
         is_quote(letter) || letter.is_whitespace() || matches!(letter, ']' | '=' | ':' | '+')
     };
@@ -122,6 +127,8 @@ mod tests {
             ("apiKey=test", "apiKey=(hidden)"),
             ("apiKey[]=test&a=b", "apiKey[]=(hidden)&a=b"),
             ("apiKey%3Dtest", "apiKey=(hidden)"),
+            ("x= test", "x= (hidden)"),
+            ("x=\u{a0}test", "x=\u{a0}(hidden)"),
             ("Bearer test", "Bearer (hidden)"),
             ("bearer%20test", "bearer (hidden)"),
             ("a=Bearer+test.", "a=Bearer+(hidden)."),
@@ -177,7 +184,7 @@ mod tests {
         fn a_labelled_key_is_never_shown(
             key in "[A-Za-z0-9_-]{4,20}",
             before in "[a-z %=&é]{0,12}",
-            label in "(apiKey=|api-key: |Bearer |\"apiKey\":\"|apikey +|x=)",
+            label in "(apiKey=|api-key: |Bearer |\"apiKey\":\"|apikey +|x=|x= |x=\u{a0})",
             after in "([ &\"'.][a-z ]{0,8})?",
         ) {
             let text = format!("{before}{label}{key}{after}");

@@ -250,12 +250,134 @@ async fn a_fault_rule_sees_what_is_no_key() {
     assert_eq!(asked.status, 503, "{}", asked.body);
 }
 
+const TICKET: &str = "/api/v2/ticket/7";
+
+/// A key that is no part of any word of the contract.
+const CANARY: &str = "canary_key_0123456789";
+
+#[tokio::test]
+async fn a_warning_of_an_accepted_value_hides_the_key_in_it() {
+    let (_seeded, acme) = with_key(CANARY);
+    let server = acme.client.clone();
+    let values = ["apiKey={}", "Bearer {}", "x={}", "apiKey: {}", "={}&", " {} ", "{}", "\t{}"];
+    for value in values {
+        let value = value.replace("{}", CANARY);
+        let body = [("TicketIDs", "1"), ("actions[0][actionType]", &*value)];
+        answer(server.ask("POST", &format!("{INDEX}/batch")).form(&body)).await;
+        let entry = acme.newest().await;
+        let warned = entry["warnings"].to_string();
+        assert!(warned.contains("by a choice") && warned.contains(HIDDEN), "{value}: {entry:#}");
+        assert!(!entry.to_string().contains(CANARY), "{value}: {entry:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_hides_what_it_would_escape() {
+    let (_seeded, acme) = with_key(CANARY);
+    let server = acme.client.clone();
+    let values = [
+        "\t{}",
+        "{}\n",
+        "\"{}\"",
+        "apiKey\n{}",
+        "Bearer\t{}",
+        "x= {}",
+        "x=\u{a0}{}",
+        "\u{1}\"apiKey\":\"{}\"",
+        "\u{b}{}",
+        "%09{}",
+    ];
+    for value in values {
+        let value = value.replace("{}", CANARY);
+        let path = format!("{INDEX}/setStatus");
+        let form = [("status", &*value), ("ticketIDs[]", "7")];
+        let json = json!({ "status": value, "ticketIDs": [7] });
+        for refused in [
+            answer(server.ask("POST", &path).form(&form)).await,
+            server.json("POST", &path, &json).await,
+        ] {
+            assert_eq!(refused.status, 400, "{}", refused.body);
+            let message = refused.message();
+            assert!(message.contains(HIDDEN) && !message.contains(CANARY), "{value:?}: {message}");
+            let entry = acme.newest().await;
+            assert!(!entry.to_string().contains(CANARY), "{value:?}: {entry:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_hides_the_key_in_its_brackets() {
+    let (_seeded, acme) = with_key(CANARY);
+    let server = acme.client.clone();
+    let names = [
+        "a[{}]",
+        "{}[]",
+        "actions[{}][value]",
+        "ticketIDs[{}]",
+        "field.{}",
+        "{}.field",
+        "a[b.{}]",
+        "a[b][{}",
+        "apiKey] {} b",
+    ];
+    for name in names {
+        let name = name.replace("{}", CANARY);
+        server.json("PUT", TICKET, &json!({ &*name: 1 })).await;
+        server.json("PUT", TICKET, &json!({ "status": "wrong", "a": { &*name: [1] } })).await;
+        answer(server.ask("PUT", TICKET).form(&[(&*name, "1")])).await;
+        answer(server.ask("GET", INDEX).query(&[(&*name, "1")])).await;
+        answer(server.ask("GET", "/api/v2/nothing").query(&[(&*name, "1")])).await;
+        for entry in acme.journal(&[]).await["requests"].as_array().expect("requests") {
+            assert!(!entry.to_string().contains(CANARY), "{name}: {entry:#}");
+        }
+    }
+    let entry = acme.newest().await;
+    assert!(entry["fields"].to_string().contains(HIDDEN), "{entry:#}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..bounded() })]
+
+    #[test]
+    fn neither_a_message_nor_a_warning_shows_a_labelled_key(
+        values in vec(
+            (
+                "[a-z \"\t\n]{0,6}",
+                prop_oneof![
+                    Just("apiKey="), Just("apiKey:\t"), Just("Bearer\n"), Just("x="), Just("x= "),
+                    Just("\"apiKey\":\""),
+                ],
+                "([\"\t\n &][a-z \"\t]{0,6})?",
+            ),
+            6,
+        ),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let (_seeded, acme) = with_key(CANARY);
+            let server = acme.client.clone();
+            for (before, label, after) in &values {
+                let value = format!("{before}{label}{CANARY}{after}");
+                let form = [("status", &*value), ("ticketIDs[]", "7")];
+                let refused = answer(server.ask("POST", &format!("{INDEX}/setStatus")).form(&form)).await;
+                assert!(!refused.body.to_string().contains(CANARY), "{value:?}: {}", refused.body);
+                let form = [("TicketIDs", "1"), ("actions[0][actionType]", &*value)];
+                answer(server.ask("POST", &format!("{INDEX}/batch")).form(&form)).await;
+            }
+            let journal = acme.journal(&[]).await;
+            assert!(!journal.to_string().contains(CANARY), "{journal:#}");
+        });
+    }
+}
+
 /// A value of a field; `{}` stands for the key.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("{}".to_owned()),
         1 => Just(" {} ".to_owned()),
         1 => Just("apiKey={}".to_owned()),
+        1 => Just("x= {}".to_owned()),
+        1 => Just("apiKey:\t{}".to_owned()),
         1 => Just("a Bearer {} b".to_owned()),
         2 => "[A-Za-z0-9_-]{1,3}\\{\\}[A-Za-z0-9_-]{0,3}",
         2 => "[a-z]{1,4} \\{\\} [a-z]{0,4}",
@@ -268,6 +390,8 @@ fn shown(value: &str) -> Option<&'static str> {
     match value {
         "{}" | " {} " => Some(HIDDEN),
         "apiKey={}" => Some("apiKey=(hidden)"),
+        "x= {}" => Some("x= (hidden)"),
+        "apiKey:\t{}" => Some("apiKey:\t(hidden)"),
         "a Bearer {} b" => Some("a Bearer (hidden) b"),
         _ => None,
     }
