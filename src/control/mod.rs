@@ -12,6 +12,7 @@ mod keys;
 mod limits;
 mod pattern;
 mod problem;
+mod redact;
 mod request;
 mod requests;
 mod server;
@@ -26,7 +27,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -169,7 +170,8 @@ pub(crate) fn router(state: &Shared) -> Router<Shared> {
         })
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), guard::guard));
-    Router::new().nest(PREFIX, open.merge(guarded).layer(nosniff))
+    let routes = open.merge(guarded).layer(from_fn(redact::redact));
+    Router::new().nest(PREFIX, routes.layer(nosniff))
 }
 
 /// Whether the path is one of those that watch the server.

@@ -161,7 +161,9 @@ impl IntoResponse for Problem {
             misses: self.misses,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(&body)).into_response();
+        // For `redact`, which knows what the request must not find in it.
+        response.extensions_mut().insert(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(self.kind, Kind::TooLarge | Kind::TooSlow) {

@@ -61,7 +61,7 @@ impl Key {
 }
 
 /// The texts of all keys that a request carries.
-pub(super) fn all(headers: &HeaderMap, query: &str) -> Vec<String> {
+pub(crate) fn all(headers: &HeaderMap, query: &str) -> Vec<String> {
     each(headers, query).map(Cow::into_owned).collect()
 }
 

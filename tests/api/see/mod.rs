@@ -15,6 +15,7 @@ mod filters;
 mod fold;
 mod look;
 mod patterns;
+mod problems;
 mod redacted;
 mod refused;
 mod secrets;
