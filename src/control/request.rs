@@ -205,7 +205,7 @@ pub(super) async fn named(
     }
     let text = key::sent(&parts.headers, parts.uri.query().unwrap_or_default());
     let key = match text {
-        Ok(text) => key::known(&state.accounts, &text, || false).await,
+        Ok(text) => key::known(&state.accounts, &text, || None).await,
         Err(error) => Err(error),
     };
     match key {

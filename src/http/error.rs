@@ -41,6 +41,8 @@ pub(crate) enum Error {
     UnfitKey,
     /// It is unknown, and would have made an account for a web page of another origin.
     ForeignPage,
+    /// It is unknown, and would have made an account under a host name that is not the server's.
+    ForeignHost,
     TwoKeys,
     Forbidden(Permission),
     ContentType(Option<String>),
@@ -91,9 +93,11 @@ impl Error {
         let number = match self {
             Self::UnknownPath(_) => 404,
             Self::WrongMethod { .. } => 405,
-            Self::NoKey | Self::UnknownKey | Self::UnfitKey | Self::ForeignPage => {
-                dialect.no_key_status
-            }
+            Self::NoKey
+            | Self::UnknownKey
+            | Self::UnfitKey
+            | Self::ForeignPage
+            | Self::ForeignHost => dialect.no_key_status,
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::ContentType(_) | Self::ContentEncoding(_) => 415,
             Self::TooLarge(_) => 413,
@@ -130,6 +134,7 @@ impl Error {
             Self::UnknownKey => "This API key is unknown.".to_owned(),
             Self::UnfitKey => AccountError::UnfitKey.sentence(),
             Self::ForeignPage => "This API key is unknown, and no account is made for it: by its Origin or Sec-Fetch-Site the request comes from a web page of another origin. Make the account first, with a request that no such page sends; then the key works from there as well.".to_owned(),
+            Self::ForeignHost => "This API key is unknown, and no account is made for it: the Host of the request is none of this server's. It is neither of loopback, nor the address that it listens on, nor that of --public-url. Start the server with --public-url http://HOST:PORT to use it under another name, or make the account first; a known key works under every name.".to_owned(),
             Self::TwoKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::ContentType(sent) => content_type(sent.as_deref()),
@@ -172,7 +177,11 @@ impl Error {
         let mut said = Said::new(self.status(dialect), body.into(), terms);
         let headers = &mut said.headers;
         match self {
-            Self::NoKey | Self::UnknownKey | Self::UnfitKey | Self::ForeignPage => {
+            Self::NoKey
+            | Self::UnknownKey
+            | Self::UnfitKey
+            | Self::ForeignPage
+            | Self::ForeignHost => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(SCHEME))
             }
             Self::WrongMethod { allowed, .. } => HeaderValue::try_from(allowed)

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use super::decode::{component, pairs};
+use super::origin::Foreign;
 use crate::accounts::{Accounts, Key};
 use crate::journal::KeyMark;
 
@@ -36,18 +37,22 @@ pub(crate) fn sent<'a>(headers: &'a HeaderMap, query: &'a str) -> Result<Cow<'a,
 }
 
 /// The key with this text. An unknown one makes an account, where that is asked for, and not by a page of another
-/// origin: such a page can send any number of them without being asked.
+/// origin or host: such a page can send any number of them without being asked.
 ///
 /// # Errors
 /// When it opens nothing.
 pub(crate) async fn known(
     accounts: &Arc<Accounts>,
     text: &str,
-    is_foreign: impl FnOnce() -> bool,
+    foreign: impl FnOnce() -> Option<Foreign>,
 ) -> Result<Arc<Key>, Error> {
-    match accounts.find_key(text) {
-        Some(key) => Ok(key),
-        None if accounts.admits_keys() && is_foreign() => Err(Error::ForeignPage),
+    if let Some(key) = accounts.find_key(text) {
+        return Ok(key);
+    }
+    let foreign = if accounts.admits_keys() { foreign() } else { None };
+    match foreign {
+        Some(Foreign::Page) => Err(Error::ForeignPage),
+        Some(Foreign::Host) => Err(Error::ForeignHost),
         // Boxed, since it is rare and large: it would make the future of every request larger.
         None => Box::pin(accounts.admit(text)).await?.ok_or(Error::UnknownKey),
     }
@@ -77,10 +82,10 @@ fn each<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item = Cow<
 pub(super) async fn opened(
     accounts: &Arc<Accounts>,
     sent: Result<Cow<'_, str>, Error>,
-    is_foreign: impl FnOnce() -> bool,
+    foreign: impl FnOnce() -> Option<Foreign>,
 ) -> Result<(String, Arc<Key>), Error> {
     let text = sent?.into_owned();
-    let key = known(accounts, &text, is_foreign).await?;
+    let key = known(accounts, &text, foreign).await?;
     Ok((text, key))
 }
 

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use super::call::Note;
 use super::hearing::{Heard, Understood};
+use super::origin::Foreign;
 use super::reply::Said;
 use super::visit::{Client, Outcome, Visit};
-use super::{Call, Endpoint, Error, Lasting, is_foreign, key, strangers};
+use super::{Call, Endpoint, Error, Lasting, key, strangers};
 use crate::accounts::{Key, Terms};
 use crate::answers::{Answer, Asking, Question};
 use crate::state::Shared;
@@ -31,8 +32,9 @@ impl Endpoint {
         let query = request.uri().query().unwrap_or_default();
         let sent = key::sent(request.headers(), query);
         let headers = request.headers();
-        let is_foreign = || is_foreign(headers, &state.public_url);
-        let known = key::opened(&state.accounts, sent, is_foreign).await;
+        let uri = request.uri();
+        let foreign = || Foreign::of(&state, uri, headers);
+        let known = key::opened(&state.accounts, sent, foreign).await;
         let (mut response, account) = match known {
             Ok((text, key)) => {
                 let account = Arc::clone(&key.account.name);

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::filing::Filing;
+use super::origin::Foreign;
 use super::redact::Secrets;
 use super::reply::Said;
-use super::{Endpoint, Error, is_foreign, key};
+use super::{Endpoint, Error, key};
 use crate::accounts::{AccountError, InUse, Key, Lease, Terms};
 use crate::clock;
 use crate::journal::{Asked, Place, Warning, WarningKind};
@@ -30,8 +31,8 @@ pub(super) struct Visit {
     /// About how and when it came.
     pub(super) warnings: Vec<Warning>,
     pub(super) filing: Filing,
-    /// Whether a page of another origin has sent it; looked at only where unknown keys make accounts.
-    is_foreign: bool,
+    /// Whether a foreign page may have sent it; looked at only where unknown keys make accounts.
+    foreign: Option<Foreign>,
 }
 
 /// That the client is still there: its connection holds this, and drops it when it ends.
@@ -121,9 +122,12 @@ impl Visit {
             entry.warnings.clone_from(&warnings);
         });
         let in_use = state.accounts.in_use(&key.account);
-        let is_foreign =
-            state.accounts.admits_keys() && is_foreign(request.headers(), &state.public_url);
-        Self { state, key, in_use, warnings, filing, is_foreign }
+        let foreign = if state.accounts.admits_keys() {
+            Foreign::of(&state, request.uri(), request.headers())
+        } else {
+            None
+        };
+        Self { state, key, in_use, warnings, filing, foreign }
     }
 
     /// The account to work on. One that was removed since its key was found is looked for once more: where unknown
@@ -133,8 +137,8 @@ impl Visit {
         match accounts.lease(&self.key.account).await {
             Ok(lease) => Ok(lease),
             Err(AccountError::Unknown(_)) => {
-                let (text, is_foreign) = (self.filing.secrets().first.to_string(), self.is_foreign);
-                self.key = key::known(accounts, &text, || is_foreign).await?;
+                let (text, foreign) = (self.filing.secrets().first.to_string(), self.foreign);
+                self.key = key::known(accounts, &text, || foreign).await?;
                 self.in_use = accounts.in_use(&self.key.account);
                 self.filing.move_to(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)

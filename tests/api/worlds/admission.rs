@@ -127,6 +127,43 @@ async fn a_page_of_another_origin_makes_no_account() {
 }
 
 #[tokio::test]
+async fn a_request_that_names_another_host_makes_none() {
+    let public = "http://desk.example.test:8080";
+    let own = ["127.0.0.1", "localhost:1", "[::1]:80"];
+    for (arguments, own, foreign) in [
+        (vec![], &own[..], &["rebound.example.test", "rebound.example.test:80", "192.0.2.1"][..]),
+        (vec!["--public-url", public], &["desk.example.test"], &["other.example.test"]),
+    ] {
+        let all = [vec!["--ephemeral", "--accounts", "auto"], arguments].concat();
+        let server = Server::with(&all);
+        let client = server.with_key("made-up-key");
+        for host in foreign {
+            let ask = |method| client.ask(method, "/api/v2/ticket").header("host", *host);
+            let origin = format!("http://{host}");
+            for request in [
+                ask("GET"),
+                ask("GET").header("origin", &origin).header("sec-fetch-site", "same-origin"),
+                ask("POST").header("origin", &origin).form(&[("title", "x")]),
+            ] {
+                let refused = answer(request).await;
+                assert_eq!(refused.status, 401, "{host}: {}", refused.body);
+                let message = refused.message();
+                assert!(message.contains("Host") && message.contains("--public-url"), "{message}");
+            }
+        }
+        for (number, host) in own.iter().enumerate() {
+            let one = server.with_key(&format!("own-host-{number}"));
+            let request = one.ask("GET", "/api/v2/ticket").header("host", *host);
+            assert_eq!(answer(request).await.status, 200, "{host}");
+        }
+        // A known key works under every name.
+        assert_eq!(client.get("/api/v2/ticket").await.status, 200);
+        let request = client.ask("GET", "/api/v2/ticket").header("host", foreign[0]);
+        assert_eq!(answer(request).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn a_page_of_the_server_itself_makes_one() {
     let server = Server::with(&["--ephemeral", "--accounts", "auto"]);
     for (name, value) in [
