@@ -1,7 +1,8 @@
 //! Takes the texts of keys out of what is shown. What *is* a key is hidden; a word that has its letters is not.
 //!
-//! A text is a key when it is one as a whole, but for quotes and white space around it, plain or percent-encoded. Inside
-//! a longer text a key is one where the text says so: after `=`, right after `:`, and after `apiKey` or `Bearer`.
+//! A text is a key when it is one as a whole, but for quotes and white space around it, plain or percent-encoded, and so
+//! is an entry of a list. Inside a longer text a key is one where the text says so: after `=`, right after `:`, and
+//! after `apiKey` or `Bearer`.
 
 use std::borrow::Cow;
 
@@ -42,11 +43,11 @@ pub(crate) fn redact_json(value: &mut Value, is_key: &dyn Fn(&str) -> bool) {
 }
 
 fn redact_layer(text: &str, is_key: &dyn Fn(&str) -> bool, layers: usize) -> Option<String> {
-    let around = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\'' | '`');
-    if is_key(text) || is_key(text.trim_matches(around)) {
+    if is_key(text) || is_key(text.trim_matches(is_around)) {
         return Some(HIDDEN.to_owned());
     }
-    let redacted = redact_words(text, is_key, is_labelled);
+    let list = redact_list(text, is_key);
+    let redacted = redact_words(list.as_deref().unwrap_or(text), is_key, is_labelled).or(list);
     let shown = redacted.as_deref().unwrap_or(text);
     if layers == 0 || !shown.contains('%') {
         return redacted;
@@ -57,6 +58,36 @@ fn redact_layer(text: &str, is_key: &dyn Fn(&str) -> bool, layers: usize) -> Opt
         _ => None,
     };
     decoded.or(redacted)
+}
+
+fn is_around(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, '"' | '\'' | '`')
+}
+
+/// A list without its entries that are keys, `1;KEY`; None where there is none. With white space in it a text is a
+/// list only where all its entries are keys, and so with slashes: it may be a sentence, or `unit/test`.
+fn redact_list(text: &str, is_key: &dyn Fn(&str) -> bool) -> Option<String> {
+    const SEPARATORS: &[char] = &[',', ';', '/'];
+    if !text.contains(SEPARATORS) {
+        return None;
+    }
+    let is_one = |entry: &str| is_key(entry.trim_matches(is_around));
+    let is_entry = |entry: &&str| !entry.trim_matches(is_around).is_empty();
+    let is_compact = !text.contains(char::is_whitespace);
+    let separators = if text.split(SEPARATORS).filter(is_entry).all(is_one) {
+        SEPARATORS
+    } else if is_compact && text.split([',', ';']).any(is_one) {
+        &SEPARATORS[..2]
+    } else {
+        return None;
+    };
+    let hide = |part: &str| {
+        let entry = part.trim_end_matches(separators);
+        let shown = if is_one(entry) { HIDDEN } else { entry };
+        format!("{shown}{}", &part[entry.len()..])
+    };
+    let redacted: String = text.split_inclusive(separators).map(hide).collect();
+    (redacted != text).then_some(redacted)
 }
 
 /// A text without the words that are keys, where what stands before one says that it may be; None where there is none.
@@ -127,6 +158,11 @@ mod tests {
             ("apiKey=test", "apiKey=(hidden)"),
             ("apiKey[]=test&a=b", "apiKey[]=(hidden)&a=b"),
             ("apiKey%3Dtest", "apiKey=(hidden)"),
+            ("test,test", "(hidden),(hidden)"),
+            ("test;", "(hidden);"),
+            ("test/test", "(hidden)/(hidden)"),
+            ("1;test", "1;(hidden)"),
+            ("1,\"test\",a=test", "1,(hidden),a=(hidden)"),
             ("x= test", "x= (hidden)"),
             ("x=\u{a0}test", "x=\u{a0}(hidden)"),
             ("Bearer test", "Bearer (hidden)"),
@@ -159,6 +195,9 @@ mod tests {
             "apiKey=latest",
             "TEST",
             "unit/test",
+            "a, test, b",
+            "1;testing",
+            ",;/",
             "100% test",
             "a%20test",
             "apiKey",
