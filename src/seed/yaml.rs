@@ -112,7 +112,10 @@ impl Reader<'_> {
             Event::Alias(anchor) => {
                 // One that stands for what it is in has no end.
                 let known = self.anchors.get(&anchor).map(|(_, cost)| *cost);
-                self.spend(known.ok_or_else(|| Fault::no_value(line))?, line)?;
+                let cost = known.ok_or_else(|| Fault::no_value(line))?;
+                self.budget
+                    .spend_alias(cost)
+                    .map_err(|excess| Fault::at(line, excess.to_string()))?;
                 let value = self.anchors.get(&anchor).map(|(value, _)| value.clone());
                 self.place(value.unwrap_or_default(), line)
             }
@@ -141,7 +144,7 @@ impl Reader<'_> {
     /// Keeps what an alias stands for. The copy counts too.
     fn note(&mut self, anchor: usize, value: &Value, cost: Cost, line: usize) -> Result<(), Fault> {
         if self.used.contains(&anchor) {
-            self.spend(Cost { rows: 0, ..cost }, line)?;
+            self.spend(cost.copied(), line)?;
             self.anchors.insert(anchor, (value.clone(), cost));
         }
         Ok(())

@@ -33,11 +33,20 @@ fn status(server: &Server, name: &str) -> u64 {
 
 /// Sends a body to a fresh server that may take no more memory than that. Gives what it answers.
 async fn bounded(what: &str, path: &str, content_type: &str, body: String) -> Option<Reply> {
+    bounded_on(Server::start(), what, (path, content_type), body).await
+}
+
+/// The same on a server that has been started already.
+async fn bounded_on(
+    server: Server,
+    what: &str,
+    (path, content_type): (&str, &str),
+    body: String,
+) -> Option<Reply> {
     if !can_run("prlimit", &["--version"]) || fs::metadata("/proc/self/status").is_err() {
         passed_over("there is no prlimit, or no /proc");
         return None;
     }
-    let server = Server::start();
     // The first request makes what all others share.
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
     let allowed = MULTIPLE * body.len() as u64 + FREE;
@@ -95,6 +104,44 @@ async fn aliases_count_as_what_they_stand_for() {
     ] {
         let reply = bounded(what, IMPORT, YAML, body).await;
         refused(what, reply, &["fixture.yaml:"]);
+    }
+}
+
+/// Text without a pattern, so that an index of its letters is as large as it can be.
+fn without_pattern(length: usize) -> String {
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    let letters = std::iter::successors(Some(1_u64), next).skip(1);
+    letters.map(|state| char::from(b'a' + (state >> 33) as u8 % 26)).take(length).collect()
+}
+
+#[tokio::test]
+async fn text_behind_aliases_is_bounded_where_accounts_are_in_memory() {
+    let accounts = |tickets: String| format!("accounts:\n  a:\n    tickets:\n{tickets}");
+    let row =
+        |text: &str| format!("    - &t {{ title: \"{text}\" }}\n{}", "    - *t\n".repeat(49_000));
+    let title = |text: &str, times: usize| {
+        let again = "    - { title: *t }\n".repeat(times);
+        format!("    - {{ title: &t \"{text}\" }}\n{again}")
+    };
+    for (what, tickets) in [
+        ("rows", row(&"A".repeat(1_000))),
+        ("titles", title(&"A".repeat(900), 40_000)),
+        ("titles without a pattern", title(&without_pattern(1_000), 4_300)),
+    ] {
+        let server = Server::start();
+        let reply = bounded_on(server, what, (IMPORT, YAML), accounts(tickets)).await;
+        refused(what, reply, &["fixture.yaml:", "aliases", "4 MiB of text"]);
+    }
+    // The most that there may be, in the fewest rows and in the most.
+    for (what, tickets, added) in [
+        ("few titles", title(&without_pattern(1_000), 4_100), 4_101),
+        ("many rows", row(&without_pattern(70)), 49_001),
+    ] {
+        let server = Server::start();
+        let reply = bounded_on(server, what, (IMPORT, YAML), accounts(tickets)).await;
+        let Some(reply) = reply else { return };
+        assert_eq!(reply.status, 200, "{what}: {}", reply.body);
+        assert_eq!(reply.body["added"]["tickets"], added, "{what}: {}", reply.body);
     }
 }
 
