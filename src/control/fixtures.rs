@@ -28,25 +28,25 @@ pub(super) async fn export(
     let lease = state.accounts.lease(&account).await?;
     let terms = account.terms();
     let zone = terms.zone.clone();
-    let read = lease.read_for_long(move |connection| {
-        Box::pin(async move { fixture::export(connection, &zone).await })
-    });
-    let data = read.await?;
-    let profile = terms.profile.clone();
-    drop(lease);
-    let (name, zone) = (Value::from(&*account.name), Value::from(profile.time_zone));
+    let profile = &terms.profile;
+    let (name, time_zone) = (Value::from(&*account.name), Value::from(&*profile.time_zone));
     let own = json!({ "dialect": profile.dialect, "clock": profile.clock });
     let (dialect, clock) = (&own["dialect"], &own["clock"]);
-    // The data are JSON already, and may be large.
-    let data = data.trim_start_matches('{');
-    let text = format!(
-        r#"{{"accounts":{{{name}:{{"time_zone":{zone},"dialect":{dialect},"clock":{clock},{data}}}}}"#
+    // The rows are written behind it: they may be large, and are not copied.
+    let head = format!(
+        r#"{{"accounts":{{{name}:{{"time_zone":{time_zone},"dialect":{dialect},"clock":{clock},"#
     );
+    let read = lease.read_for_long(move |connection| {
+        Box::pin(async move { fixture::export(connection, &zone, head).await })
+    });
+    let mut text = read.await?;
+    drop(lease);
+    text.push_str("}}");
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
 /// Adds a fixture with one account to an account: all of it, or nothing. Takes JSON or
-/// YAML, of at most 64 MiB and 50,000 rows, and of no more memory than 20 times its length and 256 MiB. Of reference data those are added that are not there yet. What the fixture says of time zone, dialect and
+/// YAML, of at most 64 MiB and 50,000 rows, and of no more memory than 20 times its length and 256 MiB; YAML aliases may stand for 4 MiB of text. Of reference data those are added that are not there yet. What the fixture says of time zone, dialect and
 /// clock holds from then on.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
     params(InAccount),

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, query_as, query_scalar};
 
@@ -28,7 +29,8 @@ fn pairs<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     pairs.join(", ")
 }
 
-/// Everything in one statement, so that it is one state.
+/// Everything in one statement, so that it is one state: a row with all but the tickets, then one for each ticket. As
+/// one value it would take several times its length, since SQLite copies a text wherever it puts it into another.
 static EXPORT: LazyLock<String> = LazyLock::new(|| {
     let references = REFERENCES.map(|(kind, list)| {
         let icon = if kind == "channel" { ", 'icon', icon" } else { "" };
@@ -51,23 +53,42 @@ static EXPORT: LazyLock<String> = LazyLock::new(|| {
         "SELECT json_object('next_ids', json_object({}), {}, \
          'customers', (SELECT json_group_array(json_object({customer}) ORDER BY id) FROM customer), \
          'views', (SELECT json_group_array(json_object('id', id, 'slug', slug, 'title', title, \
-             'conditions', json(conditions)) ORDER BY id) FROM view), \
-         'tickets', (SELECT json_group_array(json_object({ticket}, 'timeline', \
+             'conditions', json(conditions)) ORDER BY id) FROM view)) \
+         UNION ALL SELECT * FROM (SELECT json_object({ticket}, 'timeline', \
              (SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) \
                   ELSE json_object({note}) END) ORDER BY e.id) \
-              FROM timeline AS e WHERE e.ticket_id = ticket.id)) ORDER BY ticket.id) FROM ticket))",
+              FROM timeline AS e WHERE e.ticket_id = ticket.id)) FROM ticket ORDER BY ticket.id)",
         next_ids.join(", "),
         references.join(", ")
     )
 });
 
-/// The account's rows as a JSON object, in the order that the lists of a fixture have.
+/// Writes the account's rows behind `text` as the fields of a JSON object without its first brace, in the order that the
+/// lists of a fixture have.
+///
+/// # Errors
+/// When the database fails.
 pub(crate) async fn export(
     connection: &mut Connection,
     zone: &Zone,
+    mut text: String,
 ) -> Result<String, StorageError> {
-    let rows: String = query_scalar(EXPORT.as_str()).fetch_one(connection).await?;
-    Ok(dates::export(rows, zone))
+    let mut rows = query_scalar::<_, String>(EXPORT.as_str()).fetch(connection);
+    let mut between = "";
+    while let Some(row) = rows.try_next().await? {
+        let row = dates::export(row, zone);
+        text.push_str(between);
+        if between.is_empty() {
+            let fields = row.trim_start_matches('{');
+            text.push_str(fields.strip_suffix('}').unwrap_or(fields));
+            between = ",\"tickets\":[";
+        } else {
+            text.push_str(&row);
+            between = ",";
+        }
+    }
+    text.push_str(if between == "," { "]}" } else { ",\"tickets\":[]}" });
+    Ok(text)
 }
 
 /// How many rows of each kind there are, as a JSON object.

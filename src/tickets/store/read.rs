@@ -64,10 +64,10 @@ static ITEM: LazyLock<String> = LazyLock::new(|| {
     let note =
         pairs(columns::NOTE, in_timeline).replace("'id', e.\"id\"", "'id', CAST(e.id AS TEXT)");
     format!(
-        "SELECT json_object({ticket}, 'timeline', json((\
+        "SELECT json_object({ticket}, 'timeline', (\
             SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) ELSE json_object({note}) END) \
                 ORDER BY e.created_at, e.id) \
-            FROM timeline AS e WHERE e.ticket_id = t.id AND ($3 OR e.type <> 'event')))) \
+            FROM timeline AS e WHERE e.ticket_id = t.id AND ($3 OR e.type <> 'event'))) \
          FROM ticket AS t WHERE t.id = $2"
     )
 });

@@ -275,3 +275,38 @@ async fn a_fixture_means_what_it_meant() {
     let reply = server.json("POST", IMPORT, &numbers).await;
     assert_eq!((reply.status, &reply.body["status"]), (400, &Value::from(400)), "{}", reply.body);
 }
+
+/// How often its answer a request may take, as README.md says it.
+const OF_ITS_ANSWER: u64 = 12;
+
+#[tokio::test]
+async fn a_large_answer_takes_a_small_multiple_of_itself() {
+    if fs::metadata("/proc/self/status").is_err() {
+        passed_over("there is no /proc");
+        return;
+    }
+    let server = Server::start();
+    let text = without_pattern(900);
+    let tickets = many(8_000, |_| format!("{{\"title\":\"{text}\",{ROW}}},"));
+    let note = format!("{{\"type\":\"note\",\"content\":\"{text}\"}},");
+    let notes = many(10_000, |_| note.clone());
+    let notes = notes.trim_end_matches(',');
+    let long = format!("{{\"id\":500000,\"title\":\"T\",{ROW},\"timeline\":[{notes}]}}");
+    let body = account(&format!("\"tickets\":[{tickets}{long}]"));
+    let request = server.ask("POST", IMPORT).header("content-type", JSON).body(body);
+    assert_eq!(Reply::of(request).await.status, 200);
+    for (path, multiple) in
+        [("/_control/accounts/dev/export", 6), ("/api/v2/ticket/500000", OF_ITS_ANSWER)]
+    {
+        // From here on the peak is that of what follows.
+        let peak = format!("/proc/{}/clear_refs", server.id());
+        fs::write(peak, "5").expect("the peak is forgotten");
+        let before = status(&server, "VmHWM:");
+        let answer = server.ask("GET", path).send().await.expect("an answer");
+        let length = answer.bytes().await.expect("a body").len() as u64;
+        assert!(length > 10_000_000, "{path}: {length}");
+        let taken = status(&server, "VmHWM:").saturating_sub(before);
+        let allowed = multiple * length;
+        assert!(taken <= allowed, "{path}: {taken} bytes were taken for an answer of {length}");
+    }
+}
