@@ -197,3 +197,19 @@ fn a_server_does_not_start_from_a_bad_seed() {
     let server = crate::support::Server::with(&["--data", data, "--seed", &good]);
     assert_eq!(server.stop().code(), Some(0), "the refused start has left nothing in the way");
 }
+
+#[test]
+fn aliases_may_stand_for_16_mebibytes_of_text_and_no_more() {
+    let title = "x".repeat(1_000);
+    let row = |title: &str| {
+        format!("    - {{ title: {title}, direction: inbound, from: a@b.c, to: a@b.c }}\n")
+    };
+    let text = |aliases: usize| {
+        let first = row(&format!("&t {title}"));
+        format!("accounts:\n  a:\n    tickets:\n{first}{}", row("*t").repeat(aliases))
+    };
+    // 16,777 titles of 1,000 bytes are the last ones below 16 MiB; the first alias is on line 5.
+    refused(&text(16_778), 5 + 16_777, &["aliases", "16 MiB of text"]);
+    let most = check("fixture.yaml", &text(16_777));
+    assert_eq!(most.code, Some(0), "{most:?}");
+}

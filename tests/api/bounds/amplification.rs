@@ -111,7 +111,7 @@ async fn aliases_count_as_what_they_stand_for() {
 fn without_pattern(length: usize) -> String {
     let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     let letters = std::iter::successors(Some(1_u64), next).skip(1);
-    letters.map(|state| char::from(b'a' + (state >> 33) as u8 % 26)).take(length).collect()
+    letters.map(|state| char::from(b'a' + state.to_be_bytes()[0] % 26)).take(length).collect()
 }
 
 #[tokio::test]
