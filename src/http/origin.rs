@@ -34,7 +34,8 @@ impl Foreign {
     pub(super) fn of(state: &State, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
         if is_foreign(headers, &state.public_url) {
             Some(Self::Page)
-        } else if !names_own_host(state, uri, headers) {
+        } else if state.address.ip().is_loopback() && !names_own_host(state, uri, headers) {
+            // On other addresses clients use names that the server cannot know, as that of a container.
             Some(Self::Host)
         } else {
             None
