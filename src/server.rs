@@ -1,10 +1,11 @@
 //! A server: its accounts are opened, its address is bound, requests are served, all is closed.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::accounts::{
     Accounts, Admission, Allowance, Digest, Home, KEY_FORM, NewAccount, NewKey, Permissions, Rules,
@@ -28,6 +29,10 @@ use crate::terminal::Failure;
 const DEV: &str = "dev";
 /// Its key on loopback, where a well-known one does no harm.
 const DEV_KEY: &str = "dev-key";
+
+/// How many connections may wait to be accepted (chosen: Linux allows no more by default). The kernel drops a client's
+/// part of the handshake beyond it: that client waits a second or more for the next try, or for good if it sends nothing.
+const BACKLOG: u32 = 4096;
 
 /// A server that listens, and does not answer yet.
 #[derive(Debug)]
@@ -154,9 +159,30 @@ fn well_known(address: SocketAddr) -> Failure {
 }
 
 async fn bind(address: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
+    listen(address).await.map_err(|error| {
         format!("cannot listen on {address}: {error}; choose another address with --listen").into()
     })
+}
+
+/// Listens on the first address of this name that can be had.
+async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in lookup_host(address).await? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // On Windows this would let another process take the port away.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn home(settings: &Settings) -> Home {

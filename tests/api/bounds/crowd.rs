@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 
-use super::talk::{rest, say};
+use super::talk::{rest, say, soon};
 use super::{
     CONTROL, JSON, LIST, TOO_SLOW, URLENCODED, asking, one, sending, server, total, unharmed,
 };
+use crate::clients::can_run;
 use crate::fixtures::NEW_TICKET;
 use crate::raw::Answer;
 
@@ -73,4 +74,22 @@ async fn a_client_goes_on_beside_hundreds_that_do_not() {
     let reset = format!("{CONTROL}/acme/reset");
     assert_eq!(one("a reset", &server.base, &asking("POST", &reset, "")).await.status, 204);
     unharmed(&server.base, &before).await;
+}
+
+/// As many as wait on any Linux; more than libraries ask for by default.
+const BURST: usize = 1_000;
+
+#[tokio::test]
+async fn a_burst_of_connections_waits_for_a_server_that_is_held_up() {
+    let server = server(&["--idle-timeout", "200ms"]);
+    let id = server.id().to_string();
+    assert!(can_run("kill", &["-STOP", &id]), "the server is held up");
+    let address = server.base.trim_start_matches("http://");
+    let burst = try_join_all((0..BURST).map(|_| tokio::net::TcpStream::connect(address)));
+    let burst = soon("all connections", burst).await.expect("the kernel takes them");
+    assert!(can_run("kill", &["-CONT", &id]), "the server goes on");
+    // None sends anything, so the kernel tries none again: one that was lost would stay open.
+    for answers in join_all(burst.into_iter().map(rest)).await {
+        assert!(answers.is_empty(), "idle connections are closed in silence: {answers:?}");
+    }
 }
