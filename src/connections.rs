@@ -11,8 +11,8 @@ use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::TRANSFER_ENCODING;
 use axum::response::Response;
-use futures_util::FutureExt;
 use futures_util::future::Either;
+use futures_util::{FutureExt, TryFutureExt};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -95,17 +95,14 @@ async fn rest(error: &io::Error) {
 async fn talk(stream: TcpStream, state: Shared, app: App, _place: OwnedSemaphorePermit) {
     let _connected = state.metrics.connected();
     let line = Line::new(stream, state.limits.line);
-    let (talk, refusing) = (line.talk(), Arc::clone(&state));
+    let refusing = Arc::clone(&state);
     let answer = move |request: Request| {
-        talk.begin();
-        let answer = if is_oddly_packed(&request) {
+        if is_oddly_packed(&request) {
             note(&refusing, Unheard::BadHttp);
             Either::Left(ready(app::unheard(&refusing, request.uri().path(), Unheard::BadHttp)))
         } else {
             Either::Right(app.answer(request))
-        };
-        let talk = talk.clone();
-        answer.map(move |response| talk.answer(response))
+        }
     };
     if let Some(Cut { line, unheard, path }) = hold(line, &state, answer).await {
         note(&state, unheard);
@@ -124,13 +121,8 @@ async fn turn_away(stream: TcpStream, state: Shared, _place: OwnedSemaphorePermi
     let crowded = Unheard::Crowded(state.limits.line.most);
     let limits = LineLimits { head_time: SHORT, idle_time: SHORT, ..state.limits.line };
     let line = Line::new(stream, limits);
-    let talk = line.talk();
     let told = Arc::clone(&state);
-    let answer = move |request: Request| {
-        talk.begin();
-        let path = request.uri().path();
-        ready(talk.answer(app::unheard(&told, path, crowded)))
-    };
+    let answer = move |request: Request| ready(app::unheard(&told, request.uri().path(), crowded));
     if let Some(Cut { line, path, .. }) = hold(line, &state, answer).await {
         line.say_last(&written(app::unheard(&state, &path, crowded)).await).await;
     }
@@ -150,9 +142,14 @@ where
     F: Future<Output = Response>,
 {
     let time = state.limits.body_time;
+    let talk = line.talk();
     let service = service_fn(|request: hyper::Request<Incoming>| {
+        talk.begin();
         let (request, unread) = Unread::of(request);
-        answer(request).then(move |response| unread.settle(response, time))
+        let answer = answer(request).then(move |response| unread.settle(response, time));
+        let talk = talk.clone();
+        // Not before the rest of the body has been read: it would be taken for the next request.
+        answer.map_ok(move |response| talk.answer(response))
     });
     let head = state.limits.line.head;
     let mut connection = http1::Builder::new()

@@ -66,6 +66,20 @@ async fn an_idle_connection_is_closed_in_silence() {
 }
 
 #[tokio::test]
+async fn a_connection_is_idle_after_a_body_that_nobody_read() {
+    let server = hasty();
+    let path = "/api/v2/nothing";
+    let mut stream = say(&server.base, &staying("POST", path, "Content-Length: 9\r\n")).await;
+    // It comes when the answer is there and waits for it.
+    stays_silent("the answer waits for the body", &stream, Duration::from_millis(50)).await;
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"unread=me").await.expect("it is open");
+    assert_eq!(next(&mut stream).await.status, 404);
+    let mut last = Vec::new();
+    let ended = soon("the end", stream.read_to_end(&mut last)).await;
+    assert_eq!(ended.expect("it is closed in order"), 0, "{}", String::from_utf8_lossy(&last));
+}
+
+#[tokio::test]
 async fn a_connection_that_is_used_again_and_again_stays() {
     let server = server(&["--idle-timeout", "1s"]);
     let mut stream = say(&server.base, b"").await;
