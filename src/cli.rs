@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::dialect::Dialect;
 use crate::seed::Seed;
 use crate::settings::{self, CommandLine, Configured, Ready, SeedTask, Settings, Task};
+use crate::signals::Startup;
 use crate::terminal::{Failure, complain, print};
 use crate::{app, clock, control, fidelity, run, serve, server};
 
@@ -25,17 +26,19 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> Result<ExitCode, Failure> {
+    // Before all else, since the settings may come from a slow file.
+    let startup = Startup::begin()?;
     let CommandLine { command, serve } = settings::read()?;
     if let Some(Task::Run(run)) = command {
-        return run::run(&run);
+        return run::run(&run, startup);
     }
-    perform(command, &serve).map(|()| ExitCode::SUCCESS)
+    perform(command, &serve, startup).map(|()| ExitCode::SUCCESS)
 }
 
-fn perform(task: Option<Task>, settings: &Settings) -> Result<(), Failure> {
+fn perform(task: Option<Task>, settings: &Settings, startup: Startup) -> Result<(), Failure> {
     match task {
-        None => serve::run(settings),
-        Some(Task::Serve(settings)) => serve::run(&settings),
+        None => serve::run(settings, startup),
+        Some(Task::Serve(settings)) => serve::run(&settings, startup),
         Some(Task::Run(_)) => unreachable!("it has an exit code of its own"),
         Some(Task::Ready(ready)) => wait(&ready),
         Some(Task::Openapi(printing)) if printing.control => {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::control;
 use crate::server::Server;
 use crate::settings::{Run, Settings};
-use crate::signals::{Signals, Starting};
+use crate::signals::{Signals, Startup};
 use crate::terminal::{Failure, complain};
 use crate::{port_file, system, telemetry};
 
@@ -21,14 +21,13 @@ const NOT_RUNNABLE: u8 = 126;
 ///
 /// # Errors
 /// When the server or the command cannot be started.
-pub(crate) fn run(run: &Run) -> Result<ExitCode, Failure> {
+pub(crate) fn run(run: &Run, startup: Startup) -> Result<ExitCode, Failure> {
     system::prepare()?;
-    beside_a_server(run)
+    beside_a_server(run, startup)
 }
 
 #[tokio::main]
-async fn beside_a_server(run: &Run) -> Result<ExitCode, Failure> {
-    let starting = Starting::watch(Signals::to_forward()?);
+async fn beside_a_server(run: &Run, startup: Startup) -> Result<ExitCode, Failure> {
     system::outlive_full_files()?;
     // The key is that of the fresh account, and of no account dev.
     let key = run.serve.api_key.clone();
@@ -46,7 +45,9 @@ async fn beside_a_server(run: &Run) -> Result<ExitCode, Failure> {
         // Sent or dropped, the command has ended.
         let _ = end.await;
     }));
-    let ran = watched(command, starting.over().await?).await;
+    let signals = Signals::to_forward()?;
+    startup.end();
+    let ran = watched(command, signals).await;
     drop(ended);
     serving.await?;
     ran

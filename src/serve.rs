@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::server::{Server, reachable};
 use crate::settings::Settings;
-use crate::signals::{Signals, Starting};
+use crate::signals::{Signals, Startup};
 use crate::terminal::{Failure, print};
 use crate::{port_file, system, telemetry};
 
@@ -14,20 +14,20 @@ use crate::{port_file, system, telemetry};
 ///
 /// # Errors
 /// When the server cannot start, in words for people.
-pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings, startup: Startup) -> Result<(), Failure> {
     system::prepare()?;
-    serve(settings)
+    serve(settings, startup)
 }
 
 #[tokio::main]
-async fn serve(settings: &Settings) -> Result<(), Failure> {
-    let starting = Starting::watch(Signals::that_end()?);
+async fn serve(settings: &Settings, startup: Startup) -> Result<(), Failure> {
     system::outlive_full_files()?;
     reap_children()?;
     let _log = telemetry::start(settings.log);
     let server = Server::open(settings).await?;
     // Before anyone learns of the server: from now on it ends in order.
-    let signals = starting.over().await?;
+    let signals = Signals::that_end()?;
+    startup.end();
     announce(settings, &server)?;
     server.run(end(signals)).await;
     tracing::info!("ended");

@@ -1,57 +1,16 @@
-//! Signals: listened to from the first moment of a command, and children that nobody else waits for.
+//! Signals: heard from the first line of `main` to the end, and children that nobody else waits for.
 
 #[cfg(not(unix))]
 pub(crate) use elsewhere::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-
-use crate::terminal::{Failure, complain};
-
-/// The time until a server is ready. A signal ends the process at once meanwhile, since there is nothing to finish.
-///
-/// The first process of a container needs this: the system throws away signals that it does not listen to.
-#[derive(Debug)]
-pub(crate) struct Starting {
-    watch: JoinHandle<Signals>,
-    over: oneshot::Sender<()>,
-}
-
-impl Starting {
-    /// Begins to watch. The process ends as shells have it for one that a signal ended: with 128 and its number.
-    pub(crate) fn watch(mut signals: Signals) -> Self {
-        let (over, is_over) = oneshot::channel();
-        let watch = tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                signal = signals.next() => {
-                    complain("told to end before the server was ready");
-                    std::process::exit(128 + number(signal));
-                }
-                // Sent or dropped, the start has ended.
-                _ = is_over => signals,
-            }
-        });
-        Self { watch, over }
-    }
-
-    /// The server is ready: whoever calls this listens from now on. No signal is lost in between.
-    ///
-    /// # Errors
-    /// Only when the runtime ends.
-    pub(crate) async fn over(self) -> Result<Signals, Failure> {
-        // Nobody takes it where the watch has ended, which the next line finds out.
-        let _ = self.over.send(());
-        Ok(self.watch.await?)
-    }
-}
-
 #[cfg(unix)]
 mod unix {
     use std::future::poll_fn;
     use std::process::ExitStatus;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::Poll;
 
     use std::os::unix::process::ExitStatusExt;
@@ -59,7 +18,39 @@ mod unix {
     pub(crate) use rustix::process::Signal;
     use rustix::process::{Pid, WaitOptions, getpgrp, kill_process, wait};
     use rustix::termios::tcgetpgrp;
+    use signal_hook::flag::register_conditional_shutdown;
     use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    /// The time from the first line of `main` until a server is ready. There is nothing to finish meanwhile, so a signal
+    /// ends the process at once: by itself, or in the first process of a container by a handler. The kernel discards a
+    /// signal to that process unless it has one. (Signals that come before `main`, while the program is loaded, are lost.)
+    #[derive(Debug)]
+    pub(crate) struct Startup(Option<Arc<AtomicBool>>);
+
+    impl Startup {
+        /// Begins. The exit code of the first process is what shells give for a signal: 128 and its number.
+        ///
+        /// # Errors
+        /// When the system refuses a handler.
+        pub(crate) fn begin() -> std::io::Result<Self> {
+            if std::process::id() != 1 {
+                return Ok(Self(None));
+            }
+            let is_starting = Arc::new(AtomicBool::new(true));
+            for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP] {
+                let number = signal.as_raw();
+                register_conditional_shutdown(number, 128 + number, Arc::clone(&is_starting))?;
+            }
+            Ok(Self(Some(is_starting)))
+        }
+
+        /// Ends, once something else listens: no signal is lost in between.
+        pub(crate) fn end(self) {
+            if let Some(is_starting) = self.0 {
+                is_starting.store(false, Ordering::SeqCst);
+            }
+        }
+    }
 
     /// Signals that are listened to, each with where it comes.
     #[derive(Debug)]
@@ -99,11 +90,6 @@ mod unix {
             });
             next.await
         }
-    }
-
-    /// The number of a signal.
-    pub(super) fn number(signal: Signal) -> i32 {
-        signal.as_raw()
     }
 
     /// Passes a signal on to a process, unless a terminal has sent it to both already.
@@ -154,6 +140,23 @@ mod unix {
 
 #[cfg(not(unix))]
 mod elsewhere {
+    /// The time until a server is ready.
+    #[derive(Debug)]
+    pub(crate) struct Startup;
+
+    impl Startup {
+        /// Begins.
+        ///
+        /// # Errors
+        /// Never.
+        pub(crate) fn begin() -> std::io::Result<Self> {
+            Ok(Self)
+        }
+
+        /// Ends.
+        pub(crate) fn end(self) {}
+    }
+
     /// What the console sends.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Signal;
@@ -185,10 +188,5 @@ mod elsewhere {
             let _ = tokio::signal::ctrl_c().await;
             Signal
         }
-    }
-
-    /// As Unix numbers an interrupt.
-    pub(super) fn number(_: Signal) -> i32 {
-        2
     }
 }
