@@ -248,6 +248,7 @@ impl Database {
             let Some(readers) = self.readers.clone() else {
                 return self.writer.read(query).await;
             };
+            self.settle_outcome().await?;
             let asked = tokio::spawn(async move {
                 let mut connection: PoolConnection<Sqlite> = readers.acquire().await?;
                 query(&mut connection).await

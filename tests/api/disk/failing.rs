@@ -108,7 +108,7 @@ async fn a_change_of_unknown_outcome_is_there_or_not_after_a_kill_and_was_never_
     let (call, error) = SYNC;
     let Some(_failing) = Failing::make(&server, call, error, &file) else { return };
     refused(&create(&acme).await, UNCERTAIN, "the commit");
-    refused(&acme.client.get("/api/v2/ticket").await, UNSETTLED, "a read");
+    refused_reads(&acme).await;
     drop(server);
     let server = Serving::on(data.path());
     let acme = acme.at(&server.client);
@@ -181,6 +181,14 @@ async fn a_sync_that_fails_once_leaves_a_refused_change_undone_for_good() {
     let server = Serving::on(data.path());
     assert_eq!(whole(&acme.at(&server.client)).await, shown);
     server.stop();
+}
+
+/// Every kind of read is refused while the outcome of a commit is unknown: the short, the long, and that of the whole.
+async fn refused_reads(acme: &Account) {
+    for query in ["", "/1", "?status=open", "?query=a%20long%20one", "?view=open"] {
+        refused(&acme.client.get(&format!("/api/v2/ticket{query}")).await, UNSETTLED, query);
+    }
+    refused_control(&acme.control("GET", "/export").await, UNSETTLED, "an export");
 }
 
 /// Everything that the control API writes into the catalogue.
