@@ -52,11 +52,11 @@ fuzz *args:
 
 # Kill the server in the middle of its work, so often
 crash rounds="300":
-    CRASH_ROUNDS={{rounds}} cargo test --locked --test api crash
+    CRASH_ROUNDS={{rounds}} cargo test --locked --test api crash::
 
 # Fail each system call of each operation once (needs strace)
 inject:
-    CRASH_EVERY=1 cargo test --locked --test api inject
+    CRASH_EVERY=1 cargo test --locked --test api disk::fault_injection
 
 # Load for a long time: just soak --minutes 60
 soak *args:

@@ -1,4 +1,4 @@
-//! The only reader of the time, and of time zones. An account has a clock of its own, which may stand still or be ahead.
+//! The only module that reads the system time and time zones. Each account has its own clock, maybe frozen or offset.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -8,47 +8,47 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The form of every documented date; it has no zone.
-const DATE: &str = "%Y-%m-%d %H:%M:%S";
+/// The format of every documented date, without a zone.
+const DATE_FORMAT: &str = "%Y-%m-%d %H:%M:%S";
 
-/// Longer than a server runs, and short enough to be counted with.
-const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
+/// Longer than a server runs, and too short to overflow an `Instant`.
+const MAX_DEADLINE_OFFSET: Duration = Duration::from_hours(30 * 365 * 24);
 
-/// What time it is for an account.
+/// The clock of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Clock {
-    /// The machine's time.
+    /// The system time.
     #[default]
     Real,
-    /// Always the same moment.
+    /// Always the same time.
     Frozen { at: Timestamp },
-    /// The machine's time and something more, or less.
+    /// The system time plus a signed duration.
     Offset {
-        #[serde(deserialize_with = "written_duration")]
+        #[serde(deserialize_with = "deserialize_duration")]
         by: SignedDuration,
     },
 }
 
 impl Clock {
-    /// The moment that this clock shows.
+    /// Returns the clock's time.
     pub(crate) fn now(self) -> Timestamp {
-        if let Self::Frozen { at } = self { at } else { self.at(Timestamp::now()) }
+        if let Self::Frozen { at } = self { at } else { self.time_at(Timestamp::now()) }
     }
 
-    /// The moment that this clock shows at a moment of the machine's time.
-    pub(crate) fn at(self, machine: Timestamp) -> Timestamp {
+    /// Returns the clock's time at a system time.
+    pub(crate) fn time_at(self, system_time: Timestamp) -> Timestamp {
         match self {
-            Self::Real => machine,
+            Self::Real => system_time,
             Self::Frozen { at } => at,
-            Self::Offset { by } => machine.checked_add(by).unwrap_or(Timestamp::MAX),
+            Self::Offset { by } => system_time.checked_add(by).unwrap_or(Timestamp::MAX),
         }
     }
 }
 
 impl Clock {
-    /// The same clock, later. A real one becomes one that is ahead; None beyond all time.
-    pub(crate) fn later(self, by: SignedDuration) -> Option<Self> {
+    /// Advances the clock. A real one becomes an offset one; None on overflow.
+    pub(crate) fn checked_add(self, by: SignedDuration) -> Option<Self> {
         Some(match self {
             Self::Real => Self::Offset { by },
             Self::Frozen { at } => Self::Frozen { at: at.checked_add(by).ok()? },
@@ -56,175 +56,183 @@ impl Clock {
         })
     }
 
-    /// Whether it shows a moment that a date can be written of: within the years 0 to 9999.
-    pub(crate) fn is_sound(self) -> bool {
+    /// Returns whether dates can represent its time: in the years 0 to 9998.
+    pub(crate) fn is_representable(self) -> bool {
         let now = match self {
             Self::Real => return true,
             Self::Frozen { at } => Some(at),
-            Self::Offset { by } => shifted(by),
+            Self::Offset { by } => system_now_plus(by),
         };
         now.is_some_and(|now| (0..=9998).contains(&now.to_zoned_datetime(TimeZone::UTC).year()))
     }
 }
 
-/// The machine's time and something more, where there is such a moment.
-fn shifted(by: SignedDuration) -> Option<Timestamp> {
+/// Adds a duration to the system time; None on overflow.
+fn system_now_plus(by: SignedDuration) -> Option<Timestamp> {
     Timestamp::now().checked_add(by).ok()
 }
 
-/// A duration as people write it: `90m`, `3d`, or as ISO 8601 has it: `PT2H`, `P3D`. A day has 24 hours.
+/// Parses a duration: in short form, `90m`, `3d`, or in ISO 8601, `PT2H`, `P3D`. A day has 24 hours.
 ///
 /// # Errors
-/// When it is none, or counts in months or years, whose length differs.
-pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
-    let refuse = |_| "must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D".to_owned();
-    let span: Span = text.parse().map_err(refuse)?;
-    span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(refuse)
+/// If it is invalid, or has months or years, whose length varies.
+pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    let to_message = |_| "must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D".to_owned();
+    let span: Span = text.parse().map_err(to_message)?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(to_message)
 }
 
-fn written_duration<'de, D: Deserializer<'de>>(from: D) -> Result<SignedDuration, D::Error> {
-    duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+fn deserialize_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<SignedDuration, D::Error> {
+    parse_duration(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
-/// A duration for people, to the millisecond.
-pub(crate) fn short(duration: SignedDuration) -> String {
+/// Formats a duration, to the millisecond.
+pub(crate) fn format_signed_duration(duration: SignedDuration) -> String {
     let rounded = duration.round(jiff::Unit::Millisecond).unwrap_or(duration);
     format!("{rounded:#}")
 }
 
-/// The same of a duration that is not negative.
-pub(crate) fn words(duration: Duration) -> String {
-    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), short)
+/// Formats a duration that is not negative.
+pub(crate) fn format_duration(duration: Duration) -> String {
+    SignedDuration::try_from(duration)
+        .map_or_else(|_| format!("{duration:?}"), format_signed_duration)
 }
 
-/// The machine's time.
-pub(crate) fn machine() -> Timestamp {
+/// Returns the system time.
+pub(crate) fn system_now() -> Timestamp {
     Timestamp::now()
 }
 
-/// The moment before another one by a duration; the earliest moment there is when it would be before that.
-pub(crate) fn earlier(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.checked_sub(by).unwrap_or(Timestamp::MIN)
+/// Subtracts a duration from a timestamp; saturates at the earliest timestamp.
+pub(crate) fn saturating_sub(timestamp: Timestamp, by: SignedDuration) -> Timestamp {
+    timestamp.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
-/// The time zone with this IANA name.
+/// Finds a time zone by its IANA name.
 ///
 /// # Errors
-/// When there is none.
-pub(crate) fn zone(name: &str) -> Result<Zone, jiff::Error> {
-    let rules = TimeZone::get(name)?;
-    // By any name, such as Etc/UTC.
-    let never_changes = rules.following(Timestamp::MIN).next().is_none();
-    let is_utc = never_changes && rules.to_offset(Timestamp::MIN) == Offset::UTC;
-    Ok(Zone { rules: (!is_utc).then_some(rules) })
+/// If none has it.
+pub(crate) fn find_zone(name: &str) -> Result<Zone, jiff::Error> {
+    let time_zone = TimeZone::get(name)?;
+    // UTC by any name, such as Etc/UTC.
+    let never_changes = time_zone.following(Timestamp::MIN).next().is_none();
+    let is_utc = never_changes && time_zone.to_offset(Timestamp::MIN) == Offset::UTC;
+    Ok(Zone { time_zone: (!is_utc).then_some(time_zone) })
 }
 
-/// A moment as it is stored: in UTC, to the second. Such texts sort as the moments do.
-pub(crate) fn written(moment: Timestamp) -> String {
-    moment.strftime(DATE).to_string()
+/// Formats a timestamp as stored: in UTC, to the second. Such dates sort by time.
+pub(crate) fn format_stored_date(timestamp: Timestamp) -> String {
+    timestamp.strftime(DATE_FORMAT).to_string()
 }
 
-/// The zone that the dates of an account are shown and read in. They are stored in UTC.
+/// The time zone of an account's dates in requests and responses. They are stored in UTC.
 ///
-/// A date that the zone moves out of the years 0 to 9999 stays as it is.
+/// A date that the zone would move out of the years 0 to 9999 is not converted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Zone {
-    /// None for UTC, where a date is shown as it is stored.
-    rules: Option<TimeZone>,
+    /// None for UTC, which needs no conversion.
+    time_zone: Option<TimeZone>,
 }
 
-/// The first date that can be written.
-const FIRST: DateTime = DateTime::constant(0, 1, 1, 0, 0, 0, 0);
-/// Later than every date.
-const NEVER: &str = "99999";
+/// The earliest date that has a format.
+const MIN_DATE: DateTime = DateTime::constant(0, 1, 1, 0, 0, 0, 0);
+/// Sorts after every date.
+const AFTER_ALL_DATES: &str = "99999";
 
 impl Zone {
-    /// Whether dates are shown as they are stored.
+    /// Returns whether dates need no conversion.
     pub(crate) const fn is_utc(&self) -> bool {
-        self.rules.is_none()
+        self.time_zone.is_none()
     }
 
-    /// A stored date as the API shows it.
-    pub(crate) fn show<'a>(&self, stored: &'a str) -> Cow<'a, str> {
-        let local = |rules: &TimeZone| {
-            let moment = TimeZone::UTC.to_timestamp(stored.parse().ok()?).ok()?;
-            Some(rules.to_datetime(moment)).filter(|local| local.year() >= 0)
+    /// Converts a stored date for the API.
+    pub(crate) fn to_local<'a>(&self, stored: &'a str) -> Cow<'a, str> {
+        let local = |time_zone: &TimeZone| {
+            let timestamp = TimeZone::UTC.to_timestamp(stored.parse().ok()?).ok()?;
+            Some(time_zone.to_datetime(timestamp)).filter(|local| local.year() >= 0)
         };
-        let local = self.rules.as_ref().and_then(local);
-        local.map_or(Cow::Borrowed(stored), |local| local.strftime(DATE).to_string().into())
+        let local = self.time_zone.as_ref().and_then(local);
+        local.map_or(Cow::Borrowed(stored), |local| local.strftime(DATE_FORMAT).to_string().into())
     }
 
-    /// A date as it is stored, from one that a person gives: in this zone, or in UTC when it ends in `Z`. Where the
-    /// clock goes back and shows a date twice, the first is meant; one that it skips counts by the offset before.
-    pub(crate) fn read(&self, given: &str) -> String {
-        if let Some(stored) = given.strip_suffix('Z') {
+    /// Converts a date to its stored form: from this zone, or from UTC if it ends in `Z`. An ambiguous date (fold) is
+    /// the earlier timestamp; a skipped date (gap) uses the offset before.
+    pub(crate) fn to_utc(&self, local_date: &str) -> String {
+        if let Some(stored) = local_date.strip_suffix('Z') {
             return stored.to_owned();
         }
-        let moment = |rules: &TimeZone| {
-            let moment = rules.to_timestamp(given.parse::<DateTime>().ok()?).ok()?;
-            Some(written(moment)).filter(|stored| !stored.starts_with('-'))
+        let utc = |time_zone: &TimeZone| {
+            let timestamp = time_zone.to_timestamp(local_date.parse::<DateTime>().ok()?).ok()?;
+            Some(format_stored_date(timestamp)).filter(|stored| !stored.starts_with('-'))
         };
-        self.rules.as_ref().and_then(moment).unwrap_or_else(|| given.to_owned())
+        self.time_zone.as_ref().and_then(utc).unwrap_or_else(|| local_date.to_owned())
     }
 
-    /// A stored date such that [`Zone::read`] gives it back: as it is shown, or in UTC with a `Z` where that would be
-    /// read as another one.
-    pub(crate) fn export<'a>(&self, stored: &'a str) -> Cow<'a, str> {
-        let shown = self.show(stored);
-        if self.read(&shown) == stored { shown } else { format!("{stored}Z").into() }
+    /// Formats a stored date so that [`Zone::to_utc`] restores it: in local time, or in UTC with a `Z` if local time
+    /// would not.
+    pub(crate) fn to_export<'a>(&self, stored: &'a str) -> Cow<'a, str> {
+        let local = self.to_local(stored);
+        if self.to_utc(&local) == stored { local } else { format!("{stored}Z").into() }
     }
 
-    /// How dates in this zone become UTC, in their order: the local date before which a shift holds, and the shift in
-    /// seconds. Empty for UTC.
-    pub(crate) fn shifts(&self) -> Vec<(String, i32)> {
-        let Some(rules) = &self.rules else { return Vec::new() };
-        let mut offset = rules.to_offset(Timestamp::MIN);
+    /// Returns the shifts that convert dates to UTC, in order: the local date before which a shift applies, and the
+    /// shift in seconds. Empty for UTC.
+    pub(crate) fn utc_transitions(&self) -> Vec<(String, i32)> {
+        let Some(time_zone) = &self.time_zone else { return Vec::new() };
+        let mut offset = time_zone.to_offset(Timestamp::MIN);
         let mut shifts = Vec::new();
-        // What would leave the years 0 to 9999 stays as it is, as in `read`.
+        // Dates that would leave the years 0 to 9999 stay, as in `to_utc`.
         let first = SignedDuration::from_secs(offset.seconds().max(0).into());
-        shifts.extend(FIRST.checked_add(first).ok().map(|end| (end.strftime(DATE).to_string(), 0)));
-        for change in rules.following(Timestamp::MIN) {
-            // Both the hour that comes twice and the one that is skipped go by the offset before, as in `read`.
-            let end = offset.max(change.offset()).to_datetime(change.timestamp());
+        shifts.extend(
+            MIN_DATE.checked_add(first).ok().map(|end| (end.strftime(DATE_FORMAT).to_string(), 0)),
+        );
+        for transition in time_zone.following(Timestamp::MIN) {
+            // Both in a fold and in a gap, the offset before applies, as in `to_utc`.
+            let end = offset.max(transition.offset()).to_datetime(transition.timestamp());
             if end.year() >= 0 {
-                shifts.push((end.strftime(DATE).to_string(), -offset.seconds()));
+                shifts.push((end.strftime(DATE_FORMAT).to_string(), -offset.seconds()));
             }
-            offset = change.offset();
+            offset = transition.offset();
         }
         let last = offset.to_datetime(Timestamp::MAX).checked_add(SignedDuration::from_secs(1));
-        let last = last.map_or_else(|_| NEVER.to_owned(), |end| end.strftime(DATE).to_string());
+        let last = last.map_or_else(
+            |_| AFTER_ALL_DATES.to_owned(),
+            |end| end.strftime(DATE_FORMAT).to_string(),
+        );
         shifts.push((last, -offset.seconds()));
-        shifts.push((NEVER.to_owned(), 0));
+        shifts.push((AFTER_ALL_DATES.to_owned(), 0));
         shifts
     }
 }
 
-/// A moment as the `Date` header has it.
-pub(crate) fn http_date(moment: Timestamp) -> String {
-    moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+/// Formats a timestamp as in a `Date` header.
+pub(crate) fn format_http_date(timestamp: Timestamp) -> String {
+    timestamp.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// How long something takes.
+/// A monotonic timer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts counting.
+    /// Starts the timer.
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    /// The moment when so much time has passed since the start.
-    pub(crate) fn after(self, time: Duration) -> Instant {
-        self.0 + time.min(FOREVER)
+    /// Returns the instant at `timeout` after the start.
+    pub(crate) fn deadline(self, timeout: Duration) -> Instant {
+        self.0 + timeout.min(MAX_DEADLINE_OFFSET)
     }
 
-    /// The time since the start, in whole milliseconds.
-    pub(crate) fn milliseconds(self) -> u64 {
+    /// Returns the elapsed time in whole milliseconds.
+    pub(crate) fn elapsed_millis(self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The time since the start.
+    /// Returns the elapsed time.
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
@@ -236,110 +244,115 @@ mod tests {
 
     use super::*;
 
-    /// From the year 0 to the last moment there is, in seconds.
-    const ALL: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_207_200;
-    /// Years in which zones change their clocks by laws that are known.
-    const MODERN: std::ops::Range<i64> = 0..2_000_000_000;
+    /// From the year 0 to the last timestamp, in seconds.
+    const ALL_SECONDS: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_207_200;
+    /// Years whose time zone transitions are known, in seconds.
+    const MODERN_SECONDS: std::ops::Range<i64> = 0..2_000_000_000;
 
     fn any_zone() -> impl Strategy<Value = Zone> {
         let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
         assert!(names.len() > 400, "{names:?}");
-        proptest::sample::select(names).prop_map(|name| zone(&name).expect("it is known"))
+        proptest::sample::select(names).prop_map(|name| find_zone(&name).expect("a known zone"))
     }
 
     fn seconds() -> impl Strategy<Value = i64> {
-        prop_oneof![MODERN, ALL]
+        prop_oneof![MODERN_SECONDS, ALL_SECONDS]
     }
 
-    fn stored(seconds: i64) -> String {
-        written(Timestamp::from_second(seconds).expect("a moment"))
+    fn stored_date(seconds: i64) -> String {
+        format_stored_date(Timestamp::from_second(seconds).expect("a valid timestamp"))
     }
 
-    /// A date near a change of the zone's clock.
-    fn near_a_change() -> impl Strategy<Value = (Zone, String)> {
-        (any_zone(), MODERN, -7200_i64..7200).prop_map(|(zone, from, by)| {
-            let from = Timestamp::from_second(from).expect("a moment");
-            let change = zone.rules.as_ref().and_then(|rules| rules.following(from).next());
-            let at = change.map_or(from, |change| change.timestamp());
-            (zone, stored(at.as_second() + by))
+    /// Generates a date near a zone's transition.
+    fn near_transition() -> impl Strategy<Value = (Zone, String)> {
+        (any_zone(), MODERN_SECONDS, -7200_i64..7200).prop_map(|(zone, from, by)| {
+            let from = Timestamp::from_second(from).expect("a valid timestamp");
+            let transition =
+                zone.time_zone.as_ref().and_then(|time_zone| time_zone.following(from).next());
+            let at = transition.map_or(from, |transition| transition.timestamp());
+            (zone, stored_date(at.as_second() + by))
         })
     }
 
-    /// How many moments are shown as this date.
-    fn times(zone: &Zone, shown: &str) -> usize {
-        let moment = TimeZone::UTC.to_timestamp(shown.parse().expect("a date")).expect("a moment");
-        let day = Timestamp::from_second(moment.as_second() - 26 * 3600).expect("a moment");
-        let Some(rules) = &zone.rules else { return 1 };
-        let mut offsets = vec![rules.to_offset(day)];
-        let changes = rules
-            .following(day)
-            .take_while(|change| change.timestamp().as_second() < moment.as_second() + 26 * 3600);
-        offsets.extend(changes.map(|change| change.offset()));
+    /// Counts the timestamps with this local date.
+    fn count_timestamps(zone: &Zone, local: &str) -> usize {
+        let timestamp = TimeZone::UTC
+            .to_timestamp(local.parse().expect("a valid date"))
+            .expect("a valid timestamp");
+        let start =
+            Timestamp::from_second(timestamp.as_second() - 26 * 3600).expect("a valid timestamp");
+        let Some(time_zone) = &zone.time_zone else { return 1 };
+        let mut offsets = vec![time_zone.to_offset(start)];
+        let end_second = timestamp.as_second() + 26 * 3600;
+        let transitions = time_zone
+            .following(start)
+            .take_while(|transition| transition.timestamp().as_second() < end_second);
+        offsets.extend(transitions.map(|transition| transition.offset()));
         offsets.sort();
         offsets.dedup();
-        let is_shown = |offset: &Offset| {
-            let at = stored(moment.as_second() - i64::from(offset.seconds()));
-            zone.show(&at) == shown
+        let has_local_date = |offset: &Offset| {
+            let utc = stored_date(timestamp.as_second() - i64::from(offset.seconds()));
+            zone.to_local(&utc) == local
         };
-        offsets.iter().filter(|offset| is_shown(offset)).count()
+        offsets.iter().filter(|offset| has_local_date(offset)).count()
     }
 
     proptest! {
         #[test]
-        fn stored_dates_sort_as_moments_do(one in ALL, other in ALL) {
-            prop_assert_eq!(stored(one).cmp(&stored(other)), one.cmp(&other));
+        fn stored_dates_sort_chronologically(one in ALL_SECONDS, other in ALL_SECONDS) {
+            prop_assert_eq!(stored_date(one).cmp(&stored_date(other)), one.cmp(&other));
         }
 
         #[test]
-        fn an_export_is_read_as_what_it_was(zone in any_zone(), seconds in seconds()) {
-            let date = stored(seconds);
-            prop_assert_eq!(zone.read(&zone.export(&date)), date);
+        fn exported_dates_round_trip(zone in any_zone(), seconds in seconds()) {
+            let date = stored_date(seconds);
+            prop_assert_eq!(zone.to_utc(&zone.to_export(&date)), date);
         }
 
         #[test]
-        fn what_is_shown_is_read_as_what_it_was_unless_it_is_shown_twice(
-            (zone, date) in near_a_change(),
+        fn local_dates_round_trip_unless_ambiguous(
+            (zone, date) in near_transition(),
         ) {
-            let shown = zone.show(&date);
-            let read = zone.read(&shown);
-            prop_assert_eq!(zone.show(&read), shown.clone(), "{} is read as {}", date, read);
-            if times(&zone, &shown) == 1 {
-                prop_assert_eq!(&read, &date);
-                prop_assert_eq!(zone.export(&date), shown);
+            let local = zone.to_local(&date);
+            let utc = zone.to_utc(&local);
+            prop_assert_eq!(zone.to_local(&utc), local.clone(), "{} becomes {}", date, utc);
+            if count_timestamps(&zone, &local) == 1 {
+                prop_assert_eq!(&utc, &date);
+                prop_assert_eq!(zone.to_export(&date), local);
             } else {
-                prop_assert!(read <= date, "{} is the first of its moments", read);
-                prop_assert_eq!(zone.read(&zone.export(&date)), date);
+                prop_assert!(utc <= date, "{} is the earliest of its timestamps", utc);
+                prop_assert_eq!(zone.to_utc(&zone.to_export(&date)), date);
             }
         }
 
     }
 
     proptest! {
-        // The shifts of all years are many.
+        // Each zone has many transitions.
         #![proptest_config(ProptestConfig::with_cases(24))]
 
         #[test]
-        fn shifts_lead_where_reading_does(
-            (zone, near) in near_a_change(),
+        fn utc_transitions_agree_with_to_utc(
+            (zone, near) in near_transition(),
             seconds in seconds(),
         ) {
-            for given in [near, stored(seconds)] {
-                let shifts = zone.shifts();
+            for local in [near, stored_date(seconds)] {
+                let shifts = zone.utc_transitions();
                 let mut ends = shifts.iter().map(|(end, _)| end);
                 prop_assert!(ends.clone().is_sorted(), "{:?}", shifts);
-                let place = ends.position(|end| *end > given);
-                let shift = place.map_or(0, |place| shifts[place].1);
-                let date: DateTime = given.parse().expect("a date");
+                let index = ends.position(|end| *end > local);
+                let shift = index.map_or(0, |index| shifts[index].1);
+                let date: DateTime = local.parse().expect("a valid date");
                 let shifted = date + SignedDuration::from_secs(shift.into());
-                prop_assert_eq!(shifted.strftime(DATE).to_string(), zone.read(&given));
+                prop_assert_eq!(shifted.strftime(DATE_FORMAT).to_string(), zone.to_utc(&local));
             }
         }
     }
 
     #[test]
-    fn a_date_that_is_shown_twice_is_the_first_and_one_that_is_skipped_goes_by_the_offset_before() {
-        let amsterdam = zone("Europe/Amsterdam").expect("a zone");
-        for (given, read, shown, exported) in [
+    fn ambiguous_date_is_the_earlier_and_skipped_date_uses_the_offset_before() {
+        let amsterdam = find_zone("Europe/Amsterdam").expect("a known zone");
+        for (input, utc, local, exported) in [
             (
                 "2026-10-25 01:59:59",
                 "2026-10-24 23:59:59",
@@ -383,21 +396,21 @@ mod tests {
                 "0000-01-01 00:17:30",
             ),
         ] {
-            assert_eq!(amsterdam.read(given), read, "{given}");
-            assert_eq!(amsterdam.show(read), shown, "{given}");
-            assert_eq!(amsterdam.export(read), exported, "{given}");
+            assert_eq!(amsterdam.to_utc(input), utc, "{input}");
+            assert_eq!(amsterdam.to_local(utc), local, "{input}");
+            assert_eq!(amsterdam.to_export(utc), exported, "{input}");
         }
     }
 
     #[test]
-    fn utc_shows_what_is_stored() {
+    fn utc_dates_are_unchanged() {
         for name in ["UTC", "utc", "Etc/UTC"] {
-            let utc = zone(name).expect("a zone");
+            let utc = find_zone(name).expect("a known zone");
             assert!(utc.is_utc(), "{name}");
-            assert_eq!(utc.show("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
-            assert_eq!(utc.read("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
-            assert_eq!(utc.read("2026-10-25 02:30:00Z"), "2026-10-25 02:30:00");
-            assert_eq!(utc.shifts(), []);
+            assert_eq!(utc.to_local("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
+            assert_eq!(utc.to_utc("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
+            assert_eq!(utc.to_utc("2026-10-25 02:30:00Z"), "2026-10-25 02:30:00");
+            assert_eq!(utc.utc_transitions(), []);
         }
     }
 }

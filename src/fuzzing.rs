@@ -1,5 +1,5 @@
-//! What the fuzz targets call: the parts that read what strangers send, and a server without its socket. Compiled for
-//! cargo-fuzz alone.
+//! Entry points for the fuzz targets: the parsers of untrusted input, and a server without a socket. Compiled for
+//! cargo-fuzz only.
 
 use std::time::Duration;
 
@@ -11,97 +11,99 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::app::App;
-use crate::http::decode::{self, DecodeError, Encoding};
-use crate::limits::Shape;
-use crate::seed::{Addition, Form, Seed};
+use crate::api::decode::{self, DecodeError, MediaType};
+use crate::api::limits::InputLimits;
+use crate::cli::settings::Settings;
+use crate::seed::{Format, Import, Seed};
 use crate::server::Server;
-use crate::settings::Settings;
+use crate::server::router::App;
 
-/// The most values that are decoded here; few, so that short inputs break the bound.
-pub const VALUES: usize = 48;
-/// How deep they may be nested.
-pub const DEPTH: usize = 5;
+/// The limit of decoded values; low, so that short inputs exceed it.
+pub const MAX_VALUES: usize = 48;
+/// The limit of their nesting depth.
+pub const MAX_DEPTH: usize = 5;
 
-const SHAPE: Shape = Shape { values: VALUES, depth: DEPTH };
-/// The largest answer that is looked at, in bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
+const INPUT_LIMITS: InputLimits = InputLimits { max_values: MAX_VALUES, max_depth: MAX_DEPTH };
+/// The largest response that is read, in bytes.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// A query as a tree.
+/// Decodes a query into a tree.
 ///
 /// # Errors
-/// The sentence that refuses it.
-pub fn query(text: &str) -> Result<Value, String> {
-    told(decode::query(text, SHAPE))
+/// The message that rejects it.
+pub fn decode_query(text: &str) -> Result<Value, String> {
+    into_value(decode::parse_query(text, INPUT_LIMITS))
 }
 
-/// A body as a tree; None where the content type is none that is understood.
-pub fn body(content_type: &str, body: &[u8]) -> Option<Result<Value, String>> {
-    let encoding = Encoding::of(content_type)?;
-    Some(told(decode::body(encoding, content_type, body, SHAPE)))
+/// Decodes a body into a tree; None if the content type is not supported.
+pub fn decode_body(content_type: &str, body: &[u8]) -> Option<Result<Value, String>> {
+    let media_type = MediaType::from_content_type(content_type)?;
+    Some(into_value(decode::parse_body(media_type, content_type, body, INPUT_LIMITS)))
 }
 
-fn told(read: Result<Map<String, Value>, DecodeError>) -> Result<Value, String> {
-    read.map(Value::Object).map_err(|error| error.to_string())
+fn into_value(decoded: Result<Map<String, Value>, DecodeError>) -> Result<Value, String> {
+    decoded.map(Value::Object).map_err(|error| error.to_string())
 }
 
-/// What a seed of YAML or JSON holds, in words.
+/// Parses a YAML or JSON seed, and returns its summary.
 ///
 /// # Errors
-/// What is wrong with it, line by line.
-pub fn seed(text: &str) -> Result<String, String> {
-    let read = Seed::read(&[], &[text.to_owned()]);
-    read.map(|seed| seed.summary()).map_err(|error| error.to_string())
+/// All violations, each with its line.
+pub fn parse_seed(text: &str) -> Result<String, String> {
+    let loaded = Seed::load(&[], &[text.to_owned()]);
+    loaded.map(|seed| seed.summary()).map_err(|error| error.to_string())
 }
 
-/// Reads a fixture of one account as an import does.
+/// Parses a fixture of one account, like an import.
 ///
 /// # Errors
-/// What is wrong with it, line by line.
-pub fn fixture(is_json: bool, text: &str) -> Result<(), String> {
-    let form = if is_json { Form::Json } else { Form::Yaml };
-    Addition::read(form, text.to_owned()).map(drop).map_err(|error| error.to_string())
+/// All violations, each with its line.
+pub fn parse_fixture(is_json: bool, text: &str) -> Result<(), String> {
+    let format = if is_json { Format::Json } else { Format::Yaml };
+    Import::parse(format, text.to_owned()).map(drop).map_err(|error| error.to_string())
 }
 
-/// A server in memory. Requests reach it as they do behind the socket, from the application on.
+/// An in-memory server. Requests enter it at the HTTP application, behind the socket.
 #[derive(Debug)]
-pub struct Desk {
+pub struct FuzzServer {
     app: App,
     runtime: Runtime,
 }
 
-/// What a request was answered.
+/// The response to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct FuzzResponse {
     pub status: u16,
     pub content_type: String,
     pub body: Vec<u8>,
 }
 
-impl Desk {
-    /// Starts from a seed.
+impl FuzzServer {
+    /// Starts a server from a seed.
     ///
     /// # Errors
-    /// What is wrong with the seed.
+    /// The errors of the seed.
     ///
     /// # Panics
-    /// When the machine has no room for a server.
+    /// If the runtime cannot be built.
     pub fn open(seed: &str) -> Result<Self, String> {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let settings = Settings { seed_texts: vec![seed.to_owned()], ..Settings::of_ones_own() };
+        let runtime =
+            Builder::new_current_thread().enable_all().build().expect("the runtime is built");
+        let settings =
+            Settings { seed_texts: vec![seed.to_owned()], ..Settings::ephemeral_defaults() };
         let server =
             runtime.block_on(Server::open(&settings)).map_err(|error| error.to_string())?;
         Ok(Self { app: App::new(server.state), runtime })
     }
 
-    /// Asks; None where this is no request that gets past the HTTP parser, or where the answer takes longer.
-    pub fn ask(
+    /// Sends a request. Returns None if it is invalid HTTP, or the response exceeds the time limit.
+    pub fn send(
         &self,
         (method, target): (&str, &str),
         headers: &[(String, Vec<u8>)],
         body: Vec<u8>,
-        patience: Duration,
-    ) -> Option<Answer> {
+        time_limit: Duration,
+    ) -> Option<FuzzResponse> {
         let mut request = Request::new(Body::from(body));
         *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
         *request.uri_mut() =
@@ -110,16 +112,16 @@ impl Desk {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
             request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
         }
-        let answered = async { answer(self.app.answer(request).await).await };
-        self.runtime.block_on(async { tokio::time::timeout(patience, answered).await.ok() })
+        let response = async { read_response(self.app.handle(request).await).await };
+        self.runtime.block_on(async { tokio::time::timeout(time_limit, response).await.ok() })
     }
 }
 
-async fn answer(response: Response) -> Answer {
+async fn read_response(response: Response) -> FuzzResponse {
     let (head, body) = response.into_parts();
     let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_owned();
-    // A fault rule may cut it.
-    let body = to_bytes(body, LARGEST).await.map(Vec::from).unwrap_or_default();
-    Answer { status: head.status.as_u16(), content_type, body }
+    // A fault rule may truncate the body.
+    let body = to_bytes(body, MAX_RESPONSE_BYTES).await.map(Vec::from).unwrap_or_default();
+    FuzzResponse { status: head.status.as_u16(), content_type, body }
 }

@@ -1,11 +1,11 @@
-//! A self-hosted stand-in for the Omnidesk Ticket API: as a program, and inside of Rust tests.
+//! A self-hosted mock server for the Omnidesk Ticket API, as an executable and as a library for Rust tests.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use omnidesk_mock::MockServer;
 //!
-//! let desk = MockServer::start().await;
+//! let server = MockServer::start().await;
 //! let new = [
 //!     ("brandID", "1"),
 //!     ("channelID", "1"),
@@ -14,62 +14,44 @@
 //!     ("to", "desk@example.test"),
 //!     ("title", "Printer on fire"),
 //! ];
-//! let answer = reqwest::Client::new()
-//!     .post(format!("{}/api/v2/ticket", desk.base_url()))
-//!     .header("apiKey", desk.api_key())
+//! let response = reqwest::Client::new()
+//!     .post(format!("{}/api/v2/ticket", server.base_url()))
+//!     .header("apiKey", server.api_key())
 //!     .form(&new)
 //!     .send()
 //!     .await?;
-//! assert_eq!(answer.status(), 200);
-//! assert_eq!(desk.control().account("self").show().await?.counts.tickets, 1);
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(server.control().account("self").show().await?.counts.tickets, 1);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! ARCHITECTURE.md is the map of what follows.
+//! ARCHITECTURE.md describes the modules.
 
 mod accounts;
-mod answers;
-mod app;
+mod api;
 mod cli;
 mod client;
 mod clock;
-mod connections;
 mod console;
+mod contract;
 mod control;
-mod dialect;
 mod faults;
-mod fidelity;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod http;
 mod journal;
-mod limits;
-mod line;
 mod metrics;
 mod mock_server;
-mod pace;
-mod port_file;
-mod rules;
-mod run;
 mod seed;
-mod serve;
 mod server;
-mod settings;
-mod signals;
-mod state;
 mod storage;
-mod system;
-mod telemetry;
-mod terminal;
 mod tickets;
-mod unread;
 
 pub use cli::main;
 pub use client::{Account, Control, ControlError, Filter, Requests};
 pub use mock_server::{Builder, MockServer, StartError};
 
-/// What the control API takes and gives.
+/// The request and response types of the control API.
 pub mod wire {
     pub use crate::control::wire::*;
 }

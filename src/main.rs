@@ -1,6 +1,6 @@
-//! The program. All it does is in the library.
+//! The executable; the library does the work.
 
-/// A request is many small allocations, which the system's own allocator makes a fifth of its cost. SQLite uses it, too.
+/// A request makes many small allocations; with the system allocator they take a fifth of its time. SQLite uses it too.
 #[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,4 +1,4 @@
-//! What the server counts of itself, as Prometheus reads it. No label holds anything that a client chose.
+//! The server's metrics, in the format of Prometheus. No label holds input of a client.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,23 +16,23 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use prometheus_text::CONTENT_TYPE;
 
-/// What stands before each name.
-const PREFIX: &str = "omnidesk_mock";
-/// Upper ends of the classes of durations, in seconds: from what a kept answer takes to what a client waits.
-const DURATIONS: [f64; 14] =
+/// The prefix of each name.
+const METRIC_PREFIX: &str = "omnidesk_mock";
+/// Upper bounds of the duration buckets, in seconds: from a cached response to a client's timeout.
+const DURATION_BUCKETS_SECONDS: [f64; 14] =
     [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Served {
+struct RequestLabels {
     operation: &'static str,
-    status: Status,
+    status: StatusLabel,
 }
 
-/// None where there is no answer.
+/// None without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Status(Option<u16>);
+struct StatusLabel(Option<u16>);
 
-impl EncodeLabelValue for Status {
+impl EncodeLabelValue for StatusLabel {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
         match self.0 {
             Some(status) => EncodeLabelValue::encode(&u64::from(status), encoder),
@@ -42,229 +42,244 @@ impl EncodeLabelValue for Status {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Operation {
+struct OperationLabels {
     operation: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Work {
+struct SqliteLabels {
     work: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Cause {
+struct RejectionLabels {
     reason: &'static str,
 }
 
-/// Why something was refused before it was understood.
+/// Why a connection or an unparsed request was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Connections,
+pub(crate) enum RejectionReason {
+    TooManyConnections,
     HeadersTooLarge,
     UrlTooLong,
-    BadHttp,
-    TooSlow,
+    MalformedHttp,
+    HeaderTimeout,
 }
 
-impl Reason {
-    const ALL: [Self; 5] =
-        [Self::Connections, Self::HeadersTooLarge, Self::UrlTooLong, Self::BadHttp, Self::TooSlow];
+impl RejectionReason {
+    const ALL: [Self; 5] = [
+        Self::TooManyConnections,
+        Self::HeadersTooLarge,
+        Self::UrlTooLong,
+        Self::MalformedHttp,
+        Self::HeaderTimeout,
+    ];
 
-    const fn cause(self) -> Cause {
-        Cause {
+    const fn labels(self) -> RejectionLabels {
+        RejectionLabels {
             reason: match self {
-                Self::Connections => "connections",
+                Self::TooManyConnections => "connections",
                 Self::HeadersTooLarge => "headers-too-large",
                 Self::UrlTooLong => "url-too-long",
-                Self::BadHttp => "bad-http",
-                Self::TooSlow => "too-slow",
+                Self::MalformedHttp => "bad-http",
+                Self::HeaderTimeout => "too-slow",
             },
         }
     }
 }
 
-/// What a request is about, where that is no operation of the Ticket API.
-pub(crate) const CONTROL: &str = "control";
-/// The same, for all else.
-pub(crate) const OTHER: &str = "other";
+/// The operation label of requests to the control API.
+pub(crate) const CONTROL_OPERATION: &str = "control";
+/// That of all other requests, outside the Ticket API.
+pub(crate) const OTHER_OPERATION: &str = "other";
 
-/// Makes a histogram of durations.
+/// Constructs duration histograms.
 #[derive(Clone, Copy, Debug)]
-struct Durations;
+struct DurationHistogram;
 
-impl MetricConstructor<Histogram> for Durations {
+impl MetricConstructor<Histogram> for DurationHistogram {
     fn new_metric(&self) -> Histogram {
-        Histogram::new(DURATIONS)
+        Histogram::new(DURATION_BUCKETS_SECONDS)
     }
 }
 
-/// The time that SQLite takes, and how often it commits.
+/// SQLite's durations, and its number of commits.
 #[derive(Clone, Debug)]
-pub(crate) struct Sqlite {
-    times: Family<Work, Histogram, Durations>,
-    read: Histogram,
-    write: Histogram,
+pub(crate) struct SqliteMetrics {
+    durations: Family<SqliteLabels, Histogram, DurationHistogram>,
+    read_duration: Histogram,
+    write_duration: Histogram,
     commits: Counter,
 }
 
-impl Default for Sqlite {
+impl Default for SqliteMetrics {
     fn default() -> Self {
-        let times = Family::new_with_constructor(Durations);
-        let [read, write] = ["read", "write"].map(|work| times.get_or_create_owned(&Work { work }));
-        Self { times, read, write, commits: Counter::default() }
+        let durations = Family::new_with_constructor(DurationHistogram);
+        let [read_duration, write_duration] =
+            ["read", "write"].map(|work| durations.get_or_create_owned(&SqliteLabels { work }));
+        Self { durations, read_duration, write_duration, commits: Counter::default() }
     }
 }
 
-impl Sqlite {
-    /// A query has been answered.
-    pub(crate) fn has_read(&self, time: Duration) {
-        self.read.observe(time.as_secs_f64());
+impl SqliteMetrics {
+    /// Records a query.
+    pub(crate) fn record_read(&self, duration: Duration) {
+        self.read_duration.observe(duration.as_secs_f64());
     }
 
-    /// A group of changes has been committed, or undone.
-    pub(crate) fn has_written(&self, time: Duration, committed: bool) {
-        self.write.observe(time.as_secs_f64());
-        if committed {
+    /// Records a group commit, or its rollback.
+    pub(crate) fn record_write(&self, duration: Duration, is_committed: bool) {
+        self.write_duration.observe(duration.as_secs_f64());
+        if is_committed {
             self.commits.inc();
         }
     }
 }
 
-/// What is counted at the moment that somebody asks.
+/// Gauge values at the time of a scrape.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct GaugeSnapshot {
     pub(crate) accounts: usize,
     pub(crate) journal_entries: usize,
     pub(crate) open_databases: usize,
 }
 
-/// What is counted of the good answers of one operation, at hand. Nothing of it is shown before the first.
+/// Metric handles for the `200` responses of one operation. None is exported before the first response.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct EndpointMetrics {
     operation: &'static str,
-    counts: OnceLock<(Counter, Histogram)>,
+    handles: OnceLock<(Counter, Histogram)>,
 }
 
-impl Tally {
-    pub(crate) const fn of(operation: &'static str) -> Self {
-        Self { operation, counts: OnceLock::new() }
+impl EndpointMetrics {
+    pub(crate) const fn new(operation: &'static str) -> Self {
+        Self { operation, handles: OnceLock::new() }
     }
 }
 
-/// All that is counted.
+/// All metrics.
 #[derive(Debug)]
 pub(crate) struct Metrics {
-    requests: Family<Served, Counter>,
-    durations: Family<Operation, Histogram, Durations>,
-    refused: Family<Cause, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<OperationLabels, Histogram, DurationHistogram>,
+    rejections: Family<RejectionLabels, Counter>,
     connections: Gauge<i64, AtomicI64>,
     accounts: Gauge<i64, AtomicI64>,
     journal_entries: Gauge<i64, AtomicI64>,
     open_databases: Gauge<i64, AtomicI64>,
-    /// Held while it is written out, so that the census of two askers does not mix.
+    /// Locked during a scrape, so that the gauges of two scrapes do not mix.
     registry: Mutex<Registry>,
 }
 
 impl Metrics {
-    /// Nothing has been counted; the time in SQLite is that of `sqlite`.
-    pub(crate) fn new(sqlite: &Sqlite) -> Self {
+    /// Creates metrics at zero; those of SQLite are `sqlite`.
+    pub(crate) fn new(sqlite: &SqliteMetrics) -> Self {
         let mut metrics = Self {
             requests: Family::default(),
-            durations: Family::new_with_constructor(Durations),
-            refused: Family::default(),
+            durations: Family::new_with_constructor(DurationHistogram),
+            rejections: Family::default(),
             connections: Gauge::default(),
             accounts: Gauge::default(),
             journal_entries: Gauge::default(),
             open_databases: Gauge::default(),
             registry: Mutex::default(),
         };
-        for reason in Reason::ALL {
-            // So that one can see that there were none.
-            drop(metrics.refused.get_or_create(&reason.cause()));
+        for reason in RejectionReason::ALL {
+            // Exports a zero for each reason.
+            drop(metrics.rejections.get_or_create(&reason.labels()));
         }
-        metrics.registry = Mutex::new(metrics.registered(sqlite));
+        metrics.registry = Mutex::new(metrics.build_registry(sqlite));
         metrics
     }
 
-    fn registered(&self, sqlite: &Sqlite) -> Registry {
-        let mut all = Registry::with_prefix(PREFIX);
-        all.register(
+    fn build_registry(&self, sqlite: &SqliteMetrics) -> Registry {
+        let mut registry = Registry::with_prefix(METRIC_PREFIX);
+        registry.register(
             "requests",
             "Requests, by operation and status; none is a request that a fault left without an answer",
             self.requests.clone(),
         );
-        all.register(
+        registry.register(
             "request_duration_seconds",
             "Time from the head of a request to the head of its answer",
             self.durations.clone(),
         );
-        all.register(
+        registry.register(
             "refused",
             "Requests and connections that were refused before they were understood",
-            self.refused.clone(),
+            self.rejections.clone(),
         );
-        all.register(
+        registry.register(
             "sqlite_seconds",
             "Time in SQLite: of a read, and of a group of writes that is committed at once",
-            sqlite.times.clone(),
+            sqlite.durations.clone(),
         );
-        all.register("sqlite_commits", "Committed groups of writes", sqlite.commits.clone());
-        all.register("accounts", "Accounts", self.accounts.clone());
-        all.register(
+        registry.register("sqlite_commits", "Committed groups of writes", sqlite.commits.clone());
+        registry.register("accounts", "Accounts", self.accounts.clone());
+        registry.register(
             "journal_entries",
             "Requests that the journals of all accounts hold",
             self.journal_entries.clone(),
         );
-        all.register(
+        registry.register(
             "open_databases",
             "Databases of accounts that are open",
             self.open_databases.clone(),
         );
-        all.register("open_connections", "Open connections", self.connections.clone());
+        registry.register("open_connections", "Open connections", self.connections.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        all.register("build", "The program", build);
-        all
+        registry.register("build", "The program", build);
+        registry
     }
 
-    /// A request of an operation has been answered; None where a fault left it without an answer.
-    pub(crate) fn answered(&self, operation: &'static str, status: Option<u16>, time: Duration) {
-        self.requests.get_or_create(&Served { operation, status: Status(status) }).inc();
-        self.durations.get_or_create(&Operation { operation }).observe(time.as_secs_f64());
+    /// Records the response to a request; the status is None if a fault dropped it.
+    pub(crate) fn record_response(
+        &self,
+        operation: &'static str,
+        status: Option<u16>,
+        duration: Duration,
+    ) {
+        self.requests
+            .get_or_create(&RequestLabels { operation, status: StatusLabel(status) })
+            .inc();
+        self.durations
+            .get_or_create(&OperationLabels { operation })
+            .observe(duration.as_secs_f64());
     }
 
-    /// A request of a tally's operation has been answered with `200`.
-    pub(crate) fn answered_well(&self, tally: &Tally, time: Duration) {
-        let (count, durations) = tally.counts.get_or_init(|| {
-            let operation = tally.operation;
-            let served = Served { operation, status: Status(Some(200)) };
-            let count = self.requests.get_or_create_owned(&served);
-            (count, self.durations.get_or_create_owned(&Operation { operation }))
+    /// Records a `200` response of the endpoint.
+    pub(crate) fn record_ok_response(&self, endpoint: &EndpointMetrics, duration: Duration) {
+        let (requests, durations) = endpoint.handles.get_or_init(|| {
+            let operation = endpoint.operation;
+            let labels = RequestLabels { operation, status: StatusLabel(Some(200)) };
+            let requests = self.requests.get_or_create_owned(&labels);
+            (requests, self.durations.get_or_create_owned(&OperationLabels { operation }))
         });
-        count.inc();
-        durations.observe(time.as_secs_f64());
+        requests.inc();
+        durations.observe(duration.as_secs_f64());
     }
 
-    /// Something was refused before it was understood.
-    pub(crate) fn refused(&self, reason: Reason) {
-        self.refused.get_or_create(&reason.cause()).inc();
+    /// Records a rejection.
+    pub(crate) fn record_rejection(&self, reason: RejectionReason) {
+        self.rejections.get_or_create(&reason.labels()).inc();
     }
 
-    /// A connection has been opened. It is counted as long as this is held.
-    pub(crate) fn connected(&self) -> Connected {
+    /// Counts an open connection until the guard is dropped.
+    pub(crate) fn track_connection(&self) -> ConnectionGuard {
         self.connections.inc();
-        Connected(self.connections.clone())
+        ConnectionGuard(self.connections.clone())
     }
 
-    /// All of it in the text format of Prometheus.
+    /// Encodes all metrics in Prometheus's text format.
     ///
     /// # Errors
-    /// None that is known; the format's library can have some.
-    pub(crate) fn text(&self, census: Census) -> Result<String, std::fmt::Error> {
+    /// None known; the library's functions may return some.
+    pub(crate) fn encode(&self, gauges: GaugeSnapshot) -> Result<String, std::fmt::Error> {
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        self.accounts.set(number(census.accounts));
-        self.journal_entries.set(number(census.journal_entries));
-        self.open_databases.set(number(census.open_databases));
+        let to_i64 = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.accounts.set(to_i64(gauges.accounts));
+        self.journal_entries.set(to_i64(gauges.journal_entries));
+        self.open_databases.set(to_i64(gauges.open_databases));
         let mut text = String::new();
         prometheus_text::encode(&mut text, &registry)?;
         Ok(text)
@@ -273,9 +288,9 @@ impl Metrics {
 
 /// An open connection.
 #[derive(Debug)]
-pub(crate) struct Connected(Gauge<i64, AtomicI64>);
+pub(crate) struct ConnectionGuard(Gauge<i64, AtomicI64>);
 
-impl Drop for Connected {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -1,4 +1,4 @@
-//! A server inside of a Rust test.
+//! An embedded server for Rust tests.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -6,24 +6,24 @@ use std::thread::JoinHandle;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
+use crate::cli::output::BoxError;
+use crate::cli::settings::{Settings, UnknownKeys};
 use crate::client::Control;
 use crate::server::Server;
-use crate::settings::{Admitting, Settings};
-use crate::terminal::Failure;
 
-/// A server of one's own: in memory, on a free port of loopback, with a fresh account. It stops when it is dropped.
+/// An embedded server: in memory, on a free port of loopback, with a fresh account. It stops when dropped.
 ///
-/// It has a thread and a runtime of its own, so that tests may block, and two servers share nothing.
+/// Each server has its own thread and runtime, so that tests may block, and servers share nothing.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use omnidesk_mock::MockServer;
 ///
-/// let desk = MockServer::start().await;
+/// let server = MockServer::start().await;
 /// let list: serde_json::Value = reqwest::Client::new()
-///     .get(format!("{}/api/v2/ticket", desk.base_url()))
-///     .header("apiKey", desk.api_key())
+///     .get(format!("{}/api/v2/ticket", server.base_url()))
+///     .header("apiKey", server.api_key())
 ///     .send()
 ///     .await?
 ///     .json()
@@ -37,44 +37,44 @@ pub struct MockServer {
     base_url: String,
     api_key: String,
     control_token: Option<String>,
-    /// Lets running requests finish.
-    end: Option<oneshot::Sender<()>>,
-    /// Lets nothing finish.
-    cut: Option<oneshot::Sender<()>>,
+    /// Dropped for a graceful shutdown.
+    shutdown_tx: Option<oneshot::Sender<()>>,
+    /// Dropped to stop at once.
+    abort_tx: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why a server did not start: a sentence for people.
+/// Why a server did not start, as a message for the user.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StartError(String);
 
 impl MockServer {
-    /// Starts a server with the built-in seed: names for the most usual ids, and no tickets.
+    /// Starts a server with the built-in seed: names for the most common ids, and no tickets.
     ///
     /// # Panics
-    /// When the machine has no free port, no thread or no memory for it. [`Builder::try_start`] gives the error.
+    /// If no port, thread or memory is available. [`Builder::try_start`] returns the error.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
 
-    /// A server that is set up otherwise.
+    /// Returns a builder for other settings.
     pub fn builder() -> Builder {
-        Builder { settings: Settings::of_ones_own() }
+        Builder { settings: Settings::ephemeral_defaults() }
     }
 
-    /// Where the server is, without a slash at its end: `http://127.0.0.1:PORT`. The Ticket API is at
+    /// Returns the server's URL without a trailing slash: `http://127.0.0.1:PORT`. The Ticket API is at
     /// `/api/v2/ticket` below it.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// A key of the fresh account, with all permissions.
+    /// Returns the API key of the fresh account, with all permissions.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// A client of the control API. Its account `self` is that of [`MockServer::api_key`].
+    /// Returns a client of the control API. Its account `self` is that of [`MockServer::api_key`].
     pub fn control(&self) -> Control {
         let control = Control::new(&self.base_url).with_api_key(&self.api_key);
         match &self.control_token {
@@ -83,11 +83,11 @@ impl MockServer {
         }
     }
 
-    /// Stops the server once running requests have finished, which takes 20 seconds at most. Needs a tokio runtime.
+    /// Stops the server gracefully: drains running requests, for 20 seconds at most. Needs a tokio runtime.
     pub async fn stop(mut self) {
-        drop(self.end.take());
+        drop(self.shutdown_tx.take());
         if let Some(thread) = self.thread.take() {
-            // A runtime that is blocked could not serve the client of a running request.
+            // Blocking the runtime would stall the client of a running request.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
@@ -95,27 +95,27 @@ impl MockServer {
 
 impl Drop for MockServer {
     fn drop(&mut self) {
-        drop(self.cut.take());
+        drop(self.abort_tx.take());
         if let Some(thread) = self.thread.take() {
-            // What panicked there has been printed.
+            // A panic of the thread has already been printed.
             let _ = thread.join();
         }
     }
 }
 
-/// Sets up a server, as the flags of the command do.
+/// Configures a server, like the flags of the command `serve`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use omnidesk_mock::MockServer;
 ///
-/// let desk = MockServer::builder()
+/// let server = MockServer::builder()
 ///     .seed_text("accounts: { acme: { tickets: [{ id: 7, title: Printer on fire }] } }")
 ///     .start()
 ///     .await;
-/// let own = desk.control().account("self");
-/// assert_eq!(own.show().await?.counts.tickets, 1);
+/// let account = server.control().account("self");
+/// assert_eq!(account.show().await?.counts.tickets, 1);
 /// # Ok(())
 /// # }
 /// ```
@@ -125,22 +125,22 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A seed, YAML or JSON, that accounts start from. May be given more than once.
+    /// Adds a seed file, YAML or JSON, that accounts start from.
     #[must_use]
     pub fn seed(mut self, file: impl AsRef<Path>) -> Self {
         self.settings.seed.push(file.as_ref().to_owned());
         self
     }
 
-    /// A seed that is no file. May be given more than once.
+    /// Adds a seed given as text.
     #[must_use]
     pub fn seed_text(mut self, text: impl Into<String>) -> Self {
         self.settings.seed_texts.push(text.into());
         self
     }
 
-    /// A folder that keeps the accounts. Without one they are gone when the server stops. Each start adds a fresh
-    /// account, unless [`Builder::api_key`] opens one that is there.
+    /// Sets the data directory of the accounts. Without one they are lost when the server stops. Each start adds a
+    /// fresh account, unless [`Builder::api_key`] opens an existing one.
     #[must_use]
     pub fn data(mut self, folder: impl AsRef<Path>) -> Self {
         folder.as_ref().clone_into(&mut self.settings.data);
@@ -148,36 +148,36 @@ impl Builder {
         self
     }
 
-    /// The address to listen on; a free port of loopback by default.
+    /// Sets the address to listen on; a free port of loopback by default.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.settings.listen.address = address.into();
         self
     }
 
-    /// The key of the fresh account, instead of a random one. With [`Builder::data`] it opens the same account
-    /// again at the next start.
+    /// Sets the API key of the fresh account, which is random by default. With [`Builder::data`] it opens the same
+    /// account again at the next start.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.settings.api_key = Some(key.into());
         self
     }
 
-    /// Unknown keys make an account of their own.
+    /// Creates an account for each unknown API key.
     #[must_use]
     pub fn accounts_auto(mut self) -> Self {
-        self.settings.accounts = Admitting::Auto;
+        self.settings.accounts = UnknownKeys::Auto;
         self
     }
 
-    /// The most accounts; 10,000 by default.
+    /// Sets the maximum number of accounts; 10,000 by default.
     #[must_use]
-    pub fn max_accounts(mut self, most: u32) -> Self {
-        self.settings.max_accounts = most.max(1);
+    pub fn max_accounts(mut self, max: u32) -> Self {
+        self.settings.max_accounts = max.max(1);
         self
     }
 
-    /// How much the journal of an account keeps: requests, 1000 by default and none to turn it off, and bytes,
+    /// Sets the maximum size of an account's journal: in requests, 1000 by default and 0 to turn it off, and in bytes,
     /// 4 MiB by default.
     #[must_use]
     pub fn journal(mut self, entries: u32, bytes: u32) -> Self {
@@ -186,21 +186,21 @@ impl Builder {
         self
     }
 
-    /// The token that the control API asks for; none by default.
+    /// Sets the token that the control API requires; none by default.
     #[must_use]
     pub fn control_token(mut self, token: impl Into<String>) -> Self {
         self.settings.control_token = Some(token.into());
         self
     }
 
-    /// Where clients find the server, for links in answers.
+    /// Sets the base URL for links in responses.
     #[must_use]
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
         self.settings.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
     }
 
-    /// The settings of all accounts, such as `unknown_ticket_status`.
+    /// Sets the dialect settings of all accounts, such as `unknown_ticket_status`.
     #[must_use]
     pub fn dialect(mut self, settings: Map<String, Value>) -> Self {
         self.settings.dialect = settings;
@@ -210,7 +210,7 @@ impl Builder {
     /// Starts the server.
     ///
     /// # Panics
-    /// Where [`Builder::try_start`] gives an error.
+    /// If [`Builder::try_start`] returns an error.
     pub async fn start(self) -> MockServer {
         self.try_start()
             .await
@@ -220,76 +220,83 @@ impl Builder {
     /// Starts the server.
     ///
     /// # Errors
-    /// What is wrong with the settings, the seed, the address or the folder.
+    /// If the settings, the seed, the address or the data directory cannot be used.
     pub async fn try_start(self) -> Result<MockServer, StartError> {
-        let (ready, started) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let (cut, was_cut) = oneshot::channel();
+        let (ready_tx, ready_rx) = oneshot::channel();
+        let (shutdown_tx, shutdown_rx) = oneshot::channel();
+        let (abort_tx, abort_rx) = oneshot::channel();
         let control_token = self.settings.control_token.clone();
-        let serving = move || serve(&self.settings, ready, ended, was_cut);
+        let run = move || run_server(&self.settings, ready_tx, shutdown_rx, abort_rx);
         let thread = std::thread::Builder::new()
             .name("omnidesk-mock".to_owned())
-            .spawn(serving)
+            .spawn(run)
             .map_err(|error| StartError(error.to_string()))?;
-        let started = started.await.map_err(|_| StartError("it ended at once".to_owned()))?;
-        let Started { base_url, api_key, token } =
+        let started = ready_rx.await.map_err(|_| StartError("it ended at once".to_owned()))?;
+        let ServerInfo { base_url, api_key, control_token: generated_token } =
             started.map_err(|error| StartError(error.to_string()))?;
-        let control_token = control_token.or(token);
-        let (end, cut, thread) = (Some(end), Some(cut), Some(thread));
-        Ok(MockServer { base_url, api_key, control_token, end, cut, thread })
+        Ok(MockServer {
+            base_url,
+            api_key,
+            control_token: control_token.or(generated_token),
+            shutdown_tx: Some(shutdown_tx),
+            abort_tx: Some(abort_tx),
+            thread: Some(thread),
+        })
     }
 }
 
-/// What there is to know of a server that answers.
-struct Started {
+/// What a caller needs to know about a started server.
+struct ServerInfo {
     base_url: String,
     api_key: String,
-    token: Option<String>,
+    control_token: Option<String>,
 }
 
 /// Serves until one of the senders is dropped.
-fn serve(
+fn run_server(
     settings: &Settings,
-    ready: oneshot::Sender<Result<Started, Failure>>,
-    ended: oneshot::Receiver<()>,
-    was_cut: oneshot::Receiver<()>,
+    ready_tx: oneshot::Sender<Result<ServerInfo, BoxError>>,
+    shutdown_rx: oneshot::Receiver<()>,
+    abort_rx: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            // Who does not listen any more needs no server.
-            let _ = ready.send(Err(error.into()));
+            // If the receiver is dropped, nobody needs the server.
+            let _ = ready_tx.send(Err(error.into()));
             return;
         }
     };
     runtime.block_on(async {
-        let server = match open(settings).await {
-            Ok((server, started)) => {
-                let _ = ready.send(Ok(started));
+        let server = match open_server(settings).await {
+            Ok((server, info)) => {
+                let _ = ready_tx.send(Ok(info));
                 server
             }
             Err(error) => {
-                let _ = ready.send(Err(error));
+                let _ = ready_tx.send(Err(error));
                 return;
             }
         };
-        let end = async {
-            let _ = ended.await;
+        let shutdown = async {
+            let _ = shutdown_rx.await;
         };
         tokio::select! {
-            _ = was_cut => {}
-            () = server.run(end) => {}
+            _ = abort_rx => {}
+            () = server.run(shutdown) => {}
         }
     });
 }
 
-async fn open(settings: &Settings) -> Result<(Server, Started), Failure> {
-    // The key is that of the fresh account, and of no account dev.
-    let others = Settings { api_key: None, ..settings.clone() };
-    let server = Server::open(&others).await?;
-    let api_key = server.fresh_account(settings.api_key.clone()).await?;
-    let base_url = format!("http://{}", crate::server::reachable(&server.address.to_string()));
-    let started = Started { base_url, api_key, token: server.token.clone() };
-    Ok((server, started))
+async fn open_server(settings: &Settings) -> Result<(Server, ServerInfo), BoxError> {
+    // The key belongs to the fresh account, so there is no account `dev`.
+    let server_settings = Settings { api_key: None, ..settings.clone() };
+    let server = Server::open(&server_settings).await?;
+    let api_key = server.ensure_account(settings.api_key.clone()).await?;
+    let base_url =
+        format!("http://{}", crate::server::reachable_address(&server.address.to_string()));
+    let info =
+        ServerInfo { base_url, api_key, control_token: server.control_token_to_print.clone() };
+    Ok((server, info))
 }

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use omnidesk_mock::fuzzing::{DEPTH, VALUES, body, query};
+use omnidesk_mock::fuzzing::{MAX_DEPTH, MAX_VALUES, decode_body, decode_query};
 use serde_json::{Map, Value};
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -18,14 +18,14 @@ fuzz_target!(|bytes: &[u8]| {
     bounded(&decoded(MULTIPART, bytes));
     json_is_json(&json, bytes);
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let asked = query(text);
+    let asked = decode_query(text);
     bounded(&asked);
     if !text.trim_start().starts_with('{') {
         assert_eq!(asked, form, "a query and a form are read alike");
     }
     // A content type of any form, with a boundary of any form.
     if let Some((content_type, rest)) = text.split_once('\n') {
-        body(content_type, rest.as_bytes()).iter().for_each(bounded);
+        decode_body(content_type, rest.as_bytes()).iter().for_each(bounded);
     }
     if let Ok(tree) = asked {
         said_otherwise(bytes, &tree);
@@ -34,14 +34,14 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fn decoded(content_type: &str, bytes: &[u8]) -> Result<Value, String> {
-    body(content_type, bytes).expect("it is understood")
+    decode_body(content_type, bytes).expect("it is understood")
 }
 
 fn bounded(read: &Result<Value, String>) {
     match read {
         Ok(tree) => {
-            assert!(depth(tree) <= DEPTH, "deeper than it may be: {tree}");
-            assert!(leaves(tree) <= VALUES, "more than there may be: {tree}");
+            assert!(depth(tree) <= MAX_DEPTH, "deeper than it may be: {tree}");
+            assert!(leaves(tree) <= MAX_VALUES, "more than there may be: {tree}");
         }
         Err(message) => assert!(!message.is_empty() && message.len() < 1000, "{message}"),
     }
@@ -80,7 +80,7 @@ fn json_is_json(read: &Result<Value, String>, bytes: &[u8]) {
         (Ok(tree), Ok(same)) => assert_eq!(*tree, same),
         (Ok(tree), Err(error)) => assert!(bytes.is_empty(), "{tree} is no JSON: {error}"),
         (Err(message), Ok(tree)) => {
-            let fits = tree.is_object() && depth(&tree) <= DEPTH && values(&tree) <= VALUES;
+            let fits = tree.is_object() && depth(&tree) <= MAX_DEPTH && values(&tree) <= MAX_VALUES;
             // Of a name that comes twice the first value counts, too.
             let is_bound = message.starts_with("More than") || message.contains("nested deeper");
             assert!(!fits || is_bound, "refused: {message}");
@@ -94,7 +94,7 @@ fn said_otherwise(bytes: &[u8], tree: &Value) {
     let pairs: Vec<(String, String)> = form_urlencoded::parse(bytes).into_owned().collect();
     let mut again = form_urlencoded::Serializer::new(String::new());
     let again = again.extend_pairs(&pairs).finish();
-    assert_eq!(query(&again).as_ref(), Ok(tree), "{again}");
+    assert_eq!(decode_query(&again).as_ref(), Ok(tree), "{again}");
 
     let is_plain = |name: &str| !name.chars().any(|c| c.is_control() || c == '"' || c == '\\');
     let fits = |(name, value): &(String, String)| is_plain(name) && !value.contains("--B7");
@@ -104,8 +104,8 @@ fn said_otherwise(bytes: &[u8], tree: &Value) {
     }
 
     // Where no pair takes the next free index, the last of two counts, so twice is once.
-    if pairs.len() * 2 <= VALUES && !pairs.iter().any(|(name, _)| name.contains("[]")) {
-        assert_eq!(query(&format!("{again}&{again}")).as_ref(), Ok(tree), "{again}");
+    if pairs.len() * 2 <= MAX_VALUES && !pairs.iter().any(|(name, _)| name.contains("[]")) {
+        assert_eq!(decode_query(&format!("{again}&{again}")).as_ref(), Ok(tree), "{again}");
     }
 }
 
@@ -118,7 +118,7 @@ fn multipart(pairs: &[(String, String)]) -> String {
 
 /// The tree of a form, sent as JSON and as the form that PHP would make of it.
 fn comes_back(tree: &Value) {
-    if values(tree) <= VALUES {
+    if values(tree) <= MAX_VALUES {
         assert_eq!(decoded(JSON, tree.to_string().as_bytes()).as_ref(), Ok(tree));
     }
     let mut pairs = form_urlencoded::Serializer::new(String::new());
@@ -128,7 +128,7 @@ fn comes_back(tree: &Value) {
         });
     }
     let again = pairs.finish();
-    assert_eq!(query(&again).as_ref(), Ok(tree), "{again}");
+    assert_eq!(decode_query(&again).as_ref(), Ok(tree), "{again}");
 }
 
 fn flatten(name: &str, value: &Value, add: &mut dyn FnMut(&str, &str)) {

@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use omnidesk_mock::fuzzing::{Desk, fixture, seed};
+use omnidesk_mock::fuzzing::{FuzzServer, parse_fixture, parse_seed};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     // Other bytes are refused before anything looks at them.
     let Ok(text) = std::str::from_utf8(bytes) else { return Corpus::Reject };
-    let read = seed(text);
-    let (json, yaml) = (fixture(true, text), fixture(false, text));
+    let read = parse_seed(text);
+    let (json, yaml) = (parse_fixture(true, text), parse_fixture(false, text));
     for refusal in [read.as_ref().err(), json.as_ref().err(), yaml.as_ref().err()] {
         refusal.into_iter().for_each(|refusal| says_where_and_what(refusal));
     }
@@ -45,9 +45,10 @@ fn says_where_and_what(refusal: &str) {
 
 /// What obeys all rules can be planted, listed, and given back as a fixture that obeys them again.
 fn planted(text: &str) {
-    let desk = Desk::open(text).unwrap_or_else(|error| panic!("it obeys all rules, but {error}"));
+    let server =
+        FuzzServer::open(text).unwrap_or_else(|error| panic!("it obeys all rules, but {error}"));
     let get = |path: &str| {
-        let answer = desk.ask(("GET", path), &[], Vec::new(), PATIENCE);
+        let answer = server.send(("GET", path), &[], Vec::new(), PATIENCE);
         answer.unwrap_or_else(|| panic!("{path} is not answered"))
     };
     let all = get("/_control/accounts");
@@ -56,7 +57,7 @@ fn planted(text: &str) {
         let name = account["account"].as_str().expect("a name");
         let export = get(&format!("/_control/accounts/{name}/export"));
         let export = String::from_utf8(export.body).expect("text");
-        let again = fixture(true, &export);
+        let again = parse_fixture(true, &export);
         // New ids go on after the largest that a fixture may give.
         let is_past = |refusal: &String| refusal.contains("from 1 to 1000000000000000,");
         assert!(again.is_ok() || again.as_ref().is_err_and(is_past), "{again:?}: {export}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::{Corpus, fuzz_target};
-use omnidesk_mock::fuzzing::{Answer, Desk};
+use omnidesk_mock::fuzzing::{FuzzResponse, FuzzServer};
 use serde_json::{Value, json};
 
 const SEED: &str = include_str!("view.yaml");
@@ -71,7 +71,8 @@ const DATES: [&str; 12] = [
 /// As many views as an account gets before it is made anew, which takes longer than all the rest.
 const VIEWS: u64 = 200;
 
-static DESK: LazyLock<Desk> = LazyLock::new(|| Desk::open(SEED).expect("the seed is good"));
+static SERVER: LazyLock<FuzzServer> =
+    LazyLock::new(|| FuzzServer::open(SEED).expect("the seed is good"));
 static MADE: AtomicU64 = AtomicU64::new(0);
 /// Every ticket as a list without a view shows it.
 static TICKETS: LazyLock<Vec<Value>> = LazyLock::new(|| items(&list("")));
@@ -204,13 +205,14 @@ fn is_found(ticket: &Value, query: &str) -> bool {
     ticket["id"].to_string() == query || columns.iter().any(|column| holds(&column))
 }
 
-fn ask(method: &str, target: &str, body: Vec<u8>) -> Answer {
+fn ask(method: &str, target: &str, body: Vec<u8>) -> FuzzResponse {
     let headers = [("apiKey".to_owned(), b"desk-key-0123456789".to_vec())];
-    DESK.ask((method, target), &headers, body, PATIENCE)
+    SERVER
+        .send((method, target), &headers, body, PATIENCE)
         .unwrap_or_else(|| panic!("{target} is not answered"))
 }
 
-fn list(filter: &str) -> Answer {
+fn list(filter: &str) -> FuzzResponse {
     let answer = ask(
         "GET",
         &format!("/api/v2/ticket?itemLimit=9999&searchArchived=yes{filter}"),
@@ -220,7 +222,7 @@ fn list(filter: &str) -> Answer {
     answer
 }
 
-fn items(answer: &Answer) -> Vec<Value> {
+fn items(answer: &FuzzResponse) -> Vec<Value> {
     let list: Value = serde_json::from_slice(&answer.body).expect("JSON");
     list["items"].as_array().expect("items").clone()
 }

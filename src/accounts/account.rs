@@ -1,4 +1,4 @@
-//! One customer's Omnidesk: a world of data behind a gate, and the terms that hold there.
+//! One Omnidesk account: its data behind a read-write lock, its settings and its state.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -6,206 +6,205 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::sync::{RwLock as Gate, Semaphore};
+use tokio::sync::{RwLock as AsyncRwLock, Semaphore};
 
-use super::world::{Lease, World};
-use super::{Accounts, KeyCard, Terms};
-use crate::faults::Faults;
-use crate::journal::{Bounds, Journal};
-use crate::pace::Pace;
-use crate::storage::Version;
+use super::data::{AccountData, Lease};
+use super::{Accounts, ApiKeyInfo, EffectiveSettings};
+use crate::faults::FaultRules;
+use crate::faults::rate_limit::RateLimiter;
+use crate::journal::{Journal, JournalLimits};
+use crate::storage::ChangeCounter;
 
-/// What the name of an account looks like.
-pub(crate) static ACCOUNT_FORM: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("a regex"));
+/// Format of an account name.
+pub(crate) static ACCOUNT_NAME_REGEX: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[a-z0-9][a-z0-9-]{0,62}$").expect("the regex is valid"));
 
-/// The name that no account has: the control API means the account of the request's API key by it.
-pub(crate) const SELF: &str = "self";
+/// Reserved name: in the control API it means the account of the request's API key.
+pub(crate) const SELF_ALIAS: &str = "self";
 
-static ENTERED: AtomicU64 = AtomicU64::new(0);
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// What each account of a server may have.
+/// Limits of each account.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    /// How much its journal keeps.
-    pub(crate) journal: Bounds,
-    /// The most waits and streams at the same time.
-    pub(crate) waits: usize,
-    /// How long a request waits for its turn.
-    pub(crate) patience: Duration,
+pub(crate) struct AccountLimits {
+    /// Size of its journal.
+    pub(crate) journal: JournalLimits,
+    /// The most concurrent waits and streams.
+    pub(crate) max_waits: usize,
+    /// Timeout for the account's lock.
+    pub(crate) lock_timeout: Duration,
 }
 
-/// An account. What it is called and how long it stays never changes; all else does.
+/// An account. Its name, durability and TTL never change; all else does.
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// Unique among all accounts that this process has known.
+    /// Unique in this process; never reused.
     pub(crate) serial: u64,
     pub(crate) name: Arc<str>,
-    /// Whether it outlives the server.
-    pub(crate) durable: bool,
-    /// It is removed after so long without a request.
+    /// Whether it survives a restart.
+    pub(crate) is_durable: bool,
+    /// Removed after this time without a request.
     pub(crate) ttl: Option<Duration>,
-    pub(crate) version: Version,
-    /// Requests share the gate; what puts another world behind it has it alone.
-    pub(super) world: Arc<Gate<World>>,
-    /// Set only by who has the gate alone.
-    terms: RwLock<Arc<Terms>>,
-    keys: Mutex<Vec<KeyCard>>,
-    /// Set while it is not known what the catalogue says of the account.
-    is_in_doubt: AtomicBool,
-    /// When the last request came or ended, in milliseconds of the server's life.
-    used: AtomicU64,
-    /// How many requests run; counted only where the account has a time to live.
-    running: AtomicUsize,
+    pub(crate) change_counter: ChangeCounter,
+    /// Requests lock it shared; replacing the data locks it exclusively.
+    pub(super) data: Arc<AsyncRwLock<AccountData>>,
+    /// Set only under the exclusive lock.
+    settings: RwLock<Arc<EffectiveSettings>>,
+    keys: Mutex<Vec<ApiKeyInfo>>,
+    /// True while the outcome of a catalogue commit is unknown.
+    has_commit_in_doubt: AtomicBool,
+    /// Start or end of the last request, in milliseconds of server uptime.
+    last_used_ms: AtomicU64,
+    /// Running requests; counted only if the account has a TTL.
+    running_requests: AtomicUsize,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) faults: Faults,
-    pub(crate) pace: Pace,
-    /// Moves when the account begins anew or ends: what is still to happen by then does not happen any more.
-    pub(crate) life: Version,
-    pub(crate) allowed: Allowance,
-    /// For those who wait for something to come.
-    pub(crate) seats: Arc<Semaphore>,
+    pub(crate) faults: FaultRules,
+    pub(crate) rate_limiter: RateLimiter,
+    /// Advances on reset, restore and removal: cancels the pending delays and faults of older epochs.
+    pub(crate) epoch: ChangeCounter,
+    pub(crate) limits: AccountLimits,
+    /// Limits concurrent waits and streams.
+    pub(crate) wait_permits: Arc<Semaphore>,
 }
 
 impl Account {
     pub(super) fn new(
         name: &str,
-        durable: bool,
+        is_durable: bool,
         ttl: Option<Duration>,
-        world: World,
-        (terms, allowed): (Terms, Allowance),
+        data: AccountData,
+        (settings, limits): (EffectiveSettings, AccountLimits),
     ) -> Self {
         Self {
-            serial: ENTERED.fetch_add(1, Ordering::Relaxed),
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
-            durable,
+            is_durable,
             ttl,
-            version: Version::default(),
-            world: Arc::new(Gate::new(world)),
-            terms: RwLock::new(Arc::new(terms)),
+            change_counter: ChangeCounter::default(),
+            data: Arc::new(AsyncRwLock::new(data)),
+            settings: RwLock::new(Arc::new(settings)),
             keys: Mutex::default(),
-            is_in_doubt: AtomicBool::new(false),
-            used: AtomicU64::new(0),
-            running: AtomicUsize::new(0),
-            journal: Arc::new(Journal::new(allowed.journal)),
-            faults: Faults::default(),
-            pace: Pace::default(),
-            life: Version::default(),
-            seats: Arc::new(Semaphore::new(allowed.waits)),
-            allowed,
+            has_commit_in_doubt: AtomicBool::new(false),
+            last_used_ms: AtomicU64::new(0),
+            running_requests: AtomicUsize::new(0),
+            journal: Arc::new(Journal::new(limits.journal)),
+            faults: FaultRules::default(),
+            rate_limiter: RateLimiter::default(),
+            epoch: ChangeCounter::default(),
+            wait_permits: Arc::new(Semaphore::new(limits.max_waits)),
+            limits,
         }
     }
 
-    /// Forgets what has been asked, and what was to happen to requests.
-    pub(super) fn begin_anew(&self) {
+    /// Clears journal, faults and rate limits; advances the epoch.
+    pub(super) fn start_new_epoch(&self) {
         self.journal.clear();
         self.faults.clear();
-        self.pace.clear();
-        self.life.advance();
+        self.rate_limiter.clear();
+        self.epoch.advance();
     }
 
-    /// Sends those away who wait for something to come.
-    pub(super) fn end(&self) {
+    /// Ends all waits, streams and delays.
+    pub(super) fn disconnect_waiters(&self) {
         self.journal.close();
-        self.life.advance();
-        self.version.advance();
+        self.epoch.advance();
+        self.change_counter.advance();
     }
 
-    /// The terms that hold now. Who holds a lease sees no others.
-    pub(crate) fn terms(&self) -> Arc<Terms> {
-        Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner))
+    /// Returns the settings, which are stable under a lease.
+    pub(crate) fn settings(&self) -> Arc<EffectiveSettings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts other terms into force; answers that were kept under the old ones are not given any more.
-    pub(super) fn set_terms(&self, terms: Terms) {
-        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(terms);
-        self.version.advance();
+    /// Replaces the settings, and invalidates responses that were cached under the old ones.
+    pub(super) fn set_settings(&self, settings: EffectiveSettings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.change_counter.advance();
     }
 
-    /// Whether it is unknown what the catalogue says of the account.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        self.is_in_doubt.load(Ordering::Acquire)
+    /// Whether the outcome of a catalogue commit is unknown.
+    pub(super) fn has_commit_in_doubt(&self) -> bool {
+        self.has_commit_in_doubt.load(Ordering::Acquire)
     }
 
-    /// A change of what the catalogue says of the account may or may not have been committed. Nothing about the account
-    /// is answered from the cache meanwhile.
-    pub(super) fn begin_doubt(&self) {
-        self.version.hold(None);
-        self.is_in_doubt.store(true, Ordering::Release);
+    /// Marks the outcome of a catalogue commit as unknown. Until it is resolved, requests bypass the response cache.
+    pub(super) fn mark_commit_in_doubt(&self) {
+        self.change_counter.begin_commit(None);
+        self.has_commit_in_doubt.store(true, Ordering::Release);
     }
 
-    /// It is known again, and is as this process has it.
-    pub(super) fn end_doubt(&self) {
-        self.is_in_doubt.store(false, Ordering::Release);
-        self.version.release(None);
+    /// Clears the mark: catalogue and memory agree.
+    pub(super) fn clear_commit_in_doubt(&self) {
+        self.has_commit_in_doubt.store(false, Ordering::Release);
+        self.change_counter.end_commit(None);
     }
 
-    /// A lease, if the account's database is open.
+    /// Returns a lease if the database is open.
     pub(super) async fn lease_if_open(&self) -> Option<Lease> {
-        Lease::of(Arc::clone(&self.world).read_owned().await)
+        Lease::from_guard(Arc::clone(&self.data).read_owned().await)
     }
 
-    /// Its keys, the oldest first.
-    pub(crate) fn keys(&self) -> Vec<KeyCard> {
+    /// Returns keys, oldest first.
+    pub(crate) fn keys(&self) -> Vec<ApiKeyInfo> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Runs a change of the list of its keys.
-    pub(super) fn change_keys<T>(&self, change: impl FnOnce(&mut Vec<KeyCard>) -> T) -> T {
+    /// Updates the list of its keys.
+    pub(super) fn update_keys<T>(&self, change: impl FnOnce(&mut Vec<ApiKeyInfo>) -> T) -> T {
         change(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A request has come, or has ended.
+    /// Records a request's start or end.
     pub(super) fn touch(&self, now: u64) {
-        self.used.store(now, Ordering::Relaxed);
+        self.last_used_ms.store(now, Ordering::Relaxed);
     }
 
-    /// Whether no request runs, and none has come or ended for as long as it stays.
-    pub(super) fn is_forgotten(&self, now: u64) -> bool {
-        // Before the time is looked at: a request that ends notes the time first.
-        let is_idle = self.running.load(Ordering::Acquire) == 0;
+    /// Whether no request runs, and the last one is longer ago than the TTL.
+    pub(super) fn is_expired(&self, now: u64) -> bool {
+        // Read before the time: a request that ends stores the time first.
+        let is_idle = self.running_requests.load(Ordering::Acquire) == 0;
         is_idle
-            && self
-                .ttl
-                .is_some_and(|ttl| u128::from(now.saturating_sub(self.used())) > ttl.as_millis())
+            && self.ttl.is_some_and(|ttl| {
+                u128::from(now.saturating_sub(self.last_used_ms())) > ttl.as_millis()
+            })
     }
 
-    /// When the last request came or ended, in milliseconds of the server's life.
-    pub(super) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+    /// Returns the last use, in milliseconds of server uptime.
+    pub(super) fn last_used_ms(&self) -> u64 {
+        self.last_used_ms.load(Ordering::Relaxed)
     }
 }
 
-/// An account that a request uses. It is not removed for its time to live as long as anyone holds this; that time
-/// counts from the end of the last request.
+/// Marks an account as used by a request. The TTL cannot expire while a guard is held; it counts from the end of
+/// the last request.
 #[derive(Debug)]
-pub(crate) struct InUse {
+pub(crate) struct AccountGuard {
     account: Arc<Account>,
-    /// None where the account has no time to live, so that most requests count nothing.
-    counted: Option<Arc<Accounts>>,
+    /// None if the account has no TTL, so that most requests need no counting.
+    registry: Option<Arc<Accounts>>,
 }
 
 impl Accounts {
-    /// Notes that a request uses the account, as long as what this gives is held.
-    pub(crate) fn in_use(self: &Arc<Self>, account: &Arc<Account>) -> InUse {
-        let counted = account.ttl.is_some().then(|| Arc::clone(self));
-        if counted.is_some() {
-            account.running.fetch_add(1, Ordering::AcqRel);
+    /// Marks the account as used until the guard is dropped.
+    pub(crate) fn acquire(self: &Arc<Self>, account: &Arc<Account>) -> AccountGuard {
+        let registry = account.ttl.is_some().then(|| Arc::clone(self));
+        if registry.is_some() {
+            account.running_requests.fetch_add(1, Ordering::AcqRel);
         }
-        InUse { account: Arc::clone(account), counted }
+        AccountGuard { account: Arc::clone(account), registry }
     }
 }
 
-impl Clone for InUse {
+impl Clone for AccountGuard {
     fn clone(&self) -> Self {
-        if self.counted.is_some() {
-            self.account.running.fetch_add(1, Ordering::AcqRel);
+        if self.registry.is_some() {
+            self.account.running_requests.fetch_add(1, Ordering::AcqRel);
         }
-        Self { account: Arc::clone(&self.account), counted: self.counted.clone() }
+        Self { account: Arc::clone(&self.account), registry: self.registry.clone() }
     }
 }
 
-impl Deref for InUse {
+impl Deref for AccountGuard {
     type Target = Arc<Account>;
 
     fn deref(&self) -> &Arc<Account> {
@@ -213,11 +212,11 @@ impl Deref for InUse {
     }
 }
 
-impl Drop for InUse {
+impl Drop for AccountGuard {
     fn drop(&mut self) {
-        if let Some(accounts) = &self.counted {
-            self.account.touch(accounts.life.milliseconds());
-            self.account.running.fetch_sub(1, Ordering::AcqRel);
+        if let Some(registry) = &self.registry {
+            self.account.touch(registry.uptime.elapsed_millis());
+            self.account.running_requests.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

@@ -1,46 +1,45 @@
-//! An image: a copy of an account's data that never changes, shared by all that stand on it.
+//! An image: an immutable copy of an account's data, shared by accounts, snapshots, seeds.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Profile;
-use crate::storage::{Buffer, Storage, StorageError, files};
+use super::AccountSettings;
+use crate::storage::{SqliteOwnedBuf, Storage, StorageError, files};
 
 /// An image, in memory or in a file.
 #[derive(Debug)]
 pub(super) enum Image {
-    Memory(Buffer),
+    Memory(SqliteOwnedBuf),
     /// `id` is its row in the catalogue.
     File {
         id: i64,
         path: PathBuf,
-        bytes: u64,
+        size_bytes: u64,
     },
 }
 
 impl Image {
-    /// The content of a database in memory.
-    pub(super) fn of(content: Buffer) -> Arc<Self> {
+    /// Wraps a serialized database.
+    pub(super) fn from_buffer(content: SqliteOwnedBuf) -> Arc<Self> {
         Arc::new(Self::Memory(content))
     }
 
-    /// How large it is, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Memory(content) => content.len() as u64,
-            Self::File { bytes, .. } => *bytes,
+            Self::File { size_bytes, .. } => *size_bytes,
         }
     }
 
-    /// An error about a copy of it, as one about its own file.
-    pub(super) fn blame(&self, error: StorageError) -> StorageError {
+    /// Maps an error about a copy to the image's file.
+    pub(super) fn attribute_error(&self, error: StorageError) -> StorageError {
         match self {
             Self::Memory(_) => error,
-            Self::File { path, .. } => error.of_original(path),
+            Self::File { path, .. } => error.with_original_path(path),
         }
     }
 
-    /// Its row in the catalogue.
+    /// Returns its row id, if any.
     pub(super) fn id(&self) -> Option<i64> {
         match self {
             Self::Memory(_) => None,
@@ -48,47 +47,47 @@ impl Image {
         }
     }
 
-    /// Puts a copy into a file that does not exist yet.
+    /// Copies it to a file that does not exist yet.
     pub(super) async fn copy_to(
         self: &Arc<Self>,
         storage: &Storage,
         path: PathBuf,
     ) -> Result<(), StorageError> {
         match &**self {
-            Self::Memory(_) => storage.write(path, Held(Arc::clone(self))).await,
-            Self::File { path: from, .. } => {
-                files::check_whole(from)?;
-                storage.copy(from.clone(), path).await
+            Self::Memory(_) => storage.write_file(path, ImageBytes(Arc::clone(self))).await,
+            Self::File { path: source, .. } => {
+                files::check_header(source)?;
+                storage.copy_file(source.clone(), path).await
             }
         }
     }
 
-    /// The same image, held in memory.
-    pub(super) async fn in_memory(self: &Arc<Self>) -> Result<Arc<Self>, StorageError> {
+    /// Loads the image into memory.
+    pub(super) async fn load_into_memory(self: &Arc<Self>) -> Result<Arc<Self>, StorageError> {
         match &**self {
             Self::Memory(_) => Ok(Arc::clone(self)),
             Self::File { path, .. } => {
-                files::check_whole(path)?;
+                files::check_header(path)?;
                 let mut content = files::read(path.clone()).await?;
-                forget_wal(&mut content);
-                Ok(Self::of(Buffer::try_from(content.as_slice())?))
+                clear_wal_flag(&mut content);
+                Ok(Self::from_buffer(SqliteOwnedBuf::try_from(content.as_slice())?))
             }
         }
     }
 }
 
-/// A database in memory has no write-ahead log; bytes 18 and 19 of a file say that it has one
+/// Clears WAL mode (bytes 18 and 19), which a database in memory does not support
 /// (documented: SQLite's file format).
-fn forget_wal(content: &mut [u8]) {
+fn clear_wal_flag(content: &mut [u8]) {
     if let Some(versions) = content.get_mut(18..20) {
         versions.fill(1);
     }
 }
 
-/// Lends the content of an image in memory.
-struct Held(Arc<Image>);
+/// Borrows the bytes of an image in memory.
+struct ImageBytes(Arc<Image>);
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for ImageBytes {
     fn as_ref(&self) -> &[u8] {
         match &*self.0 {
             Image::Memory(content) => content,
@@ -97,9 +96,9 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// The whole state of an account at some time: its data, and its profile then.
+/// An account's saved state: its data and its settings at one time.
 #[derive(Clone, Debug)]
-pub(crate) struct Saved {
+pub(crate) struct SavedState {
     pub(super) image: Arc<Image>,
-    pub(super) profile: Profile,
+    pub(super) settings: AccountSettings,
 }

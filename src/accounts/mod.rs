@@ -1,37 +1,39 @@
-//! Accounts and the keys that open them. The key that a client sends picks its account.
+//! Accounts and their API keys: the key that a client sends selects the account.
 //!
-//! An account is a world of its own: its data are behind a gate that requests share, and copies, resets and
-//! restores put another world behind it, alone and whole.
+//! Accounts are isolated. A read-write lock guards the data of each: requests share it; copy, reset and
+//! restore lock it exclusively and replace the data atomically.
 
 mod account;
+mod api_key;
+mod api_keys;
+mod catalogue;
+mod data;
+mod data_dir;
 mod error;
-mod folder;
+mod eviction;
 mod image;
-mod key;
-mod keyring;
-mod making;
-mod permission;
+mod lifecycle;
+mod permissions;
+mod pool;
 mod registry;
-mod rest;
-mod rewind;
-mod room;
-mod seeds;
-mod store;
-mod terms;
+mod seed_images;
+mod settings;
+mod snapshots;
 #[cfg(test)]
 mod tests;
-mod world;
 
-pub(crate) use account::{ACCOUNT_FORM, Account, Allowance, InUse, SELF};
+pub(crate) use account::{ACCOUNT_NAME_REGEX, Account, AccountGuard, AccountLimits, SELF_ALIAS};
+pub(crate) use api_key::{
+    API_KEY_REGEX, ApiKey, ApiKeyInfo, NewApiKey, SecretHash, generate_secret,
+};
+pub(crate) use api_keys::UnknownKeyPolicy;
+pub(crate) use data::Lease;
 pub(crate) use error::AccountError;
-pub(crate) use image::Saved;
-pub(crate) use key::{Digest, KEY_FORM, Key, KeyCard, NewKey, random_key};
-pub(crate) use keyring::Admission;
-pub(crate) use making::{NewAccount, Source};
-pub(crate) use permission::{PERMISSIONS, Permission, Permissions};
-pub(crate) use registry::{Accounts, Home, Rules};
-pub(crate) use rewind::SnapshotCard;
-pub(crate) use terms::{Profile, Strict, Terms};
-pub(crate) use world::Lease;
+pub(crate) use image::SavedState;
+pub(crate) use lifecycle::{AccountSource, NewAccount};
+pub(crate) use permissions::{PERMISSION_NAMES, Permission, PermissionSet};
+pub(crate) use registry::{AccountPolicy, Accounts, StorageMode};
+pub(crate) use settings::{AccountSettings, EffectiveSettings, StrictMode};
+pub(crate) use snapshots::SnapshotInfo;
 
 use image::Image;

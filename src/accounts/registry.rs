@@ -1,4 +1,4 @@
-//! All accounts of a server, found by key without a query; and the catalogue that knows those that are durable.
+//! Registry of all accounts, indexed by name and key hash, and loaded from the catalogue if durable.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,227 +8,246 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use serde_json::{Map, Value};
 
-use super::folder::{catalogue, lock};
-use super::rest::close;
-use super::store::{self, Entry, SavedRow};
-use super::world::{Snapshot, Standing, World};
+use super::catalogue::{self, AccountRow, SavedStateRow};
+use super::data::{AccountData, Backing, Snapshot};
+use super::data_dir::{catalogue_open_mode, lock_data_dir};
+use super::pool::close_or_warn;
 use super::{
-    Account, AccountError, Admission, Allowance, Digest, Image, Key, KeyCard, NewKey, Profile,
-    Saved, Terms,
+    Account, AccountError, AccountLimits, AccountSettings, ApiKey, ApiKeyInfo, EffectiveSettings,
+    Image, NewApiKey, SavedState, SecretHash, UnknownKeyPolicy,
 };
 use crate::clock::{Stopwatch, Zone};
-use crate::dialect::Dialect;
-use crate::metrics::Census;
-use crate::storage::{CATALOGUE, Database, Storage, StorageError, Version};
+use crate::contract::dialect::Dialect;
+use crate::metrics::GaugeSnapshot;
+use crate::storage::{CATALOGUE_SCHEMA, ChangeCounter, Database, Storage, StorageError};
 
-/// Where a server keeps its accounts.
+/// Where a server stores accounts.
 #[derive(Clone, Debug)]
-pub(crate) enum Home {
-    /// In a folder, which is made when it is missing.
-    Folder(PathBuf),
-    /// In memory: gone when the server ends.
+pub(crate) enum StorageMode {
+    /// In a directory, created if missing.
+    DataDir(PathBuf),
+    /// In memory: lost at shutdown.
     Memory,
 }
 
-/// What holds for all accounts of a server.
+/// Server-wide policy for accounts.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    /// What the configuration chose, over which an account's own choices go.
-    pub(crate) dialect: Map<String, Value>,
-    /// The most accounts.
-    pub(crate) most: usize,
-    pub(crate) admission: Admission,
-    /// What each of them may have.
-    pub(crate) each: Allowance,
+pub(crate) struct AccountPolicy {
+    /// Dialect of the configuration; an account's dialect overrides it.
+    pub(crate) dialect_defaults: Map<String, Value>,
+    pub(crate) max_accounts: usize,
+    pub(crate) unknown_keys: UnknownKeyPolicy,
+    pub(crate) account_limits: AccountLimits,
 }
 
-/// The images of the catalogue, by their rows.
-type Images = HashMap<i64, Arc<Image>>;
+/// Images of the catalogue, by row id.
+type ImagesById = HashMap<i64, Arc<Image>>;
 
-/// Every account and every key of the server.
+/// All accounts and keys of the server.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    pub(super) home: Home,
-    pub(super) rules: Rules,
+    pub(super) storage_mode: StorageMode,
+    pub(super) policy: AccountPolicy,
     pub(super) storage: Storage,
-    /// The dialect where no account is known.
-    pub(crate) dialect: Dialect,
-    /// None where nothing outlives the server.
+    /// Dialect if the account is unknown.
+    pub(crate) default_dialect: Dialect,
+    /// None if all data is in memory.
     pub(super) catalogue: Option<Database>,
     by_name: RwLock<HashMap<String, Arc<Account>>>,
-    by_digest: RwLock<HashMap<Digest, Arc<Key>>>,
-    /// The first one is what accounts are made from.
-    pub(super) seeds: RwLock<Vec<(String, Saved)>>,
-    /// What an account without anything stands on.
-    pub(super) empty: tokio::sync::OnceCell<Saved>,
-    /// One account is made after the other, so that no two take one name or one key.
-    pub(super) making: tokio::sync::Mutex<()>,
-    /// Those whose database is open, by serial number.
+    keys_by_hash: RwLock<HashMap<SecretHash, Arc<ApiKey>>>,
+    /// The first one is the default source.
+    pub(super) seeds: RwLock<Vec<(String, SavedState)>>,
+    /// Initial state of an empty account.
+    pub(super) empty_seed: tokio::sync::OnceCell<SavedState>,
+    /// Serializes changes of names and keys, so that no two accounts take the same.
+    pub(super) create_lock: tokio::sync::Mutex<()>,
+    /// Accounts with an open database, by serial.
     pub(super) open: Mutex<HashMap<u64, Weak<Account>>>,
-    pub(super) life: Stopwatch,
-    pub(super) next_name: AtomicU64,
-    next_key: AtomicI64,
-    /// Held as long as the server runs, so that no second one uses the folder.
-    pub(super) lock: Option<File>,
+    pub(super) uptime: Stopwatch,
+    pub(super) next_name_suffix: AtomicU64,
+    next_key_id: AtomicI64,
+    /// Held until shutdown, so that no second server uses the directory.
+    pub(super) data_dir_lock: Option<File>,
 }
 
 impl Accounts {
-    /// Opens the catalogue. No account's database is opened before a request needs it.
+    /// Opens the catalogue. Account databases open lazily, when a request needs them.
     ///
     /// # Errors
-    /// When the folder is in use, cannot be written, or holds what this version cannot read.
+    /// If the directory is locked, not writable, or has data that this version cannot read.
     pub(crate) async fn open(
-        home: Home,
-        rules: Rules,
-        dialect: Dialect,
+        storage_mode: StorageMode,
+        policy: AccountPolicy,
+        default_dialect: Dialect,
         storage: Storage,
     ) -> Result<Self, AccountError> {
-        let (lock, catalogue) = match &home {
-            Home::Folder(folder) => {
-                let lock = lock(&storage, folder)?;
-                let path = folder.join("catalogue.db");
-                let place = catalogue(folder, &path)?;
+        let (data_dir_lock, catalogue) = match &storage_mode {
+            StorageMode::DataDir(data_dir) => {
+                let lock = lock_data_dir(&storage, data_dir)?;
+                let path = data_dir.join("catalogue.db");
+                let mode = catalogue_open_mode(data_dir, &path)?;
                 let zone = Zone::default();
-                let opened = storage.open(place, &CATALOGUE, Version::default(), &zone);
+                let opened = storage.open(mode, &CATALOGUE_SCHEMA, ChangeCounter::default(), &zone);
                 (Some(lock), Some(opened.await?))
             }
-            Home::Memory => (None, None),
+            StorageMode::Memory => (None, None),
         };
         let accounts = Self {
-            home,
-            rules,
+            storage_mode,
+            policy,
             storage,
-            dialect,
+            default_dialect,
             catalogue,
             by_name: RwLock::default(),
-            by_digest: RwLock::default(),
+            keys_by_hash: RwLock::default(),
             seeds: RwLock::default(),
-            empty: tokio::sync::OnceCell::new(),
-            making: tokio::sync::Mutex::default(),
+            empty_seed: tokio::sync::OnceCell::new(),
+            create_lock: tokio::sync::Mutex::default(),
             open: Mutex::default(),
-            life: Stopwatch::start(),
-            next_name: AtomicU64::new(1),
-            next_key: AtomicI64::new(1),
-            lock,
+            uptime: Stopwatch::start(),
+            next_name_suffix: AtomicU64::new(1),
+            next_key_id: AtomicI64::new(1),
+            data_dir_lock,
         };
-        accounts.load().await.map_err(|error| accounts.in_catalogue(error))?;
+        accounts.load().await.map_err(|error| accounts.with_catalogue_path(error))?;
         Ok(accounts)
     }
 
-    /// What keeps the server from starting, with the file that it stands in.
-    fn in_catalogue(&self, error: AccountError) -> AccountError {
+    /// Adds the path of the catalogue to a startup error.
+    fn with_catalogue_path(&self, error: AccountError) -> AccountError {
         let Some(catalogue) = &self.catalogue else { return error };
         let error = match error {
             AccountError::Storage(error) => error,
             other => StorageError::corrupt(other.to_string()),
         };
-        error.at(catalogue.path()).into()
+        error.with_path(catalogue.path()).into()
     }
 
     async fn load(&self) -> Result<(), AccountError> {
         if self.catalogue.is_none() {
             return Ok(());
         }
-        // What a crash has left unfinished; nobody uses it.
-        self.discard(self.look(|catalogue| Box::pin(store::unneeded(catalogue))).await?).await;
-        let unused = self.commit(|catalogue| Box::pin(store::drop_all_unused(catalogue)));
-        self.discard(unused.await?).await;
-        let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
+        // Files that a crash left; no row references them.
+        self.delete_orphaned_files(
+            self.read_catalogue(|catalogue| Box::pin(catalogue::orphaned_files(catalogue))).await?,
+        )
+        .await;
+        let unused = self
+            .write_catalogue(|catalogue| Box::pin(catalogue::delete_all_unused_images(catalogue)));
+        self.delete_orphaned_files(unused.await?).await;
+        let images =
+            self.read_catalogue(|catalogue| Box::pin(catalogue::list_images(catalogue))).await?;
         for (_, file, _) in &images {
             self.warn_if_missing(file);
         }
-        let images: Images = images
+        let images: ImagesById = images
             .into_iter()
-            .map(|(id, file, bytes)| (id, self.image(id, &file, bytes)))
+            .map(|(id, file, bytes)| (id, self.file_image(id, &file, bytes)))
             .collect();
-        for entry in self.look(|catalogue| Box::pin(store::entries(catalogue))).await? {
-            self.enter(self.stored(entry, &images)?);
+        for row in
+            self.read_catalogue(|catalogue| Box::pin(catalogue::list_accounts(catalogue))).await?
+        {
+            self.register(self.account_from_catalogue(row, &images)?);
         }
-        for row in self.look(|catalogue| Box::pin(store::snapshots(catalogue))).await? {
+        for row in
+            self.read_catalogue(|catalogue| Box::pin(catalogue::list_snapshots(catalogue))).await?
+        {
             let (account, name, taken_at, saved) = row;
-            let snapshot = Snapshot { saved: found(saved, &images)?, taken_at };
+            let snapshot = Snapshot { state: resolve_saved_state(saved, &images)?, taken_at };
             if let Some(account) = self.find(&account) {
-                account.world.write().await.snapshots.insert(name, snapshot);
+                account.data.write().await.snapshots.insert(name, snapshot);
             }
         }
-        for (account, card) in self.look(|catalogue| Box::pin(store::keys(catalogue))).await? {
+        for (account, key_info) in
+            self.read_catalogue(|catalogue| Box::pin(catalogue::list_keys(catalogue))).await?
+        {
             if let Some(account) = self.find(&account) {
-                self.know(&account, card);
+                self.index_key(&account, key_info);
             }
         }
-        let last = self.look(|catalogue| Box::pin(store::last_key(catalogue))).await?;
-        self.next_key.store(last + 1, Ordering::Relaxed);
+        let last_key_id =
+            self.read_catalogue(|catalogue| Box::pin(catalogue::last_key_id(catalogue))).await?;
+        self.next_key_id.store(last_key_id + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// An account of the catalogue.
-    fn stored(&self, entry: Entry, images: &Images) -> Result<Account, AccountError> {
-        let Entry { name, profile, file, image, origin, ttl } = entry;
-        let standing = match (file, image) {
+    /// Builds an account from its row.
+    fn account_from_catalogue(
+        &self,
+        row: AccountRow,
+        images: &ImagesById,
+    ) -> Result<Account, AccountError> {
+        let AccountRow { name, settings, file, image_id, origin, ttl } = row;
+        let backing = match (file, image_id) {
             (Some(file), _) => {
                 self.warn_if_missing(&file);
-                Standing::File(file)
+                Backing::File(file)
             }
-            (None, Some(image)) => Standing::Image(known(image, images)?),
+            (None, Some(image_id)) => Backing::Image(find_image(image_id, images)?),
             (None, None) => {
-                let what = format!("account {name} stands on nothing");
-                return Err(StorageError::corrupt(what).into());
+                let detail = format!("account {name} stands on nothing");
+                return Err(StorageError::corrupt(detail).into());
             }
         };
-        let origin = origin.map(|origin| found(origin, images)).transpose()?;
-        let terms = self.terms(&name, profile)?;
-        Ok(Account::new(&name, true, ttl, World::new(standing, origin), (terms, self.rules.each)))
+        let origin = origin.map(|origin| resolve_saved_state(origin, images)).transpose()?;
+        let effective = self.effective_settings(&name, settings)?;
+        Ok(Account::new(
+            &name,
+            true,
+            ttl,
+            AccountData::new(backing, origin),
+            (effective, self.policy.account_limits),
+        ))
     }
 
-    /// Says that a file is not there. What stands on it is refused, all else goes on.
+    /// Logs a missing file. Requests that need the file fail; all others work.
     fn warn_if_missing(&self, file: &str) {
-        let path = self.path(file);
+        let path = self.resolve_path(file);
         if !path.exists() {
             tracing::error!(error = %StorageError::Missing { path }, "a part of the data is refused");
         }
     }
 
-    /// The key with this text. Costs no query; takes the same time for every text of the same length.
-    pub(crate) fn find_key(&self, text: &str) -> Option<Arc<Key>> {
-        let digest = Digest::of(text);
-        let keys = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(&digest).cloned();
+    /// Finds a key by its secret, without a query, in constant time for secrets of the same length.
+    pub(crate) fn find_key(&self, secret: &str) -> Option<Arc<ApiKey>> {
+        let hash = SecretHash::from_secret(secret);
+        let keys = self.keys_by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(&hash).cloned();
         if let Some(key) = &key {
-            key.account.touch(self.life.milliseconds());
+            key.account.touch(self.uptime.elapsed_millis());
         }
         key
     }
 
-    /// The account with this name.
+    /// Finds an account by name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Account>> {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Every account, in no order.
+    /// Returns accounts, unsorted.
     pub(crate) fn all(&self) -> Vec<Arc<Account>> {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_name.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Reads something of the catalogue, where there is one.
+    /// Probes the catalogue, if any, with a read.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub(crate) async fn check(&self) -> Result<(), StorageError> {
+    /// If the read fails.
+    pub(crate) async fn check_catalogue(&self) -> Result<(), StorageError> {
         if self.catalogue.is_some() {
-            self.look(|catalogue| Box::pin(store::last_key(catalogue))).await?;
+            self.read_catalogue(|catalogue| Box::pin(catalogue::last_key_id(catalogue))).await?;
         }
         Ok(())
     }
 
-    /// How much there is of what is counted.
-    pub(crate) fn census(&self) -> Census {
+    /// Returns the current gauge values.
+    pub(crate) fn gauge_snapshot(&self) -> GaugeSnapshot {
         let all = self.all();
-        Census {
+        GaugeSnapshot {
             accounts: all.len(),
             journal_entries: all.iter().map(|account| account.journal.len()).sum(),
             open_databases: self.open.lock().unwrap_or_else(PoisonError::into_inner).len(),
@@ -238,68 +257,71 @@ impl Accounts {
     /// Closes every database.
     pub(crate) async fn close(&self) {
         for account in self.all() {
-            self.park(&account).await;
+            self.close_database(&account).await;
         }
         if let Some(catalogue) = &self.catalogue {
-            close(catalogue).await;
+            close_or_warn(catalogue).await;
         }
     }
 
-    /// The terms of a profile on this server.
-    pub(super) fn terms(&self, account: &str, profile: Profile) -> Result<Terms, AccountError> {
-        Terms::new(profile, &self.rules.dialect)
-            .map_err(|what| AccountError::Profile { account: account.to_owned(), what })
+    /// Merges account and server settings.
+    pub(super) fn effective_settings(
+        &self,
+        account: &str,
+        settings: AccountSettings,
+    ) -> Result<EffectiveSettings, AccountError> {
+        EffectiveSettings::new(settings, &self.policy.dialect_defaults)
+            .map_err(|reason| AccountError::InvalidSettings { account: account.to_owned(), reason })
     }
 
-    pub(super) fn enter(&self, account: Account) -> Arc<Account> {
+    pub(super) fn register(&self, account: Account) -> Arc<Account> {
         let account = Arc::new(account);
-        account.touch(self.life.milliseconds());
+        account.touch(self.uptime.elapsed_millis());
         let mut accounts = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
         accounts.insert(account.name.to_string(), Arc::clone(&account));
         account
     }
 
-    /// Forgets an account and its keys.
-    pub(super) fn leave(&self, account: &Account) {
+    /// Removes an account and its keys.
+    pub(super) fn unregister(&self, account: &Account) {
         self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(&*account.name);
-        for card in account.keys() {
-            self.forget(&card.digest);
+        for key_info in account.keys() {
+            self.unindex_key(&key_info.hash);
         }
-        account.end();
+        account.disconnect_waiters();
     }
 
-    /// A key opens its account from now on.
-    pub(super) fn know(&self, account: &Arc<Account>, card: KeyCard) {
-        let KeyCard { digest, name, permissions, .. } = card.clone();
-        account.change_keys(|keys| keys.push(card));
-        let key = Arc::new(Key { digest, name, permissions, account: Arc::clone(account) });
-        self.by_digest.write().unwrap_or_else(PoisonError::into_inner).insert(digest, key);
+    /// Adds a key to account and index.
+    pub(super) fn index_key(&self, account: &Arc<Account>, key_info: ApiKeyInfo) {
+        let ApiKeyInfo { hash, name, permissions, .. } = key_info.clone();
+        account.update_keys(|keys| keys.push(key_info));
+        let key = Arc::new(ApiKey { hash, name, permissions, account: Arc::clone(account) });
+        self.keys_by_hash.write().unwrap_or_else(PoisonError::into_inner).insert(hash, key);
     }
 
-    /// A key opens nothing from now on.
-    pub(super) fn forget(&self, digest: &Digest) {
-        self.by_digest.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
+    /// Removes a key from the index.
+    pub(super) fn unindex_key(&self, hash: &SecretHash) {
+        self.keys_by_hash.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 
-    /// A key with an id.
-    pub(super) fn card(&self, key: NewKey) -> KeyCard {
-        let NewKey { digest, name, permissions } = key;
-        let id = self.next_key.fetch_add(1, Ordering::Relaxed);
-        KeyCard { id, digest, name: name.into(), permissions }
+    pub(super) fn assign_key_id(&self, key: NewApiKey) -> ApiKeyInfo {
+        let NewApiKey { hash, name, permissions } = key;
+        let id = self.next_key_id.fetch_add(1, Ordering::Relaxed);
+        ApiKeyInfo { id, hash, name: name.into(), permissions }
     }
 
-    /// A key opens one account; another one cannot take it.
-    pub(super) fn must_be_free(
+    /// Fails if another account owns one of the keys.
+    pub(super) fn check_keys_free(
         &self,
         name: &str,
         account: Option<&Account>,
-        keys: &[NewKey],
+        keys: &[NewApiKey],
     ) -> Result<(), AccountError> {
-        let own = account.map(|account| account.serial);
-        let known = self.by_digest.read().unwrap_or_else(PoisonError::into_inner);
-        let owner = |key: &NewKey| known.get(&key.digest).map(|known| &known.account);
+        let own_serial = account.map(|account| account.serial);
+        let keys_by_hash = self.keys_by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = |key: &NewApiKey| keys_by_hash.get(&key.hash).map(|key| &key.account);
         let mut taken = keys.iter().filter_map(|key| Some((key, owner(key)?)));
-        match taken.find(|(_, owner)| Some(owner.serial) != own) {
+        match taken.find(|(_, owner)| Some(owner.serial) != own_serial) {
             None => Ok(()),
             Some((key, owner)) => Err(AccountError::KeyTaken {
                 account: name.to_owned(),
@@ -309,41 +331,45 @@ impl Accounts {
         }
     }
 
-    /// An account that was found before may have been removed since, and its name may be another one's.
-    pub(super) fn must_be_here(&self, account: &Account) -> Result<(), AccountError> {
+    /// Fails if the account was removed after its lookup (TOCTOU); its name may be reused by then.
+    pub(super) fn check_registered(&self, account: &Account) -> Result<(), AccountError> {
         let found = self.find(&account.name);
         if found.is_some_and(|found| found.serial == account.serial) {
             Ok(())
         } else {
-            Err(account.gone())
+            Err(account.not_found())
         }
     }
 
-    /// The row of the seed with this name, if it was planted from the same fixture.
-    pub(super) async fn stored_seed(
+    /// Returns the stored seed with this name, if the fixture digest matches.
+    pub(super) async fn find_stored_seed(
         &self,
         name: &str,
         digest: [u8; 32],
-    ) -> Result<Option<Saved>, AccountError> {
+    ) -> Result<Option<SavedState>, AccountError> {
         let name = name.to_owned();
-        let stored = self.look(move |catalogue| {
-            Box::pin(async move { store::seed(catalogue, &name, &digest).await })
+        let stored = self.read_catalogue(move |catalogue| {
+            Box::pin(async move { catalogue::find_seed(catalogue, &name, &digest).await })
         });
         let Some(row) = stored.await? else { return Ok(None) };
-        let images = self.look(|catalogue| Box::pin(store::images(catalogue))).await?;
-        let image = images.into_iter().find(|(id, ..)| *id == row.image);
-        Ok(image.map(|(id, file, bytes)| Saved {
-            image: self.image(id, &file, bytes),
-            profile: row.profile,
+        let images =
+            self.read_catalogue(|catalogue| Box::pin(catalogue::list_images(catalogue))).await?;
+        let image = images.into_iter().find(|(id, ..)| *id == row.image_id);
+        Ok(image.map(|(id, file, bytes)| SavedState {
+            image: self.file_image(id, &file, bytes),
+            settings: row.settings,
         }))
     }
 }
 
-fn known(image: i64, images: &Images) -> Result<Arc<Image>, StorageError> {
-    let image = images.get(&image).cloned();
+fn find_image(image_id: i64, images: &ImagesById) -> Result<Arc<Image>, StorageError> {
+    let image = images.get(&image_id).cloned();
     image.ok_or_else(|| StorageError::corrupt("the catalogue lacks an image".to_owned()))
 }
 
-fn found(row: SavedRow, images: &Images) -> Result<Saved, StorageError> {
-    Ok(Saved { image: known(row.image, images)?, profile: row.profile })
+fn resolve_saved_state(
+    row: SavedStateRow,
+    images: &ImagesById,
+) -> Result<SavedState, StorageError> {
+    Ok(SavedState { image: find_image(row.image_id, images)?, settings: row.settings })
 }

@@ -1,66 +1,80 @@
-//! What the catalogue and the folder say of files agrees.
+//! Tests that catalogue and data directory agree.
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Map;
 
-use super::{AccountError, Accounts, Admission, Allowance, Home, Rules, store};
-use crate::dialect::Dialect;
-use crate::journal::Bounds;
-use crate::metrics::Sqlite;
-use crate::storage::{Durability, Slots, Storage};
+use super::{
+    AccountError, AccountLimits, AccountPolicy, Accounts, StorageMode, UnknownKeyPolicy, catalogue,
+};
+use crate::contract::dialect::Dialect;
+use crate::journal::JournalLimits;
+use crate::metrics::SqliteMetrics;
+use crate::storage::{DatabaseLimit, Durability, Storage};
 
-async fn opened(folder: &Path) -> Result<Accounts, AccountError> {
-    let patience = Duration::from_mins(1);
-    let each = Allowance { journal: Bounds { entries: 1, bytes: 1024 }, waits: 1, patience };
-    let rules = Rules { dialect: Map::new(), most: 10, admission: Admission::Fixed, each };
+async fn open_accounts(data_dir: &Path) -> Result<Accounts, AccountError> {
+    let operation_timeout = Duration::from_mins(1);
+    let account_limits = AccountLimits {
+        journal: JournalLimits { max_entries: 1, max_bytes: 1024 },
+        max_waits: 1,
+        lock_timeout: operation_timeout,
+    };
+    let policy = AccountPolicy {
+        dialect_defaults: Map::new(),
+        max_accounts: 10,
+        unknown_keys: UnknownKeyPolicy::Fixed,
+        account_limits,
+    };
     let storage = Storage {
         durability: Durability::Process,
-        patience,
-        times: Sqlite::default(),
-        slots: Slots::default(),
+        operation_timeout,
+        metrics: SqliteMetrics::default(),
+        database_limit: DatabaseLimit::default(),
     };
-    let dialect = Dialect::read(&Map::new()).expect("the defaults");
-    Accounts::open(Home::Folder(folder.to_owned()), rules, dialect, storage).await
+    let dialect = Dialect::parse(&Map::new()).expect("the defaults");
+    Accounts::open(StorageMode::DataDir(data_dir.to_owned()), policy, dialect, storage).await
 }
 
 #[tokio::test]
-async fn a_new_file_takes_no_name_that_is_in_use() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let accounts = opened(folder.path()).await.expect("it opens");
-    let fresh = async || accounts.fresh_file("accounts/acme").await.expect("a name");
-    let write = |name: &str| std::fs::write(folder.path().join(name), "x").expect("it is written");
+async fn new_file_gets_an_unused_name() {
+    let data_dir = tempfile::tempdir().expect("a temporary directory");
+    let accounts = open_accounts(data_dir.path()).await.expect("accounts open");
+    let reserve = async || accounts.reserve_file("accounts/acme").await.expect("a name");
+    let write =
+        |name: &str| std::fs::write(data_dir.path().join(name), "x").expect("the file is written");
 
-    // It is noted, and is still to be made: nobody else gets it.
-    assert_eq!(fresh().await, "accounts/acme.db");
-    assert_eq!(fresh().await, "accounts/acme.2.db");
-    // A log that was left behind would be read into a new database.
+    // Reserved, not yet created: no second caller gets it.
+    assert_eq!(reserve().await, "accounts/acme.db");
+    assert_eq!(reserve().await, "accounts/acme.2.db");
+    // SQLite would replay a stale write-ahead log into a new database.
     write("accounts/acme.3.db-wal");
-    assert_eq!(fresh().await, "accounts/acme.4.db");
-    // An image that is missing may be put back.
+    assert_eq!(reserve().await, "accounts/acme.4.db");
+    // A missing image may be restored by hand.
     accounts
-        .commit(|catalogue| {
-            Box::pin(async move { store::add_image(catalogue, "accounts/acme.5.db", 1).await })
+        .write_catalogue(|catalogue| {
+            Box::pin(
+                async move { catalogue::insert_image(catalogue, "accounts/acme.5.db", 1).await },
+            )
         })
         .await
         .expect("an image");
-    assert_eq!(fresh().await, "accounts/acme.6.db");
-    // What was made and removed is free again.
+    assert_eq!(reserve().await, "accounts/acme.6.db");
+    // The name of a deleted file is free again.
     write("accounts/acme.db");
-    accounts.discard(vec!["accounts/acme.db".to_owned()]).await;
-    assert_eq!(fresh().await, "accounts/acme.db");
+    accounts.delete_orphaned_files(vec!["accounts/acme.db".to_owned()]).await;
+    assert_eq!(reserve().await, "accounts/acme.db");
 }
 
 #[tokio::test]
-async fn a_start_removes_the_files_that_were_not_finished() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let accounts = opened(folder.path()).await.expect("it opens");
-    let file = accounts.fresh_file("accounts/acme").await.expect("a name");
-    let path = folder.path().join(&file);
-    std::fs::write(&path, "a part").expect("it is written");
+async fn startup_deletes_unfinished_files() {
+    let data_dir = tempfile::tempdir().expect("a temporary directory");
+    let accounts = open_accounts(data_dir.path()).await.expect("accounts open");
+    let file = accounts.reserve_file("accounts/acme").await.expect("a name");
+    let path = data_dir.path().join(&file);
+    std::fs::write(&path, "incomplete").expect("the file is written");
     drop(accounts);
-    let accounts = opened(folder.path()).await.expect("it opens again");
-    assert!(!path.exists(), "nothing names it");
-    assert_eq!(accounts.fresh_file("accounts/acme").await.expect("a name"), file);
+    let accounts = open_accounts(data_dir.path()).await.expect("accounts open again");
+    assert!(!path.exists(), "no row references it");
+    assert_eq!(accounts.reserve_file("accounts/acme").await.expect("a name"), file);
 }

@@ -1,7 +1,7 @@
 //! A typed client of the control API.
 
-mod follow;
-mod see;
+mod journal;
+mod stream;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response};
@@ -9,22 +9,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::control::PREFIX;
+use crate::control::PATH_PREFIX;
 use crate::control::wire::{
     AccountEntry, AccountList, Advance, Imported, KeyList, MadeAccount, MadeKey, NewAccount,
     NewKey, ProblemBody, SetClock, ShownAccount, ShownClock, ShownKey, Snapshot, SnapshotList,
 };
 
-pub use follow::Requests;
-pub use see::Filter;
+pub use journal::Filter;
+pub use stream::Requests;
 
-/// Why the control API did not do what it was asked for.
+/// An error of a request to the control API.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// The server refused, and says why.
+    /// The server's error response.
     #[error("{} {}", .0.title, .0.detail)]
     Problem(ProblemBody),
-    /// The server was not reached, or said something that is no answer.
+    /// The server was unreachable, or its response was invalid.
     #[error(transparent)]
     Transport(#[from] reqwest::Error),
 }
@@ -36,10 +36,10 @@ pub enum ControlError {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use omnidesk_mock::{MockServer, wire::NewAccount};
 ///
-/// let desk = MockServer::start().await;
-/// let control = desk.control();
-/// let made = control.make_account(&NewAccount::default()).await?;
-/// assert_eq!(control.account(&made.account).show().await?.counts.tickets, 0);
+/// let server = MockServer::start().await;
+/// let control = server.control();
+/// let created = control.make_account(&NewAccount::default()).await?;
+/// assert_eq!(control.account(&created.account).show().await?.counts.tickets, 0);
 /// # Ok(())
 /// # }
 /// ```
@@ -52,50 +52,51 @@ pub struct Control {
 }
 
 impl Control {
-    /// A client of the server at this address, such as `http://127.0.0.1:8080`.
+    /// Creates a client of the server at this URL, such as `http://127.0.0.1:8080`.
     pub fn new(base_url: &str) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        // A proxy cannot reach a server on this machine's loopback.
+        // A proxy cannot reach a loopback address of this machine.
         let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
         Self { base_url, token: None, api_key: None, client }
     }
 
-    /// The same client, with the token of `--control-token`.
+    /// Sets the token of `--control-token`.
     #[must_use]
     pub fn with_token(self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self }
     }
 
-    /// The same client, whose account `self` is that of this key.
+    /// Sets the API key whose account `self` means.
     #[must_use]
     pub fn with_api_key(self, key: &str) -> Self {
         Self { api_key: Some(key.to_owned()), ..self }
     }
 
-    /// All accounts, by name.
+    /// Lists all accounts, sorted by name.
     ///
     /// # Errors
-    /// When the server cannot be reached or refuses.
+    /// When the server is unreachable or rejects the request.
     pub async fn accounts(&self) -> Result<Vec<AccountEntry>, ControlError> {
-        let list: AccountList = read(self.ask(Method::GET, "/accounts")).await?;
+        let list: AccountList = fetch_json(self.build_request(Method::GET, "/accounts")).await?;
         Ok(list.accounts)
     }
 
-    /// Makes an account with a key.
+    /// Creates an account with an API key.
     ///
     /// # Errors
-    /// When its name is taken, there is nothing to make it from, or there are too many.
+    /// When its name is in use, its source does not exist, or there are too many.
     pub async fn make_account(&self, new: &NewAccount) -> Result<MadeAccount, ControlError> {
-        read(self.ask(Method::POST, "/accounts").json(new)).await
+        fetch_json(self.build_request(Method::POST, "/accounts").json(new)).await
     }
 
-    /// The account with this name; `self` is that of the API key.
+    /// Returns the account's client; `self` is the API key's account.
     pub fn account(&self, name: &str) -> Account {
-        Account { control: self.clone(), path: format!("/accounts/{}", encoded(name)) }
+        Account { control: self.clone(), path: format!("/accounts/{}", percent_encode(name)) }
     }
 
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        let mut request = self.client.request(method, format!("{}{PREFIX}{path}", self.base_url));
+    fn build_request(&self, method: Method, path: &str) -> RequestBuilder {
+        let mut request =
+            self.client.request(method, format!("{}{PATH_PREFIX}{path}", self.base_url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -106,21 +107,21 @@ impl Control {
     }
 }
 
-/// One account of a server.
+/// A client for one account.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use omnidesk_mock::MockServer;
 ///
-/// let desk = MockServer::start().await;
-/// let own = desk.control().account("self");
-/// own.freeze("2026-03-01T12:00:00Z").await?;
-/// own.take_snapshot("before").await?;
-/// own.advance("P31D").await?;
-/// own.restore("before").await?;
-/// assert_eq!(own.clock().await?.now, "2026-03-01T12:00:00Z");
-/// own.reset().await?;
+/// let server = MockServer::start().await;
+/// let account = server.control().account("self");
+/// account.freeze("2026-03-01T12:00:00Z").await?;
+/// account.take_snapshot("before").await?;
+/// account.advance("P31D").await?;
+/// account.restore("before").await?;
+/// assert_eq!(account.clock().await?.now, "2026-03-01T12:00:00Z");
+/// account.reset().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -132,115 +133,125 @@ pub struct Account {
 
 #[expect(
     clippy::missing_errors_doc,
-    reason = "all fail alike: the server refuses, or is not reached"
+    reason = "all methods fail alike: the server rejects the request or is unreachable"
 )]
 impl Account {
-    /// How much it holds, its clock, its dialect.
+    /// Returns its row counts, clock and dialect.
     pub async fn show(&self) -> Result<ShownAccount, ControlError> {
-        read(self.ask(Method::GET, "")).await
+        fetch_json(self.build_request(Method::GET, "")).await
     }
 
-    /// Removes it with all that it has.
+    /// Removes it with all its data.
     pub async fn remove(&self) -> Result<(), ControlError> {
-        done(self.ask(Method::DELETE, "")).await
+        send_and_discard(self.build_request(Method::DELETE, "")).await
     }
 
-    /// Puts it back to what it was made from.
+    /// Resets it to its initial state.
     pub async fn reset(&self) -> Result<(), ControlError> {
-        done(self.ask(Method::POST, "/reset")).await
+        send_and_discard(self.build_request(Method::POST, "/reset")).await
     }
 
-    /// Its snapshots, by name.
+    /// Lists its snapshots, sorted by name.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>, ControlError> {
-        let list: SnapshotList = read(self.ask(Method::GET, "/snapshots")).await?;
+        let list: SnapshotList = fetch_json(self.build_request(Method::GET, "/snapshots")).await?;
         Ok(list.snapshots)
     }
 
-    /// Keeps its present state under a name.
+    /// Saves its current state as a snapshot.
     pub async fn take_snapshot(&self, name: &str) -> Result<Snapshot, ControlError> {
-        read(self.ask(Method::PUT, &format!("/snapshots/{}", encoded(name)))).await
+        fetch_json(self.build_request(Method::PUT, &format!("/snapshots/{}", percent_encode(name))))
+            .await
     }
 
-    /// Puts it back to a snapshot.
+    /// Restores it to a snapshot.
     pub async fn restore(&self, name: &str) -> Result<(), ControlError> {
-        done(self.ask(Method::POST, &format!("/snapshots/{}/restore", encoded(name)))).await
+        send_and_discard(
+            self.build_request(
+                Method::POST,
+                &format!("/snapshots/{}/restore", percent_encode(name)),
+            ),
+        )
+        .await
     }
 
     /// Removes a snapshot.
     pub async fn remove_snapshot(&self, name: &str) -> Result<(), ControlError> {
-        done(self.ask(Method::DELETE, &format!("/snapshots/{}", encoded(name)))).await
+        send_and_discard(
+            self.build_request(Method::DELETE, &format!("/snapshots/{}", percent_encode(name))),
+        )
+        .await
     }
 
-    /// Gives it as a fixture, without its keys.
+    /// Exports it as a fixture, without its API keys.
     pub async fn export(&self) -> Result<Value, ControlError> {
-        read(self.ask(Method::GET, "/export")).await
+        fetch_json(self.build_request(Method::GET, "/export")).await
     }
 
-    /// Adds a fixture with one account: all of it, or nothing.
+    /// Imports a fixture with one account, atomically.
     pub async fn import(&self, fixture: &Value) -> Result<Imported, ControlError> {
-        read(self.ask(Method::POST, "/import").json(fixture)).await
+        fetch_json(self.build_request(Method::POST, "/import").json(fixture)).await
     }
 
-    /// What its clock shows.
+    /// Returns the state of its clock.
     pub async fn clock(&self) -> Result<ShownClock, ControlError> {
-        read(self.ask(Method::GET, "/clock")).await
+        fetch_json(self.build_request(Method::GET, "/clock")).await
     }
 
     /// Sets its clock.
     pub async fn set_clock(&self, clock: &SetClock) -> Result<ShownClock, ControlError> {
-        read(self.ask(Method::PUT, "/clock").json(clock)).await
+        fetch_json(self.build_request(Method::PUT, "/clock").json(clock)).await
     }
 
-    /// Stops its clock at a moment, RFC 3339.
+    /// Freezes its clock at a time, RFC 3339.
     pub async fn freeze(&self, at: &str) -> Result<ShownClock, ControlError> {
         self.set_clock(&SetClock::Frozen { at: Some(at.to_owned()) }).await
     }
 
-    /// Lets time pass at once: `P3D`, `90m`.
+    /// Advances its clock immediately: `P3D`, `90m`.
     pub async fn advance(&self, by: &str) -> Result<ShownClock, ControlError> {
         let by = Advance { by: by.to_owned() };
-        read(self.ask(Method::POST, "/clock/advance").json(&by)).await
+        fetch_json(self.build_request(Method::POST, "/clock/advance").json(&by)).await
     }
 
-    /// Its keys, the oldest first.
+    /// Lists its API keys, the oldest first.
     pub async fn keys(&self) -> Result<Vec<ShownKey>, ControlError> {
-        let list: KeyList = read(self.ask(Method::GET, "/keys")).await?;
+        let list: KeyList = fetch_json(self.build_request(Method::GET, "/keys")).await?;
         Ok(list.keys)
     }
 
-    /// Makes a key.
+    /// Creates an API key.
     pub async fn make_key(&self, new: &NewKey) -> Result<MadeKey, ControlError> {
-        read(self.ask(Method::POST, "/keys").json(new)).await
+        fetch_json(self.build_request(Method::POST, "/keys").json(new)).await
     }
 
-    /// Takes a key away.
+    /// Removes an API key.
     pub async fn remove_key(&self, id: i64) -> Result<(), ControlError> {
-        done(self.ask(Method::DELETE, &format!("/keys/{id}"))).await
+        send_and_discard(self.build_request(Method::DELETE, &format!("/keys/{id}"))).await
     }
 
-    /// The settings that hold in it.
+    /// Returns its effective dialect.
     pub async fn dialect(&self) -> Result<Map<String, Value>, ControlError> {
-        read(self.ask(Method::GET, "/dialect")).await
+        fetch_json(self.build_request(Method::GET, "/dialect")).await
     }
 
-    /// Sets what is different in it from the server's settings.
+    /// Replaces its dialect overrides.
     pub async fn set_dialect(
         &self,
         settings: &impl Serialize,
     ) -> Result<Map<String, Value>, ControlError> {
-        read(self.ask(Method::PUT, "/dialect").json(settings)).await
+        fetch_json(self.build_request(Method::PUT, "/dialect").json(settings)).await
     }
 
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.control.ask(method, &format!("{}{path}", self.path))
+    fn build_request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.control.build_request(method, &format!("{}{path}", self.path))
     }
 }
 
-fn encoded(name: &str) -> String {
+fn percent_encode(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, ControlError> {
+async fn send(request: RequestBuilder) -> Result<Response, ControlError> {
     let response = request.send().await?;
     if response.status().is_success() {
         return Ok(response);
@@ -248,10 +259,10 @@ async fn answer(request: RequestBuilder) -> Result<Response, ControlError> {
     Err(ControlError::Problem(response.json().await?))
 }
 
-async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ControlError> {
-    Ok(answer(request).await?.json().await?)
+async fn fetch_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ControlError> {
+    Ok(send(request).await?.json().await?)
 }
 
-async fn done(request: RequestBuilder) -> Result<(), ControlError> {
-    answer(request).await.map(drop)
+async fn send_and_discard(request: RequestBuilder) -> Result<(), ControlError> {
+    send(request).await.map(drop)
 }

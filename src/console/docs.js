@@ -1,29 +1,29 @@
-// Sends what a form of /docs holds, as a client would, and shows the answer.
+// Sends the request that a form of /docs describes, and shows the response.
 "use strict";
 
-const key = document.getElementById("key");
-key.value = sessionStorage.getItem("apiKey") || "";
-key.addEventListener("input", () => sessionStorage.setItem("apiKey", key.value));
-const token = document.getElementById("token");
+const keyInput = document.getElementById("key");
+keyInput.value = sessionStorage.getItem("apiKey") || "";
+keyInput.addEventListener("input", () => sessionStorage.setItem("apiKey", keyInput.value));
+const tokenInput = document.getElementById("token");
 document.getElementById("key-form").addEventListener("submit", (event) => event.preventDefault());
 
-// The filled-in fields, without those that are part of the path. A list takes its entries with commas between them.
-function filled(form, path) {
+// Returns the filled-in fields, without path parameters. Splits lists at commas.
+function readFields(form, path) {
   const fields = [...form.elements].filter((field) => field.name && field.value !== "");
-  const inBody = fields.filter((field) => !path.includes(`{${field.name}}`));
-  return inBody.flatMap(({ name, value }) =>
+  const withoutPath = fields.filter((field) => !path.includes(`{${field.name}}`));
+  return withoutPath.flatMap(({ name, value }) =>
     name.endsWith("[]") ? value.split(",").map((entry) => [name, entry.trim()]) : [[name, value]]);
 }
 
-function request(form) {
+function buildRequest(form) {
   const { method, path, reads } = form.dataset;
   const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
-  const fields = filled(form, path);
-  const options = { method, headers: { apiKey: key.value || key.placeholder } };
+  const fields = readFields(form, path);
+  const options = { method, headers: { apiKey: keyInput.value || keyInput.placeholder } };
   const query = fields.filter(([name]) => name !== "body");
-  const asked = query.length ? `${target}?${new URLSearchParams(query)}` : target;
-  if (reads === "json") return [asked, json(form, options)];
-  if (reads === "query") return [asked, options];
+  const targetWithQuery = query.length ? `${target}?${new URLSearchParams(query)}` : target;
+  if (reads === "json") return [targetWithQuery, withJsonBody(form, options)];
+  if (reads === "query") return [targetWithQuery, options];
   if (fields.length === 0) return [target, options];
   const encoding = form.querySelector("[data-encoding]");
   const multipart = encoding && encoding.value === "multipart/form-data";
@@ -32,15 +32,15 @@ function request(form) {
   return [target, options];
 }
 
-function json(form, options) {
-  if (token.value) options.headers.authorization = `Bearer ${token.value}`;
+function withJsonBody(form, options) {
+  if (tokenInput.value) options.headers.authorization = `Bearer ${tokenInput.value}`;
   const body = form.elements.body;
   if (!body || body.value.trim() === "") return options;
   options.headers["content-type"] = "application/json";
   return { ...options, body: body.value };
 }
 
-function show(form, text) {
+function showOutput(form, text) {
   const block = document.createElement("pre");
   block.textContent = text;
   form.querySelector("output").replaceChildren(block);
@@ -50,16 +50,16 @@ async function send(event) {
   event.preventDefault();
   const form = event.target;
   try {
-    const [target, options] = request(form);
-    const answer = await fetch(target, options);
-    const text = await answer.text();
-    show(form, `${options.method} ${target}\n${answer.status} ${answer.statusText}\n\n${pretty(text)}`);
+    const [target, options] = buildRequest(form);
+    const response = await fetch(target, options);
+    const text = await response.text();
+    showOutput(form, `${options.method} ${target}\n${response.status} ${response.statusText}\n\n${formatJson(text)}`);
   } catch (error) {
-    show(form, `The server did not answer: ${error.message}`);
+    showOutput(form, `The server did not answer: ${error.message}`);
   }
 }
 
-function pretty(text) {
+function formatJson(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {

@@ -1,7 +1,7 @@
-//! The pages: server-rendered, with nothing loaded from another host.
+//! The docs pages: server-rendered; they load nothing from other hosts.
 
-mod control;
-mod docs;
+mod api_docs;
+mod control_docs;
 
 use std::future::ready;
 use std::sync::{Arc, LazyLock};
@@ -17,50 +17,55 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::{DOCTYPE, Markup, html};
 
+use crate::api::state::SharedState;
 use crate::control::hosts;
-use crate::state::Shared;
 
-/// What a page may do: nothing that leaves this server.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+/// The Content Security Policy: a page connects to this server only.
+const CSP_VALUE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The routes of all pages and of what they load, and the document of the Ticket API, which is made for the first that
-/// asks.
+/// Returns the routes of the pages, their assets and the OpenAPI document of the Ticket API, built on first use.
 pub(crate) fn routes(
-    state: &Shared,
+    state: &SharedState,
     openapi: impl FnOnce() -> String + Send + Sync + 'static,
-) -> Router<Shared> {
+) -> Router<SharedState> {
     let openapi = Arc::new(LazyLock::new(openapi));
     Router::new()
         .route(
             "/openapi.json",
-            get(move || ready(asset("application/json", String::clone(&openapi)))),
+            get(move || ready(asset_response("application/json", String::clone(&openapi)))),
         )
         .route("/", get(|| async { Redirect::temporary("/docs") }))
-        .route("/docs", get(|| async { page(docs::page()) }))
-        .route("/docs/control", get(|| async { page(control::page()) }))
+        .route("/docs", get(|| async { html_response(api_docs::render_page()) }))
+        .route("/docs/control", get(|| async { html_response(control_docs::render_page()) }))
         .route(
             "/assets/page.css",
-            get(|| async { asset("text/css; charset=utf-8", include_str!("page.css")) }),
+            get(|| async { asset_response("text/css; charset=utf-8", include_str!("page.css")) }),
         )
         .route(
             "/assets/docs.js",
-            get(|| async { asset("text/javascript; charset=utf-8", include_str!("docs.js")) }),
+            get(|| async {
+                asset_response("text/javascript; charset=utf-8", include_str!("docs.js"))
+            }),
         )
-        .route_layer(from_fn_with_state(Arc::clone(state), own_host))
-        .route_layer(map_response(confined))
+        .route_layer(from_fn_with_state(Arc::clone(state), require_own_host))
+        .route_layer(map_response(add_security_headers))
 }
 
-/// Shows pages under the server's own names alone.
-async fn own_host(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    match hosts::known(&state, &request) {
+/// Rejects the host names of others (DNS rebinding).
+async fn require_own_host(
+    State(state): State<SharedState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match hosts::check_host(&state, &request) {
         Ok(()) => next.run(request).await,
-        Err(foreign) => foreign.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-/// A whole page.
-fn framed(title: &str, content: &Markup) -> Markup {
+/// Renders a whole page.
+fn layout(title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -79,18 +84,18 @@ fn framed(title: &str, content: &Markup) -> Markup {
     }
 }
 
-fn page(markup: Markup) -> impl IntoResponse {
+fn html_response(markup: Markup) -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/html; charset=utf-8")], markup.into_string())
 }
 
-fn asset(content_type: &'static str, text: impl IntoResponse) -> impl IntoResponse {
+fn asset_response(content_type: &'static str, text: impl IntoResponse) -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-cache"), (CONTENT_TYPE, content_type)], text)
 }
 
-/// Nothing here may be taken for what it is not, or do more than it should.
-async fn confined(mut response: Response) -> Response {
+/// Adds the Content Security Policy, and disables MIME sniffing.
+async fn add_security_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP_VALUE));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -1,4 +1,4 @@
-//! Accounts: made, listed, looked at, reset, removed.
+//! Handlers for accounts: create, list, show, reset, remove.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,142 +8,159 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use regex::Regex;
 
-use super::clock::shown;
-use super::fixtures::read_counts;
-use super::keys::permissions;
+use super::clock::to_clock_status;
+use super::extract::{
+    AccountParams, AccountPath, OptionalJsonBody, resolve_account, respond_no_content,
+    run_to_completion,
+};
+use super::fixtures::parse_counts;
+use super::keys::parse_permissions;
 use super::problem::Problem;
-use super::request::{InAccount, Of, Optional, done, named, settled};
 use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccount};
-use crate::accounts::{self, ACCOUNT_FORM, Account, SELF, Source, random_key};
+use crate::accounts;
+use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, generate_secret};
+use crate::api::state::SharedState;
 use crate::clock;
-use crate::rules::quoted;
-use crate::state::Shared;
+use crate::contract::quote_value;
 use crate::tickets::fixture;
 
-/// The longest time that an account stays without a request.
-const LONGEST: Duration = Duration::from_hours(24 * 3650);
+/// The maximum idle time before an account is removed.
+const MAX_TTL: Duration = Duration::from_hours(24 * 3650);
 
-/// What the name of a snapshot looks like (chosen).
-pub(super) static SNAPSHOT_FORM: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$").expect("a regex"));
+/// The syntax of a snapshot's name (arbitrary).
+pub(super) static SNAPSHOT_NAME_PATTERN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$").expect("a valid regex"));
 
 /// Lists all accounts.
 #[utoipa::path(get, path = "/accounts", tag = "accounts", operation_id = "listAccounts",
     responses((status = 200, body = AccountList, description = "All accounts"), Problem))]
-pub(super) async fn list(State(state): State<Shared>) -> Json<AccountList> {
-    let mut all = state.accounts.all();
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    let accounts = all.iter().map(|account| entry(account)).collect();
+pub(super) async fn list(State(state): State<SharedState>) -> Json<AccountList> {
+    let mut accounts = state.accounts.all();
+    accounts.sort_by(|one, other| one.name.cmp(&other.name));
+    let accounts = accounts.iter().map(|account| to_account_summary(account)).collect();
     Json(AccountList { accounts })
 }
 
-fn entry(account: &Account) -> AccountEntry {
+fn to_account_summary(account: &Account) -> AccountEntry {
     AccountEntry {
         account: account.name.to_string(),
-        clock: shown(account.terms().profile.clock),
-        ttl: account.ttl.map(written),
-        ephemeral: !account.durable,
+        clock: to_clock_status(account.settings().account_settings.clock),
+        ttl: account.ttl.map(format_ttl),
+        ephemeral: !account.is_durable,
     }
 }
 
-fn written(ttl: Duration) -> String {
+fn format_ttl(ttl: Duration) -> String {
     jiff::SignedDuration::try_from(ttl).map(|ttl| ttl.to_string()).unwrap_or_default()
 }
 
-/// Makes an account with a key.
+/// Creates an account with an API key.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", operation_id = "makeAccount",
     request_body(content = Option<NewAccount>, description = "Nothing has to be sent."),
     responses((status = 201, body = MadeAccount, description = "The account and its key"), Problem))]
 pub(super) async fn make(
-    State(state): State<Shared>,
+    State(state): State<SharedState>,
     request: Request,
 ) -> Result<(StatusCode, Json<MadeAccount>), Problem> {
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
-    let Optional(sent) = Optional::<NewAccount>::from_request(request, &state).await?;
-    let source = match source(sent.from.as_deref().unwrap_or("seed"))? {
-        Source::Account(name) => Source::Account(real(&name, &parts, &state).await?),
-        Source::Snapshot { account, name } => {
-            Source::Snapshot { account: real(&account, &parts, &state).await?, name }
+    let OptionalJsonBody(new_account) =
+        OptionalJsonBody::<NewAccount>::from_request(request, &state).await?;
+    let source = match parse_source(new_account.from.as_deref().unwrap_or("seed"))? {
+        AccountSource::Account(name) => {
+            AccountSource::Account(resolve_account_name(&name, &parts, &state).await?)
         }
+        AccountSource::Snapshot { account, name } => AccountSource::Snapshot {
+            account: resolve_account_name(&account, &parts, &state).await?,
+            name,
+        },
         source => source,
     };
-    let text = random_key().map_err(accounts::AccountError::from)?;
-    let permissions = permissions(sent.permissions.as_ref())?;
-    let key = accounts::NewKey { permissions, ..accounts::NewKey::first(&text) };
+    let secret = generate_secret().map_err(accounts::AccountError::from)?;
+    let permissions = parse_permissions(new_account.permissions.as_ref())?;
+    let key =
+        accounts::NewApiKey { permissions, ..accounts::NewApiKey::with_all_permissions(&secret) };
     let new = accounts::NewAccount {
-        name: sent.name.map(|name| account_name(&name)).transpose()?,
-        ttl: sent.ttl.map(|ttl| time_to_live(&ttl)).transpose()?,
-        ephemeral: sent.ephemeral,
-        strict: sent.strict,
+        name: new_account.name.map(|name| parse_account_name(&name)).transpose()?,
+        ttl: new_account.ttl.map(|ttl| parse_ttl(&ttl)).transpose()?,
+        is_ephemeral: new_account.ephemeral,
+        strict: new_account.strict,
         ..accounts::NewAccount::with_key(key)
     };
     let base_url = state.public_url.clone();
-    settled(async move {
-        let account = state.accounts.make(new, source).await?;
-        let made = MadeAccount { account: account.name.to_string(), api_key: text, base_url };
-        Ok((StatusCode::CREATED, Json(made)))
+    run_to_completion(async move {
+        let account = state.accounts.create_account(new, source).await?;
+        let created = MadeAccount { account: account.name.to_string(), api_key: secret, base_url };
+        Ok((StatusCode::CREATED, Json(created)))
     })
     .await
 }
 
-/// The name of the account, also where `self` was sent.
-async fn real(
+/// Returns the account's name. Resolves `self`.
+async fn resolve_account_name(
     name: &str,
     parts: &axum::http::request::Parts,
-    state: &Shared,
+    state: &SharedState,
 ) -> Result<String, Problem> {
-    named(name, parts, state).await.map(|account| account.name.to_string())
+    resolve_account(name, parts, state).await.map(|account| account.name.to_string())
 }
 
-fn account_name(name: &str) -> Result<String, Problem> {
-    if ACCOUNT_FORM.is_match(name) && name != SELF {
+fn parse_account_name(name: &str) -> Result<String, Problem> {
+    if ACCOUNT_NAME_REGEX.is_match(name) && name != SELF_ALIAS {
         return Ok(name.to_owned());
     }
-    let form = ACCOUNT_FORM.as_str();
-    let sent = quoted(&name.into());
-    Err(Problem::invalid(format!("name must match {form} and not be {SELF}; {sent} was sent.")))
+    let form = ACCOUNT_NAME_REGEX.as_str();
+    let sent = quote_value(&name.into());
+    Err(Problem::invalid(format!(
+        "name must match {form} and not be {SELF_ALIAS}; {sent} was sent."
+    )))
 }
 
-pub(super) fn snapshot_name(name: &str) -> Result<(), Problem> {
-    if SNAPSHOT_FORM.is_match(name) {
+pub(super) fn check_snapshot_name(name: &str) -> Result<(), Problem> {
+    if SNAPSHOT_NAME_PATTERN.is_match(name) {
         return Ok(());
     }
-    let (form, sent) = (SNAPSHOT_FORM.as_str(), quoted(&name.into()));
+    let (form, sent) = (SNAPSHOT_NAME_PATTERN.as_str(), quote_value(&name.into()));
     Err(Problem::invalid(format!("The name of a snapshot must match {form}; {sent} was sent.")))
 }
 
-fn source(from: &str) -> Result<Source, Problem> {
-    let refuse = || {
-        let sent = quoted(&from.into());
+fn parse_source(from: &str) -> Result<AccountSource, Problem> {
+    let invalid = || {
+        let sent = quote_value(&from.into());
         Problem::invalid(format!(
             "from must be seed, seed:NAME, empty, account:NAME or snapshot:ACCOUNT/NAME; {sent} was sent."
         ))
     };
-    let is_account = |name: &str| if ACCOUNT_FORM.is_match(name) { Ok(()) } else { Err(refuse()) };
+    let check_account =
+        |name: &str| if ACCOUNT_NAME_REGEX.is_match(name) { Ok(()) } else { Err(invalid()) };
     let (kind, name) = from.split_once(':').map_or((from, None), |(kind, name)| (kind, Some(name)));
     match (kind, name) {
-        ("seed", None) => Ok(Source::Seed(None)),
-        ("empty", None) => Ok(Source::Empty),
-        ("seed", Some(name)) => is_account(name).map(|()| Source::Seed(Some(name.to_owned()))),
-        ("account", Some(name)) => is_account(name).map(|()| Source::Account(name.to_owned())),
-        ("snapshot", Some(name)) => {
-            let (account, name) = name.split_once('/').ok_or_else(refuse)?;
-            is_account(account)?;
-            snapshot_name(name)?;
-            Ok(Source::Snapshot { account: account.to_owned(), name: name.to_owned() })
+        ("seed", None) => Ok(AccountSource::Seed(None)),
+        ("empty", None) => Ok(AccountSource::Empty),
+        ("seed", Some(name)) => {
+            check_account(name).map(|()| AccountSource::Seed(Some(name.to_owned())))
         }
-        _ => Err(refuse()),
+        ("account", Some(name)) => {
+            check_account(name).map(|()| AccountSource::Account(name.to_owned()))
+        }
+        ("snapshot", Some(name)) => {
+            let (account, name) = name.split_once('/').ok_or_else(invalid)?;
+            check_account(account)?;
+            check_snapshot_name(name)?;
+            Ok(AccountSource::Snapshot { account: account.to_owned(), name: name.to_owned() })
+        }
+        _ => Err(invalid()),
     }
 }
 
-fn time_to_live(text: &str) -> Result<Duration, Problem> {
-    let sent = quoted(&text.into());
-    let read = clock::duration(text).map_err(|rule| format!("ttl {rule}; {sent} was sent."));
-    let read = read.map_err(Problem::invalid)?;
-    let ttl = Duration::try_from(read)
+fn parse_ttl(text: &str) -> Result<Duration, Problem> {
+    let sent = quote_value(&text.into());
+    let ttl =
+        clock::parse_duration(text).map_err(|reason| format!("ttl {reason}; {sent} was sent."));
+    let ttl = ttl.map_err(Problem::invalid)?;
+    let ttl = Duration::try_from(ttl)
         .ok()
-        .filter(|ttl| (1..=LONGEST.as_millis()).contains(&ttl.as_millis()));
+        .filter(|ttl| (1..=MAX_TTL.as_millis()).contains(&ttl.as_millis()));
     ttl.ok_or_else(|| {
         Problem::invalid(format!(
             "ttl must be more than nothing and at most ten years; {sent} was sent."
@@ -151,51 +168,51 @@ fn time_to_live(text: &str) -> Result<Duration, Problem> {
     })
 }
 
-/// Shows an account: how much it holds, its clock, its dialect.
+/// Shows an account: its row counts, clock and dialect.
 #[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "showAccount",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = ShownAccount, description = "The account"), Problem))]
 pub(super) async fn show(
-    State(state): State<Shared>,
-    Of(account): Of,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
 ) -> Result<Json<ShownAccount>, Problem> {
     let lease = state.accounts.lease(&account).await?;
-    let counts = lease.read(|connection| Box::pin(fixture::counts(connection))).await?;
-    let terms = account.terms();
+    let counts = lease.read(|connection| Box::pin(fixture::count_rows(connection))).await?;
+    let settings = account.settings();
     drop(lease);
-    let counts = read_counts(&counts);
+    let counts = parse_counts(&counts);
     Ok(Json(ShownAccount {
         account: account.name.to_string(),
-        version: account.version.now(),
+        version: account.change_counter.current(),
         counts,
-        clock: shown(terms.profile.clock),
-        time_zone: terms.profile.time_zone.clone(),
-        dialect: terms.dialect.values().clone(),
+        clock: to_clock_status(settings.account_settings.clock),
+        time_zone: settings.account_settings.time_zone.clone(),
+        dialect: settings.dialect.values().clone(),
         keys: account.keys().len(),
         snapshots: state.accounts.snapshots(&account).await?.len(),
-        ttl: account.ttl.map(written),
-        ephemeral: !account.durable,
+        ttl: account.ttl.map(format_ttl),
+        ephemeral: !account.is_durable,
     }))
 }
 
-/// Removes an account with all that it has. Its keys open nothing any more.
+/// Removes an account with all its data. Its API keys become invalid.
 #[utoipa::path(delete, path = "/accounts/{account}", tag = "accounts", operation_id = "removeAccount",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
-    State(state): State<Shared>,
-    Of(account): Of,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
 ) -> Result<StatusCode, Problem> {
-    done(async move { state.accounts.remove(&account).await }).await
+    respond_no_content(async move { state.accounts.remove(&account).await }).await
 }
 
-/// Puts an account back to what it was made from. Its keys and snapshots stay.
+/// Resets an account to its initial state. Its API keys and snapshots stay.
 #[utoipa::path(post, path = "/accounts/{account}/reset", tag = "accounts", operation_id = "resetAccount",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 204, description = "Reset"), Problem))]
 pub(super) async fn reset(
-    State(state): State<Shared>,
-    Of(account): Of,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
 ) -> Result<StatusCode, Problem> {
-    done(async move { state.accounts.reset(&account).await }).await
+    respond_no_content(async move { state.accounts.reset(&account).await }).await
 }

@@ -1,35 +1,35 @@
-//! What changed in an account, request by request.
+//! Handler for the changes of an account, by request.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 
+use super::extract::{AccountParams, AccountPath};
 use super::problem::Problem;
-use super::request::{InAccount, Of};
-use super::requests::{Page, rows};
+use super::requests::{JournalPage, to_row_changes};
 use super::wire::{Change, ChangeList};
-use crate::state::Shared;
+use crate::api::state::SharedState;
 
-/// Lists what changed, request by request, in the order in which it was kept. Filters are those of the journal.
+/// Lists the changes of each request in commit order. The filters are those of the journal.
 #[utoipa::path(get, path = "/accounts/{account}/changes", tag = "journal", operation_id = "listChanges",
-    params(InAccount, super::request::Filters, super::request::Paging),
+    params(AccountParams, super::extract::FilterParams, super::extract::PageParams),
     responses((status = 200, body = ChangeList, description = "The changes"), Problem))]
 pub(super) async fn list(
-    State(state): State<Shared>,
-    Of(account): Of,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
     uri: Uri,
 ) -> Result<Json<ChangeList>, Problem> {
     let journal = &account.journal;
-    let page = Page::read(journal, &uri, &state, |entry| !entry.rows.is_empty()).await?;
-    let Page { entries, cursor, truncated, more } = page;
+    let page = JournalPage::read(journal, &uri, &state, |entry| !entry.changes.is_empty()).await?;
+    let JournalPage { entries, cursor, truncated, has_more } = page;
     let changes = entries.iter().map(|(seq, entry)| Change {
         seq: *seq,
-        cursor: journal.after(*seq).to_string(),
-        at: entry.at.to_string(),
+        cursor: journal.cursor_after(*seq).to_string(),
+        at: entry.account_time.to_string(),
         operation: entry.operation.map(str::to_owned),
-        key: entry.key.as_deref().map(str::to_owned),
-        rows: rows(entry),
-        rows_left_out: entry.rows.left_out,
+        key: entry.key_name.as_deref().map(str::to_owned),
+        rows: to_row_changes(entry),
+        rows_left_out: entry.changes.omitted,
     });
-    Ok(Json(ChangeList { changes: changes.collect(), cursor, truncated, more }))
+    Ok(Json(ChangeList { changes: changes.collect(), cursor, truncated, more: has_more }))
 }

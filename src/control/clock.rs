@@ -1,18 +1,19 @@
-//! The clock of an account: real, frozen or off, and going on by a jump.
+//! Handlers for the clock of an account: read, set, advance.
 
 use axum::Json;
 use axum::extract::State;
 
+use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
-use super::request::{Body, InAccount, Of, settled};
 use super::wire::{Advance, ClockMode, SetClock, ShownClock};
-use crate::accounts::{InUse, Profile, Terms};
-use crate::clock::{self, Clock};
-use crate::rules::quoted;
-use crate::state::Shared;
+use crate::accounts::{AccountGuard, AccountSettings, EffectiveSettings};
+use crate::api::state::SharedState;
+use crate::clock;
+use crate::clock::Clock;
+use crate::contract::quote_value;
 
-/// What a clock shows.
-pub(super) fn shown(clock: Clock) -> ShownClock {
+/// Converts a clock to its public form.
+pub(super) fn to_clock_status(clock: Clock) -> ShownClock {
     let now = clock.now().to_string();
     match clock {
         Clock::Real => ShownClock { mode: ClockMode::Real, at: None, by: None, now },
@@ -27,85 +28,85 @@ pub(super) fn shown(clock: Clock) -> ShownClock {
 
 /// Shows the clock of an account.
 #[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "showClock",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
-pub(super) async fn show(Of(account): Of) -> Json<ShownClock> {
-    Json(shown(account.terms().profile.clock))
+pub(super) async fn show(AccountPath(account): AccountPath) -> Json<ShownClock> {
+    Json(to_clock_status(account.settings().account_settings.clock))
 }
 
-/// Sets the clock of an account. Every date that the account stores or shows comes from it.
+/// Sets the clock of an account. The account takes all its dates from this clock.
 #[utoipa::path(put, path = "/accounts/{account}/clock", tag = "clock", operation_id = "setClock",
-    params(InAccount),
+    params(AccountParams),
     request_body = SetClock,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn set(
-    State(state): State<Shared>,
-    Of(account): Of,
-    Body(asked): Body<SetClock>,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    JsonBody(setting): JsonBody<SetClock>,
 ) -> Result<Json<ShownClock>, Problem> {
-    changed(state, account, move |terms| match &asked {
+    change_clock(state, account, move |settings| match &setting {
         SetClock::Real {} => Ok(Clock::Real),
-        SetClock::Frozen { at: None } => Ok(Clock::Frozen { at: terms.now() }),
+        SetClock::Frozen { at: None } => Ok(Clock::Frozen { at: settings.now() }),
         SetClock::Frozen { at: Some(at) } => {
-            let refuse = |_| {
-                let sent = quoted(&at.as_str().into());
+            let invalid = |_| {
+                let sent = quote_value(&at.as_str().into());
                 Problem::invalid(format!(
                     "at must be a moment such as 2026-03-01T12:00:00Z; {sent} was sent."
                 ))
             };
-            Ok(Clock::Frozen { at: at.parse().map_err(refuse)? })
+            Ok(Clock::Frozen { at: at.parse().map_err(invalid)? })
         }
-        SetClock::Offset { by } => Ok(Clock::Offset { by: duration(by)? }),
+        SetClock::Offset { by } => Ok(Clock::Offset { by: parse_signed_duration(by)? }),
     })
     .await
 }
 
-/// Lets time pass at once. Answers when everything that falls due by then has happened. A real clock is ahead from
-/// then on.
+/// Advances the clock immediately. Responds when everything due by the new time has happened. A real clock becomes an
+/// offset clock.
 #[utoipa::path(post, path = "/accounts/{account}/clock/advance", tag = "clock", operation_id = "advanceClock",
-    params(InAccount),
+    params(AccountParams),
     request_body = Advance,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn advance(
-    State(state): State<Shared>,
-    Of(account): Of,
-    Body(Advance { by }): Body<Advance>,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    JsonBody(Advance { by }): JsonBody<Advance>,
 ) -> Result<Json<ShownClock>, Problem> {
-    let duration = duration(&by)?;
+    let duration = parse_signed_duration(&by)?;
     if duration.is_negative() {
-        let sent = quoted(&by.into());
+        let sent = quote_value(&by.into());
         return Err(Problem::invalid(format!("by must not be negative; {sent} was sent.")));
     }
-    changed(state, account, move |terms| {
-        let later = terms.profile.clock.later(duration);
+    change_clock(state, account, move |settings| {
+        let later = settings.account_settings.clock.checked_add(duration);
         later.ok_or_else(|| Problem::invalid("by must not lead beyond the year 9998."))
     })
     .await
 }
 
-/// Gives the account another clock.
-async fn changed(
-    state: Shared,
-    account: InUse,
-    change: impl FnOnce(&Terms) -> Result<Clock, Problem> + Send + 'static,
+/// Changes the clock, if dates can represent its time.
+async fn change_clock(
+    state: SharedState,
+    account: AccountGuard,
+    change: impl FnOnce(&EffectiveSettings) -> Result<Clock, Problem> + Send + 'static,
 ) -> Result<Json<ShownClock>, Problem> {
-    settled(async move {
-        let terms = state.accounts.change_profile(&account, |terms| {
-            let clock = change(terms)?;
-            if !clock.is_sound() {
-                let rule = "The clock must show a time in the years 0 to 9998.";
-                return Err(Problem::invalid(rule));
+    run_to_completion(async move {
+        let update = state.accounts.update_settings(&account, |settings| {
+            let clock = change(settings)?;
+            if !clock.is_representable() {
+                let detail = "The clock must show a time in the years 0 to 9998.";
+                return Err(Problem::invalid(detail));
             }
-            Ok(Profile { clock, ..terms.profile.clone() })
+            Ok(AccountSettings { clock, ..settings.account_settings.clone() })
         });
-        Ok(Json(shown(terms.await?.profile.clock)))
+        Ok(Json(to_clock_status(update.await?.account_settings.clock)))
     })
     .await
 }
 
-fn duration(by: &str) -> Result<jiff::SignedDuration, Problem> {
-    clock::duration(by).map_err(|rule| {
-        let sent = quoted(&by.into());
-        Problem::invalid(format!("by {rule}; {sent} was sent."))
+fn parse_signed_duration(by: &str) -> Result<jiff::SignedDuration, Problem> {
+    clock::parse_duration(by).map_err(|reason| {
+        let sent = quote_value(&by.into());
+        Problem::invalid(format!("by {reason}; {sent} was sent."))
     })
 }

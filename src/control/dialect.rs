@@ -1,45 +1,45 @@
-//! The dialect of an account.
+//! Handlers for the dialect of an account.
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value};
 
+use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
-use super::request::{Body, InAccount, Of, settled};
-use crate::accounts::Profile;
-use crate::dialect::{Dialect, DialectError, of_account};
-use crate::state::Shared;
+use crate::accounts::AccountSettings;
+use crate::api::state::SharedState;
+use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 
-/// Shows the settings that hold in an account.
+/// Shows the effective dialect of an account.
 #[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "showDialect",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
-pub(super) async fn show(Of(account): Of) -> Json<Map<String, Value>> {
-    Json(account.terms().dialect.values().clone())
+pub(super) async fn show(AccountPath(account): AccountPath) -> Json<Map<String, Value>> {
+    Json(account.settings().dialect.values().clone())
 }
 
-/// Sets what is different in an account from the server's settings. What is left out is as the server has it.
+/// Replaces the account's dialect overrides. Omitted settings use the server's values.
 #[utoipa::path(put, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "setDialect",
-    params(InAccount),
+    params(AccountParams),
     request_body(content = Object, description = "Settings by name"),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn set(
-    State(state): State<Shared>,
-    Of(account): Of,
-    Body(mut dialect): Body<Map<String, Value>>,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    JsonBody(mut dialect): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
-    // null is "not sent", as everywhere.
+    // null counts as omitted, as everywhere.
     dialect.retain(|_, value| !value.is_null());
-    Dialect::read(&dialect).map_err(|DialectError(broken)| {
-        let rules: Vec<String> = broken.iter().map(ToString::to_string).collect();
-        Problem::invalid(rules.join(" "))
+    Dialect::parse(&dialect).map_err(|DialectError(violations)| {
+        let messages: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        Problem::invalid(messages.join(" "))
     })?;
-    of_account(&dialect).map_err(|broken| Problem::invalid(broken.to_string()))?;
-    settled(async move {
-        let terms = state.accounts.change_profile(&account, |terms| {
-            Ok::<_, Problem>(Profile { dialect, ..terms.profile.clone() })
+    reject_server_only(&dialect).map_err(|violation| Problem::invalid(violation.to_string()))?;
+    run_to_completion(async move {
+        let update = state.accounts.update_settings(&account, |settings| {
+            Ok::<_, Problem>(AccountSettings { dialect, ..settings.account_settings.clone() })
         });
-        Ok(Json(terms.await?.dialect.values().clone()))
+        Ok(Json(update.await?.dialect.values().clone()))
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! Fault rules: which requests fail, and how. A rule that could not work is refused when it is written.
+//! Handlers for fault rules, which inject failures. Validates each rule when it is added.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,129 +9,137 @@ use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::pattern::{endpoint, meant, pattern};
-use super::problem::{Kind, Problem};
-use super::request::{Body, In, InAccount, Of, OfFault};
-use super::waiting::span;
+use super::extract::{AccountItemPath, AccountParams, AccountPath, FaultParams, JsonBody};
+use super::pattern::{did_you_mean, find_endpoint, parse_pattern};
+use super::problem::{Problem, ProblemKind};
+use super::wait::parse_duration;
 use super::wire::{self, LossWay, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
+use crate::api::state::SharedState;
+use crate::contract::quote_value;
+use crate::faults;
 use crate::faults::{
-    self, Effect, Full, Loss, MOST_EXPRESSIONS, MOST_RULES, PRESETS, Plan, Rule, Trigger, Ttl, When,
+    AddRuleError, DelayPhase, DropBehavior, Effect, EffectSchedule, FaultRule, MAX_FAULT_REGEXES,
+    MAX_FAULT_RULES, PRESETS, Trigger, Ttl,
 };
-use crate::journal::Pattern;
-use crate::rules::quoted;
-use crate::state::Shared;
+use crate::journal::RequestPattern;
 use crate::tickets::ENDPOINTS;
 
-/// The longest time of an effect (chosen).
-const LONGEST: Duration = Duration::from_mins(5);
-/// The longest time between two bits of a body (chosen).
-const LONGEST_DRIP: Duration = Duration::from_secs(10);
-/// The longest time that a rule stays, or that `Retry-After` asks for (chosen).
-const LONGEST_STAY: Duration = Duration::from_hours(24 * 31);
-/// The longest sequence (chosen).
-const LONGEST_SEQUENCE: usize = 1000;
-/// The longest message, in characters (chosen).
-const LONGEST_MESSAGE: usize = 1000;
+/// The maximum duration of an effect (arbitrary).
+const MAX_EFFECT_DURATION: Duration = Duration::from_mins(5);
+/// The maximum interval between body chunks (arbitrary).
+const MAX_DRIBBLE_INTERVAL: Duration = Duration::from_secs(10);
+/// The maximum time to live of a rule and maximum `Retry-After` (arbitrary).
+const MAX_RULE_TTL: Duration = Duration::from_hours(24 * 31);
+/// The maximum sequence length (arbitrary).
+const MAX_SEQUENCE_LEN: usize = 1000;
+/// The maximum message length, in characters (arbitrary).
+const MAX_MESSAGE_CHARS: usize = 1000;
 
-fn shown(rule: faults::ShownRule) -> ShownRule {
-    let faults::ShownRule { id, written, seen, applied } = rule;
-    let rule = serde_json::from_value(Value::Object(written)).unwrap_or_default();
-    ShownRule { id, seen, applied, rule }
+fn to_active_fault_rule(status: faults::RuleStatus) -> ShownRule {
+    let faults::RuleStatus { id, definition, matched, applied } = status;
+    let rule = serde_json::from_value(Value::Object(definition)).unwrap_or_default();
+    ShownRule { id, seen: matched, applied, rule }
 }
 
-/// Lists the fault rules of an account, in the order in which they are asked.
+/// Lists the fault rules of an account in evaluation order.
 #[utoipa::path(get, path = "/accounts/{account}/faults", tag = "faults", operation_id = "listFaults",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = RuleList, description = "The rules"), Problem))]
-pub(super) async fn list(Of(account): Of) -> Json<RuleList> {
-    let rules = account.faults.all(account.terms().now());
-    Json(RuleList { faults: rules.into_iter().map(shown).collect() })
+pub(super) async fn list(AccountPath(account): AccountPath) -> Json<RuleList> {
+    let rules = account.faults.list(account.settings().now());
+    Json(RuleList { faults: rules.into_iter().map(to_active_fault_rule).collect() })
 }
 
-/// Adds a fault rule. The first rule that meets a request decides what happens to it.
+/// Adds a fault rule. The first rule that matches and triggers decides the effect.
 #[utoipa::path(post, path = "/accounts/{account}/faults", tag = "faults", operation_id = "addFault",
-    params(InAccount),
+    params(AccountParams),
     request_body = wire::Rule,
     responses((status = 201, body = ShownRule, description = "The rule"), Problem))]
 pub(super) async fn add(
-    State(state): State<Shared>,
-    Of(account): Of,
-    Body(sent): Body<wire::Rule>,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    JsonBody(sent): JsonBody<wire::Rule>,
 ) -> Result<(StatusCode, Json<ShownRule>), Problem> {
-    let now = account.terms().now();
-    let written = match serde_json::to_value(&sent) {
-        Ok(Value::Object(written)) => written,
+    let now = account.settings().now();
+    let definition = match serde_json::to_value(&sent) {
+        Ok(Value::Object(definition)) => definition,
         _ => Map::new(),
     };
-    let rule = compiled(sent, &account, &state).await?;
-    let added = account.faults.add(rule, written, now).map_err(|full| {
-        let detail = match full {
-            Full::Rules => {
-                format!("The account has {MOST_RULES} fault rules, as many as there may be.")
+    let rule = compile_rule(sent, &account, &state).await?;
+    let added = account.faults.add(rule, definition, now).map_err(|error| {
+        let detail = match error {
+            AddRuleError::TooManyRules => {
+                format!("The account has {MAX_FAULT_RULES} fault rules, as many as there may be.")
             }
-            Full::Expressions => format!(
-                "The fault rules of an account may have {MOST_EXPRESSIONS} regular expressions (matches) together, since each request waits for them; use equals, or take rules away."
+            AddRuleError::TooManyRegexes => format!(
+                "The fault rules of an account may have {MAX_FAULT_REGEXES} regular expressions (matches) together, since each request waits for them; use equals, or take rules away."
             ),
         };
-        Problem::new(Kind::TooMany, detail)
+        Problem::new(ProblemKind::TooMany, detail)
     })?;
-    Ok((StatusCode::CREATED, Json(shown(added))))
+    Ok((StatusCode::CREATED, Json(to_active_fault_rule(added))))
 }
 
-/// Takes all fault rules of an account away.
+/// Removes all fault rules of an account.
 #[utoipa::path(delete, path = "/accounts/{account}/faults", tag = "faults", operation_id = "clearFaults",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 204, description = "Taken away"), Problem))]
-pub(super) async fn clear(Of(account): Of) -> StatusCode {
+pub(super) async fn clear(AccountPath(account): AccountPath) -> StatusCode {
     account.faults.clear();
     StatusCode::NO_CONTENT
 }
 
-/// Takes a fault rule away.
+/// Removes a fault rule.
 #[utoipa::path(delete, path = "/accounts/{account}/faults/{id}", tag = "faults", operation_id = "removeFault",
-    params(OfFault),
+    params(FaultParams),
     responses((status = 204, description = "Taken away"), Problem))]
-pub(super) async fn remove(In(account, id): In) -> Result<StatusCode, Problem> {
-    let number: u64 = id.parse().map_err(|_| {
-        let sent = quoted(&id.as_str().into());
+pub(super) async fn remove(
+    AccountItemPath(account, id): AccountItemPath,
+) -> Result<StatusCode, Problem> {
+    let rule_id: u64 = id.parse().map_err(|_| {
+        let sent = quote_value(&id.as_str().into());
         Problem::invalid(format!("id must be a number; {sent} was sent."))
     })?;
-    if account.faults.remove(number, account.terms().now()) {
+    if account.faults.remove(rule_id, account.settings().now()) {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let detail = format!("Account {} has no fault rule {number}.", account.name);
-    Err(Problem::new(Kind::UnknownFault, detail))
+    let detail = format!("Account {} has no fault rule {rule_id}.", account.name);
+    Err(Problem::new(ProblemKind::UnknownFault, detail))
 }
 
-/// The rule, made apart from all that answers requests where it takes time.
-async fn compiled(
+/// Validates a rule. Compiles regular expressions on a blocking thread.
+async fn compile_rule(
     sent: wire::Rule,
     account: &Arc<Account>,
-    state: &Shared,
-) -> Result<Rule, Problem> {
-    if sent.fields.values().all(|wanted| wanted.get("matches").is_none()) {
-        return rule(sent, account, state);
+    state: &SharedState,
+) -> Result<FaultRule, Problem> {
+    if sent.fields.values().all(|condition| condition.get("matches").is_none()) {
+        return parse_rule(sent, account, state);
     }
-    let (of, shared) = (Arc::clone(account), Shared::clone(state));
-    let compiled = state.compute(move || rule(sent, &of, &shared)).await;
-    compiled.ok_or_else(|| Problem::new(Kind::Busy, "Others use the processor; try again."))?
+    let (task_account, task_state) = (Arc::clone(account), SharedState::clone(state));
+    let rule = state.run_cpu_bound(move || parse_rule(sent, &task_account, &task_state)).await;
+    rule.ok_or_else(|| Problem::new(ProblemKind::Busy, "Others use the processor; try again."))?
 }
 
-fn rule(sent: wire::Rule, account: &Account, state: &Shared) -> Result<Rule, Problem> {
+fn parse_rule(
+    sent: wire::Rule,
+    account: &Account,
+    state: &SharedState,
+) -> Result<FaultRule, Problem> {
     let wire::Rule { operation, key, fields, first, every, after, ttl, effect, sequence, preset } =
         sent;
     let pattern = wire::Pattern { operation, key, fields, ..wire::Pattern::default() };
-    let about = about(pattern, account, state)?;
-    let trigger = trigger(first, every, after)?;
-    let plan = match (effect, sequence, preset) {
+    let pattern = parse_rule_pattern(pattern, account, state)?;
+    let trigger = parse_trigger(first, every, after)?;
+    let schedule = match (effect, sequence, preset) {
         (Some(effect), None, None) => {
-            Plan::Each(trigger.unwrap_or(Trigger::Always), self::effect(effect)?)
+            EffectSchedule::OnTrigger(trigger.unwrap_or(Trigger::Always), parse_effect(effect)?)
         }
-        (None, Some(effects), None) => self::sequence(effects, trigger)?,
+        (None, Some(effects), None) => parse_sequence(effects, trigger)?,
         (None, None, Some(name)) => {
-            let preset = self::preset(&name)?;
-            Plan::Each(trigger.unwrap_or(preset.trigger), preset.effect.clone())
+            let preset = find_preset(&name)?;
+            EffectSchedule::OnTrigger(trigger.unwrap_or(preset.trigger), preset.effect.clone())
         }
         _ => {
             return Err(Problem::invalid(
@@ -139,30 +147,34 @@ fn rule(sent: wire::Rule, account: &Account, state: &Shared) -> Result<Rule, Pro
             ));
         }
     };
-    let ttl = ttl.map(|ttl| stay(ttl, account.terms().now())).transpose()?;
-    Ok(Rule::new(about, plan, ttl))
+    let ttl = ttl.map(|ttl| parse_ttl(ttl, account.settings().now())).transpose()?;
+    Ok(FaultRule::new(pattern, schedule, ttl))
 }
 
-/// Which requests a rule is about; all that it names must exist.
-fn about(sent: wire::Pattern, account: &Account, state: &Shared) -> Result<Pattern, Problem> {
+/// Validates a rule's pattern; all that it names must exist.
+fn parse_rule_pattern(
+    sent: wire::Pattern,
+    account: &Account,
+    state: &SharedState,
+) -> Result<RequestPattern, Problem> {
     let key = sent.key.clone();
-    let (of, known) = match &sent.operation {
-        Some(operation) => {
-            let endpoint = endpoint(operation)?;
+    let (operation, known_fields) = match &sent.operation {
+        Some(name) => {
+            let endpoint = find_endpoint(name)?;
             (endpoint.operation, endpoint.all_fields().map(|field| field.name).collect())
         }
-        None => ("no operation", every_field()),
+        None => ("no operation", all_field_names()),
     };
     for path in sent.fields.keys() {
-        must_be_field(of, path, &known)?;
+        check_field_exists(operation, path, &known_fields)?;
     }
-    let pattern = pattern(sent, state)?;
+    let pattern = parse_pattern(sent, state)?;
     let keys = account.keys();
     if let Some(key) = &key
-        && keys.iter().all(|card| *card.name != **key)
+        && keys.iter().all(|info| *info.name != **key)
     {
-        let known: Vec<&str> = keys.iter().map(|card| &*card.name).take(20).collect();
-        let (known, sent) = (known.join(", "), quoted(&key.as_str().into()));
+        let known: Vec<&str> = keys.iter().map(|info| &*info.name).take(20).collect();
+        let (known, sent) = (known.join(", "), quote_value(&key.as_str().into()));
         return Err(Problem::invalid(format!(
             "key must be the name of a key of this account, of {known}; {sent} was sent."
         )));
@@ -170,8 +182,8 @@ fn about(sent: wire::Pattern, account: &Account, state: &Shared) -> Result<Patte
     Ok(pattern)
 }
 
-/// The fields of all operations.
-fn every_field() -> Vec<&'static str> {
+/// Returns all field names.
+fn all_field_names() -> Vec<&'static str> {
     let mut names: Vec<&str> = ENDPOINTS
         .iter()
         .flat_map(|endpoint| endpoint.all_fields().map(|field| field.name))
@@ -181,23 +193,23 @@ fn every_field() -> Vec<&'static str> {
     names
 }
 
-fn must_be_field(of: &str, path: &str, known: &[&'static str]) -> Result<(), Problem> {
+fn check_field_exists(operation: &str, path: &str, known: &[&'static str]) -> Result<(), Problem> {
     let name = path.split('[').next().unwrap_or_default();
     if known.contains(&name) {
         return Ok(());
     }
-    let meant = meant(name, known.iter().copied());
-    let sent = quoted(&name.into());
+    let hint = did_you_mean(name, known.iter().copied());
+    let sent = quote_value(&name.into());
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let rule = if of == "no operation" {
-        format!("fields: no operation has a field {sent}; there are {known}.{meant}")
+    let detail = if operation == "no operation" {
+        format!("fields: no operation has a field {sent}; there are {known}.{hint}")
     } else {
-        format!("fields: {of} has no field {sent}; it has {known}.{meant}")
+        format!("fields: {operation} has no field {sent}; it has {known}.{hint}")
     };
-    Err(Problem::invalid(rule))
+    Err(Problem::invalid(detail))
 }
 
-fn trigger(
+fn parse_trigger(
     first: Option<u64>,
     every: Option<u64>,
     after: Option<u64>,
@@ -220,48 +232,52 @@ fn trigger(
     Ok(Some(trigger))
 }
 
-fn sequence(effects: Vec<Option<wire::Effect>>, trigger: Option<Trigger>) -> Result<Plan, Problem> {
+fn parse_sequence(
+    effects: Vec<Option<wire::Effect>>,
+    trigger: Option<Trigger>,
+) -> Result<EffectSchedule, Problem> {
     if trigger.is_some() {
         return Err(Problem::invalid("sequence goes without first, every and after."));
     }
-    if !(1..=LONGEST_SEQUENCE).contains(&effects.len()) {
-        let rule = format!("sequence must have 1 to {LONGEST_SEQUENCE} entries.");
-        return Err(Problem::invalid(rule));
+    if !(1..=MAX_SEQUENCE_LEN).contains(&effects.len()) {
+        let detail = format!("sequence must have 1 to {MAX_SEQUENCE_LEN} entries.");
+        return Err(Problem::invalid(detail));
     }
     let effects = effects.into_iter().enumerate().map(|(index, effect)| {
-        let read = |effect| {
-            self::effect(effect).map_err(|problem| problem.inside(&format!("sequence[{index}]: ")))
+        let parse = |effect| {
+            parse_effect(effect)
+                .map_err(|problem| problem.with_detail_prefix(&format!("sequence[{index}]: ")))
         };
-        effect.map(read).transpose()
+        effect.map(parse).transpose()
     });
-    Ok(Plan::Sequence(effects.collect::<Result<_, _>>()?))
+    Ok(EffectSchedule::Sequence(effects.collect::<Result<_, _>>()?))
 }
 
-fn preset(name: &str) -> Result<&'static faults::Preset, Problem> {
+fn find_preset(name: &str) -> Result<&'static faults::Preset, Problem> {
     PRESETS.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
-        let meant = meant(name, names.iter().copied());
-        let (names, sent) = (names.join(", "), quoted(&name.into()));
-        Problem::invalid(format!("preset must be one of {names}; {sent} was sent.{meant}"))
+        let hint = did_you_mean(name, names.iter().copied());
+        let (names, sent) = (names.join(", "), quote_value(&name.into()));
+        Problem::invalid(format!("preset must be one of {names}; {sent} was sent.{hint}"))
     })
 }
 
-fn stay(ttl: TimeToLive, now: Timestamp) -> Result<Ttl, Problem> {
+fn parse_ttl(ttl: TimeToLive, now: Timestamp) -> Result<Ttl, Problem> {
     match (ttl.requests, ttl.time) {
         (Some(0), None) => Err(Problem::invalid("ttl: requests counts from 1; 0 was sent.")),
         (Some(requests), None) => Ok(Ttl::Requests(requests)),
         (None, Some(time)) => {
-            let time = lasting("ttl: time", &time, LONGEST_STAY)?;
-            let lasting = SignedDuration::try_from(time).ok();
-            let lasting = lasting.and_then(|time| Ttl::lasting(now, time));
-            lasting.ok_or_else(|| Problem::invalid("ttl: time must not lead beyond all time."))
+            let duration = parse_positive_duration("ttl: time", &time, MAX_RULE_TTL)?;
+            let duration = SignedDuration::try_from(duration).ok();
+            let ttl = duration.and_then(|duration| Ttl::from_duration(now, duration));
+            ttl.ok_or_else(|| Problem::invalid("ttl: time must not lead beyond all time."))
         }
         _ => Err(Problem::invalid("ttl must have exactly one of requests and time.")),
     }
 }
 
-/// What happens: one of the effects, with nothing that belongs to another.
-fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
+/// Validates an effect: exactly one, with only its own options.
+fn parse_effect(sent: wire::Effect) -> Result<Effect, Problem> {
     let wire::Effect {
         delay,
         when,
@@ -281,33 +297,38 @@ fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
     if (message.is_some() || retry_after.is_some()) && status.is_none() {
         return Err(Problem::invalid("effect: message and retry_after go with status."));
     }
-    let time = |name: &str, text: &str, most| lasting(&format!("effect: {name}"), text, most);
+    let parse_time = |name: &str, text: &str, max| {
+        parse_positive_duration(&format!("effect: {name}"), text, max)
+    };
     let mut effects = Vec::new();
     if let Some(delay) = delay {
-        let when = if when == Some(wire::When::After) { When::After } else { When::Before };
-        effects.push(Effect::Delay(time("delay", &delay, LONGEST)?, when));
+        let when =
+            if when == Some(wire::When::After) { DelayPhase::After } else { DelayPhase::Before };
+        effects.push(Effect::Delay(parse_time("delay", &delay, MAX_EFFECT_DURATION)?, when));
     }
     if let Some(status) = status {
-        effects.push(refusal(status, message, retry_after)?);
+        effects.push(parse_status_effect(status, message, retry_after)?);
     }
-    if yes("reset", reset)? {
+    if parse_true_flag("reset", reset)? {
         effects.push(Effect::Reset);
     }
     effects.extend(cut.map(|bytes| Effect::Cut(usize::try_from(bytes).unwrap_or(usize::MAX))));
-    if yes("garbage", garbage)? {
+    if parse_true_flag("garbage", garbage)? {
         effects.push(Effect::Garbage);
     }
     if let Some(drip) = drip {
-        effects.push(Effect::Drip(time("drip", &drip, LONGEST_DRIP)?));
+        effects.push(Effect::Drip(parse_time("drip", &drip, MAX_DRIBBLE_INTERVAL)?));
     }
     if let Some(hang) = hang {
-        effects.push(Effect::Hang(time("hang", &hang, LONGEST)?));
+        effects.push(Effect::Hang(parse_time("hang", &hang, MAX_EFFECT_DURATION)?));
     }
-    if let Some(loss) = lose_answer {
-        effects.push(Effect::LoseAnswer(match loss {
-            wire::Loss::Way(LossWay::Reset) => Loss::Reset,
-            wire::Loss::Way(LossWay::Hang) => Loss::Hang,
-            wire::Loss::Status(status) => Loss::Status(error_status("lose_answer", status)?),
+    if let Some(response_drop) = lose_answer {
+        effects.push(Effect::LoseAnswer(match response_drop {
+            wire::ResponseDrop::Mode(LossWay::Reset) => DropBehavior::ResetConnection,
+            wire::ResponseDrop::Mode(LossWay::Hang) => DropBehavior::Hang,
+            wire::ResponseDrop::Status(status) => {
+                DropBehavior::Status(check_error_status("lose_answer", status)?)
+            }
         }));
     }
     if let ([_], Some(effect)) = (&effects[..], effects.first().cloned()) {
@@ -320,42 +341,43 @@ fn effect(sent: wire::Effect) -> Result<Effect, Problem> {
     )))
 }
 
-/// A time that passes.
-fn lasting(name: &str, text: &str, most: Duration) -> Result<Duration, Problem> {
-    let time = span(name, text, most)?;
-    if time.is_zero() {
-        let sent = quoted(&text.into());
+/// Parses a nonzero duration.
+fn parse_positive_duration(name: &str, text: &str, max: Duration) -> Result<Duration, Problem> {
+    let duration = parse_duration(name, text, max)?;
+    if duration.is_zero() {
+        let sent = quote_value(&text.into());
         return Err(Problem::invalid(format!(
             "{name} must be longer than nothing; {sent} was sent."
         )));
     }
-    Ok(time)
+    Ok(duration)
 }
 
-fn refusal(
+fn parse_status_effect(
     status: u16,
     message: Option<String>,
     retry_after: Option<String>,
 ) -> Result<Effect, Problem> {
-    let status = error_status("status", status)?;
-    if message.as_ref().is_some_and(|message| message.chars().count() > LONGEST_MESSAGE) {
-        let rule = format!("effect: message must have at most {LONGEST_MESSAGE} characters.");
-        return Err(Problem::invalid(rule));
+    let status = check_error_status("status", status)?;
+    if message.as_ref().is_some_and(|message| message.chars().count() > MAX_MESSAGE_CHARS) {
+        let detail = format!("effect: message must have at most {MAX_MESSAGE_CHARS} characters.");
+        return Err(Problem::invalid(detail));
     }
-    let retry_after =
-        retry_after.map(|time| span("effect: retry_after", &time, LONGEST_STAY)).transpose()?;
+    let retry_after = retry_after
+        .map(|time| parse_duration("effect: retry_after", &time, MAX_RULE_TTL))
+        .transpose()?;
     Ok(Effect::Status { status, message, retry_after })
 }
 
-fn error_status(name: &str, status: u16) -> Result<u16, Problem> {
+fn check_error_status(name: &str, status: u16) -> Result<u16, Problem> {
     if (400..=599).contains(&status) {
         return Ok(status);
     }
-    let rule = format!("effect: {name} must be a status from 400 to 599; {status} was sent.");
-    Err(Problem::invalid(rule))
+    let detail = format!("effect: {name} must be a status from 400 to 599; {status} was sent.");
+    Err(Problem::invalid(detail))
 }
 
-fn yes(name: &str, sent: Option<bool>) -> Result<bool, Problem> {
+fn parse_true_flag(name: &str, sent: Option<bool>) -> Result<bool, Problem> {
     match sent {
         Some(false) => Err(Problem::invalid(format!("effect: {name} must be true or left out."))),
         sent => Ok(sent.is_some()),

@@ -1,4 +1,4 @@
-//! Who may use the control API: whoever has the token, and no web page of another origin.
+//! Authorization of the control API: checks Host, origin and bearer token.
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -7,36 +7,40 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::hosts;
-use super::problem::{Kind, Problem};
-use crate::accounts::Digest;
-use crate::http::is_foreign;
-use crate::state::Shared;
+use super::problem::{Problem, ProblemKind};
+use crate::accounts::SecretHash;
+use crate::api::is_cross_origin;
+use crate::api::state::SharedState;
 
-pub(super) async fn guard(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    match admitted(&state, &request) {
+pub(super) async fn authorize(
+    State(state): State<SharedState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check_access(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-fn admitted(state: &Shared, request: &Request) -> Result<(), Problem> {
+fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
-    // A page can give its own host this address; the name of the host then is still its own.
-    hosts::known(state, request)
-        .map_err(|foreign| Problem::new(Kind::ForeignHost, foreign.to_string()))?;
-    if is_foreign(headers, &state.public_url) {
+    // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name.
+    hosts::check_host(state, request)
+        .map_err(|error| Problem::new(ProblemKind::ForeignHost, error.to_string()))?;
+    if is_cross_origin(headers, &state.public_url) {
         let detail = "The request comes from a page of another origin.";
-        return Err(Problem::new(Kind::ForeignOrigin, detail));
+        return Err(Problem::new(ProblemKind::ForeignOrigin, detail));
     }
     let Some(token) = &state.control_token else { return Ok(()) };
-    match bearer(headers) {
-        Some(sent) if Digest::of(sent) == *token => Ok(()),
-        Some(_) => Err(Problem::new(Kind::NoToken, "The token is another one.")),
-        None => Err(Problem::new(Kind::NoToken, "Send it as Authorization: Bearer TOKEN.")),
+    match bearer_token(headers) {
+        Some(sent) if SecretHash::from_secret(sent) == *token => Ok(()),
+        Some(_) => Err(Problem::new(ProblemKind::NoToken, "The token is another one.")),
+        None => Err(Problem::new(ProblemKind::NoToken, "Send it as Authorization: Bearer TOKEN.")),
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -1,109 +1,123 @@
-//! The keys of an account.
+//! Handlers for an account's API keys.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::problem::Problem;
-use super::request::{In, InAccount, Of, OfKey, Optional, done, settled};
-use super::wire::{KeyList, MadeKey, NewKey, Permitted, ShownKey};
-use crate::accounts::{
-    self, Account, AccountError, KEY_FORM, KeyCard, PERMISSIONS, Permissions, random_key,
+use super::extract::{
+    AccountItemPath, AccountParams, AccountPath, KeyParams, OptionalJsonBody, respond_no_content,
+    run_to_completion,
 };
-use crate::rules::quoted;
-use crate::state::Shared;
+use super::problem::Problem;
+use super::wire::{KeyList, MadeKey, NewKey, PermissionsSpec, ShownKey};
+use crate::accounts;
+use crate::accounts::{
+    API_KEY_REGEX, Account, AccountError, ApiKeyInfo, PERMISSION_NAMES, PermissionSet,
+    generate_secret,
+};
+use crate::api::state::SharedState;
+use crate::contract::quote_value;
 
-/// The longest name of a key, in characters.
-const LONGEST: usize = 100;
+/// The maximum length of a key's name, in characters.
+const MAX_NAME_CHARS: usize = 100;
 
-fn names(permissions: Permissions) -> Vec<String> {
-    serde_json::from_value(permissions.names()).unwrap_or_default()
+fn permission_names(permissions: PermissionSet) -> Vec<String> {
+    serde_json::from_value(permissions.to_json()).unwrap_or_default()
 }
 
-fn shown(card: &KeyCard) -> ShownKey {
-    ShownKey { id: card.id, name: card.name.to_string(), permissions: names(card.permissions) }
+fn to_key_summary(info: &ApiKeyInfo) -> ShownKey {
+    ShownKey {
+        id: info.id,
+        name: info.name.to_string(),
+        permissions: permission_names(info.permissions),
+    }
 }
 
-/// The permissions with these names.
-pub(super) fn permissions(sent: Option<&Permitted>) -> Result<Permissions, Problem> {
-    let Some(Permitted::Only(names)) = sent else { return Ok(Permissions::ALL) };
-    if let Some(unknown) = names.iter().find(|name| !PERMISSIONS.contains(&name.as_str())) {
-        let (known, sent) = (PERMISSIONS.join(", "), quoted(&unknown.as_str().into()));
+/// Validates permissions; all by default.
+pub(super) fn parse_permissions(spec: Option<&PermissionsSpec>) -> Result<PermissionSet, Problem> {
+    let Some(PermissionsSpec::Only(names)) = spec else { return Ok(PermissionSet::ALL) };
+    if let Some(unknown) = names.iter().find(|name| !PERMISSION_NAMES.contains(&name.as_str())) {
+        let (known, sent) = (PERMISSION_NAMES.join(", "), quote_value(&unknown.as_str().into()));
         return Err(Problem::invalid(format!(
             "permissions must be \"all\" or a list of {known}; {sent} was sent."
         )));
     }
-    Ok(Permissions::named(names.iter().map(String::as_str)))
+    Ok(PermissionSet::from_names(names.iter().map(String::as_str)))
 }
 
-/// Lists the keys of an account, without their texts.
+/// Lists the API keys of an account without their secrets.
 #[utoipa::path(get, path = "/accounts/{account}/keys", tag = "keys", operation_id = "listKeys",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = KeyList, description = "The keys"), Problem))]
-pub(super) async fn list(Of(account): Of) -> Json<KeyList> {
-    Json(KeyList { keys: account.keys().iter().map(shown).collect() })
+pub(super) async fn list(AccountPath(account): AccountPath) -> Json<KeyList> {
+    Json(KeyList { keys: account.keys().iter().map(to_key_summary).collect() })
 }
 
-/// Makes a key. Its text is in the answer, and nowhere else.
+/// Creates an API key. Only this response contains its secret.
 #[utoipa::path(post, path = "/accounts/{account}/keys", tag = "keys", operation_id = "makeKey",
-    params(InAccount),
+    params(AccountParams),
     request_body(content = Option<NewKey>, description = "Nothing has to be sent."),
     responses((status = 201, body = MadeKey, description = "The key and its text"), Problem))]
 pub(super) async fn make(
-    State(state): State<Shared>,
-    Of(account): Of,
-    Optional(sent): Optional<NewKey>,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    OptionalJsonBody(new_key): OptionalJsonBody<NewKey>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
-    let text = match sent.api_key {
-        Some(text) if KEY_FORM.is_match(&text) => text,
-        // What nearly is a key is not repeated.
+    let secret = match new_key.api_key {
+        Some(secret) if API_KEY_REGEX.is_match(&secret) => secret,
+        // Not echoed: it may be a mistyped secret.
         Some(_) => {
-            return Err(Problem::invalid(format!("api_key must match {}.", KEY_FORM.as_str())));
+            return Err(Problem::invalid(format!(
+                "api_key must match {}.",
+                API_KEY_REGEX.as_str()
+            )));
         }
-        None => random_key().map_err(AccountError::from)?,
+        None => generate_secret().map_err(AccountError::from)?,
     };
-    let name = match sent.name {
-        Some(name) => key_name(name)?,
-        None => free_name(&account),
+    let name = match new_key.name {
+        Some(name) => parse_key_name(name)?,
+        None => next_free_name(&account),
     };
-    let key = accounts::NewKey::new(name, &text, permissions(sent.permissions.as_ref())?);
-    settled(async move {
+    let key =
+        accounts::NewApiKey::new(name, &secret, parse_permissions(new_key.permissions.as_ref())?);
+    run_to_completion(async move {
         let ShownKey { id, name, permissions } =
-            shown(&state.accounts.add_key(&account, key).await?);
-        Ok((StatusCode::CREATED, Json(MadeKey { id, name, permissions, api_key: text })))
+            to_key_summary(&state.accounts.add_key(&account, key).await?);
+        Ok((StatusCode::CREATED, Json(MadeKey { id, name, permissions, api_key: secret })))
     })
     .await
 }
 
-fn key_name(name: String) -> Result<String, Problem> {
-    let is_good = (1..=LONGEST).contains(&name.chars().count()) && !name.contains(char::is_control);
-    if is_good {
+fn parse_key_name(name: String) -> Result<String, Problem> {
+    let is_valid =
+        (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.contains(char::is_control);
+    if is_valid {
         return Ok(name);
     }
-    let sent = quoted(&Value::String(name));
+    let sent = quote_value(&Value::String(name));
     Err(Problem::invalid(format!(
-        "name must have 1 to {LONGEST} characters, none of them a control character; {sent} was sent."
+        "name must have 1 to {MAX_NAME_CHARS} characters, none of them a control character; {sent} was sent."
     )))
 }
 
-fn free_name(account: &Account) -> String {
+fn next_free_name(account: &Account) -> String {
     let keys = account.keys();
-    let mut names = (keys.len() + 1..).map(accounts::NewKey::usual_name);
-    names.find(|name| keys.iter().all(|card| *card.name != **name)).unwrap_or_default()
+    let mut names = (keys.len() + 1..).map(accounts::NewApiKey::default_name);
+    names.find(|name| keys.iter().all(|info| *info.name != **name)).unwrap_or_default()
 }
 
-/// Takes a key away.
+/// Removes an API key.
 #[utoipa::path(delete, path = "/accounts/{account}/keys/{id}", tag = "keys", operation_id = "removeKey",
-    params(OfKey),
+    params(KeyParams),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
-    State(state): State<Shared>,
-    In(account, id): In,
+    State(state): State<SharedState>,
+    AccountItemPath(account, id): AccountItemPath,
 ) -> Result<StatusCode, Problem> {
     let id: i64 = id.parse().map_err(|_| {
-        let sent = quoted(&id.as_str().into());
+        let sent = quote_value(&id.as_str().into());
         Problem::invalid(format!("id must be a number; {sent} was sent."))
     })?;
-    done(async move { state.accounts.remove_key(&account, id).await }).await
+    respond_no_content(async move { state.accounts.remove_key(&account, id).await }).await
 }

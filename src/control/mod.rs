@@ -1,24 +1,25 @@
-//! Our own API, for tests and tools: accounts, snapshots, clocks, keys, dialects and fixtures.
+//! Routes and OpenAPI document of the control API, with which tests set up and inspect the mock server.
 
 mod accounts;
 mod changes;
 mod clock;
 mod dialect;
+mod extract;
 mod faults;
+pub(crate) mod fidelity;
 mod fixtures;
 mod guard;
 pub(crate) mod hosts;
 mod keys;
-mod limits;
 mod pattern;
 mod problem;
+mod rate_limits;
 mod redact;
-mod request;
 mod requests;
 mod server;
 mod snapshots;
 mod verify;
-mod waiting;
+mod wait;
 pub(crate) mod wire;
 
 use std::sync::{Mutex, PoisonError};
@@ -33,14 +34,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::state::Shared;
-pub(crate) use problem::KINDS;
-use problem::Kind;
+use crate::api::state::SharedState;
+pub(crate) use problem::PROBLEM_KINDS;
 pub(crate) use problem::Problem;
+use problem::ProblemKind;
 pub(crate) use wire::ProblemBody;
 
-/// What stands before all routes.
-pub(crate) const PREFIX: &str = "/_control";
+/// The path prefix of all routes.
+pub(crate) const PATH_PREFIX: &str = "/_control";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,14 +52,14 @@ pub(crate) const PREFIX: &str = "/_control";
             `{account}` is a name, or `self` with an API key in the request.",
     ),
     components(schemas(ProblemBody)),
-    modifiers(&Security)
+    modifiers(&SecuritySchemes)
 )]
-struct Document;
+struct ApiDoc;
 
-/// The two secrets that a request may carry.
-struct Security;
+/// The two credentials of a request.
+struct SecuritySchemes;
 
-impl utoipa::Modify for Security {
+impl utoipa::Modify for SecuritySchemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{
             ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
@@ -71,48 +72,49 @@ impl utoipa::Modify for Security {
         let key =
             ApiKeyValue::with_description("apiKey", "The API key whose account `self` means.");
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
-        let none: [&str; 0] = [];
-        let named = |name: &str| SecurityRequirement::new(name, none);
-        let alternatives = [SecurityRequirement::default(), named("token"), named("apiKey")];
+        let no_scopes: [&str; 0] = [];
+        let requirement = |name: &str| SecurityRequirement::new(name, no_scopes);
+        let alternatives =
+            [SecurityRequirement::default(), requirement("token"), requirement("apiKey")];
         document.security = Some(alternatives.into());
     }
 }
 
-/// A rule that is shown has the fields of a rule and more. As the two are put together by the library, neither
-/// would let the other's fields be.
-fn put_together(document: &mut utoipa::openapi::OpenApi) {
+/// Merges the flattened fields of a rule into the schema of an active rule: utoipa joins them with `allOf`, and each
+/// schema would reject the other's fields.
+fn flatten_fault_rule_schema(document: &mut utoipa::openapi::OpenApi) {
     use utoipa::openapi::{RefOr, Schema};
     let Some(components) = &mut document.components else { return };
-    let rule = components.schemas.get("Rule").cloned();
-    let shown = components.schemas.get("ShownRule").cloned();
-    let (Some(RefOr::T(Schema::Object(mut whole))), Some(RefOr::T(Schema::AllOf(parts)))) =
-        (rule, shown)
+    let rule_schema = components.schemas.get("Rule").cloned();
+    let active_rule_schema = components.schemas.get("ShownRule").cloned();
+    let (Some(RefOr::T(Schema::Object(mut merged))), Some(RefOr::T(Schema::AllOf(all_of)))) =
+        (rule_schema, active_rule_schema)
     else {
         return;
     };
-    for part in parts.items {
-        if let RefOr::T(Schema::Object(own)) = part {
-            whole.properties.extend(own.properties);
-            whole.required.extend(own.required);
+    for item in all_of.items {
+        if let RefOr::T(Schema::Object(object)) = item {
+            merged.properties.extend(object.properties);
+            merged.required.extend(object.required);
         }
     }
-    whole.description = parts.description;
-    components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(whole)));
+    merged.description = all_of.description;
+    components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(merged)));
 }
 
-/// Makes the routes and their document, which takes a noticeable part of a start. Whoever needs them finds them made,
-/// or waits for the rest.
-pub(crate) fn prepare() {
-    let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
-    prepared.get_or_insert_with(guarded);
+/// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
+/// them, or waits for the rest.
+pub(crate) fn prebuild_router() {
+    let mut prebuilt = PREBUILT_ROUTER.lock().unwrap_or_else(PoisonError::into_inner);
+    prebuilt.get_or_insert_with(protected_routes);
 }
 
-/// Taken by the first router, so that nothing of it stays when it is of no more use.
-static PREPARED: Mutex<Option<OpenApiRouter<Shared>>> = Mutex::new(None);
+/// The first call of [`router`] takes the value, which frees its memory.
+static PREBUILT_ROUTER: Mutex<Option<OpenApiRouter<SharedState>>> = Mutex::new(None);
 
-/// The routes that only those may use who are let in.
-fn guarded() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(Document::openapi())
+/// Returns the routes that require authorization.
+fn protected_routes() -> OpenApiRouter<SharedState> {
+    OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(accounts::list, accounts::make))
         .routes(routes!(accounts::show, accounts::remove))
         .routes(routes!(accounts::reset))
@@ -130,60 +132,68 @@ fn guarded() -> OpenApiRouter<Shared> {
         .routes(routes!(requests::stream))
         .routes(routes!(requests::show))
         .routes(routes!(verify::verify))
-        .routes(routes!(waiting::wait))
+        .routes(routes!(wait::wait))
         .routes(routes!(changes::list))
         .routes(routes!(faults::list, faults::add, faults::clear))
         .routes(routes!(faults::remove))
-        .routes(routes!(limits::show, limits::set))
-        .routes(routes!(limits::show_strict, limits::set_strict))
+        .routes(routes!(rate_limits::show, rate_limits::set))
+        .routes(routes!(rate_limits::show_strict, rate_limits::set_strict))
         .routes(routes!(requests::strangers, requests::clear_strangers))
         .routes(routes!(server::metrics))
         .routes(routes!(server::fidelity))
         .routes(routes!(server::openapi))
 }
 
-/// The routes that say nothing but how the server is.
-fn open() -> OpenApiRouter<Shared> {
+/// Returns the health checks, which need no authorization.
+fn public_routes() -> OpenApiRouter<SharedState> {
     OpenApiRouter::new().routes(routes!(server::health)).routes(routes!(server::ready))
 }
 
-/// All routes.
-pub(crate) fn router(state: &Shared) -> Router<Shared> {
-    let prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (guarded, _) = prepared.unwrap_or_else(guarded).split_for_parts();
-    let (open, _) = open().split_for_parts();
-    let nosniff = map_response(async |mut response: Response| {
+/// Returns all routes.
+pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
+    let prebuilt = PREBUILT_ROUTER.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (protected, _) = prebuilt.unwrap_or_else(protected_routes).split_for_parts();
+    let (public, _) = public_routes().split_for_parts();
+    let add_nosniff = map_response(async |mut response: Response| {
         let nosniff = HeaderValue::from_static("nosniff");
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
         response
     });
-    let wrong_method = async |request: Request| {
-        let cut = |text: &str, most| text.chars().take(most).collect::<String>();
-        let (method, path) = (cut(request.method().as_str(), 40), cut(request.uri().path(), 200));
-        Problem::new(Kind::WrongMethod, format!("{method} is not a method of {PREFIX}{path}."))
+    let method_not_allowed = async |request: Request| {
+        let truncate = |text: &str, max_chars| text.chars().take(max_chars).collect::<String>();
+        let method = truncate(request.method().as_str(), 40);
+        let path = truncate(request.uri().path(), 200);
+        Problem::new(
+            ProblemKind::WrongMethod,
+            format!("{method} is not a method of {PATH_PREFIX}{path}."),
+        )
     };
-    let open = open.method_not_allowed_fallback(wrong_method);
-    let guarded = guarded
+    let public = public.method_not_allowed_fallback(method_not_allowed);
+    let protected = protected
         .fallback(async |request: Request| {
             let path: String = request.uri().path().chars().take(200).collect();
-            Problem::new(Kind::UnknownPath, format!("There is nothing at {PREFIX}{path}."))
+            Problem::new(
+                ProblemKind::UnknownPath,
+                format!("There is nothing at {PATH_PREFIX}{path}."),
+            )
         })
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(state.clone(), guard::guard));
-    let routes = open.merge(guarded).layer(from_fn(redact::redact));
-    Router::new().nest(PREFIX, routes.layer(nosniff))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), guard::authorize));
+    let routes = public.merge(protected).layer(from_fn(redact::redact));
+    Router::new().nest(PATH_PREFIX, routes.layer(add_nosniff))
 }
 
-/// Whether the path is one of those that watch the server.
-pub(crate) fn is_check(path: &str) -> bool {
-    let rest = path.strip_prefix(PREFIX);
-    rest.is_some_and(|rest| ["/health", "/ready", "/metrics"].contains(&rest))
+/// Returns whether the path is a health check or the metrics.
+pub(crate) fn is_monitoring_path(path: &str) -> bool {
+    let route = path.strip_prefix(PATH_PREFIX);
+    route.is_some_and(|route| ["/health", "/ready", "/metrics"].contains(&route))
 }
 
-/// The OpenAPI document of these routes.
-pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    let all = OpenApiRouter::with_openapi(Document::openapi());
-    let (_, mut document) = all.nest(PREFIX, open().merge(guarded())).split_for_parts();
-    put_together(&mut document);
+/// Returns the OpenAPI document of these routes.
+pub(crate) fn openapi_document() -> utoipa::openapi::OpenApi {
+    let router = OpenApiRouter::with_openapi(ApiDoc::openapi());
+    let (_, mut document) =
+        router.nest(PATH_PREFIX, public_routes().merge(protected_routes())).split_for_parts();
+    flatten_fault_rule_schema(&mut document);
     document
 }

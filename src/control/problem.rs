@@ -1,4 +1,4 @@
-//! Every way a request of the control API can fail. Statuses and titles stand in one table.
+//! Errors of the control API (RFC 9457). One table lists all kinds with status and title.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
-use crate::http::Unheard;
-use crate::journal::GivenUp;
-use crate::storage::{StorageError, Trouble};
+use crate::api::ProtocolError;
+use crate::journal::SearchError;
+use crate::storage::{FailureKind, StorageError};
 
-macro_rules! kinds {
+macro_rules! problem_kinds {
     ($($variant:ident = $name:literal, $status:literal, $title:literal);+ $(;)?) => {
         /// A kind of problem.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Kind { $($variant),+ }
+        pub(crate) enum ProblemKind { $($variant),+ }
 
         /// Each kind: its name, its status, its title.
-        pub(crate) const KINDS: &[(&str, u16, &str)] = &[$(($name, $status, $title)),+];
+        pub(crate) const PROBLEM_KINDS: &[(&str, u16, &str)] = &[$(($name, $status, $title)),+];
     };
 }
 
-kinds! {
+problem_kinds! {
     Invalid = "invalid", 400, "The request holds something that it must not.";
     BadHttp = "bad-http", 400, "This is no HTTP/1.1 request.";
     NoToken = "no-token", 401, "The control API asks for a token.";
@@ -62,85 +62,91 @@ kinds! {
     Failed = "failed", 500, "The server could not do this.";
 }
 
-/// A failed request.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    kind: Kind,
+    kind: ProblemKind,
     detail: String,
-    misses: Vec<Miss>,
+    near_misses: Vec<Miss>,
 }
 
 impl Problem {
-    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), misses: Vec::new() }
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), near_misses: Vec::new() }
     }
 
-    /// The same, about a part of what was sent.
-    pub(super) fn inside(self, part: &str) -> Self {
-        Self { detail: format!("{part}{}", self.detail), ..self }
+    /// Prefixes the detail with the affected part.
+    pub(super) fn with_detail_prefix(self, prefix: &str) -> Self {
+        Self { detail: format!("{prefix}{}", self.detail), ..self }
     }
 
-    /// The same, with the requests that came nearest.
-    pub(super) fn with(self, misses: Vec<Miss>) -> Self {
-        Self { misses, ..self }
+    /// Adds the near misses.
+    pub(super) fn with_near_misses(self, near_misses: Vec<Miss>) -> Self {
+        Self { near_misses, ..self }
     }
 
-    /// Something that was sent breaks a rule.
+    /// Returns a problem for invalid input.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(Kind::Invalid, detail)
+        Self::new(ProblemKind::Invalid, detail)
     }
 }
 
 impl From<AccountError> for Problem {
     fn from(error: AccountError) -> Self {
         let kind = match &error {
-            AccountError::Storage(failed) => {
-                let kind = match failed.trouble() {
-                    Trouble::TooBig => {
+            AccountError::Storage(failure) => {
+                let kind = match failure.kind() {
+                    FailureKind::TextTooBig => {
                         let detail = "The account is larger than one answer can hold, 1 GB.";
-                        return Self::new(Kind::TooLarge, detail);
+                        return Self::new(ProblemKind::TooLarge, detail);
                     }
-                    Trouble::Busy | Trouble::NoFile | Trouble::TooLong => Kind::Busy,
-                    _ => Kind::Failed,
+                    FailureKind::Busy
+                    | FailureKind::TooManyOpenFiles
+                    | FailureKind::QueryTimeout => ProblemKind::Busy,
+                    _ => ProblemKind::Failed,
                 };
                 tracing::error!(%error, "the control API could not do this");
-                return Self::new(kind, failed.sentence());
+                return Self::new(kind, failure.client_message());
             }
-            AccountError::Random(_) => {
+            AccountError::RandomUnavailable(_) => {
                 tracing::error!(%error, "the control API could not do this");
-                return Self::new(Kind::Failed, "The log of the server says why.");
+                return Self::new(ProblemKind::Failed, "The log of the server says why.");
             }
-            AccountError::Profile { .. } => Kind::Invalid,
-            AccountError::UnfitKey => Kind::NoApiKey,
-            AccountError::NoSeed | AccountError::UnknownSeed(_) => Kind::UnknownSeed,
-            AccountError::Unknown(_) => Kind::UnknownAccount,
-            AccountError::UnknownSnapshot { .. } => Kind::UnknownSnapshot,
-            AccountError::UnknownKey { .. } => Kind::UnknownKey,
-            AccountError::NoOrigin { .. } => Kind::NoOrigin,
-            AccountError::NameTaken(_) | AccountError::KeyNameTaken { .. } => Kind::NameTaken,
-            AccountError::KeyTaken { .. } => Kind::KeyTaken,
-            AccountError::TooMany(_) | AccountError::Full { .. } => Kind::TooMany,
+            AccountError::InvalidSettings { .. } => ProblemKind::Invalid,
+            AccountError::MalformedKey => ProblemKind::NoApiKey,
+            AccountError::NoSeed | AccountError::SeedNotFound(_) => ProblemKind::UnknownSeed,
+            AccountError::NotFound(_) => ProblemKind::UnknownAccount,
+            AccountError::SnapshotNotFound { .. } => ProblemKind::UnknownSnapshot,
+            AccountError::KeyNotFound { .. } => ProblemKind::UnknownKey,
+            AccountError::NoOrigin { .. } => ProblemKind::NoOrigin,
+            AccountError::NameTaken(_) | AccountError::KeyNameTaken { .. } => {
+                ProblemKind::NameTaken
+            }
+            AccountError::KeyTaken { .. } => ProblemKind::KeyTaken,
+            AccountError::TooManyAccounts(_) | AccountError::LimitReached { .. } => {
+                ProblemKind::TooMany
+            }
         };
-        Self::new(kind, error.sentence())
+        Self::new(kind, error.to_sentence())
     }
 }
 
-impl From<Unheard> for Problem {
-    fn from(unheard: Unheard) -> Self {
-        let kind = match unheard {
-            Unheard::BadHttp => Kind::BadHttp,
-            Unheard::UrlTooLong => Kind::UrlTooLong,
-            Unheard::HeadTooLarge(_) => Kind::HeadersTooLarge,
-            Unheard::TooSlow(_) => Kind::TooSlow,
-            Unheard::Crowded(_) => Kind::Busy,
+impl From<ProtocolError> for Problem {
+    fn from(error: ProtocolError) -> Self {
+        let kind = match error {
+            ProtocolError::MalformedHttp => ProblemKind::BadHttp,
+            ProtocolError::UrlTooLong => ProblemKind::UrlTooLong,
+            ProtocolError::HeadersTooLarge(_) => ProblemKind::HeadersTooLarge,
+            ProtocolError::HeaderTimeout(_) => ProblemKind::TooSlow,
+            ProtocolError::TooManyConnections(_) => ProblemKind::Busy,
         };
-        Self::new(kind, unheard.to_string())
+        Self::new(kind, error.to_string())
     }
 }
 
-impl From<GivenUp> for Problem {
-    fn from(given_up: GivenUp) -> Self {
-        Self::new(Kind::TooMuchWork, format!("{given_up}."))
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        Self::new(ProblemKind::TooMuchWork, format!("{error}."))
     }
 }
 
@@ -152,28 +158,28 @@ impl From<StorageError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (name, status, title) = KINDS[self.kind as usize];
+        let (name, status, title) = PROBLEM_KINDS[self.kind as usize];
         let body = ProblemBody {
             kind: format!("/docs/control#{name}"),
             title: title.to_owned(),
             status,
             detail: self.detail,
-            misses: self.misses,
+            misses: self.near_misses,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(&body)).into_response();
-        // For `redact`, which knows what the request must not find in it.
+        // The middleware `redact` removes the request's secrets from it.
         response.extensions_mut().insert(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self.kind, Kind::TooLarge | Kind::TooSlow) {
-            // What is still to come of the body is not read.
+        if matches!(self.kind, ProblemKind::TooLarge | ProblemKind::TooSlow) {
+            // The rest of the request body is not read.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if self.kind == Kind::Busy {
+        if self.kind == ProblemKind::Busy {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if self.kind == Kind::NoToken {
+        if self.kind == ProblemKind::NoToken {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

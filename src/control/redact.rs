@@ -1,7 +1,7 @@
-//! Keeps the keys and the token that a request carries out of the problem that answers it.
+//! Redacts the API keys and tokens of a request in an error response.
 //!
-//! A problem repeats what was sent, in many sentences. Here they are gone through in one place: a word that *is* one
-//! of them is hidden, quoted or escaped; a longer word stays. Other answers are not touched.
+//! Many messages of problems echo input. This middleware redacts them in one place: every word that *is* a secret, even
+//! quoted or escaped, but no longer word. It does not change other responses.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,18 +12,18 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::wire::ProblemBody;
-use crate::http::key;
+use crate::api::auth;
 use crate::journal::HIDDEN;
 
-/// A secret is hidden where at least so many characters of its beginning are left of it (chosen): a problem cuts long
-/// texts, though not to less than 40 characters.
-const LEAST_PART: usize = 32;
-/// How often a text is decoded that is encoded more than once (chosen).
-const MOST_LAYERS: usize = 3;
+/// The minimum length at which the prefix of a truncated secret is redacted, in characters (arbitrary): problems
+/// truncate long texts, but to no less than 40 characters.
+const MIN_SECRET_PREFIX_CHARS: usize = 32;
+/// How often nested percent-encoding is decoded (arbitrary).
+const MAX_DECODE_DEPTH: usize = 3;
 
-/// Redacts the problem that answers a request, if one does.
+/// Redacts the response if it is a problem.
 pub(super) async fn redact(request: Request, next: Next) -> Response {
-    let secrets = sent_secrets(&request);
+    let secrets = collect_secrets(&request);
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<ProblemBody>()
         && let Some(problem) = redact_problem(&problem, &secrets)
@@ -35,10 +35,10 @@ pub(super) async fn redact(request: Request, next: Next) -> Response {
     response
 }
 
-/// The texts of all keys and tokens of a request, each as a problem may spell it.
-fn sent_secrets(request: &Request) -> Vec<String> {
+/// Returns all keys and tokens of a request, plain and in the escaped forms of messages.
+fn collect_secrets(request: &Request) -> Vec<String> {
     let query = request.uri().query().unwrap_or_default();
-    let mut secrets = key::all(request.headers(), query);
+    let mut secrets = auth::extract_all_keys(request.headers(), query);
     for value in request.headers().get_all(AUTHORIZATION) {
         let text = String::from_utf8_lossy(value.as_bytes());
         secrets.extend(text.split_once(' ').map(|(_, token)| token.trim().to_owned()));
@@ -53,15 +53,15 @@ fn sent_secrets(request: &Request) -> Vec<String> {
     secrets.retain(|secret| !secret.is_empty());
     secrets.sort();
     secrets.dedup();
-    // The longest first: one may be a word of another.
+    // The longest first: a secret may contain another one.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets
 }
 
-/// A problem without the secrets; None where it has none.
+/// Redacts a problem. Returns None if it has no secret.
 fn redact_problem(problem: &ProblemBody, secrets: &[String]) -> Option<ProblemBody> {
     let mut redacted = problem.clone();
-    let redact = |text: &mut String| *text = redact_text(text, secrets, MOST_LAYERS);
+    let redact = |text: &mut String| *text = redact_text(text, secrets, MAX_DECODE_DEPTH);
     redact(&mut redacted.detail);
     for miss in &mut redacted.misses {
         miss.operation.iter_mut().for_each(redact);
@@ -74,57 +74,62 @@ fn redact_problem(problem: &ProblemBody, secrets: &[String]) -> Option<ProblemBo
     (redacted != *problem).then_some(redacted)
 }
 
-fn redact_text(text: &str, secrets: &[String], layers: usize) -> String {
-    let mut shown = text.to_owned();
+fn redact_text(text: &str, secrets: &[String], decode_depth: usize) -> String {
+    let mut redacted = text.to_owned();
     for secret in secrets {
-        shown = redact_word(&shown, secret);
+        redacted = redact_word(&redacted, secret);
     }
-    if layers == 0 || !shown.contains('%') {
-        return shown;
+    if decode_depth == 0 || !redacted.contains('%') {
+        return redacted;
     }
     let decode = |word: &str| {
         let decoded = percent_decode_str(word).decode_utf8_lossy();
-        let redacted = redact_text(&decoded, secrets, layers - 1);
-        // Shown decoded only where something in it is hidden.
-        if redacted == decoded { word.to_owned() } else { redacted }
+        let redacted_word = redact_text(&decoded, secrets, decode_depth - 1);
+        // A word without a secret stays encoded.
+        if redacted_word == decoded { word.to_owned() } else { redacted_word }
     };
-    shown.split_inclusive(char::is_whitespace).map(decode).collect()
+    redacted.split_inclusive(char::is_whitespace).map(decode).collect()
 }
 
-/// A text without the words that are the secret, or the beginning of a long one that was cut.
+/// Redacts the words that equal the secret or a long, truncated prefix of it.
 fn redact_word(text: &str, secret: &str) -> String {
-    let least = secret.char_indices().nth(LEAST_PART).map_or(secret, |(end, _)| &secret[..end]);
-    let (mut redacted, mut done, mut from) = (String::new(), 0, 0);
-    while let Some(at) = text[from..].find(least) {
-        let start = from + at;
-        let same =
+    let prefix = secret
+        .char_indices()
+        .nth(MIN_SECRET_PREFIX_CHARS)
+        .map_or(secret, |(end, _)| &secret[..end]);
+    let (mut redacted, mut copied_to, mut search_from) = (String::new(), 0, 0);
+    while let Some(offset) = text[search_from..].find(prefix) {
+        let start = search_from + offset;
+        let common =
             text[start..].chars().zip(secret.chars()).take_while(|(one, other)| one == other);
-        let end = start + same.map(|(letter, _)| letter.len_utf8()).sum::<usize>();
-        let is_cut = end - start < secret.len();
-        let is_ended = !text[end..].starts_with(is_of_word) || !secret.ends_with(is_of_word);
-        let is_begun = begins_word(&text[..start]) || !secret.starts_with(is_of_word);
-        from = end;
-        if is_begun && (is_cut || is_ended) {
-            redacted.push_str(&text[done..start]);
+        let end = start + common.map(|(letter, _)| letter.len_utf8()).sum::<usize>();
+        let is_truncated = end - start < secret.len();
+        let ends_word = !text[end..].starts_with(is_word_char) || !secret.ends_with(is_word_char);
+        let starts_word = is_word_start(&text[..start]) || !secret.starts_with(is_word_char);
+        search_from = end;
+        if starts_word && (is_truncated || ends_word) {
+            redacted.push_str(&text[copied_to..start]);
             redacted.push_str(HIDDEN);
-            done = end;
+            copied_to = end;
         }
     }
-    redacted + &text[done..]
+    redacted + &text[copied_to..]
 }
 
-fn is_of_word(letter: char) -> bool {
+fn is_word_char(letter: char) -> bool {
     letter.is_alphanumeric() || matches!(letter, '_' | '-')
 }
 
-/// Whether a word begins after this: the last letter is of none, or of an escape, `\n` or `\u0009`.
-fn begins_word(before: &str) -> bool {
-    if !before.ends_with(is_of_word) {
+/// Returns whether a word can start after `before`: not after a word character, except of an escape, `\n` or `\u0009`.
+fn is_word_start(before: &str) -> bool {
+    if !before.ends_with(is_word_char) {
         return true;
     }
-    let escaped = before.trim_end_matches(|letter: char| letter.is_ascii_hexdigit());
-    let is_code = escaped.ends_with("\\u") && before.len() - escaped.len() == 4;
-    is_code || ["\\n", "\\t", "\\r", "\\b", "\\f", "\\0"].iter().any(|end| before.ends_with(end))
+    let without_digits = before.trim_end_matches(|letter: char| letter.is_ascii_hexdigit());
+    let is_unicode_escape =
+        without_digits.ends_with("\\u") && before.len() - without_digits.len() == 4;
+    is_unicode_escape
+        || ["\\n", "\\t", "\\r", "\\b", "\\f", "\\0"].iter().any(|end| before.ends_with(end))
 }
 
 #[cfg(test)]
@@ -132,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_that_is_the_secret_is_hidden() {
+    fn redacts_a_secret_only_as_a_whole_word() {
         let secrets = ["test".to_owned()];
         for (text, expected) in [
             ("There is no account test.", "There is no account (hidden)."),
@@ -143,7 +148,7 @@ mod tests {
             ("testing the latest test-case, untested", "testing the latest test-case, untested"),
             ("100% of it", "100% of it"),
         ] {
-            assert_eq!(redact_text(text, &secrets, MOST_LAYERS), expected);
+            assert_eq!(redact_text(text, &secrets, MAX_DECODE_DEPTH), expected);
         }
     }
 }

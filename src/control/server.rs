@@ -1,4 +1,4 @@
-//! What the server says of itself.
+//! Handlers for health, metrics, fidelity report and OpenAPI document.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,51 +6,58 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::problem::{Kind, Problem};
-use crate::fidelity::{self, Entry};
+use super::problem::{Problem, ProblemKind};
+use crate::api::state::SharedState;
+use crate::control::fidelity;
+use crate::control::fidelity::FidelityFact;
 use crate::metrics;
-use crate::state::Shared;
 
-/// Whether the server runs.
+/// Returns `ok` if the server runs.
 #[utoipa::path(get, path = "/health", tag = "server", operation_id = "health",
     responses((status = 200, body = String, content_type = "text/plain", description = "ok")))]
 pub(super) async fn health() -> &'static str {
     "ok"
 }
 
-/// Whether the server answers requests: it has not been told to end, and its catalogue can be read.
+/// Returns `ready` if the server accepts requests: it is not shutting down and can read its catalogue.
 #[utoipa::path(get, path = "/ready", tag = "server", operation_id = "ready",
     responses((status = 200, body = String, content_type = "text/plain", description = "ready"), Problem))]
-pub(super) async fn ready(State(state): State<Shared>) -> Result<&'static str, Problem> {
-    if *state.ending.borrow() {
-        return Err(Problem::new(Kind::Ending, "It was told to end, and takes no more requests."));
+pub(super) async fn ready(State(state): State<SharedState>) -> Result<&'static str, Problem> {
+    if *state.shutdown.borrow() {
+        return Err(Problem::new(
+            ProblemKind::Ending,
+            "It was told to end, and takes no more requests.",
+        ));
     }
-    state.accounts.check().await.map_err(|error| {
+    state.accounts.check_catalogue().await.map_err(|error| {
         tracing::error!(%error, "the server is not ready");
-        Problem::new(Kind::NotReady, "The catalogue of accounts cannot be read; the log says why.")
+        Problem::new(
+            ProblemKind::NotReady,
+            "The catalogue of accounts cannot be read; the log says why.",
+        )
     })?;
     Ok("ready")
 }
 
-/// What the server counts of itself, as Prometheus reads it. No label names an account.
+/// Returns the server's metrics in the Prometheus text format. No label names an account.
 #[utoipa::path(get, path = "/metrics", tag = "server", operation_id = "metrics",
     responses((status = 200, body = String, content_type = "text/plain", description = "The text format 0.0.4"), Problem))]
-pub(super) async fn metrics(State(state): State<Shared>) -> Result<Response, Problem> {
-    let text = state.metrics.text(state.accounts.census());
-    let text = text.map_err(|error| Problem::new(Kind::Failed, error.to_string()))?;
+pub(super) async fn metrics(State(state): State<SharedState>) -> Result<Response, Problem> {
+    let text = state.metrics.encode(state.accounts.gauge_snapshot());
+    let text = text.map_err(|error| Problem::new(ProblemKind::Failed, error.to_string()))?;
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-/// The ledger: what the vendor documents, and what is chosen where it is silent.
+/// Returns the fidelity report: the documented facts and the undocumented assumptions.
 #[utoipa::path(get, path = "/fidelity", tag = "server", operation_id = "fidelity",
     responses((status = 200, body = Vec<Object>, description = "Every fact with its source"), Problem))]
-pub(super) async fn fidelity(State(state): State<Shared>) -> Json<Vec<Entry>> {
-    Json(fidelity::ledger(&state.accounts.dialect))
+pub(super) async fn fidelity(State(state): State<SharedState>) -> Json<Vec<FidelityFact>> {
+    Json(fidelity::fidelity_report(&state.accounts.default_dialect))
 }
 
-/// This document.
+/// Returns this document.
 #[utoipa::path(get, path = "/openapi.json", tag = "server", operation_id = "controlOpenapi",
     responses((status = 200, body = Object, description = "OpenAPI 3.1"), Problem))]
 pub(super) async fn openapi() -> Json<Value> {
-    Json(serde_json::to_value(super::document()).unwrap_or_default())
+    Json(serde_json::to_value(super::openapi_document()).unwrap_or_default())
 }

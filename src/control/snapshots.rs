@@ -1,73 +1,77 @@
-//! Snapshots: named copies of an account's state.
+//! Handlers for snapshots: named copies of an account's state.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::accounts::snapshot_name;
+use super::accounts::check_snapshot_name;
+use super::extract::{
+    AccountItemPath, AccountParams, AccountPath, SnapshotParams, respond_no_content,
+    run_to_completion,
+};
 use super::problem::Problem;
-use super::request::{In, InAccount, InSnapshot, Of, done, settled};
 use super::wire::{Snapshot, SnapshotList};
-use crate::accounts::SnapshotCard;
-use crate::state::Shared;
+use crate::accounts::SnapshotInfo;
+use crate::api::state::SharedState;
 
-fn shown(card: SnapshotCard) -> Snapshot {
-    Snapshot { name: card.name, taken_at: card.taken_at, bytes: card.bytes }
+fn to_snapshot(info: SnapshotInfo) -> Snapshot {
+    Snapshot { name: info.name, taken_at: info.taken_at, bytes: info.size_bytes }
 }
 
 /// Lists the snapshots of an account.
 #[utoipa::path(get, path = "/accounts/{account}/snapshots", tag = "snapshots", operation_id = "listSnapshots",
-    params(InAccount),
+    params(AccountParams),
     responses((status = 200, body = SnapshotList, description = "The snapshots"), Problem))]
 pub(super) async fn list(
-    State(state): State<Shared>,
-    Of(account): Of,
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
 ) -> Result<Json<SnapshotList>, Problem> {
-    let snapshots = state.accounts.snapshots(&account).await?.into_iter().map(shown).collect();
+    let snapshots =
+        state.accounts.snapshots(&account).await?.into_iter().map(to_snapshot).collect();
     Ok(Json(SnapshotList { snapshots }))
 }
 
-/// Keeps the present state under a name. One of the same name gives way to it.
+/// Saves the current state as a snapshot. Replaces a snapshot of the same name.
 #[utoipa::path(put, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "takeSnapshot",
-    params(InSnapshot),
+    params(SnapshotParams),
     responses(
         (status = 200, body = Snapshot, description = "Replaced"),
         (status = 201, body = Snapshot, description = "New"),
         Problem
     ))]
 pub(super) async fn take(
-    State(state): State<Shared>,
-    In(account, name): In,
+    State(state): State<SharedState>,
+    AccountItemPath(account, name): AccountItemPath,
 ) -> Result<(StatusCode, Json<Snapshot>), Problem> {
-    snapshot_name(&name)?;
-    settled(async move {
-        let (card, is_new) = state.accounts.take_snapshot(&account, &name).await?;
+    check_snapshot_name(&name)?;
+    run_to_completion(async move {
+        let (info, is_new) = state.accounts.take_snapshot(&account, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-        Ok((status, Json(shown(card))))
+        Ok((status, Json(to_snapshot(info))))
     })
     .await
 }
 
 /// Removes a snapshot.
 #[utoipa::path(delete, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "removeSnapshot",
-    params(InSnapshot),
+    params(SnapshotParams),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
-    State(state): State<Shared>,
-    In(account, name): In,
+    State(state): State<SharedState>,
+    AccountItemPath(account, name): AccountItemPath,
 ) -> Result<StatusCode, Problem> {
-    snapshot_name(&name)?;
-    done(async move { state.accounts.remove_snapshot(&account, &name).await }).await
+    check_snapshot_name(&name)?;
+    respond_no_content(async move { state.accounts.remove_snapshot(&account, &name).await }).await
 }
 
-/// Puts an account back to a snapshot: data, ids, clock, time zone and dialect. Its keys stay.
+/// Restores an account to a snapshot: data, ids, clock, time zone and dialect. Its keys stay.
 #[utoipa::path(post, path = "/accounts/{account}/snapshots/{name}/restore", tag = "snapshots", operation_id = "restoreSnapshot",
-    params(InSnapshot),
+    params(SnapshotParams),
     responses((status = 204, description = "Restored"), Problem))]
 pub(super) async fn restore(
-    State(state): State<Shared>,
-    In(account, name): In,
+    State(state): State<SharedState>,
+    AccountItemPath(account, name): AccountItemPath,
 ) -> Result<StatusCode, Problem> {
-    snapshot_name(&name)?;
-    done(async move { state.accounts.restore(&account, &name).await }).await
+    check_snapshot_name(&name)?;
+    respond_no_content(async move { state.accounts.restore(&account, &name).await }).await
 }

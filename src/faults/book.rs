@@ -1,4 +1,4 @@
-//! The fault rules of one account.
+//! Fault rules of one account: picks the effect for a request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,167 +6,173 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Effect, Rule};
-use crate::journal::{Fault, Pattern};
+use super::{Effect, FaultRule};
+use crate::journal::{AppliedFault, RequestPattern};
 
-/// The most rules of one account (chosen).
-pub(crate) const MOST_RULES: usize = 100;
+/// Limit for the rules of one account (arbitrary).
+pub(crate) const MAX_FAULT_RULES: usize = 100;
 
-/// The most regular expressions of all rules of one account (chosen: each takes up to 0.3 seconds for a request).
-pub(crate) const MOST_EXPRESSIONS: usize = 20;
+/// Limit for the regular expressions of one account's rules: each takes up to 0.3 seconds per request.
+pub(crate) const MAX_FAULT_REGEXES: usize = 20;
 
-/// Why there is no room for a rule.
+/// Why a rule was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    Rules,
-    Expressions,
+pub(crate) enum AddRuleError {
+    TooManyRules,
+    TooManyRegexes,
 }
 
-/// The rules, in the order in which they are asked.
+/// The rules, in order of evaluation.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
-    /// So that an account without rules pays nothing.
-    any: AtomicBool,
+pub(crate) struct FaultRules {
+    /// Avoids the lock if there are no rules.
+    has_rules: AtomicBool,
     /// Whether a rule has a regular expression.
-    slow: AtomicBool,
-    rules: Mutex<Numbered>,
+    has_regexes: AtomicBool,
+    rules: Mutex<RuleTable>,
 }
 
 #[derive(Debug, Default)]
-struct Numbered {
-    rules: Vec<(u64, Rule, Map<String, Value>)>,
-    last: u64,
+struct RuleTable {
+    rules: Vec<(u64, FaultRule, Map<String, Value>)>,
+    last_id: u64,
 }
 
-/// A rule as it was written, and how it stands.
+/// The definition of a rule, and its counters.
 #[derive(Clone, Debug)]
-pub(crate) struct ShownRule {
+pub(crate) struct RuleStatus {
     pub(crate) id: u64,
-    pub(crate) written: Map<String, Value>,
-    pub(crate) seen: u64,
+    pub(crate) definition: Map<String, Value>,
+    pub(crate) matched: u64,
     pub(crate) applied: u64,
 }
 
-impl Faults {
-    fn numbered(&self) -> MutexGuard<'_, Numbered> {
+impl FaultRules {
+    fn lock(&self) -> MutexGuard<'_, RuleTable> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, numbered: &Numbered) {
-        self.any.store(!numbered.rules.is_empty(), Ordering::Release);
-        let is_slow = numbered.rules.iter().any(|(_, rule, _)| rule.pattern.is_slow());
-        self.slow.store(is_slow, Ordering::Release);
+    fn update_flags(&self, table: &RuleTable) {
+        self.has_rules.store(!table.rules.is_empty(), Ordering::Release);
+        let has_regexes = table.rules.iter().any(|(_, rule, _)| rule.pattern.has_regexes());
+        self.has_regexes.store(has_regexes, Ordering::Release);
     }
 
-    /// Whether there is any rule.
-    pub(crate) fn any(&self) -> bool {
-        self.any.load(Ordering::Acquire)
+    /// Returns whether there is any rule.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.has_rules.load(Ordering::Acquire)
     }
 
-    /// Whether it takes time to tell which rules a request is for.
-    pub(crate) fn are_slow(&self) -> bool {
-        self.slow.load(Ordering::Acquire)
+    /// Returns whether matching is slow: a rule has a regular expression.
+    pub(crate) fn has_regexes(&self) -> bool {
+        self.has_regexes.load(Ordering::Acquire)
     }
 
-    /// Adds a rule, with how it was written.
+    /// Adds a rule, with its definition.
     ///
     /// # Errors
-    /// When there are too many.
+    /// If a limit is reached.
     pub(crate) fn add(
         &self,
-        rule: Rule,
-        written: Map<String, Value>,
+        rule: FaultRule,
+        definition: Map<String, Value>,
         now: Timestamp,
-    ) -> Result<ShownRule, Full> {
-        let mut numbered = self.numbered();
-        numbered.rules.retain(|(_, rule, _)| !rule.is_over(now));
-        if numbered.rules.len() >= MOST_RULES {
-            return Err(Full::Rules);
+    ) -> Result<RuleStatus, AddRuleError> {
+        let mut table = self.lock();
+        table.rules.retain(|(_, rule, _)| !rule.is_expired(now));
+        if table.rules.len() >= MAX_FAULT_RULES {
+            return Err(AddRuleError::TooManyRules);
         }
-        let rules = numbered.rules.iter().map(|(_, rule, _)| rule).chain([&rule]);
-        let expressions: usize = rules.map(|rule| rule.pattern.expressions().count()).sum();
-        if rule.pattern.is_slow() && expressions > MOST_EXPRESSIONS {
-            return Err(Full::Expressions);
+        let rules = table.rules.iter().map(|(_, rule, _)| rule).chain([&rule]);
+        let regexes: usize = rules.map(|rule| rule.pattern.regexes().count()).sum();
+        if rule.pattern.has_regexes() && regexes > MAX_FAULT_REGEXES {
+            return Err(AddRuleError::TooManyRegexes);
         }
-        numbered.last += 1;
-        let id = numbered.last;
-        numbered.rules.push((id, rule, written.clone()));
-        self.note(&numbered);
-        Ok(ShownRule { id, written, seen: 0, applied: 0 })
+        table.last_id += 1;
+        let id = table.last_id;
+        table.rules.push((id, rule, definition.clone()));
+        self.update_flags(&table);
+        Ok(RuleStatus { id, definition, matched: 0, applied: 0 })
     }
 
-    /// All rules that are not over.
-    pub(crate) fn all(&self, now: Timestamp) -> Vec<ShownRule> {
-        let numbered = self.numbered();
-        let rules = numbered.rules.iter().filter(|(_, rule, _)| !rule.is_over(now));
+    /// Returns the rules that have not expired.
+    pub(crate) fn list(&self, now: Timestamp) -> Vec<RuleStatus> {
+        let table = self.lock();
+        let rules = table.rules.iter().filter(|(_, rule, _)| !rule.is_expired(now));
         rules
-            .map(|(id, rule, written)| ShownRule {
+            .map(|(id, rule, definition)| RuleStatus {
                 id: *id,
-                written: written.clone(),
-                seen: rule.seen,
+                definition: definition.clone(),
+                matched: rule.matched,
                 applied: rule.applied,
             })
             .collect()
     }
 
-    /// Takes a rule away. Says whether there was one.
+    /// Removes a rule. Returns whether it existed.
     pub(crate) fn remove(&self, id: u64, now: Timestamp) -> bool {
-        let mut numbered = self.numbered();
-        let is_known =
-            numbered.rules.iter().any(|(known, rule, _)| *known == id && !rule.is_over(now));
-        numbered.rules.retain(|(known, ..)| *known != id);
-        self.note(&numbered);
-        is_known
+        let mut table = self.lock();
+        let existed =
+            table.rules.iter().any(|(rule_id, rule, _)| *rule_id == id && !rule.is_expired(now));
+        table.rules.retain(|(rule_id, ..)| *rule_id != id);
+        self.update_flags(&table);
+        existed
     }
 
-    /// Takes all rules away.
+    /// Removes all rules.
     pub(crate) fn clear(&self) {
-        let mut numbered = self.numbered();
-        numbered.rules.clear();
-        self.note(&numbered);
+        let mut table = self.lock();
+        table.rules.clear();
+        self.update_flags(&table);
     }
 
-    /// What happens to a request. The first rule that meets it decides; later ones do not see it.
-    pub(crate) fn meet(
+    /// Returns the effect for a request. The first rule that fires wins; later rules do not count it.
+    pub(crate) fn next_effect(
         &self,
         (operation, key): (&str, &str),
         fields: &Map<String, Value>,
         now: Timestamp,
-    ) -> Option<(Fault, Effect)> {
-        self.meet_where(now, |_, pattern| pattern.fits(operation, key, fields))
+    ) -> Option<(AppliedFault, Effect)> {
+        self.next_effect_where(now, |_, pattern| pattern.matches_input(operation, key, fields))
     }
 
-    /// The ids of the rules that are about a request. Nobody waits for it, however long it takes.
-    pub(crate) fn about(
+    /// Returns the ids of the rules that match a request. Holds no lock while it matches.
+    pub(crate) fn matching_rule_ids(
         &self,
         (operation, key): (&str, &str),
         fields: &Map<String, Value>,
     ) -> Vec<u64> {
-        let patterns: Vec<(u64, Arc<Pattern>)> = {
-            let numbered = self.numbered();
-            let rules = numbered.rules.iter();
+        let patterns: Vec<(u64, Arc<RequestPattern>)> = {
+            let table = self.lock();
+            let rules = table.rules.iter();
             rules.map(|(id, rule, _)| (*id, Arc::clone(&rule.pattern))).collect()
         };
-        let about = patterns.iter().filter(|(_, pattern)| pattern.fits(operation, key, fields));
-        about.map(|(id, _)| *id).collect()
+        let matching =
+            patterns.iter().filter(|(_, pattern)| pattern.matches_input(operation, key, fields));
+        matching.map(|(id, _)| *id).collect()
     }
 
-    /// What happens to a request that these rules are about.
-    pub(crate) fn meet_one_of(&self, about: &[u64], now: Timestamp) -> Option<(Fault, Effect)> {
-        self.meet_where(now, |id, _| about.contains(&id))
+    /// Returns the effect for a request that matches these rules.
+    pub(crate) fn next_effect_among(
+        &self,
+        rule_ids: &[u64],
+        now: Timestamp,
+    ) -> Option<(AppliedFault, Effect)> {
+        self.next_effect_where(now, |id, _| rule_ids.contains(&id))
     }
 
-    fn meet_where(
+    fn next_effect_where(
         &self,
         now: Timestamp,
-        is_about: impl Fn(u64, &Pattern) -> bool,
-    ) -> Option<(Fault, Effect)> {
-        let mut numbered = self.numbered();
-        numbered.rules.retain(|(_, rule, _)| !rule.is_over(now));
-        let mut about =
-            numbered.rules.iter_mut().filter(|(id, rule, _)| is_about(*id, &rule.pattern));
-        let met = about.find_map(|(id, rule, _)| rule.meet().map(|effect| (*id, effect)));
-        self.note(&numbered);
-        met.map(|(id, effect)| (Fault { id, effect: effect.name() }, effect))
+        is_match: impl Fn(u64, &RequestPattern) -> bool,
+    ) -> Option<(AppliedFault, Effect)> {
+        let mut table = self.lock();
+        table.rules.retain(|(_, rule, _)| !rule.is_expired(now));
+        let mut matching =
+            table.rules.iter_mut().filter(|(id, rule, _)| is_match(*id, &rule.pattern));
+        let triggered =
+            matching.find_map(|(id, rule, _)| rule.next_effect().map(|effect| (*id, effect)));
+        self.update_flags(&table);
+        triggered.map(|(id, effect)| (AppliedFault { rule_id: id, effect: effect.name() }, effect))
     }
 }

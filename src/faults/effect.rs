@@ -1,4 +1,4 @@
-//! What can become of a request or of its answer.
+//! Effects of faults, and presets.
 
 use std::time::Duration;
 
@@ -7,42 +7,42 @@ use super::Trigger;
 /// What a fault does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The answer takes longer.
-    Delay(Duration, When),
-    /// The request is refused with Omnidesk's envelope.
+    /// Delays the response.
+    Delay(Duration, DelayPhase),
+    /// Rejects the request with Omnidesk's error envelope.
     Status { status: u16, message: Option<String>, retry_after: Option<Duration> },
-    /// The connection is reset.
+    /// Resets the connection.
     Reset,
-    /// So many bytes of the body arrive, and then the connection ends.
+    /// Truncates the body to this many bytes, then closes the connection.
     Cut(usize),
-    /// The body is no JSON.
+    /// Sends a body that is not JSON.
     Garbage,
-    /// The body arrives bit by bit; the time is that between two bits.
+    /// Sends the body in chunks, with this interval between them.
     Drip(Duration),
-    /// There is no answer, and after this time the connection ends.
+    /// Sends no response, and closes the connection after this time.
     Hang(Duration),
-    /// The request is carried out, and its answer is lost.
-    LoseAnswer(Loss),
+    /// Executes the request, but drops the response.
+    LoseAnswer(DropBehavior),
 }
 
-/// Whether a delay comes before what the request does, or after.
+/// Whether a delay comes before or after the request is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum DelayPhase {
     Before,
     After,
 }
 
-/// How an answer is lost.
+/// What the client gets instead of a dropped response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    Reset,
+pub(crate) enum DropBehavior {
+    ResetConnection,
     Hang,
-    /// Another one comes in its place.
+    /// A response with this status.
     Status(u16),
 }
 
 impl Effect {
-    /// What rules and the journal call it.
+    /// Returns its name in rules and the journal.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Delay(..) => "delay",
@@ -56,56 +56,55 @@ impl Effect {
         }
     }
 
-    /// Whether the request does what it asks for.
-    pub(crate) const fn is_carried_out(&self) -> bool {
+    /// Returns whether the request is executed.
+    pub(crate) const fn executes_request(&self) -> bool {
         !matches!(self, Self::Status { .. } | Self::Reset | Self::Hang(_))
     }
 }
 
-/// A fault with a name.
+/// A named fault.
 #[derive(Debug)]
 pub(crate) struct Preset {
     pub(crate) name: &'static str,
-    /// What it does, in words.
-    pub(crate) about: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) trigger: Trigger,
     pub(crate) effect: Effect,
 }
 
-const fn status(status: u16, retry_after: Option<Duration>) -> Effect {
+const fn status_effect(status: u16, retry_after: Option<Duration>) -> Effect {
     Effect::Status { status, message: None, retry_after }
 }
 
-/// All presets (chosen).
+/// All presets (our choice).
 pub(crate) static PRESETS: &[Preset] = &[
     Preset {
         name: "flaky",
-        about: "every third request is answered 503",
+        description: "every third request is answered 503",
         trigger: Trigger::Every(3),
-        effect: status(503, None),
+        effect: status_effect(503, None),
     },
     Preset {
         name: "slow",
-        about: "every request takes a second longer",
+        description: "every request takes a second longer",
         trigger: Trigger::Always,
-        effect: Effect::Delay(Duration::from_secs(1), When::Before),
+        effect: Effect::Delay(Duration::from_secs(1), DelayPhase::Before),
     },
     Preset {
         name: "down",
-        about: "every request is answered 503",
+        description: "every request is answered 503",
         trigger: Trigger::Always,
-        effect: status(503, None),
+        effect: status_effect(503, None),
     },
     Preset {
         name: "rate-limited",
-        about: "every third request is answered 429 with Retry-After: 1",
+        description: "every third request is answered 429 with Retry-After: 1",
         trigger: Trigger::Every(3),
-        effect: status(429, Some(Duration::from_secs(1))),
+        effect: status_effect(429, Some(Duration::from_secs(1))),
     },
     Preset {
         name: "lost-replies",
-        about: "every third request is carried out, and the connection is reset in place of an answer",
+        description: "every third request is carried out, and the connection is reset in place of an answer",
         trigger: Trigger::Every(3),
-        effect: Effect::LoseAnswer(Loss::Reset),
+        effect: Effect::LoseAnswer(DropBehavior::ResetConnection),
     },
 ];

@@ -1,26 +1,26 @@
-//! A rule: which requests it is about, which of those it meets, and how long it stays.
+//! Fault rules: which requests they match, when they fire, and when they expire.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Effect;
-use crate::journal::Pattern;
+use crate::journal::RequestPattern;
 
-/// Which of the requests that a rule is about are met by it.
+/// Which of the matching requests get the effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trigger {
     Always,
     First(u64),
-    /// This one, the one twice as far, and so on.
+    /// Every nth request.
     Every(u64),
-    /// All but so many.
+    /// All but the first n.
     After(u64),
 }
 
 impl Trigger {
-    /// Whether it meets the request with this number, counted from 1.
-    const fn meets(self, number: u64) -> bool {
+    /// Returns whether it fires on the request with this number, from 1.
+    const fn fires_on(self, number: u64) -> bool {
         match self {
             Self::Always => true,
             Self::First(count) => number <= count,
@@ -30,57 +30,59 @@ impl Trigger {
     }
 }
 
-/// What a rule does to the requests that it is about.
+/// Which effect each matching request gets.
 #[derive(Clone, Debug)]
-pub(crate) enum Plan {
-    Each(Trigger, Effect),
-    /// To each its own; None lets a request pass, and so does the end.
+pub(crate) enum EffectSchedule {
+    OnTrigger(Trigger, Effect),
+    /// One effect for each; None lets a request pass, and so does the end.
     Sequence(Vec<Option<Effect>>),
 }
 
-/// How long a rule stays.
+/// When a rule expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ttl {
-    /// For so many requests that it is about.
+    /// After this many matching requests.
     Requests(u64),
-    /// Until this moment of the account's clock.
+    /// At this time of the account's clock.
     Until(Timestamp),
 }
 
-/// A rule in use.
+/// A rule and its counters.
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
-    /// Shared with those who compare it with a request.
-    pub(crate) pattern: Arc<Pattern>,
-    pub(crate) plan: Plan,
+pub(crate) struct FaultRule {
+    /// Shared, so that matching needs no lock.
+    pub(crate) pattern: Arc<RequestPattern>,
+    pub(crate) schedule: EffectSchedule,
     pub(crate) ttl: Option<Ttl>,
-    /// How many requests it was about.
-    pub(super) seen: u64,
-    /// How many it met.
+    /// Number of matching requests.
+    pub(super) matched: u64,
+    /// Number of injected effects.
     pub(super) applied: u64,
 }
 
-impl Rule {
-    pub(crate) fn new(pattern: Pattern, plan: Plan, ttl: Option<Ttl>) -> Self {
-        Self { pattern: Arc::new(pattern), plan, ttl, seen: 0, applied: 0 }
+impl FaultRule {
+    pub(crate) fn new(pattern: RequestPattern, schedule: EffectSchedule, ttl: Option<Ttl>) -> Self {
+        Self { pattern: Arc::new(pattern), schedule, ttl, matched: 0, applied: 0 }
     }
 
-    /// Whether its time is over.
-    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+    /// Returns whether it has expired.
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
         match self.ttl {
             None => false,
-            Some(Ttl::Requests(most)) => self.seen >= most,
+            Some(Ttl::Requests(max)) => self.matched >= max,
             Some(Ttl::Until(end)) => now >= end,
         }
     }
 
-    /// Counts a request that it is about; gives what happens to that.
-    pub(super) fn meet(&mut self) -> Option<Effect> {
-        self.seen += 1;
-        let effect = match &self.plan {
-            Plan::Each(trigger, effect) => trigger.meets(self.seen).then(|| effect.clone()),
-            Plan::Sequence(effects) => {
-                let index = usize::try_from(self.seen - 1).unwrap_or(usize::MAX);
+    /// Counts a matching request, and returns its effect.
+    pub(super) fn next_effect(&mut self) -> Option<Effect> {
+        self.matched += 1;
+        let effect = match &self.schedule {
+            EffectSchedule::OnTrigger(trigger, effect) => {
+                trigger.fires_on(self.matched).then(|| effect.clone())
+            }
+            EffectSchedule::Sequence(effects) => {
+                let index = usize::try_from(self.matched - 1).unwrap_or(usize::MAX);
                 effects.get(index).cloned().flatten()
             }
         };
@@ -90,8 +92,8 @@ impl Rule {
 }
 
 impl Ttl {
-    /// For so long from a moment on; None beyond all time.
-    pub(crate) fn lasting(now: Timestamp, time: SignedDuration) -> Option<Self> {
-        now.checked_add(time).ok().map(Self::Until)
+    /// Adds a duration to a time; None on overflow.
+    pub(crate) fn from_duration(now: Timestamp, duration: SignedDuration) -> Option<Self> {
+        now.checked_add(duration).ok().map(Self::Until)
     }
 }

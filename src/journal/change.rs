@@ -1,127 +1,134 @@
-//! What a request changed in the account's data.
+//! Change sets: the rows that a request changed.
 
 use serde_json::Value;
 
-/// The most rows that are kept of one request (chosen).
-const MOST_ROWS: usize = 1000;
+/// Row limit of one change set (arbitrary).
+const MAX_ROWS: usize = 1000;
 
-/// The most memory that they take, in bytes (chosen).
-const LARGEST_ROWS: usize = 512 * 1024;
+/// Memory limit of one change set, in bytes (arbitrary).
+const MAX_CHANGE_SET_BYTES: usize = 512 * 1024;
 
-/// One row of the data that a request changed.
+/// A row that a request changed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct RowChange {
     /// `ticket` or `customer`.
-    pub(crate) kind: &'static str,
+    pub(crate) resource: &'static str,
     pub(crate) id: i64,
-    pub(crate) did: Did,
+    pub(crate) change: ChangeKind,
 }
 
-/// What happened to it.
+/// How a row changed.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Did {
-    /// With its columns and what they hold, as a list of JSON.
+pub(crate) enum ChangeKind {
+    /// With its column names, and their values as a JSON array.
     Created {
         columns: &'static [&'static str],
         values: Box<str>,
     },
-    /// With each column that is another one now: what it held, and holds.
+    /// With each changed column, its old value and its new value.
     Updated(Vec<(&'static str, Value, Value)>),
     Deleted,
 }
 
-/// The rows that one request changed; of very many only the first ones.
+/// The rows that one request changed; only the first ones if they exceed a limit.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Rows {
-    pub(crate) kept: Vec<Row>,
-    /// How many more there were.
-    pub(crate) left_out: usize,
+pub(crate) struct ChangeSet {
+    pub(crate) rows: Vec<RowChange>,
+    /// The number of rows beyond a limit.
+    pub(crate) omitted: usize,
 }
 
-impl FromIterator<Row> for Rows {
-    fn from_iter<I: IntoIterator<Item = Row>>(rows: I) -> Self {
-        let mut all = Self::default();
-        let mut weight = 0;
+impl FromIterator<RowChange> for ChangeSet {
+    fn from_iter<I: IntoIterator<Item = RowChange>>(rows: I) -> Self {
+        let mut changes = Self::default();
+        let mut bytes = 0;
         for row in rows {
-            weight += row.weight();
-            if all.kept.len() < MOST_ROWS && weight <= LARGEST_ROWS {
-                all.kept.push(row);
+            bytes += row.estimated_bytes();
+            if changes.rows.len() < MAX_ROWS && bytes <= MAX_CHANGE_SET_BYTES {
+                changes.rows.push(row);
             } else {
-                all.left_out += 1;
+                changes.omitted += 1;
             }
         }
-        all
+        changes
     }
 }
 
-impl Rows {
-    /// These rows, and then those.
-    pub(crate) fn and(self, others: Self) -> Self {
-        let left_out = self.left_out + others.left_out;
-        let mut all: Self = self.kept.into_iter().chain(others.kept).collect();
-        all.left_out += left_out;
-        all
+impl ChangeSet {
+    /// Appends the rows of another change set.
+    pub(crate) fn merge(self, other: Self) -> Self {
+        let omitted = self.omitted + other.omitted;
+        let mut merged: Self = self.rows.into_iter().chain(other.rows).collect();
+        merged.omitted += omitted;
+        merged
     }
 
-    /// Redacts each cell. Those of a row that was made are looked at only where `may_hold` says so of them all.
-    pub(crate) fn redact(&mut self, may_hold: impl Fn(&str) -> bool, redact: impl Fn(&mut Value)) {
-        for row in &mut self.kept {
-            match &mut row.did {
-                Did::Created { values, .. } if may_hold(values) => {
+    /// Redacts each cell. Parses a created row only if `may_contain_key` returns true for its values.
+    pub(crate) fn redact(
+        &mut self,
+        may_contain_key: impl Fn(&str) -> bool,
+        redact_cell: impl Fn(&mut Value),
+    ) {
+        for row in &mut self.rows {
+            match &mut row.change {
+                ChangeKind::Created { values, .. } if may_contain_key(values) => {
                     let mut cells: Vec<Value> = serde_json::from_str(values).unwrap_or_default();
-                    cells.iter_mut().for_each(&redact);
+                    cells.iter_mut().for_each(&redact_cell);
                     *values = Value::from(cells).to_string().into();
                 }
-                Did::Updated(columns) => {
-                    for (_, from, to) in columns {
-                        redact(from);
-                        redact(to);
+                ChangeKind::Updated(columns) => {
+                    for (_, old, new) in columns {
+                        redact_cell(old);
+                        redact_cell(new);
                     }
                 }
-                Did::Created { .. } | Did::Deleted => {}
+                ChangeKind::Created { .. } | ChangeKind::Deleted => {}
             }
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty() && self.left_out == 0
+        self.rows.is_empty() && self.omitted == 0
     }
 
-    /// About how much memory they take, in bytes.
-    pub(super) fn weight(&self) -> usize {
-        self.kept.iter().map(Row::weight).sum()
+    /// Estimates the memory use, in bytes.
+    pub(super) fn estimated_bytes(&self) -> usize {
+        self.rows.iter().map(RowChange::estimated_bytes).sum()
     }
 }
 
-impl Did {
-    /// The columns that hold something, of a row that was made.
-    pub(crate) fn made(columns: &[&'static str], values: &str) -> Vec<(&'static str, Value)> {
+impl ChangeKind {
+    /// Returns the columns of a created row that are not null.
+    pub(crate) fn non_null_columns(
+        columns: &[&'static str],
+        values: &str,
+    ) -> Vec<(&'static str, Value)> {
         let values: Vec<Value> = serde_json::from_str(values).unwrap_or_default();
         let columns = columns.iter().copied().zip(values);
         columns.filter(|(_, value)| !value.is_null()).collect()
     }
 }
 
-impl Row {
-    fn weight(&self) -> usize {
-        let columns = match &self.did {
-            Did::Created { values, .. } => values.len(),
-            Did::Updated(columns) => {
-                columns.iter().map(|(_, from, to)| cell(from) + cell(to)).sum()
+impl RowChange {
+    fn estimated_bytes(&self) -> usize {
+        let column_bytes = match &self.change {
+            ChangeKind::Created { values, .. } => values.len(),
+            ChangeKind::Updated(columns) => {
+                columns.iter().map(|(_, old, new)| cell_bytes(old) + cell_bytes(new)).sum()
             }
-            Did::Deleted => 0,
+            ChangeKind::Deleted => 0,
         };
-        size_of::<Self>() + columns
+        size_of::<Self>() + column_bytes
     }
 }
 
-fn cell(value: &Value) -> usize {
+fn cell_bytes(value: &Value) -> usize {
     size_of::<(&str, Value)>() + value.as_str().map_or(0, str::len)
 }
 
-/// What a change gives, and what it changed.
+/// The result of a write, and its change set.
 #[derive(Debug)]
-pub(crate) struct Changed<T> {
-    pub(crate) rows: Rows,
+pub(crate) struct WithChanges<T> {
+    pub(crate) changes: ChangeSet,
     pub(crate) value: T,
 }

@@ -1,4 +1,4 @@
-//! One request, as the journal keeps it.
+//! Journal entries: a request and its response.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -8,154 +8,155 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Rows, Warning};
+use super::{ChangeSet, Warning};
 
-/// The longest body of an answer that is kept, in bytes (chosen).
-const LARGEST_BODY: usize = 64 * 1024;
-/// The most memory that the fields of one request may take, in bytes (chosen).
-const LARGEST_FIELDS: usize = 256 * 1024;
-/// What a value takes beside its text, roughly, in bytes.
-const VALUE: usize = 96;
+/// Longest response body that is recorded, in bytes (arbitrary).
+const MAX_RESPONSE_BODY_BYTES: usize = 64 * 1024;
+/// Memory limit for the fields of one request, in bytes (arbitrary).
+const MAX_INPUT_FIELDS_BYTES: usize = 256 * 1024;
+/// Estimated memory of a value without its text, in bytes.
+const VALUE_OVERHEAD_BYTES: usize = 96;
 
-/// What a request asked for, decoded.
+/// The decoded input of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Asked {
-    /// Path, query and body together, without the key.
+pub(crate) struct RecordedInput {
+    /// Path, query and body fields, without the API key.
     pub(crate) fields: Map<String, Value>,
-    /// Whether there were too many to keep.
-    pub(crate) left_out: bool,
+    /// Whether the fields were dropped as too large.
+    pub(crate) has_omitted_fields: bool,
     pub(crate) warnings: Vec<Warning>,
-    weight: usize,
+    estimated_bytes: usize,
 }
 
-impl Asked {
-    /// Nothing.
-    pub(crate) fn nothing() -> Arc<Self> {
-        static NOTHING: LazyLock<Arc<Asked>> = LazyLock::new(Arc::default);
-        Arc::clone(&NOTHING)
+impl RecordedInput {
+    /// Returns the shared empty input.
+    pub(crate) fn empty() -> Arc<Self> {
+        static EMPTY: LazyLock<Arc<RecordedInput>> = LazyLock::new(Arc::default);
+        Arc::clone(&EMPTY)
     }
 
-    /// What a request asked for; of very much only that it was.
+    /// Creates the input; drops fields beyond the memory limit.
     pub(crate) fn new(fields: Map<String, Value>, warnings: Vec<Warning>) -> Self {
-        let mut weight = fields.iter().map(|(name, value)| name.len() + weight(value)).sum();
-        let left_out = weight > LARGEST_FIELDS;
-        let fields = if left_out { Map::new() } else { fields };
-        let warnings: Vec<Warning> = warnings.into_iter().map(Warning::short).collect();
-        if left_out {
-            weight = 0;
+        let mut estimated_bytes =
+            fields.iter().map(|(name, value)| name.len() + value_bytes(value)).sum();
+        let has_omitted_fields = estimated_bytes > MAX_INPUT_FIELDS_BYTES;
+        let fields = if has_omitted_fields { Map::new() } else { fields };
+        let warnings: Vec<Warning> = warnings.into_iter().map(Warning::truncate).collect();
+        if has_omitted_fields {
+            estimated_bytes = 0;
         }
-        weight += warnings.iter().map(Warning::weight).sum::<usize>();
-        Self { fields, left_out, warnings, weight }
+        estimated_bytes += warnings.iter().map(Warning::estimated_bytes).sum::<usize>();
+        Self { fields, has_omitted_fields, warnings, estimated_bytes }
     }
 }
 
-fn weight(value: &Value) -> usize {
-    VALUE
+fn value_bytes(value: &Value) -> usize {
+    VALUE_OVERHEAD_BYTES
         + match value {
             Value::String(text) => text.len(),
-            Value::Array(entries) => entries.iter().map(weight).sum(),
+            Value::Array(entries) => entries.iter().map(value_bytes).sum(),
             Value::Object(fields) => {
-                fields.iter().map(|(name, value)| name.len() + weight(value)).sum()
+                fields.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
             }
             _ => 0,
         }
 }
 
-/// The fault that was applied to a request.
+/// The fault that was injected into a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// The rule's id.
-    pub(crate) id: u64,
+pub(crate) struct AppliedFault {
+    /// The id of the fault rule.
+    pub(crate) rule_id: u64,
     /// The name of the effect.
     pub(crate) effect: &'static str,
 }
 
-/// What tells the key of a request from other texts, without being it.
+/// Identifies the API key of a request without revealing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeyMark {
-    /// The SHA-256 of its text.
-    pub(crate) digest: [u8; 32],
-    /// How long the text is, in bytes.
+pub(crate) struct KeyFingerprint {
+    /// The SHA-256 of the key.
+    pub(crate) hash: [u8; 32],
+    /// The length of the key, in bytes.
     pub(crate) length: usize,
 }
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     /// By the account's clock.
-    pub(crate) at: Timestamp,
-    /// By the machine's.
-    pub(crate) real_at: Timestamp,
-    /// None where nothing serves the path or the method.
+    pub(crate) account_time: Timestamp,
+    /// By the system clock.
+    pub(crate) system_time: Timestamp,
+    /// None if no route matches the path or the method.
     pub(crate) operation: Option<&'static str>,
     pub(crate) method: Cow<'static, str>,
-    /// As it was sent, without the query.
+    /// As sent, without the query.
     pub(crate) path: Arc<str>,
-    pub(crate) asked: Arc<Asked>,
-    /// Those that are not about what was asked, but how or when.
-    pub(crate) warnings: Vec<Warning>,
-    /// The name of the key.
-    pub(crate) key: Option<Arc<str>>,
-    /// Of a known key: whoever shows the answer takes its text out by this.
-    pub(crate) key_mark: Option<KeyMark>,
-    /// None where there was no answer.
+    pub(crate) input: Arc<RecordedInput>,
+    /// Warnings about the context of the request, not its input.
+    pub(crate) context_warnings: Vec<Warning>,
+    /// The name of the API key.
+    pub(crate) key_name: Option<Arc<str>>,
+    /// Of a known key: redacts it when the response is displayed.
+    pub(crate) key_fingerprint: Option<KeyFingerprint>,
+    /// None if no response was sent.
     pub(crate) status: Option<u16>,
-    /// Empty where it is too long to keep.
-    pub(crate) body: Bytes,
-    pub(crate) body_left_out: bool,
-    /// Until the answer was ready.
+    /// Empty if it was too long to record.
+    pub(crate) response_body: Bytes,
+    pub(crate) has_omitted_body: bool,
+    /// Until the response was ready.
     pub(crate) duration: Duration,
-    pub(crate) fault: Option<Fault>,
-    pub(crate) rows: Rows,
+    pub(crate) fault: Option<AppliedFault>,
+    pub(crate) changes: ChangeSet,
 }
 
 impl Entry {
-    /// A request that has come, by the account's clock and by the machine's; all else is still to be noted.
-    pub(crate) fn begun(
-        (at, real_at): (Timestamp, Timestamp),
+    /// Creates an entry with the account's time and the system time; the caller sets the rest later.
+    pub(crate) fn new(
+        (account_time, system_time): (Timestamp, Timestamp),
         method: Cow<'static, str>,
         path: &str,
     ) -> Self {
         Self {
-            at,
-            real_at,
+            account_time,
+            system_time,
             operation: None,
             method,
             path: path.into(),
-            asked: Asked::nothing(),
-            warnings: Vec::new(),
-            key: None,
-            key_mark: None,
+            input: RecordedInput::empty(),
+            context_warnings: Vec::new(),
+            key_name: None,
+            key_fingerprint: None,
             status: None,
-            body: Bytes::new(),
-            body_left_out: false,
+            response_body: Bytes::new(),
+            has_omitted_body: false,
             duration: Duration::ZERO,
             fault: None,
-            rows: Rows::default(),
+            changes: ChangeSet::default(),
         }
     }
 
-    /// What was answered.
-    pub(crate) fn answer(&mut self, status: u16, body: &Bytes) {
+    /// Records the response.
+    pub(crate) fn set_response(&mut self, status: u16, body: &Bytes) {
         self.status = Some(status);
-        self.body_left_out = body.len() > LARGEST_BODY;
-        if !self.body_left_out {
-            self.body = body.clone();
+        self.has_omitted_body = body.len() > MAX_RESPONSE_BODY_BYTES;
+        if !self.has_omitted_body {
+            self.response_body = body.clone();
         }
     }
 
-    /// All warnings, those about how and when first.
+    /// Returns all warnings, context warnings first.
     pub(crate) fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
-        self.warnings.iter().chain(&self.asked.warnings)
+        self.context_warnings.iter().chain(&self.input.warnings)
     }
 
-    /// About how much memory it takes, in bytes. What it shares with others counts for each.
-    pub(super) fn weight(&self) -> usize {
+    /// Estimates the memory use, in bytes. Counts shared data in full for each entry.
+    pub(super) fn estimated_bytes(&self) -> usize {
         size_of::<Self>()
             + self.path.len()
-            + self.asked.weight
-            + self.warnings.iter().map(Warning::weight).sum::<usize>()
-            + self.body.len()
-            + self.rows.weight()
+            + self.input.estimated_bytes
+            + self.context_warnings.iter().map(Warning::estimated_bytes).sum::<usize>()
+            + self.response_body.len()
+            + self.changes.estimated_bytes()
     }
 }

@@ -1,4 +1,4 @@
-//! Regular expressions that a test sends. One match takes a bounded time, whatever the expression and the value are.
+//! Regular expressions from tests. One match takes a bounded time, for any expression and any value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,79 +9,86 @@ use serde_json::Value;
 
 use crate::clock::Stopwatch;
 
-/// How much memory a compiled one may take, in bytes (chosen: `\w` is 64 KiB of it).
-const LARGEST: usize = 256 * 1024;
-/// The size from which on an expression may look at less, in bytes (chosen).
-const SMALL: usize = 4 * 1024;
-/// How much larger the next size is that is tried.
-const STEP: usize = 8;
-/// The product of a compiled expression and the value that it looks at, in bytes times bytes (chosen). The worst takes
-/// 0.3 seconds for it (measured: `([ab]{1,50}){1,20}y`, 128 KiB, takes 36 µs for each byte).
-const WORK: usize = 1 << 30;
-/// How deep its groups may nest (chosen).
-const DEEPEST: u32 = 50;
-/// The memory that a search may take to be quick, in bytes (chosen).
-const CACHE: usize = 1024 * 1024;
+/// Memory limit of a compiled expression, in bytes (arbitrary: `\w` takes 64 KiB).
+const MAX_COMPILED_BYTES: usize = 256 * 1024;
+/// First size limit, in bytes (arbitrary). Larger ones allow less input.
+const INITIAL_COMPILED_BYTES: usize = 4 * 1024;
+/// Growth factor of the size limit.
+const SIZE_LIMIT_FACTOR: usize = 8;
+/// Limit for compiled size times input length, in bytes times bytes (arbitrary). The worst case takes 0.3 seconds
+/// (measured: `([ab]{1,50}){1,20}y`, 128 KiB, takes 36 µs per byte).
+const MAX_MATCH_COST: usize = 1 << 30;
+/// Nesting limit of groups (arbitrary).
+const MAX_NESTING_DEPTH: u32 = 50;
+/// Memory limit of the lazy DFA cache, in bytes (arbitrary).
+const DFA_CACHE_BYTES: usize = 1024 * 1024;
 
-/// An expression, and how much it may look at.
+/// A regular expression and its input limit.
 #[derive(Clone, Debug)]
-pub(crate) struct Expression {
+pub(crate) struct BoundedRegex {
     regex: Regex,
-    /// The longest value that it looks at, in bytes.
-    longest: usize,
+    /// The longest input, in bytes.
+    max_input_bytes: usize,
 }
 
-impl Expression {
-    /// Compiles a text.
+impl BoundedRegex {
+    /// Compiles an expression.
     ///
     /// # Errors
-    /// When it is none, or too large.
+    /// If it is invalid or too large.
     pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
-        let mut size = SMALL;
+        let mut size_limit = INITIAL_COMPILED_BYTES;
         loop {
             let mut builder = RegexBuilder::new(text);
-            let builder = builder.size_limit(size).dfa_size_limit(CACHE).nest_limit(DEEPEST);
+            let builder = builder
+                .size_limit(size_limit)
+                .dfa_size_limit(DFA_CACHE_BYTES)
+                .nest_limit(MAX_NESTING_DEPTH);
             match builder.build() {
-                Ok(regex) => return Ok(Self { regex, longest: WORK / size }),
-                Err(regex::Error::CompiledTooBig(_)) if size < LARGEST => size *= STEP,
+                Ok(regex) => {
+                    return Ok(Self { regex, max_input_bytes: MAX_MATCH_COST / size_limit });
+                }
+                Err(regex::Error::CompiledTooBig(_)) if size_limit < MAX_COMPILED_BYTES => {
+                    size_limit *= SIZE_LIMIT_FACTOR;
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// As it was written.
+    /// Returns its source.
     pub(crate) fn as_str(&self) -> &str {
         self.regex.as_str()
     }
 
-    /// The longest value that it looks at, in bytes. The larger the expression, the less that is: 4 KiB at least.
-    pub(crate) const fn longest(&self) -> usize {
-        self.longest
+    /// Returns the longest input, in bytes: at least 4 KiB, more for a smaller expression.
+    pub(crate) const fn max_input_bytes(&self) -> usize {
+        self.max_input_bytes
     }
 
-    /// Whether it matches a plain value, or an entry of a list. It matches nothing that is too long for it.
+    /// Returns whether a scalar, or any entry of a list, matches. Input over the limit never matches.
     pub(super) fn matches(&self, value: &Value) -> bool {
-        length(value) <= self.longest && self.finds(value)
+        input_bytes(value) <= self.max_input_bytes && self.matches_any_value(value)
     }
 
-    fn finds(&self, value: &Value) -> bool {
+    fn matches_any_value(&self, value: &Value) -> bool {
         match value {
-            Value::Array(entries) => entries.iter().any(|entry| self.finds(entry)),
-            value => plain(value).is_some_and(|text| self.regex.is_match(&text)),
+            Value::Array(entries) => entries.iter().any(|entry| self.matches_any_value(entry)),
+            value => scalar_to_text(value).is_some_and(|text| self.regex.is_match(&text)),
         }
     }
 }
 
-/// How many bytes an expression would look at.
-pub(super) fn length(value: &Value) -> usize {
+/// Returns the input length, in bytes.
+pub(super) fn input_bytes(value: &Value) -> usize {
     match value {
-        Value::Array(entries) => entries.iter().map(length).sum(),
-        value => plain(value).map_or(0, |text| text.len()),
+        Value::Array(entries) => entries.iter().map(input_bytes).sum(),
+        value => scalar_to_text(value).map_or(0, |text| text.len()),
     }
 }
 
-/// A plain value as text.
-pub(super) fn plain(value: &Value) -> Option<Cow<'_, str>> {
+/// Converts a scalar to text.
+pub(super) fn scalar_to_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.into()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
@@ -89,46 +96,52 @@ pub(super) fn plain(value: &Value) -> Option<Cow<'_, str>> {
     }
 }
 
-/// How long a search through a journal may take.
+/// The timeout of a journal search.
 #[derive(Debug)]
-pub(crate) struct Deadline {
-    watch: Stopwatch,
-    time: Duration,
+pub(crate) struct SearchDeadline {
+    stopwatch: Stopwatch,
+    timeout: Duration,
 }
 
-/// Why a search was given up.
+/// Why a search was aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GivenUp {
-    /// It took longer than this.
-    TooSlow(Duration),
-    /// A field is too long for an expression, in bytes.
-    TooLong { request: u64, field: String, length: usize, longest: usize },
+pub(crate) enum SearchError {
+    /// After this timeout.
+    TimedOut(Duration),
+    /// A field exceeds the input limit of an expression.
+    FieldTooLong { seq: u64, field: String, bytes: usize, max_bytes: usize },
 }
 
-impl Deadline {
-    /// So long from now on.
-    pub(crate) fn after(time: Duration) -> Self {
-        Self { watch: Stopwatch::start(), time }
+impl SearchDeadline {
+    /// Starts the timeout.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { stopwatch: Stopwatch::start(), timeout }
     }
 
-    /// Asked before each step; a step takes a bounded time.
-    pub(crate) fn check(&self) -> Result<(), GivenUp> {
-        if self.watch.elapsed() < self.time { Ok(()) } else { Err(GivenUp::TooSlow(self.time)) }
+    /// Fails after the timeout. Callers check before each step, which takes a bounded time.
+    pub(crate) fn check(&self) -> Result<(), SearchError> {
+        if self.stopwatch.elapsed() < self.timeout {
+            Ok(())
+        } else {
+            Err(SearchError::TimedOut(self.timeout))
+        }
     }
 }
 
-impl fmt::Display for GivenUp {
+impl fmt::Display for SearchError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooSlow(time) => write!(
+            Self::TimedOut(timeout) => write!(
                 out,
                 "Looking through the journal took longer than {}, so it was given up. Ask for an operation as well, use smaller regular expressions or equals, or begin at a later cursor (since)",
-                crate::clock::words(*time)
+                crate::clock::format_duration(*timeout)
             ),
-            Self::TooLong { request, field, length, longest } => write!(
-                out,
-                "Field {field} of request {request} has {length} bytes, and this regular expression looks at {longest} at most: the larger it is when it is compiled, the fewer. Use a smaller one, equals or present, or ask for what tells that request apart"
-            ),
+            Self::FieldTooLong { seq, field, bytes, max_bytes } => {
+                write!(
+                    out,
+                    "Field {field} of request {seq} has {bytes} bytes, and this regular expression looks at {max_bytes} at most: the larger it is when it is compiled, the fewer. Use a smaller one, equals or present, or ask for what tells that request apart"
+                )
+            }
         }
     }
 }
@@ -139,32 +152,41 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Deadline, Expression, GivenUp, LARGEST, SMALL, WORK};
+    use super::{
+        BoundedRegex, INITIAL_COMPILED_BYTES, MAX_COMPILED_BYTES, MAX_MATCH_COST, SearchDeadline,
+        SearchError,
+    };
 
     #[test]
-    fn the_larger_an_expression_is_the_less_it_looks_at() {
-        let longest = |text: &str| Expression::new(text).map(|expression| expression.longest());
-        assert_eq!(longest("^Printer"), Ok(WORK / SMALL));
-        assert!(longest("([ab]{1,50}){1,20}y").is_ok_and(|longest| longest <= 16 * 1024));
-        assert!(longest(r"\w+\s\w+\s\w+").is_ok_and(|longest| longest >= WORK / LARGEST));
-        assert!(matches!(longest(r"\w{1,1000}"), Err(regex::Error::CompiledTooBig(_))));
-        assert!(longest(&format!("{}a{}", "(".repeat(60), ")".repeat(60))).is_err());
+    fn larger_regex_has_smaller_input_limit() {
+        let max_input_bytes =
+            |text: &str| BoundedRegex::new(text).map(|regex| regex.max_input_bytes());
+        assert_eq!(max_input_bytes("^Printer"), Ok(MAX_MATCH_COST / INITIAL_COMPILED_BYTES));
+        assert!(
+            max_input_bytes("([ab]{1,50}){1,20}y").is_ok_and(|max_bytes| max_bytes <= 16 * 1024)
+        );
+        assert!(
+            max_input_bytes(r"\w+\s\w+\s\w+")
+                .is_ok_and(|max_bytes| max_bytes >= MAX_MATCH_COST / MAX_COMPILED_BYTES)
+        );
+        assert!(matches!(max_input_bytes(r"\w{1,1000}"), Err(regex::Error::CompiledTooBig(_))));
+        assert!(max_input_bytes(&format!("{}a{}", "(".repeat(60), ")".repeat(60))).is_err());
     }
 
     #[test]
-    fn what_is_too_long_is_not_looked_at_and_lists_count_as_a_whole() {
-        let expression = Expression::new("([ab]{1,50}){1,20}y?").expect("an expression");
-        let longest = expression.longest();
-        assert!(expression.matches(&json!("a".repeat(longest))));
-        assert!(!expression.matches(&json!("a".repeat(longest + 1))));
-        assert!(expression.matches(&json!(["x", "a"])));
-        assert!(!expression.matches(&json!(vec!["a".repeat(longest / 2); 3])));
+    fn oversized_value_never_matches_and_list_lengths_add_up() {
+        let regex = BoundedRegex::new("([ab]{1,50}){1,20}y?").expect("valid regular expression");
+        let max_input_bytes = regex.max_input_bytes();
+        assert!(regex.matches(&json!("a".repeat(max_input_bytes))));
+        assert!(!regex.matches(&json!("a".repeat(max_input_bytes + 1))));
+        assert!(regex.matches(&json!(["x", "a"])));
+        assert!(!regex.matches(&json!(vec!["a".repeat(max_input_bytes / 2); 3])));
     }
 
     #[test]
-    fn a_deadline_passes() {
-        assert_eq!(Deadline::after(Duration::from_hours(1)).check(), Ok(()));
-        let none = Duration::ZERO;
-        assert_eq!(Deadline::after(none).check(), Err(GivenUp::TooSlow(none)));
+    fn search_deadline_times_out() {
+        assert_eq!(SearchDeadline::new(Duration::from_hours(1)).check(), Ok(()));
+        let zero = Duration::ZERO;
+        assert_eq!(SearchDeadline::new(zero).check(), Err(SearchError::TimedOut(zero)));
     }
 }

@@ -1,4 +1,4 @@
-//! What clients asked an account, and what came of it. Pure, but for who waits for news.
+//! The request journal: records, matches and verifies requests. Does no I/O.
 
 mod change;
 mod entry;
@@ -9,11 +9,13 @@ mod ring;
 mod verdict;
 mod warning;
 
-pub(crate) use change::{Changed, Did, Row, Rows};
-pub(crate) use entry::{Asked, Entry, Fault, KeyMark};
-pub(crate) use expression::{Deadline, Expression, GivenUp};
-pub(crate) use pattern::{Condition, Difference, FieldRule, Pattern, StatusRule, WarningRule};
-pub(crate) use redact::{HIDDEN, is_labelled, redact_json, redact_text, redact_words};
-pub(crate) use ring::{Bounds, Cursor, Journal, Place, View};
-pub(crate) use verdict::{Count, Miss, Order, Verdict};
+pub(crate) use change::{ChangeKind, ChangeSet, RowChange, WithChanges};
+pub(crate) use entry::{AppliedFault, Entry, KeyFingerprint, RecordedInput};
+pub(crate) use expression::{BoundedRegex, SearchDeadline, SearchError};
+pub(crate) use pattern::{
+    Difference, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningMatcher,
+};
+pub(crate) use redact::{HIDDEN, ends_with_key_label, redact_json, redact_text, redact_words};
+pub(crate) use ring::{Cursor, Journal, JournalLimits, JournalSlice, PendingEntry};
+pub(crate) use verdict::{CountExpectation, NearMiss, OrderExpectation, Verdict};
 pub(crate) use warning::{Warning, WarningKind};

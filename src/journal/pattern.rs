@@ -1,193 +1,213 @@
-//! What a request may look like, and how another one differs from that.
+//! Request patterns: match journal entries, and list the differences of near misses.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::expression::{Deadline, Expression, GivenUp, length, plain};
-use super::{Asked, Entry, WarningKind};
-use crate::rules::quoted;
+use super::expression::{BoundedRegex, SearchDeadline, SearchError, input_bytes, scalar_to_text};
+use super::{Entry, RecordedInput, WarningKind};
+use crate::contract::quote_value;
 
-/// What a test asks of requests. What it does not say, it does not ask.
+/// Conditions on a request. One that is None matches everything.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pattern {
+pub(crate) struct RequestPattern {
     pub(crate) operation: Option<&'static str>,
-    /// In capitals.
+    /// In upper case.
     pub(crate) method: Option<String>,
-    pub(crate) status: Option<StatusRule>,
-    /// The name of a key.
-    pub(crate) key: Option<String>,
-    /// Whether it changed something.
-    pub(crate) changed: Option<bool>,
-    /// Whether a fault was applied to it.
-    pub(crate) fault: Option<bool>,
-    pub(crate) warning: Option<WarningRule>,
-    pub(crate) fields: Vec<FieldRule>,
+    pub(crate) status: Option<StatusMatcher>,
+    /// The name of an API key.
+    pub(crate) key_name: Option<String>,
+    /// Whether the request changed data.
+    pub(crate) has_changes: Option<bool>,
+    /// Whether a fault was injected.
+    pub(crate) has_fault: Option<bool>,
+    pub(crate) warning: Option<WarningMatcher>,
+    pub(crate) fields: Vec<FieldMatcher>,
 }
 
-/// Which statuses are asked for.
+/// A condition on the response status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StatusRule {
+pub(crate) enum StatusMatcher {
     Exactly(u16),
-    /// All of a hundred: 4 for 400 to 499.
+    /// A status class: 4 matches 400 to 499.
     Class(u16),
-    /// There was no answer.
-    Unanswered,
+    /// No response was sent.
+    NoResponse,
 }
 
-/// Which warnings are asked for.
+/// A condition on the warnings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WarningRule {
+pub(crate) enum WarningMatcher {
     Any,
     None,
-    Of(WarningKind),
+    Kind(WarningKind),
 }
 
-/// What is asked of one field.
+/// A condition on one field.
 #[derive(Clone, Debug)]
-pub(crate) struct FieldRule {
-    /// Its name and brackets: `actions[0][value]`.
+pub(crate) struct FieldMatcher {
+    /// Name and brackets: `actions[0][value]`.
     pub(crate) path: String,
-    pub(crate) condition: Condition,
+    pub(crate) matcher: ValueMatcher,
 }
 
-/// What is asked of a value.
+/// A condition on a value.
 #[derive(Clone, Debug)]
-pub(crate) enum Condition {
-    /// The same as text: 12 and `"12"` are equal. A plain value beside a list is one of its entries.
+pub(crate) enum ValueMatcher {
+    /// Compares scalars as text: 12 equals `"12"`. A scalar also equals a list that contains it.
     Equals(Value),
-    Matches(Expression),
+    Matches(BoundedRegex),
     Present,
     Absent,
 }
 
-/// One thing that is not as it was asked for.
+/// An attribute that does not match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Difference {
-    pub(crate) what: String,
-    pub(crate) wanted: String,
-    pub(crate) was: String,
+    pub(crate) attribute: String,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
 }
 
-impl Pattern {
-    /// Whether a request is as asked for, as far as that can be seen before it is answered.
-    pub(crate) fn fits(&self, operation: &str, key: &str, fields: &Map<String, Value>) -> bool {
-        self.operation.is_none_or(|wanted| wanted == operation)
-            && self.key.as_deref().is_none_or(|wanted| wanted == key)
-            && self.fields.iter().all(|rule| rule.holds(fields))
+impl RequestPattern {
+    /// Returns whether a request matches, as far as that is known before the response.
+    pub(crate) fn matches_input(
+        &self,
+        operation: &str,
+        key_name: &str,
+        fields: &Map<String, Value>,
+    ) -> bool {
+        self.operation.is_none_or(|expected| expected == operation)
+            && self.key_name.as_deref().is_none_or(|expected| expected == key_name)
+            && self.fields.iter().all(|field| field.matches(fields))
     }
 
-    /// Whether it has a regular expression, which takes its time.
-    pub(crate) fn is_slow(&self) -> bool {
-        self.expressions().next().is_some()
+    /// Returns whether it has a regular expression, which is slow.
+    pub(crate) fn has_regexes(&self) -> bool {
+        self.regexes().next().is_some()
     }
 
-    /// How many regular expressions it has.
-    pub(crate) fn expressions(&self) -> impl Iterator<Item = (&str, &Expression)> {
-        self.fields.iter().filter_map(|rule| match &rule.condition {
-            Condition::Matches(expression) => Some((rule.path.as_str(), expression)),
+    /// Returns each regular expression with its field path.
+    pub(crate) fn regexes(&self) -> impl Iterator<Item = (&str, &BoundedRegex)> {
+        self.fields.iter().filter_map(|field| match &field.matcher {
+            ValueMatcher::Matches(regex) => Some((field.path.as_str(), regex)),
             _ => None,
         })
     }
 
-    /// Whether an entry is as asked for, before the time is over.
+    /// Returns whether an entry matches, before the deadline.
     ///
     /// # Errors
-    /// When it is over, or a regular expression cannot look at the entry's field: then nobody can tell.
-    pub(super) fn judges(
+    /// On a timeout, or if a field is too long for its regular expression: the result is unknown.
+    pub(super) fn try_matches(
         &self,
-        number: u64,
+        seq: u64,
         entry: &Entry,
-        deadline: &Deadline,
-    ) -> Result<bool, GivenUp> {
+        deadline: &SearchDeadline,
+    ) -> Result<bool, SearchError> {
         deadline.check()?;
-        let is_plain = |rule: &&FieldRule| !matches!(rule.condition, Condition::Matches(_));
-        let mut plainly = self.fields.iter().filter(is_plain);
-        if !self.matches_outside(entry) || !plainly.all(|rule| rule.holds(&entry.asked.fields)) {
+        let is_cheap = |field: &&FieldMatcher| !matches!(field.matcher, ValueMatcher::Matches(_));
+        let mut cheap_matchers = self.fields.iter().filter(is_cheap);
+        if !self.matches_metadata(entry)
+            || !cheap_matchers.all(|field| field.matches(&entry.input.fields))
+        {
             return Ok(false);
         }
-        for (path, expression) in self.expressions() {
+        for (path, regex) in self.regexes() {
             deadline.check()?;
-            let Some(value) = at(&entry.asked.fields, path) else { return Ok(false) };
-            let (length, longest) = (length(value), expression.longest());
-            if length > longest {
+            let Some(value) = value_at_path(&entry.input.fields, path) else { return Ok(false) };
+            let (bytes, max_bytes) = (input_bytes(value), regex.max_input_bytes());
+            if bytes > max_bytes {
                 let field = path.to_owned();
-                return Err(GivenUp::TooLong { request: number, field, length, longest });
+                return Err(SearchError::FieldTooLong { seq, field, bytes, max_bytes });
             }
-            if !expression.matches(value) {
+            if !regex.matches(value) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Whether an entry is as asked for.
+    /// Returns whether an entry matches.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
-        self.matches_outside(entry)
-            && self.fields.iter().all(|rule| rule.holds(&entry.asked.fields))
+        self.matches_metadata(entry)
+            && self.fields.iter().all(|field| field.matches(&entry.input.fields))
     }
 
-    /// Whether all but its fields is as asked for.
-    fn matches_outside(&self, entry: &Entry) -> bool {
-        self.operation.is_none_or(|wanted| entry.operation == Some(wanted))
-            && self.method.as_deref().is_none_or(|wanted| wanted == entry.method)
-            && self.status.is_none_or(|wanted| wanted.holds(entry.status))
-            && self.key.as_deref().is_none_or(|wanted| entry.key.as_deref() == Some(wanted))
-            && self.changed.is_none_or(|wanted| wanted != entry.rows.is_empty())
-            && self.fault.is_none_or(|wanted| wanted == entry.fault.is_some())
-            && self.warning.is_none_or(|wanted| wanted.holds(entry))
+    /// Returns whether everything but the fields matches.
+    fn matches_metadata(&self, entry: &Entry) -> bool {
+        self.operation.is_none_or(|expected| entry.operation == Some(expected))
+            && self.method.as_deref().is_none_or(|expected| expected == entry.method)
+            && self.status.is_none_or(|expected| expected.matches(entry.status))
+            && self
+                .key_name
+                .as_deref()
+                .is_none_or(|expected| entry.key_name.as_deref() == Some(expected))
+            && self.has_changes.is_none_or(|expected| expected != entry.changes.is_empty())
+            && self.has_fault.is_none_or(|expected| expected == entry.fault.is_some())
+            && self.warning.is_none_or(|expected| expected.matches(entry))
     }
 
-    /// What is not as asked for; nothing when all is.
+    /// Returns each attribute that does not match.
     pub(crate) fn differences(&self, entry: &Entry) -> Vec<Difference> {
-        let mut found = Vec::new();
-        let mut compare = |what: &str, holds: bool, wanted: String, was: String| {
-            if !holds {
-                found.push(Difference { what: what.to_owned(), wanted, was });
+        let mut differences = Vec::new();
+        let mut compare = |attribute: &str, is_match: bool, expected: String, actual: String| {
+            if !is_match {
+                differences.push(Difference { attribute: attribute.to_owned(), expected, actual });
             }
         };
-        if let Some(wanted) = self.operation {
-            let was = entry.operation.unwrap_or("no operation").to_owned();
-            compare("operation", was == wanted, wanted.to_owned(), was);
+        if let Some(expected) = self.operation {
+            let actual = entry.operation.unwrap_or("no operation").to_owned();
+            compare("operation", actual == expected, expected.to_owned(), actual);
         }
-        if let Some(wanted) = &self.method {
-            compare("method", *wanted == entry.method, wanted.clone(), entry.method.to_string());
+        if let Some(expected) = &self.method {
+            compare(
+                "method",
+                *expected == entry.method,
+                expected.clone(),
+                entry.method.to_string(),
+            );
         }
-        if let Some(wanted) = self.status {
-            let was = answered(entry.status);
-            compare("status", wanted.holds(entry.status), wanted.to_string(), was);
+        if let Some(expected) = self.status {
+            let actual = format_status(entry.status);
+            compare("status", expected.matches(entry.status), expected.to_string(), actual);
         }
-        if let Some(wanted) = &self.key {
-            let was = entry.key.as_deref().unwrap_or("no known key").to_owned();
-            compare("key", was == *wanted, wanted.clone(), was);
+        if let Some(expected) = &self.key_name {
+            let actual = entry.key_name.as_deref().unwrap_or("no known key").to_owned();
+            compare("key", actual == *expected, expected.clone(), actual);
         }
-        if let Some(wanted) = self.changed {
-            let was = !entry.rows.is_empty();
-            compare("changed", was == wanted, wanted.to_string(), was.to_string());
+        if let Some(expected) = self.has_changes {
+            let actual = !entry.changes.is_empty();
+            compare("changed", actual == expected, expected.to_string(), actual.to_string());
         }
-        if let Some(wanted) = self.fault {
-            let was = entry.fault.is_some();
-            compare("fault", was == wanted, wanted.to_string(), was.to_string());
+        if let Some(expected) = self.has_fault {
+            let actual = entry.fault.is_some();
+            compare("fault", actual == expected, expected.to_string(), actual.to_string());
         }
-        if let Some(wanted) = self.warning {
-            compare("warning", wanted.holds(entry), wanted.to_string(), warned(entry));
+        if let Some(expected) = self.warning {
+            compare(
+                "warning",
+                expected.matches(entry),
+                expected.to_string(),
+                format_warnings(entry),
+            );
         }
-        found.extend(self.fields.iter().filter_map(|rule| rule.difference(&entry.asked)));
-        found
+        differences.extend(self.fields.iter().filter_map(|field| field.difference(&entry.input)));
+        differences
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for RequestPattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         parts.extend(self.method.as_ref().map(|method| format!("method {method}")));
         parts.extend(self.status.map(|status| format!("status {status}")));
-        parts.extend(self.key.as_ref().map(|key| format!("key {key}")));
-        parts.extend(self.changed.map(|changed| format!("changed {changed}")));
-        parts.extend(self.fault.map(|fault| format!("fault {fault}")));
+        parts.extend(self.key_name.as_ref().map(|key| format!("key {key}")));
+        parts.extend(self.has_changes.map(|changed| format!("changed {changed}")));
+        parts.extend(self.has_fault.map(|fault| format!("fault {fault}")));
         parts.extend(self.warning.map(|warning| format!("warning {warning}")));
         parts.extend(
-            self.fields.iter().map(|rule| format!("field {} {}", rule.path, rule.condition)),
+            self.fields.iter().map(|field| format!("field {} {}", field.path, field.matcher)),
         );
         let operation = self.operation.unwrap_or("any operation");
         if parts.is_empty() {
@@ -197,84 +217,88 @@ impl fmt::Display for Pattern {
     }
 }
 
-impl StatusRule {
-    fn holds(self, status: Option<u16>) -> bool {
+impl StatusMatcher {
+    fn matches(self, status: Option<u16>) -> bool {
         match self {
-            Self::Exactly(wanted) => status == Some(wanted),
-            Self::Class(wanted) => status.is_some_and(|status| status / 100 == wanted),
-            Self::Unanswered => status.is_none(),
+            Self::Exactly(expected) => status == Some(expected),
+            Self::Class(expected) => status.is_some_and(|status| status / 100 == expected),
+            Self::NoResponse => status.is_none(),
         }
     }
 }
 
-impl fmt::Display for StatusRule {
+impl fmt::Display for StatusMatcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exactly(status) => write!(out, "{status}"),
             Self::Class(class) => write!(out, "{class}xx"),
-            Self::Unanswered => write!(out, "none"),
+            Self::NoResponse => write!(out, "none"),
         }
     }
 }
 
-impl WarningRule {
-    fn holds(self, entry: &Entry) -> bool {
+impl WarningMatcher {
+    fn matches(self, entry: &Entry) -> bool {
         let mut warnings = entry.all_warnings();
         match self {
             Self::Any => warnings.next().is_some(),
             Self::None => warnings.next().is_none(),
-            Self::Of(kind) => warnings.any(|warning| warning.kind == kind),
+            Self::Kind(kind) => warnings.any(|warning| warning.kind == kind),
         }
     }
 }
 
-impl fmt::Display for WarningRule {
+impl fmt::Display for WarningMatcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Any => "any",
             Self::None => "none",
-            Self::Of(kind) => kind.name(),
+            Self::Kind(kind) => kind.name(),
         })
     }
 }
 
-impl FieldRule {
-    fn holds(&self, fields: &Map<String, Value>) -> bool {
-        let value = at(fields, &self.path);
-        match &self.condition {
-            Condition::Present => value.is_some(),
-            Condition::Absent => value.is_none(),
-            Condition::Equals(wanted) => value.is_some_and(|value| equal(wanted, value)),
-            Condition::Matches(expression) => value.is_some_and(|value| expression.matches(value)),
+impl FieldMatcher {
+    fn matches(&self, fields: &Map<String, Value>) -> bool {
+        let value = value_at_path(fields, &self.path);
+        match &self.matcher {
+            ValueMatcher::Present => value.is_some(),
+            ValueMatcher::Absent => value.is_none(),
+            ValueMatcher::Equals(expected) => {
+                value.is_some_and(|value| values_equal(expected, value))
+            }
+            ValueMatcher::Matches(regex) => value.is_some_and(|value| regex.matches(value)),
         }
     }
 
-    fn difference(&self, asked: &Asked) -> Option<Difference> {
-        if self.holds(&asked.fields) {
+    fn difference(&self, input: &RecordedInput) -> Option<Difference> {
+        if self.matches(&input.fields) {
             return None;
         }
-        let was = match at(&asked.fields, &self.path) {
-            Some(value) => shown(value),
-            None if asked.left_out => "not kept: the request had too many fields".to_owned(),
-            None => "not sent".to_owned() + &self.meant(asked),
+        let actual = match value_at_path(&input.fields, &self.path) {
+            Some(value) => format_value(value),
+            None if input.has_omitted_fields => {
+                "not kept: the request had too many fields".to_owned()
+            }
+            None => "not sent".to_owned() + &self.suggestion(input),
         };
-        let (what, wanted) = (format!("field {}", self.path), self.condition.to_string());
-        Some(Difference { what, wanted, was })
+        let (attribute, expected) = (format!("field {}", self.path), self.matcher.to_string());
+        Some(Difference { attribute, expected, actual })
     }
 
-    /// A field of the request that has nearly this name.
-    fn meant(&self, asked: &Asked) -> String {
+    /// Suggests a field of the request with a similar name.
+    fn suggestion(&self, input: &RecordedInput) -> String {
         let name = self.path.split('[').next().unwrap_or_default();
-        let names = asked.fields.keys().map(String::as_str);
-        crate::rules::nearest(name, names.filter(|other| *other != name))
+        let names = input.fields.keys().map(String::as_str);
+        crate::contract::suggest(name, names.filter(|other| *other != name))
             .map_or_else(String::new, |other| format!("; {other} was"))
     }
 }
 
-impl fmt::Display for Condition {
+impl fmt::Display for ValueMatcher {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Equals(value) => write!(out, "{}", shown(value)),
+            Self::Equals(value) => write!(out, "{}", format_value(value)),
             Self::Matches(regex) => write!(out, "that matches {}", regex.as_str()),
             Self::Present => write!(out, "present"),
             Self::Absent => write!(out, "absent"),
@@ -282,9 +306,9 @@ impl fmt::Display for Condition {
     }
 }
 
-/// The value at a path of names and indices.
-fn at<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
-    // A client may send a name with brackets that are no path.
+/// Returns the value at a path of names and indices.
+fn value_at_path<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    // A name may contain brackets that are not a path.
     if let Some(value) = fields.get(path) {
         return Some(value);
     }
@@ -301,52 +325,55 @@ fn at<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
-fn equal(wanted: &Value, value: &Value) -> bool {
-    match (wanted, value) {
-        (Value::Array(wanted), Value::Array(value)) => {
-            wanted.len() == value.len()
-                && wanted.iter().zip(value).all(|(wanted, value)| equal(wanted, value))
-        }
-        (Value::Object(wanted), Value::Object(value)) => {
-            wanted.len() == value.len()
-                && wanted
+fn values_equal(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Array(expected), Value::Array(actual)) => {
+            expected.len() == actual.len()
+                && expected
                     .iter()
-                    .all(|(name, wanted)| value.get(name).is_some_and(|value| equal(wanted, value)))
+                    .zip(actual)
+                    .all(|(expected, actual)| values_equal(expected, actual))
         }
-        (_, Value::Array(entries)) => entries.iter().any(|entry| same(wanted, entry)),
-        _ => same(wanted, value),
+        (Value::Object(expected), Value::Object(actual)) => {
+            expected.len() == actual.len()
+                && expected.iter().all(|(name, expected)| {
+                    actual.get(name).is_some_and(|actual| values_equal(expected, actual))
+                })
+        }
+        (_, Value::Array(entries)) => entries.iter().any(|entry| scalars_equal(expected, entry)),
+        _ => scalars_equal(expected, actual),
     }
 }
 
-fn same(wanted: &Value, value: &Value) -> bool {
-    match (plain(wanted), plain(value)) {
-        (Some(wanted), Some(value)) => wanted == value,
-        _ => wanted == value,
+fn scalars_equal(expected: &Value, actual: &Value) -> bool {
+    match (scalar_to_text(expected), scalar_to_text(actual)) {
+        (Some(expected), Some(actual)) => expected == actual,
+        _ => expected == actual,
     }
 }
 
-/// A value as a person wants to read it.
-fn shown(value: &Value) -> String {
+/// Formats a value for a message.
+fn format_value(value: &Value) -> String {
     match value {
-        Value::Array(_) | Value::Object(_) => cut(&value.to_string()),
-        plain => quoted(plain),
+        Value::Array(_) | Value::Object(_) => truncate_text(&value.to_string()),
+        scalar => quote_value(scalar),
     }
 }
 
-/// A text, cut to a length that fits a line.
-pub(super) fn cut(text: &str) -> String {
-    const LONGEST: usize = 300;
-    if text.chars().count() <= LONGEST {
+/// Truncates a text to fit a line.
+pub(super) fn truncate_text(text: &str) -> String {
+    const MAX_CHARS: usize = 300;
+    if text.chars().count() <= MAX_CHARS {
         return text.to_owned();
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(MAX_CHARS).chain(['…']).collect()
 }
 
-pub(super) fn answered(status: Option<u16>) -> String {
+pub(super) fn format_status(status: Option<u16>) -> String {
     status.map_or_else(|| "none".to_owned(), |status| status.to_string())
 }
 
-fn warned(entry: &Entry) -> String {
+fn format_warnings(entry: &Entry) -> String {
     let kinds: Vec<&str> = entry.all_warnings().map(|warning| warning.kind.name()).collect();
     if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
 }

@@ -1,33 +1,33 @@
-//! Takes the texts of keys out of what is shown. What *is* a key is hidden; a word that has its letters is not.
+//! Redacts API keys in displayed text. A whole key is redacted; a longer word that contains it is not.
 //!
-//! A text is a key when it is one as a whole, but for quotes and white space around it, plain or percent-encoded, and so
-//! is an entry of a list. Inside a longer text a key is one where the text says so: after `=`, right after `:`, and
-//! after `apiKey` or `Bearer`.
+//! A text is redacted if it equals a key, ignoring quotes and white space around it, plain or percent-encoded. So is an
+//! entry of a list. In a longer text, a key is redacted only after a label: after `=`, right after `:`, and after
+//! `apiKey` or `Bearer`.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// What stands in place of the text of a key.
+/// The placeholder for a redacted key.
 pub(crate) const HIDDEN: &str = "(hidden)";
 
-/// What ends a word that may be a key.
-const BETWEEN: &[char] = &[
+/// The characters that end a word.
+const WORD_DELIMITERS: &[char] = &[
     '"', '\'', '`', '&', ';', ',', '<', '>', '(', ')', '{', '}', '[', ']', '=', ':', '/', '?', '#',
     '+', '\\', '!', '…',
 ];
-/// The words after which a key comes, in lower case.
-const LABELS: &[&str] = &["apikey", "api-key", "api_key", "api key", "bearer"];
-/// How often a text is decoded that is encoded more than once.
-const MOST_LAYERS: usize = 3;
+/// The labels of a key, in lower case.
+const KEY_LABELS: &[&str] = &["apikey", "api-key", "api_key", "api key", "bearer"];
+/// Limit for repeated percent-decoding.
+const MAX_DECODE_LAYERS: usize = 3;
 
-/// A text without keys; None where it has none.
+/// Redacts a text; None if it has no key.
 pub(crate) fn redact_text(text: &str, is_key: &dyn Fn(&str) -> bool) -> Option<String> {
-    redact_layer(text, is_key, MOST_LAYERS)
+    redact_layer(text, is_key, MAX_DECODE_LAYERS)
 }
 
-/// A JSON value without keys: every plain value is looked at, names are not.
+/// Redacts each scalar of a JSON value, but not the field names.
 pub(crate) fn redact_json(value: &mut Value, is_key: &dyn Fn(&str) -> bool) {
     match value {
         Value::String(text) => {
@@ -42,85 +42,91 @@ pub(crate) fn redact_json(value: &mut Value, is_key: &dyn Fn(&str) -> bool) {
     }
 }
 
-fn redact_layer(text: &str, is_key: &dyn Fn(&str) -> bool, layers: usize) -> Option<String> {
-    if is_key(text) || is_key(text.trim_matches(is_around)) {
+fn redact_layer(
+    text: &str,
+    is_key: &dyn Fn(&str) -> bool,
+    remaining_layers: usize,
+) -> Option<String> {
+    if is_key(text) || is_key(text.trim_matches(is_quote_or_space)) {
         return Some(HIDDEN.to_owned());
     }
     let list = redact_list(text, is_key);
-    let redacted = redact_words(list.as_deref().unwrap_or(text), is_key, is_labelled).or(list);
-    let shown = redacted.as_deref().unwrap_or(text);
-    if layers == 0 || !shown.contains('%') {
+    let redacted =
+        redact_words(list.as_deref().unwrap_or(text), is_key, ends_with_key_label).or(list);
+    let current = redacted.as_deref().unwrap_or(text);
+    if remaining_layers == 0 || !current.contains('%') {
         return redacted;
     }
-    // Shown decoded only where something in it is hidden.
-    let decoded = match percent_decode_str(shown).decode_utf8() {
-        Ok(Cow::Owned(decoded)) => redact_layer(&decoded, is_key, layers - 1),
+    // Returns the decoded text only if it was redacted.
+    let decoded = match percent_decode_str(current).decode_utf8() {
+        Ok(Cow::Owned(decoded)) => redact_layer(&decoded, is_key, remaining_layers - 1),
         _ => None,
     };
     decoded.or(redacted)
 }
 
-fn is_around(letter: char) -> bool {
+fn is_quote_or_space(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '"' | '\'' | '`')
 }
 
-/// A list without its entries that are keys, `1;KEY`; None where there is none. With white space in it a text is a
-/// list only where all its entries are keys, and so with slashes: it may be a sentence, or `unit/test`.
+/// Redacts list entries that are keys, `1;KEY`; None if there are none. If the text has white space or the separator
+/// is a slash, all entries must be keys: it may be a sentence, or `unit/test`.
 fn redact_list(text: &str, is_key: &dyn Fn(&str) -> bool) -> Option<String> {
     const SEPARATORS: &[char] = &[',', ';', '/'];
     if !text.contains(SEPARATORS) {
         return None;
     }
-    let is_one = |entry: &str| is_key(entry.trim_matches(is_around));
-    let is_entry = |entry: &&str| !entry.trim_matches(is_around).is_empty();
+    let is_key_entry = |entry: &str| is_key(entry.trim_matches(is_quote_or_space));
+    let is_entry = |entry: &&str| !entry.trim_matches(is_quote_or_space).is_empty();
     let is_compact = !text.contains(char::is_whitespace);
-    let separators = if text.split(SEPARATORS).filter(is_entry).all(is_one) {
+    let separators = if text.split(SEPARATORS).filter(is_entry).all(is_key_entry) {
         SEPARATORS
-    } else if is_compact && text.split([',', ';']).any(is_one) {
+    } else if is_compact && text.split([',', ';']).any(is_key_entry) {
         &SEPARATORS[..2]
     } else {
         return None;
     };
-    let hide = |part: &str| {
+    let redact_entry = |part: &str| {
         let entry = part.trim_end_matches(separators);
-        let shown = if is_one(entry) { HIDDEN } else { entry };
-        format!("{shown}{}", &part[entry.len()..])
+        let redacted = if is_key_entry(entry) { HIDDEN } else { entry };
+        format!("{redacted}{}", &part[entry.len()..])
     };
-    let redacted: String = text.split_inclusive(separators).map(hide).collect();
+    let redacted: String = text.split_inclusive(separators).map(redact_entry).collect();
     (redacted != text).then_some(redacted)
 }
 
-/// A text without the words that are keys, where what stands before one says that it may be; None where there is none.
+/// Redacts each word that is a key and whose preceding text satisfies `is_key_context`; None if there is none.
 pub(crate) fn redact_words(
     text: &str,
     is_key: &dyn Fn(&str) -> bool,
-    is_said: impl Fn(&str) -> bool,
+    is_key_context: impl Fn(&str) -> bool,
 ) -> Option<String> {
-    let is_between = |letter: char| letter.is_whitespace() || BETWEEN.contains(&letter);
-    let (mut redacted, mut done, mut start) = (String::new(), 0, 0);
-    for part in text.split(is_between) {
-        let (at, sentence) = (start, part.trim_end_matches('.'));
-        start += part.len() + text[start + part.len()..].chars().next().map_or(0, char::len_utf8);
-        let first = part.split('.').next().unwrap_or_default();
-        let words = [part, sentence, first].into_iter();
+    let is_delimiter = |letter: char| letter.is_whitespace() || WORD_DELIMITERS.contains(&letter);
+    let (mut redacted, mut copied_to, mut next_start) = (String::new(), 0, 0);
+    for part in text.split(is_delimiter) {
+        let (word_start, without_period) = (next_start, part.trim_end_matches('.'));
+        next_start +=
+            part.len() + text[next_start + part.len()..].chars().next().map_or(0, char::len_utf8);
+        let before_period = part.split('.').next().unwrap_or_default();
+        let words = [part, without_period, before_period];
         if let Some(word) = words.into_iter().find(|word| !word.is_empty() && is_key(word))
-            && is_said(&text[..at])
+            && is_key_context(&text[..word_start])
         {
-            redacted.push_str(&text[done..at]);
+            redacted.push_str(&text[copied_to..word_start]);
             redacted.push_str(HIDDEN);
-            done = at + word.len();
+            copied_to = word_start + word.len();
         }
     }
-    (done > 0).then(|| redacted + &text[done..])
+    (copied_to > 0).then(|| redacted + &text[copied_to..])
 }
 
-/// Whether what stands before a word says that it is a key.
-pub(crate) fn is_labelled(before: &str) -> bool {
+/// Returns whether the text before a word ends with a label.
+pub(crate) fn ends_with_key_label(before: &str) -> bool {
     let is_quote = |letter: char| matches!(letter, '"' | '\'' | '`' | '\\' | '[');
     if before.trim_end_matches(is_quote).ends_with(['=', ':']) {
         return true;
     }
-    // After a colon and a blank, a sentence goes on: `Re: test`.
+    // A sentence may continue after a colon and a space: `Re: test`.
     let is_blank = |letter: char| is_quote(letter) || letter.is_whitespace() || letter == '+';
     if before.trim_end_matches(is_blank).ends_with('=') {
         return true;
@@ -130,7 +136,7 @@ pub(crate) fn is_labelled(before: &str) -> bool {
     };
     let label = before.trim_end_matches(is_gap).as_bytes();
     label.len() < before.len()
-        && LABELS.iter().any(|name| {
+        && KEY_LABELS.iter().any(|name| {
             let start = label.len().checked_sub(name.len());
             start.is_some_and(|start| label[start..].eq_ignore_ascii_case(name.as_bytes()))
         })
@@ -143,12 +149,12 @@ mod tests {
 
     use super::*;
 
-    fn redacted(text: &str, key: &str) -> String {
+    fn redact_key(text: &str, key: &str) -> String {
         redact_text(text, &|word| word == key).unwrap_or_else(|| text.to_owned())
     }
 
     #[test]
-    fn what_is_a_key_is_hidden() {
+    fn keys_are_redacted() {
         for (text, expected) in [
             ("test", "(hidden)"),
             (" test\n", "(hidden)"),
@@ -178,12 +184,12 @@ mod tests {
             ),
             ("é=test", "é=(hidden)"),
         ] {
-            assert_eq!(redacted(text, "test"), expected, "{text}");
+            assert_eq!(redact_key(text, "test"), expected, "{text}");
         }
     }
 
     #[test]
-    fn what_has_its_letters_alone_is_not() {
+    fn text_that_only_contains_the_letters_is_unchanged() {
         for text in [
             "",
             "test printer",
@@ -203,12 +209,12 @@ mod tests {
             "apiKey",
             "the apiKey of a test",
         ] {
-            assert_eq!(redacted(text, "test"), text);
+            assert_eq!(redact_key(text, "test"), text);
         }
     }
 
     #[test]
-    fn numbers_and_flags_are_texts_as_well() {
+    fn numbers_equal_to_the_key_are_redacted() {
         let mut value =
             json!({ "a": 12345, "b": [123, 123_456, "12345", { "12345": 12345 }], "c": true });
         redact_json(&mut value, &|word| word == "12345");
@@ -220,28 +226,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_labelled_key_is_never_shown(
+        fn labelled_key_is_always_redacted(
             key in "[A-Za-z0-9_-]{4,20}",
             before in "[a-z %=&é]{0,12}",
             label in "(apiKey=|api-key: |Bearer |\"apiKey\":\"|apikey +|x=|x= |x=\u{a0})",
             after in "([ &\"'.][a-z ]{0,8})?",
         ) {
             let text = format!("{before}{label}{key}{after}");
-            let shown = redacted(&text, &key);
-            prop_assert!(shown.contains(&format!("{label}{HIDDEN}")), "{text} is {shown}");
+            let redacted = redact_key(&text, &key);
+            prop_assert!(redacted.contains(&format!("{label}{HIDDEN}")), "{text} became {redacted}");
         }
 
         #[test]
-        fn a_text_without_it_is_unchanged(
+        fn text_without_the_key_is_unchanged(
             key in "[A-Za-z0-9_-]{4,8}",
             text in "(\\PC|[a-z%=: ]){0,40}",
         ) {
             prop_assume!(!text.contains(&key) && !text.contains('%'));
-            prop_assert_eq!(redacted(&text, &key), text);
+            prop_assert_eq!(redact_key(&text, &key), text);
         }
 
         #[test]
-        fn a_longer_word_is_unchanged(
+        fn longer_word_is_unchanged(
             key in "[A-Za-z0-9_-]{4,8}",
             before in "[A-Za-z0-9_-]{0,3}",
             after in "[A-Za-z0-9_-]{0,3}",
@@ -250,7 +256,7 @@ mod tests {
             let word = format!("{before}{key}{after}");
             prop_assume!(word != key);
             let text = format!("{label}{word}");
-            prop_assert_eq!(redacted(&text, &key), text);
+            prop_assert_eq!(redact_key(&text, &key), text);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The journal of one account: the newest requests, in order, within bounds.
+//! The journal of one account: a bounded ring buffer of its newest requests, in order.
 //!
-//! A request that changes something takes its number when its change is kept, and its entry when the answer is ready.
-//! Readers wait for the entries of all numbers that were taken before they came, which is a matter of microseconds.
+//! A write reserves a sequence number when it commits, and adds its entry when the response is ready. Readers wait for
+//! the entries of all numbers that are already reserved, which takes microseconds.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,284 +9,285 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::{Entry, Rows};
+use super::{ChangeSet, Entry};
 
-/// How much a journal keeps.
+/// The capacity of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    /// The most entries; none of them turns the journal off.
-    pub(crate) entries: usize,
-    /// The most memory, in bytes.
-    pub(crate) bytes: usize,
+pub(crate) struct JournalLimits {
+    /// Entry limit; 0 disables the journal.
+    pub(crate) max_entries: usize,
+    /// Memory limit, in bytes.
+    pub(crate) max_bytes: usize,
 }
 
-/// A place between two requests of one journal. One of another journal is none here.
+/// A position between two requests, valid for one journal only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    tag: u32,
-    /// The last request before the place.
-    pub(crate) after: u64,
+    journal_id: u32,
+    /// The last request before the cursor.
+    pub(crate) after_seq: u64,
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{:08x}.{}", self.tag, self.after)
+        write!(out, "{:08x}.{}", self.journal_id, self.after_seq)
     }
 }
 
-/// What a journal holds after a place.
+/// The entries of a journal after a cursor.
 #[derive(Debug)]
-pub(crate) struct View {
-    /// With their numbers, the oldest first.
+pub(crate) struct JournalSlice {
+    /// With their sequence numbers, oldest first.
     pub(crate) entries: Vec<(u64, Arc<Entry>)>,
-    /// Whether entries after the place have been dropped by the bounds.
-    pub(crate) truncated: bool,
-    /// The place after all of them.
+    /// Whether entries after the cursor have been evicted.
+    pub(crate) is_truncated: bool,
+    /// The cursor after all of them.
     pub(crate) end: Cursor,
 }
 
-/// The requests of one account.
+/// The request journal of one account.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// What tells its cursors from those of others.
-    tag: u32,
-    bounds: Bounds,
-    ring: Mutex<Ring>,
-    news: Notify,
+    /// Marks its cursors.
+    id: u32,
+    limits: JournalLimits,
+    ring: Mutex<RingBuffer>,
+    notify: Notify,
 }
 
 #[derive(Debug)]
-struct Ring {
-    /// The entry of number `first + i`; None until its answer is ready, or where there will be none.
+struct RingBuffer {
+    /// The entry of number `first_seq + i`; None if it is pending or was dropped.
     slots: VecDeque<Option<Arc<Entry>>>,
-    first: u64,
+    first_seq: u64,
     bytes: usize,
-    /// The numbers that were taken, and whose entries are still to come. Few, if any.
-    taken: Vec<u64>,
-    /// The last number that the bounds have dropped.
-    dropped: u64,
-    /// The last number that was there when the journal was emptied.
-    cleared: u64,
-    closed: bool,
+    /// Reserved numbers without an entry yet. Few, if any.
+    pending: Vec<u64>,
+    /// The last number that was evicted.
+    last_evicted: u64,
+    /// The last number before the journal was cleared.
+    cleared_through: u64,
+    is_closed: bool,
 }
 
-impl Ring {
-    /// The last number that was given.
-    fn last(&self) -> u64 {
-        self.first + self.slots.len() as u64 - 1
+impl RingBuffer {
+    /// Returns the last assigned number.
+    fn last_seq(&self) -> u64 {
+        self.first_seq + self.slots.len() as u64 - 1
     }
 
-    fn take(&mut self, entry: Option<Arc<Entry>>) -> u64 {
+    fn push(&mut self, entry: Option<Arc<Entry>>) -> u64 {
         self.slots.push_back(entry);
-        self.last()
+        self.last_seq()
     }
 
-    fn fill(&mut self, number: u64, entry: Arc<Entry>) {
-        let slot = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
-        if let Some(slot) = slot.and_then(|index| self.slots.get_mut(index)) {
-            self.bytes += entry.weight();
+    fn set_entry(&mut self, seq: u64, entry: Arc<Entry>) {
+        let index = seq.checked_sub(self.first_seq).and_then(|index| usize::try_from(index).ok());
+        if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
+            self.bytes += entry.estimated_bytes();
             *slot = Some(entry);
         }
     }
 
-    fn keep_within(&mut self, bounds: Bounds) {
-        while self.slots.len() > bounds.entries || self.bytes > bounds.bytes {
+    fn evict_to_fit(&mut self, limits: JournalLimits) {
+        while self.slots.len() > limits.max_entries || self.bytes > limits.max_bytes {
             let Some(slot) = self.slots.pop_front() else { return };
-            self.bytes -= slot.map_or(0, |entry| entry.weight());
-            self.dropped = self.first;
-            self.first += 1;
+            self.bytes -= slot.map_or(0, |entry| entry.estimated_bytes());
+            self.last_evicted = self.first_seq;
+            self.first_seq += 1;
         }
     }
 }
 
-/// The number of a change that was kept, and what it changed. Its entry is still to come.
+/// The number reserved for a committed write, and its change set. Its entry follows.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct PendingEntry {
     journal: Arc<Journal>,
-    number: u64,
-    pub(crate) rows: Rows,
+    seq: u64,
+    pub(crate) changes: ChangeSet,
 }
 
-impl Place {
-    /// Puts the entry at its place.
-    pub(crate) fn fill(mut self, mut entry: Arc<Entry>) {
-        let rows = std::mem::take(&mut self.rows);
-        Arc::make_mut(&mut entry).rows = rows;
+impl PendingEntry {
+    /// Fills the reserved slot.
+    pub(crate) fn commit(mut self, mut entry: Arc<Entry>) {
+        let changes = std::mem::take(&mut self.changes);
+        Arc::make_mut(&mut entry).changes = changes;
         let mut ring = self.journal.ring();
-        ring.fill(self.number, entry);
-        ring.keep_within(self.journal.bounds);
+        ring.set_entry(self.seq, entry);
+        ring.evict_to_fit(self.journal.limits);
     }
 }
 
-impl Drop for Place {
+impl Drop for PendingEntry {
     fn drop(&mut self) {
-        self.journal.ring().taken.retain(|taken| *taken != self.number);
-        self.journal.news.notify_waiters();
+        self.journal.ring().pending.retain(|seq| *seq != self.seq);
+        self.journal.notify.notify_waiters();
     }
 }
 
 impl Journal {
-    /// An empty journal.
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        // Told apart from those of this process by counting, and from those of another by chance.
-        let tag = process_tag().wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let ring = Ring {
+    /// Creates an empty journal.
+    pub(crate) fn new(limits: JournalLimits) -> Self {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+        // Unique in this process by a counter, and most likely across processes by a random base.
+        let id = random_id_base().wrapping_add(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let ring = RingBuffer {
             slots: VecDeque::new(),
-            first: 1,
+            first_seq: 1,
             bytes: 0,
-            taken: Vec::new(),
-            dropped: 0,
-            cleared: 0,
-            closed: false,
+            pending: Vec::new(),
+            last_evicted: 0,
+            cleared_through: 0,
+            is_closed: false,
         };
-        Self { tag, bounds, ring: Mutex::new(ring), news: Notify::new() }
+        Self { id, limits, ring: Mutex::new(ring), notify: Notify::new() }
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
+    fn ring(&self) -> MutexGuard<'_, RingBuffer> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many requests it holds.
+    /// Returns the number of requests.
     pub(crate) fn len(&self) -> usize {
         self.ring().slots.len()
     }
 
-    /// Whether it keeps anything.
-    pub(crate) fn is_on(&self) -> bool {
-        self.bounds.entries > 0
+    /// Returns whether it records anything.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.limits.max_entries > 0
     }
 
-    /// Takes the next number for a change that was just kept.
-    pub(crate) fn take(self: &Arc<Self>, rows: Rows) -> Place {
+    /// Reserves the next number for a committed write.
+    pub(crate) fn reserve(self: &Arc<Self>, changes: ChangeSet) -> PendingEntry {
         let mut ring = self.ring();
-        let number = ring.take(None);
-        ring.taken.push(number);
+        let seq = ring.push(None);
+        ring.pending.push(seq);
         drop(ring);
-        Place { journal: Arc::clone(self), number, rows }
+        PendingEntry { journal: Arc::clone(self), seq, changes }
     }
 
-    /// Adds an entry.
+    /// Appends an entry.
     pub(crate) fn add(&self, entry: Arc<Entry>) {
         let mut ring = self.ring();
-        ring.bytes += entry.weight();
-        ring.take(Some(entry));
-        ring.keep_within(self.bounds);
+        ring.bytes += entry.estimated_bytes();
+        ring.push(Some(entry));
+        ring.evict_to_fit(self.limits);
         drop(ring);
-        self.news.notify_waiters();
+        self.notify.notify_waiters();
     }
 
-    /// What is there after a place, or at all. Waits for the entries whose numbers are taken already.
-    pub(crate) async fn since(&self, place: Option<Cursor>) -> View {
-        self.settled().await;
-        self.view(place)
+    /// Returns the entries after a cursor, or all. Waits for those that are already reserved.
+    pub(crate) async fn read_since(&self, cursor: Option<Cursor>) -> JournalSlice {
+        self.wait_for_pending().await;
+        self.slice_since(cursor)
     }
 
-    /// What is there now.
-    pub(crate) fn view(&self, place: Option<Cursor>) -> View {
+    /// Returns the entries before the first pending one.
+    pub(crate) fn slice_since(&self, cursor: Option<Cursor>) -> JournalSlice {
         let ring = self.ring();
-        let end = ring.taken.iter().min().map_or(ring.last(), |taken| taken - 1);
-        let after = place.map_or(ring.cleared, |place| place.after);
-        let skip = usize::try_from((after + 1).saturating_sub(ring.first)).unwrap_or(usize::MAX);
-        let numbered = (ring.first..).zip(&ring.slots).skip(skip);
-        let entries = numbered
-            .take_while(|(number, _)| *number <= end)
-            .filter_map(|(number, slot)| Some((number, Arc::clone(slot.as_ref()?))))
+        let end = ring.pending.iter().min().map_or(ring.last_seq(), |pending| pending - 1);
+        let after_seq = cursor.map_or(ring.cleared_through, |cursor| cursor.after_seq);
+        let skip =
+            usize::try_from((after_seq + 1).saturating_sub(ring.first_seq)).unwrap_or(usize::MAX);
+        let slots = (ring.first_seq..).zip(&ring.slots).skip(skip);
+        let entries = slots
+            .take_while(|(seq, _)| *seq <= end)
+            .filter_map(|(seq, slot)| Some((seq, Arc::clone(slot.as_ref()?))))
             .collect();
-        View {
+        JournalSlice {
             entries,
-            truncated: after < ring.dropped,
-            end: Cursor { tag: self.tag, after: end.max(after) },
+            is_truncated: after_seq < ring.last_evicted,
+            end: Cursor { journal_id: self.id, after_seq: end.max(after_seq) },
         }
     }
 
-    /// The entries with these numbers, in their order, of those that are still kept.
-    pub(crate) fn kept(&self, numbers: &[u64]) -> Vec<(u64, Arc<Entry>)> {
+    /// Returns the entries with these numbers, in this order; skips evicted ones.
+    pub(crate) fn entries_by_seq(&self, seqs: &[u64]) -> Vec<(u64, Arc<Entry>)> {
         let ring = self.ring();
-        let slot = |number: u64| usize::try_from(number.checked_sub(ring.first)?).ok();
-        let entry = |number: u64| ring.slots.get(slot(number)?)?.clone();
-        numbers.iter().filter_map(|number| Some((*number, entry(*number)?))).collect()
+        let index = |seq: u64| usize::try_from(seq.checked_sub(ring.first_seq)?).ok();
+        let entry = |seq: u64| ring.slots.get(index(seq)?)?.clone();
+        seqs.iter().filter_map(|seq| Some((*seq, entry(*seq)?))).collect()
     }
 
-    /// The last number that was there when the journal was emptied.
-    pub(crate) fn cleared(&self) -> u64 {
-        self.ring().cleared
+    /// Returns the last number before the journal was cleared.
+    pub(crate) fn cleared_through(&self) -> u64 {
+        self.ring().cleared_through
     }
 
-    /// How much it keeps.
-    pub(crate) fn bounds(&self) -> Bounds {
-        self.bounds
+    /// Returns its capacity.
+    pub(crate) fn limits(&self) -> JournalLimits {
+        self.limits
     }
 
-    /// The entry with this number.
-    pub(crate) async fn entry(&self, number: u64) -> Option<Arc<Entry>> {
-        self.settled().await;
+    /// Returns the entry with this number. Waits for pending entries.
+    pub(crate) async fn entry(&self, seq: u64) -> Option<Arc<Entry>> {
+        self.wait_for_pending().await;
         let ring = self.ring();
-        let index = usize::try_from(number.checked_sub(ring.first)?).ok()?;
+        let index = usize::try_from(seq.checked_sub(ring.first_seq)?).ok()?;
         ring.slots.get(index)?.clone()
     }
 
-    async fn settled(&self) {
-        let last = self.ring().last();
+    async fn wait_for_pending(&self) {
+        let last_seq = self.ring().last_seq();
         loop {
-            let news = self.news.notified();
-            if self.ring().taken.iter().all(|taken| *taken > last) {
+            let notified = self.notify.notified();
+            if self.ring().pending.iter().all(|seq| *seq > last_seq) {
                 return;
             }
-            news.await;
+            notified.await;
         }
     }
 
-    /// Waits until `found` finds something, and gives that; None once there is nothing more to come.
-    pub(crate) async fn watch<T>(&self, mut found: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+    /// Waits until `find` returns a value; returns None once the journal is closed.
+    pub(crate) async fn wait_for<T>(&self, mut find: impl FnMut(&Self) -> Option<T>) -> Option<T> {
         loop {
-            let news = self.news.notified();
-            if let Some(found) = found(self) {
+            let notified = self.notify.notified();
+            if let Some(found) = find(self) {
                 return Some(found);
             }
-            if self.ring().closed {
+            if self.ring().is_closed {
                 return None;
             }
-            news.await;
+            notified.await;
         }
     }
 
-    /// The place after a request.
-    pub(crate) fn after(&self, number: u64) -> Cursor {
-        Cursor { tag: self.tag, after: number }
+    /// Returns the cursor after a request.
+    pub(crate) fn cursor_after(&self, seq: u64) -> Cursor {
+        Cursor { journal_id: self.id, after_seq: seq }
     }
 
-    /// The place that a text names; None where it names none of this journal.
-    pub(crate) fn cursor(&self, text: &str) -> Option<Cursor> {
-        let after = text.split_once('.')?.1.parse().ok()?;
-        let cursor = Cursor { tag: self.tag, after };
-        (cursor.to_string() == text && after <= self.ring().last()).then_some(cursor)
+    /// Parses a cursor; None if it is not one of this journal.
+    pub(crate) fn parse_cursor(&self, text: &str) -> Option<Cursor> {
+        let after_seq = text.split_once('.')?.1.parse().ok()?;
+        let cursor = Cursor { journal_id: self.id, after_seq };
+        (cursor.to_string() == text && after_seq <= self.ring().last_seq()).then_some(cursor)
     }
 
-    /// Forgets all entries. Numbers go on, so cursors stay good.
+    /// Removes all entries. Numbers continue, so cursors stay valid.
     pub(crate) fn clear(&self) {
         let mut ring = self.ring();
-        let last = ring.last();
+        let last_seq = ring.last_seq();
         ring.slots.clear();
-        ring.first = last + 1;
+        ring.first_seq = last_seq + 1;
         ring.bytes = 0;
-        ring.cleared = last;
+        ring.cleared_through = last_seq;
     }
 
-    /// Nothing more will come: the account has been removed.
+    /// Ends all waits: the account has been removed.
     pub(crate) fn close(&self) {
-        self.ring().closed = true;
-        self.news.notify_waiters();
+        self.ring().is_closed = true;
+        self.notify.notify_waiters();
     }
 }
 
-/// A number that another process most likely does not have.
-fn process_tag() -> u32 {
+/// Returns a random number that most likely differs between processes.
+fn random_id_base() -> u32 {
     use std::hash::{BuildHasher, RandomState};
     use std::sync::LazyLock;
-    static TAG: LazyLock<u32> = LazyLock::new(|| {
+    static BASE: LazyLock<u32> = LazyLock::new(|| {
         let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     });
-    *TAG
+    *BASE
 }

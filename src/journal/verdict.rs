@@ -1,293 +1,311 @@
-//! Whether what a test expects has happened; and if not, what came nearest, in words for a person.
+//! Verifies expectations against the journal, and explains a failure with near misses.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::expression::{Deadline, GivenUp};
-use super::pattern::{answered, cut};
-use super::{Difference, Entry, Pattern, View};
+use super::expression::{SearchDeadline, SearchError};
+use super::pattern::{format_status, truncate_text};
+use super::{Difference, Entry, JournalSlice, RequestPattern};
 use crate::clock;
 
-/// The most near misses, and the most matching requests, that an explanation shows.
-const MOST_SHOWN: usize = 5;
+/// Limit for the near misses, and for the matching requests, of a message.
+const MAX_SHOWN_REQUESTS: usize = 5;
 
-/// How many requests are expected; both bounds included.
+/// The expected number of requests; both bounds are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct CountExpectation {
     pub(crate) at_least: u64,
     pub(crate) at_most: Option<u64>,
 }
 
-impl fmt::Display for Count {
+impl fmt::Display for CountExpectation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.at_least, self.at_most) {
             (0, Some(0)) => write!(out, "no request"),
-            (least, Some(most)) if least == most => write!(out, "exactly {}", requests(least)),
-            (0, Some(most)) => write!(out, "at most {}", requests(most)),
-            (least, None) => write!(out, "at least {}", requests(least)),
-            (least, Some(most)) => write!(out, "from {least} to {}", requests(most)),
+            (at_least, Some(at_most)) if at_least == at_most => {
+                write!(out, "exactly {}", format_request_count(at_least))
+            }
+            (0, Some(at_most)) => write!(out, "at most {}", format_request_count(at_most)),
+            (at_least, None) => write!(out, "at least {}", format_request_count(at_least)),
+            (at_least, Some(at_most)) => {
+                write!(out, "from {at_least} to {}", format_request_count(at_most))
+            }
         }
     }
 }
 
-fn requests(number: u64) -> String {
-    if number == 1 { "1 request".to_owned() } else { format!("{number} requests") }
+fn format_request_count(count: u64) -> String {
+    if count == 1 { "1 request".to_owned() } else { format!("{count} requests") }
 }
 
-/// Requests that are expected one after the other. Others may come between.
+/// The expected order of requests. Others may come in between.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
-    pub(crate) patterns: Vec<Pattern>,
-    /// How long after the one before each comes at least, by the account's clock.
-    pub(crate) apart: Duration,
+pub(crate) struct OrderExpectation {
+    pub(crate) patterns: Vec<RequestPattern>,
+    /// Minimum time after the previous request, by the account's clock.
+    pub(crate) min_interval: Duration,
 }
 
-/// A request that is nearly as expected.
+/// A request that almost matches.
 #[derive(Clone, Debug)]
-pub(crate) struct Miss {
-    pub(crate) number: u64,
+pub(crate) struct NearMiss {
+    pub(crate) seq: u64,
     pub(crate) operation: Option<&'static str>,
     pub(crate) differences: Vec<Difference>,
-    /// The request in a line.
-    line: String,
+    /// The request in one line.
+    summary: String,
 }
 
-impl Miss {
-    /// How far away it is.
+impl NearMiss {
+    /// Returns the sort key.
     fn distance(&self) -> (bool, usize) {
-        (self.is_other(), self.differences.len())
+        (self.is_other_operation(), self.differences.len())
     }
 
-    /// Whether it is another operation, which is further away than any other difference.
-    fn is_other(&self) -> bool {
-        self.differences.iter().any(|one| one.what == "operation")
+    /// Returns whether the operation differs, which outweighs any other difference.
+    fn is_other_operation(&self) -> bool {
+        self.differences.iter().any(|difference| difference.attribute == "operation")
     }
 }
 
-/// What became of an expectation.
+/// The result of a verification.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// It holds, by these requests.
-    Holds(Vec<u64>),
-    /// It does not, and why.
-    Fails { text: String, misses: Vec<Miss> },
-    /// It cannot be known: entries that would tell have been dropped.
-    Unknown(String),
+    /// With the matching requests.
+    Passed(Vec<u64>),
+    /// With the reason.
+    Failed { message: String, near_misses: Vec<NearMiss> },
+    /// Unknown, since relevant entries may have been evicted.
+    Inconclusive(String),
 }
 
-impl Count {
-    /// Whether as many requests are as asked for as are expected.
+impl CountExpectation {
+    /// Verifies the number of matching requests.
     ///
     /// # Errors
-    /// When that cannot be told in time.
-    pub(crate) fn judge(
+    /// On a timeout, or if a field is too long for its regular expression.
+    pub(crate) fn evaluate(
         self,
-        pattern: &Pattern,
-        view: &View,
-        deadline: &Deadline,
-    ) -> Result<Verdict, GivenUp> {
-        let mut found = Vec::new();
-        for (number, entry) in &view.entries {
-            if pattern.judges(*number, entry, deadline)? {
-                found.push(*number);
+        pattern: &RequestPattern,
+        slice: &JournalSlice,
+        deadline: &SearchDeadline,
+    ) -> Result<Verdict, SearchError> {
+        let mut matched = Vec::new();
+        for (seq, entry) in &slice.entries {
+            if pattern.try_matches(*seq, entry, deadline)? {
+                matched.push(*seq);
             }
         }
-        let number = found.len() as u64;
-        let too_many = self.at_most.is_some_and(|most| number > most);
-        if !too_many && view.truncated && (self.at_most.is_some() || number < self.at_least) {
-            return Ok(Verdict::Unknown(format!(
-                "Expected {self}: {pattern}.\nFound {number}, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say."
+        let count = matched.len() as u64;
+        let too_many = self.at_most.is_some_and(|at_most| count > at_most);
+        if !too_many && slice.is_truncated && (self.at_most.is_some() || count < self.at_least) {
+            return Ok(Verdict::Inconclusive(format!(
+                "Expected {self}: {pattern}.\nFound {count}, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say."
             )));
         }
-        if !too_many && number >= self.at_least {
-            return Ok(Verdict::Holds(found));
+        if !too_many && count >= self.at_least {
+            return Ok(Verdict::Passed(matched));
         }
-        let misses = if too_many { Vec::new() } else { misses(pattern, &view.entries, deadline)? };
-        let mut text = format!("Expected {self}: {pattern}.\n");
-        let all = requests(view.entries.len() as u64);
-        text += &match number {
-            _ if view.entries.is_empty() => "No request came at all.".to_owned(),
-            0 => ["Found none among ", &all, "."].concat(),
-            _ => ["Found ", &number.to_string(), " among ", &all, ":"].concat(),
+        let near_misses = if too_many {
+            Vec::new()
+        } else {
+            find_near_misses(pattern, &slice.entries, deadline)?
         };
-        text += &matching(&found, view);
-        text += &explained(&misses);
-        Ok(Verdict::Fails { text, misses })
+        let mut message = format!("Expected {self}: {pattern}.\n");
+        let total = format_request_count(slice.entries.len() as u64);
+        message += &match count {
+            _ if slice.entries.is_empty() => "No request came at all.".to_owned(),
+            0 => ["Found none among ", &total, "."].concat(),
+            _ => ["Found ", &count.to_string(), " among ", &total, ":"].concat(),
+        };
+        message += &format_matches(&matched, slice);
+        message += &format_near_misses(&near_misses);
+        Ok(Verdict::Failed { message, near_misses })
     }
 }
 
-impl Order {
-    /// Whether requests as asked for came in this order.
+impl OrderExpectation {
+    /// Verifies that matching requests came in this order.
     ///
     /// # Errors
-    /// When that cannot be told in time.
-    pub(crate) fn judge(&self, view: &View, deadline: &Deadline) -> Result<Verdict, GivenUp> {
-        let mut found: Vec<u64> = Vec::new();
-        // In the order in which they came, where the journal has that in which they were answered.
-        let mut entries = view.entries.clone();
-        entries.sort_by_key(|(number, entry)| (entry.real_at, *number));
-        let mut rest = &entries[..];
-        let mut before: Option<&Entry> = None;
+    /// On a timeout, or if a field is too long for its regular expression.
+    pub(crate) fn evaluate(
+        &self,
+        slice: &JournalSlice,
+        deadline: &SearchDeadline,
+    ) -> Result<Verdict, SearchError> {
+        let mut matched: Vec<u64> = Vec::new();
+        // Sorts by arrival: the journal is in the order of the responses.
+        let mut entries = slice.entries.clone();
+        entries.sort_by_key(|(seq, entry)| (entry.system_time, *seq));
+        let mut remaining = &entries[..];
+        let mut previous: Option<&Entry> = None;
         for pattern in &self.patterns {
-            let Some(index) = first(pattern, rest, deadline)? else {
-                return self.missing(&found, pattern, rest, (view, deadline));
+            let Some(index) = find_first(pattern, remaining, deadline)? else {
+                return self.explain_missing(&matched, pattern, remaining, (slice, deadline));
             };
-            let (number, entry) = &rest[index];
-            if let Some(before) = before
-                && let Some(text) = self.too_early(before, entry)
+            let (seq, entry) = &remaining[index];
+            if let Some(previous) = previous
+                && let Some(violation) = self.interval_violation(previous, entry)
             {
-                let text = format!("{}\n{}\n{text}", self.expected(), said(*number, entry));
-                return Ok(Verdict::Fails { text, misses: Vec::new() });
+                let message = format!(
+                    "{}\n{}\n{violation}",
+                    self.format_patterns(),
+                    format_request(*seq, entry)
+                );
+                return Ok(Verdict::Failed { message, near_misses: Vec::new() });
             }
-            found.push(*number);
-            before = Some(entry);
-            rest = &rest[index + 1..];
+            matched.push(*seq);
+            previous = Some(entry);
+            remaining = &remaining[index + 1..];
         }
-        Ok(Verdict::Holds(found))
+        Ok(Verdict::Passed(matched))
     }
 
-    fn expected(&self) -> String {
-        let lines = self.patterns.iter().enumerate();
+    fn format_patterns(&self) -> String {
+        let patterns = self.patterns.iter().enumerate();
         let lines: Vec<String> =
-            lines.map(|(index, pattern)| format!("  {}. {pattern}", index + 1)).collect();
+            patterns.map(|(index, pattern)| format!("  {}. {pattern}", index + 1)).collect();
         format!("Expected in this order:\n{}", lines.join("\n"))
     }
 
-    fn too_early(&self, before: &Entry, entry: &Entry) -> Option<String> {
-        let passed = entry.at.duration_since(before.at).unsigned_abs();
-        let is_early = entry.at < before.at || passed < self.apart;
-        (is_early && !self.apart.is_zero()).then(|| {
-            let (passed, apart) = (clock::words(passed), clock::words(self.apart));
-            format!("It came {passed} after the one before, by the account's clock, and {apart} were expected.")
+    fn interval_violation(&self, previous: &Entry, entry: &Entry) -> Option<String> {
+        let elapsed = entry.account_time.duration_since(previous.account_time).unsigned_abs();
+        let is_too_early =
+            entry.account_time < previous.account_time || elapsed < self.min_interval;
+        (is_too_early && !self.min_interval.is_zero()).then(|| {
+            let (elapsed, min_interval) = (clock::format_duration(elapsed), clock::format_duration(self.min_interval));
+            format!("It came {elapsed} after the one before, by the account's clock, and {min_interval} were expected.")
         })
     }
 
-    fn missing(
+    fn explain_missing(
         &self,
-        found: &[u64],
-        pattern: &Pattern,
-        rest: &[(u64, std::sync::Arc<Entry>)],
-        (view, deadline): (&View, &Deadline),
-    ) -> Result<Verdict, GivenUp> {
-        let place = found.len() + 1;
-        if view.truncated {
-            return Ok(Verdict::Unknown(format!(
-                "{}\nNumber {place} was not found, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say.",
-                self.expected()
+        matched: &[u64],
+        pattern: &RequestPattern,
+        remaining: &[(u64, std::sync::Arc<Entry>)],
+        (slice, deadline): (&JournalSlice, &SearchDeadline),
+    ) -> Result<Verdict, SearchError> {
+        let position = matched.len() + 1;
+        if slice.is_truncated {
+            return Ok(Verdict::Inconclusive(format!(
+                "{}\nNumber {position} was not found, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say.",
+                self.format_patterns()
             )));
         }
-        let misses = misses(pattern, rest, deadline)?;
-        let mut text = self.expected();
-        for (index, number) in found.iter().enumerate() {
-            let _ = write!(text, "\nNumber {} is request {number}.", index + 1);
+        let near_misses = find_near_misses(pattern, remaining, deadline)?;
+        let mut message = self.format_patterns();
+        for (index, seq) in matched.iter().enumerate() {
+            let _ = write!(message, "\nNumber {} is request {seq}.", index + 1);
         }
-        if view.entries.is_empty() {
-            text += "\nNo request came at all.";
-        } else if found.is_empty() {
-            text += "\nNumber 1 did not come.";
+        if slice.entries.is_empty() {
+            message += "\nNo request came at all.";
+        } else if matched.is_empty() {
+            message += "\nNumber 1 did not come.";
         } else {
-            let _ = write!(text, "\nNumber {place} did not come after that.");
+            let _ = write!(message, "\nNumber {position} did not come after that.");
         }
-        if let Some(index) = first(pattern, &view.entries, deadline)? {
-            let (number, _) = &view.entries[index];
-            let _ = write!(text, " One came before: request {number}.");
+        if let Some(index) = find_first(pattern, &slice.entries, deadline)? {
+            let (seq, _) = &slice.entries[index];
+            let _ = write!(message, " One came before: request {seq}.");
         }
-        text += &explained(&misses);
-        Ok(Verdict::Fails { text, misses })
+        message += &format_near_misses(&near_misses);
+        Ok(Verdict::Failed { message, near_misses })
     }
 }
 
-/// The first request that is as asked for.
-fn first(
-    pattern: &Pattern,
+/// Returns the index of the first match.
+fn find_first(
+    pattern: &RequestPattern,
     entries: &[(u64, std::sync::Arc<Entry>)],
-    deadline: &Deadline,
-) -> Result<Option<usize>, GivenUp> {
-    for (index, (number, entry)) in entries.iter().enumerate() {
-        if pattern.judges(*number, entry, deadline)? {
+    deadline: &SearchDeadline,
+) -> Result<Option<usize>, SearchError> {
+    for (index, (seq, entry)) in entries.iter().enumerate() {
+        if pattern.try_matches(*seq, entry, deadline)? {
             return Ok(Some(index));
         }
     }
     Ok(None)
 }
 
-/// The requests that came nearest, the nearest first.
+/// Returns the near misses, nearest first.
 ///
 /// # Errors
-/// When the time is over.
-pub(super) fn misses(
-    pattern: &Pattern,
+/// On a timeout.
+pub(super) fn find_near_misses(
+    pattern: &RequestPattern,
     entries: &[(u64, std::sync::Arc<Entry>)],
-    deadline: &Deadline,
-) -> Result<Vec<Miss>, GivenUp> {
-    // Only the nearest are held on to: each difference repeats what was asked for.
-    let mut misses: Vec<Miss> = Vec::new();
-    for (number, entry) in entries {
+    deadline: &SearchDeadline,
+) -> Result<Vec<NearMiss>, SearchError> {
+    // Bounds the memory: each difference repeats the expected value.
+    let mut near_misses: Vec<NearMiss> = Vec::new();
+    for (seq, entry) in entries {
         deadline.check()?;
         let differences = pattern.differences(entry);
         if differences.is_empty() {
             continue;
         }
         let miss =
-            Miss { number: *number, operation: entry.operation, differences, line: String::new() };
-        let index = misses.partition_point(|other| other.distance() <= miss.distance());
-        misses.insert(index, miss);
-        misses.truncate(MOST_SHOWN);
+            NearMiss { seq: *seq, operation: entry.operation, differences, summary: String::new() };
+        let index = near_misses.partition_point(|other| other.distance() <= miss.distance());
+        near_misses.insert(index, miss);
+        near_misses.truncate(MAX_SHOWN_REQUESTS);
     }
-    // Other operations help only where this one was not asked for at all.
-    if misses.first().is_some_and(|first| !first.is_other()) {
-        misses.retain(|miss| !miss.is_other());
+    // Other operations help only if no request has the expected one.
+    if near_misses.first().is_some_and(|first| !first.is_other_operation()) {
+        near_misses.retain(|miss| !miss.is_other_operation());
     }
-    for miss in &mut misses {
-        if let Some((number, entry)) = entries.iter().find(|(number, _)| *number == miss.number) {
-            miss.line = said(*number, entry);
+    for miss in &mut near_misses {
+        if let Some((seq, entry)) = entries.iter().find(|(seq, _)| *seq == miss.seq) {
+            miss.summary = format_request(*seq, entry);
         }
     }
-    Ok(misses)
+    Ok(near_misses)
 }
 
-fn matching(found: &[u64], view: &View) -> String {
+fn format_matches(matched: &[u64], slice: &JournalSlice) -> String {
     let mut text = String::new();
-    let shown = view.entries.iter().filter(|(number, _)| found.contains(number));
-    for (number, entry) in shown.take(MOST_SHOWN) {
-        let _ = write!(text, "\n  {}", said(*number, entry));
+    let entries = slice.entries.iter().filter(|(seq, _)| matched.contains(seq));
+    for (seq, entry) in entries.take(MAX_SHOWN_REQUESTS) {
+        let _ = write!(text, "\n  {}", format_request(*seq, entry));
     }
-    if found.len() > MOST_SHOWN {
-        let _ = write!(text, "\n  and {} more", found.len() - MOST_SHOWN);
+    if matched.len() > MAX_SHOWN_REQUESTS {
+        let _ = write!(text, "\n  and {} more", matched.len() - MAX_SHOWN_REQUESTS);
     }
     text
 }
 
-fn explained(misses: &[Miss]) -> String {
-    if misses.is_empty() {
+fn format_near_misses(near_misses: &[NearMiss]) -> String {
+    if near_misses.is_empty() {
         return String::new();
     }
-    if misses.iter().all(Miss::is_other) {
-        let lines: Vec<String> = misses.iter().map(|miss| format!("\n  {}", miss.line)).collect();
+    if near_misses.iter().all(NearMiss::is_other_operation) {
+        let lines: Vec<String> =
+            near_misses.iter().map(|miss| format!("\n  {}", miss.summary)).collect();
         return format!("\nOther operations were asked for, such as:{}", lines.concat());
     }
     let mut text = "\nNearest misses:".to_owned();
-    for miss in misses {
-        let _ = write!(text, "\n  {}", miss.line);
-        for Difference { what, wanted, was } in &miss.differences {
-            let _ = write!(text, "\n    {what}: expected {wanted}, was {was}");
+    for miss in near_misses {
+        let _ = write!(text, "\n  {}", miss.summary);
+        for Difference { attribute, expected, actual } in &miss.differences {
+            let _ = write!(text, "\n    {attribute}: expected {expected}, was {actual}");
         }
     }
     text
 }
 
-/// A request in a line.
-fn said(number: u64, entry: &Entry) -> String {
-    let asked = match entry.operation {
+/// Formats a request, and its warnings.
+fn format_request(seq: u64, entry: &Entry) -> String {
+    let target = match entry.operation {
         Some(operation) => operation.to_owned(),
-        None => format!("{} {}", entry.method, cut(&entry.path)),
+        None => format!("{} {}", entry.method, truncate_text(&entry.path)),
     };
-    let answered = match entry.status {
-        Some(_) => format!("answered {}", answered(entry.status)),
+    let response = match entry.status {
+        Some(_) => format!("answered {}", format_status(entry.status)),
         None => "not answered".to_owned(),
     };
-    let fields = cut(&serde_json::to_string(&entry.asked.fields).unwrap_or_default());
-    let mut line = format!("request {number}: {asked} {fields}, {answered}");
+    let fields = truncate_text(&serde_json::to_string(&entry.input.fields).unwrap_or_default());
+    let mut line = format!("request {seq}: {target} {fields}, {response}");
     for warning in entry.all_warnings() {
         let _ = write!(line, "\n      {}: {warning}", warning.kind.name());
     }

@@ -1,12 +1,12 @@
-//! What was accepted although the documents do not say so.
+//! Warnings: requests that were accepted but are undocumented.
 
 use std::fmt;
 
-use super::pattern::cut;
+use super::pattern::truncate_text;
 use serde::{Deserialize, Serialize};
 
-macro_rules! kinds {
-    ($($variant:ident = $name:literal, $about:literal);+ $(;)?) => {
+macro_rules! warning_kinds {
+    ($($variant:ident = $name:literal, $description:literal);+ $(;)?) => {
         /// A kind of warning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub(crate) enum WarningKind { $(#[serde(rename = $name)] $variant),+ }
@@ -15,20 +15,20 @@ macro_rules! kinds {
             /// Every kind.
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// What the control API calls it.
+            /// Returns its name in the control API.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// What it means.
-            pub(crate) const fn about(self) -> &'static str {
-                match self { $(Self::$variant => $about),+ }
+            /// Returns its meaning.
+            pub(crate) const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $description),+ }
             }
         }
     };
 }
 
-kinds! {
+warning_kinds! {
     UnknownField = "unknown-field", "a field that the operation does not have";
     WrongCase = "wrong-case", "a field that exists in another case";
     ContentType = "content-type", "another content type than the one that is documented for the operation";
@@ -38,49 +38,49 @@ kinds! {
 }
 
 impl WarningKind {
-    /// The kind with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// Returns the kind with this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// The names of all kinds.
+    /// Returns the names of all kinds.
     pub(crate) fn names() -> Vec<&'static str> {
         Self::ALL.iter().map(|kind| kind.name()).collect()
     }
 }
 
-/// One warning about one request.
+/// A warning about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Warning {
     pub(crate) kind: WarningKind,
-    /// The way to the field, where it is about one.
+    /// The path of the field, if any.
     pub(crate) field: Option<String>,
-    /// What was probably meant.
-    pub(crate) nearest: Option<&'static str>,
-    /// The whole in words.
-    pub(crate) text: String,
+    /// The name that was probably meant.
+    pub(crate) suggestion: Option<&'static str>,
+    /// The whole text.
+    pub(crate) message: String,
 }
 
 impl Warning {
-    /// A warning that is about no field.
-    pub(crate) fn of(kind: WarningKind, text: impl Into<String>) -> Self {
-        Self { kind, field: None, nearest: None, text: text.into() }
+    /// Creates a warning without a field.
+    pub(crate) fn new(kind: WarningKind, message: impl Into<String>) -> Self {
+        Self { kind, field: None, suggestion: None, message: message.into() }
     }
 
-    /// The same, with texts that fit a line.
-    pub(super) fn short(mut self) -> Self {
-        self.text = cut(&self.text);
-        self.field = self.field.map(|field| cut(&field));
+    /// Truncates its texts to fit a line.
+    pub(super) fn truncate(mut self) -> Self {
+        self.message = truncate_text(&self.message);
+        self.field = self.field.map(|field| truncate_text(&field));
         self
     }
 
-    pub(super) fn weight(&self) -> usize {
-        size_of::<Self>() + self.text.len() + self.field.as_ref().map_or(0, String::len)
+    pub(super) fn estimated_bytes(&self) -> usize {
+        size_of::<Self>() + self.message.len() + self.field.as_ref().map_or(0, String::len)
     }
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.text)
+        out.write_str(&self.message)
     }
 }

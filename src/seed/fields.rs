@@ -1,50 +1,69 @@
-//! What a seed may hold.
+//! The fields of a seed.
 
 use std::sync::LazyLock;
 
-use crate::accounts::{ACCOUNT_FORM, KEY_FORM, PERMISSIONS};
-use crate::dialect;
-use crate::rules::{Field, Kind, Literal, optional, required};
+use crate::accounts::{ACCOUNT_NAME_REGEX, API_KEY_REGEX, PERMISSION_NAMES};
+use crate::contract::dialect;
+use crate::contract::{Field, FieldType, Literal, optional, required};
 use crate::tickets::fixture;
 
-const PERMISSION: Kind = Kind::OneOf { names: PERMISSIONS, written: "" };
+const PERMISSION_TYPE: FieldType =
+    FieldType::TextEnum { values: PERMISSION_NAMES, documented_as: "" };
 
-/// The top of a seed.
-pub(super) static SEED: &[Field] =
-    &[required("accounts", Kind::Named { name: &ACCOUNT_FORM, fields: account })];
+/// The top level of a seed.
+pub(super) static SEED_FIELDS: &[Field] = &[required(
+    "accounts",
+    FieldType::Map { key_pattern: &ACCOUNT_NAME_REGEX, fields: account_fields },
+)];
 
-fn account() -> &'static [Field] {
+fn account_fields() -> &'static [Field] {
     static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-        let own = [
-            optional("time_zone", Kind::TEXT).or(Literal::Text("UTC")),
-            optional("dialect", Kind::Row { fields: settings }),
-            optional("clock", Kind::Row { fields: || CLOCK }),
-            optional("keys", Kind::Rows { fields: || API_KEY, at_least: 0, at_most: 10_000 })
-                .secret(),
+        let settings = [
+            optional("time_zone", FieldType::TEXT).default_value(Literal::Text("UTC")),
+            optional("dialect", FieldType::Object { fields: dialect_fields }),
+            optional("clock", FieldType::Object { fields: || CLOCK_FIELDS }),
+            optional(
+                "keys",
+                FieldType::ObjectArray {
+                    fields: || API_KEY_FIELDS,
+                    min_items: 0,
+                    max_items: 10_000,
+                },
+            )
+            .secret(),
         ];
-        own.into_iter().chain(fixture::FIELDS.iter().copied()).collect()
+        settings.into_iter().chain(fixture::FIELDS.iter().copied()).collect()
     });
     &FIELDS
 }
 
-/// The dialect's settings without their defaults: what a seed leaves out is the server's.
-fn settings() -> &'static [Field] {
-    static FIELDS: LazyLock<Vec<Field>> =
-        LazyLock::new(|| dialect::SETTINGS.iter().map(|field| field.or(Literal::Null)).collect());
+/// The dialect settings without defaults: a missing setting falls back to the server's.
+fn dialect_fields() -> &'static [Field] {
+    static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
+        dialect::DIALECT_FIELDS.iter().map(|field| field.default_value(Literal::Null)).collect()
+    });
     &FIELDS
 }
 
-static CLOCK: &[Field] = &[
-    required("mode", Kind::OneOf { names: &["real", "frozen", "offset"], written: "" }),
-    optional("at", Kind::TEXT),
-    optional("by", Kind::TEXT),
+static CLOCK_FIELDS: &[Field] = &[
+    required(
+        "mode",
+        FieldType::TextEnum { values: &["real", "frozen", "offset"], documented_as: "" },
+    ),
+    optional("at", FieldType::TEXT),
+    optional("by", FieldType::TEXT),
 ];
 
-static API_KEY: &[Field] = &[
-    required("key", Kind::matching(&KEY_FORM)).secret(),
-    optional("name", Kind::TEXT),
+static API_KEY_FIELDS: &[Field] = &[
+    required("key", FieldType::text_matching(&API_KEY_REGEX)).secret(),
+    optional("name", FieldType::TEXT),
     required(
         "permissions",
-        Kind::List { item: &PERMISSION, at_least: 0, at_most: 100, unique: true },
+        FieldType::Array {
+            item_type: &PERMISSION_TYPE,
+            min_items: 0,
+            max_items: 100,
+            unique_items: true,
+        },
     ),
 ];

@@ -1,4 +1,4 @@
-//! JSON as a tree of values, counted while it is read.
+//! Parses JSON into a tree of values within a memory budget.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -7,48 +7,49 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::budget::{Budget, Cost, Excess, Limits};
+use super::parse_budget::{Cost, LimitExceeded, ParseBudget, ParseLimits};
 
-/// Why there is no value.
+/// A syntax error or an exceeded limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ParseError {
     pub(super) line: usize,
-    pub(super) what: String,
+    pub(super) message: String,
 }
 
-/// Reads a text.
+/// Parses a text.
 ///
 /// # Errors
-/// What is wrong first, with its line.
-pub(super) fn read(text: &str, limits: Limits) -> Result<Value, Fault> {
-    let (budget, excess) = (RefCell::new(Budget::new(text, limits)), Cell::new(None));
+/// The first error, with its line.
+pub(super) fn parse(text: &str, limits: ParseLimits) -> Result<Value, ParseError> {
+    let (budget, exceeded_limit) = (RefCell::new(ParseBudget::new(text, limits)), Cell::new(None));
     let mut input = serde_json::Deserializer::from_str(text);
-    let counted = Counted { budget: &budget, excess: &excess };
-    let read = counted.deserialize(&mut input).and_then(|value| input.end().map(|()| value));
-    read.map_err(|error| {
-        let what = excess.get().map_or_else(|| error.to_string(), |excess| excess.to_string());
-        Fault { line: error.line(), what }
+    let visitor = BudgetedVisitor { budget: &budget, exceeded_limit: &exceeded_limit };
+    let parsed = visitor.deserialize(&mut input).and_then(|value| input.end().map(|()| value));
+    parsed.map_err(|error| {
+        let message =
+            exceeded_limit.get().map_or_else(|| error.to_string(), |limit| limit.to_string());
+        ParseError { line: error.line(), message }
     })
 }
 
-/// Reads a value as long as there is something left to spend.
+/// Builds a value until the budget is spent.
 #[derive(Clone, Copy)]
-struct Counted<'a> {
-    budget: &'a RefCell<Budget>,
-    /// The bound that was broken; serde's own errors cannot carry it.
-    excess: &'a Cell<Option<Excess>>,
+struct BudgetedVisitor<'a> {
+    budget: &'a RefCell<ParseBudget>,
+    /// The exceeded limit; serde's own errors cannot carry it.
+    exceeded_limit: &'a Cell<Option<LimitExceeded>>,
 }
 
-impl Counted<'_> {
+impl BudgetedVisitor<'_> {
     fn spend<E: Error>(&self, cost: Cost) -> Result<(), E> {
-        self.budget.borrow_mut().spend(cost).map_err(|excess| {
-            self.excess.set(Some(excess));
+        self.budget.borrow_mut().spend(cost).map_err(|limit| {
+            self.exceeded_limit.set(Some(limit));
             E::custom("a bound is broken")
         })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Counted<'_> {
+impl<'de> DeserializeSeed<'de> for BudgetedVisitor<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Value, D::Error> {
@@ -56,7 +57,7 @@ impl<'de> DeserializeSeed<'de> for Counted<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Counted<'_> {
+impl<'de> Visitor<'de> for BudgetedVisitor<'_> {
     type Value = Value;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,14 +85,14 @@ impl<'de> Visitor<'de> for Counted<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        self.spend(Cost::text(text))?;
+        self.spend(Cost::for_text(text))?;
         Ok(text.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(entry) = entries.next_element_seed(self)? {
-            self.spend(Cost::ENTRY)?;
+            self.spend(Cost::ITEM)?;
             list.push(entry);
         }
         Ok(Value::Array(list))
@@ -101,7 +102,7 @@ impl<'de> Visitor<'de> for Counted<'_> {
         self.spend(Cost::MAPPING)?;
         let mut fields = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
-            self.spend(Cost::field(&name))?;
+            self.spend(Cost::for_field(&name))?;
             let value = entries.next_value_seed(self)?;
             fields.insert(name, value);
         }

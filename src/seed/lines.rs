@@ -1,10 +1,10 @@
-//! The lines that parts of a text stand on, found in one walk that makes no tree.
+//! Finds the line numbers of paths in one pass over the text, without building a tree.
 
 use saphyr_parser::{Event, Parser};
 
-/// The line of what each path leads to, or of the last part of the way that exists. The text could be read as JSON.
-pub(super) fn in_json(text: &str, paths: &[&str]) -> Vec<usize> {
-    let mut walk = Walk::new(paths);
+/// Finds the line of each path in JSON, or of its longest existing prefix. The text has parsed as JSON before.
+pub(super) fn locate_in_json(text: &str, paths: &[&str]) -> Vec<usize> {
+    let mut locator = LineLocator::new(paths);
     let bytes = text.as_bytes();
     let (mut line, mut at) = (1, 0);
     while let Some(&byte) = bytes.get(at) {
@@ -12,30 +12,31 @@ pub(super) fn in_json(text: &str, paths: &[&str]) -> Vec<usize> {
         at += 1;
         match byte {
             b'\n' => line += 1,
-            b'{' => walk.begin(Kind::Mapping, line),
-            b'[' => walk.begin(Kind::List, line),
-            b'}' | b']' => walk.end(),
+            b'{' => locator.begin_container(ContainerKind::Mapping, line),
+            b'[' => locator.begin_container(ContainerKind::Sequence, line),
+            b'}' | b']' => locator.end_container(),
             b'"' => {
-                at = end_of_text(bytes, at);
-                // A name is needed only where it could be a part of a path.
-                let sent =
-                    walk.wants_key().then(|| serde_json::from_str::<String>(&text[start..at]).ok());
-                walk.scalar(&sent.flatten().unwrap_or_default(), line);
+                at = find_string_end(bytes, at);
+                // Decodes a key only if it can match a part of a path.
+                let key = locator
+                    .needs_key()
+                    .then(|| serde_json::from_str::<String>(&text[start..at]).ok());
+                locator.visit_scalar(&key.flatten().unwrap_or_default(), line);
             }
             b' ' | b'\t' | b'\r' | b',' | b':' => {}
             _ => {
                 let ends =
                     |byte: &u8| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace();
                 at += bytes[at..].iter().position(ends).unwrap_or(bytes.len() - at);
-                walk.scalar("", line);
+                locator.visit_scalar("", line);
             }
         }
     }
-    walk.lines()
+    locator.into_lines()
 }
 
-/// The place behind the quote that ends a text.
-fn end_of_text(bytes: &[u8], mut at: usize) -> usize {
+/// Returns the position after the closing quote of a string.
+fn find_string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'\\' => at += 2,
@@ -46,132 +47,136 @@ fn end_of_text(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// The same in YAML. What is behind an alias stands where the alias does.
-pub(super) fn in_yaml(text: &str, paths: &[&str]) -> Vec<usize> {
-    let mut walk = Walk::new(paths);
+/// Finds the line of each path in YAML. Paths into an alias get the line of the alias.
+pub(super) fn locate_in_yaml(text: &str, paths: &[&str]) -> Vec<usize> {
+    let mut locator = LineLocator::new(paths);
     for event in Parser::new_from_str(text) {
         let Ok((event, span)) = event else { break };
         let line = span.start.line();
         match event {
-            Event::SequenceStart(..) => walk.begin(Kind::List, line),
-            Event::MappingStart(..) => walk.begin(Kind::Mapping, line),
-            Event::SequenceEnd | Event::MappingEnd => walk.end(),
-            Event::Scalar(text, ..) => walk.scalar(&text, line),
-            Event::Alias(_) => walk.scalar("", line),
+            Event::SequenceStart(..) => locator.begin_container(ContainerKind::Sequence, line),
+            Event::MappingStart(..) => locator.begin_container(ContainerKind::Mapping, line),
+            Event::SequenceEnd | Event::MappingEnd => locator.end_container(),
+            Event::Scalar(text, ..) => locator.visit_scalar(&text, line),
+            Event::Alias(_) => locator.visit_scalar("", line),
             _ => {}
         }
     }
-    walk.lines()
+    locator.into_lines()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    List,
+enum ContainerKind {
+    Sequence,
     Mapping,
 }
 
-/// A walk through a text.
-struct Walk<'a> {
+/// Matches paths against a stream of containers, keys and scalars.
+struct LineLocator<'a> {
     paths: Vec<Vec<&'a str>>,
-    /// How many parts of each path were found, and the line of the last one.
-    found: Vec<(usize, usize)>,
-    /// What the walk is in.
-    open: Vec<Open>,
+    /// For each path, how many parts matched, and the line of the last one.
+    matches: Vec<(usize, usize)>,
+    /// The enclosing containers.
+    stack: Vec<OpenContainer>,
 }
 
-struct Open {
-    kind: Kind,
-    /// Of the next entry.
+struct OpenContainer {
+    kind: ContainerKind,
+    /// The index of the next item.
     index: usize,
-    /// The paths that lead here.
-    here: Vec<usize>,
-    /// The key whose value comes next: its line, and the paths that lead there.
-    key: Option<(usize, Vec<usize>)>,
+    /// The paths that match so far.
+    matching_paths: Vec<usize>,
+    /// The key of the next value: its line, and the paths that match it.
+    pending_key: Option<(usize, Vec<usize>)>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> LineLocator<'a> {
     fn new(paths: &[&'a str]) -> Self {
         let parts = |path: &&'a str| {
             path.split(['[', ']']).filter(|part| !part.is_empty()).collect::<Vec<_>>()
         };
         let paths: Vec<Vec<&str>> = paths.iter().map(parts).collect();
-        let found = vec![(0, 0); paths.len()];
-        Self { paths, found, open: Vec::new() }
+        let matches = vec![(0, 0); paths.len()];
+        Self { paths, matches, stack: Vec::new() }
     }
 
-    /// Whether what comes next is a key that a path could name.
-    fn wants_key(&self) -> bool {
-        self.open.last().is_some_and(|open| {
-            open.kind == Kind::Mapping && open.key.is_none() && !open.here.is_empty()
+    /// Returns whether the next scalar is a key that can match a path.
+    fn needs_key(&self) -> bool {
+        self.stack.last().is_some_and(|open| {
+            open.kind == ContainerKind::Mapping
+                && open.pending_key.is_none()
+                && !open.matching_paths.is_empty()
         })
     }
 
-    /// A list or a mapping begins.
-    fn begin(&mut self, kind: Kind, line: usize) {
-        let here = self.value(line);
-        self.open.push(Open { kind, index: 0, here, key: None });
+    /// Enters a list or a mapping.
+    fn begin_container(&mut self, kind: ContainerKind, line: usize) {
+        let matching_paths = self.begin_value(line);
+        self.stack.push(OpenContainer { kind, index: 0, matching_paths, pending_key: None });
     }
 
-    fn end(&mut self) {
-        self.open.pop();
+    fn end_container(&mut self) {
+        self.stack.pop();
     }
 
-    /// A plain value, or a key.
-    fn scalar(&mut self, text: &str, line: usize) {
-        let depth = self.open.len();
-        let Some(open) = self.open.last_mut() else {
-            self.value(line);
+    /// Handles a scalar value or a key.
+    fn visit_scalar(&mut self, text: &str, line: usize) {
+        let depth = self.stack.len();
+        let Some(open) = self.stack.last_mut() else {
+            self.begin_value(line);
             return;
         };
-        if open.kind == Kind::List || open.key.is_some() {
-            self.value(line);
+        if open.kind == ContainerKind::Sequence || open.pending_key.is_some() {
+            self.begin_value(line);
             return;
         }
-        let leads = |path: &&usize| self.paths[**path].get(depth - 1) == Some(&text);
-        let there: Vec<usize> = open.here.iter().filter(leads).copied().collect();
-        for path in &there {
-            note(&mut self.found[*path], depth, line);
+        let matches_part = |path: &&usize| self.paths[**path].get(depth - 1) == Some(&text);
+        let matching_paths: Vec<usize> =
+            open.matching_paths.iter().filter(matches_part).copied().collect();
+        for path in &matching_paths {
+            record_match(&mut self.matches[*path], depth, line);
         }
-        open.key = Some((line, there));
+        open.pending_key = Some((line, matching_paths));
     }
 
-    /// A value begins. Gives the paths that lead to it.
-    fn value(&mut self, line: usize) -> Vec<usize> {
-        let depth = self.open.len();
-        let Some(open) = self.open.last_mut() else {
-            self.found.iter_mut().for_each(|found| note(found, 0, line));
+    /// Starts a value and returns the paths that match it.
+    fn begin_value(&mut self, line: usize) -> Vec<usize> {
+        let depth = self.stack.len();
+        let Some(open) = self.stack.last_mut() else {
+            self.matches.iter_mut().for_each(|best| record_match(best, 0, line));
             return (0..self.paths.len()).collect();
         };
-        if let Some((_, there)) = open.key.take() {
-            return there;
+        if let Some((_, matching_paths)) = open.pending_key.take() {
+            return matching_paths;
         }
         let index = open.index;
         open.index += 1;
-        let leads = |path: &&usize| {
+        let matches_part = |path: &&usize| {
             self.paths[**path].get(depth - 1).and_then(|part| part.parse().ok()) == Some(index)
         };
-        let there: Vec<usize> = open.here.iter().filter(leads).copied().collect();
-        for path in &there {
-            note(&mut self.found[*path], depth, line);
+        let matching_paths: Vec<usize> =
+            open.matching_paths.iter().filter(matches_part).copied().collect();
+        for path in &matching_paths {
+            record_match(&mut self.matches[*path], depth, line);
         }
-        there
+        matching_paths
     }
 
-    fn lines(self) -> Vec<usize> {
-        self.found.into_iter().map(|(_, line)| line.max(1)).collect()
+    fn into_lines(self) -> Vec<usize> {
+        self.matches.into_iter().map(|(_, line)| line.max(1)).collect()
     }
 }
 
-/// Notes that so many parts of a path lead to a line.
-fn note(found: &mut (usize, usize), parts: usize, line: usize) {
-    if parts >= found.0 {
-        *found = (parts, line);
+/// Records a line if at least as many parts of the path match as before.
+fn record_match(best: &mut (usize, usize), parts: usize, line: usize) {
+    if parts >= best.0 {
+        *best = (parts, line);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{in_json, in_yaml};
+    use super::{locate_in_json, locate_in_yaml};
 
     const PATHS: [&str; 7] = [
         "accounts",
@@ -184,23 +189,23 @@ mod tests {
     ];
 
     #[test]
-    fn json_lines_are_those_of_the_keys() {
+    fn json_violations_are_located_at_their_keys() {
         let text = "{\n\"accounts\": { \"acme\": {\n\"tickets\": [\n{ \"id\": 1, \"x\": \"]}\\\"[\" },\n{ \"id\": -2e3,\n\
                     \"title\": null,\n\"timeline\": [\n{}]}],\n\"a \\\"b\\\"\": true}}}";
-        assert_eq!(in_json(text, &PATHS), [2, 6, 4, 3, 9, 1, 8]);
+        assert_eq!(locate_in_json(text, &PATHS), [2, 6, 4, 3, 9, 1, 8]);
     }
 
     #[test]
-    fn yaml_lines_are_those_of_the_keys() {
+    fn yaml_violations_are_located_at_their_keys() {
         let text = "accounts:\n  acme:\n    tickets:\n    - id: 1\n    - id: 2\n      title: x\n      timeline:\n      - &a {}\n      - *a\n    'a \"b\"': true\n";
-        assert_eq!(in_yaml(text, &PATHS), [1, 6, 4, 3, 10, 1, 8]);
+        assert_eq!(locate_in_yaml(text, &PATHS), [1, 6, 4, 3, 10, 1, 8]);
     }
 
     #[test]
-    fn no_text_is_too_odd() {
+    fn malformed_text_yields_a_line() {
         for text in ["", "\"", "[", "]", "{\"a\\", "}}", "1", "{\"a\":[1,2", "\\"] {
-            assert_eq!(in_json(text, &PATHS[..1]).len(), 1, "{text}");
-            assert_eq!(in_yaml(text, &PATHS[..1]).len(), 1, "{text}");
+            assert_eq!(locate_in_json(text, &PATHS[..1]).len(), 1, "{text}");
+            assert_eq!(locate_in_yaml(text, &PATHS[..1]).len(), 1, "{text}");
         }
     }
 }

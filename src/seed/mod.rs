@@ -1,11 +1,11 @@
-//! Seeds: the fixtures that accounts start from. A seed is checked whole before anything of it is planted.
+//! Seeds: the fixtures that accounts start from. A seed is validated as a whole before any of it is applied.
 
-mod addition;
-mod budget;
 mod depth;
 mod fields;
+mod import;
 mod json;
 mod lines;
+mod parse_budget;
 mod source;
 mod yaml;
 
@@ -15,300 +15,311 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::accounts::{
-    AccountError, Accounts, Digest, NewKey, PERMISSIONS, Permissions, Profile, SELF, Saved,
+    AccountError, AccountSettings, Accounts, NewApiKey, PERMISSION_NAMES, PermissionSet,
+    SELF_ALIAS, SavedState, SecretHash,
 };
 use crate::clock::{self, Clock};
-use crate::dialect::{self, Dialect, DialectError};
-use crate::rules::{Checked, Problem, Violation, check, visible};
+use crate::contract::dialect::{self, Dialect, DialectError};
+use crate::contract::{ValidationReport, Violation, ViolationKind, escape_control, validate};
 use crate::tickets::fixture;
-use budget::Limits;
-use source::Text;
+use parse_budget::ParseLimits;
+use source::SourceText;
 
-pub(crate) use addition::{Addition, AdditionError, Form};
+pub(crate) use import::{Format, Import, ImportError};
 
-/// What is said of a text that is no mapping.
-const AT_THE_TOP: &str = "must stand at the top of the seed";
+/// The violation of a text that is no mapping.
+const MISSING_ROOT_MESSAGE: &str = "must stand at the top of the seed";
 
-/// What every server without a seed starts from.
-const DEFAULT: &str = include_str!("default.yaml");
+/// The seed of a server that is started without one.
+const DEFAULT_SEED: &str = include_str!("default.yaml");
 
-/// Why a seed is refused: every fault that was found, each with its place.
+/// All errors of a rejected seed, each with its file and line.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", faults.iter().map(|fault| visible(fault)).collect::<Vec<_>>().join("\n"))]
+#[error("{}", errors.iter().map(|error| escape_control(error)).collect::<Vec<_>>().join("\n"))]
 pub(crate) struct SeedError {
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
-/// Accounts that obey all rules, ready to be planted.
+/// Validated account fixtures.
 #[derive(Debug)]
 pub(crate) struct Seed {
-    accounts: Vec<Fixture>,
+    accounts: Vec<AccountFixture>,
 }
 
 /// One account of a seed.
 #[derive(Debug)]
-struct Fixture {
+struct AccountFixture {
     name: String,
-    profile: Profile,
-    keys: Vec<NewKey>,
+    settings: AccountSettings,
+    keys: Vec<NewApiKey>,
     data: Map<String, Value>,
 }
 
-/// What stands in the texts so far and must not stand there twice.
+/// The account names and key hashes so far, which must be unique.
 #[derive(Default)]
-struct Seen {
+struct DuplicateTracker {
     accounts: HashSet<String>,
-    keys: HashSet<Digest>,
+    keys: HashSet<SecretHash>,
 }
 
-impl Seen {
-    fn twice(&mut self, fixture: &Fixture) -> Vec<Violation> {
-        let place = format!("accounts[{}]", fixture.name);
-        let broken = |path, problem| Violation { path, problem, sent: None };
-        let mut twice = Vec::new();
+impl DuplicateTracker {
+    fn find_duplicates(&mut self, fixture: &AccountFixture) -> Vec<Violation> {
+        let path = format!("accounts[{}]", fixture.name);
+        let violation = |path, kind| Violation { path, kind, rejected_value: None };
+        let mut duplicates = Vec::new();
         if !self.accounts.insert(fixture.name.clone()) {
-            twice.push(broken(place.clone(), Problem::Twice));
+            duplicates.push(violation(path.clone(), ViolationKind::Duplicate));
         }
         for (index, key) in fixture.keys.iter().enumerate() {
-            if !self.keys.insert(key.digest) {
-                twice.push(broken(format!("{place}[keys][{index}][key]"), Problem::Twice));
+            if !self.keys.insert(key.hash) {
+                duplicates.push(violation(
+                    format!("{path}[keys][{index}][key]"),
+                    ViolationKind::Duplicate,
+                ));
             }
         }
-        twice
+        duplicates
     }
 }
 
 impl Seed {
-    /// The seed that is built in.
+    /// Returns the built-in seed.
     pub(crate) fn built_in() -> Self {
-        Self::checked(&[Text::new(PathBuf::from("default.yaml"), DEFAULT.to_owned())])
-            .expect("the built-in seed obeys its rules")
+        Self::from_texts(&[SourceText::new(PathBuf::from("default.yaml"), DEFAULT_SEED.to_owned())])
+            .expect("the built-in seed is valid")
     }
 
-    /// No accounts at all.
-    pub(crate) const fn none() -> Self {
+    /// Returns a seed without accounts.
+    pub(crate) const fn empty() -> Self {
         Self { accounts: Vec::new() }
     }
 
-    /// Reads files, and texts of YAML or JSON, and checks them together.
+    /// Reads files, and texts of YAML or JSON, and validates them together.
     ///
     /// # Errors
-    /// Every file that cannot be read and every rule that is broken.
-    pub(crate) fn read(paths: &[PathBuf], texts: &[String]) -> Result<Self, SeedError> {
-        let files: Result<Vec<Text>, SeedError> = paths.iter().map(|path| read(path)).collect();
-        let texts = texts.iter().map(|text| Text::new(PathBuf::from("seed"), text.clone()));
-        Self::checked(&files?.into_iter().chain(texts).collect::<Vec<_>>())
+    /// The first file that cannot be read or parsed, or every violation.
+    pub(crate) fn load(paths: &[PathBuf], texts: &[String]) -> Result<Self, SeedError> {
+        let files: Result<Vec<SourceText>, SeedError> =
+            paths.iter().map(|path| read_file(path)).collect();
+        let texts = texts.iter().map(|text| SourceText::new(PathBuf::from("seed"), text.clone()));
+        Self::from_texts(&files?.into_iter().chain(texts).collect::<Vec<_>>())
     }
 
-    fn checked(texts: &[Text]) -> Result<Self, SeedError> {
-        let (mut accounts, mut faults) = (Vec::new(), Vec::new());
-        let mut seen = Seen::default();
+    fn from_texts(texts: &[SourceText]) -> Result<Self, SeedError> {
+        let (mut accounts, mut errors) = (Vec::new(), Vec::new());
+        let mut duplicates = DuplicateTracker::default();
         for text in texts {
-            let (read, mut broken) = fixtures(text)?;
-            broken.extend(read.iter().flat_map(|fixture| seen.twice(fixture)));
-            faults.extend(text.placed(&broken));
-            accounts.extend(read);
+            let (fixtures, mut violations) = parse_fixtures(text)?;
+            violations
+                .extend(fixtures.iter().flat_map(|fixture| duplicates.find_duplicates(fixture)));
+            errors.extend(text.format_violations(&violations));
+            accounts.extend(fixtures);
         }
-        if faults.is_empty() { Ok(Self { accounts }) } else { Err(SeedError { faults }) }
+        if errors.is_empty() { Ok(Self { accounts }) } else { Err(SeedError { errors }) }
     }
 
-    /// What there is in it, for people: accounts and tickets.
+    /// Returns a text that lists the accounts with their key and ticket counts.
     pub(crate) fn summary(&self) -> String {
-        let tickets = |fixture: &Fixture| {
+        let ticket_count = |fixture: &AccountFixture| {
             fixture.data.get("tickets").and_then(Value::as_array).map_or(0, Vec::len)
         };
-        let of = |fixture: &Fixture| {
+        let describe = |fixture: &AccountFixture| {
             format!(
                 "{} (keys: {}, tickets: {})",
                 fixture.name,
                 fixture.keys.len(),
-                tickets(fixture)
+                ticket_count(fixture)
             )
         };
-        let accounts: Vec<String> = self.accounts.iter().map(of).collect();
+        let accounts: Vec<String> = self.accounts.iter().map(describe).collect();
         format!("accounts: {}", accounts.join(", "))
     }
 
-    /// Plants the fixtures, and makes the accounts that do not exist yet. Those that do are left as they are, and
-    /// named in the result. Accounts that are made later may be made from these seeds; the first is the usual one.
+    /// Builds an image of each fixture, and creates the accounts that do not exist yet. Leaves existing accounts
+    /// unchanged, and lists them in the result. Later accounts can start from these images, by default from the first.
     ///
     /// # Errors
-    /// When an account cannot be made; those before it are there then.
-    pub(crate) async fn plant(self, accounts: &Accounts) -> Result<Planted, AccountError> {
-        let mut planted = Planted::default();
+    /// If an account cannot be created; the accounts before it exist then.
+    pub(crate) async fn apply(self, accounts: &Accounts) -> Result<AppliedSeed, AccountError> {
+        let mut applied = AppliedSeed::default();
         for fixture in self.accounts {
             let (name, keys) = (fixture.name.clone(), fixture.keys.clone());
-            let saved = fixture.plant(accounts).await?;
+            let saved_state = fixture.build_image(accounts).await?;
             if accounts.find(&name).is_some() {
-                planted.kept.push(name.clone());
+                applied.existing_accounts.push(name.clone());
             } else {
-                accounts.make_seeded(&name, keys, &saved).await?;
+                accounts.create_from_seed(&name, keys, &saved_state).await?;
             }
-            planted.seeds.push((name, saved));
+            applied.saved_states.push((name, saved_state));
         }
-        Ok(planted)
+        Ok(applied)
     }
 }
 
-/// What has become of a seed.
+/// The result of [`Seed::apply`].
 #[derive(Debug, Default)]
-pub(crate) struct Planted {
-    /// The accounts that were there already.
-    pub(crate) kept: Vec<String>,
-    /// Every fixture with its state.
-    pub(crate) seeds: Vec<(String, Saved)>,
+pub(crate) struct AppliedSeed {
+    /// The accounts that existed before.
+    pub(crate) existing_accounts: Vec<String>,
+    /// Every account name with its saved state.
+    pub(crate) saved_states: Vec<(String, SavedState)>,
 }
 
-impl Fixture {
-    async fn plant(self, accounts: &Accounts) -> Result<Saved, AccountError> {
-        let digest = self.digest();
-        let Self { name, profile, data, .. } = self;
-        let (now, zone) = (profile.now(), profile.zone());
-        let plant = accounts.plant(&name, digest, profile, move |connection| {
-            Box::pin(async move { fixture::plant(connection, data, &now, &zone).await })
+impl AccountFixture {
+    async fn build_image(self, accounts: &Accounts) -> Result<SavedState, AccountError> {
+        let content_hash = self.content_hash();
+        let Self { name, settings, data, .. } = self;
+        let (now, zone) = (settings.now_text(), settings.zone());
+        let image = accounts.build_seed_image(&name, content_hash, settings, move |connection| {
+            Box::pin(async move { fixture::insert(connection, data, &now, &zone).await })
         });
-        plant.await
+        image.await
     }
 
-    /// The same for the same fixture.
-    fn digest(&self) -> [u8; 32] {
-        let profile = serde_json::to_string(&self.profile).unwrap_or_default();
+    /// Hashes the settings and the data, to recognize an unchanged fixture.
+    fn content_hash(&self) -> [u8; 32] {
+        let settings = serde_json::to_string(&self.settings).unwrap_or_default();
         let data = serde_json::to_string(&self.data).unwrap_or_default();
-        *Digest::of(&format!("{profile}\n{data}")).bytes()
+        *SecretHash::from_secret(&format!("{settings}\n{data}")).as_bytes()
     }
 }
 
-fn read(path: &Path) -> Result<Text, SeedError> {
+fn read_file(path: &Path) -> Result<SourceText, SeedError> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| SeedError { faults: vec![format!("{}: {error}", path.display())] })?;
-    Ok(Text::new(path.to_owned(), text))
+        .map_err(|error| SeedError { errors: vec![format!("{}: {error}", path.display())] })?;
+    Ok(SourceText::new(path.to_owned(), text))
 }
 
-/// The accounts of a text, and the rules that it breaks.
-fn fixtures(text: &Text) -> Result<(Vec<Fixture>, Vec<Violation>), SeedError> {
-    let value = text.parse(Limits::SEED).map_err(|fault| SeedError { faults: vec![fault] })?;
+/// Parses the accounts of a text, and collects its violations.
+fn parse_fixtures(text: &SourceText) -> Result<(Vec<AccountFixture>, Vec<Violation>), SeedError> {
+    let value = text.parse(ParseLimits::SEED).map_err(|error| SeedError { errors: vec![error] })?;
     let Value::Object(mut seed) = value else {
-        return Ok((Vec::new(), vec![Violation::other("accounts", AT_THE_TOP, &value)]));
+        return Ok((Vec::new(), vec![Violation::custom("accounts", MISSING_ROOT_MESSAGE, &value)]));
     };
     expand_permissions(&mut seed);
-    let Checked { mut values, unknown, mut broken, .. } = check(fields::SEED, &seed);
-    broken.extend(unknown);
+    let ValidationReport { mut values, unknown_fields, mut violations, .. } =
+        validate(fields::SEED_FIELDS, &seed);
+    violations.extend(unknown_fields);
     let mut fixtures = Vec::new();
     if let (true, Some(Value::Object(accounts))) =
-        (broken.is_empty(), values.get_mut("accounts").map(Value::take))
+        (violations.is_empty(), values.get_mut("accounts").map(Value::take))
     {
         for (name, account) in accounts {
             let Value::Object(account) = account else { continue };
             let path = format!("accounts[{name}]");
-            broken.extend(fixture::check(&account, &path));
-            match fixture_of(name, account, &path) {
+            violations.extend(fixture::validate(&account, &path));
+            match build_fixture(name, account, &path) {
                 Ok(fixture) => fixtures.push(fixture),
-                Err(violation) => broken.push(violation),
+                Err(violation) => violations.push(violation),
             }
         }
     }
-    Ok((fixtures, broken))
+    Ok((fixtures, violations))
 }
 
-/// `permissions: all` stands for every name.
+/// Replaces `permissions: all` by every permission name.
 fn expand_permissions(seed: &mut Map<String, Value>) {
     let accounts = seed.get_mut("accounts").and_then(Value::as_object_mut);
     let accounts = accounts.into_iter().flat_map(|accounts| accounts.values_mut());
     let keys = accounts.filter_map(|account| account.get_mut("keys")?.as_array_mut()).flatten();
     for key in keys {
         if key.get("permissions").is_some_and(|permissions| permissions == "all") {
-            key["permissions"] = PERMISSIONS.into();
+            key["permissions"] = PERMISSION_NAMES.into();
         }
     }
 }
 
-fn fixture_of(
+fn build_fixture(
     name: String,
     mut account: Map<String, Value>,
     path: &str,
-) -> Result<Fixture, Violation> {
-    if name == SELF {
+) -> Result<AccountFixture, Violation> {
+    if name == SELF_ALIAS {
         let rule = "must be another name: self means the account of the request's key";
-        return Err(Violation::other(path, rule, &Value::Null));
+        return Err(Violation::custom(path, rule, &Value::Null));
     }
-    let profile = profile(&mut account, path)?;
-    let keys: Vec<NewKey> = match account.remove("keys") {
+    let settings = take_settings(&mut account, path)?;
+    let keys: Vec<NewApiKey> = match account.remove("keys") {
         Some(Value::Array(keys)) => {
-            keys.iter().enumerate().map(|(index, key)| new_key(key, index)).collect()
+            keys.iter().enumerate().map(|(index, key)| parse_key(key, index)).collect()
         }
         _ => Vec::new(),
     };
-    unique_names(&keys, path)?;
-    Ok(Fixture { name, profile, keys, data: account })
+    check_unique_key_names(&keys, path)?;
+    Ok(AccountFixture { name, settings, keys, data: account })
 }
 
-/// What an account is, apart from its data.
-fn profile(account: &mut Map<String, Value>, path: &str) -> Result<Profile, Violation> {
+/// Removes and validates the settings of an account.
+fn take_settings(
+    account: &mut Map<String, Value>,
+    path: &str,
+) -> Result<AccountSettings, Violation> {
     let sent = account.remove("time_zone").unwrap_or_default();
     let time_zone = sent.as_str().unwrap_or_default().to_owned();
-    // The library's own words repeat what was sent as it is, whatever a terminal makes of it.
-    clock::zone(&time_zone).map_err(|_| {
+    // The library's own message would repeat the value without escaping control characters.
+    clock::find_zone(&time_zone).map_err(|_| {
         let rule = "must be an IANA name such as Europe/Amsterdam";
-        Violation::other(format!("{path}[time_zone]"), rule, &sent)
+        Violation::custom(format!("{path}[time_zone]"), rule, &sent)
     })?;
-    let clock = given(account.remove("clock"))
-        .map_or(Ok(Clock::Real), |clock| clock_of(&clock))
+    let clock = non_null_fields(account.remove("clock"))
+        .map_or(Ok(Clock::Real), |clock| parse_clock(&clock))
         .map_err(|rule| Violation {
             path: format!("{path}[clock]"),
-            problem: Problem::Other(rule),
-            sent: None,
+            kind: ViolationKind::Custom(rule),
+            rejected_value: None,
         })?;
-    let dialect = given(account.remove("dialect")).unwrap_or_default();
-    Dialect::read(&dialect).map_err(|DialectError(mut broken)| {
-        let first = broken.swap_remove(0);
+    let dialect = non_null_fields(account.remove("dialect")).unwrap_or_default();
+    Dialect::parse(&dialect).map_err(|DialectError(mut violations)| {
+        let first = violations.swap_remove(0);
         Violation { path: format!("{path}[dialect][{}]", first.path), ..first }
     })?;
-    dialect::of_account(&dialect).map_err(|broken| Violation {
-        path: format!("{path}[dialect][{}]", broken.path),
-        ..broken
+    dialect::reject_server_only(&dialect).map_err(|violation| Violation {
+        path: format!("{path}[dialect][{}]", violation.path),
+        ..violation
     })?;
-    Ok(Profile { time_zone, dialect, clock, strict: None })
+    Ok(AccountSettings { time_zone, dialect, clock, strict: None })
 }
 
-/// The fields of a row that were given.
-fn given(row: Option<Value>) -> Option<Map<String, Value>> {
-    match row {
-        Some(Value::Object(row)) => {
-            Some(row.into_iter().filter(|(_, value)| !value.is_null()).collect())
+/// Returns the fields of an object that are not null.
+fn non_null_fields(object: Option<Value>) -> Option<Map<String, Value>> {
+    match object {
+        Some(Value::Object(fields)) => {
+            Some(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
         }
         _ => None,
     }
 }
 
-fn clock_of(given: &Map<String, Value>) -> Result<Clock, String> {
-    let clock: Clock = serde_json::from_value(Value::Object(given.clone()))
+fn parse_clock(fields: &Map<String, Value>) -> Result<Clock, String> {
+    let clock: Clock = serde_json::from_value(Value::Object(fields.clone()))
         .map_err(|error| format!("must be a clock ({error})"))?;
-    // What the mode has no use for is not there when the clock is written again.
-    if given
+    // Fields that the mode does not use are missing when the clock is serialized again.
+    if fields
         .keys()
-        .any(|name| serde_json::to_value(clock).is_ok_and(|again| again.get(name).is_none()))
+        .any(|name| serde_json::to_value(clock).is_ok_and(|clock| clock.get(name).is_none()))
     {
         return Err("must have no fields but those of its mode".to_owned());
     }
-    if clock.is_sound() {
+    if clock.is_representable() {
         Ok(clock)
     } else {
         Err("must show a time in the years 0 to 9998".to_owned())
     }
 }
 
-fn new_key(key: &Value, index: usize) -> NewKey {
+fn parse_key(key: &Value, index: usize) -> NewApiKey {
     let names = key["permissions"].as_array().map_or(&[][..], Vec::as_slice);
-    let name = key["name"].as_str().map_or_else(|| NewKey::usual_name(index + 1), str::to_owned);
-    let permissions = Permissions::named(names.iter().filter_map(Value::as_str));
-    NewKey::new(name, key["key"].as_str().unwrap_or_default(), permissions)
+    let name =
+        key["name"].as_str().map_or_else(|| NewApiKey::default_name(index + 1), str::to_owned);
+    let permissions = PermissionSet::from_names(names.iter().filter_map(Value::as_str));
+    NewApiKey::new(name, key["key"].as_str().unwrap_or_default(), permissions)
 }
 
-fn unique_names(keys: &[NewKey], path: &str) -> Result<(), Violation> {
+fn check_unique_key_names(keys: &[NewApiKey], path: &str) -> Result<(), Violation> {
     for (index, key) in keys.iter().enumerate() {
         if keys[..index].iter().any(|other| other.name == key.name) {
             let path = format!("{path}[keys][{index}][name]");
-            return Err(Violation::other(
+            return Err(Violation::custom(
                 path,
                 "must be one that no other key of the account has",
                 &key.name.as_str().into(),

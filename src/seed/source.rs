@@ -1,21 +1,21 @@
-//! A seed's text: YAML or JSON, and the lines that its parts stand on.
+//! The text of a seed file, YAML or JSON: parses it, and adds file and line to violations.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::budget::{Budget, Limits};
+use super::parse_budget::{ParseBudget, ParseLimits};
 use super::{depth, json, lines, yaml};
-use crate::rules::Violation;
+use crate::contract::Violation;
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct SourceText {
     path: PathBuf,
     text: String,
 }
 
-impl Text {
+impl SourceText {
     pub(super) const fn new(path: PathBuf, text: String) -> Self {
         Self { path, text }
     }
@@ -24,35 +24,38 @@ impl Text {
         self.path.extension().is_some_and(|extension| extension == "json")
     }
 
-    /// The text as a value.
+    /// Parses the text.
     ///
     /// # Errors
-    /// The fault, with its file and line.
-    pub(super) fn parse(&self, limits: Limits) -> Result<Value, String> {
+    /// The first error, with its file and line.
+    pub(super) fn parse(&self, limits: ParseLimits) -> Result<Value, String> {
         let path = self.path.display();
         if self.is_json() {
-            return json::read(&self.text, limits)
-                .map_err(|json::Fault { line, what }| format!("{path}:{line}: {what}"));
+            return json::parse(&self.text, limits)
+                .map_err(|json::ParseError { line, message }| format!("{path}:{line}: {message}"));
         }
-        Budget::look(&self.text, limits).map_err(|excess| format!("{path}:1: {excess}"))?;
-        let anchors = depth::look(&self.text).map_err(|line| {
-            format!("{path}:{line}: this is nested deeper than {} levels", depth::MOST)
+        ParseBudget::check_separators(&self.text, limits)
+            .map_err(|limit| format!("{path}:1: {limit}"))?;
+        let aliased_anchors = depth::check_depth(&self.text).map_err(|line| {
+            format!("{path}:{line}: this is nested deeper than {} levels", depth::MAX_DEPTH)
         })?;
-        yaml::read(&self.text, limits, &anchors).map_err(|yaml::Fault { line, what }| match line {
-            Some(line) => format!("{path}:{line}: {what}"),
-            None => format!("{path}: {what}"),
-        })
+        yaml::parse(&self.text, limits, &aliased_anchors).map_err(
+            |yaml::ParseError { line, message }| match line {
+                Some(line) => format!("{path}:{line}: {message}"),
+                None => format!("{path}: {message}"),
+            },
+        )
     }
 
-    /// Each violation with its file and line.
-    pub(super) fn placed(&self, broken: &[Violation]) -> Vec<String> {
-        if broken.is_empty() {
+    /// Formats each violation with its file and line.
+    pub(super) fn format_violations(&self, violations: &[Violation]) -> Vec<String> {
+        if violations.is_empty() {
             return Vec::new();
         }
-        let paths: Vec<&str> = broken.iter().map(|violation| violation.path.as_str()).collect();
-        let find = if self.is_json() { lines::in_json } else { lines::in_yaml };
-        let placed = broken.iter().zip(find(&self.text, &paths));
+        let paths: Vec<&str> = violations.iter().map(|violation| violation.path.as_str()).collect();
+        let locate = if self.is_json() { lines::locate_in_json } else { lines::locate_in_yaml };
+        let located = violations.iter().zip(locate(&self.text, &paths));
         let path = self.path.display();
-        placed.map(|(violation, line)| format!("{path}:{line}: {violation}")).collect()
+        located.map(|(violation, line)| format!("{path}:{line}: {violation}")).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! YAML as a tree of JSON values. It is counted while it is read, and no alias is followed that would make too much.
+//! Parses YAML into a tree of JSON values within a memory budget, which limits the expansion of aliases.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -7,165 +7,193 @@ use saphyr::Scalar;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Number, Value};
 
-use super::budget::{Budget, Cost, Limits};
+use super::parse_budget::{Cost, ParseBudget, ParseLimits};
 
-/// Why there is no value.
+/// A syntax error or an exceeded limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// None where it is about the whole.
+pub(super) struct ParseError {
+    /// None if the error concerns the whole text.
     pub(super) line: Option<usize>,
-    pub(super) what: String,
+    pub(super) message: String,
 }
 
-impl Fault {
-    fn at(line: usize, what: impl Into<String>) -> Self {
-        Self { line: Some(line), what: what.into() }
+impl ParseError {
+    fn at_line(line: usize, message: impl Into<String>) -> Self {
+        Self { line: Some(line), message: message.into() }
     }
 
-    fn no_value(line: usize) -> Self {
-        Self::at(line, "this is neither a text, a number, a list nor a mapping")
+    fn unsupported_value(line: usize) -> Self {
+        Self::at_line(line, "this is neither a text, a number, a list nor a mapping")
     }
 }
 
-/// Reads the only document of a text. `used` are the anchors that an alias names.
+/// Parses the only document of a text. `aliased_anchors` are the anchors that aliases refer to.
 ///
 /// # Errors
-/// What is wrong first, with its line.
-pub(super) fn read(text: &str, limits: Limits, used: &HashSet<usize>) -> Result<Value, Fault> {
-    let mut reader = Reader {
-        budget: Budget::new(text, limits),
-        open: Vec::new(),
+/// The first error, with its line.
+pub(super) fn parse(
+    text: &str,
+    limits: ParseLimits,
+    aliased_anchors: &HashSet<usize>,
+) -> Result<Value, ParseError> {
+    let mut builder = TreeBuilder {
+        budget: ParseBudget::new(text, limits),
+        stack: Vec::new(),
         anchors: HashMap::new(),
-        used,
-        read: None,
+        aliased_anchors,
+        root: None,
     };
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) =
-            event.map_err(|error| Fault::at(error.marker().line(), error.info()))?;
+            event.map_err(|error| ParseError::at_line(error.marker().line(), error.info()))?;
         documents += usize::from(matches!(event, Event::DocumentStart(_)));
-        // What comes after the first one is only counted.
+        // Later documents are only counted.
         if documents == 1 {
-            reader.take(event, span.start.line())?;
+            builder.handle_event(event, span.start.line())?;
         }
     }
     if documents > 1 {
-        let what = format!("a seed is one YAML document, not {documents}");
-        return Err(Fault { line: None, what });
+        let message = format!("a seed is one YAML document, not {documents}");
+        return Err(ParseError { line: None, message });
     }
-    Ok(reader.read.unwrap_or_default())
+    Ok(builder.root.unwrap_or_default())
 }
 
-struct Reader<'a> {
-    budget: Budget,
-    open: Vec<Open>,
+struct TreeBuilder<'a> {
+    budget: ParseBudget,
+    stack: Vec<OpenContainer>,
     anchors: HashMap<usize, (Value, Cost)>,
-    used: &'a HashSet<usize>,
-    read: Option<Value>,
+    aliased_anchors: &'a HashSet<usize>,
+    root: Option<Value>,
 }
 
-/// A list or a mapping that has begun.
-struct Open {
-    /// 0 where it has none.
+/// An unfinished list or mapping.
+struct OpenContainer {
+    /// 0 if it has no anchor.
     anchor: usize,
-    /// What had been spent when it began.
-    before: Cost,
+    /// The cost spent before it started.
+    spent_before: Cost,
     line: usize,
-    node: Node,
+    container: Container,
 }
 
-enum Node {
-    List(Vec<Value>),
-    /// With the key whose value comes next.
+enum Container {
+    Sequence(Vec<Value>),
+    /// With the key of the next value.
     Mapping(Map<String, Value>, Option<String>),
 }
 
-impl Reader<'_> {
-    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Fault> {
+impl TreeBuilder<'_> {
+    fn handle_event(&mut self, event: Event<'_>, line: usize) -> Result<(), ParseError> {
         match event {
             Event::SequenceStart(anchor, tag) => {
-                self.begin(anchor, tag.as_deref(), line, Node::List(Vec::new()))
+                self.begin_container(anchor, tag.as_deref(), line, Container::Sequence(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
                 self.spend(Cost::MAPPING, line)?;
-                self.begin(anchor, tag.as_deref(), line, Node::Mapping(Map::new(), None))
+                self.begin_container(
+                    anchor,
+                    tag.as_deref(),
+                    line,
+                    Container::Mapping(Map::new(), None),
+                )
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(Open { anchor, before, line, node }) = self.open.pop() else {
+                let Some(OpenContainer { anchor, spent_before, line, container }) =
+                    self.stack.pop()
+                else {
                     return Ok(());
                 };
-                let value = match node {
-                    Node::List(entries) => Value::Array(entries),
-                    Node::Mapping(fields, _) => Value::Object(fields),
+                let value = match container {
+                    Container::Sequence(items) => Value::Array(items),
+                    Container::Mapping(fields, _) => Value::Object(fields),
                 };
-                self.note(anchor, &value, self.budget.since(before), line)?;
-                self.place(value, line)
+                self.store_anchor(anchor, &value, self.budget.spent_since(spent_before), line)?;
+                self.insert_value(value, line)
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let cost = Cost::text(&text);
+                let cost = Cost::for_text(&text);
                 self.spend(cost, line)?;
-                let value =
-                    scalar(text, style, tag.as_ref()).ok_or_else(|| Fault::no_value(line))?;
-                self.note(anchor, &value, cost, line)?;
-                self.place(value, line)
+                let value = parse_scalar(text, style, tag.as_ref())
+                    .ok_or_else(|| ParseError::unsupported_value(line))?;
+                self.store_anchor(anchor, &value, cost, line)?;
+                self.insert_value(value, line)
             }
             Event::Alias(anchor) => {
-                // One that stands for what it is in has no end.
-                let known = self.anchors.get(&anchor).map(|(_, cost)| *cost);
-                let cost = known.ok_or_else(|| Fault::no_value(line))?;
+                // An alias inside of its own anchor would never end.
+                let known_cost = self.anchors.get(&anchor).map(|(_, cost)| *cost);
+                let cost = known_cost.ok_or_else(|| ParseError::unsupported_value(line))?;
                 self.budget
                     .spend_alias(cost)
-                    .map_err(|excess| Fault::at(line, excess.to_string()))?;
+                    .map_err(|limit| ParseError::at_line(line, limit.to_string()))?;
                 let value = self.anchors.get(&anchor).map(|(value, _)| value.clone());
-                self.place(value.unwrap_or_default(), line)
+                self.insert_value(value.unwrap_or_default(), line)
             }
             _ => Ok(()),
         }
     }
 
-    fn begin(
+    fn begin_container(
         &mut self,
         anchor: usize,
         tag: Option<&Tag>,
         line: usize,
-        node: Node,
-    ) -> Result<(), Fault> {
+        container: Container,
+    ) -> Result<(), ParseError> {
         if tag.is_some_and(|tag| !tag.is_yaml_core_schema()) {
-            return Err(Fault::no_value(line));
+            return Err(ParseError::unsupported_value(line));
         }
-        self.open.push(Open { anchor, before: self.budget.spent(), line, node });
+        self.stack.push(OpenContainer {
+            anchor,
+            spent_before: self.budget.spent(),
+            line,
+            container,
+        });
         Ok(())
     }
 
-    fn spend(&mut self, cost: Cost, line: usize) -> Result<(), Fault> {
-        self.budget.spend(cost).map_err(|excess| Fault::at(line, excess.to_string()))
+    fn spend(&mut self, cost: Cost, line: usize) -> Result<(), ParseError> {
+        self.budget.spend(cost).map_err(|limit| ParseError::at_line(line, limit.to_string()))
     }
 
-    /// Keeps what an alias stands for. The copy counts too.
-    fn note(&mut self, anchor: usize, value: &Value, cost: Cost, line: usize) -> Result<(), Fault> {
-        if self.used.contains(&anchor) {
-            self.spend(cost.copied(), line)?;
+    /// Stores a copy of an aliased value, which costs memory too.
+    fn store_anchor(
+        &mut self,
+        anchor: usize,
+        value: &Value,
+        cost: Cost,
+        line: usize,
+    ) -> Result<(), ParseError> {
+        if self.aliased_anchors.contains(&anchor) {
+            self.spend(cost.memory_only(), line)?;
             self.anchors.insert(anchor, (value.clone(), cost));
         }
         Ok(())
     }
 
-    /// Puts a value where it belongs.
-    fn place(&mut self, value: Value, line: usize) -> Result<(), Fault> {
-        let cost = match self.open.last().map(|open| &open.node) {
+    /// Adds a value to the innermost container, or as its next key.
+    fn insert_value(&mut self, value: Value, line: usize) -> Result<(), ParseError> {
+        let cost = match self.stack.last().map(|open| &open.container) {
             None => Cost::default(),
-            Some(Node::List(_)) => Cost::ENTRY,
-            Some(Node::Mapping(_, name)) => name.as_deref().map(Cost::field).unwrap_or_default(),
+            Some(Container::Sequence(_)) => Cost::ITEM,
+            Some(Container::Mapping(_, key)) => {
+                key.as_deref().map(Cost::for_field).unwrap_or_default()
+            }
         };
         self.spend(cost, line)?;
-        match self.open.last_mut().map(|open| &mut open.node) {
-            None => self.read = Some(value),
-            Some(Node::List(entries)) => entries.push(value),
-            Some(Node::Mapping(fields, name)) => match name.take() {
-                None => *name = Some(key(value).ok_or_else(|| Fault::no_value(line))?),
-                Some(name) => {
-                    if fields.insert(name, value).is_some() {
-                        return Err(Fault::at(line, "duplicated key in mapping"));
+        match self.stack.last_mut().map(|open| &mut open.container) {
+            None => self.root = Some(value),
+            Some(Container::Sequence(items)) => items.push(value),
+            Some(Container::Mapping(fields, key)) => match key.take() {
+                None => {
+                    *key = Some(
+                        key_from_value(value).ok_or_else(|| ParseError::unsupported_value(line))?,
+                    );
+                }
+                Some(key) => {
+                    if fields.insert(key, value).is_some() {
+                        return Err(ParseError::at_line(line, "duplicated key in mapping"));
                     }
                 }
             },
@@ -174,8 +202,12 @@ impl Reader<'_> {
     }
 }
 
-/// A scalar as a JSON value; None where JSON has none for it.
-fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) -> Option<Value> {
+/// Converts a scalar to JSON; None if JSON has no such value.
+fn parse_scalar(
+    text: Cow<'_, str>,
+    style: ScalarStyle,
+    tag: Option<&Cow<'_, Tag>>,
+) -> Option<Value> {
     Some(match Scalar::parse_from_cow_and_metadata(text, style, tag)? {
         Scalar::Null => Value::Null,
         Scalar::Boolean(flag) => Value::Bool(flag),
@@ -185,8 +217,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) ->
     })
 }
 
-/// What a mapping's key is called.
-fn key(value: Value) -> Option<String> {
+/// Converts the key of a mapping to text; None if it is neither a text nor an integer.
+fn key_from_value(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
         Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),

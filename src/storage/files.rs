@@ -1,4 +1,4 @@
-//! Files of databases: copied, written and removed whole.
+//! Copies, writes, checks and removes database files.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,215 +9,233 @@ use tokio::sync::Semaphore;
 use super::wal::{self, Damage};
 use super::{Durability, StorageError};
 
-/// Makes the folder where it is missing.
+/// Creates the directory if it is missing.
 ///
 /// # Errors
-/// When it cannot be made.
-pub(super) fn make_folder(folder: &Path, durability: Durability) -> Result<(), StorageError> {
-    if folder.is_dir() {
+/// If it cannot be created.
+pub(super) fn ensure_dir(dir: &Path, durability: Durability) -> Result<(), StorageError> {
+    if dir.is_dir() {
         return Ok(());
     }
-    let made = fs::create_dir_all(folder).and_then(|()| keep(folder, durability));
-    made.map_err(|source| StorageError::File { path: folder.to_owned(), source })
+    let result = fs::create_dir_all(dir).and_then(|()| fsync_if_durable_blocking(dir, durability));
+    result.map_err(|source| StorageError::Io { path: dir.to_owned(), source })
 }
 
-/// Copies a closed database to a file that does not exist yet.
+/// Copies a closed database to a new file.
 ///
 /// # Errors
-/// When the disk fails, or is full.
+/// If the disk fails, or is full.
 pub(super) async fn copy(
     from: PathBuf,
     to: PathBuf,
     durability: Durability,
 ) -> Result<(), StorageError> {
-    apart(to.clone(), move || {
+    run_blocking(to.clone(), move || {
         io::copy(&mut fs::File::open(from)?, &mut create_new(&to)?)?;
-        keep(&to, durability)
+        fsync_if_durable_blocking(&to, durability)
     })
     .await
 }
 
-/// Reads a closed database.
+/// Reads the file of a closed database.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub(crate) async fn read(path: PathBuf) -> Result<Vec<u8>, StorageError> {
-    apart(path.clone(), move || fs::read(path)).await
+    run_blocking(path.clone(), move || fs::read(path)).await
 }
 
-/// The bytes of a database that say how it is written to (documented: SQLite's file format).
-const VERSIONS: std::ops::Range<usize> = 18..20;
-/// By a log beside it.
-const WAL: [u8; 2] = [2, 2];
+/// The journal mode's bytes in the header of a database (documented: SQLite's file format).
+const FORMAT_VERSION_BYTES: std::ops::Range<usize> = 18..20;
+/// WAL mode.
+const WAL_FORMAT_VERSION: [u8; 2] = [2, 2];
 
-/// Writes the content of a database into a file, which need not be told then that it has a log.
+/// Writes the content of a database into a new file, with the header of WAL mode.
 ///
 /// # Errors
-/// When the disk fails, or is full.
+/// If the disk fails, or is full.
 pub(super) async fn write(
     path: PathBuf,
     content: impl AsRef<[u8]> + Send + 'static,
     durability: Durability,
 ) -> Result<(), StorageError> {
-    apart(path.clone(), move || {
+    run_blocking(path.clone(), move || {
         let content = content.as_ref();
         let mut file = create_new(&path)?;
-        if content.len() < VERSIONS.end {
+        if content.len() < FORMAT_VERSION_BYTES.end {
             file.write_all(content)?;
         } else {
-            for part in [&content[..VERSIONS.start], &WAL, &content[VERSIONS.end..]] {
+            for part in [
+                &content[..FORMAT_VERSION_BYTES.start],
+                &WAL_FORMAT_VERSION,
+                &content[FORMAT_VERSION_BYTES.end..],
+            ] {
                 file.write_all(part)?;
             }
         }
-        keep(&path, durability)
+        fsync_if_durable_blocking(&path, durability)
     })
     .await
 }
 
-/// Makes a file that is not there yet. A link that somebody has put there is not followed, and no file is written over.
+/// Creates a new file. It follows no symlink and overwrites no file.
 fn create_new(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-/// Removes what an earlier start did not finish. A link is removed itself, not what it leads to.
+/// Removes an unfinished file of an earlier start. A symlink is removed itself, not its target.
 ///
 /// # Errors
-/// When it stays.
-pub(super) fn remove_unfinished(path: &Path) -> Result<(), StorageError> {
+/// If it cannot be removed.
+pub(super) fn remove_if_exists(path: &Path) -> Result<(), StorageError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(StorageError::File { path: path.to_owned(), source: error })
+            Err(StorageError::Io { path: path.to_owned(), source: error })
         }
         _ => Ok(()),
     }
 }
 
-/// Checks that a new file may take this path: nothing is there, or an empty regular file.
+/// Checks that a new file may take this path: it is free, or a regular file.
 ///
 /// # Errors
-/// When a link, a FIFO, a device or a folder is there, which is somebody's and stays.
+/// If it is a symlink, a FIFO, a device or a directory, which is not removed.
 pub(super) fn check_replaceable(path: &Path) -> Result<(), StorageError> {
     match path.symlink_metadata() {
-        Ok(found) if !found.is_file() => {
+        Ok(metadata) if !metadata.is_file() => {
             let source =
                 io::Error::other("it is no regular file; remove it, or use another folder");
-            Err(StorageError::File { path: path.to_owned(), source })
+            Err(StorageError::Io { path: path.to_owned(), source })
         }
         _ => Ok(()),
     }
 }
 
-/// Whether there is no file, or an empty one.
-pub(super) fn is_nothing(path: &Path) -> bool {
+/// Returns whether the file is missing or empty.
+pub(super) fn is_missing_or_empty(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |file| file.len() == 0)
 }
 
-/// Lets a new file reach the disk, where that is promised.
+/// Fsyncs a new file, if the durability is `Power`.
 ///
 /// # Errors
-/// When the disk fails.
-pub(super) async fn kept(path: PathBuf, durability: Durability) -> Result<(), StorageError> {
-    apart(path.clone(), move || keep(&path, durability)).await
+/// If the disk fails.
+pub(super) async fn fsync_if_durable(
+    path: PathBuf,
+    durability: Durability,
+) -> Result<(), StorageError> {
+    run_blocking(path.clone(), move || fsync_if_durable_blocking(&path, durability)).await
 }
 
-/// Lets a new file, and its name in the folder, reach the disk, where that is promised.
-fn keep(path: &Path, durability: Durability) -> io::Result<()> {
+/// Fsyncs a new file and its directory, if the durability is `Power`.
+fn fsync_if_durable_blocking(path: &Path, durability: Durability) -> io::Result<()> {
     if durability == Durability::Process {
         return Ok(());
     }
     fs::File::open(path)?.sync_all()?;
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
+    let dir = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
         None => return Ok(()),
     };
-    // Where a folder cannot be opened, as on Windows, its names are kept by the system.
-    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    // Windows cannot open a directory; the system persists its entries.
+    if cfg!(unix) { fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Whether nothing is in the folder, or there is none.
+/// Returns whether the directory is empty or missing.
 ///
 /// # Errors
-/// When it cannot be read.
-pub(crate) fn is_empty(folder: &Path) -> Result<bool, StorageError> {
-    match fs::read_dir(folder) {
+/// If it cannot be read.
+pub(crate) fn is_dir_empty(dir: &Path) -> Result<bool, StorageError> {
+    match fs::read_dir(dir) {
         Ok(mut entries) => Ok(entries.next().is_none()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        Err(source) => Err(StorageError::File { path: folder.to_owned(), source }),
+        Err(source) => Err(StorageError::Io { path: dir.to_owned(), source }),
     }
 }
 
-/// Checks that a database file exists, is a file and is not empty. What the file holds is for SQLite to judge: a checkpoint that
-/// was cut off leaves a file that is shorter than its header says, and the log beside it makes it whole. An empty file is
-/// refused here because SQLite would take it for a new database and delete the log.
+/// Checks that a database file exists, is a file and is not empty. SQLite validates its content: an interrupted
+/// checkpoint leaves a file that is shorter than its header states, and its write-ahead log completes it. An empty file
+/// is rejected here, because SQLite would take it for a new database and delete the log.
 ///
 /// # Errors
-/// When the file is missing or empty.
-pub(crate) fn check_present(path: &Path) -> Result<(), StorageError> {
+/// If the file is missing or empty.
+pub(crate) fn check_nonempty_file(path: &Path) -> Result<(), StorageError> {
     match fs::metadata(path) {
         Ok(file) if file.len() == 0 || !file.is_file() => {
-            Err(StorageError::NotOurs { path: path.to_owned() })
+            Err(StorageError::UnrecognizedDatabase { path: path.to_owned() })
         }
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(StorageError::Missing { path: path.to_owned() })
         }
-        Err(source) => Err(StorageError::File { path: path.to_owned(), source }),
+        Err(source) => Err(StorageError::Io { path: path.to_owned(), source }),
     }
 }
 
-/// Checks that a database file that has no log beside it looks like a database of its size, before it is copied: the
-/// bytes at its beginning (documented: SQLite's file format) say what it is, and how long it is.
+/// Validates the header of a database file without a write-ahead log, before it is copied: the header holds the file
+/// type and the size (documented: SQLite's file format).
 ///
 /// # Errors
-/// When it is missing or damaged.
-pub(crate) fn check_whole(path: &Path) -> Result<(), StorageError> {
-    check_present(path)?;
+/// If it is missing or damaged.
+pub(crate) fn check_header(path: &Path) -> Result<(), StorageError> {
+    check_nonempty_file(path)?;
     let read = || {
         let mut file = fs::File::open(path)?;
-        let mut head = [0; 100];
-        // A file that is shorter than its head is damaged, and no failure of the disk.
-        let has_head = file.read_exact(&mut head).is_ok();
-        Ok((file.metadata()?.len(), has_head.then_some(head)))
+        let mut header = [0; 100];
+        // A file that is shorter than a header is damaged; the disk has not failed.
+        let has_header = file.read_exact(&mut header).is_ok();
+        Ok((file.metadata()?.len(), has_header.then_some(header)))
     };
-    let (length, head) =
-        read().map_err(|source| StorageError::File { path: path.to_owned(), source })?;
-    let is_sound =
-        head.is_some_and(|head| head.starts_with(b"SQLite format 3\0") && length >= size_in(&head));
-    if is_sound { Ok(()) } else { Err(StorageError::NotOurs { path: path.to_owned() }) }
+    let (length, header) =
+        read().map_err(|source| StorageError::Io { path: path.to_owned(), source })?;
+    let is_valid = header.is_some_and(|header| {
+        header.starts_with(b"SQLite format 3\0") && length >= size_from_header(&header)
+    });
+    if is_valid {
+        Ok(())
+    } else {
+        Err(StorageError::UnrecognizedDatabase { path: path.to_owned() })
+    }
 }
 
-/// The size that the head of a database tells, in bytes; 0 where it is not kept up.
-fn size_in(head: &[u8; 100]) -> u64 {
-    let number =
-        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let page = match u16::from_be_bytes([head[16], head[17]]) {
+/// Returns the database size from a header in bytes; 0 if it is out of date.
+fn size_from_header(header: &[u8; 100]) -> u64 {
+    let read_u32 = |offset: usize| {
+        u32::from_be_bytes([
+            header[offset],
+            header[offset + 1],
+            header[offset + 2],
+            header[offset + 3],
+        ])
+    };
+    let page_size = match u16::from_be_bytes([header[16], header[17]]) {
         1 => 65_536,
-        page => u64::from(page),
+        page_size => u64::from(page_size),
     };
-    if number(24) == number(92) { page * u64::from(number(28)) } else { 0 }
+    if read_u32(24) == read_u32(92) { page_size * u64::from(read_u32(28)) } else { 0 }
 }
 
-/// Whether the file of a closed database holds all of it, so that a copy of the file is a database as well.
-pub(crate) fn is_whole(path: &Path) -> bool {
-    fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
+/// Returns whether a closed database has no log, or an empty one, so that its file alone is complete.
+pub(crate) fn is_wal_empty(path: &Path) -> bool {
+    fs::metadata(wal_path(path)).map_or(true, |log| log.len() == 0)
 }
 
-/// Whether a database or a part of one has this path: the file itself, or one that SQLite keeps beside it.
-pub(crate) fn is_taken(path: &Path) -> bool {
-    ["", "-wal", "-shm", "-journal"].iter().any(|ending| {
-        // A link that leads nowhere is there as well.
-        beside(path, ending).symlink_metadata().is_ok()
+/// Returns whether a database file, or one of SQLite's files beside it, exists at this path.
+pub(crate) fn is_path_taken(path: &Path) -> bool {
+    ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+        // A dangling symlink exists as well.
+        sidecar_path(path, suffix).symlink_metadata().is_ok()
     })
 }
 
-/// Writes into the log of the server if the database's own log is damaged in front of commits, which SQLite drops.
+/// Logs an error if the write-ahead log is damaged before commits, which SQLite drops.
 pub(super) async fn report_lost_commits(path: &Path) {
-    if is_whole(path) {
+    if is_wal_empty(path) {
         return;
     }
-    let log = log_of(path);
-    match apart(log.clone(), {
+    let log = wal_path(path);
+    match run_blocking(log.clone(), {
         let log = log.clone();
         move || wal::find_damage(&log)
     })
@@ -232,60 +250,62 @@ pub(super) async fn report_lost_commits(path: &Path) {
     }
 }
 
-/// The write-ahead log of a database.
-fn log_of(path: &Path) -> PathBuf {
-    beside(path, "-wal")
+/// Returns the path of the write-ahead log.
+fn wal_path(path: &Path) -> PathBuf {
+    sidecar_path(path, "-wal")
 }
 
-/// How large the file is, in bytes.
+/// Returns the file's size in bytes.
 ///
 /// # Errors
-/// When it is not there.
-pub(crate) fn size(path: &Path) -> Result<u64, StorageError> {
-    let found = fs::metadata(path);
-    found
-        .map(|found| found.len())
-        .map_err(|source| StorageError::File { path: path.to_owned(), source })
+/// If it is missing.
+pub(crate) fn file_size(path: &Path) -> Result<u64, StorageError> {
+    let metadata = fs::metadata(path);
+    metadata
+        .map(|metadata| metadata.len())
+        .map_err(|source| StorageError::Io { path: path.to_owned(), source })
 }
 
-/// Removes databases, each of which has a name. Gives the names of those of which nothing is left.
+/// Removes databases, each with a name. Returns the names of those that are completely removed.
 ///
 /// # Errors
-/// When the work was given up.
-pub(crate) async fn remove_all(files: Vec<(PathBuf, String)>) -> Result<Vec<String>, StorageError> {
+/// If the blocking task fails.
+pub(crate) async fn remove_databases(
+    files: Vec<(PathBuf, String)>,
+) -> Result<Vec<String>, StorageError> {
     let removed = tokio::task::spawn_blocking(move || {
-        let gone = files.into_iter().filter(|(path, _)| remove(path));
-        gone.map(|(_, name)| name).collect()
+        let removed = files.into_iter().filter(|(path, _)| remove_database(path));
+        removed.map(|(_, name)| name).collect()
     });
-    removed.await.map_err(|_| StorageError::Abandoned)
+    removed.await.map_err(|_| StorageError::TaskFailed)
 }
 
-/// Removes a database with the files beside it. Says whether nothing is left.
-fn remove(path: &Path) -> bool {
-    let gone = |ending: &str| match fs::remove_file(beside(path, ending)) {
+/// Removes a database with the files beside it. Returns whether nothing is left.
+fn remove_database(path: &Path) -> bool {
+    let try_remove = |suffix: &str| match fs::remove_file(sidecar_path(path, suffix)) {
         Err(error) => error.kind() == ErrorKind::NotFound,
         Ok(()) => true,
     };
-    ["-wal", "-shm", ""].iter().all(|ending| gone(ending))
+    ["-wal", "-shm", ""].iter().all(|suffix| try_remove(suffix))
 }
 
-/// The file that SQLite keeps beside a database.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Returns the path of a file beside a database.
+pub(super) fn sidecar_path(path: &Path, suffix: &str) -> PathBuf {
     let mut file = path.as_os_str().to_owned();
-    file.push(ending);
+    file.push(suffix);
     file.into()
 }
 
-/// The most works on files at the same time (chosen): each may have two open, beside those of databases.
-const MOST_WORKS: usize = 4;
+/// The most concurrent file jobs (arbitrary): each may open two files, besides those of databases.
+const MAX_CONCURRENT_FILE_JOBS: usize = 4;
 
-/// Runs work on files where it makes nobody wait.
-async fn apart<T: Send + 'static>(
+/// Runs a file job on a blocking thread.
+async fn run_blocking<T: Send + 'static>(
     path: PathBuf,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    job: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, StorageError> {
-    static WORKS: Semaphore = Semaphore::const_new(MOST_WORKS);
-    let _turn = WORKS.acquire().await.map_err(|_| StorageError::Abandoned)?;
-    let done = tokio::task::spawn_blocking(work).await.map_err(|_| StorageError::Abandoned)?;
-    done.map_err(|source| StorageError::File { path, source })
+    static FILE_JOB_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT_FILE_JOBS);
+    let _permit = FILE_JOB_PERMITS.acquire().await.map_err(|_| StorageError::TaskFailed)?;
+    let result = tokio::task::spawn_blocking(job).await.map_err(|_| StorageError::TaskFailed)?;
+    result.map_err(|source| StorageError::Io { path, source })
 }

@@ -1,4 +1,4 @@
-//! Queries that may take long: SQLite gives them up when their time is over, so that nothing runs on for nobody.
+//! Query timeouts: SQLite interrupts a long query, so that none runs on without a client.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use sqlx::sqlite::SqliteConnection;
 use super::{BoxFuture, StorageError};
 use crate::clock::Stopwatch;
 
-/// How many steps of SQLite's machine pass between two looks at the time (chosen: some microseconds; one that compares
-/// long texts takes a millisecond).
-const STEPS: i32 = 200;
-/// What an interrupted statement ends in (documented: SQLite's list of result codes).
-const INTERRUPTED: &str = "9";
+/// How many opcodes SQLite runs between two timeout checks (arbitrary: some microseconds; an opcode that compares long
+/// texts takes a millisecond).
+const PROGRESS_INTERVAL_OPS: i32 = 200;
+/// An interrupted statement's code (documented: SQLite's list of result codes).
+const SQLITE_INTERRUPT: &str = "9";
 
-/// A query whose statements are given up once so much time has passed.
-pub(super) fn interrupted_after<T, F>(
-    (watch, time): (Stopwatch, Duration),
+/// Wraps a query so that its statements are interrupted at the timeout.
+pub(super) fn interrupt_after<T, F>(
+    (stopwatch, timeout): (Stopwatch, Duration),
     query: F,
 ) -> impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
 + Send
@@ -28,17 +28,21 @@ where
 {
     move |connection| {
         Box::pin(async move {
-            let goes_on = move || watch.elapsed() < time;
-            connection.lock_handle().await?.set_progress_handler(STEPS, goes_on);
+            let should_continue = move || stopwatch.elapsed() < timeout;
+            connection
+                .lock_handle()
+                .await?
+                .set_progress_handler(PROGRESS_INTERVAL_OPS, should_continue);
             let result = query(&mut *connection).await;
             connection.lock_handle().await?.remove_progress_handler();
-            result
-                .map_err(|error| if is_interrupted(&error) { StorageError::TooLong } else { error })
+            result.map_err(
+                |error| if is_interrupted(&error) { StorageError::QueryTimeout } else { error },
+            )
         })
     }
 }
 
 fn is_interrupted(error: &StorageError) -> bool {
     let StorageError::Sqlite(sqlx::Error::Database(error)) = error else { return false };
-    error.code().is_some_and(|code| code == INTERRUPTED)
+    error.code().is_some_and(|code| code == SQLITE_INTERRUPT)
 }

@@ -1,134 +1,137 @@
-//! Databases: opened, migrated, read by several and written by one. The tables belong to their resources.
+//! Opens and migrates SQLite databases, with many readers and one writer. Queries belong to their resources.
 
-mod alone;
+mod change_counter;
 mod database;
+mod database_limit;
 mod error;
 pub(crate) mod files;
+mod group_commit;
+mod in_doubt;
 mod interrupt;
-mod outcome;
-mod slots;
-mod together;
-mod version;
 mod wal;
+mod write_job;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::Zone;
-use crate::metrics::Sqlite;
+use crate::metrics::SqliteMetrics;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use database::{Buffer, Database, Place};
-pub(crate) use error::{StorageError, Trouble};
-pub(crate) use files::is_whole;
+pub(crate) use change_counter::ChangeCounter;
+pub(crate) use database::{Database, OpenMode, SqliteOwnedBuf};
+pub(crate) use database_limit::{DatabaseLimit, DatabasePermit};
+pub(crate) use error::{FailureKind, StorageError};
+pub(crate) use files::is_wal_empty;
 pub(crate) use futures_util::future::BoxFuture;
-pub(crate) use slots::{Slot, Slots};
+pub(crate) use group_commit::{BatchResult, BatchedWrite, CommitHandle};
 pub(crate) use sqlx::SqliteConnection as Connection;
-pub(crate) use together::{Commit, Made, Together};
-pub(crate) use version::Version;
 
 use sqlx::migrate::Migrator;
 
-/// What a database holds.
+/// A kind of database.
 #[derive(Debug)]
-pub(crate) struct Tables {
+pub(crate) struct DatabaseSchema {
     migrations: Migrator,
-    /// None where changes put nothing off.
-    upkeep: Option<Upkeep>,
-    /// Connections that read one file at the same time.
-    readers: u32,
+    /// None if writes defer nothing.
+    deferred_work: Option<DeferredWork>,
+    /// The most read connections per file.
+    max_readers: u32,
 }
 
-/// How what changes put off is done.
+/// The SQL of deferred work.
 #[derive(Clone, Copy, Debug)]
-struct Upkeep {
-    /// Gives 1 when there is something, and writes nothing.
-    is_due: &'static str,
-    /// Does a part of it, and gives 1 when there is more.
-    part: &'static str,
+struct DeferredWork {
+    /// Returns 1 if work is pending; writes nothing.
+    has_pending_sql: &'static str,
+    /// Runs one step; returns 1 if more is pending.
+    step_sql: &'static str,
 }
 
-/// The tables of one account.
-pub(crate) static ACCOUNT: Tables = Tables {
+/// The schema of an account.
+pub(crate) static ACCOUNT_SCHEMA: DatabaseSchema = DatabaseSchema {
     migrations: sqlx::migrate!("migrations/account"),
-    upkeep: Some(Upkeep {
-        is_due: "SELECT EXISTS (SELECT 1 FROM search_queue)",
-        part: include_str!("../../migrations/account.upkeep.sql"),
+    deferred_work: Some(DeferredWork {
+        has_pending_sql: "SELECT EXISTS (SELECT 1 FROM search_queue)",
+        step_sql: include_str!("../../migrations/account.upkeep.sql"),
     }),
-    // Chosen: more gained nothing on two cores.
-    readers: 4,
+    // More gained nothing on two cores.
+    max_readers: 4,
 };
-/// The tables of the catalogue of accounts.
-pub(crate) static CATALOGUE: Tables =
-    Tables { migrations: sqlx::migrate!("migrations/catalogue"), upkeep: None, readers: 1 };
+/// The schema of the account catalogue.
+pub(crate) static CATALOGUE_SCHEMA: DatabaseSchema = DatabaseSchema {
+    migrations: sqlx::migrate!("migrations/catalogue"),
+    deferred_work: None,
+    max_readers: 1,
+};
 
-/// What an acknowledged change survives (chosen).
+/// What an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Durability {
-    // No doc comments: the help of the flag says it, and would be spread out by them.
+    // No doc comments: clap would spread the flag's help over more lines.
     Process,
     Power,
 }
 
-/// How databases and their copies are kept.
+/// Settings and limits of database files.
 #[derive(Clone, Debug)]
 pub(crate) struct Storage {
     pub(crate) durability: Durability,
-    /// How long a request waits for its turn, and a query may take.
-    pub(crate) patience: Duration,
-    pub(crate) times: Sqlite,
-    /// How many may be open in files.
-    pub(crate) slots: Slots,
+    /// The timeout of a queued write, and of a query.
+    pub(crate) operation_timeout: Duration,
+    pub(crate) metrics: SqliteMetrics,
+    /// Limits the databases open in files.
+    pub(crate) database_limit: DatabaseLimit,
 }
 
 impl Storage {
-    /// Opens a database; see [`Database::open`].
+    /// Opens a database.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Database::open`].
     pub(crate) async fn open(
         &self,
-        place: Place<'_>,
-        tables: &'static Tables,
-        version: Version,
+        mode: OpenMode<'_>,
+        schema: &'static DatabaseSchema,
+        change_counter: ChangeCounter,
         zone: &Zone,
     ) -> Result<Database, StorageError> {
-        let opened = Database::open(self, place, tables, version, zone).await;
-        opened.map_err(StorageError::told_apart)
+        let result = Database::open(self, mode, schema, change_counter, zone).await;
+        result.map_err(StorageError::detect_open_file_limit)
     }
 
-    /// Makes the folder where it is missing.
+    /// Creates the directory if it is missing.
     ///
     /// # Errors
-    /// When it cannot be made.
-    pub(crate) fn make_folder(&self, folder: &Path) -> Result<(), StorageError> {
-        files::make_folder(folder, self.durability)
+    /// If it cannot be created.
+    pub(crate) fn ensure_dir(&self, dir: &Path) -> Result<(), StorageError> {
+        files::ensure_dir(dir, self.durability)
     }
 
-    /// Lets a file that SQLite has made reach the disk, where that is promised.
+    /// Fsyncs a file that SQLite created, if the durability is `Power`.
     ///
     /// # Errors
-    /// When the disk fails.
-    pub(crate) async fn keep(&self, path: PathBuf) -> Result<(), StorageError> {
-        files::kept(path, self.durability).await
+    /// If the disk fails.
+    pub(crate) async fn fsync_if_durable(&self, path: PathBuf) -> Result<(), StorageError> {
+        files::fsync_if_durable(path, self.durability).await
     }
 
-    /// Copies a closed database to a file that does not exist yet.
+    /// Copies a closed database to a new file.
     ///
     /// # Errors
-    /// When the disk fails, or is full.
-    pub(crate) async fn copy(&self, from: PathBuf, to: PathBuf) -> Result<(), StorageError> {
+    /// If the disk fails, or is full.
+    pub(crate) async fn copy_file(&self, from: PathBuf, to: PathBuf) -> Result<(), StorageError> {
         files::copy(from, to, self.durability).await
     }
 
-    /// Writes the content of a database into a file that does not exist yet.
+    /// Writes the content of a database into a new file.
     ///
     /// # Errors
-    /// When the disk fails, or is full.
-    pub(crate) async fn write(
+    /// If the disk fails, or is full.
+    pub(crate) async fn write_file(
         &self,
         path: PathBuf,
         content: impl AsRef<[u8]> + Send + 'static,

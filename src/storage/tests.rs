@@ -1,37 +1,45 @@
-//! Old data comes along, newer data is left alone, and a failed change leaves nothing behind.
+//! Tests migrations, rollbacks, group commit, queue timeouts and crash recovery.
 
 use sqlx::migrate::Migrator;
 use sqlx::{query, query_as, query_scalar, raw_sql};
 
 use super::{
-    ACCOUNT, BoxFuture, Commit, Connection, Database, Durability, Made, Place, Slots, Storage,
-    StorageError, Tables, Together, Trouble, Version,
+    ACCOUNT_SCHEMA, BatchResult, BatchedWrite, BoxFuture, ChangeCounter, CommitHandle, Connection,
+    Database, DatabaseLimit, DatabaseSchema, Durability, FailureKind, OpenMode, Storage,
+    StorageError,
 };
 use crate::clock::Zone;
-use crate::metrics::Sqlite;
+use crate::metrics::SqliteMetrics;
 
 fn storage() -> Storage {
-    let patience = std::time::Duration::from_mins(1);
+    let operation_timeout = std::time::Duration::from_mins(1);
     Storage {
         durability: Durability::Process,
-        patience,
-        times: Sqlite::default(),
-        slots: Slots::default(),
+        operation_timeout,
+        metrics: SqliteMetrics::default(),
+        database_limit: DatabaseLimit::default(),
     }
 }
 
-/// The first migrations alone, as a program of that time would know them.
-fn first(count: usize) -> &'static Tables {
-    let migrations = ACCOUNT.migrations.iter().take(count).cloned().collect();
+/// Returns the schema of an older version, with the first migrations.
+fn schema_with_first_migrations(count: usize) -> &'static DatabaseSchema {
+    let migrations = ACCOUNT_SCHEMA.migrations.iter().take(count).cloned().collect();
     let migrations = Migrator::with_migrations(migrations);
-    Box::leak(Box::new(Tables { migrations, upkeep: None, readers: 1 }))
+    Box::leak(Box::new(DatabaseSchema { migrations, deferred_work: None, max_readers: 1 }))
 }
 
-async fn in_memory() -> Result<Database, StorageError> {
-    Database::open(&storage(), Place::Memory, &ACCOUNT, Version::default(), &Zone::default()).await
+async fn open_in_memory() -> Result<Database, StorageError> {
+    Database::open(
+        &storage(),
+        OpenMode::InMemory,
+        &ACCOUNT_SCHEMA,
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await
 }
 
-async fn insert(database: &Database) -> Result<(), StorageError> {
+async fn insert_ticket(database: &Database) -> Result<(), StorageError> {
     let statement = "INSERT INTO ticket (created_at, last_update, title, search_title) VALUES ('', '', 'Old', 'old one')";
     database
         .write(move |connection| {
@@ -40,7 +48,7 @@ async fn insert(database: &Database) -> Result<(), StorageError> {
         .await
 }
 
-async fn found(database: &Database) -> Result<i64, StorageError> {
+async fn count_search_hits(database: &Database) -> Result<i64, StorageError> {
     let statement = "SELECT COUNT(*) FROM ticket_search WHERE ticket_search MATCH '\"old\"'";
     database
         .read(move |connection| {
@@ -49,7 +57,7 @@ async fn found(database: &Database) -> Result<i64, StorageError> {
         .await
 }
 
-async fn count(database: &Database) -> Result<i64, StorageError> {
+async fn count_tickets(database: &Database) -> Result<i64, StorageError> {
     let statement = "SELECT COUNT(*) FROM ticket";
     database
         .read(move |connection| {
@@ -59,23 +67,35 @@ async fn count(database: &Database) -> Result<i64, StorageError> {
 }
 
 #[tokio::test]
-async fn data_of_an_older_version_is_brought_along() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("old.db");
-    let place = Place::New(&path);
-    let old = Database::open(&storage(), place, first(1), Version::default(), &Zone::default())
-        .await
-        .expect("it opens");
-    insert(&old).await.expect("a ticket");
-    old.close().await.expect("it closes");
-    let new = Database::open(&storage(), place, &ACCOUNT, Version::default(), &Zone::default())
-        .await
-        .expect("it is migrated");
-    assert_eq!(found(&new).await.expect("the index exists"), 1);
+async fn data_of_an_older_version_is_migrated() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("old.db");
+    let mode = OpenMode::OpenOrCreate(&path);
+    let old = Database::open(
+        &storage(),
+        mode,
+        schema_with_first_migrations(1),
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await
+    .expect("the database opens");
+    insert_ticket(&old).await.expect("the insert succeeds");
+    old.close().await.expect("the database closes");
+    let new = Database::open(
+        &storage(),
+        mode,
+        &ACCOUNT_SCHEMA,
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await
+    .expect("the migration succeeds");
+    assert_eq!(count_search_hits(&new).await.expect("the index exists"), 1);
 }
 
-/// Local dates of any kind: plain, shown twice, skipped, at the ends of the years.
-const LOCAL: [&str; 10] = [
+/// Local dates: plain, ambiguous (fold), skipped (gap), and at the limits of the years.
+const LOCAL_DATES: [&str; 10] = [
     "2026-07-01 12:00:00",
     "2026-10-25 01:59:59",
     "2026-10-25 02:00:00",
@@ -89,32 +109,40 @@ const LOCAL: [&str; 10] = [
 ];
 
 #[tokio::test]
-async fn local_dates_of_an_older_version_become_utc_as_they_are_read() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (at, name) in
+async fn migration_converts_local_dates_to_utc() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for (index, name) in
         ["UTC", "Europe/Amsterdam", "America/St_Johns", "Etc/GMT-3"].iter().enumerate()
     {
-        let zone = crate::clock::zone(name).expect("a zone");
-        let path = folder.path().join(format!("{at}.db"));
-        let place = Place::New(&path);
-        let old = Database::open(&storage(), place, first(3), Version::default(), &zone)
-            .await
-            .expect("it opens");
+        let zone = crate::clock::find_zone(name).expect("a known zone");
+        let path = dir.path().join(format!("{index}.db"));
+        let mode = OpenMode::OpenOrCreate(&path);
+        let old = Database::open(
+            &storage(),
+            mode,
+            schema_with_first_migrations(3),
+            ChangeCounter::default(),
+            &zone,
+        )
+        .await
+        .expect("the database opens");
         let insert = "INSERT INTO ticket (created_at, last_update, status, closed_at) \
                 SELECT value, value, 'closed', value FROM json_each($1); \
             INSERT INTO timeline (ticket_id, type, created_at) SELECT id, 'note', created_at FROM ticket; \
             INSERT INTO tally SELECT 'closed', 'medium', 0, SUBSTR(closed_at, 1, 10), COUNT(*) FROM ticket GROUP BY 4";
-        let written = old.write(move |connection| {
+        let insertion = old.write(move |connection| {
             Box::pin(async move {
-                let dates = serde_json::to_string(&LOCAL).expect("JSON");
+                let dates = serde_json::to_string(&LOCAL_DATES).expect("JSON");
                 Ok(query(insert).bind(dates).execute(connection).await.map(drop)?)
             })
         });
-        let written: Result<(), StorageError> = written.await;
-        written.expect("old rows");
-        old.close().await.expect("it closes");
-        let new = Database::open(&storage(), place, &ACCOUNT, Version::default(), &zone).await;
-        let new = new.expect("it is migrated");
+        let result: Result<(), StorageError> = insertion.await;
+        result.expect("the old rows are inserted");
+        old.close().await.expect("the database closes");
+        let new =
+            Database::open(&storage(), mode, &ACCOUNT_SCHEMA, ChangeCounter::default(), &zone)
+                .await;
+        let new = new.expect("the migration succeeds");
         let rows = new.read(|connection| {
             Box::pin(async move {
                 let rows = "SELECT t.created_at, t.closed_at, e.created_at, \
@@ -124,154 +152,165 @@ async fn local_dates_of_an_older_version_become_utc_as_they_are_read() {
                 Ok(query_as(rows).fetch_all(connection).await?)
             })
         });
-        let rows: Vec<(String, String, String, i64, i64)> = rows.await.expect("rows");
-        assert_eq!(rows.len(), LOCAL.len());
-        for (local, (created, closed, noted, counted, there)) in LOCAL.iter().zip(rows) {
-            let read = zone.read(local);
-            assert_eq!([created, closed, noted], [&*read; 3], "{local} in {name}");
-            assert_eq!(counted, there, "{local} in {name}");
+        let rows: Vec<(String, String, String, i64, i64)> = rows.await.expect("the query succeeds");
+        assert_eq!(rows.len(), LOCAL_DATES.len());
+        for (local, (created_at, closed_at, entry_at, tally, ticket_count)) in
+            LOCAL_DATES.iter().zip(rows)
+        {
+            let utc = zone.to_utc(local);
+            assert_eq!([created_at, closed_at, entry_at], [&*utc; 3], "{local} in {name}");
+            assert_eq!(tally, ticket_count, "{local} in {name}");
         }
     }
 }
 
-/// Runs statements, and then lets the index catch up to the end.
-async fn caught_up(database: &Database, statements: &'static str) -> usize {
-    let change = database.write(move |connection| {
+/// Runs statements, and then all deferred indexing.
+async fn execute_and_index(database: &Database, statements: &'static str) -> usize {
+    let write = database.write(move |connection| {
         Box::pin(async move { Ok(raw_sql(statements).execute(connection).await.map(drop)?) })
     });
-    let result: Result<(), StorageError> = change.await;
+    let result: Result<(), StorageError> = write.await;
     result.expect("the statements run");
-    let caught_up = database.read(|connection| {
+    let indexing = database.read(|connection| {
         Box::pin(async move {
-            let upkeep = ACCOUNT.upkeep.expect("there is some").part;
-            let mut parts = 1;
-            while query_scalar::<_, i64>(upkeep).fetch_all(&mut *connection).await? == [1] {
-                parts += 1;
+            let step_sql = ACCOUNT_SCHEMA.deferred_work.expect("the schema defers work").step_sql;
+            let mut steps = 1;
+            while query_scalar::<_, i64>(step_sql).fetch_all(&mut *connection).await? == [1] {
+                steps += 1;
             }
-            // Compares the index with the texts of the tickets.
+            // Validates the index against the texts of the tickets.
             let check =
                 "INSERT INTO ticket_search (ticket_search, rank) VALUES ('integrity-check', 1)";
             query(check).execute(connection).await?;
-            Ok(parts)
+            Ok(steps)
         })
     });
-    caught_up.await.expect("the index is sound")
+    indexing.await.expect("the index is valid")
 }
 
 #[tokio::test]
-async fn the_index_catches_up_part_by_part() {
-    let database = in_memory().await.expect("memory");
+async fn search_index_is_updated_in_steps() {
+    let database = open_in_memory().await.expect("the database opens");
     let many = "WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 300) \
         INSERT INTO ticket (created_at, last_update, search_title) SELECT '', '', 'old ' || id FROM n";
-    caught_up(&database, many).await;
-    assert_eq!(found(&database).await.expect("it answers"), 300);
+    execute_and_index(&database, many).await;
+    assert_eq!(count_search_hits(&database).await.expect("the query succeeds"), 300);
     let changes = "UPDATE ticket SET search_title = 'new ' || id WHERE id % 3 = 0; \
         UPDATE ticket SET search_title = 'newer ' || id WHERE id % 6 = 0; \
         DELETE FROM ticket WHERE id > 290; \
         INSERT INTO ticket (created_at, last_update, search_title) VALUES ('', '', 'old'), ('', '', 'old'); \
         DELETE FROM ticket WHERE id = (SELECT MAX(id) FROM ticket)";
-    caught_up(&database, changes).await;
+    execute_and_index(&database, changes).await;
     let old = (1..=290).filter(|id| id % 3 != 0).count() + 1;
-    assert_eq!(found(&database).await.expect("it answers"), i64::try_from(old).expect("a number"));
+    assert_eq!(
+        count_search_hits(&database).await.expect("the query succeeds"),
+        i64::try_from(old).expect("fits an i64")
+    );
 }
 
 #[tokio::test]
 async fn data_of_a_newer_version_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("new.db");
-    let place = Place::New(&path);
-    Database::open(&storage(), place, &ACCOUNT, Version::default(), &Zone::default())
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("new.db");
+    let mode = OpenMode::OpenOrCreate(&path);
+    Database::open(&storage(), mode, &ACCOUNT_SCHEMA, ChangeCounter::default(), &Zone::default())
         .await
-        .expect("it opens")
+        .expect("the database opens")
         .close()
         .await
-        .expect("it closes");
-    let refused =
-        Database::open(&storage(), place, first(1), Version::default(), &Zone::default()).await;
-    assert!(matches!(refused, Err(StorageError::Newer { .. })), "{refused:?}");
+        .expect("the database closes");
+    let result = Database::open(
+        &storage(),
+        mode,
+        schema_with_first_migrations(1),
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await;
+    assert!(matches!(result, Err(StorageError::NewerVersion { .. })), "{result:?}");
 }
 
-/// A ticket that is added with others.
-enum Added {
-    Well,
-    /// Refused before anything is written.
-    Refused,
-    /// The database cannot write it.
-    Unfit,
+/// A batched insert of a ticket.
+enum TestWrite {
+    Valid,
+    /// Rejected before anything is written.
+    Rejected,
+    /// The database rejects it.
+    ViolatesConstraint,
     Panics,
 }
 
-impl Together for Added {
-    type Done = Vec<i64>;
+impl BatchedWrite for TestWrite {
+    type Output = Vec<i64>;
     type Error = StorageError;
 
-    fn make<'c>(
+    fn apply_batch<'c>(
         connection: &'c mut Connection,
-        changes: &'c [&'c Self],
-        commit: &'c Commit<'c>,
-    ) -> BoxFuture<'c, Made<Self>> {
+        writes: &'c [&'c Self],
+        commit: &'c CommitHandle<'c>,
+    ) -> BoxFuture<'c, BatchResult<Self>> {
         Box::pin(async move {
             query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
-            let mut made = Vec::new();
-            for change in changes {
-                let title = match change {
-                    Self::Well => Some(changes.len().to_string()),
-                    Self::Unfit => None,
-                    Self::Refused => {
-                        made.push(Err(StorageError::corrupt("on purpose")));
+            let mut results = Vec::new();
+            for write in writes {
+                let title = match write {
+                    Self::Valid => Some(writes.len().to_string()),
+                    Self::ViolatesConstraint => None,
+                    Self::Rejected => {
+                        results.push(Err(StorageError::corrupt("on purpose")));
                         continue;
                     }
                     Self::Panics => panic!("on purpose"),
                 };
                 let insert = "INSERT INTO ticket (created_at, last_update, title) VALUES ('', '', $1) RETURNING id";
                 let id = query_scalar(insert).bind(title).fetch_one(&mut *connection).await?;
-                made.push(Ok(vec![id]));
+                results.push(Ok(vec![id]));
             }
-            let ids = made.iter().flatten().flatten().copied().collect();
-            commit.announce(ids);
+            let ids = results.iter().flatten().flatten().copied().collect();
+            commit.begin(ids);
             query("COMMIT").execute(connection).await?;
-            Ok(made)
+            Ok(results)
         })
     }
 
-    fn puts_off(&self) -> usize {
+    fn deferred_rows(&self) -> usize {
         1
     }
 }
 
-/// Makes five changes that wait together.
-async fn five(changes: [Added; 5]) -> (Vec<bool>, Vec<String>) {
-    let database = in_memory().await.expect("memory");
-    let made = changes.map(|change| database.together(change, |ids| ids.len()));
-    let made = futures_util::future::join_all(made).await;
+/// Submits five writes at once.
+async fn run_batch_of_five(writes: [TestWrite; 5]) -> (Vec<bool>, Vec<String>) {
+    let database = open_in_memory().await.expect("the database opens");
+    let results = writes.map(|write| database.write_batched(write, |ids| ids.len()));
+    let results = futures_util::future::join_all(results).await;
     let titles = database.read(|connection| {
         Box::pin(async move {
             let titles = "SELECT title FROM ticket ORDER BY id";
             Ok(query_scalar(titles).fetch_all(connection).await?)
         })
     });
-    let kept = made.iter().map(Result::is_ok).collect();
-    (kept, titles.await.expect("it answers"))
+    let is_committed = results.iter().map(Result::is_ok).collect();
+    (is_committed, titles.await.expect("the query succeeds"))
 }
 
 #[tokio::test]
-async fn changes_that_wait_together_do_not_spoil_each_other() {
-    use Added::{Panics, Refused, Unfit, Well};
-    // What is refused leaves the others in one transaction of five; what fails sends each into its own.
-    let (kept, titles) = five([Well, Refused, Well, Refused, Well]).await;
-    assert_eq!(kept, [true, false, true, false, true]);
+async fn failed_write_does_not_affect_others_in_its_group() {
+    use TestWrite::{Panics, Rejected, Valid, ViolatesConstraint};
+    // After a rejection the others share a transaction of five; after a failure each has its own.
+    let (is_committed, titles) = run_batch_of_five([Valid, Rejected, Valid, Rejected, Valid]).await;
+    assert_eq!(is_committed, [true, false, true, false, true]);
     assert_eq!(titles, ["5", "5", "5"]);
-    for bad in [|| Unfit, || Panics] {
-        let (kept, titles) = five([Well, bad(), Well, bad(), Well]).await;
-        assert_eq!(kept, [true, false, true, false, true]);
+    for bad in [|| ViolatesConstraint, || Panics] {
+        let (is_committed, titles) = run_batch_of_five([Valid, bad(), Valid, bad(), Valid]).await;
+        assert_eq!(is_committed, [true, false, true, false, true]);
         assert_eq!(titles, ["1", "1", "1"]);
     }
 }
 
 #[tokio::test]
-async fn a_change_that_fails_is_undone() {
-    let database = in_memory().await.expect("memory");
-    insert(&database).await.expect("a ticket");
+async fn failed_write_is_rolled_back() {
+    let database = open_in_memory().await.expect("the database opens");
+    insert_ticket(&database).await.expect("the insert succeeds");
     let failing = database.write(|connection| {
         Box::pin(async move {
             query("DELETE FROM ticket").execute(&mut *connection).await?;
@@ -279,22 +318,22 @@ async fn a_change_that_fails_is_undone() {
         })
     });
     assert!(failing.await.is_err());
-    assert_eq!(count(&database).await.expect("it answers"), 1);
+    assert_eq!(count_tickets(&database).await.expect("the query succeeds"), 1);
 }
 
 #[tokio::test]
-async fn a_change_that_panics_harms_no_other() {
-    let database = in_memory().await.expect("memory");
-    let lost: Result<(), StorageError> =
+async fn panicking_write_does_not_stop_the_writer() {
+    let database = open_in_memory().await.expect("the database opens");
+    let panicked: Result<(), StorageError> =
         database.write(|_| Box::pin(async { panic!("on purpose") })).await;
-    assert!(matches!(lost, Err(StorageError::Abandoned)), "{lost:?}");
-    insert(&database).await.expect("it goes on");
-    assert_eq!(count(&database).await.expect("it answers"), 1);
+    assert!(matches!(panicked, Err(StorageError::TaskFailed)), "{panicked:?}");
+    insert_ticket(&database).await.expect("the writer still runs");
+    assert_eq!(count_tickets(&database).await.expect("the query succeeds"), 1);
 }
 
 #[tokio::test]
-async fn a_text_that_is_too_large_is_told_from_a_failure() {
-    let database = in_memory().await.expect("memory");
+async fn too_large_text_has_its_own_failure_kind() {
+    let database = open_in_memory().await.expect("the database opens");
     let large = database.read(|connection| {
         Box::pin(async move {
             let statement = query_scalar::<_, i64>(
@@ -303,186 +342,220 @@ async fn a_text_that_is_too_large_is_told_from_a_failure() {
             Ok(statement.fetch_one(connection).await?)
         })
     });
-    assert!(large.await.is_err_and(|error| error.trouble() == Trouble::TooBig));
-    let wrong = database.read(|connection| {
+    assert!(large.await.is_err_and(|error| error.kind() == FailureKind::TextTooBig));
+    let invalid = database.read(|connection| {
         Box::pin(async move { Ok(query("SELECT nothing").execute(connection).await.map(drop)?) })
     });
-    assert!(wrong.await.is_err_and(|error| error.trouble() != Trouble::TooBig));
+    assert!(invalid.await.is_err_and(|error| error.kind() != FailureKind::TextTooBig));
 }
 
 #[tokio::test]
-async fn every_commit_reaches_the_disk_where_a_power_cut_must_take_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn durability_power_sets_synchronous_full() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
     for (durability, synchronous) in [(Durability::Process, 1), (Durability::Power, 2)] {
-        let path = folder.path().join(format!("{durability:?}.db"));
+        let path = dir.path().join(format!("{durability:?}.db"));
         let storage = Storage { durability, ..storage() };
-        let opened =
-            storage.open(Place::New(&path), &ACCOUNT, Version::default(), &Zone::default()).await;
-        let database = opened.expect("it opens");
+        let result = storage
+            .open(
+                OpenMode::OpenOrCreate(&path),
+                &ACCOUNT_SCHEMA,
+                ChangeCounter::default(),
+                &Zone::default(),
+            )
+            .await;
+        let database = result.expect("the database opens");
         let level = database.write(|connection| {
             Box::pin(async move {
                 let level = query_scalar("PRAGMA synchronous").fetch_one(connection).await?;
                 Ok::<i64, StorageError>(level)
             })
         });
-        assert_eq!(level.await.expect("it answers"), synchronous, "{durability:?}");
+        assert_eq!(level.await.expect("the query succeeds"), synchronous, "{durability:?}");
     }
 }
 
-async fn opened(path: &std::path::Path) -> Result<Database, StorageError> {
-    Database::open(&storage(), Place::Kept(path), &ACCOUNT, Version::default(), &Zone::default())
-        .await
+async fn open_existing(path: &std::path::Path) -> Result<Database, StorageError> {
+    Database::open(
+        &storage(),
+        OpenMode::OpenExisting(path),
+        &ACCOUNT_SCHEMA,
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await
 }
 
 #[tokio::test]
-async fn a_file_that_must_be_there_is_never_made() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("gone.db");
-    let kept = || opened(&path);
-    assert!(matches!(kept().await, Err(StorageError::Missing { .. })));
-    std::fs::write(&path, "").expect("an empty file");
-    assert!(matches!(kept().await, Err(StorageError::NotOurs { .. })));
-    assert_eq!(std::fs::read(&path).expect("it is there"), b"");
+async fn open_existing_never_creates_a_file() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("gone.db");
+    let open = || open_existing(&path);
+    assert!(matches!(open().await, Err(StorageError::Missing { .. })));
+    std::fs::write(&path, "").expect("the empty file is written");
+    assert!(matches!(open().await, Err(StorageError::UnrecognizedDatabase { .. })));
+    assert_eq!(std::fs::read(&path).expect("the file exists"), b"");
 }
 
 #[tokio::test]
-async fn a_change_that_waits_too_long_is_never_begun() {
-    let patience = std::time::Duration::from_millis(20);
-    let hasty = Storage { patience, ..storage() };
-    let opened = hasty.open(Place::Memory, &ACCOUNT, Version::default(), &Zone::default()).await;
-    let database = opened.expect("memory");
-    let (release, held) = tokio::sync::oneshot::channel::<()>();
+async fn write_that_times_out_in_the_queue_never_runs() {
+    let operation_timeout = std::time::Duration::from_millis(20);
+    let storage_with_short_timeout = Storage { operation_timeout, ..storage() };
+    let result = storage_with_short_timeout
+        .open(OpenMode::InMemory, &ACCOUNT_SCHEMA, ChangeCounter::default(), &Zone::default())
+        .await;
+    let database = result.expect("the database opens");
+    let (release, blocked) = tokio::sync::oneshot::channel::<()>();
     let long = database.write(move |_| {
         Box::pin(async move {
-            let _ = held.await;
+            let _ = blocked.await;
             Ok::<_, StorageError>(())
         })
     });
     let late = async {
-        let late = insert(&database).await;
+        let late = insert_ticket(&database).await;
         drop(release);
         late
     };
-    // Polled in this order, so that the first is begun before the second comes.
+    // Polled in order: the first begins before the second is queued.
     let (long, late) = tokio::join!(long, late);
-    assert!(long.is_ok(), "what has begun is finished: {long:?}");
+    assert!(long.is_ok(), "a write that has begun completes: {long:?}");
     assert!(matches!(late, Err(StorageError::Busy)), "{late:?}");
-    assert_eq!(count(&database).await.expect("it answers"), 0);
+    assert_eq!(count_tickets(&database).await.expect("the query succeeds"), 0);
 }
 
-/// A database whose log holds changes that its file does not have yet: the bytes of both, and those of the file once
-/// the log was written into it.
-struct Unwritten {
+/// A database whose write-ahead log holds commits that its file lacks: the bytes of both, and those of the file after
+/// the checkpoint.
+struct UncheckpointedDatabase {
     file: Vec<u8>,
-    log: Vec<u8>,
-    whole: Vec<u8>,
+    wal: Vec<u8>,
+    checkpointed: Vec<u8>,
 }
 
-/// So few that the log is not written into the file before.
-const TITLES: usize = 60;
+/// Too few for an automatic checkpoint.
+const TICKET_COUNT: usize = 60;
 
-impl Unwritten {
-    async fn make(folder: &std::path::Path) -> Self {
-        let path = folder.join("source.db");
-        let database = opened_new(&path).await;
-        for _ in 0..TITLES {
+impl UncheckpointedDatabase {
+    async fn create(dir: &std::path::Path) -> Self {
+        let path = dir.join("source.db");
+        let database = open_new(&path).await;
+        for _ in 0..TICKET_COUNT {
             let title = "x".repeat(3000);
-            let add: Result<(), StorageError> = database
+            let result: Result<(), StorageError> = database
                 .write(|connection| {
                     Box::pin(async move {
-                        let add = "INSERT INTO ticket (created_at, last_update, title) VALUES ('', '', $1)";
-                        Ok(query(add).bind(title).execute(connection).await.map(drop)?)
+                        let insert = "INSERT INTO ticket (created_at, last_update, title) VALUES ('', '', $1)";
+                        Ok(query(insert).bind(title).execute(connection).await.map(drop)?)
                     })
                 })
                 .await;
-            add.expect("a ticket");
+            result.expect("the insert succeeds");
         }
-        let read = |path| std::fs::read(path).expect("it is there");
-        let (file, log) = (read(path.clone()), read(super::files::beside(&path, "-wal")));
-        // From outside, since to close it may change more.
+        let read = |path| std::fs::read(path).expect("the file exists");
+        let (file, wal) = (read(path.clone()), read(super::files::sidecar_path(&path, "-wal")));
+        // From another connection, since a close may write more.
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-        let mut other = sqlx::ConnectOptions::connect(&options).await.expect("it opens");
+        let mut other = sqlx::ConnectOptions::connect(&options).await.expect("the database opens");
         let checkpoint = query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut other).await;
-        checkpoint.expect("the log is written into the file");
-        Self { file, log, whole: read(path) }
+        checkpoint.expect("the checkpoint succeeds");
+        Self { file, wal, checkpointed: read(path) }
     }
 
-    /// What a server finds that was killed while this was in the files.
-    async fn found(folder: &std::path::Path, file: &[u8], log: &[u8]) -> Result<i64, StorageError> {
-        let path = folder.join("killed.db");
-        for (ending, bytes) in [("", file), ("-wal", log)] {
-            std::fs::write(super::files::beside(&path, ending), bytes).expect("it is written");
+    /// Counts the tickets that the open after a crash recovers.
+    async fn count_after_crash(
+        dir: &std::path::Path,
+        file: &[u8],
+        wal: &[u8],
+    ) -> Result<i64, StorageError> {
+        let path = dir.join("killed.db");
+        for (suffix, bytes) in [("", file), ("-wal", wal)] {
+            std::fs::write(super::files::sidecar_path(&path, suffix), bytes)
+                .expect("the file is written");
         }
-        let _ = std::fs::remove_file(super::files::beside(&path, "-shm"));
-        let database = opened(&path).await?;
-        let found = count(&database).await;
+        let _ = std::fs::remove_file(super::files::sidecar_path(&path, "-shm"));
+        let database = open_existing(&path).await?;
+        let found = count_tickets(&database).await;
         database.close().await?;
         found
     }
 }
 
-async fn opened_new(path: &std::path::Path) -> Database {
-    let opened = Database::open(
+async fn open_new(path: &std::path::Path) -> Database {
+    let result = Database::open(
         &storage(),
-        Place::New(path),
-        &ACCOUNT,
-        Version::default(),
+        OpenMode::OpenOrCreate(path),
+        &ACCOUNT_SCHEMA,
+        ChangeCounter::default(),
         &Zone::default(),
     )
     .await;
-    opened.expect("it opens")
+    result.expect("the database opens")
 }
 
-/// A checkpoint writes the pages into the file in their order, the first one first.
+/// A checkpoint writes the pages into the file in order, from the first.
 #[tokio::test]
-async fn a_checkpoint_that_is_cut_off_anywhere_loses_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Unwritten { file, log, whole } = Unwritten::make(folder.path()).await;
-    assert!(whole.len() > 2 * file.len(), "the file grows: {} to {}", file.len(), whole.len());
-    let pages = whole.len() / 4096;
-    for written in (0..=pages).step_by(7).chain([1, 2, pages - 1]) {
-        let mut cut = whole[..written * 4096].to_vec();
-        cut.extend(file.get(cut.len()..).unwrap_or_default());
-        let found = Unwritten::found(folder.path(), &cut, &log).await;
-        let found = found.unwrap_or_else(|error| panic!("{written} of {pages} pages: {error}"));
-        assert_eq!(found, i64::try_from(TITLES).expect("a number"), "{written} of {pages} pages");
+async fn interrupted_checkpoint_loses_nothing() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let UncheckpointedDatabase { file, wal, checkpointed } =
+        UncheckpointedDatabase::create(dir.path()).await;
+    assert!(
+        checkpointed.len() > 2 * file.len(),
+        "the file grows: {} to {}",
+        file.len(),
+        checkpointed.len()
+    );
+    let pages = checkpointed.len() / 4096;
+    for written_pages in (0..=pages).step_by(7).chain([1, 2, pages - 1]) {
+        let mut partial = checkpointed[..written_pages * 4096].to_vec();
+        partial.extend(file.get(partial.len()..).unwrap_or_default());
+        let found = UncheckpointedDatabase::count_after_crash(dir.path(), &partial, &wal).await;
+        let found =
+            found.unwrap_or_else(|error| panic!("{written_pages} of {pages} pages: {error}"));
+        assert_eq!(
+            found,
+            i64::try_from(TICKET_COUNT).expect("fits an i64"),
+            "{written_pages} of {pages} pages"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_damaged_frame_in_front_of_commits_is_found() {
+async fn damaged_wal_frame_before_commits_is_detected() {
     use super::wal::{Damage, find_damage};
 
-    let folder = tempfile::tempdir().expect("a folder");
-    let Unwritten { file, log, .. } = Unwritten::make(folder.path()).await;
-    let path = folder.path().join("log");
-    let look = |bytes: &[u8]| {
-        std::fs::write(&path, bytes).expect("it is written");
-        find_damage(&path).expect("it can be read")
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let UncheckpointedDatabase { file, wal, .. } = UncheckpointedDatabase::create(dir.path()).await;
+    let path = dir.path().join("log");
+    let find_damage_in = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).expect("the file is written");
+        find_damage(&path).expect("the log is readable")
     };
-    assert_eq!(find_damage(&folder.path().join("none")).expect("nothing to read"), None);
-    assert_eq!(look(&[]), None);
-    assert_eq!(look(&log), None);
-    let frames = (log.len() - 32) / 4120;
-    let before = Unwritten::found(folder.path(), &file, &log).await.expect("it opens");
+    assert_eq!(find_damage(&dir.path().join("none")).expect("a missing log is no error"), None);
+    assert_eq!(find_damage_in(&[]), None);
+    assert_eq!(find_damage_in(&wal), None);
+    let frames = (wal.len() - 32) / 4120;
+    let before = UncheckpointedDatabase::count_after_crash(dir.path(), &file, &wal)
+        .await
+        .expect("the database opens");
     for frame in [1, 2, frames / 2, frames - 5] {
-        for place in [4, 8, 16, 24, 24 + 4095] {
-            let mut log = log.clone();
-            log[32 + (frame - 1) * 4120 + place] ^= 1;
-            let Some(Damage { frame: found, lost_commits }) = look(&log) else {
-                panic!("frame {frame}, byte {place}: nothing was found");
+        for offset in [4, 8, 16, 24, 24 + 4095] {
+            let mut wal = wal.clone();
+            wal[32 + (frame - 1) * 4120 + offset] ^= 1;
+            let Some(Damage { frame: found, lost_commits }) = find_damage_in(&wal) else {
+                panic!("frame {frame}, byte {offset}: no damage was found");
             };
-            assert_eq!(found, frame as u64, "byte {place}");
-            let after = Unwritten::found(folder.path(), &file, &log).await.expect("it opens");
-            let lost = u64::try_from(before - after).expect("fewer");
+            assert_eq!(found, frame as u64, "byte {offset}");
+            let after = UncheckpointedDatabase::count_after_crash(dir.path(), &file, &wal)
+                .await
+                .expect("the database opens");
+            let lost = u64::try_from(before - after).expect("not negative");
             assert!(lost_commits > 0 && lost_commits.abs_diff(lost) <= 1, "{lost_commits}, {lost}");
         }
     }
-    // A transaction that was cut off has no commit behind it.
+    // No commit follows a truncated transaction.
     for cut in [100, 4120, 4120 * 2 + 30] {
-        assert_eq!(look(&log[..log.len() - cut]), None, "{cut} bytes are missing");
+        assert_eq!(find_damage_in(&wal[..wal.len() - cut]), None, "{cut} bytes are missing");
     }
-    let mut headless = log.clone();
-    headless[20] ^= 1;
-    assert_eq!(look(&headless).map(|damage| damage.frame), Some(0));
+    let mut bad_header = wal.clone();
+    bad_header[20] ^= 1;
+    assert_eq!(find_damage_in(&bad_header).map(|damage| damage.frame), Some(0));
 }

@@ -1,73 +1,74 @@
-//! The write-ahead log of a database that was not closed: whether a damaged frame hides commits.
+//! Checks the write-ahead log of a database that was not closed for a damaged frame before commits.
 //!
-//! SQLite takes a log up to its last whole commit and drops what is behind it without a word. That is right after a kill,
-//! where only a transaction without its commit is behind it. Commits that are whole but for a damaged frame in front of
-//! them are lost, and the operator has to know.
+//! SQLite recovers a log up to its last valid commit and silently drops the rest. That is right after a kill, when the
+//! rest is a transaction without a commit. But valid commits after a damaged frame are lost, and the operator has to
+//! know.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-/// The length of the log's header, in bytes (documented, as all else here: SQLite's file format).
-const HEADER: usize = 32;
-/// The length of the header of a frame, in bytes; a page follows.
-const FRAME_HEADER: usize = 24;
-/// The numbers a log begins with; the lowest bit says that checksums read big-endian words.
+/// The size of the log's header in bytes (documented, as all below: SQLite's file format).
+const WAL_HEADER_BYTES: usize = 32;
+/// The size of a frame header in bytes; a page follows.
+const FRAME_HEADER_BYTES: usize = 24;
+/// The magic numbers of a log; if the lowest bit is set, checksums read big-endian words.
 const MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 
-/// A frame that is not what was written, in front of commits.
+/// A damaged frame before commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
-    /// Counted from 1; 0 is the header of the log.
+    /// Counted from 1; 0 is the log's header.
     pub(super) frame: u64,
-    /// How many commits are behind it.
+    /// How many commits follow it.
     pub(super) lost_commits: u64,
 }
 
-/// Finds the damage that hides commits; None where there is none, or no log.
+/// Finds damage that hides commits; None if there is no damage, or no log.
 ///
 /// # Errors
-/// When the log cannot be read.
-pub(super) fn find_damage(log: &Path) -> io::Result<Option<Damage>> {
-    let file = match File::open(log) {
+/// If the log cannot be read.
+pub(super) fn find_damage(wal_path: &Path) -> io::Result<Option<Damage>> {
+    let file = match File::open(wal_path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
+        result => result?,
     };
-    let mut log = BufReader::with_capacity(64 * 1024, file);
-    let mut header = [0; HEADER];
-    if !fill(&mut log, &mut header)? {
+    let mut reader = BufReader::with_capacity(64 * 1024, file);
+    let mut header = [0; WAL_HEADER_BYTES];
+    if !try_read_exact(&mut reader, &mut header)? {
         return Ok(None);
     }
-    let (magic, page) = (number(&header, 0), number(&header, 8));
+    let (magic, page_size) = (read_u32(&header, 0), read_u32(&header, 8));
     let is_big_endian = magic == MAGIC[1];
     let mut checksum = Checksum { is_big_endian, sums: (0, 0) };
-    checksum.add(&header[..24]);
-    let is_sound = MAGIC.contains(&magic)
-        && page.is_power_of_two()
-        && (512..=65_536).contains(&page)
-        && checksum.is(&header[24..]);
-    if !is_sound {
-        let damage = Damage { frame: 0, lost_commits: u64::from(fill(&mut log, &mut [0])?) };
+    checksum.update(&header[..24]);
+    let is_valid = MAGIC.contains(&magic)
+        && page_size.is_power_of_two()
+        && (512..=65_536).contains(&page_size)
+        && checksum.matches(&header[24..]);
+    if !is_valid {
+        let damage =
+            Damage { frame: 0, lost_commits: u64::from(try_read_exact(&mut reader, &mut [0])?) };
         return Ok((damage.lost_commits > 0).then_some(damage));
     }
     let salts = &header[16..24];
-    let mut frame = vec![0; FRAME_HEADER + usize::try_from(page).unwrap_or(usize::MAX)];
-    let (mut at, mut damaged, mut lost_commits) = (0, None, 0);
-    while fill(&mut log, &mut frame)? {
-        at += 1;
-        let is_of_this_log = frame[8..16] == *salts;
-        if damaged.is_some() {
-            // Frames of an earlier log may still be behind this one's; they have other salts.
-            lost_commits += u64::from(is_of_this_log && number(&frame, 4) != 0);
+    let mut frame = vec![0; FRAME_HEADER_BYTES + usize::try_from(page_size).unwrap_or(usize::MAX)];
+    let (mut frame_number, mut damaged_frame, mut lost_commits) = (0, None, 0);
+    while try_read_exact(&mut reader, &mut frame)? {
+        frame_number += 1;
+        let has_current_salts = frame[8..16] == *salts;
+        if damaged_frame.is_some() {
+            // Frames of an earlier log may follow; they have other salts.
+            lost_commits += u64::from(has_current_salts && read_u32(&frame, 4) != 0);
             continue;
         }
-        checksum.add(&frame[..8]);
-        checksum.add(&frame[FRAME_HEADER..]);
-        if !(is_of_this_log && checksum.is(&frame[16..24])) {
-            damaged = Some(at);
+        checksum.update(&frame[..8]);
+        checksum.update(&frame[FRAME_HEADER_BYTES..]);
+        if !(has_current_salts && checksum.matches(&frame[16..24])) {
+            damaged_frame = Some(frame_number);
         }
     }
-    let damage = damaged.map(|frame| Damage { frame, lost_commits });
+    let damage = damaged_frame.map(|frame| Damage { frame, lost_commits });
     Ok(damage.filter(|damage| damage.lost_commits > 0))
 }
 
@@ -78,7 +79,7 @@ struct Checksum {
 }
 
 impl Checksum {
-    fn add(&mut self, bytes: &[u8]) {
+    fn update(&mut self, bytes: &[u8]) {
         let word = |bytes: &[u8]| {
             let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
             if self.is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
@@ -91,21 +92,21 @@ impl Checksum {
         self.sums = (first, second);
     }
 
-    /// Whether these bytes hold it.
-    fn is(&self, stored: &[u8]) -> bool {
-        self.sums == (number(stored, 0), number(stored, 4))
+    /// Compares with a stored checksum.
+    fn matches(&self, stored: &[u8]) -> bool {
+        self.sums == (read_u32(stored, 0), read_u32(stored, 4))
     }
 }
 
-/// Numbers of the file format are big-endian.
-fn number(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+/// Reads a big-endian `u32`.
+fn read_u32(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_be_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
 }
 
-/// Reads as many bytes as fit. False where fewer are left.
-fn fill(log: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
-    match log.read_exact(bytes) {
+/// Fills the buffer. Returns false if fewer bytes are left.
+fn try_read_exact(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match reader.read_exact(buffer) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-        read => read.map(|()| true),
+        result => result.map(|()| true),
     }
 }

@@ -1,7 +1,7 @@
-//! The one writer of a database: work queues up for the task that owns the connection.
+//! The one writer of a database: a queue of jobs for the task that owns the connection.
 //!
-//! Changes of a kind that wait together are made together, in one transaction. A caller hears of its change only after
-//! that is committed. What is put off until nobody waits is done when the queue has been empty for a while.
+//! Queued writes of a type are group committed, in one transaction. A caller gets its reply only after the commit.
+//! Deferred work runs when the queue has been empty for a while.
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -16,157 +16,169 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::alone::{Alone, Waiting};
-use super::outcome::{Outcome, overwrite};
-use super::together::{Grouped, Joined, Together, WaitingTogether, make};
-use super::{BoxFuture, StorageError, Upkeep, Version};
-use crate::metrics::Sqlite;
+use super::group_commit::{BatchedWrite, ErasedWrite, GroupResult, PendingBatchedWrite, run_group};
+use super::in_doubt::{TransactionOutcome, overwrite_failed_commit};
+use super::write_job::{PendingWrite, StandaloneWrite};
+use super::{BoxFuture, ChangeCounter, DeferredWork, StorageError};
+use crate::metrics::SqliteMetrics;
 
-/// The most changes that wait; more make their callers wait to queue up.
-const LONGEST_QUEUE: usize = 1024;
-/// How long nobody may have asked for anything before what was put off is done (chosen).
-const QUIET: Duration = Duration::from_millis(20);
-/// For how many rows something may be put off before it is done even though others wait (chosen).
-const MOST_BEHIND: usize = 100_000;
+/// The capacity of the queue; beyond it callers wait for a slot.
+const MAX_QUEUED_JOBS: usize = 1024;
+/// How long the queue must be empty before deferred work runs (arbitrary).
+const IDLE_BEFORE_DEFERRED_WORK: Duration = Duration::from_millis(20);
+/// The most rows with deferred work before a step runs although jobs are queued (arbitrary).
+const MAX_DEFERRED_ROWS: usize = 100_000;
 
-/// Sends changes to the task that owns the connection.
+/// Sends jobs to the task that owns the connection.
 #[derive(Debug)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
-    /// How long a change may wait to be begun.
-    patience: Duration,
+    /// How long a write may be queued.
+    queue_timeout: Duration,
 }
 
-/// What the task that owns the connection tells, and whom; and what it puts off.
+/// What the writer task shares with its jobs.
 #[derive(Clone, Debug)]
-pub(super) struct Heard {
-    /// The file, for messages.
+pub(super) struct WriterContext {
+    /// For messages.
     pub(super) path: Arc<Path>,
-    pub(super) version: Version,
-    pub(super) times: Sqlite,
-    pub(super) upkeep: Option<Upkeep>,
-    /// Whether other connections read what is committed at once.
+    pub(super) change_counter: ChangeCounter,
+    pub(super) metrics: SqliteMetrics,
+    pub(super) deferred_work: Option<DeferredWork>,
+    /// Whether other connections read commits at once.
     pub(super) has_readers: bool,
-    /// Set while the outcome of a commit is not known.
-    pub(super) is_unsettled: Arc<AtomicBool>,
+    /// Set while a commit is in doubt.
+    pub(super) is_in_doubt: Arc<AtomicBool>,
 }
 
-impl Heard {
-    /// A change of these rows, or with None of anything, is about to be committed.
-    pub(super) fn hold_cache(&self, changed: Option<&[i64]>) {
-        // Who shares the one connection sees nothing before the writer is done with it.
+impl WriterContext {
+    /// Marks a commit of these rows, or with None of anything, as pending.
+    pub(super) fn begin_commit(&self, changed_rows: Option<&[i64]>) {
+        // On a shared connection, queries run only after the commit.
         if self.has_readers {
-            self.version.hold(changed);
+            self.change_counter.begin_commit(changed_rows);
         }
     }
 
-    /// What a caller is told of its change that failed, which the log is told as well.
-    pub(super) fn failed(&self, error: StorageError, outcome: Outcome) -> StorageError {
-        let error = error.at(&self.path);
+    /// Logs a failed write, and returns its caller's error.
+    pub(super) fn report_failure(
+        &self,
+        error: StorageError,
+        outcome: TransactionOutcome,
+    ) -> StorageError {
+        let error = error.with_path(&self.path);
         tracing::error!(%error, ?outcome, "a change was not committed");
         match outcome {
-            Outcome::RolledBack => error,
-            Outcome::Unknown => self.uncertain(),
+            TransactionOutcome::Resolved => error,
+            TransactionOutcome::InDoubt => self.in_doubt_error(),
         }
     }
 
-    /// That it is not known whether a change was made.
-    pub(super) fn uncertain(&self) -> StorageError {
-        StorageError::Uncertain { path: self.path.to_path_buf() }
+    /// Returns the error of a write in doubt.
+    pub(super) fn in_doubt_error(&self) -> StorageError {
+        StorageError::CommitInDoubt { path: self.path.to_path_buf() }
     }
 
-    /// That the outcome of an earlier change is not known.
-    pub(super) fn unsettled(&self) -> StorageError {
-        StorageError::Unsettled { path: self.path.to_path_buf() }
+    /// Returns the error of jobs after a write in doubt.
+    pub(super) fn earlier_in_doubt_error(&self) -> StorageError {
+        StorageError::EarlierCommitInDoubt { path: self.path.to_path_buf() }
     }
 }
 
 pub(super) enum Job {
-    Alone(Box<dyn Alone>),
-    Together(Box<dyn Joined>),
-    Query(Query),
-    Settle(oneshot::Sender<()>),
+    Standalone(Box<dyn StandaloneWrite>),
+    Batched(Box<dyn ErasedWrite>),
+    Query(QueryJob),
+    Flush(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
-/// A query on the connection that also writes; or why it is not made.
-type Query = Box<
+/// A query on the write connection. It gets an error instead, if it may not run.
+type QueryJob = Box<
     dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, StorageError>) -> BoxFuture<'c, ()> + Send,
 >;
 
-/// Who waits for a change: the one who made it, until it is begun or given up.
+/// The reply channel of a queued write, and the claim on it.
 #[derive(Debug)]
-pub(super) struct Caller<T> {
-    pub(super) answer: oneshot::Sender<T>,
-    /// Set by who comes first: the task that begins the change, or the caller who gives it up.
-    claimed: Arc<AtomicBool>,
+pub(super) struct Responder<T> {
+    pub(super) sender: oneshot::Sender<T>,
+    /// Set by the first: the task that begins the write, or the caller that times out.
+    is_claimed: Arc<AtomicBool>,
 }
 
-impl<T> Caller<T> {
-    /// Says that the change begins. False when it was given up.
-    pub(super) fn begins(&self) -> bool {
-        !self.claimed.swap(true, Ordering::AcqRel)
+impl<T> Responder<T> {
+    /// Claims the write. Returns false if its caller timed out.
+    pub(super) fn try_claim(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::AcqRel)
     }
 }
 
 impl Writer {
-    /// Gives the connection to a task of its own.
-    pub(super) fn start(connection: SqliteConnection, patience: Duration, heard: Heard) -> Self {
-        let (queue, jobs) = mpsc::channel(LONGEST_QUEUE);
-        tokio::spawn(serve(connection, jobs, heard));
-        Self { queue, patience }
+    /// Spawns the task that owns the connection.
+    pub(super) fn start(
+        connection: SqliteConnection,
+        queue_timeout: Duration,
+        context: WriterContext,
+    ) -> Self {
+        let (queue, jobs) = mpsc::channel(MAX_QUEUED_JOBS);
+        tokio::spawn(run_writer(connection, jobs, context));
+        Self { queue, queue_timeout }
     }
 
-    /// Makes a change in a transaction of its own.
-    pub(super) async fn write<T, E, F>(&self, change: F) -> Result<T, E>
+    /// Runs a write in its own transaction.
+    pub(super) async fn write<T, E, F>(&self, write: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.queued(|caller| Job::Alone(Box::new(Waiting { change, caller }))).await
+        self.submit(|responder| Job::Standalone(Box::new(PendingWrite { write, responder }))).await
     }
 
-    /// Makes a change with others of its kind. `then` takes what comes of it, once it is kept.
-    pub(super) async fn together<C: Together, U: Send + 'static>(
+    /// Group commits a write. `on_commit` takes its output after the commit.
+    pub(super) async fn write_batched<C: BatchedWrite, U: Send + 'static>(
         &self,
-        change: C,
-        then: impl FnOnce(C::Done) -> U + Send + 'static,
+        write: C,
+        on_commit: impl FnOnce(C::Output) -> U + Send + 'static,
     ) -> Result<U, C::Error> {
-        let (sender, outcome) = oneshot::channel();
-        let then = move |done| {
-            // A caller that has gone needs no answer.
-            let _ = sender.send(then(done));
+        let (sender, receiver) = oneshot::channel();
+        let on_commit = move |output| {
+            // The caller may be gone.
+            let _ = sender.send(on_commit(output));
         };
-        self.queued(|caller| {
-            Job::Together(Box::new(WaitingTogether { change, then: Box::new(then), caller }))
+        self.submit(|responder| {
+            Job::Batched(Box::new(PendingBatchedWrite {
+                write,
+                on_commit: Box::new(on_commit),
+                responder,
+            }))
         })
         .await?;
-        outcome.await.map_err(|_| StorageError::Abandoned.into())
+        receiver.await.map_err(|_| StorageError::TaskFailed.into())
     }
 
-    /// Queues a change up, and waits until it is kept or refused.
-    async fn queued<T, E: From<StorageError>>(
+    /// Queues a write, and waits for its result.
+    async fn submit<T, E: From<StorageError>>(
         &self,
-        job: impl FnOnce(Caller<Result<T, E>>) -> Job,
+        job: impl FnOnce(Responder<Result<T, E>>) -> Job,
     ) -> Result<T, E> {
-        let (answer, mut answered) = oneshot::channel();
-        let claimed = Arc::<AtomicBool>::default();
-        let job = job(Caller { answer, claimed: Arc::clone(&claimed) });
-        let queued = self.queue.send_timeout(job, self.patience).await;
+        let (sender, mut receiver) = oneshot::channel();
+        let is_claimed = Arc::<AtomicBool>::default();
+        let job = job(Responder { sender, is_claimed: Arc::clone(&is_claimed) });
+        let queued = self.queue.send_timeout(job, self.queue_timeout).await;
         queued.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StorageError::Busy,
             SendTimeoutError::Closed(_) => StorageError::Closed,
         })?;
-        let in_time = timeout(self.patience, &mut answered).await;
-        let Ok(told) = in_time else {
-            if !claimed.swap(true, Ordering::AcqRel) {
+        let reply = timeout(self.queue_timeout, &mut receiver).await;
+        let Ok(result) = reply else {
+            if !is_claimed.swap(true, Ordering::AcqRel) {
                 return Err(StorageError::Busy.into());
             }
-            // It has begun, so what comes of it is worth waiting for.
-            return answered.await.map_err(|_| StorageError::Abandoned)?;
+            // The write has begun, so wait for its result.
+            return receiver.await.map_err(|_| StorageError::TaskFailed)?;
         };
-        told.map_err(|_| StorageError::Abandoned)?
+        result.map_err(|_| StorageError::TaskFailed)?
     }
 
     pub(super) async fn read<T, F>(&self, query: F) -> Result<T, StorageError>
@@ -176,147 +188,154 @@ impl Writer {
             + Send
             + 'static,
     {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let job = Job::Query(Box::new(move |connection| {
             Box::pin(async move {
                 let result = match connection {
                     Ok(connection) => query(connection).await,
-                    Err(why) => Err(why),
+                    Err(error) => Err(error),
                 };
-                // A caller that has gone needs no answer.
-                let _ = answer.send(result);
+                // The caller may be gone.
+                let _ = sender.send(result);
             })
         }));
         self.queue.send(job).await.map_err(|_| StorageError::Closed)?;
-        answered.await.map_err(|_| StorageError::Abandoned)?
+        receiver.await.map_err(|_| StorageError::TaskFailed)?
     }
 
-    /// Does all that was put off, so that a database at rest needs nothing, and to read it changes nothing.
-    pub(super) async fn settle(&self) {
-        self.finished(Job::Settle).await;
+    /// Runs all deferred work, so that an idle database needs none, and a read changes nothing.
+    pub(super) async fn flush_deferred(&self) {
+        self.send_and_wait(Job::Flush).await;
     }
 
     pub(super) async fn close(&self) {
-        self.finished(Job::Close).await;
+        self.send_and_wait(Job::Close).await;
     }
 
-    async fn finished(&self, job: fn(oneshot::Sender<()>) -> Job) {
-        let (finished, done) = oneshot::channel();
-        if self.queue.send(job(finished)).await.is_ok() {
-            // Nothing is sent: it is dropped when the job is done, or when the task has ended already.
-            let _ = done.await;
+    async fn send_and_wait(&self, job: fn(oneshot::Sender<()>) -> Job) {
+        let (sender, receiver) = oneshot::channel();
+        if self.queue.send(job(sender)).await.is_ok() {
+            // Nothing is sent: the sender is dropped after the job, or when the task has ended.
+            let _ = receiver.await;
         }
     }
 }
 
-/// What the task that owns the connection has to do.
-struct Duty {
+/// The state of the writer task.
+struct WriterLoop {
     connection: SqliteConnection,
     jobs: mpsc::Receiver<Job>,
-    heard: Heard,
-    /// For about how many rows something is put off.
-    behind: usize,
-    /// Whether the database was asked if something had been put off before it was opened.
-    is_new: bool,
+    context: WriterContext,
+    /// About how many rows have deferred work.
+    deferred_rows: usize,
+    /// Whether it is unknown if work was deferred before the open.
+    is_backlog_unknown: bool,
 }
 
-async fn serve(connection: SqliteConnection, jobs: mpsc::Receiver<Job>, heard: Heard) {
-    let mut duty = Duty { connection, jobs, heard, behind: 0, is_new: true };
-    let mut next = duty.next().await;
+async fn run_writer(
+    connection: SqliteConnection,
+    jobs: mpsc::Receiver<Job>,
+    context: WriterContext,
+) {
+    let mut writer =
+        WriterLoop { connection, jobs, context, deferred_rows: 0, is_backlog_unknown: true };
+    let mut next = writer.next_job().await;
     while let Some(job) = next {
-        let Some(job) = duty.settle_outcome(job).await else {
-            next = duty.next().await;
+        let Some(job) = writer.resolve_in_doubt(job).await else {
+            next = writer.next_job().await;
             continue;
         };
         next = match job {
-            Job::Together(change) => {
-                let Grouped { put_off, outcome, next } =
-                    make(&mut duty.connection, change, &mut duty.jobs, &duty.heard).await;
-                duty.note(outcome);
-                duty.behind += put_off;
-                if duty.behind > MOST_BEHIND {
-                    duty.catch_up().await;
+            Job::Batched(write) => {
+                let GroupResult { deferred_rows, outcome, next_job } =
+                    run_group(&mut writer.connection, write, &mut writer.jobs, &writer.context)
+                        .await;
+                writer.record_outcome(outcome);
+                writer.deferred_rows += deferred_rows;
+                if writer.deferred_rows > MAX_DEFERRED_ROWS {
+                    writer.run_deferred_step().await;
                 }
-                next
+                next_job
             }
-            Job::Alone(change) => {
-                duty.behind += 1;
-                let outcome = change.make(&mut duty.connection, &duty.heard).await;
-                duty.note(outcome);
+            Job::Standalone(write) => {
+                writer.deferred_rows += 1;
+                let outcome = write.run(&mut writer.connection, &writer.context).await;
+                writer.record_outcome(outcome);
                 None
             }
-            // A query that panics has been reported; its caller learns of it by the dropped answer.
+            // The panic hook reports a panic; the dropped sender ends the caller's wait.
             Job::Query(query) => {
-                let _ = AssertUnwindSafe(query(Ok(&mut duty.connection))).catch_unwind().await;
+                let _ = AssertUnwindSafe(query(Ok(&mut writer.connection))).catch_unwind().await;
                 None
             }
-            Job::Settle(settled) => {
-                while duty.behind > 0 {
-                    duty.catch_up().await;
+            Job::Flush(done) => {
+                while writer.deferred_rows > 0 {
+                    writer.run_deferred_step().await;
                 }
-                drop(settled);
+                drop(done);
                 None
             }
-            Job::Close(closed) => {
-                duty.jobs.close();
-                if let Err(error) = duty.connection.close().await {
+            Job::Close(done) => {
+                writer.jobs.close();
+                if let Err(error) = writer.connection.close().await {
                     tracing::warn!(%error, "a database did not close cleanly");
                 }
-                if duty.heard.is_unsettled.load(Ordering::Acquire) {
-                    // Whatever is found at the next opening, nothing of it is cached.
-                    duty.heard.version.release(None);
+                if writer.context.is_in_doubt.load(Ordering::Acquire) {
+                    // Whatever the next open recovers, no cached response hides it.
+                    writer.context.change_counter.end_commit(None);
                 }
-                drop(closed);
+                drop(done);
                 return;
             }
         };
         if next.is_none() {
-            next = duty.next().await;
+            next = writer.next_job().await;
         }
     }
 }
 
-impl Duty {
-    /// Remembers that the outcome of a commit is not known.
-    fn note(&self, outcome: Outcome) {
-        if outcome == Outcome::Unknown {
-            self.heard.is_unsettled.store(true, Ordering::Release);
+impl WriterLoop {
+    /// Sets the flag of a commit in doubt.
+    fn record_outcome(&self, outcome: TransactionOutcome) {
+        if outcome == TransactionOutcome::InDoubt {
+            self.context.is_in_doubt.store(true, Ordering::Release);
         }
     }
 
-    /// Finds out what became of a commit before anything else is done. As long as that fails, jobs are refused; gives
-    /// the job otherwise.
-    async fn settle_outcome(&mut self, job: Job) -> Option<Job> {
-        if !self.heard.is_unsettled.load(Ordering::Acquire) {
+    /// Resolves a commit in doubt before the job runs. Returns the job, or rejects it as long as that fails.
+    async fn resolve_in_doubt(&mut self, job: Job) -> Option<Job> {
+        if !self.context.is_in_doubt.load(Ordering::Acquire) {
             return Some(job);
         }
-        if overwrite(&mut self.connection).await == Outcome::RolledBack {
-            self.heard.version.release(None);
-            self.heard.is_unsettled.store(false, Ordering::Release);
-            tracing::info!(path = %self.heard.path.display(), "a change that failed was undone");
+        if overwrite_failed_commit(&mut self.connection).await == TransactionOutcome::Resolved {
+            self.context.change_counter.end_commit(None);
+            self.context.is_in_doubt.store(false, Ordering::Release);
+            tracing::info!(path = %self.context.path.display(), "a change that failed was undone");
             return Some(job);
         }
-        let why = self.heard.unsettled();
+        let error = self.context.earlier_in_doubt_error();
         match job {
-            Job::Together(change) => change.refuse(why),
-            Job::Alone(change) => change.refuse(why),
-            Job::Query(query) => query(Err(why)).await,
-            Job::Settle(settled) => drop(settled),
-            // A database that is closed is looked at again when it is opened.
+            Job::Batched(write) => write.reject(error),
+            Job::Standalone(write) => write.reject(error),
+            Job::Query(query) => query(Err(error)).await,
+            Job::Flush(done) => drop(done),
+            // The next open recovers the database.
             close @ Job::Close(_) => return Some(close),
         }
         None
     }
 
-    /// What is to be done next. What was put off is done as long as there is nothing.
-    async fn next(&mut self) -> Option<Job> {
-        if self.heard.upkeep.is_some() && (self.behind > 0 || self.is_new) {
-            if let Ok(job) = timeout(QUIET, self.jobs.recv()).await {
+    /// Returns the next job. Runs deferred work while the queue is empty.
+    async fn next_job(&mut self) -> Option<Job> {
+        if self.context.deferred_work.is_some()
+            && (self.deferred_rows > 0 || self.is_backlog_unknown)
+        {
+            if let Ok(job) = timeout(IDLE_BEFORE_DEFERRED_WORK, self.jobs.recv()).await {
                 return job;
             }
-            self.look().await;
-            while self.behind > 0 {
-                self.catch_up().await;
+            self.probe_backlog().await;
+            while self.deferred_rows > 0 {
+                self.run_deferred_step().await;
                 if let Ok(job) = self.jobs.try_recv() {
                     return Some(job);
                 }
@@ -325,30 +344,33 @@ impl Duty {
         self.jobs.recv().await
     }
 
-    /// Asks once whether something had been put off before. Nothing is written where there is nothing to do, so that
-    /// a database that is only read stays as it is.
-    async fn look(&mut self) {
-        if let Some(Upkeep { is_due, .. }) = self.heard.upkeep.filter(|_| self.is_new) {
-            let due = sqlx::query_scalar::<_, i64>(is_due).fetch_one(&mut self.connection).await;
-            self.behind += usize::from(due.is_ok_and(|due| due == 1));
-            self.is_new = false;
+    /// Checks once for work that was deferred before the open. Writes nothing if there is none, so that a database
+    /// that is only read stays unchanged.
+    async fn probe_backlog(&mut self) {
+        if let Some(DeferredWork { has_pending_sql, .. }) =
+            self.context.deferred_work.filter(|_| self.is_backlog_unknown)
+        {
+            let has_pending =
+                sqlx::query_scalar::<_, i64>(has_pending_sql).fetch_one(&mut self.connection).await;
+            self.deferred_rows += usize::from(has_pending.is_ok_and(|flag| flag == 1));
+            self.is_backlog_unknown = false;
         }
     }
 
-    /// Does a part of what was put off. Where it fails it stays put off until something changes: nobody waits for it.
-    async fn catch_up(&mut self) {
-        let Some(Upkeep { part, .. }) = self.heard.upkeep else {
-            self.behind = 0;
+    /// Runs one step of deferred work. After a failure it stays pending until the next write: no caller waits for it.
+    async fn run_deferred_step(&mut self) {
+        let Some(DeferredWork { step_sql, .. }) = self.context.deferred_work else {
+            self.deferred_rows = 0;
             return;
         };
-        let more: Result<Vec<i64>, _> =
-            sqlx::query_scalar(part).fetch_all(&mut self.connection).await;
-        match more.as_deref() {
+        let result: Result<Vec<i64>, _> =
+            sqlx::query_scalar(step_sql).fetch_all(&mut self.connection).await;
+        match result.as_deref() {
             Ok([1]) => {}
-            Ok(_) => self.behind = 0,
+            Ok(_) => self.deferred_rows = 0,
             Err(error) => {
-                self.behind = 0;
-                tracing::debug!(%error, path = %self.heard.path.display(), "something stays put off");
+                self.deferred_rows = 0;
+                tracing::debug!(%error, path = %self.context.path.display(), "something stays put off");
                 let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
             }
         }

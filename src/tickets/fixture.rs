@@ -1,4 +1,4 @@
-//! The part of a fixture that is about tickets: what it may hold, what no table can say of it, and its planting.
+//! Ticket data of a fixture: its fields, the validation beyond field rules, and its insertion.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -6,182 +6,214 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::columns::{self, EVENT, NOTE, TICKET};
-use super::dates;
-use super::search::{BUILT_IN, Condition, Operation};
-use super::store::{export as store_export, plant as store_plant};
-use super::task::external_id;
-use super::ticket::{searchable, searchable_all};
+use super::model::columns::{self, EVENT_COLUMNS, NOTE_COLUMNS, TICKET_COLUMNS};
+use super::model::command::derive_external_id;
+use super::model::dates;
+use super::model::filter::{BUILT_IN_VIEWS, ConditionOperator, ViewCondition};
+use super::model::ticket::{join_search_texts, normalize_search_text};
+use super::store::{export as store_export, insert as store_insert};
 use crate::clock::Zone;
-use crate::rules::{
-    Field, Kind, LARGEST_NUMBER, Literal, MOST_VIOLATIONS, Problem, Violation, fill_in, optional,
-    quoted, required,
+use crate::contract::{
+    Field, FieldType, Literal, MAX_SAFE_INTEGER, MAX_VIOLATIONS, Violation, ViolationKind,
+    apply_defaults, optional, quote_value, required,
 };
 use crate::storage::{Connection, StorageError};
 
-static SLUG: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[0-9]*[a-zA-Z_-][0-9a-zA-Z_-]*$").expect("a regex"));
+static SLUG_PATTERN: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[0-9]*[a-zA-Z_-][0-9a-zA-Z_-]*$").expect("valid regex"));
 
-/// The most rows of one list of a fixture.
-const MOST_ROWS: usize = 1_000_000;
-/// The largest id that a fixture may give, so that there is room for new ones.
-const LARGEST_ID: u64 = 1_000_000_000_000_000;
-const ID: Kind = Kind::Number { min: 1, max: LARGEST_ID };
+/// Row limit per list of a fixture.
+const MAX_ROWS_PER_LIST: usize = 1_000_000;
+/// The largest id in a fixture; leaves room for new ids.
+const MAX_FIXTURE_ID: u64 = 1_000_000_000_000_000;
+const ID_FIELD_TYPE: FieldType = FieldType::Integer { min: 1, max: MAX_FIXTURE_ID };
 
-const fn rows(name: &'static str, fields: fn() -> &'static [Field]) -> Field {
-    optional(name, Kind::Rows { fields, at_least: 0, at_most: MOST_ROWS })
+const fn list_field(name: &'static str, fields: fn() -> &'static [Field]) -> Field {
+    optional(name, FieldType::ObjectArray { fields, min_items: 0, max_items: MAX_ROWS_PER_LIST })
 }
 
-static NAMED: &[Field] = &[required("id", ID), required("name", Kind::TEXT)];
-static CHANNEL: &[Field] =
-    &[required("id", ID), required("name", Kind::TEXT), optional("icon", Kind::TEXT)];
-static CUSTOMER: &[Field] = &[
-    required("id", ID),
-    optional("external_primary_id", Kind::TEXT),
-    optional("firstname", Kind::TEXT).or(Literal::Text("")),
-    optional("lastname", Kind::TEXT).or(Literal::Text("")),
-    optional("brand_id", Kind::NUMBER).or(Literal::Number(0)),
+static REFERENCE_FIELDS: &[Field] =
+    &[required("id", ID_FIELD_TYPE), required("name", FieldType::TEXT)];
+static CHANNEL_FIELDS: &[Field] = &[
+    required("id", ID_FIELD_TYPE),
+    required("name", FieldType::TEXT),
+    optional("icon", FieldType::TEXT),
 ];
-static VIEW: &[Field] = &[
-    required("id", ID),
-    required("slug", Kind::Text { at_least: 2, at_most: 64, pattern: Some(&SLUG) }),
-    optional("title", Kind::TEXT).or(Literal::Text("")),
-    required("conditions", Kind::Row { fields: || CONDITIONS }),
+static CUSTOMER_FIELDS: &[Field] = &[
+    required("id", ID_FIELD_TYPE),
+    optional("external_primary_id", FieldType::TEXT),
+    optional("firstname", FieldType::TEXT).default_value(Literal::Text("")),
+    optional("lastname", FieldType::TEXT).default_value(Literal::Text("")),
+    optional("brand_id", FieldType::INTEGER).default_value(Literal::Number(0)),
 ];
-static CONDITIONS: &[Field] = &[conditions("all"), conditions("any")];
+static VIEW_FIELDS: &[Field] = &[
+    required("id", ID_FIELD_TYPE),
+    required("slug", FieldType::Text { min_chars: 2, max_chars: 64, pattern: Some(&SLUG_PATTERN) }),
+    optional("title", FieldType::TEXT).default_value(Literal::Text("")),
+    required("conditions", FieldType::Object { fields: || CONDITION_LISTS }),
+];
+static CONDITION_LISTS: &[Field] = &[condition_list_field("all"), condition_list_field("any")];
 
-const fn conditions(name: &'static str) -> Field {
-    optional(name, Kind::Rows { fields: condition, at_least: 0, at_most: 100 })
+const fn condition_list_field(name: &'static str) -> Field {
+    optional(
+        name,
+        FieldType::ObjectArray { fields: condition_fields, min_items: 0, max_items: 100 },
+    )
 }
 
-fn condition() -> &'static [Field] {
+fn condition_fields() -> &'static [Field] {
     static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
         vec![
-            required("fact", Kind::OneOf { names: columns::names(), written: "" }),
-            required("operation", Kind::OneOf { names: Operation::NAMES, written: "" }),
-            optional("value", Kind::Scalar),
+            required(
+                "fact",
+                FieldType::TextEnum { values: columns::ticket_column_names(), documented_as: "" },
+            ),
+            required(
+                "operation",
+                FieldType::TextEnum { values: ConditionOperator::NAMES, documented_as: "" },
+            ),
+            optional("value", FieldType::Scalar),
         ]
     });
     &FIELDS
 }
 
-fn ticket() -> &'static [Field] {
+fn ticket_fields() -> &'static [Field] {
     static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-        let columns = columns::fields_of(TICKET).filter(|field| field.name != "id");
-        columns.chain([optional("id", ID), rows("timeline", columns::timeline_fields)]).collect()
+        let columns = columns::fixture_fields(TICKET_COLUMNS).filter(|field| field.name != "id");
+        columns
+            .chain([
+                optional("id", ID_FIELD_TYPE),
+                list_field("timeline", columns::timeline_entry_fields),
+            ])
+            .collect()
     });
     &FIELDS
 }
 
-/// What an account of a fixture may hold of this controller's data.
+/// The ticket-related fields of an account in a fixture.
 pub(crate) static FIELDS: &[Field] = &[
-    rows("brands", || NAMED),
-    rows("channels", || CHANNEL),
-    rows("groups", || NAMED),
-    rows("users", || NAMED),
-    rows("customers", || CUSTOMER),
-    rows("views", || VIEW),
-    rows("tickets", ticket),
-    optional("next_ids", Kind::Row { fields: || NEXT_IDS }),
+    list_field("brands", || REFERENCE_FIELDS),
+    list_field("channels", || CHANNEL_FIELDS),
+    list_field("groups", || REFERENCE_FIELDS),
+    list_field("users", || REFERENCE_FIELDS),
+    list_field("customers", || CUSTOMER_FIELDS),
+    list_field("views", || VIEW_FIELDS),
+    list_field("tickets", ticket_fields),
+    optional("next_ids", FieldType::Object { fields: || NEXT_ID_FIELDS }),
 ];
 
-/// The ids that come next, where they are larger than those of the rows tell: ids are never used again.
-static NEXT_IDS: &[Field] =
-    &[optional("tickets", NEXT_ID), optional("timeline", NEXT_ID), optional("customers", NEXT_ID)];
-/// An id that comes next can be larger than one that is given.
-const NEXT_ID: Kind = Kind::Number { min: 1, max: 2 * LARGEST_ID };
+/// The next ids to assign, if larger than the rows imply: ids are never reused.
+static NEXT_ID_FIELDS: &[Field] = &[
+    optional("tickets", NEXT_ID_FIELD_TYPE),
+    optional("timeline", NEXT_ID_FIELD_TYPE),
+    optional("customers", NEXT_ID_FIELD_TYPE),
+];
+/// The next id can be larger than any id in the rows.
+const NEXT_ID_FIELD_TYPE: FieldType = FieldType::Integer { min: 1, max: 2 * MAX_FIXTURE_ID };
 
-/// The lists whose rows have an id of their own kind.
-const LISTS: &[&str] = &["brands", "channels", "groups", "users", "customers", "views", "tickets"];
+/// The lists whose rows have unique ids.
+const LISTS_WITH_IDS: &[&str] =
+    &["brands", "channels", "groups", "users", "customers", "views", "tickets"];
 
-/// What is wrong with an account's data although every field obeys its rule; `path` leads to the account.
-pub(crate) fn check(account: &Map<String, Value>, path: &str) -> Vec<Violation> {
-    let mut broken = Vec::new();
-    for list in LISTS {
-        unique(account, list, "id", path, &mut broken);
+/// Validates what the field rules cannot express; `path` is that of the account.
+pub(crate) fn validate(account: &Map<String, Value>, path: &str) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for list in LISTS_WITH_IDS {
+        check_unique(account, list, "id", path, &mut violations);
     }
-    unique(account, "customers", "external_primary_id", path, &mut broken);
-    unique(account, "views", "slug", path, &mut broken);
-    for (index, view) in list(account, "views").iter().enumerate() {
-        check_view(view, &format!("{path}[views][{index}]"), &mut broken);
+    check_unique(account, "customers", "external_primary_id", path, &mut violations);
+    check_unique(account, "views", "slug", path, &mut violations);
+    for (index, view) in list_rows(account, "views").iter().enumerate() {
+        validate_view(view, &format!("{path}[views][{index}]"), &mut violations);
     }
     let mut ids = HashSet::new();
-    for (index, ticket) in list(account, "tickets").iter().enumerate() {
+    for (index, ticket) in list_rows(account, "tickets").iter().enumerate() {
         if !ticket["closed_at"].is_null() && ticket["status"] != "closed" {
             let path = format!("{path}[tickets][{index}][closed_at]");
             let rule = "must be left out unless the status is closed";
-            report(&mut broken, || Violation::other(path, rule, &ticket["closed_at"]));
+            push_violation(&mut violations, || Violation::custom(path, rule, &ticket["closed_at"]));
         }
-        check_timeline(ticket, &format!("{path}[tickets][{index}]"), &mut ids, &mut broken);
+        validate_timeline(ticket, &format!("{path}[tickets][{index}]"), &mut ids, &mut violations);
     }
-    broken
+    violations
 }
 
-/// Notes a broken rule, if there is room for one more.
-fn report(broken: &mut Vec<Violation>, violation: impl FnOnce() -> Violation) {
-    if broken.len() < MOST_VIOLATIONS {
-        broken.push(violation());
+/// Adds a violation, up to [`MAX_VIOLATIONS`].
+fn push_violation(violations: &mut Vec<Violation>, violation: impl FnOnce() -> Violation) {
+    if violations.len() < MAX_VIOLATIONS {
+        violations.push(violation());
     }
 }
 
-fn list<'a>(of: &'a Map<String, Value>, name: &str) -> &'a [Value] {
-    of.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+fn list_rows<'a>(account: &'a Map<String, Value>, name: &str) -> &'a [Value] {
+    account.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// No two rows of a list have the same value here.
-fn unique(
+/// Validates that `field` is unique in a list.
+fn check_unique(
     account: &Map<String, Value>,
     name: &str,
     field: &str,
     path: &str,
-    broken: &mut Vec<Violation>,
+    violations: &mut Vec<Violation>,
 ) {
     let mut seen = HashSet::new();
-    for (index, row) in list(account, name).iter().enumerate() {
+    for (index, row) in list_rows(account, name).iter().enumerate() {
         let value = &row[field];
         if !value.is_null() && !seen.insert(value.to_string()) {
-            report(broken, || Violation {
+            push_violation(violations, || Violation {
                 path: format!("{path}[{name}][{index}][{field}]"),
-                problem: Problem::Twice,
-                sent: Some(quoted(value)),
+                kind: ViolationKind::Duplicate,
+                rejected_value: Some(quote_value(value)),
             });
         }
     }
 }
 
-fn check_view(view: &Value, path: &str, broken: &mut Vec<Violation>) {
+fn validate_view(view: &Value, path: &str, violations: &mut Vec<Violation>) {
     let slug = &view["slug"];
-    if slug.as_str().is_some_and(|slug| BUILT_IN.contains(&slug)) {
-        report(broken, || {
-            Violation::other(format!("{path}[slug]"), "must not be that of a built-in view", slug)
+    if slug.as_str().is_some_and(|slug| BUILT_IN_VIEWS.contains(&slug)) {
+        push_violation(violations, || {
+            Violation::custom(format!("{path}[slug]"), "must not be that of a built-in view", slug)
         });
     }
     for group in ["all", "any"] {
         let conditions = view["conditions"][group].as_array().map_or(&[][..], Vec::as_slice);
         for (index, condition) in conditions.iter().enumerate() {
-            let problem = serde_json::from_value::<Condition>(condition.clone())
+            let problem = serde_json::from_value::<ViewCondition>(condition.clone())
                 .ok()
-                .and_then(|one| one.problem());
+                .and_then(|condition| condition.validation_error());
             if let Some(problem) = problem {
                 let path = format!("{path}[conditions][{group}][{index}][value]");
-                report(broken, || Violation::other(path, problem, &condition["value"]));
+                push_violation(violations, || {
+                    Violation::custom(path, problem, &condition["value"])
+                });
             }
         }
     }
 }
 
-fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &mut Vec<Violation>) {
+fn validate_timeline(
+    ticket: &Value,
+    path: &str,
+    ids: &mut HashSet<u64>,
+    violations: &mut Vec<Violation>,
+) {
     for (index, entry) in
         ticket["timeline"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate()
     {
         let path = format!("{path}[timeline][{index}]");
         if entry["id"].as_u64().is_some_and(|id| !ids.insert(id)) {
-            let (problem, sent) = (Problem::Twice, Some(quoted(&entry["id"])));
-            report(broken, || Violation { path: format!("{path}[id]"), problem, sent });
+            push_violation(violations, || Violation {
+                path: format!("{path}[id]"),
+                kind: ViolationKind::Duplicate,
+                rejected_value: Some(quote_value(&entry["id"])),
+            });
         }
         if !entry["ticket_id"].is_null() && entry["ticket_id"] != ticket["id"] {
-            report(broken, || {
-                Violation::other(
+            push_violation(violations, || {
+                Violation::custom(
                     format!("{path}[ticket_id]"),
                     "must be the id of the ticket that it stands in",
                     &entry["ticket_id"],
@@ -191,136 +223,142 @@ fn check_timeline(ticket: &Value, path: &str, ids: &mut HashSet<u64>, broken: &m
     }
 }
 
-pub(crate) use store_export::{counts, export, taken as taken_rows};
+pub(crate) use store_export::{count_rows, export, find_existing_rows};
 
-/// Puts an account's data, which obeyed all rules, beside what its database has. Its dates are in `zone`, unless they
-/// say otherwise; `now` is as it is stored.
+/// Inserts an account's validated data beside existing rows. Dates are in `zone` unless they end in `Z`; `now` is in
+/// UTC.
 ///
 /// # Errors
-/// When the database fails.
-pub(crate) async fn plant(
+/// If the database fails.
+pub(crate) async fn insert(
     connection: &mut Connection,
     mut account: Map<String, Value>,
     now: &str,
     zone: &Zone,
 ) -> Result<(), StorageError> {
-    for (kind, name) in store_export::REFERENCES {
-        store_plant::references(connection, kind, &taken(&mut account, name)).await?;
+    for (kind, name) in store_export::REFERENCE_LISTS {
+        store_insert::insert_references(connection, kind, &take_rows(&mut account, name)).await?;
     }
-    let mut customers = taken(&mut account, "customers");
+    let mut customers = take_rows(&mut account, "customers");
     for row in &mut customers {
-        fill_in(CUSTOMER, row);
+        apply_defaults(CUSTOMER_FIELDS, row);
     }
-    store_plant::customers(connection, &customers).await?;
-    let mut views = taken(&mut account, "views");
+    store_insert::insert_customers(connection, &customers).await?;
+    let mut views = take_rows(&mut account, "views");
     for row in &mut views {
-        fill_in(VIEW, row);
+        apply_defaults(VIEW_FIELDS, row);
     }
-    store_plant::views(connection, &views).await?;
+    store_insert::insert_views(connection, &views).await?;
     let next_ids = account.remove("next_ids").unwrap_or_default();
-    tickets(connection, taken(&mut account, "tickets"), (now, zone)).await?;
-    store_export::go_on_from(connection, &next_ids).await
+    insert_tickets(connection, take_rows(&mut account, "tickets"), (now, zone)).await?;
+    store_export::raise_next_ids(connection, &next_ids).await
 }
 
-/// Plants tickets with their timelines, some at a time: a row with all of its columns takes far more memory than what
-/// the fixture says of it.
-async fn tickets(
+/// Inserts tickets and timelines in chunks: a row with all its columns takes far more memory than its fixture entry.
+async fn insert_tickets(
     connection: &mut Connection,
     tickets: Vec<Value>,
     (now, zone): (&str, &Zone),
 ) -> Result<(), StorageError> {
-    let used = store_export::last_ids(connection).await?;
-    let largest = tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
-    let mut next = largest.max(used.tickets) + 1;
+    let last_ids = store_export::last_used_ids(connection).await?;
+    let max_ticket_id =
+        tickets.iter().filter_map(|ticket| ticket["id"].as_u64()).max().unwrap_or(0);
+    let mut next_ticket_id = max_ticket_id.max(last_ids.ticket) + 1;
     let entries = tickets.iter().filter_map(|ticket| ticket["timeline"].as_array()).flatten();
-    let largest = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0);
-    let mut next_entry = largest.max(used.timeline) + 1;
+    let max_entry_id = entries.filter_map(|entry| entry["id"].as_u64()).max().unwrap_or(0);
+    let mut next_entry_id = max_entry_id.max(last_ids.timeline_entry) + 1;
     let mut tickets = tickets.into_iter().peekable();
     while tickets.peek().is_some() {
-        let mut some: Vec<Value> = tickets.by_ref().take(store_plant::ROWS).collect();
+        let mut chunk: Vec<Value> =
+            tickets.by_ref().take(store_insert::ROWS_PER_STATEMENT).collect();
         let mut timelines = Vec::new();
-        for ticket in &mut some {
+        for ticket in &mut chunk {
             let timeline = ticket["timeline"].take();
-            fill_in(self::ticket(), ticket);
-            dates::read_row(ticket, zone);
-            complete(ticket, &mut next, now);
+            apply_defaults(ticket_fields(), ticket);
+            dates::convert_row_to_utc(ticket, zone);
+            fill_ticket_defaults(ticket, &mut next_ticket_id, now);
             timelines.push((ticket["id"].clone(), ticket["created_at"].clone(), timeline));
         }
-        store_plant::tickets(connection, &some).await?;
+        store_insert::insert_tickets(connection, &chunk).await?;
         let mut entries = timelines
             .into_iter()
-            .flat_map(|(id, created, timeline)| {
+            .flat_map(|(id, created_at, timeline)| {
                 let entries =
                     if let Value::Array(entries) = timeline { entries } else { Vec::new() };
-                entries.into_iter().map(move |entry| (entry, id.clone(), created.clone()))
+                entries.into_iter().map(move |entry| (entry, id.clone(), created_at.clone()))
             })
             .peekable();
         while entries.peek().is_some() {
-            let some = entries.by_ref().take(store_plant::ROWS);
-            let some: Vec<Value> = some
-                .map(|(mut entry, id, created)| {
-                    dates::read_row(&mut entry, zone);
-                    placed(entry, &id, &created, &mut next_entry)
+            let chunk = entries.by_ref().take(store_insert::ROWS_PER_STATEMENT);
+            let chunk: Vec<Value> = chunk
+                .map(|(mut entry, id, created_at)| {
+                    dates::convert_row_to_utc(&mut entry, zone);
+                    fill_timeline_entry_defaults(entry, &id, &created_at, &mut next_entry_id)
                 })
                 .collect();
-            store_plant::timeline(connection, &some).await?;
+            store_insert::insert_timeline(connection, &chunk).await?;
         }
     }
-    store_plant::planted(connection).await
+    store_insert::rebuild_derived_tables(connection).await
 }
 
-fn taken(account: &mut Map<String, Value>, name: &str) -> Vec<Value> {
+fn take_rows(account: &mut Map<String, Value>, name: &str) -> Vec<Value> {
     match account.remove(name) {
         Some(Value::Array(rows)) => rows,
         _ => Vec::new(),
     }
 }
 
-/// Fills in what a ticket's other columns imply.
-fn complete(ticket: &mut Value, next: &mut u64, now: &str) {
+/// Fills in the derived columns of a ticket.
+fn fill_ticket_defaults(ticket: &mut Value, next_id: &mut u64, now: &str) {
     if ticket["id"].is_null() {
-        ticket["id"] = (*next).into();
-        *next += 1;
+        ticket["id"] = (*next_id).into();
+        *next_id += 1;
     }
-    let default = |ticket: &mut Value, name: &str, value: Value| {
+    let set_if_null = |ticket: &mut Value, name: &str, value: Value| {
         if ticket[name].is_null() {
             ticket[name] = value;
         }
     };
-    default(ticket, "created_at", now.into());
-    let created = ticket["created_at"].clone();
-    default(ticket, "last_update", created);
+    set_if_null(ticket, "created_at", now.into());
+    let created_at = ticket["created_at"].clone();
+    set_if_null(ticket, "last_update", created_at);
     if ticket["status"] == "closed" {
-        let updated = ticket["last_update"].clone();
-        default(ticket, "closed_at", updated);
+        let last_update = ticket["last_update"].clone();
+        set_if_null(ticket, "closed_at", last_update);
     }
     let id = ticket["id"].as_i64().unwrap_or_default();
-    default(ticket, "external_id", external_id(id).into());
+    set_if_null(ticket, "external_id", derive_external_id(id).into());
     let text = |name: &str| ticket[name].as_str().unwrap_or_default();
-    let rest = searchable_all(&[
+    let search_rest = join_search_texts(&[
         text("from"),
         text("from_name"),
         text("to"),
         text("to_name"),
         text("external_id"),
     ]);
-    let title = searchable(text("title"));
-    ticket["search_title"] = title.into();
-    ticket["search_rest"] = rest.into();
+    let search_title = normalize_search_text(text("title"));
+    ticket["search_title"] = search_title.into();
+    ticket["search_rest"] = search_rest.into();
 }
 
-/// An entry of a timeline with its ticket and what it left out.
-fn placed(mut entry: Value, ticket: &Value, created: &Value, next: &mut u64) -> Value {
+/// Fills in an entry's ticket id and missing columns.
+fn fill_timeline_entry_defaults(
+    mut entry: Value,
+    ticket_id: &Value,
+    created_at: &Value,
+    next_id: &mut u64,
+) -> Value {
     if entry["id"].is_null() {
-        entry["id"] = (*next).into();
-        *next += 1;
+        entry["id"] = (*next_id).into();
+        *next_id += 1;
     }
-    fill_in(columns::timeline_fields(), &mut entry);
-    entry["ticket_id"] = ticket.clone();
+    apply_defaults(columns::timeline_entry_fields(), &mut entry);
+    entry["ticket_id"] = ticket_id.clone();
     if entry["created_at"].is_null() {
-        entry["created_at"] = created.clone();
+        entry["created_at"] = created_at.clone();
     }
-    let columns = if entry["type"] == "event" { EVENT } else { NOTE };
+    let columns = if entry["type"] == "event" { EVENT_COLUMNS } else { NOTE_COLUMNS };
     for column in columns {
         if entry[column.name].is_null() {
             entry[column.name] = column.default.into();
@@ -329,5 +367,4 @@ fn placed(mut entry: Value, ticket: &Value, created: &Value, next: &mut u64) -> 
     entry
 }
 
-const _: () =
-    assert!(2 * LARGEST_ID < LARGEST_NUMBER, "new ids must stay within what requests may name");
+const _: () = assert!(2 * MAX_FIXTURE_ID < MAX_SAFE_INTEGER, "new ids must be valid in requests");

@@ -1,17 +1,19 @@
-//! One function for each operation. Each reads like the sentence that documents it.
+//! Handlers: one function per operation.
 
 use serde::Deserialize;
 
-use super::answer;
-use super::batch::{self, Action};
-use super::search::{self, Conditions, Filter, Page};
+use super::model::batch::{self, BatchAction};
+use super::model::command::{
+    CustomerLink, NewTicket, TicketCommand, TicketCommandError, TicketCommandKind, TicketSelection,
+};
+use super::model::filter::{self, PageRequest, TicketFilter, ViewConditions};
+use super::model::ticket::{Priority, Status, TicketChange};
+use super::responses;
 use super::store;
-use super::task::{Deed, Link, NewTicket, Refused, Task, Those};
-use super::ticket::{Change, Priority, Status};
-use crate::http::{Call, Error, Reply};
+use crate::api::{ApiError, HandlerContext, JsonBody};
 
 #[derive(Deserialize)]
-struct Listing {
+struct ListInput {
     #[serde(rename = "applyView")]
     view: String,
     query: String,
@@ -20,81 +22,88 @@ struct Listing {
     #[serde(rename = "itemLimit")]
     limit: u64,
     #[serde(rename = "searchArchived")]
-    archived: String,
+    search_archived: String,
     status: Option<String>,
 }
 
-/// Gives the tickets that match, newest first.
-pub(super) async fn list(mut call: Call) -> Result<Reply, Error> {
-    let asked: Listing = call.input()?;
-    let with_archived = asked.archived == "yes";
-    let page = Page { start: asked.start, limit: asked.limit };
-    let mut filter = Filter {
-        view: Conditions::default(),
-        status: asked.status,
-        query: Some(asked.query).filter(|query| !query.is_empty()),
-        archived_before: (!with_archived).then(|| call.terms.archived_before()),
-        zone: call.terms.zone.clone(),
+/// Returns the matching tickets, newest first.
+pub(super) async fn list(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let input: ListInput = context.take_input()?;
+    let with_archived = input.search_archived == "yes";
+    let page = PageRequest { start: input.start, limit: input.limit };
+    let mut filter = TicketFilter {
+        view: ViewConditions::default(),
+        status: input.status,
+        query: Some(input.query).filter(|query| !query.is_empty()),
+        archived_before: (!with_archived).then(|| context.settings.archive_cutoff()),
+        zone: context.settings.zone.clone(),
     };
-    filter.view = view(&call, asked.view).await?;
-    let url = call.state.public_url.clone();
-    let read = call.database.read_for(filter.may_take_long(), move |connection| {
-        Box::pin(async move { store::list(connection, &url, filter, page).await })
-    });
-    let (total, entries) = read.await?;
-    Ok(answer::list(&call.terms.dialect.list_type, page, total, &entries))
+    filter.view = resolve_view(&context, input.view).await?;
+    let url = context.state.public_url.clone();
+    let query =
+        context.database.read_maybe_interruptible(filter.is_expensive(), move |connection| {
+            Box::pin(async move { store::list_tickets(connection, &url, filter, page).await })
+        });
+    let (total, entries) = query.await?;
+    Ok(responses::list(&context.settings.dialect.list_type, page, total, &entries))
 }
 
-/// The conditions of the view with this name; none for no name.
-async fn view(call: &Call, name: String) -> Result<Conditions, Error> {
+/// Returns the conditions of a view; an empty name has none.
+async fn resolve_view(context: &HandlerContext, name: String) -> Result<ViewConditions, ApiError> {
     if name.is_empty() {
-        return Ok(Conditions::default());
+        return Ok(ViewConditions::default());
     }
-    if let Some(conditions) = search::built_in(&name) {
+    if let Some(conditions) = filter::built_in_view(&name) {
         return Ok(conditions);
     }
     let slug = name.clone();
-    let found = call
-        .database
-        .read(move |connection| Box::pin(async move { store::view(connection, &slug).await }));
-    found.await?.ok_or_else(|| {
+    let lookup = context.database.read(move |connection| {
+        Box::pin(async move { store::fetch_view_conditions(connection, &slug).await })
+    });
+    lookup.await?.ok_or_else(|| {
         let rule = format!(
             "must be the slug or id of a view of this account, or one of {}",
-            search::BUILT_IN.join(", ")
+            filter::BUILT_IN_VIEWS.join(", ")
         );
-        Error::refused("applyView", rule, &name.into())
+        ApiError::invalid_value("applyView", rule, &name.into())
     })
 }
 
 /// Creates an empty ticket.
-pub(super) async fn create(mut call: Call) -> Result<Reply, Error> {
-    let new = Box::new(call.input::<NewTicket>()?);
-    let made = make(&call, Deed::Create(new)).await?;
-    Ok(answer::created(&call.terms.dialect.created_id_field, made.first().copied().unwrap_or(0)))
+pub(super) async fn create(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let new = Box::new(context.take_input::<NewTicket>()?);
+    let ids = execute(&context, TicketCommandKind::Create(new)).await?;
+    Ok(responses::create(
+        &context.settings.dialect.created_id_field,
+        ids.first().copied().unwrap_or(0),
+    ))
 }
 
 #[derive(Deserialize)]
-struct Showing {
+struct GetInput {
     #[serde(rename = "ticketID")]
     id: i64,
     #[serde(rename = "getTicketHistory")]
-    history: Option<bool>,
+    with_history: Option<bool>,
 }
 
-/// Gives one ticket with its timeline.
-pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
-    let asked: Showing = call.input()?;
-    let (url, zone) = (call.state.public_url.clone(), call.terms.zone.clone());
-    let with_events = asked.history.unwrap_or(true);
-    let read = call.database.read(move |connection| {
-        Box::pin(async move { store::item(connection, (&url, &zone), asked.id, with_events).await })
+/// Returns one ticket with its timeline.
+pub(super) async fn get(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let input: GetInput = context.take_input()?;
+    let (url, zone) = (context.state.public_url.clone(), context.settings.zone.clone());
+    let with_events = input.with_history.unwrap_or(true);
+    let query = context.database.read(move |connection| {
+        Box::pin(async move {
+            store::fetch_ticket_with_timeline(connection, (&url, &zone), input.id, with_events)
+                .await
+        })
     });
-    let ticket = read.await?.ok_or(Error::UnknownTicket)?;
-    Ok(answer::item(&ticket))
+    let ticket = query.await?.ok_or(ApiError::UnknownTicket)?;
+    Ok(responses::item(&ticket))
 }
 
 #[derive(Deserialize)]
-struct Update {
+struct UpdateInput {
     #[serde(rename = "ticketID")]
     id: i64,
     #[serde(rename = "externalPrimaryID")]
@@ -103,131 +112,157 @@ struct Update {
     status: Option<Status>,
 }
 
-/// Updates what was sent of one ticket.
-pub(super) async fn update(mut call: Call) -> Result<Reply, Error> {
-    let Update { id, external_primary_id, title, status } = call.input()?;
-    let unknown = call.terms.dialect.unknown_customer;
-    let link = external_primary_id.map(|external| Link { external, unknown });
-    let changes = title.map(Change::Title).into_iter().chain(status.map(Change::Status)).collect();
-    make_one(&call, Deed::Change { tickets: Those::one(id), changes, link }).await?;
-    Ok(answer::updated())
+/// Updates the sent fields of one ticket.
+pub(super) async fn update(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let UpdateInput { id, external_primary_id, title, status } = context.take_input()?;
+    let unknown_customer = context.settings.dialect.unknown_customer;
+    let link = external_primary_id
+        .map(|external_primary_id| CustomerLink { external_primary_id, unknown_customer });
+    let changes = title
+        .map(TicketChange::Title)
+        .into_iter()
+        .chain(status.map(TicketChange::Status))
+        .collect();
+    execute_single(
+        &context,
+        TicketCommandKind::Update { tickets: TicketSelection::from_id(id), changes, link },
+    )
+    .await?;
+    Ok(responses::update())
 }
 
 #[derive(Deserialize)]
-struct One {
+struct TicketIdInput {
     #[serde(rename = "ticketID")]
     id: i64,
 }
 
 /// Deletes all the data of one ticket.
-pub(super) async fn delete(mut call: Call) -> Result<Reply, Error> {
-    let One { id } = call.input()?;
-    make_one(&call, Deed::Delete(Those::one(id))).await?;
-    Ok(answer::deleted())
+pub(super) async fn delete(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let TicketIdInput { id } = context.take_input()?;
+    execute_single(&context, TicketCommandKind::Delete(TicketSelection::from_id(id))).await?;
+    Ok(responses::delete())
 }
 
 #[derive(Deserialize)]
-struct Several {
+struct TicketIdsInput {
     #[serde(rename = "ticketIDs")]
     ids: Vec<i64>,
 }
 
 /// Deletes several tickets.
-pub(super) async fn delete_multi(mut call: Call) -> Result<Reply, Error> {
-    let Several { ids } = call.input()?;
-    let deed = Deed::Delete(those(&call, ids));
-    Ok(answer::several_deleted(make(&call, deed).await?.len()))
+pub(super) async fn delete_multi(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let TicketIdsInput { ids } = context.take_input()?;
+    let kind = TicketCommandKind::Delete(select_tickets(&context, ids));
+    Ok(responses::delete_multi(execute(&context, kind).await?.len()))
 }
 
 #[derive(Deserialize)]
-struct NewStatus {
+struct SetStatusInput {
     status: Status,
     #[serde(rename = "ticketIDs")]
     ids: Vec<i64>,
 }
 
 /// Sets the status of several tickets.
-pub(super) async fn set_status(mut call: Call) -> Result<Reply, Error> {
-    let NewStatus { status, ids } = call.input()?;
-    Ok(answer::status_set(status, change(&call, ids, vec![Change::Status(status)]).await?))
+pub(super) async fn set_status(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let SetStatusInput { status, ids } = context.take_input()?;
+    Ok(responses::set_status(
+        status,
+        apply_changes(&context, ids, vec![TicketChange::Status(status)]).await?,
+    ))
 }
 
 #[derive(Deserialize)]
-struct NewPriority {
+struct SetPriorityInput {
     priority: Priority,
     #[serde(rename = "ticketIDs")]
     ids: Vec<i64>,
 }
 
 /// Sets the priority of several tickets.
-pub(super) async fn set_priority(mut call: Call) -> Result<Reply, Error> {
-    let NewPriority { priority, ids } = call.input()?;
-    Ok(answer::priority_set(priority, change(&call, ids, vec![Change::Priority(priority)]).await?))
+pub(super) async fn set_priority(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let SetPriorityInput { priority, ids } = context.take_input()?;
+    Ok(responses::set_priority(
+        priority,
+        apply_changes(&context, ids, vec![TicketChange::Priority(priority)]).await?,
+    ))
 }
 
 /// Solves every ticket that is neither solved nor closed.
-pub(super) async fn solve_unfinished(call: Call) -> Result<Reply, Error> {
-    Ok(answer::solved(make(&call, Deed::SolveUnfinished).await?.len()))
+pub(super) async fn solve_unfinished(context: HandlerContext) -> Result<JsonBody, ApiError> {
+    Ok(responses::solve_unfinished(
+        execute(&context, TicketCommandKind::SolveUnfinished).await?.len(),
+    ))
 }
 
 /// Unlinks the customer from one ticket.
-pub(super) async fn unlink_customer(mut call: Call) -> Result<Reply, Error> {
-    let One { id } = call.input()?;
-    let changes = vec![Change::NoCustomer];
-    make_one(&call, Deed::Change { tickets: Those::one(id), changes, link: None }).await?;
-    Ok(answer::unlinked())
+pub(super) async fn unlink_customer(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let TicketIdInput { id } = context.take_input()?;
+    let changes = vec![TicketChange::UnlinkCustomer];
+    execute_single(
+        &context,
+        TicketCommandKind::Update { tickets: TicketSelection::from_id(id), changes, link: None },
+    )
+    .await?;
+    Ok(responses::unlink_customer())
 }
 
 #[derive(Deserialize)]
-struct Batch {
+struct BatchInput {
     #[serde(rename = "TicketIDs")]
     ids: Vec<i64>,
-    actions: Vec<Action>,
+    actions: Vec<BatchAction>,
 }
 
 /// Performs all actions on all tickets, or none.
-pub(super) async fn batch(mut call: Call) -> Result<Reply, Error> {
-    let Batch { ids, actions } = call.input()?;
-    let changes = batch::changes(&actions, ids.len()).map_err(Error::Invalid)?;
-    Ok(answer::batched(actions.len(), change(&call, ids, changes).await?))
+pub(super) async fn batch(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
+    let BatchInput { ids, actions } = context.take_input()?;
+    let changes = batch::parse_changes(&actions, ids.len()).map_err(ApiError::Invalid)?;
+    Ok(responses::batch(actions.len(), apply_changes(&context, ids, changes).await?))
 }
 
-/// Makes changes to several tickets and says to how many.
-async fn change(call: &Call, ids: Vec<i64>, changes: Vec<Change>) -> Result<usize, Error> {
-    let deed = Deed::Change { tickets: those(call, ids), changes, link: None };
-    Ok(make(call, deed).await?.len())
+/// Applies changes to several tickets; returns how many.
+async fn apply_changes(
+    context: &HandlerContext,
+    ids: Vec<i64>,
+    changes: Vec<TicketChange>,
+) -> Result<usize, ApiError> {
+    let kind =
+        TicketCommandKind::Update { tickets: select_tickets(context, ids), changes, link: None };
+    Ok(execute(context, kind).await?.len())
 }
 
-/// The tickets with these ids, without those that do not exist, where the dialect allows that.
-fn those(call: &Call, ids: Vec<i64>) -> Those {
-    Those { ids, unknown: call.terms.dialect.unknown_ids }
+/// Selects tickets by id; the dialect decides whether unknown ids are skipped.
+fn select_tickets(context: &HandlerContext, ids: Vec<i64>) -> TicketSelection {
+    TicketSelection { ids, unknown_ids: context.settings.dialect.unknown_ids }
 }
 
-/// Does what is asked of the tickets, and gives the ids of those that it was done to.
-async fn make(call: &Call, deed: Deed) -> Result<Vec<i64>, Error> {
-    let (now, key) = (call.terms.date(), call.key.name.to_string());
-    call.make(Task { deed, now, zone: call.terms.zone.clone(), key }).await
+/// Executes a command and returns the ids of its tickets.
+async fn execute(context: &HandlerContext, kind: TicketCommandKind) -> Result<Vec<i64>, ApiError> {
+    let (now, key_name) = (context.settings.now_text(), context.key.name.to_string());
+    context.commit(TicketCommand { kind, now, zone: context.settings.zone.clone(), key_name }).await
 }
 
-/// Does what is asked of the one ticket that a request is about.
-async fn make_one(call: &Call, deed: Deed) -> Result<(), Error> {
-    make(call, deed).await.map(drop).map_err(|error| match error {
-        Error::UnknownTickets(_) => Error::UnknownTicket,
+/// Executes a command on the single ticket of a request.
+async fn execute_single(context: &HandlerContext, kind: TicketCommandKind) -> Result<(), ApiError> {
+    execute(context, kind).await.map(drop).map_err(|error| match error {
+        ApiError::UnknownTickets(_) => ApiError::UnknownTicket,
         error => error,
     })
 }
 
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Unknown(ids) => {
+impl From<TicketCommandError> for ApiError {
+    fn from(error: TicketCommandError) -> Self {
+        match error {
+            TicketCommandError::UnknownTickets(ids) => {
                 Self::UnknownTickets(ids.iter().map(ToString::to_string).collect())
             }
-            Refused::NoCustomer(external) => {
+            TicketCommandError::UnknownCustomer(external) => {
                 let rule = "must be that of a customer of this account";
-                Self::refused("externalPrimaryID", rule, &external.into())
+                Self::invalid_value("externalPrimaryID", rule, &external.into())
             }
-            Refused::Storage(error) => Self::Storage(error),
+            TicketCommandError::Storage(error) => Self::Storage(error),
         }
     }
 }

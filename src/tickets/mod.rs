@@ -1,18 +1,11 @@
-//! The Ticket controller: its operations, as one table.
+//! The Ticket controller and its endpoint table.
 
-mod answer;
-mod batch;
-mod choices;
-mod columns;
-mod dates;
-mod desk;
+mod assumptions;
 mod fields;
 mod handlers;
-mod search;
+mod model;
+mod responses;
 mod store;
-mod task;
-mod ticket;
-mod timeline;
 
 use std::sync::LazyLock;
 
@@ -20,208 +13,225 @@ use axum::http::Method;
 use serde_json::Value;
 
 use crate::accounts::Permission;
+use crate::api::decode::MediaType;
+use crate::api::{CachePolicy, Endpoint, Envelope, Handler, InputSource};
 use crate::clock::Zone;
-use crate::http::decode::Encoding;
-use crate::http::{Answer, Endpoint, Handler, Lasting, Reads};
-use crate::rules::{Field, Kind, Source, Violation, check};
+use crate::contract::{Fidelity, Field, FieldType, Violation, validate};
 use crate::storage::{Database, StorageError};
 
 pub(crate) mod fixture;
-pub(crate) use choices::{CHOICES, CONVENTIONS};
-pub(crate) use columns::{entry_schema, item_schema, names as columns};
+pub(crate) use assumptions::{ASSUMPTIONS, DOCUMENTED_CONVENTIONS};
+pub(crate) use model::columns::{item_schema, list_item_schema, ticket_column_names};
 
-const INDEX: &str = "/api/v2/ticket";
-const ITEM: &str = "/api/v2/ticket/{ticketID}";
-const V1: Source = Source::Documented("v1 and v2 documents, Ticket.");
-const PERMISSIONS: Source = Source::Documented("the permission list of the API keys");
+const INDEX_ROUTE: &str = "/api/v2/ticket";
+const ITEM_ROUTE: &str = "/api/v2/ticket/{ticketID}";
+const TICKET_DOCS: Fidelity = Fidelity::Documented("v1 and v2 documents, Ticket.");
+const PERMISSION_DOCS: Fidelity = Fidelity::Documented("the permission list of the API keys");
 
-/// What most rows have in common; a row names what it has of its own.
-fn row(
+/// Returns an endpoint with the values that most endpoints share.
+fn base_endpoint(
     operation: &'static str,
-    id: &'static str,
+    operation_id: &'static str,
     method: Method,
     path: &'static str,
     handler: Handler,
 ) -> Endpoint {
     Endpoint {
         operation,
-        id,
+        operation_id,
         method,
         path,
         summary: "",
-        source: V1,
+        source: TICKET_DOCS,
         permission: Permission::TicketRead,
-        permission_source: PERMISSIONS,
-        path_fields: if path == ITEM { || fields::ITEM_PATH } else { || fields::NOTHING },
-        fields: || fields::NOTHING,
-        reads: Reads::Body,
-        documented_encoding: None,
-        answer: Answer::Result,
-        keeps: None,
+        permission_source: PERMISSION_DOCS,
+        path_fields: if path == ITEM_ROUTE {
+            || fields::ITEM_PATH_PARAMS
+        } else {
+            || fields::NO_FIELDS
+        },
+        fields: || fields::NO_FIELDS,
+        input_source: InputSource::Body,
+        documented_media_type: None,
+        envelope: Envelope::Result,
+        cache_policy: None,
         handler,
     }
 }
 
-/// A ticket without its timeline; None where there is none with this id.
+/// Returns a ticket without its timeline; None if it does not exist.
 ///
 /// # Errors
-/// When the database fails.
-pub(crate) async fn ticket(
+/// If the database fails.
+pub(crate) async fn fetch_ticket(
     database: &Database,
     public_url: &str,
     zone: &Zone,
     id: i64,
 ) -> Result<Option<Value>, StorageError> {
     let (url, zone) = (public_url.to_owned(), zone.clone());
-    let found = database.read(move |connection| {
-        Box::pin(async move { store::entry(connection, (&url, &zone), id).await })
+    let query = database.read(move |connection| {
+        Box::pin(async move { store::fetch_ticket(connection, (&url, &zone), id).await })
     });
-    let text = found.await?;
+    let text = query.await?;
     let value = text.map(|text| serde_json::from_str(&text)).transpose();
     value.map_err(|error| StorageError::corrupt(error.to_string()))
 }
 
-/// Refuses what a column can never hold; an empty text stands for nothing.
+/// Validates a value by its column's rule; an empty one counts as not sent.
 ///
 /// # Errors
-/// The rule that the column has.
-pub(crate) fn must_fit(column: &str, value: &str) -> Result<(), Violation> {
-    // A ticket is asked for by what it shows.
-    let shown = |field: Field| match field.kind {
-        Kind::DateOrUtc => Field { kind: Kind::Date, ..field },
+/// The violation of that rule.
+pub(crate) fn validate_column_value(column: &str, value: &str) -> Result<(), Violation> {
+    // Displayed dates never end in `Z`.
+    let as_displayed = |field: Field| match field.data_type {
+        FieldType::DateTimeOrUtc => Field { data_type: FieldType::DateTime, ..field },
         _ => field,
     };
-    let fields: Vec<Field> = columns::fields_of(columns::TICKET).map(shown).collect();
-    let sent = [(column.to_owned(), Value::from(value))].into_iter().collect();
-    check(&fields, &sent).broken.into_iter().next().map_or(Ok(()), Err)
+    let fields: Vec<Field> =
+        model::columns::fixture_fields(model::columns::TICKET_COLUMNS).map(as_displayed).collect();
+    let input = [(column.to_owned(), Value::from(value))].into_iter().collect();
+    validate(&fields, &input).violations.into_iter().next().map_or(Ok(()), Err)
 }
 
-/// Every operation of the controller.
+/// Every endpoint of the controller.
 pub(crate) static ENDPOINTS: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     vec![
         Endpoint {
             summary: "Returns all tickets, with optional filters.",
             fields: || fields::LIST,
-            reads: Reads::Query,
-            answer: Answer::List,
-            // What is archived depends on the time.
-            keeps: Some(Lasting::ThisSecond),
-            ..row("ticket.list", "ticketIndexGET", Method::GET, INDEX, |call| {
-                Box::pin(handlers::list(call))
+            input_source: InputSource::Query,
+            envelope: Envelope::List,
+            // The archive cutoff depends on the time.
+            cache_policy: Some(CachePolicy::ThisSecond),
+            ..base_endpoint("ticket.list", "ticketIndexGET", Method::GET, INDEX_ROUTE, |context| {
+                Box::pin(handlers::list(context))
             })
         },
         Endpoint {
             summary: "Creates a new empty ticket.",
             permission: Permission::TicketCreate,
             fields: || fields::CREATE,
-            documented_encoding: Some(Encoding::Multipart),
-            answer: Answer::Created,
-            ..row("ticket.create", "ticketIndexPOST", Method::POST, INDEX, |call| {
-                Box::pin(handlers::create(call))
-            })
+            documented_media_type: Some(MediaType::Multipart),
+            envelope: Envelope::Created,
+            ..base_endpoint(
+                "ticket.create",
+                "ticketIndexPOST",
+                Method::POST,
+                INDEX_ROUTE,
+                |context| Box::pin(handlers::create(context)),
+            )
         },
         Endpoint {
             summary: "Returns all the data of this ticket.",
-            fields: || fields::SHOW,
-            reads: Reads::Query,
-            answer: Answer::Item,
-            keeps: Some(Lasting::UntilTicketChanges),
-            ..row("ticket.get", "ticketItemGET", Method::GET, ITEM, |call| {
-                Box::pin(handlers::show(call))
+            fields: || fields::GET,
+            input_source: InputSource::Query,
+            envelope: Envelope::Item,
+            cache_policy: Some(CachePolicy::UntilTicketChanges),
+            ..base_endpoint("ticket.get", "ticketItemGET", Method::GET, ITEM_ROUTE, |context| {
+                Box::pin(handlers::get(context))
             })
         },
         Endpoint {
             summary: "Updates the fields of this ticket.",
             permission: Permission::TicketUpdate,
             fields: || fields::UPDATE,
-            documented_encoding: Some(Encoding::Urlencoded),
-            ..row("ticket.update", "ticketItemPUT", Method::PUT, ITEM, |call| {
-                Box::pin(handlers::update(call))
+            documented_media_type: Some(MediaType::Urlencoded),
+            ..base_endpoint("ticket.update", "ticketItemPUT", Method::PUT, ITEM_ROUTE, |context| {
+                Box::pin(handlers::update(context))
             })
         },
         Endpoint {
             summary: "Deletes all the data of this ticket.",
             permission: Permission::TicketDelete,
-            ..row("ticket.delete", "ticketItemDELETE", Method::DELETE, ITEM, |call| {
-                Box::pin(handlers::delete(call))
-            })
+            ..base_endpoint(
+                "ticket.delete",
+                "ticketItemDELETE",
+                Method::DELETE,
+                ITEM_ROUTE,
+                |context| Box::pin(handlers::delete(context)),
+            )
         },
         Endpoint {
             summary: "Deletes several tickets given in an array.",
             permission: Permission::TicketDelete,
             fields: || fields::DELETE_MULTI,
-            reads: Reads::BodyOrQuery,
-            documented_encoding: Some(Encoding::Urlencoded),
-            ..row(
+            input_source: InputSource::BodyOrQuery,
+            documented_media_type: Some(MediaType::Urlencoded),
+            ..base_endpoint(
                 "ticket.deleteMulti",
                 "ticketMultiDELETE",
                 Method::DELETE,
                 "/api/v2/ticket/multi",
-                |call| Box::pin(handlers::delete_multi(call)),
+                |context| Box::pin(handlers::delete_multi(context)),
             )
         },
         Endpoint {
             summary: "Sets the status of the tickets given in an array.",
             permission: Permission::SetStatus,
             fields: || fields::SET_STATUS,
-            documented_encoding: Some(Encoding::Multipart),
-            ..row(
+            documented_media_type: Some(MediaType::Multipart),
+            ..base_endpoint(
                 "ticket.setStatus",
                 "ticketSetStatusPOST",
                 Method::POST,
                 "/api/v2/ticket/setStatus",
-                |call| Box::pin(handlers::set_status(call)),
+                |context| Box::pin(handlers::set_status(context)),
             )
         },
         Endpoint {
             summary: "Sets the priority of the tickets given in an array.",
             permission: Permission::TicketUpdate,
             fields: || fields::SET_PRIORITY,
-            documented_encoding: Some(Encoding::Multipart),
-            ..row(
+            documented_media_type: Some(MediaType::Multipart),
+            ..base_endpoint(
                 "ticket.setPriority",
                 "ticketSetPriorityPOST",
                 Method::POST,
                 "/api/v2/ticket/setPriority",
-                |call| Box::pin(handlers::set_priority(call)),
+                |context| Box::pin(handlers::set_priority(context)),
             )
         },
         Endpoint {
             summary: "Solves every ticket that is neither solved nor closed.",
-            source: Source::Chosen(
+            source: Fidelity::Undocumented(
                 "Named in the permission list and described nowhere: the behaviour is chosen.",
             ),
             permission: Permission::SetStatus,
-            ..row(
+            ..base_endpoint(
                 "ticket.solveUnfinishedTickets",
                 "ticketSolveUnfinishedTicketsPUT",
                 Method::PUT,
                 "/api/v2/ticket/solveUnfinishedTickets",
-                |call| Box::pin(handlers::solve_unfinished(call)),
+                |context| Box::pin(handlers::solve_unfinished(context)),
             )
         },
         Endpoint {
             summary: "Unlinks the customer from the ticket.",
             permission: Permission::TicketUpdate,
-            permission_source: Source::Chosen("none is stated; it changes a ticket"),
-            fields: || fields::UNLINK,
-            documented_encoding: Some(Encoding::Multipart),
-            ..row(
+            permission_source: Fidelity::Undocumented("none is stated; it changes a ticket"),
+            fields: || fields::UNLINK_CUSTOMER,
+            documented_media_type: Some(MediaType::Multipart),
+            ..base_endpoint(
                 "ticket.unlinkCustomerFromTicket",
                 "ticketUnlinkCustomerFromTicketPOST",
                 Method::POST,
                 "/api/v2/ticket/unlinkCustomerFromTicket",
-                |call| Box::pin(handlers::unlink_customer(call)),
+                |context| Box::pin(handlers::unlink_customer(context)),
             )
         },
         Endpoint {
             summary: "Performs actions on the tickets given in a list.",
             permission: Permission::TicketBatch,
             fields: || fields::BATCH,
-            documented_encoding: Some(Encoding::Multipart),
-            ..row("ticket.batch", "ticketBatchPOST", Method::POST, "/api/v2/ticket/batch", |call| {
-                Box::pin(handlers::batch(call))
-            })
+            documented_media_type: Some(MediaType::Multipart),
+            ..base_endpoint(
+                "ticket.batch",
+                "ticketBatchPOST",
+                Method::POST,
+                "/api/v2/ticket/batch",
+                |context| Box::pin(handlers::batch(context)),
+            )
         },
     ]
 });

@@ -5,33 +5,37 @@ use serde_json::{Value, json};
 use crate::support::Server;
 
 /// A field as the page writes it: name, type, whether it is required, default.
-type Fact = (&'static str, &'static str, bool, Value);
+type DocumentedField = (&'static str, &'static str, bool, Value);
 
 /// An operation as the pages have it: method, path, permission, content type of the body, fields.
-type Operation = (&'static str, &'static str, &'static str, &'static str, Vec<Fact>);
+type DocumentedOperation =
+    (&'static str, &'static str, &'static str, &'static str, Vec<DocumentedField>);
 
 const MULTIPART: &str = "multipart/form-data";
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const QUERY: &str = "query";
 
-fn facts() -> Vec<Operation> {
-    let controller = index().into_iter().chain(item()).chain(named_methods());
+fn documented_operations() -> Vec<DocumentedOperation> {
+    let controller = collection_operations()
+        .into_iter()
+        .chain(item_operations())
+        .chain(named_method_operations());
     controller.collect()
 }
 
-fn none() -> Value {
+fn no_default() -> Value {
     Value::Null
 }
 
-fn number(name: &'static str) -> Fact {
-    (name, "number", true, none())
+fn required_number(name: &'static str) -> DocumentedField {
+    (name, "number", true, no_default())
 }
 
-fn text(name: &'static str) -> Fact {
-    (name, "string", true, none())
+fn required_string(name: &'static str) -> DocumentedField {
+    (name, "string", true, no_default())
 }
 
-fn index() -> Vec<Operation> {
+fn collection_operations() -> Vec<DocumentedOperation> {
     vec![
         (
             "get",
@@ -44,7 +48,7 @@ fn index() -> Vec<Operation> {
                 ("itemStart", "number", false, json!(0)),
                 ("itemLimit", "number", false, json!(15)),
                 ("searchArchived", "enum", false, json!("no")),
-                ("status", "enum", false, none()),
+                ("status", "enum", false, no_default()),
             ],
         ),
         (
@@ -53,28 +57,28 @@ fn index() -> Vec<Operation> {
             "TICKET_CREATE",
             MULTIPART,
             vec![
-                number("brandID"),
-                number("channelID"),
-                ("direction", "^inbound|outbound$", true, none()),
-                text("from"),
+                required_number("brandID"),
+                required_number("channelID"),
+                ("direction", "^inbound|outbound$", true, no_default()),
+                required_string("from"),
                 ("fromName", "string", false, json!("")),
-                text("to"),
-                text("title"),
+                required_string("to"),
+                required_string("title"),
                 ("assignedGroupID", "number", false, json!(0)),
-                ("formID", "number", false, none()),
+                ("formID", "number", false, no_default()),
             ],
         ),
     ]
 }
 
-fn item() -> Vec<Operation> {
+fn item_operations() -> Vec<DocumentedOperation> {
     vec![
         (
             "get",
             "/api/v2/ticket/{ticketID}",
             "TICKET_READ",
             QUERY,
-            vec![("getTicketHistory", "boolean", false, none())],
+            vec![("getTicketHistory", "boolean", false, no_default())],
         ),
         (
             "put",
@@ -82,16 +86,16 @@ fn item() -> Vec<Operation> {
             "TICKET_UPDATE",
             URLENCODED,
             vec![
-                ("externalPrimaryID", "string", false, none()),
-                ("title", "string", false, none()),
-                ("status", "^(solved|closed)$", false, none()),
+                ("externalPrimaryID", "string", false, no_default()),
+                ("title", "string", false, no_default()),
+                ("status", "^(solved|closed)$", false, no_default()),
             ],
         ),
         ("delete", "/api/v2/ticket/{ticketID}", "TICKET_DELETE", QUERY, vec![]),
     ]
 }
 
-fn named_methods() -> Vec<Operation> {
+fn named_method_operations() -> Vec<DocumentedOperation> {
     vec![
         ("delete", "/api/v2/ticket/multi", "TICKET_DELETE", URLENCODED, vec![]),
         (
@@ -100,8 +104,8 @@ fn named_methods() -> Vec<Operation> {
             "SET_STATUS",
             MULTIPART,
             vec![
-                ("status", "^(new|open|pending|holding|solved|closed)$", true, none()),
-                ("ticketIDs[]", "number[]", true, none()),
+                ("status", "^(new|open|pending|holding|solved|closed)$", true, no_default()),
+                ("ticketIDs[]", "number[]", true, no_default()),
             ],
         ),
         (
@@ -110,8 +114,8 @@ fn named_methods() -> Vec<Operation> {
             "TICKET_UPDATE",
             MULTIPART,
             vec![
-                ("priority", "^(low|medium|high|urgent)$", true, none()),
-                ("ticketIDs[]", "number[]", true, none()),
+                ("priority", "^(low|medium|high|urgent)$", true, no_default()),
+                ("ticketIDs[]", "number[]", true, no_default()),
             ],
         ),
         ("put", "/api/v2/ticket/solveUnfinishedTickets", "SET_STATUS", QUERY, vec![]),
@@ -120,7 +124,7 @@ fn named_methods() -> Vec<Operation> {
             "/api/v2/ticket/unlinkCustomerFromTicket",
             "TICKET_UPDATE",
             MULTIPART,
-            vec![number("ticketID")],
+            vec![required_number("ticketID")],
         ),
         (
             "post",
@@ -128,20 +132,24 @@ fn named_methods() -> Vec<Operation> {
             "TICKET_BATCH",
             MULTIPART,
             vec![
-                ("TicketIDs", "^[0-9, ]+$", true, none()),
-                ("actions[0][actionType]", "string", true, none()),
-                ("actions[0][value]", "string", true, none()),
+                ("TicketIDs", "^[0-9, ]+$", true, no_default()),
+                ("actions[0][actionType]", "string", true, no_default()),
+                ("actions[0][value]", "string", true, no_default()),
             ],
         ),
     ]
 }
 
 /// The documented bounds of the list's parameters.
-const BOUNDS: &[(&str, &str, u64)] =
+const PARAMETER_LIMITS: &[(&str, &str, u64)] =
     &[("applyView", "minLength", 2), ("query", "minLength", 1), ("itemLimit", "maximum", 9999)];
 
 /// What the document declares of a field: its schema and whether it is required.
-fn declared<'a>(operation: &'a Value, place: &str, name: &str) -> Option<(&'a Value, bool)> {
+fn find_declared_field<'a>(
+    operation: &'a Value,
+    place: &str,
+    name: &str,
+) -> Option<(&'a Value, bool)> {
     if place == QUERY {
         let parameters = operation["parameters"].as_array()?;
         let parameter = parameters.iter().find(|parameter| parameter["name"] == name)?;
@@ -173,21 +181,21 @@ fn is_of_type(schema: &Value, written: &str) -> bool {
 }
 
 /// The documented default, which stands under another name where the documented pattern refuses it.
-fn default_of(schema: &Value) -> Value {
+fn declared_default(schema: &Value) -> Value {
     schema.get("default").or_else(|| schema.get("x-default")).cloned().unwrap_or_default()
 }
 
 /// Everything in the document that differs from the facts.
-fn differences(document: &Value) -> Vec<String> {
+fn find_differences(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (method, path, permission, place, fields) in facts() {
+    for (method, path, permission, place, fields) in documented_operations() {
         let operation = &document["paths"][path][method];
         if operation["x-permission"]["name"] != permission {
             wrong.push(format!("{method} {path} does not need {permission}"));
         }
         for (name, written, required, default) in fields {
             let at = format!("{method} {path}: {name}");
-            match declared(operation, place, name) {
+            match find_declared_field(operation, place, name) {
                 None => wrong.push(format!("{at} is lost")),
                 Some((_, is_required)) if is_required != required => {
                     wrong.push(format!("{at} is not required: {required}"));
@@ -195,15 +203,15 @@ fn differences(document: &Value) -> Vec<String> {
                 Some((schema, _)) if !is_of_type(schema, written) => {
                     wrong.push(format!("{at} is not of type {written}"));
                 }
-                Some((schema, _)) if default_of(schema) != default => {
+                Some((schema, _)) if declared_default(schema) != default => {
                     wrong.push(format!("{at} has not the default {default}"));
                 }
                 Some(_) => {}
             }
         }
     }
-    for (name, bound, value) in BOUNDS {
-        let schema = declared(&document["paths"]["/api/v2/ticket"]["get"], QUERY, name)
+    for (name, bound, value) in PARAMETER_LIMITS {
+        let schema = find_declared_field(&document["paths"]["/api/v2/ticket"]["get"], QUERY, name)
             .map(|(schema, _)| &schema[*bound]);
         if schema != Some(&json!(value)) {
             wrong.push(format!("{name} has not the {bound} {value}"));
@@ -213,27 +221,27 @@ fn differences(document: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_contract_keeps_every_fact_of_the_vendor() {
+async fn openapi_matches_vendor_documentation() {
     let server = Server::start();
     let document = server.get("/openapi.json").await.body;
-    assert_eq!(differences(&document), Vec::<String>::new());
+    assert_eq!(find_differences(&document), Vec::<String>::new());
     let count: usize = document["paths"]
         .as_object()
         .expect("paths")
         .values()
         .map(|path| path.as_object().expect("methods").len())
         .sum();
-    assert_eq!(count, facts().len(), "no operation is there that no page names");
+    assert_eq!(count, documented_operations().len(), "no operation is there that no page names");
 }
 
 #[tokio::test]
-async fn a_bent_fact_would_be_found() {
+async fn comparison_detects_altered_openapi() {
     let server = Server::start();
     let document = server.get("/openapi.json").await.body;
     let bend = |pointer: &str, value: Value| {
         let mut bent = document.clone();
         *bent.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there")) = value;
-        differences(&bent)
+        find_differences(&bent)
     };
     let create = "/paths/~1api~1v2~1ticket/post/requestBody/content/multipart~1form-data/schema";
     assert_eq!(bend(&format!("{create}/required"), json!([])).len(), 6);

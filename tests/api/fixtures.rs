@@ -5,22 +5,22 @@ use std::ops::Deref;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Client, Server};
+use crate::support::{ApiClient, Server};
 
 /// The key of the account `acme`, which may do everything.
-pub(crate) const KEY: &str = "acme-key-0123456789";
+pub(crate) const ACME_KEY: &str = "acme-key-0123456789";
 /// Where the clock of `acme` stands, as an answer writes it.
-pub(crate) const NOW: &str = "2026-03-01 12:00:00";
+pub(crate) const ACME_NOW: &str = "2026-03-01 12:00:00";
 /// The fields that a ticket needs, urlencoded.
-pub(crate) const NEW_TICKET: &str = "brandID=1&channelID=1&direction=inbound&from=ada%40example.test&to=desk%40example.test&title=Printer";
+pub(crate) const NEW_TICKET_FORM: &str = "brandID=1&channelID=1&direction=inbound&from=ada%40example.test&to=desk%40example.test&title=Printer";
 
 /// A server that starts from a seed of its own.
-pub(crate) struct Seeded {
+pub(crate) struct SeededServer {
     server: Server,
-    _folder: TempDir,
+    _temp_dir: TempDir,
 }
 
-impl Deref for Seeded {
+impl Deref for SeededServer {
     type Target = Server;
 
     fn deref(&self) -> &Server {
@@ -28,7 +28,7 @@ impl Deref for Seeded {
     }
 }
 
-impl Seeded {
+impl SeededServer {
     /// Ends the server as a service manager would, and waits for it.
     pub(crate) fn stop(self) -> std::process::ExitStatus {
         self.server.stop()
@@ -36,23 +36,23 @@ impl Seeded {
 }
 
 /// A folder that goes away with the test.
-pub(crate) fn folder() -> TempDir {
+pub(crate) fn create_temp_dir() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
 /// Writes a file into the folder and gives its path.
-pub(crate) fn file(folder: &TempDir, name: &str, text: &str) -> String {
+pub(crate) fn write_file(folder: &TempDir, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, text).expect("the file is written");
     path.to_str().expect("the path is text").to_owned()
 }
 
 /// A seed with the account `acme`, whose clock stands still, and these tickets.
-pub(crate) fn acme(tickets: impl IntoIterator<Item = Value>) -> Value {
+pub(crate) fn acme_seed(tickets: impl IntoIterator<Item = Value>) -> Value {
     let tickets: Vec<Value> = tickets.into_iter().collect();
     json!({ "accounts": { "acme": {
         "clock": { "mode": "frozen", "at": "2026-03-01T12:00:00Z" },
-        "keys": [{ "key": KEY, "name": "ci", "permissions": "all" }],
+        "keys": [{ "key": ACME_KEY, "name": "ci", "permissions": "all" }],
         "brands": [{ "id": 1, "name": "MyBrand" }],
         "channels": [
             { "id": 1, "name": "e-mail", "icon": "e-mail" },
@@ -76,7 +76,7 @@ pub(crate) fn acme(tickets: impl IntoIterator<Item = Value>) -> Value {
 }
 
 /// A ticket with nothing special about it, older than the clock of `acme`.
-pub(crate) fn ticket(id: u64) -> Value {
+pub(crate) fn ticket_fixture(id: u64) -> Value {
     json!({
         "id": id, "title": format!("Ticket {id}"), "direction": "inbound",
         "from": "ada@example.test", "to": "desk@example.test", "brand_id": 1, "channel_id": 1,
@@ -85,38 +85,38 @@ pub(crate) fn ticket(id: u64) -> Value {
 }
 
 /// An ephemeral server that starts from the seed, asked with the key of `acme`.
-pub(crate) fn serve(seed: &Value) -> Seeded {
-    serve_with(seed, &["--ephemeral"])
+pub(crate) fn serve_seed(seed: &Value) -> SeededServer {
+    serve_seed_with_args(seed, &["--ephemeral"])
 }
 
 /// A server that starts from the seed and takes these further arguments.
-pub(crate) fn serve_with(seed: &Value, arguments: &[&str]) -> Seeded {
-    let folder = folder();
-    let path = file(&folder, "seed.json", &seed.to_string());
-    let mut server = Server::with(&[arguments, &["--seed", &path]].concat());
-    KEY.clone_into(&mut server.key);
-    Seeded { server, _folder: folder }
+pub(crate) fn serve_seed_with_args(seed: &Value, arguments: &[&str]) -> SeededServer {
+    let folder = create_temp_dir();
+    let path = write_file(&folder, "seed.json", &seed.to_string());
+    let mut server = Server::start_with_args(&[arguments, &["--seed", &path]].concat());
+    ACME_KEY.clone_into(&mut server.api_key);
+    SeededServer { server, _temp_dir: folder }
 }
 
 /// The body of an answer, byte for byte.
-pub(crate) async fn text(client: &Client, path: &str) -> String {
-    let response = client.ask("GET", path).send().await.expect("the server answers");
+pub(crate) async fn get_text(client: &ApiClient, path: &str) -> String {
+    let response = client.request("GET", path).send().await.expect("the server answers");
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.expect("the body arrives")
 }
 
 /// Everything that an account shows of its tickets, byte for byte.
-pub(crate) async fn whole(client: &Client) -> String {
-    let mut all = text(client, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
-    for id in ids(&all) {
+pub(crate) async fn dump_tickets(client: &ApiClient) -> String {
+    let mut all = get_text(client, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
+    for id in parse_ticket_ids(&all) {
         all += "\n";
-        all += &text(client, &format!("/api/v2/ticket/{id}")).await;
+        all += &get_text(client, &format!("/api/v2/ticket/{id}")).await;
     }
     all
 }
 
 /// The ids of a list, in its order.
-pub(crate) fn ids(list: &str) -> Vec<u64> {
+pub(crate) fn parse_ticket_ids(list: &str) -> Vec<u64> {
     let list: Value = serde_json::from_str(list).expect("a list is JSON");
     let items = list["items"].as_array().expect("a list has items");
     items.iter().map(|item| item["id"].as_u64().expect("an id is a number")).collect()

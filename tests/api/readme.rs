@@ -6,31 +6,31 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 
-use crate::clients::{can_run, passed_over};
 use crate::fixtures;
 use crate::support::Server;
+use crate::third_party_clients::{can_run, skip_test};
 
 const README: &str = include_str!("../../README.md");
-const SHOWN_BASE: &str = "http://127.0.0.1:8080";
+const README_BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Commands, and what is shown below them.
 #[derive(Debug, PartialEq)]
 struct Step {
     commands: String,
-    shown: Option<Shown>,
+    expected: Option<ExpectedOutput>,
 }
 
 /// What is shown of an answer.
 #[derive(Debug, PartialEq)]
-enum Shown {
+enum ExpectedOutput {
     /// All of it, or of several answers.
-    Whole(String),
+    Json(String),
     /// The detail of a problem.
-    Detail(String),
+    ProblemDetail(String),
 }
 
 /// The fenced blocks of a section, with the word behind the fence.
-pub(crate) fn blocks(readme: &str, section: &str) -> Vec<(String, String)> {
+pub(crate) fn extract_fenced_blocks(readme: &str, section: &str) -> Vec<(String, String)> {
     let mut lines = readme.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
@@ -47,19 +47,19 @@ pub(crate) fn blocks(readme: &str, section: &str) -> Vec<(String, String)> {
 }
 
 /// The commands of a section, each with what is shown below.
-fn session(readme: &str, section: &str) -> Vec<Step> {
-    let blocks = blocks(readme, section);
+fn parse_session(readme: &str, section: &str) -> Vec<Step> {
+    let blocks = extract_fenced_blocks(readme, section);
     let steps = blocks.iter().enumerate().filter(|(_, (kind, _))| kind == "sh");
     let shown = |at: usize| match blocks.get(at).map(|(kind, text)| (kind.as_str(), text.clone())) {
-        Some(("json", text)) => Some(Shown::Whole(text)),
-        Some(("text", text)) => Some(Shown::Detail(text)),
+        Some(("json", text)) => Some(ExpectedOutput::Json(text)),
+        Some(("text", text)) => Some(ExpectedOutput::ProblemDetail(text)),
         _ => None,
     };
-    steps.map(|(at, (_, text))| Step { commands: text.clone(), shown: shown(at + 1) }).collect()
+    steps.map(|(at, (_, text))| Step { commands: text.clone(), expected: shown(at + 1) }).collect()
 }
 
 /// The JSON values in a text, without what is another one each time.
-fn answers(text: &str) -> Vec<Value> {
+fn parse_responses(text: &str) -> Vec<Value> {
     let date = Regex::new(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?").expect("a pattern");
     let text = date.replace_all(text, "DATE");
     let place = Regex::new(r#"("cursor": *)"[^"]*""#).expect("a pattern");
@@ -74,35 +74,39 @@ fn answers(text: &str) -> Vec<Value> {
 }
 
 /// Runs the commands and gives the answers that they print.
-fn run(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
-    let commands = commands.replace(SHOWN_BASE, &server.base);
+fn run_commands(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
+    let commands = commands.replace(README_BASE_URL, &server.base_url);
     let mut bash = Command::new("bash");
     bash.args(["-e", "-c", &commands]).current_dir(folder).env("NO_PROXY", "*");
     let output = bash.output().expect("bash runs");
     assert!(output.status.success(), "{commands}: {output:?}");
     let printed = String::from_utf8(output.stdout).expect("text");
-    answers(&printed.replace(&server.base, SHOWN_BASE))
+    parse_responses(&printed.replace(&server.base_url, README_BASE_URL))
 }
 
-fn is_refusal(answer: &Value) -> bool {
+fn is_error(answer: &Value) -> bool {
     answer["status"] == "error" || answer["detail"].is_string()
 }
 
 /// Runs what the sections show, one after the other on one server.
 fn assert_runs_as_shown(sections: &[&str]) {
     if !can_run("curl", &["--version"]) {
-        return passed_over("there is no curl");
+        return skip_test("there is no curl");
     }
-    let (server, folder) = (Server::start(), fixtures::folder());
+    let (server, folder) = (Server::start(), fixtures::create_temp_dir());
     for section in sections {
-        let steps = session(README, section);
+        let steps = parse_session(README, section);
         assert!(!steps.is_empty(), "the README has a section `{section}` with commands");
-        for Step { commands, shown } in steps {
-            let printed = run(&commands, &server, folder.path());
+        for Step { commands, expected: shown } in steps {
+            let printed = run_commands(&commands, &server, folder.path());
             match shown {
-                Some(Shown::Whole(text)) => assert_eq!(printed, answers(&text), "{commands}"),
-                Some(Shown::Detail(text)) => assert_eq!(printed[0]["detail"], text, "{commands}"),
-                None => assert!(!printed.iter().any(is_refusal), "{commands}: {printed:?}"),
+                Some(ExpectedOutput::Json(text)) => {
+                    assert_eq!(printed, parse_responses(&text), "{commands}");
+                }
+                Some(ExpectedOutput::ProblemDetail(text)) => {
+                    assert_eq!(printed[0]["detail"], text, "{commands}");
+                }
+                None => assert!(!printed.iter().any(is_error), "{commands}: {printed:?}"),
             }
         }
     }
@@ -114,17 +118,19 @@ async fn the_first_session_runs_as_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn seeing_and_provoking_runs_as_shown() {
+async fn journal_and_fault_sections_run_as_shown() {
     assert_runs_as_shown(&["## See what your code did", "## Provoke"]);
 }
 
 #[test]
-fn a_session_is_read_from_its_section_only() {
+fn parser_reads_only_the_requested_section() {
     let text = "\
 # Name\n```sh\nelsewhere\n```\n## A first session\nWords.\n```sh\ncurl \\\n  one\n```\nprints\n\
 ```json\n{\"a\":1}\n```\n```sh\ntwo\n```\n```toml\nx = 1\n```\n## Next\n```sh\nother\n```\n";
-    let step = |commands: &str, shown| Step { commands: commands.to_owned(), shown };
-    let expected =
-        [step("curl \\\n  one", Some(Shown::Whole("{\"a\":1}".to_owned()))), step("two", None)];
-    assert_eq!(session(text, "## A first session"), expected);
+    let step = |commands: &str, shown| Step { commands: commands.to_owned(), expected: shown };
+    let expected = [
+        step("curl \\\n  one", Some(ExpectedOutput::Json("{\"a\":1}".to_owned()))),
+        step("two", None),
+    ];
+    assert_eq!(parse_session(text, "## A first session"), expected);
 }

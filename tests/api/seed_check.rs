@@ -1,9 +1,9 @@
 //! `seed check`: what is wrong with a fixture, and where, without writing anything.
 
-use crate::fixtures::{self, file};
-use crate::program::{Finished, Running, command};
+use crate::fixtures::{self, write_file};
+use crate::process::{ProcessOutput, RunningProcess, build_command};
 
-const GOOD: &str = "\
+const VALID_SEED: &str = "\
 accounts:
   acme:
     time_zone: Europe/Amsterdam
@@ -26,11 +26,11 @@ accounts:
 ";
 
 /// Checks the text in a folder of its own, which it leaves as it was.
-fn check(name: &str, text: &str) -> Finished {
-    let folder = fixtures::folder();
-    file(&folder, name, text);
-    let mut command = command(&["seed", "check", name]);
-    let finished = Running::spawn(command.current_dir(folder.path())).finish();
+fn check_seed(name: &str, text: &str) -> ProcessOutput {
+    let folder = fixtures::create_temp_dir();
+    write_file(&folder, name, text);
+    let mut command = build_command(&["seed", "check", name]);
+    let finished = RunningProcess::spawn(command.current_dir(folder.path())).wait_for_exit();
     let left = std::fs::read_dir(folder.path()).expect("readable");
     let left: Vec<_> = left.map(|entry| entry.expect("readable").file_name()).collect();
     assert_eq!(left, [name], "nothing is written");
@@ -39,9 +39,9 @@ fn check(name: &str, text: &str) -> Finished {
 }
 
 /// The fixture, with one line put in another's place, and the number of that line.
-fn spoilt(line: &str, instead: &str) -> (String, usize) {
-    let at = GOOD.lines().position(|known| known.contains(line)).expect("the line is there");
-    let lines = GOOD.lines().enumerate();
+fn replace_in_seed(line: &str, instead: &str) -> (String, usize) {
+    let at = VALID_SEED.lines().position(|known| known.contains(line)).expect("the line is there");
+    let lines = VALID_SEED.lines().enumerate();
     let lines =
         lines.map(
             |(number, known)| {
@@ -52,10 +52,10 @@ fn spoilt(line: &str, instead: &str) -> (String, usize) {
 }
 
 /// The text is refused, and the message has the file, the line and these words.
-fn refused(text: &str, line: usize, words: &[&str]) {
-    let finished = check("fixture.yaml", text);
-    assert!(matches!(finished.code, Some(1..)), "{words:?}: {finished:?}");
-    let said = finished.text();
+fn assert_rejected(text: &str, line: usize, words: &[&str]) {
+    let finished = check_seed("fixture.yaml", text);
+    assert!(matches!(finished.exit_code, Some(1..)), "{words:?}: {finished:?}");
+    let said = finished.combined_output();
     assert!(said.contains("fixture.yaml"), "the file is named: {said}");
     let numbers = said.split(|c: char| !c.is_ascii_digit());
     assert!(
@@ -69,20 +69,20 @@ fn refused(text: &str, line: usize, words: &[&str]) {
 }
 
 #[test]
-fn a_good_seed_is_good() {
-    let finished = check("fixture.yaml", GOOD);
-    assert_eq!(finished.code, Some(0), "{finished:?}");
-    let json = fixtures::acme([fixtures::ticket(7)]).to_string();
-    let finished = check("fixture.json", &json);
-    assert_eq!(finished.code, Some(0), "{finished:?}");
+fn valid_seed_passes() {
+    let finished = check_seed("fixture.yaml", VALID_SEED);
+    assert_eq!(finished.exit_code, Some(0), "{finished:?}");
+    let json = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
+    let finished = check_seed("fixture.json", &json);
+    assert_eq!(finished.exit_code, Some(0), "{finished:?}");
 }
 
 #[tokio::test]
-async fn a_good_seed_is_what_a_server_starts_from() {
-    let folder = fixtures::folder();
-    let path = file(&folder, "fixture.yaml", GOOD);
-    let mut server = crate::support::Server::with(&["--ephemeral", "--seed", &path]);
-    server.key = "read-key-0123456789".to_owned();
+async fn server_starts_from_valid_seed() {
+    let folder = fixtures::create_temp_dir();
+    let path = write_file(&folder, "fixture.yaml", VALID_SEED);
+    let mut server = crate::support::Server::start_with_args(&["--ephemeral", "--seed", &path]);
+    server.api_key = "read-key-0123456789".to_owned();
     let item = server.get("/api/v2/ticket/858462").await.body;
     assert_eq!(item["item"]["title"], "Printer on fire");
     assert_eq!(item["item"]["brand_name"], "MyBrand");
@@ -90,116 +90,119 @@ async fn a_good_seed_is_what_a_server_starts_from() {
 
 #[test]
 fn an_unknown_field_is_named_with_its_line() {
-    let (text, line) = spoilt("        title: Second", "        titel: Second");
-    refused(&text, line, &["titel"]);
-    let (text, line) = spoilt("    time_zone:", "    timezone:");
-    refused(&text, line, &["timezone"]);
-    let (text, line) = spoilt("accounts:", "acounts:");
-    refused(&text, line, &["acounts"]);
+    let (text, line) = replace_in_seed("        title: Second", "        titel: Second");
+    assert_rejected(&text, line, &["titel"]);
+    let (text, line) = replace_in_seed("    time_zone:", "    timezone:");
+    assert_rejected(&text, line, &["timezone"]);
+    let (text, line) = replace_in_seed("accounts:", "acounts:");
+    assert_rejected(&text, line, &["acounts"]);
 }
 
 #[test]
 fn a_wrong_type_is_named_with_its_line() {
-    let (text, line) = spoilt("      - id: 858463", "      - id: many");
-    refused(&text, line, &["id", "many"]);
-    let (text, line) = spoilt("        title: Second", "        title: [Second]");
-    refused(&text, line, &["title"]);
-    let (text, line) = spoilt("    brands:    [{ id: 1, name: MyBrand }]", "    brands: MyBrand");
-    refused(&text, line, &["brands"]);
+    let (text, line) = replace_in_seed("      - id: 858463", "      - id: many");
+    assert_rejected(&text, line, &["id", "many"]);
+    let (text, line) = replace_in_seed("        title: Second", "        title: [Second]");
+    assert_rejected(&text, line, &["title"]);
+    let (text, line) =
+        replace_in_seed("    brands:    [{ id: 1, name: MyBrand }]", "    brands: MyBrand");
+    assert_rejected(&text, line, &["brands"]);
 }
 
 #[test]
 fn a_wrong_value_is_named_with_its_line() {
-    let (text, line) = spoilt("        title: Second", "        status: done");
-    refused(&text, line, &["status", "done"]);
-    let (text, line) = spoilt("        title: Second", "        created_at: yesterday");
-    refused(&text, line, &["created_at", "yesterday"]);
-    let (text, line) = spoilt("    time_zone: Europe/Amsterdam", "    time_zone: Europe/Atlantis");
-    refused(&text, line, &["time_zone", "Europe/Atlantis"]);
+    let (text, line) = replace_in_seed("        title: Second", "        status: done");
+    assert_rejected(&text, line, &["status", "done"]);
+    let (text, line) = replace_in_seed("        title: Second", "        created_at: yesterday");
+    assert_rejected(&text, line, &["created_at", "yesterday"]);
+    let (text, line) =
+        replace_in_seed("    time_zone: Europe/Amsterdam", "    time_zone: Europe/Atlantis");
+    assert_rejected(&text, line, &["time_zone", "Europe/Atlantis"]);
 }
 
 #[test]
-fn an_id_that_occurs_twice_is_named_with_its_line() {
-    let (text, line) = spoilt("      - id: 858463", "      - id: 858462");
-    refused(&text, line, &["858462"]);
+fn duplicate_id_is_named_with_its_line() {
+    let (text, line) = replace_in_seed("      - id: 858463", "      - id: 858462");
+    assert_rejected(&text, line, &["858462"]);
 }
 
 #[test]
-fn a_key_that_occurs_twice_is_found_and_not_told() {
-    let (text, line) = spoilt("key: read-key-0123456789", "key: acme-key-0123456789");
-    refused(&text, line, &["key"]);
-    let said = check("fixture.yaml", &text).text();
+fn duplicate_key_is_reported_without_its_text() {
+    let (text, line) = replace_in_seed("key: read-key-0123456789", "key: acme-key-0123456789");
+    assert_rejected(&text, line, &["key"]);
+    let said = check_seed("fixture.yaml", &text).combined_output();
     assert!(!said.contains("acme-key-0123456789"), "{said}");
 }
 
 #[test]
 fn an_unknown_permission_is_named_with_its_line() {
-    let (text, line) = spoilt("[TICKET_READ]", "[TICKET_REED]");
-    refused(&text, line, &["TICKET_REED", "permissions"]);
+    let (text, line) = replace_in_seed("[TICKET_READ]", "[TICKET_REED]");
+    assert_rejected(&text, line, &["TICKET_REED", "permissions"]);
 }
 
 #[test]
 fn an_unknown_dialect_name_or_value_is_named_with_its_line() {
-    let (text, line) = spoilt("unknown_customer: refuse", "unknown_custommer: refuse");
-    refused(&text, line, &["unknown_custommer"]);
-    let (text, line) = spoilt("unknown_customer: refuse", "unknown_customer: perhaps");
-    refused(&text, line, &["unknown_customer", "perhaps"]);
+    let (text, line) = replace_in_seed("unknown_customer: refuse", "unknown_custommer: refuse");
+    assert_rejected(&text, line, &["unknown_custommer"]);
+    let (text, line) = replace_in_seed("unknown_customer: refuse", "unknown_customer: perhaps");
+    assert_rejected(&text, line, &["unknown_customer", "perhaps"]);
 }
 
 #[test]
 fn broken_yaml_is_refused_with_its_line() {
-    let (text, line) = spoilt("        title: Second", "        title: \"Second");
-    let finished = check("fixture.yaml", &text);
-    assert!(matches!(finished.code, Some(1..)), "{finished:?}");
-    assert!(finished.text().contains("fixture.yaml"), "{finished:?}");
+    let (text, line) = replace_in_seed("        title: Second", "        title: \"Second");
+    let finished = check_seed("fixture.yaml", &text);
+    assert!(matches!(finished.exit_code, Some(1..)), "{finished:?}");
+    assert!(finished.combined_output().contains("fixture.yaml"), "{finished:?}");
     // Where an open quotation ends is the reader's own opinion: its line, or the end of the text.
-    let said = finished.text();
+    let said = finished.combined_output();
     assert!((line..=line + 1).any(|line| said.contains(&line.to_string())), "{said}");
-    let (text, line) = spoilt("    time_zone: Europe/Amsterdam", "    time_zone: : [");
-    refused(&text, line, &[]);
+    let (text, line) = replace_in_seed("    time_zone: Europe/Amsterdam", "    time_zone: : [");
+    assert_rejected(&text, line, &[]);
 }
 
 #[test]
-fn several_faults_are_told_at_once() {
-    let text = GOOD.replace("        title: Second", "        titel: Second\n        status: done");
-    refused(&text, GOOD.lines().count(), &["titel"]);
-    refused(&text, GOOD.lines().count() + 1, &["done"]);
+fn all_errors_are_reported_at_once() {
+    let text =
+        VALID_SEED.replace("        title: Second", "        titel: Second\n        status: done");
+    assert_rejected(&text, VALID_SEED.lines().count(), &["titel"]);
+    assert_rejected(&text, VALID_SEED.lines().count() + 1, &["done"]);
 }
 
 #[test]
 fn an_empty_or_missing_file_is_named() {
     for text in ["", "# nothing but a remark\n", "7\n"] {
-        let finished = check("fixture.yaml", text);
-        assert!(matches!(finished.code, Some(1..)), "{text:?}: {finished:?}");
-        assert!(finished.text().contains("fixture.yaml"), "{finished:?}");
+        let finished = check_seed("fixture.yaml", text);
+        assert!(matches!(finished.exit_code, Some(1..)), "{text:?}: {finished:?}");
+        assert!(finished.combined_output().contains("fixture.yaml"), "{finished:?}");
     }
-    let missing = crate::program::run(&["seed", "check", "/nothing/here.yaml"]);
-    assert!(matches!(missing.code, Some(1..)), "{missing:?}");
-    assert!(missing.text().contains("/nothing/here.yaml"), "{missing:?}");
+    let missing = crate::process::run_to_exit(&["seed", "check", "/nothing/here.yaml"]);
+    assert!(matches!(missing.exit_code, Some(1..)), "{missing:?}");
+    assert!(missing.combined_output().contains("/nothing/here.yaml"), "{missing:?}");
 }
 
 #[test]
-fn a_server_does_not_start_from_a_bad_seed() {
-    let folder = fixtures::folder();
-    let (text, line) = spoilt("        title: Second", "        titel: Second");
-    let seed = file(&folder, "fixture.yaml", &text);
+fn server_does_not_start_from_invalid_seed() {
+    let folder = fixtures::create_temp_dir();
+    let (text, line) = replace_in_seed("        title: Second", "        titel: Second");
+    let seed = write_file(&folder, "fixture.yaml", &text);
     let data = folder.path().join("data");
     let data = data.to_str().expect("text");
-    let mut serve = command(&["--listen", "127.0.0.1:0", "--data", data, "--seed", &seed]);
-    let finished = Running::spawn(&mut serve).finish();
-    assert!(matches!(finished.code, Some(1..)), "{finished:?}");
+    let mut serve = build_command(&["--listen", "127.0.0.1:0", "--data", data, "--seed", &seed]);
+    let finished = RunningProcess::spawn(&mut serve).wait_for_exit();
+    assert!(matches!(finished.exit_code, Some(1..)), "{finished:?}");
     assert!(
         finished.stderr.contains("fixture.yaml") && finished.stderr.contains("titel"),
         "{finished:?}"
     );
     assert!(finished.stderr.contains(&line.to_string()), "{finished:?}");
-    let good = file(&folder, "fixture.yaml", GOOD);
-    let server = crate::support::Server::with(&["--data", data, "--seed", &good]);
+    let good = write_file(&folder, "fixture.yaml", VALID_SEED);
+    let server = crate::support::Server::start_with_args(&["--data", data, "--seed", &good]);
     assert_eq!(server.stop().code(), Some(0), "the refused start has left nothing in the way");
 }
 
 #[test]
-fn aliases_may_stand_for_16_mebibytes_of_text_and_no_more() {
+fn yaml_alias_expansion_is_limited_to_16_mib() {
     let title = "x".repeat(1_000);
     let row = |title: &str| {
         format!("    - {{ title: {title}, direction: inbound, from: a@b.c, to: a@b.c }}\n")
@@ -209,7 +212,7 @@ fn aliases_may_stand_for_16_mebibytes_of_text_and_no_more() {
         format!("accounts:\n  a:\n    tickets:\n{first}{}", row("*t").repeat(aliases))
     };
     // 16,777 titles of 1,000 bytes are the last ones below 16 MiB; the first alias is on line 5.
-    refused(&text(16_778), 5 + 16_777, &["aliases", "16 MiB of text"]);
-    let most = check("fixture.yaml", &text(16_777));
-    assert_eq!(most.code, Some(0), "{most:?}");
+    assert_rejected(&text(16_778), 5 + 16_777, &["aliases", "16 MiB of text"]);
+    let most = check_seed("fixture.yaml", &text(16_777));
+    assert_eq!(most.exit_code, Some(0), "{most:?}");
 }

@@ -1,26 +1,26 @@
 //! Where a setting comes from: a flag before a variable before the file before the default.
 
-use crate::cli::status;
+use crate::cli::get_status;
 use crate::fixtures;
-use crate::program::{Running, Stream, command};
+use crate::process::{OutputStream, RunningProcess, build_command};
 use crate::support::DEV_KEY;
 
-const FLAG: &str = "flag-key-0123456789";
-const VARIABLE: &str = "variable-key-0123456789";
-const FILE: &str = "file-key-0123456789";
+const FLAG_KEY: &str = "flag-key-0123456789";
+const VARIABLE_KEY: &str = "variable-key-0123456789";
+const FILE_KEY: &str = "file-key-0123456789";
 
-fn ephemeral(arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+fn spawn_ephemeral(arguments: &[&str], variables: &[(&str, &str)]) -> RunningProcess {
     let fixed = ["--listen", "127.0.0.1:0", "--ephemeral"];
-    let mut command = command(&[&fixed, arguments].concat());
-    Running::spawn(command.envs(variables.iter().copied()))
+    let mut command = build_command(&[&fixed, arguments].concat());
+    RunningProcess::spawn(command.envs(variables.iter().copied()))
 }
 
 /// Of the four keys, the one that the server knows.
-async fn known(mut running: Running) -> &'static str {
-    let base = running.base();
+async fn find_accepted_key(mut running: RunningProcess) -> &'static str {
+    let base = running.base_url();
     let mut working = Vec::new();
-    for key in [FLAG, VARIABLE, FILE, DEV_KEY] {
-        if status(&base, key).await == 200 {
+    for key in [FLAG_KEY, VARIABLE_KEY, FILE_KEY, DEV_KEY] {
+        if get_status(&base, key).await == 200 {
             working.push(key);
         }
     }
@@ -29,25 +29,25 @@ async fn known(mut running: Running) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
-    let folder = fixtures::folder();
-    let path = fixtures::file(&folder, "mock.toml", &format!("api_key = \"{FILE}\"\n"));
+async fn precedence_is_flag_variable_file_default() {
+    let folder = fixtures::create_temp_dir();
+    let path = fixtures::write_file(&folder, "mock.toml", &format!("api_key = \"{FILE_KEY}\"\n"));
     let file = ["--config", &*path];
-    let flag = ["--config", &*path, "--api-key", FLAG];
-    let variable = [("OMNIDESK_MOCK_API_KEY", VARIABLE)];
-    assert_eq!(known(ephemeral(&[], &[])).await, DEV_KEY);
-    assert_eq!(known(ephemeral(&file, &[])).await, FILE);
-    assert_eq!(known(ephemeral(&file, &variable)).await, VARIABLE);
-    assert_eq!(known(ephemeral(&flag, &variable)).await, FLAG);
+    let flag = ["--config", &*path, "--api-key", FLAG_KEY];
+    let variable = [("OMNIDESK_MOCK_API_KEY", VARIABLE_KEY)];
+    assert_eq!(find_accepted_key(spawn_ephemeral(&[], &[])).await, DEV_KEY);
+    assert_eq!(find_accepted_key(spawn_ephemeral(&file, &[])).await, FILE_KEY);
+    assert_eq!(find_accepted_key(spawn_ephemeral(&file, &variable)).await, VARIABLE_KEY);
+    assert_eq!(find_accepted_key(spawn_ephemeral(&flag, &variable)).await, FLAG_KEY);
 }
 
 #[tokio::test]
-async fn everything_can_come_from_variables() {
-    let folder = fixtures::folder();
-    let seed = fixtures::acme([fixtures::ticket(7)]).to_string();
-    let seed = fixtures::file(&folder, "seed.json", &seed);
+async fn settings_can_come_from_environment_variables() {
+    let folder = fixtures::create_temp_dir();
+    let seed = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
+    let seed = fixtures::write_file(&folder, "seed.json", &seed);
     let port = folder.path().join("port");
-    let mut command = command(&[]);
+    let mut command = build_command(&[]);
     command
         .env("OMNIDESK_MOCK_LISTEN", "127.0.0.1:0")
         .env("OMNIDESK_MOCK_DATA", folder.path().join("data"))
@@ -55,118 +55,135 @@ async fn everything_can_come_from_variables() {
         .env("OMNIDESK_MOCK_PORT_FILE", &port)
         .env("OMNIDESK_MOCK_LOG", "json")
         .env("OMNIDESK_MOCK_PUBLIC_URL", "https://desk.example.test");
-    let mut running = Running::spawn(&mut command);
-    let base = running.base();
+    let mut running = RunningProcess::spawn(&mut command);
+    let base = running.base_url();
     assert!(base.ends_with(std::fs::read_to_string(&port).expect("written").trim()));
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket/7"));
-    let item = request.header("apiKey", fixtures::KEY).send().await.expect("answered");
+    let item = request.header("apiKey", fixtures::ACME_KEY).send().await.expect("answered");
     let item = item.text().await.expect("read");
     assert!(item.contains("https://desk.example.test/?ticketID=7"), "{item}");
     assert!(folder.path().join("data").is_dir());
-    let line = running.wait_for(|stream, line| stream == Stream::Err && line.contains("GET"));
+    let line = running
+        .wait_for_line(|stream, line| stream == OutputStream::Stderr && line.contains("GET"));
     assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
-    assert_eq!(running.stop().code, Some(0));
+    assert_eq!(running.stop().exit_code, Some(0));
 }
 
 #[tokio::test]
-async fn everything_can_come_from_the_file() {
-    let folder = fixtures::folder();
-    let seed = fixtures::acme([fixtures::ticket(7)]).to_string();
-    let seed = fixtures::file(&folder, "seed.json", &seed);
+async fn settings_can_come_from_config_file() {
+    let folder = fixtures::create_temp_dir();
+    let seed = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
+    let seed = fixtures::write_file(&folder, "seed.json", &seed);
     let text = format!(
         "listen = \"127.0.0.1:0\"\nephemeral = true\nseed = [\"{seed}\"]\n\
          log = \"json\"\npublic_url = \"https://desk.example.test\"\n"
     );
-    let path = fixtures::file(&folder, "mock.toml", &text);
-    let mut command = command(&["--config", &path]);
-    let mut running = Running::spawn(command.current_dir(folder.path()));
-    let base = running.base();
-    assert_eq!(status(&base, fixtures::KEY).await, 200);
-    assert_eq!(running.stop().code, Some(0));
+    let path = fixtures::write_file(&folder, "mock.toml", &text);
+    let mut command = build_command(&["--config", &path]);
+    let mut running = RunningProcess::spawn(command.current_dir(folder.path()));
+    let base = running.base_url();
+    assert_eq!(get_status(&base, fixtures::ACME_KEY).await, 200);
+    assert_eq!(running.stop().exit_code, Some(0));
     assert!(!folder.path().join("data").exists(), "an ephemeral server keeps nothing");
 }
 
-fn refused(running: Running, named: &[&str]) {
-    let finished = running.finish();
-    assert!(!matches!(finished.code, Some(0)), "{finished:?}");
+fn assert_startup_fails(running: RunningProcess, named: &[&str]) {
+    let finished = running.wait_for_exit();
+    assert!(!matches!(finished.exit_code, Some(0)), "{finished:?}");
     for name in named {
         assert!(finished.stderr.contains(name), "{name} is in {finished:?}");
     }
     assert!(!finished.stdout.contains("listening"), "{finished:?}");
-    assert!(!finished.text().contains("panicked"), "{finished:?}");
+    assert!(!finished.combined_output().contains("panicked"), "{finished:?}");
 }
 
 #[test]
-fn an_unknown_name_in_the_file_is_named() {
-    let folder = fixtures::folder();
-    let path = fixtures::file(&folder, "mock.toml", "log = \"text\"\nlissten = \"127.0.0.1:0\"\n");
-    refused(ephemeral(&["--config", &path], &[]), &["mock.toml", "lissten"]);
+fn unknown_setting_in_config_file_is_named() {
+    let folder = fixtures::create_temp_dir();
+    let path =
+        fixtures::write_file(&folder, "mock.toml", "log = \"text\"\nlissten = \"127.0.0.1:0\"\n");
+    assert_startup_fails(spawn_ephemeral(&["--config", &path], &[]), &["mock.toml", "lissten"]);
 }
 
 #[test]
-fn a_wrong_value_in_the_file_is_named() {
+fn invalid_value_in_config_file_is_named() {
     for (text, name) in [
         ("log = \"xml\"\nlisten = \"127.0.0.1:0\"", "log"),
         ("listen = { a = 1 }", "listen"),
         ("ephemeral = \"perhaps\"\nlisten = \"127.0.0.1:0\"", "ephemeral"),
     ] {
-        let folder = fixtures::folder();
-        let path = fixtures::file(&folder, "mock.toml", text);
-        let mut command = command(&["--config", &path]);
-        refused(Running::spawn(command.current_dir(folder.path())), &[name, "mock.toml"]);
+        let folder = fixtures::create_temp_dir();
+        let path = fixtures::write_file(&folder, "mock.toml", text);
+        let mut command = build_command(&["--config", &path]);
+        assert_startup_fails(
+            RunningProcess::spawn(command.current_dir(folder.path())),
+            &[name, "mock.toml"],
+        );
         assert!(!folder.path().join("data").exists(), "{text}");
     }
 }
 
 #[test]
-fn a_broken_or_missing_file_is_named() {
-    let folder = fixtures::folder();
-    let broken = fixtures::file(&folder, "mock.toml", "log = \"text\"\n[broken\n");
-    refused(ephemeral(&["--config", &broken], &[]), &["mock.toml", "2"]);
+fn malformed_or_missing_config_file_is_named() {
+    let folder = fixtures::create_temp_dir();
+    let broken = fixtures::write_file(&folder, "mock.toml", "log = \"text\"\n[broken\n");
+    assert_startup_fails(spawn_ephemeral(&["--config", &broken], &[]), &["mock.toml", "2"]);
     let missing = folder.path().join("missing.toml");
-    refused(ephemeral(&["--config", missing.to_str().expect("text")], &[]), &["missing.toml"]);
+    assert_startup_fails(
+        spawn_ephemeral(&["--config", missing.to_str().expect("text")], &[]),
+        &["missing.toml"],
+    );
 }
 
 #[test]
-fn a_wrong_value_of_a_flag_or_variable_is_named() {
-    refused(ephemeral(&["--log", "xml"], &[]), &["xml", "log"]);
-    refused(ephemeral(&["--public-url", "nonsense"], &[]), &["nonsense", "public-url"]);
-    refused(ephemeral(&["--seed", "/nothing/here.yaml"], &[]), &["/nothing/here.yaml"]);
-    refused(ephemeral(&[], &[("OMNIDESK_MOCK_LOG", "xml")]), &["xml"]);
-    let listen = Running::spawn(&mut command(&["--listen", "nowhere", "--ephemeral"]));
-    refused(listen, &["nowhere", "listen"]);
+fn invalid_flag_or_variable_value_is_named() {
+    assert_startup_fails(spawn_ephemeral(&["--log", "xml"], &[]), &["xml", "log"]);
+    assert_startup_fails(
+        spawn_ephemeral(&["--public-url", "nonsense"], &[]),
+        &["nonsense", "public-url"],
+    );
+    assert_startup_fails(
+        spawn_ephemeral(&["--seed", "/nothing/here.yaml"], &[]),
+        &["/nothing/here.yaml"],
+    );
+    assert_startup_fails(spawn_ephemeral(&[], &[("OMNIDESK_MOCK_LOG", "xml")]), &["xml"]);
+    let listen = RunningProcess::spawn(&mut build_command(&["--listen", "nowhere", "--ephemeral"]));
+    assert_startup_fails(listen, &["nowhere", "listen"]);
 }
 
 #[test]
-fn a_folder_and_none_at_once_is_refused() {
-    let folder = fixtures::folder();
+fn data_and_ephemeral_flags_conflict() {
+    let folder = fixtures::create_temp_dir();
     let data = folder.path().join("data");
-    refused(ephemeral(&["--data", data.to_str().expect("text")], &[]), &["--data", "--ephemeral"]);
+    assert_startup_fails(
+        spawn_ephemeral(&["--data", data.to_str().expect("text")], &[]),
+        &["--data", "--ephemeral"],
+    );
     assert!(!data.exists());
 }
 
 #[test]
-fn an_unknown_choice_of_the_dialect_is_named() {
-    let folder = fixtures::folder();
+fn unknown_dialect_setting_or_value_is_named() {
+    let folder = fixtures::create_temp_dir();
     for (number, (line, name)) in
         [("list_typ = \"items\"", "list_typ"), ("unknown_ids = \"maybe\"", "maybe")]
             .into_iter()
             .enumerate()
     {
         let file = format!("mock{number}.toml");
-        let path = fixtures::file(&folder, &file, &format!("[dialect]\n{line}\n"));
-        refused(ephemeral(&["--config", &path], &[]), &[name, "dialect"]);
+        let path = fixtures::write_file(&folder, &file, &format!("[dialect]\n{line}\n"));
+        assert_startup_fails(spawn_ephemeral(&["--config", &path], &[]), &[name, "dialect"]);
     }
 }
 
 #[test]
-fn a_switch_can_come_from_a_variable() {
+fn boolean_flag_can_come_from_a_variable() {
     for (value, keeps_nothing) in [("true", true), ("1", true), ("false", false), ("0", false)] {
-        let folder = fixtures::folder();
-        let mut command = command(&["--listen", "127.0.0.1:0"]);
+        let folder = fixtures::create_temp_dir();
+        let mut command = build_command(&["--listen", "127.0.0.1:0"]);
         command.current_dir(folder.path()).env("OMNIDESK_MOCK_EPHEMERAL", value);
-        let mut running = Running::spawn(&mut command);
-        running.base();
+        let mut running = RunningProcess::spawn(&mut command);
+        running.base_url();
         assert_eq!(!folder.path().join("data").exists(), keeps_nothing, "{value}");
     }
 }

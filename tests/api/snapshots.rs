@@ -3,12 +3,12 @@
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::{Value, json};
 
-use crate::fixtures::{self, NEW_TICKET, Seeded, acme, ticket};
-use crate::program::run;
+use crate::fixtures::{self, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
+use crate::process::run_to_exit;
 
 /// A server with one ticket that has all sorts of things, and one that has none.
-fn server() -> Seeded {
-    let mut rich = ticket(858_462);
+fn start_server() -> SeededServer {
+    let mut rich = ticket_fixture(858_462);
     let more = json!({
         "title": "Printer on fire", "status": "open", "priority": "high", "from_name": "Ada Example",
         "customer_id": 626_822, "assigned_group_id": 10003, "assigned_user_id": 254, "form_id": 5,
@@ -27,21 +27,24 @@ fn server() -> Seeded {
         ],
     });
     rich.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    let seed = acme([ticket(7), rich]);
-    fixtures::serve_with(&seed, &["--ephemeral", "--public-url", "https://desk.example.test"])
+    let seed = acme_seed([ticket_fixture(7), rich]);
+    fixtures::serve_seed_with_args(
+        &seed,
+        &["--ephemeral", "--public-url", "https://desk.example.test"],
+    )
 }
 
 #[tokio::test]
-async fn an_item_with_its_timeline() {
-    let server = server();
+async fn item_with_timeline_matches_snapshot() {
+    let server = start_server();
     assert_json_snapshot!("item", server.get("/api/v2/ticket/858462").await.body);
     let without = server.get("/api/v2/ticket/858462?getTicketHistory=false").await.body;
     assert_json_snapshot!("item_without_history", without);
 }
 
 #[tokio::test]
-async fn an_item_after_every_change() {
-    let server = server();
+async fn item_after_each_change_matches_snapshot() {
+    let server = start_server();
     let changes: [(&str, &str, &str); 5] = [
         ("PUT", "/7", "externalPrimaryID=C-77&title=Printer+out&status=closed"),
         ("POST", "/setPriority", "priority=urgent&ticketIDs[]=7"),
@@ -56,7 +59,7 @@ async fn an_item_after_every_change() {
     ];
     let mut answers = Vec::new();
     for (method, path, body) in changes {
-        let reply = server.form(method, &format!("/api/v2/ticket{path}"), body).await;
+        let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), body).await;
         answers.push(json!({ "request": format!("{method} {path} {body}"), "answer": reply.body }));
     }
     assert_json_snapshot!("changes", answers);
@@ -64,40 +67,41 @@ async fn an_item_after_every_change() {
 }
 
 #[tokio::test]
-async fn a_list() {
-    let server = server();
+async fn list_matches_snapshot() {
+    let server = start_server();
     assert_json_snapshot!("list", server.get("/api/v2/ticket").await.body);
     let page = server.get("/api/v2/ticket?itemStart=2&itemLimit=1&query=ticket").await.body;
     assert_json_snapshot!("list_beyond_the_end", page);
 }
 
 #[tokio::test]
-async fn a_new_ticket() {
-    let server = server();
-    let created = server.form("POST", "/api/v2/ticket", NEW_TICKET).await.body;
+async fn new_ticket_matches_snapshot() {
+    let server = start_server();
+    let created = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.body;
     assert_json_snapshot!("created", created);
     assert_json_snapshot!("item_new", server.get("/api/v2/ticket/858463").await.body);
     let outbound = format!(
         "{}&assignedGroupID=4&formID=2&fromName=Desk",
-        NEW_TICKET.replace("inbound", "outbound")
+        NEW_TICKET_FORM.replace("inbound", "outbound")
     );
-    server.form("POST", "/api/v2/ticket", &outbound).await;
+    server.send_form("POST", "/api/v2/ticket", &outbound).await;
     assert_json_snapshot!("item_new_outbound", server.get("/api/v2/ticket/858464").await.body);
 }
 
 #[tokio::test]
-async fn deletions_and_the_solving_of_all() {
-    let server = server();
-    let solved = server.form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
-    let none = server.form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+async fn delete_and_solve_all_responses_match_snapshot() {
+    let server = start_server();
+    let solved = server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+    let none = server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
     let one = server.delete("/api/v2/ticket/7").await.body;
-    let several = server.form("DELETE", "/api/v2/ticket/multi", "ticketIDs[]=858462").await.body;
+    let several =
+        server.send_form("DELETE", "/api/v2/ticket/multi", "ticketIDs[]=858462").await.body;
     assert_json_snapshot!("endings", [solved, none, one, several]);
 }
 
 #[tokio::test]
-async fn errors() {
-    let server = server();
+async fn error_responses_match_snapshot() {
+    let server = start_server();
     let requests: [(&str, &str, &str); 16] = [
         ("GET", "/999", ""),
         ("GET", "/abc", ""),
@@ -118,34 +122,37 @@ async fn errors() {
     ];
     let mut answers = Vec::new();
     for (method, path, body) in requests {
-        let reply = server.form(method, &format!("/api/v2/ticket{path}"), body).await;
+        let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), body).await;
         let request = format!("{method} {path} {body}");
         answers.push(json!({ "request": request, "status": reply.status, "answer": reply.body }));
     }
-    let no_key = crate::support::Reply::of(server.ask_without_key("GET", "/api/v2/ticket")).await;
+    let no_key =
+        crate::support::JsonResponse::fetch(server.request_without_key("GET", "/api/v2/ticket"))
+            .await;
     answers.push(json!({ "request": "no key", "status": no_key.status, "answer": no_key.body }));
     assert_json_snapshot!("errors", answers);
 }
 
 #[test]
-fn the_ledger_of_what_is_documented_and_what_is_chosen() {
-    assert_snapshot!("fidelity", run(&["fidelity"]).output());
+fn fidelity_report_matches_snapshot() {
+    assert_snapshot!("fidelity", run_to_exit(&["fidelity"]).expect_success());
 }
 
 #[test]
-fn the_openapi_document() {
-    let document: Value = serde_json::from_str(&run(&["openapi"]).output()).expect("JSON");
+fn openapi_document_matches_snapshot() {
+    let document: Value =
+        serde_json::from_str(&run_to_exit(&["openapi"]).expect_success()).expect("JSON");
     assert_json_snapshot!("openapi", document);
 }
 
 #[test]
-fn the_help_texts() {
+fn help_texts_match_snapshots() {
     for command in ["", "serve", "ready", "openapi", "fidelity", "seed", "seed check"] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         let name = format!(
             "help_{}",
             if command.is_empty() { "itself" } else { command }.replace(' ', "_")
         );
-        assert_snapshot!(name, run(&arguments).output());
+        assert_snapshot!(name, run_to_exit(&arguments).expect_success());
     }
 }

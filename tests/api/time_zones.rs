@@ -8,20 +8,21 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::control::{self, Account};
+use crate::control_client::{self, Account};
 use crate::fixtures::{
-    KEY, NEW_TICKET, Seeded, acme, folder, ids, serve, serve_with, text, ticket, whole,
+    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, create_temp_dir, dump_tickets, get_text,
+    parse_ticket_ids, serve_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::Client;
+use crate::support::ApiClient;
 
-const ALL: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
+const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 /// Lists that leave out what is archived, and count it in different ways.
-const LISTS: [&str; 5] =
+const UNARCHIVED_LIST_QUERIES: [&str; 5] =
     ["", "?status=closed", "?applyView=closed", "?query=example", "?applyView=unassigned"];
 
 /// A seed with `acme` in Amsterdam, whose clock stands at `at`.
-fn in_amsterdam(at: &str, tickets: impl IntoIterator<Item = Value>) -> Value {
-    let mut seed = acme(tickets);
+fn amsterdam_seed(at: &str, tickets: impl IntoIterator<Item = Value>) -> Value {
+    let mut seed = acme_seed(tickets);
     let account = &mut seed["accounts"]["acme"];
     account["time_zone"] = json!("Europe/Amsterdam");
     account["clock"] = json!({ "mode": "frozen", "at": at });
@@ -29,48 +30,49 @@ fn in_amsterdam(at: &str, tickets: impl IntoIterator<Item = Value>) -> Value {
     seed
 }
 
-fn at(account: &Value) -> &str {
+fn date_str(account: &Value) -> &str {
     account.as_str().expect("a date")
 }
 
-fn account_of(server: &Client) -> Account {
-    Account::known(server, "acme", KEY)
+fn acme_account(server: &ApiClient) -> Account {
+    Account::new(server, "acme", ACME_KEY)
 }
 
 /// Stops the clock of the account at a moment.
-async fn stop_at(account: &Account, at: &str) {
+async fn freeze_clock(account: &Account, at: &str) {
     let clock = json!({ "mode": "frozen", "at": at });
-    let reply = account.control_with("PUT", "/clock", &clock).await;
+    let reply = account.send_control_json("PUT", "/clock", &clock).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
 }
 
-async fn set(account: &Account, operation: &str, form: &str) {
+async fn post_form(account: &Account, operation: &str, form: &str) {
     let path = format!("/api/v2/ticket/{operation}");
-    let reply = account.client.form("POST", &path, form).await;
+    let reply = account.client.send_form("POST", &path, form).await;
     assert_eq!(reply.status, 200, "{operation} {form}: {}", reply.body);
 }
 
-async fn close(account: &Account, id: u64) {
-    set(account, "setStatus", &format!("status=closed&ticketIDs[]={id}")).await;
+async fn close_ticket(account: &Account, id: u64) {
+    post_form(account, "setStatus", &format!("status=closed&ticketIDs[]={id}")).await;
 }
 
-async fn item(account: &Account, id: u64) -> Value {
+async fn get_item(account: &Account, id: u64) -> Value {
     account.client.get(&format!("/api/v2/ticket/{id}")).await.body["item"].clone()
 }
 
 /// Imports a fixture with one account.
-async fn import(account: &Account, fixture: &Value) {
+async fn import_fixture(account: &Account, fixture: &Value) {
     let fixture = json!({ "accounts": { "any": fixture } });
-    let imported = control::answer(account.ask("POST", "/import").json(&fixture)).await;
+    let imported =
+        control_client::fetch_response(account.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
 }
 
 /// Whether the ticket is in every list that leaves out what is archived; it is in all or in none, and counted so.
 async fn is_listed(account: &Account, id: u64) -> bool {
     let mut answers = Vec::new();
-    for list in LISTS {
-        let body = text(&account.client, &format!("/api/v2/ticket{list}")).await;
-        let ids = ids(&body);
+    for list in UNARCHIVED_LIST_QUERIES {
+        let body = get_text(&account.client, &format!("/api/v2/ticket{list}")).await;
+        let ids = parse_ticket_ids(&body);
         let list: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(list["itemTotal"], ids.len(), "{list}");
         answers.push(ids.contains(&id));
@@ -80,34 +82,35 @@ async fn is_listed(account: &Account, id: u64) -> bool {
 }
 
 /// An account in Amsterdam with three tickets and what happened in the hour that comes twice.
-async fn through_the_night() -> (Seeded, Account) {
-    let server = serve(&in_amsterdam("2026-10-25T00:20:00Z", []));
-    let account = account_of(&server);
+async fn start_with_dst_overlap_history() -> (SeededServer, Account) {
+    let server = serve_seed(&amsterdam_seed("2026-10-25T00:20:00Z", []));
+    let account = acme_account(&server);
     for (moment, operation, form) in [
-        ("2026-10-25T00:20:00Z", "", NEW_TICKET),
+        ("2026-10-25T00:20:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T00:40:00Z", "setPriority", "priority=high&ticketIDs[]=1"),
-        ("2026-10-25T00:59:59Z", "", NEW_TICKET),
+        ("2026-10-25T00:59:59Z", "", NEW_TICKET_FORM),
         ("2026-10-25T01:00:00Z", "setPriority", "priority=low&ticketIDs[]=2"),
         ("2026-10-25T01:10:00Z", "setStatus", "status=closed&ticketIDs[]=1"),
-        ("2026-10-25T01:15:00Z", "", NEW_TICKET),
+        ("2026-10-25T01:15:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T02:05:00Z", "setPriority", "priority=urgent&ticketIDs[]=1&ticketIDs[]=3"),
     ] {
-        stop_at(&account, moment).await;
+        freeze_clock(&account, moment).await;
         let path = if operation.is_empty() { "" } else { "/" };
         let path = format!("/api/v2/ticket{path}{operation}");
-        let reply = account.client.form("POST", &path, form).await;
+        let reply = account.client.send_form("POST", &path, form).await;
         assert_eq!(reply.status, 200, "{moment}: {}", reply.body);
     }
     (server, account)
 }
 
 #[tokio::test]
-async fn a_timeline_is_in_the_order_of_what_happened_when_an_hour_comes_twice() {
-    let (_server, account) = through_the_night().await;
-    let first = item(&account, 1).await;
+async fn timeline_order_is_correct_across_dst_overlap() {
+    let (_server, account) = start_with_dst_overlap_history().await;
+    let first = get_item(&account, 1).await;
     let events = first["timeline"].as_array().expect("a timeline").iter();
-    let events: Vec<_> =
-        events.map(|event| (at(&event["item_type_id"]), at(&event["created_at"]))).collect();
+    let events: Vec<_> = events
+        .map(|event| (date_str(&event["item_type_id"]), date_str(&event["created_at"])))
+        .collect();
     let expected = [
         ("high", "2026-10-25 02:40:00"),
         ("closed", "2026-10-25 02:10:00"),
@@ -120,7 +123,7 @@ async fn a_timeline_is_in_the_order_of_what_happened_when_an_hour_comes_twice() 
 }
 
 #[tokio::test]
-async fn a_closed_ticket_is_archived_after_its_time_whatever_the_clock_of_the_zone_does() {
+async fn archiving_is_unaffected_by_dst_transitions() {
     // Closed before the clock goes back, after it, before it goes ahead, and on a day like any other.
     for closed in [
         "2026-10-25T00:45:00Z",
@@ -128,30 +131,30 @@ async fn a_closed_ticket_is_archived_after_its_time_whatever_the_clock_of_the_zo
         "2026-03-29T00:50:00Z",
         "2026-07-01T22:10:00Z",
     ] {
-        let server = serve(&in_amsterdam(closed, [ticket(7)]));
-        let account = account_of(&server);
-        close(&account, 7).await;
+        let server = serve_seed(&amsterdam_seed(closed, [ticket_fixture(7)]));
+        let account = acme_account(&server);
+        close_ticket(&account, 7).await;
         for (by, listed) in [("29m", true), ("1m", true), ("1s", false), ("59s", false)] {
             let advanced =
-                account.control_with("POST", "/clock/advance", &json!({ "by": by })).await;
+                account.send_control_json("POST", "/clock/advance", &json!({ "by": by })).await;
             assert_eq!(advanced.status, 200, "{}", advanced.body);
             assert_eq!(is_listed(&account, 7).await, listed, "closed at {closed}, then {by}");
         }
         for minutes in (10..180).step_by(10) {
             let by = json!({ "by": "10m" });
-            assert_eq!(account.control_with("POST", "/clock/advance", &by).await.status, 200);
+            assert_eq!(account.send_control_json("POST", "/clock/advance", &by).await.status, 200);
             assert!(!is_listed(&account, 7).await, "closed at {closed}, {minutes} minutes later");
         }
     }
 }
 
 #[tokio::test]
-async fn another_time_zone_shows_the_same_moments_and_archives_nothing_earlier_or_later() {
-    let mut seed = acme([ticket(7), ticket(8)]);
+async fn changing_time_zone_changes_display_but_not_archiving() {
+    let mut seed = acme_seed([ticket_fixture(7), ticket_fixture(8)]);
     seed["accounts"]["acme"]["dialect"] = json!({ "archive_after": "2h" });
-    let server = serve(&seed);
-    let account = account_of(&server);
-    close(&account, 7).await;
+    let server = serve_seed(&seed);
+    let account = acme_account(&server);
+    close_ticket(&account, 7).await;
     for (zone, shown) in [
         ("UTC", "2026-03-01 12:00:00"),
         ("Asia/Tokyo", "2026-03-01 21:00:00"),
@@ -160,56 +163,58 @@ async fn another_time_zone_shows_the_same_moments_and_archives_nothing_earlier_o
         ("Etc/UTC", "2026-03-01 12:00:00"),
         ("Europe/Amsterdam", "2026-03-01 13:00:00"),
     ] {
-        import(&account, &json!({ "time_zone": zone })).await;
+        import_fixture(&account, &json!({ "time_zone": zone })).await;
         // An import without a zone leaves that as it is.
-        import(&account, &json!({})).await;
-        let item = item(&account, 7).await;
+        import_fixture(&account, &json!({})).await;
+        let item = get_item(&account, 7).await;
         let event = &item["timeline"][0]["created_at"];
         assert_eq!([&item["closed_at"], &item["last_update"], event], [shown; 3], "{zone}");
         let list = account.client.get("/api/v2/ticket?applyView=closed").await.body;
         assert_eq!(list["items"][0]["closed_at"], shown, "{zone}");
         for (moment, listed) in [("14:00:00", true), ("14:00:01", false), ("12:00:00", true)] {
-            stop_at(&account, &format!("2026-03-01T{moment}Z")).await;
+            freeze_clock(&account, &format!("2026-03-01T{moment}Z")).await;
             assert_eq!(is_listed(&account, 7).await, listed, "{zone} at {moment}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_export_holds_the_moments_of_the_hour_that_comes_twice() {
-    let (_server, account) = through_the_night().await;
+async fn export_preserves_instants_in_dst_overlap() {
+    let (_server, account) = start_with_dst_overlap_history().await;
     let export = account.export().await;
     let first = &export["tickets"][0];
     assert_eq!(first["created_at"], "2026-10-25 02:20:00", "the first time it is shown");
     assert_eq!(first["closed_at"], "2026-10-25 01:10:00Z", "the second time, so in UTC");
     assert_eq!(first["timeline"][1]["created_at"], "2026-10-25 01:10:00Z");
     assert_eq!(first["last_update"], "2026-10-25 03:05:00", "shown once");
-    let copy = Account::make(&account.client, &json!({ "from": "empty" })).await;
+    let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
     let fixture = json!({ "accounts": { "any": export.clone() } });
-    let imported = control::answer(copy.ask("POST", "/import").json(&fixture)).await;
+    let imported =
+        control_client::fetch_response(copy.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
     let mut seed = json!({ "accounts": { "acme": export.clone() } });
-    seed["accounts"]["acme"]["keys"] = json!([{ "key": KEY, "name": "ci", "permissions": "all" }]);
-    let planted = serve(&seed);
-    for other in [copy, account_of(&planted)] {
+    seed["accounts"]["acme"]["keys"] =
+        json!([{ "key": ACME_KEY, "name": "ci", "permissions": "all" }]);
+    let planted = serve_seed(&seed);
+    for other in [copy, acme_account(&planted)] {
         assert_eq!(other.export().await, export);
         assert_eq!(
-            whole(&other.client).await.replace(&other.client.base, ""),
-            whole(&account.client).await.replace(&account.client.base, "")
+            dump_tickets(&other.client).await.replace(&other.client.base_url, ""),
+            dump_tickets(&account.client).await.replace(&account.client.base_url, "")
         );
         for moment in ["2026-10-25T01:40:00Z", "2026-10-25T01:40:01Z", "2026-10-25T02:30:00Z"] {
-            stop_at(&account, moment).await;
-            stop_at(&other, moment).await;
+            freeze_clock(&account, moment).await;
+            freeze_clock(&other, moment).await;
             let listed = is_listed(&account, 1).await;
             assert_eq!(is_listed(&other, 1).await, listed, "{moment}");
             assert_eq!(listed, moment.ends_with("40:00Z"), "{moment}");
         }
-        stop_at(&account, "2026-10-25T02:05:00Z").await;
+        freeze_clock(&account, "2026-10-25T02:05:00Z").await;
     }
 }
 
 #[tokio::test]
-async fn a_seed_gives_dates_in_its_zone_or_in_utc() {
+async fn seed_dates_are_read_in_account_zone_or_utc() {
     let given = [
         // Given, shown, exported.
         ("2026-10-25 02:30:00", "2026-10-25 02:30:00", "2026-10-25 02:30:00"),
@@ -222,18 +227,18 @@ async fn a_seed_gives_dates_in_its_zone_or_in_utc() {
     ];
     let tickets = given.iter().zip(1..).map(|((given, ..), id)| {
         let note = json!({ "type": "note", "created_at": given });
-        let mut ticket = ticket(id);
+        let mut ticket = ticket_fixture(id);
         ticket["timeline"] = json!([note]);
         for column in ["created_at", "snooze_time", "sla_next_breach"] {
             ticket[column] = json!(given);
         }
         ticket
     });
-    let server = serve(&in_amsterdam("2026-03-01T12:00:00Z", tickets));
-    let account = account_of(&server);
+    let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", tickets));
+    let account = acme_account(&server);
     let export = account.export().await;
     for ((given, shown, exported), id) in given.iter().zip(1..) {
-        let item = item(&account, id).await;
+        let item = get_item(&account, id).await;
         let (at, ticket) = (usize::try_from(id - 1).expect("small"), &export["tickets"]);
         for column in ["created_at", "snooze_time", "sla_next_breach"] {
             assert_eq!(item[column], *shown, "{given}");
@@ -245,9 +250,9 @@ async fn a_seed_gives_dates_in_its_zone_or_in_utc() {
 }
 
 #[tokio::test]
-async fn a_date_of_a_seed_has_one_of_two_forms() {
-    let server = serve(&in_amsterdam("2026-03-01T12:00:00Z", []));
-    let account = account_of(&server);
+async fn seed_rejects_other_date_formats() {
+    let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", []));
+    let account = acme_account(&server);
     for (at, wrong) in [
         "2026-10-25 02:30:00z",
         "2026-10-25 02:30:00 Z",
@@ -260,23 +265,23 @@ async fn a_date_of_a_seed_has_one_of_two_forms() {
     .into_iter()
     .enumerate()
     {
-        let mut ticket = ticket(7);
+        let mut ticket = ticket_fixture(7);
         ticket["created_at"] = json!(wrong);
         let fixture = json!({ "accounts": { "any": { "tickets": [ticket] } } });
-        let reply = account.control_with("POST", "/import", &fixture).await;
+        let reply = account.send_control_json("POST", "/import", &fixture).await;
         assert_eq!(reply.status, 400, "{at} {wrong}: {}", reply.body);
         let detail = reply.body["detail"].as_str().expect("text");
         assert!(detail.contains("YYYY-MM-DD HH:MM:SS") && detail.contains(wrong), "{detail}");
     }
     // A ticket is waited for by what it shows, which has no zone.
-    let wait = account.control("GET", "/wait?ticket=7&created_at=2026-10-25+00:30:00Z").await;
+    let wait = account.send_control("GET", "/wait?ticket=7&created_at=2026-10-25+00:30:00Z").await;
     assert_eq!(wait.status, 400, "{}", wait.body);
 }
 
 #[tokio::test]
-async fn the_journal_and_waits_show_dates_as_the_api_does() {
-    let (_server, account) = through_the_night().await;
-    let changes = account.control("GET", "/changes?limit=100").await.body;
+async fn journal_and_waits_show_dates_in_account_zone() {
+    let (_server, account) = start_with_dst_overlap_history().await;
+    let changes = account.send_control("GET", "/changes?limit=100").await.body;
     let rows = changes["changes"].as_array().expect("changes").iter();
     let columns = rows.flat_map(|change| change["rows"][0]["columns"].as_array().expect("columns"));
     let dates = |name: &'static str| {
@@ -292,13 +297,13 @@ async fn the_journal_and_waits_show_dates_as_the_api_does() {
         ["02:20:00", "02:40:00", "02:59:59", "02:00:00", "02:10:00", "02:15:00", "03:05:00"];
     assert_eq!(updated, times.map(|time| json!(format!("2026-10-25 {time}"))));
     let wait = "/wait?ticket=1&closed_at=2026-10-25+02:10:00&last_update=2026-10-25+03:05:00";
-    let found = account.control("GET", wait).await;
+    let found = account.send_control("GET", wait).await;
     assert_eq!(found.status, 200, "{}", found.body);
     assert_eq!(found.body["ticket"]["created_at"], "2026-10-25 02:20:00");
 }
 
 #[tokio::test]
-async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
+async fn view_compares_instants_and_matches_displayed_dates() {
     let dates = [
         // By id: two that are shown the same, one before, one after, one of another day in UTC, one without.
         "2026-10-25 00:30:00Z",
@@ -307,7 +312,7 @@ async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
         "2026-10-25 03:00:00",
         "2026-10-25 00:10:00",
     ];
-    let mut tickets: Vec<Value> = (1..=6).map(ticket).collect();
+    let mut tickets: Vec<Value> = (1..=6).map(ticket_fixture).collect();
     for (ticket, date) in tickets.iter_mut().zip(dates) {
         ticket["snooze_time"] = json!(date);
     }
@@ -346,27 +351,27 @@ async fn a_view_compares_moments_and_finds_dates_as_they_are_shown() {
         json!({ "id": 100 + id, "slug": format!("view-{id}"), "conditions": { group: [condition] } })
     };
     let views: Vec<Value> = cases.iter().enumerate().map(view).collect();
-    let mut seed = in_amsterdam("2026-03-01T12:00:00Z", tickets);
+    let mut seed = amsterdam_seed("2026-03-01T12:00:00Z", tickets);
     seed["accounts"]["acme"]["views"] = json!(views);
-    let kept = folder();
+    let kept = create_temp_dir();
     let data = kept.path().to_str().expect("the path is text");
     for place in [&["--ephemeral"][..], &["--data", data]] {
-        let server = serve_with(&seed, place);
+        let server = serve_seed_with_args(&seed, place);
         for (id, (operation, value, expected)) in cases.iter().enumerate() {
             let path = format!("/api/v2/ticket?applyView=view-{id}");
-            let mut found = ids(&text(&server, &path).await);
+            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
             found.sort_unstable();
             assert_eq!(found, *expected, "{operation} {value}");
         }
         // The connection is as before.
-        assert_eq!(server.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
-        assert_eq!(ids(&text(&server, ALL).await).len(), 7);
+        assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
+        assert_eq!(parse_ticket_ids(&get_text(&server, FULL_LIST_PATH).await).len(), 7);
     }
 }
 
 #[tokio::test]
-async fn a_view_compares_with_the_same_moment_in_every_zone() {
-    let mut tickets: Vec<Value> = (1..=3).map(ticket).collect();
+async fn view_compares_same_instant_in_every_zone() {
+    let mut tickets: Vec<Value> = (1..=3).map(ticket_fixture).collect();
     for (ticket, second) in tickets.iter_mut().zip(["29:59", "30:00", "30:01"]) {
         ticket["created_at"] = json!(format!("2026-10-25 01:{second}Z"));
     }
@@ -377,15 +382,15 @@ async fn a_view_compares_with_the_same_moment_in_every_zone() {
         let condition = json!({ "fact": "created_at", "operation": operation, "value": value });
         json!({ "id": 100 + id, "slug": operation, "conditions": { "all": [condition] } })
     };
-    let mut seed = in_amsterdam("2026-10-25T12:00:00Z", tickets);
+    let mut seed = amsterdam_seed("2026-10-25T12:00:00Z", tickets);
     seed["accounts"]["acme"]["views"] = cases.iter().enumerate().map(view).collect();
-    let server = serve(&seed);
-    let account = account_of(&server);
+    let server = serve_seed(&seed);
+    let account = acme_account(&server);
     for zone in ZONES {
-        import(&account, &json!({ "time_zone": zone })).await;
+        import_fixture(&account, &json!({ "time_zone": zone })).await;
         for (operation, expected) in cases {
             let path = format!("/api/v2/ticket?applyView={operation}");
-            let mut found = ids(&text(&server, &path).await);
+            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
             found.sort_unstable();
             assert_eq!(found, expected, "{operation} in {zone}");
         }
@@ -394,24 +399,24 @@ async fn a_view_compares_with_the_same_moment_in_every_zone() {
     let condition =
         json!({ "fact": "created_at", "operation": "equals", "value": "2026-10-25 01:30:00" });
     let view = json!({ "id": 200, "slug": "shown", "conditions": { "all": [condition] } });
-    import(&account, &json!({ "views": [view] })).await;
+    import_fixture(&account, &json!({ "views": [view] })).await;
     for (zone, expected) in [("UTC", &[2][..]), ("Asia/Tokyo", &[]), ("Africa/Abidjan", &[2])] {
-        import(&account, &json!({ "time_zone": zone })).await;
-        let found = ids(&text(&server, "/api/v2/ticket?applyView=shown").await);
+        import_fixture(&account, &json!({ "time_zone": zone })).await;
+        let found = parse_ticket_ids(&get_text(&server, "/api/v2/ticket?applyView=shown").await);
         assert_eq!(found, expected, "{zone}");
     }
 }
 
 #[tokio::test]
-async fn a_view_cannot_compare_dates_with_what_is_no_date() {
-    let server = serve(&in_amsterdam("2026-03-01T12:00:00Z", []));
-    let account = account_of(&server);
+async fn view_rejects_comparison_with_invalid_date() {
+    let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", []));
+    let account = acme_account(&server);
     let send = async |operation: &str, value: &str| {
         let condition = json!({ "fact": "closed_at", "operation": operation, "value": value });
         let view = json!({ "id": 9, "slug": "view", "conditions": { "any": [condition] } });
         let fixture = json!({ "accounts": { "any": { "views": [view] } } });
-        let copy = Account::make(&account.client, &json!({ "from": "empty" })).await;
-        let reply = copy.control_with("POST", "/import", &fixture).await;
+        let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
+        let reply = copy.send_control_json("POST", "/import", &fixture).await;
         let views = copy.export().await["views"].as_array().map_or(0, Vec::len);
         assert_eq!(views, usize::from(reply.status == 200), "{operation} {value}");
         reply
@@ -457,53 +462,54 @@ const ZONES: [&str; 6] = [
     "UTC",
 ];
 /// Shortly before clocks of some of these go back, or ahead: Unix seconds.
-const NEAR: [i64; 5] = [1_792_888_200, 1_774_745_000, 1_793_505_000, 1_775_313_000, 1_771_120_000];
+const NEAR_CLOCK_CHANGES: [i64; 5] =
+    [1_792_888_200, 1_774_745_000, 1_793_505_000, 1_775_313_000, 1_771_120_000];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_time: 60_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_happens_later_comes_later_in_every_zone(
+    fn events_keep_chronological_order_in_every_zone(
         (zone, other) in (select(&ZONES[..]), select(&ZONES[..])),
-        begun in (select(&NEAR[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
+        begun in (select(&NEAR_CLOCK_CHANGES[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
         steps in vec(1_i64..3000, 3..9),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(in_order(zone, other, begun, &steps));
+        runtime.expect("a runtime").block_on(assert_order_across_zones(zone, other, begun, &steps));
     }
 }
 
 /// A moment as the control API takes it.
-fn moment(second: i64) -> String {
+fn format_timestamp(second: i64) -> String {
     jiff::Timestamp::from_second(second).expect("a moment").to_string()
 }
 
 /// Something happens at each step; halfway the account moves to another zone.
-async fn in_order(zone: &str, other: &str, begun: i64, steps: &[i64]) {
-    let mut seed = in_amsterdam(&moment(begun), []);
+async fn assert_order_across_zones(zone: &str, other: &str, begun: i64, steps: &[i64]) {
+    let mut seed = amsterdam_seed(&format_timestamp(begun), []);
     seed["accounts"]["acme"]["time_zone"] = json!(zone);
-    let server = serve(&seed);
-    let account = account_of(&server);
-    assert_eq!(server.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
+    let server = serve_seed(&seed);
+    let account = acme_account(&server);
+    assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
     let mut now = begun;
     for (at, step) in steps.iter().enumerate() {
         now += step;
-        stop_at(&account, &moment(now)).await;
-        set(
+        freeze_clock(&account, &format_timestamp(now)).await;
+        post_form(
             &account,
             "batch",
             &format!("TicketIDs=1&actions[0][actionType]=title&actions[0][value]=Title+{at}"),
         )
         .await;
         if at == steps.len() / 2 {
-            import(&account, &json!({ "time_zone": other })).await;
+            import_fixture(&account, &json!({ "time_zone": other })).await;
         }
     }
-    close(&account, 1).await;
-    let copy = Account::make(&account.client, &json!({ "from": "empty" })).await;
-    import(&copy, &account.export().await).await;
+    close_ticket(&account, 1).await;
+    let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
+    import_fixture(&copy, &account.export().await).await;
     for account in [&account, &copy] {
-        let item = item(account, 1).await;
+        let item = get_item(account, 1).await;
         let events = item["timeline"].as_array().expect("a timeline");
         let titles = events.iter().filter(|event| event["item_type"] == "title");
         let titles: Vec<_> = titles.map(|event| event["item_type_id"].clone()).collect();
@@ -512,10 +518,10 @@ async fn in_order(zone: &str, other: &str, begun: i64, steps: &[i64]) {
         for (by, listed) in
             [(0, true), (29 * 60, true), (30 * 60, true), (30 * 60 + 1, false), (5400, false)]
         {
-            stop_at(account, &moment(now + by)).await;
+            freeze_clock(account, &format_timestamp(now + by)).await;
             assert_eq!(is_listed(account, 1).await, listed, "{by} seconds later");
         }
-        stop_at(account, &moment(now)).await;
+        freeze_clock(account, &format_timestamp(now)).await;
     }
-    assert_eq!(whole(&copy.client).await, whole(&account.client).await);
+    assert_eq!(dump_tickets(&copy.client).await, dump_tickets(&account.client).await);
 }

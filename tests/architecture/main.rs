@@ -1,282 +1,154 @@
-//! The arrows of ARCHITECTURE.md, held against the imports of the source.
+//! The rules of ARCHITECTURE.md for the structure of the source, checked file by file.
 
+mod imports;
+mod manifests;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each part may import of ours: only parts in rows above its own, so there is no circle.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("rules", &[]),
-    ("clock", &[]),
-    ("limits", &[]),
-    ("metrics", &[]),
-    ("system", &[]),
-    ("dialect", &["rules"]),
-    ("storage", &["clock", "metrics"]),
-    ("settings", &["clock", "limits", "storage"]),
-    ("journal", &["rules", "clock"]),
-    ("faults", &["journal"]),
-    ("pace", &[]),
-    ("accounts", &["journal", "faults", "pace", "storage", "dialect", "clock", "metrics"]),
-    ("answers", &["accounts", "journal"]),
-    ("terminal", &[]),
-    ("port_file", &["terminal"]),
-    ("state", &["accounts", "answers", "journal", "limits", "metrics"]),
-    (
-        "http",
-        &[
-            "accounts", "answers", "journal", "faults", "pace", "storage", "dialect", "rules",
-            "clock", "state", "limits", "metrics",
-        ],
-    ),
-    ("line", &["http", "clock", "limits"]),
-    ("unread", &["http", "limits"]),
-    ("tickets", &["http", "accounts", "journal", "storage", "dialect", "rules", "clock", "limits"]),
-    ("seed", &["tickets", "accounts", "storage", "dialect", "rules", "clock"]),
-    ("fidelity", &["tickets", "http", "dialect", "rules"]),
-    (
-        "control",
-        &[
-            "seed", "fidelity", "tickets", "http", "accounts", "journal", "faults", "pace",
-            "storage", "dialect", "rules", "clock", "state", "metrics", "limits",
-        ],
-    ),
-    ("console", &["control", "tickets", "http", "journal", "faults", "rules", "state"]),
-    ("telemetry", &["http", "settings"]),
-    (
-        "app",
-        &[
-            "console",
-            "control",
-            "tickets",
-            "http",
-            "state",
-            "dialect",
-            "telemetry",
-            "metrics",
-            "clock",
-        ],
-    ),
-    ("connections", &["app", "line", "unread", "http", "limits", "state", "telemetry"]),
-    (
-        "server",
-        &[
-            "connections",
-            "seed",
-            "accounts",
-            "answers",
-            "journal",
-            "storage",
-            "state",
-            "settings",
-            "dialect",
-            "limits",
-            "metrics",
-            "system",
-            "terminal",
-            "port_file",
-        ],
-    ),
-    ("client", &["control"]),
-    ("mock_server", &["client", "server", "settings", "terminal"]),
-    ("signals", &["terminal"]),
-    ("serve", &["server", "port_file", "settings", "signals", "system", "telemetry", "terminal"]),
-    (
-        "run",
-        &[
-            "server",
-            "port_file",
-            "control",
-            "settings",
-            "signals",
-            "system",
-            "telemetry",
-            "terminal",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "run", "serve", "server", "app", "control", "fidelity", "seed", "settings", "dialect",
-            "clock", "terminal",
-        ],
-    ),
-    ("lib", &["control"]),
-    ("fuzzing", &["server", "app", "http", "seed", "settings", "limits"]),
-    ("main", &[]),
+use imports::Modules;
+
+/// The layers from the bottom to the top, each with the paths of its files. A file imports from its own layer and from
+/// those below. The longest path that matches decides, so a file can have another layer than its folder.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("clock", &["clock.rs"]),
+    ("metrics", &["metrics.rs"]),
+    ("contract", &["contract/"]),
+    ("storage", &["storage/"]),
+    ("journal", &["journal/"]),
+    ("faults", &["faults/"]),
+    ("accounts", &["accounts/"]),
+    ("ticket model", &["tickets/model/", "tickets/store/", "tickets/fixture.rs"]),
+    ("seed", &["seed/"]),
+    ("api", &["api/"]),
+    ("resources", &["tickets/"]),
+    ("control", &["control/"]),
+    ("console", &["console/"]),
+    ("server", &["server/"]),
+    ("library", &["client/", "mock_server.rs", "fuzzing.rs"]),
+    ("cli", &["cli/"]),
+    ("crate", &["lib.rs", "main.rs"]),
 ];
 
-/// Words that may stand only in the files whose path begins or ends so.
-const WORDS: &[(&str, &[&str])] = &[
-    ("sqlx::", &["storage/", "/store.rs", "tickets/store/"]),
-    ("StatusCode", &["http/error.rs", "http/reply.rs", "telemetry.rs", "control/"]),
+/// Crates that only some files may use, with these files.
+const CRATES: &[(&str, &[&str])] = &[
+    ("sqlx", &["storage/", "accounts/catalogue.rs", "tickets/store/", "tickets/fixture.rs"]),
+    ("axum", &["server/", "api/", "tickets/", "control/", "console/", "fuzzing.rs"]),
+    ("hyper", &["server/"]),
+    ("clap", &["cli/"]),
+    ("toml", &["cli/"]),
+];
+
+/// Paths of the standard library and of crates that only some files may name.
+const NAMES: &[(&str, &[&str])] = &[
+    ("std::env", &["cli/"]),
     ("Instant::now", &["clock.rs"]),
     ("Timestamp::now", &["clock.rs"]),
     ("SystemTime", &["clock.rs"]),
-    ("std::env", &["settings.rs"]),
 ];
 
-/// Files that know no HTTP.
-const PURE: &[&str] = &[
-    "rules/",
-    "journal/",
-    "faults/",
-    "storage/",
-    "accounts/",
-    "tickets/store/",
-    "tickets/ticket.rs",
-    "tickets/timeline.rs",
-    "tickets/batch.rs",
-    "tickets/search.rs",
+/// Imports that point up and are to go: the settings of a server are still declared with its flags.
+const KNOWN_UPWARD: &[(&str, &str)] = &[
+    ("fuzzing.rs", "cli/settings/mod.rs"),
+    ("mock_server.rs", "cli/output.rs"),
+    ("mock_server.rs", "cli/settings/mod.rs"),
+    ("server/logging.rs", "cli/settings/mod.rs"),
+    ("server/mod.rs", "cli/output.rs"),
+    ("server/mod.rs", "cli/settings/mod.rs"),
+    ("server/port_file.rs", "cli/output.rs"),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
+/// Folders with import cycles that are to go.
+const KNOWN_CYCLES: &[&str] =
+    &["accounts/", "api/", "cli/", "console/", "control/", "faults/", "journal/", "storage/"];
 
-/// Every source file with its path inside `src`.
-fn files() -> Vec<(String, String)> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    sources(&source, &mut found);
-    let name = |path: &Path| path.strip_prefix(&source).expect("inside").display().to_string();
-    found.iter().map(|path| (name(path), fs::read_to_string(path).expect("text"))).collect()
-}
-
-/// The parts that a text imports: `crate::http::Call` and each of `crate::{app, clock}`.
-fn imports(text: &str) -> Vec<String> {
-    let mut parts = Vec::new();
-    for place in text.split("crate::").skip(1) {
-        let group =
-            place.strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(group, _)| group);
-        let names = group.map_or_else(|| vec![place], |group| group.split(',').collect());
-        let word = |name: &str| {
-            name.trim()
-                .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                .next()
-                .map(str::to_owned)
-        };
-        parts.extend(names.into_iter().filter_map(word).filter(|word| !word.is_empty()));
-    }
-    parts
-}
-
-#[test]
-fn every_import_follows_an_arrow() {
-    let mut wrong = Vec::new();
-    for (file, text) in files() {
-        let part = file.split(['/', '.']).next().unwrap_or_default();
-        let allowed = ARROWS.iter().find(|(name, _)| *name == part).map(|(_, allowed)| *allowed);
-        let allowed = allowed.unwrap_or_else(|| panic!("{part} has no row in ARROWS"));
-        let known = |import: &String| ARROWS.iter().any(|(name, _)| name == import);
-        let imports = imports(&text).into_iter().filter(known);
-        wrong.extend(
-            imports
-                .filter(|import| import != part && !allowed.contains(&import.as_str()))
-                .map(|import| format!("{file} imports {import}")),
-        );
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-#[test]
-fn no_arrow_points_back() {
-    for (at, (name, allowed)) in ARROWS.iter().enumerate() {
-        for target in *allowed {
-            assert!(ARROWS[..at].iter().any(|(above, _)| above == target), "{name} → {target}");
-        }
-    }
-}
-
-#[test]
-fn some_words_stand_in_one_place() {
-    let mut wrong = Vec::new();
-    for (file, text) in files() {
-        for (word, places) in WORDS {
-            let allowed =
-                places.iter().any(|place| file.starts_with(place) || file.ends_with(place));
-            if text.contains(word) && !allowed {
-                wrong.push(format!("{file} says {word}"));
+/// Every source file: its path inside `src`, and its text.
+fn sources() -> BTreeMap<String, String> {
+    fn collect(folder: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).expect("the folder can be read") {
+            let path: PathBuf = entry.expect("the entry can be read").path();
+            if path.is_dir() {
+                collect(&path, root, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).expect("the path is below the root");
+                let text = fs::read_to_string(&path).expect("the file is text");
+                found.insert(name.display().to_string(), text);
             }
         }
-        if PURE.iter().any(|place| file.starts_with(place)) && text.contains("axum") {
-            wrong.push(format!("{file} knows axum"));
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    collect(&root, &root, &mut found);
+    found
+}
+
+/// The position of a file's layer in [`LAYERS`].
+fn layer(file: &str) -> usize {
+    let matches = LAYERS.iter().enumerate().flat_map(|(index, (_, paths))| {
+        paths.iter().filter(|path| file.starts_with(**path)).map(move |path| (path.len(), index))
+    });
+    matches.max().map_or_else(|| panic!("{file} has no layer"), |(_, index)| index)
+}
+
+fn is_below(file: &str, paths: &[&str]) -> bool {
+    paths.iter().any(|path| file.starts_with(path))
+}
+
+#[test]
+fn imports_point_down() {
+    let modules = Modules::parse(&sources());
+    let mut violations = BTreeSet::new();
+    for (file, imported) in modules.imports() {
+        for target in imported {
+            if layer(target) > layer(file) && !KNOWN_UPWARD.contains(&(file, target)) {
+                violations.insert(format!("{file} imports {target}"));
+            }
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(violations.is_empty(), "these imports point up: {violations:#?}");
 }
 
 #[test]
-fn every_file_says_what_it_is_for() {
-    for (file, text) in files() {
-        assert!(text.starts_with("//! "), "{file} does not begin with what it is for");
-    }
+fn files_do_not_import_each_other() {
+    let modules = Modules::parse(&sources());
+    let mut cycles = modules.cycles();
+    cycles.retain(|cycle| {
+        !KNOWN_CYCLES.iter().any(|folder| cycle.iter().all(|file| file.starts_with(folder)))
+    });
+    assert!(cycles.is_empty(), "import cycles: {cycles:#?}");
 }
 
-/// Manifests of crates that need unsafe code: a fuzz target is a macro with some.
-const UNSAFE: &[&str] = &["fuzz"];
-
-/// Every manifest of ours, with the folder it is in.
-fn manifests(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name == "Cargo.toml" {
-            found.push(entry.path());
-        } else if entry.file_type().expect("a type").is_dir()
-            && !name.starts_with('.')
-            && name != "target"
-        {
-            manifests(&entry.path(), found);
+#[test]
+fn crates_are_used_in_their_layers() {
+    let modules = Modules::parse(&sources());
+    let mut violations = BTreeSet::new();
+    for (file, crates) in modules.crates() {
+        for (name, paths) in CRATES {
+            if crates.contains(*name) && !is_below(file, paths) {
+                violations.insert(format!("{file} uses {name}"));
+            }
         }
     }
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
-fn no_crate_of_ours_may_hold_unsafe_code() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = Vec::new();
-    manifests(root, &mut found);
-    assert!(found.len() > 1, "{found:?}");
-    for path in found {
-        let text = fs::read_to_string(&path).expect("text");
-        let manifest: toml::Table = text.parse().expect("a manifest is TOML");
-        let folder = path.parent().and_then(|folder| folder.strip_prefix(root).ok());
-        let folder = folder.expect("inside").to_str().expect("text");
-        let lint = |of: Option<&toml::Value>| {
-            of.and_then(|of| of.get("rust")?.get("unsafe_code")?.as_str()) == Some("forbid")
-        };
-        let lints = manifest.get("lints");
-        let inherits = lints.and_then(|lints| lints.get("workspace")?.as_bool()) == Some(true);
-        let shared = manifest.get("workspace").and_then(|workspace| workspace.get("lints"));
-        assert!(!folder.is_empty() || lint(shared), "all crates share this");
-        assert!(inherits || lint(lints) || UNSAFE.contains(&folder), "{folder} may be unsafe");
+fn clocks_and_environment_are_read_in_one_place() {
+    let mut violations = BTreeSet::new();
+    for (file, text) in sources() {
+        for (name, paths) in NAMES {
+            if text.contains(name) && !is_below(&file, paths) {
+                violations.insert(format!("{file} names {name}"));
+            }
+        }
     }
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
-/// How long a comparison takes cannot be tested reliably; that there is only this one way to compare can.
 #[test]
-fn secrets_are_kept_as_hashes_and_compared_in_constant_time() {
-    let files = files();
-    let text = |name: &str| {
-        let file = files.iter().find(|(path, _)| path == name);
-        file.map(|(_, text)| text.as_str()).unwrap_or_default()
-    };
-    let key = text("accounts/key.rs");
-    assert!(key.contains("self.0.ct_eq(&other.0).into()"), "the comparison of hashes");
-    let (before, _) = key.split_once("pub(crate) struct Digest").expect("the hash of a secret");
-    let derived = before.lines().last().unwrap_or_default();
-    assert!(!derived.contains("PartialEq"), "{derived}: it would stop where two differ");
-    assert!(text("state.rs").contains("control_token: Option<Digest>"));
-    for name in ["struct KeyCard", "struct NewKey"] {
-        let (_, after) = key.split_once(name).unwrap_or_else(|| panic!("{name} stands there"));
-        let (fields, _) = after.split_once('}').expect("its fields");
-        assert!(fields.contains("digest: Digest") && !fields.contains("text:"), "{name}: {fields}");
+fn every_file_begins_with_its_purpose() {
+    for (file, text) in sources() {
+        assert!(text.starts_with("//! "), "{file} does not begin with a module comment");
     }
 }

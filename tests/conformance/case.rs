@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::names::plain;
+use crate::variables::to_form_value;
 use crate::yaml;
 
 /// The cells of one row of a table, by the name of their column.
-pub(crate) type Row = Map<String, Value>;
+pub(crate) type TableRow = Map<String, Value>;
 
 pub(crate) struct Case {
     /// The path below `cases/`.
     pub(crate) file: String,
-    pub(crate) story: Story,
+    pub(crate) scenario: Scenario,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Story {
+pub(crate) struct Scenario {
     /// One sentence: what a client may count on.
     pub(crate) why: String,
     pub(crate) evidence: Evidence,
@@ -35,7 +35,7 @@ pub(crate) struct Story {
     /// Names of tickets that are made before the first step; each then stands for an id.
     #[serde(default)]
     pub(crate) tickets: Vec<String>,
-    pub(crate) table: Option<Vec<Row>>,
+    pub(crate) table: Option<Vec<TableRow>>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -59,35 +59,43 @@ pub(crate) struct Step {
 
 impl Case {
     fn load(path: &Path) -> Self {
-        let file = path.strip_prefix(folder("cases")).expect("it lies there").display().to_string();
-        let story: Story = serde_json::from_value(yaml::read(path))
+        let file = path
+            .strip_prefix(conformance_dir("cases"))
+            .expect("it lies there")
+            .display()
+            .to_string();
+        let story: Scenario = serde_json::from_value(yaml::read_file(path))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(story.why.ends_with('.'), "{file}: `why` is a sentence");
         assert!(!story.source.is_empty(), "{file}: `source` names a source");
-        Self { file, story }
+        Self { file, scenario: story }
     }
 
     /// The file's name, and the first cell of the row.
-    pub(crate) fn test_name(&self, row: &Row) -> String {
+    pub(crate) fn test_name(&self, row: &TableRow) -> String {
         let name = self.file.trim_end_matches(".yaml");
-        row.values().next().map_or(name.to_owned(), |cell| format!("{name} [{}]", plain(cell)))
+        row.values()
+            .next()
+            .map_or(name.to_owned(), |cell| format!("{name} [{}]", to_form_value(cell)))
     }
 }
 
 /// Every case, in the order of their names.
 pub(crate) fn load_all() -> Vec<Case> {
-    let mut paths = files_below(&folder("cases"));
+    let mut paths = list_files_recursively(&conformance_dir("cases"));
     paths.sort();
     paths.iter().map(|path| Case::load(path)).collect()
 }
 
 /// A folder beside this file.
-pub(crate) fn folder(name: &str) -> PathBuf {
+pub(crate) fn conformance_dir(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+fn list_files_recursively(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("the folder can be read");
     let paths = entries.map(|entry| entry.expect("the entry can be read").path());
-    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    paths
+        .flat_map(|path| if path.is_dir() { list_files_recursively(&path) } else { vec![path] })
+        .collect()
 }

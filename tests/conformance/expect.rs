@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::names::plain;
-use crate::send::Answer;
+use crate::request::Response;
+use crate::variables::to_form_value;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Expect {
+pub(crate) struct Expectation {
     status: u16,
     /// Compared as sets of words with commas between them.
     #[serde(default)]
@@ -30,23 +30,23 @@ pub(crate) struct Expect {
     unchanged: bool,
 }
 
-impl Expect {
-    pub(crate) fn is_unchanged(&self) -> bool {
-        self.unchanged || self.is_refusal()
+impl Expectation {
+    pub(crate) fn expects_no_change(&self) -> bool {
+        self.unchanged || self.expects_error()
     }
 
-    fn is_refusal(&self) -> bool {
+    fn expects_error(&self) -> bool {
         self.status >= 400
     }
 
     /// What is wrong with the answer, a line each; nothing if it is as expected.
-    pub(crate) fn differences(&self, answer: &Answer) -> Vec<String> {
+    pub(crate) fn find_differences(&self, answer: &Response) -> Vec<String> {
         let mut wrong = Vec::new();
         let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
         compare(&json!(self.status), Some(&json!(answer.status)), "status", &mut wrong);
         self.compare_headers(answer, &mut wrong);
-        if self.is_refusal() {
-            error_envelope(&body, &mut wrong);
+        if self.expects_error() {
+            check_error_envelope(&body, &mut wrong);
         }
         if let Some(expected) = &self.body {
             compare(expected, Some(&body), "", &mut wrong);
@@ -55,31 +55,31 @@ impl Expect {
             compare_members(members, body.pointer(pointer), pointer, &mut wrong);
         }
         let message = body["message"].as_str().unwrap_or_default();
-        for piece in self.message_contains.iter().map(plain) {
-            contains(message, &piece, "message", &mut wrong);
+        for piece in self.message_contains.iter().map(to_form_value) {
+            check_contains(message, &piece, "message", &mut wrong);
         }
         for piece in &self.text_contains {
-            contains(&answer.text, piece, "body", &mut wrong);
+            check_contains(&answer.text, piece, "body", &mut wrong);
         }
         wrong
     }
 
-    fn compare_headers(&self, answer: &Answer, wrong: &mut Vec<String>) {
+    fn compare_headers(&self, answer: &Response, wrong: &mut Vec<String>) {
         for (name, expected) in &self.headers {
             let found = answer.headers.get(name).and_then(|value| value.to_str().ok());
-            if found.map(words) != Some(words(expected)) {
+            if found.map(parse_header_list) != Some(parse_header_list(expected)) {
                 wrong.push(format!("the header {name} is {found:?}, not {expected:?}"));
             }
         }
     }
 }
 
-fn words(header: &str) -> BTreeSet<&str> {
+fn parse_header_list(header: &str) -> BTreeSet<&str> {
     header.split(',').map(str::trim).collect()
 }
 
 /// `{"status":"error","message":"…"}` and nothing else, however a request was refused.
-fn error_envelope(body: &Value, wrong: &mut Vec<String>) {
+fn check_error_envelope(body: &Value, wrong: &mut Vec<String>) {
     compare(&json!({ "status": "error", "message": "<text>" }), Some(body), "", wrong);
     if body.as_object().is_some_and(|members| members.len() > 2) {
         wrong.push("the error envelope holds more than a status and a message".to_owned());
@@ -137,7 +137,7 @@ fn compare_members(
     }
 }
 
-fn contains(text: &str, piece: &str, what: &str, wrong: &mut Vec<String>) {
+fn check_contains(text: &str, piece: &str, what: &str, wrong: &mut Vec<String>) {
     if !text.contains(piece) {
         wrong.push(format!("the {what} does not contain {piece:?}"));
     }

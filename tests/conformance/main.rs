@@ -3,25 +3,25 @@
 
 mod case;
 mod expect;
-mod names;
-mod send;
-mod story;
+mod request;
+mod runner;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "stories send their own requests; the verbs serve the other tests")]
 mod support;
 mod target;
+mod variables;
 mod yaml;
 
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 
-use case::{Case, Row};
+use case::{Case, TableRow};
 use target::Target;
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    if Target::is_foreign() {
+    if Target::is_external() {
         // On one server, stories that ran side by side would see each other's tickets.
         arguments.test_threads = Some(1);
     }
@@ -32,17 +32,17 @@ fn main() {
 /// A story is one test; a story with a table is one test for each row.
 fn trials(case: Case) -> Vec<Trial> {
     let case = Arc::new(case);
-    let rows = case.story.table.clone().unwrap_or_else(|| vec![Row::new()]);
+    let rows = case.scenario.table.clone().unwrap_or_else(|| vec![TableRow::new()]);
     rows.into_iter().map(|row| trial(&case, row)).collect()
 }
 
-fn trial(case: &Arc<Case>, row: Row) -> Trial {
-    let needs_own_server = case.story.seed.is_some() || case.story.config.is_some();
+fn trial(case: &Arc<Case>, row: TableRow) -> Trial {
+    let needs_own_server = case.scenario.seed.is_some() || case.scenario.config.is_some();
     let (case, name) = (Arc::clone(case), case.test_name(&row));
-    let told = move || {
+    let run_test = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let target = Target::open(&case.story)?;
-        Ok(runtime.block_on(story::tell(&case, &row, &target))?)
+        let target = Target::open(&case.scenario)?;
+        Ok(runtime.block_on(runner::run_case(&case, &row, &target))?)
     };
-    Trial::test(name, told).with_ignored_flag(needs_own_server && Target::is_foreign())
+    Trial::test(name, run_test).with_ignored_flag(needs_own_server && Target::is_external())
 }

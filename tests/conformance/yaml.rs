@@ -5,26 +5,26 @@ use std::path::Path;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::Value;
 
-pub(crate) fn read(path: &Path) -> Value {
+pub(crate) fn read_file(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("the file can be read");
     let documents =
         Yaml::load_from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    documents.first().map(value).unwrap_or_default()
+    documents.first().map(to_json).unwrap_or_default()
 }
 
-fn value(yaml: &Yaml) -> Value {
+fn to_json(yaml: &Yaml) -> Value {
     match yaml {
-        Yaml::Value(scalar) => scalar_value(scalar),
-        Yaml::Sequence(items) => items.iter().map(value).collect(),
+        Yaml::Value(scalar) => scalar_to_json(scalar),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
         Yaml::Mapping(entries) => {
             let name = |key: &Yaml| key.as_str().expect("a name is text").to_owned();
-            entries.iter().map(|(key, entry)| (name(key), value(entry))).collect()
+            entries.iter().map(|(key, entry)| (name(key), to_json(entry))).collect()
         }
         other => panic!("a case holds scalars, lists and mappings, not {other:?}"),
     }
 }
 
-fn scalar_value(scalar: &Scalar) -> Value {
+fn scalar_to_json(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Null => Value::Null,
         Scalar::Boolean(flag) => Value::from(*flag),

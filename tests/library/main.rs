@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use omnidesk_mock::wire::{ClockMode, NewAccount, NewKey, Permitted, SetClock};
+use omnidesk_mock::wire::{ClockMode, NewAccount, NewKey, PermissionsSpec, SetClock};
 use omnidesk_mock::{Control, ControlError, MockServer};
 use serde_json::{Value, json};
 
-const NEW: [(&str, &str); 6] = [
+const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
     ("brandID", "1"),
     ("channelID", "1"),
     ("direction", "inbound"),
@@ -15,19 +15,20 @@ const NEW: [(&str, &str); 6] = [
     ("title", "Printer on fire"),
 ];
 
-async fn create(base: &str, key: &str) -> u16 {
+async fn create_ticket(base: &str, key: &str) -> u16 {
     let request = reqwest::Client::new().post(format!("{base}/api/v2/ticket"));
-    let answer = request.header("apiKey", key).form(&NEW).send().await.expect("it answers");
+    let answer =
+        request.header("apiKey", key).form(&NEW_TICKET_FIELDS).send().await.expect("it answers");
     answer.status().as_u16()
 }
 
-async fn total(base: &str, key: &str) -> Value {
+async fn get_total(base: &str, key: &str) -> Value {
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket"));
     let answer = request.header("apiKey", key).send().await.expect("it answers");
     answer.json::<Value>().await.expect("JSON")["itemTotal"].clone()
 }
 
-fn kind<T: std::fmt::Debug>(refused: Result<T, ControlError>) -> String {
+fn problem_kind<T: std::fmt::Debug>(refused: Result<T, ControlError>) -> String {
     match refused {
         Err(ControlError::Problem(problem)) => problem.kind,
         other => panic!("a problem, not {other:?}"),
@@ -39,29 +40,29 @@ async fn two_servers_share_nothing() {
     let (one, other) = tokio::join!(MockServer::start(), MockServer::start());
     assert_ne!(one.base_url(), other.base_url());
     assert_ne!(one.api_key(), other.api_key());
-    assert_eq!(create(one.base_url(), one.api_key()).await, 200);
-    assert_eq!(create(one.base_url(), other.api_key()).await, 401);
-    assert_eq!(total(one.base_url(), one.api_key()).await, 1);
-    assert_eq!(total(other.base_url(), other.api_key()).await, 0);
+    assert_eq!(create_ticket(one.base_url(), one.api_key()).await, 200);
+    assert_eq!(create_ticket(one.base_url(), other.api_key()).await, 401);
+    assert_eq!(get_total(one.base_url(), one.api_key()).await, 1);
+    assert_eq!(get_total(other.base_url(), other.api_key()).await, 0);
     let named = NewAccount { name: Some("acme".to_owned()), ..NewAccount::default() };
     one.control().make_account(&named).await.expect("it is made");
     other.control().make_account(&named).await.expect("the name is free there");
 }
 
 #[tokio::test]
-async fn it_stops_when_it_is_dropped() {
-    let desk = MockServer::start().await;
-    let url = format!("{}/_control/health", desk.base_url());
+async fn dropped_server_stops_listening() {
+    let server = MockServer::start().await;
+    let url = format!("{}/_control/health", server.base_url());
     assert!(reqwest::get(&url).await.is_ok());
-    drop(desk);
+    drop(server);
     assert!(reqwest::get(&url).await.is_err_and(|error| error.is_connect()));
 }
 
 #[test]
-fn it_serves_a_test_that_blocks() {
+fn server_responds_while_test_thread_blocks() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let desk = runtime.expect("a runtime").block_on(MockServer::start());
-    let address = desk.base_url().trim_start_matches("http://").to_owned();
+    let server = runtime.expect("a runtime").block_on(MockServer::start());
+    let address = server.base_url().trim_start_matches("http://").to_owned();
     let mut stream = std::net::TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
     std::io::Write::write_all(&mut stream, b"GET /_control/health HTTP/1.0\r\n\r\n").expect("sent");
@@ -71,7 +72,7 @@ fn it_serves_a_test_that_blocks() {
 }
 
 #[tokio::test]
-async fn the_builder_takes_what_the_flags_take() {
+async fn builder_covers_command_line_flags() {
     let folder = tempfile::tempdir().expect("a folder");
     let seed = folder.path().join("seed.yaml");
     std::fs::write(&seed, "accounts: { acme: { tickets: [{ id: 7 }] } }").expect("written");
@@ -87,11 +88,11 @@ async fn the_builder_takes_what_the_flags_take() {
             .public_url("https://desk.example.test/")
             .dialect(json!({ "list_type": "tickets" }).as_object().cloned().unwrap_or_default())
     };
-    let desk = build().start().await;
-    assert_eq!(desk.api_key(), "my-own-key");
-    assert_eq!(create(desk.base_url(), "my-own-key").await, 200);
-    assert_eq!(create(desk.base_url(), "an-unknown-key").await, 200);
-    let control = desk.control();
+    let server = build().start().await;
+    assert_eq!(server.api_key(), "my-own-key");
+    assert_eq!(create_ticket(server.base_url(), "my-own-key").await, 200);
+    assert_eq!(create_ticket(server.base_url(), "an-unknown-key").await, 200);
+    let control = server.control();
     assert_eq!(
         control.accounts().await.expect("a list").len(),
         4,
@@ -101,24 +102,27 @@ async fn the_builder_takes_what_the_flags_take() {
     let other = NewAccount { from: Some("seed:other".to_owned()), ..NewAccount::default() };
     let made = control.make_account(&other).await.expect("it is made");
     assert_eq!(made.base_url, "https://desk.example.test");
-    assert_eq!(kind(control.make_account(&other).await), "/docs/control#too-many");
-    assert_eq!(kind(Control::new(desk.base_url()).accounts().await), "/docs/control#no-token");
-    desk.stop().await;
-
-    let desk = build().start().await;
+    assert_eq!(problem_kind(control.make_account(&other).await), "/docs/control#too-many");
     assert_eq!(
-        total(desk.base_url(), "my-own-key").await,
+        problem_kind(Control::new(server.base_url()).accounts().await),
+        "/docs/control#no-token"
+    );
+    server.stop().await;
+
+    let server = build().start().await;
+    assert_eq!(
+        get_total(server.base_url(), "my-own-key").await,
         2,
         "that of the seed, and the one that was made"
     );
 }
 
 #[tokio::test]
-async fn the_typed_client_covers_the_control_api() {
-    let desk = MockServer::builder().seed_text(SEED).start().await;
-    let own = desk.control().account("self");
+async fn typed_client_covers_control_api() {
+    let server = MockServer::builder().seed_text(SEED).start().await;
+    let own = server.control().account("self");
     assert_eq!(own.freeze("2026-03-01T12:00:00Z").await.expect("frozen").mode, ClockMode::Frozen);
-    create(desk.base_url(), desk.api_key()).await;
+    create_ticket(server.base_url(), server.api_key()).await;
     assert_eq!(own.take_snapshot("one").await.expect("taken").taken_at, "2026-03-01T12:00:00Z");
     assert_eq!(own.advance("P3D").await.expect("later").now, "2026-03-04T12:00:00Z");
     let offset = SetClock::Offset { by: "-PT1H".to_owned() };
@@ -127,34 +131,34 @@ async fn the_typed_client_covers_the_control_api() {
     assert_eq!(own.clock().await.expect("shown").now, "2026-03-01T12:00:00Z");
     assert_eq!(own.snapshots().await.expect("listed").len(), 1);
 
-    let only = Permitted::Only(vec!["TICKET_READ".to_owned()]);
+    let only = PermissionsSpec::Only(vec!["TICKET_READ".to_owned()]);
     let reader = NewKey { permissions: Some(only), ..NewKey::default() };
     let reader = own.make_key(&reader).await.expect("made");
     assert_eq!(reader.permissions, ["TICKET_READ"]);
-    assert_eq!(create(desk.base_url(), &reader.api_key).await, 403);
+    assert_eq!(create_ticket(server.base_url(), &reader.api_key).await, 403);
     own.remove_key(reader.id).await.expect("removed");
     assert_eq!(own.keys().await.expect("listed").len(), 1);
     own.set_dialect(&json!({ "list_type": "tickets" })).await.expect("set");
 
     let fixture = own.export().await.expect("exported");
     let empty = NewAccount { from: Some("empty".to_owned()), ..NewAccount::default() };
-    let made = desk.control().make_account(&empty).await.expect("made");
-    let copy = desk.control().account(&made.account);
+    let made = server.control().make_account(&empty).await.expect("made");
+    let copy = server.control().account(&made.account);
     assert_eq!(copy.import(&fixture).await.expect("imported").added.tickets, 2);
-    assert_eq!(kind(copy.import(&fixture).await), "/docs/control#conflict");
+    assert_eq!(problem_kind(copy.import(&fixture).await), "/docs/control#conflict");
 
     own.reset().await.expect("reset");
     assert_eq!(own.show().await.expect("shown").counts.tickets, 1);
     own.remove_snapshot("one").await.expect("removed");
-    assert_eq!(kind(own.restore("one").await), "/docs/control#unknown-snapshot");
+    assert_eq!(problem_kind(own.restore("one").await), "/docs/control#unknown-snapshot");
     copy.remove().await.expect("removed");
-    assert_eq!(kind(copy.show().await), "/docs/control#unknown-account");
+    assert_eq!(problem_kind(copy.show().await), "/docs/control#unknown-account");
 }
 
 const SEED: &str = "accounts: { acme: { tickets: [{ id: 7, title: Printer on fire }] } }";
 
 #[tokio::test]
-async fn a_server_that_cannot_start_says_why() {
+async fn startup_error_names_its_cause() {
     for (builder, part) in [
         (MockServer::builder().seed("/no/such/file.yaml"), "/no/such/file.yaml"),
         (MockServer::builder().seed_text("accounts: 7"), "accounts"),

@@ -12,27 +12,27 @@ pub(crate) const DEV_KEY: &str = "dev-key";
 /// A running server; it is killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    client: Client,
+    client: ApiClient,
 }
 
 /// Whoever asks a server, with a key.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub(crate) struct ApiClient {
     /// `http://127.0.0.1:PORT`
-    pub(crate) base: String,
+    pub(crate) base_url: String,
     /// The key that the verbs below send.
-    pub(crate) key: String,
+    pub(crate) api_key: String,
     http: reqwest::Client,
 }
 
 impl Server {
     /// An ephemeral server with the account `dev`.
     pub(crate) fn start() -> Self {
-        Self::with(&["--ephemeral"])
+        Self::start_with_args(&["--ephemeral"])
     }
 
     /// A server started with these arguments, on a free port.
-    pub(crate) fn with(arguments: &[&str]) -> Self {
+    pub(crate) fn start_with_args(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_omnidesk-mock"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
@@ -47,93 +47,98 @@ impl Server {
         let base = first.trim().strip_prefix("listening on ").unwrap_or_else(|| {
             panic!("the first line is `listening on …`, not {first:?}");
         });
-        Self { child, client: Client::of(base) }
+        Self { child, client: ApiClient::new(base) }
     }
 
     /// The id of its process.
-    pub(crate) fn id(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Ends the server as a service manager would, and waits for it.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
-        let id = self.id().to_string();
+        let id = self.pid().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(sent.success());
         self.child.wait().expect("the server ends")
     }
 }
 
-impl Client {
+impl ApiClient {
     /// Who asks the server at this address with the key that every fresh server knows.
-    pub(crate) fn of(base: &str) -> Self {
-        Self { base: base.to_owned(), key: DEV_KEY.to_owned(), http: reqwest::Client::new() }
+    pub(crate) fn new(base: &str) -> Self {
+        Self {
+            base_url: base.to_owned(),
+            api_key: DEV_KEY.to_owned(),
+            http: reqwest::Client::new(),
+        }
     }
 
     /// Who asks the same server with another key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), ..self.clone() }
+        Self { api_key: key.to_owned(), ..self.clone() }
     }
 
     /// Where a path of the server is.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+        format!("{}{path}", self.base_url)
     }
 
     /// A request to `path` that carries the key.
-    pub(crate) fn ask(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        self.ask_without_key(method, path).header("apiKey", &self.key)
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.request_without_key(method, path).header("apiKey", &self.api_key)
     }
 
     /// A request to `path` with no key at all.
-    pub(crate) fn ask_without_key(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request_without_key(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         self.http.request(method, self.url(path))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Reply {
-        Reply::of(self.ask("GET", path)).await
+    pub(crate) async fn get(&self, path: &str) -> JsonResponse {
+        JsonResponse::fetch(self.request("GET", path)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Reply {
-        Reply::of(self.ask("DELETE", path)).await
+    pub(crate) async fn delete(&self, path: &str) -> JsonResponse {
+        JsonResponse::fetch(self.request("DELETE", path)).await
     }
 
     /// Sends a urlencoded body.
-    pub(crate) async fn form(&self, method: &str, path: &str, body: &str) -> Reply {
-        let request = self.ask(method, path).body(body.to_owned());
-        Reply::of(request.header("content-type", "application/x-www-form-urlencoded")).await
+    pub(crate) async fn send_form(&self, method: &str, path: &str, body: &str) -> JsonResponse {
+        let request = self.request(method, path).body(body.to_owned());
+        JsonResponse::fetch(request.header("content-type", "application/x-www-form-urlencoded"))
+            .await
     }
 
     /// Sends a JSON body.
-    pub(crate) async fn json(&self, method: &str, path: &str, body: &Value) -> Reply {
-        Reply::of(self.ask(method, path).json(body)).await
+    pub(crate) async fn send_json(&self, method: &str, path: &str, body: &Value) -> JsonResponse {
+        JsonResponse::fetch(self.request(method, path).json(body)).await
     }
 
     /// Sends text parts as `multipart/form-data`.
-    pub(crate) async fn multipart(
+    pub(crate) async fn send_multipart(
         &self,
         method: &str,
         path: &str,
         parts: &[(&str, &str)],
-    ) -> Reply {
+    ) -> JsonResponse {
         let form = parts.iter().fold(reqwest::multipart::Form::new(), |form, (name, value)| {
             form.text((*name).to_owned(), (*value).to_owned())
         });
-        Reply::of(self.ask(method, path).multipart(form)).await
+        JsonResponse::fetch(self.request(method, path).multipart(form)).await
     }
 }
 
 impl Deref for Server {
-    type Target = Client;
+    type Target = ApiClient;
 
-    fn deref(&self) -> &Client {
+    fn deref(&self) -> &ApiClient {
         &self.client
     }
 }
 
 impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut Client {
+    fn deref_mut(&mut self) -> &mut ApiClient {
         &mut self.client
     }
 }
@@ -148,15 +153,15 @@ impl Drop for Server {
 
 /// What came back.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct JsonResponse {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: Value,
 }
 
-impl Reply {
+impl JsonResponse {
     /// Sends the request and reads the answer, which must be JSON.
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.expect("the server answers");
         let status = response.status().as_u16();
         let headers = response.headers().clone();

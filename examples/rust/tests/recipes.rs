@@ -3,11 +3,15 @@
 use std::time::{Duration, Instant};
 
 use desk_client::{Desk, DeskError, patiently};
-use omnidesk_mock::wire::{Count, Effect, Loss, LossWay, Pattern, Rule, Strictness, Verification};
+use omnidesk_mock::wire::{
+    Effect, ExpectedCount, LossWay, Pattern, ResponseDrop, Rule, Strictness, Verification,
+};
 use omnidesk_mock::{Account, Filter, MockServer};
 
-const ONCE: Count = Count { exactly: Some(1), at_least: None, at_most: None, never: None };
-const NEVER: Count = Count { exactly: None, at_least: None, at_most: None, never: Some(true) };
+const ONCE: ExpectedCount =
+    ExpectedCount { exactly: Some(1), at_least: None, at_most: None, never: None };
+const NEVER: ExpectedCount =
+    ExpectedCount { exactly: None, at_least: None, at_most: None, never: Some(true) };
 
 /// A help desk, a client of it, and the account that they share.
 async fn desk() -> (MockServer, Desk, Account) {
@@ -18,14 +22,15 @@ async fn desk() -> (MockServer, Desk, Account) {
 }
 
 /// Fails the test with the server's explanation unless this has happened so often.
-async fn verify(account: &Account, pattern: Pattern, count: Count) {
+async fn verify(account: &Account, pattern: Pattern, count: ExpectedCount) {
     let expected = Verification { pattern, count: Some(count), ..Verification::default() };
     account.verify(&expected).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The answer to the first creation of a ticket is lost.
 async fn lose_an_answer(account: &Account) {
-    let lost = Effect { lose_answer: Some(Loss::Way(LossWay::Reset)), ..Effect::default() };
+    let lost =
+        Effect { lose_answer: Some(ResponseDrop::Mode(LossWay::Reset)), ..Effect::default() };
     let create = Some("ticket.create".to_owned());
     let rule = Rule { operation: create, first: Some(1), effect: Some(lost), ..Rule::default() };
     account.add_fault(&rule).await.expect("the rule is added");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use omnidesk_mock::fuzzing::{Answer, Desk, fixture};
+use omnidesk_mock::fuzzing::{FuzzResponse, FuzzServer, parse_fixture};
 use serde_json::{Value, json};
 
 use ask::Ask;
@@ -25,7 +25,8 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(8);
 
 /// One for all runs, since its router takes longer to make than a run.
-static DESK: LazyLock<Desk> = LazyLock::new(|| Desk::open(SEED).expect("the seed is good"));
+static SERVER: LazyLock<FuzzServer> =
+    LazyLock::new(|| FuzzServer::open(SEED).expect("the seed is good"));
 
 #[derive(Debug, Arbitrary)]
 struct Session {
@@ -40,7 +41,7 @@ fuzz_target!(|session: Session| {
     for ask in [Some(session.first)].into_iter().chain(session.more).flatten() {
         let Ask { method, target, headers, body } = ask;
         is_own &= headers.iter().any(|(name, value)| name == "apiKey" && value == KEY.as_bytes());
-        let answer = DESK.ask((&method, &target), &headers, body, SHORT);
+        let answer = SERVER.send((&method, &target), &headers, body, SHORT);
         // Whoever leaves may have been heard.
         is_refused &= answer.as_ref().is_some_and(|answer| answer.status >= 400);
         let Some(answer) = answer else { continue };
@@ -57,7 +58,7 @@ fuzz_target!(|session: Session| {
 });
 
 /// No answer tells of a defect, and each is in its envelope.
-fn proper(method: &str, target: &str, answer: &Answer) {
+fn proper(method: &str, target: &str, answer: &FuzzResponse) {
     let text = String::from_utf8_lossy(&answer.body);
     let said = format!("{method} {target}: {} {} {text}", answer.status, answer.content_type);
     assert!((200..500).contains(&answer.status), "{said}");
@@ -97,11 +98,11 @@ fn proper(method: &str, target: &str, answer: &Answer) {
     }
 }
 
-fn control(method: &str, path: &str, body: &Value) -> Answer {
+fn control(method: &str, path: &str, body: &Value) -> FuzzResponse {
     let target = format!("/_control{path}");
     let headers = [("content-type".to_owned(), b"application/json".to_vec())];
     let body = if body.is_null() { Vec::new() } else { body.to_string().into() };
-    let answer = DESK.ask((method, &target), &headers, body, LONG);
+    let answer = SERVER.send((method, &target), &headers, body, LONG);
     answer.unwrap_or_else(|| panic!("{method} {target} is not answered"))
 }
 
@@ -134,7 +135,7 @@ fn as_new() {
     good("POST", "/accounts/acme/keys", &reader);
 }
 
-fn export() -> Answer {
+fn export() -> FuzzResponse {
     control("GET", "/accounts/acme/export", &Value::Null)
 }
 
@@ -154,7 +155,7 @@ fn usable(is_own: bool) {
     let journal = own("GET", "/requests", &Value::Null);
     assert!(!is_own || !journal.contains(KEY), "the journal holds a key: {journal}");
     let export = own("GET", "/export", &Value::Null);
-    assert_eq!(fixture(true, &export), Ok(()), "{export}");
+    assert_eq!(parse_fixture(true, &export), Ok(()), "{export}");
     let key = own("POST", "/keys", &json!({ "name": "the last one" }));
     let key: Value = serde_json::from_str(&key).expect("JSON");
     let key = key["api_key"].as_str().expect("a key").to_owned();
@@ -164,7 +165,7 @@ fn usable(is_own: bool) {
             ("apiKey".to_owned(), key.clone().into()),
             ("content-type".to_owned(), b"application/json".to_vec()),
         ];
-        let answer = DESK.ask((method, path), &headers, body.into(), LONG);
+        let answer = SERVER.send((method, path), &headers, body.into(), LONG);
         let answer = answer.unwrap_or_else(|| panic!("{method} {path} is not answered"));
         assert_eq!(
             answer.status,

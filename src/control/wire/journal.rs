@@ -1,4 +1,4 @@
-//! What was asked, what came of it, and what a test expects of that.
+//! Types of the request journal, its filters and verifications.
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,61 +10,61 @@ use utoipa::ToSchema;
 pub struct RequestList {
     /// The requests.
     pub requests: Vec<JournalEntry>,
-    /// The place after the last one that was looked at, to go on from with `since`.
+    /// The position after the last request examined; pass it as `since` to continue.
     pub cursor: String,
-    /// Whether some were dropped that `since`, or the beginning, asks for.
+    /// Whether requests after `since`, or from the start, were evicted.
     pub truncated: bool,
-    /// Whether `limit` has left some out.
+    /// Whether `limit` left out some.
     pub more: bool,
 }
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JournalEntry {
-    /// Its number. Numbers of an account go up and are never used twice.
+    /// Its sequence number: ascending and unique in an account.
     pub seq: u64,
-    /// The place after it.
+    /// The position after it.
     pub cursor: String,
-    /// When it came, by the account's clock, RFC 3339.
+    /// When it arrived, by the account's clock, RFC 3339.
     #[schema(example = "2026-03-01T12:00:00Z")]
     pub at: String,
-    /// When it came, by the machine's clock.
+    /// When it arrived, by the system clock.
     pub real_at: String,
-    /// What it asked for, such as `ticket.create`; null where nothing is.
+    /// The operation, such as `ticket.create`; null if no operation matches.
     pub operation: Option<String>,
-    /// The method.
+    /// The HTTP method.
     pub method: String,
     /// The path, as it was sent.
     pub path: String,
-    /// What was sent in path, query and body, decoded, without the key.
+    /// The decoded input of path, query and body, without the API key.
     pub fields: Map<String, Value>,
-    /// Whether there were too many fields to keep.
+    /// Whether the fields were too large for the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fields_left_out: bool,
-    /// The name of the key; null where none was known.
+    /// The name of the API key; null if it was missing or unknown.
     pub key: Option<String>,
-    /// The status of the answer; null where there was none.
+    /// The status of the response; null if none was sent.
     pub status: Option<u16>,
-    /// The body of the answer: JSON, or text where it is none; null where there was none.
+    /// The response body: JSON, or text if it is not JSON; null if none was sent.
     pub body: Value,
-    /// Whether the body was too long to keep.
+    /// Whether the body was too large for the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub body_left_out: bool,
-    /// Until the answer was ready, in milliseconds.
+    /// Time until the response was ready, in milliseconds.
     pub duration_ms: f64,
     /// The fault that was applied.
     #[schema(inline)]
     pub fault: Option<AppliedFault>,
-    /// What it changed.
+    /// The changed rows.
     pub changes: Vec<Row>,
-    /// How many more rows it changed.
+    /// The number of further changed rows.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_left_out: usize,
-    /// What was accepted although no document says so.
+    /// The warnings.
     pub warnings: Vec<Warning>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
@@ -85,82 +85,82 @@ pub struct Row {
     pub kind: String,
     /// Its id.
     pub id: i64,
-    /// What happened to it.
+    /// The kind of change.
     pub did: Did,
-    /// What its columns held before and hold now. Of a new one those that hold something, of a deleted one none.
+    /// The old and new values of its columns: of a created row those that are not null, of a deleted row none.
     pub columns: Vec<ColumnChange>,
 }
 
-/// What happened to a row.
+/// The kind of change of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Did {
-    /// It is new.
+    /// It was created.
     Created,
-    /// It is another one now.
+    /// It was updated.
     Updated,
-    /// It is gone.
+    /// It was deleted.
     Deleted,
 }
 
-/// What a column held before and holds now.
+/// The old and new value of a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ColumnChange {
     /// The name of the column.
     pub column: String,
-    /// What it held.
+    /// The old value.
     pub from: Value,
-    /// What it holds.
+    /// The new value.
     pub to: Value,
 }
 
-/// What was accepted although no document says so.
+/// A warning: the server accepted something undocumented.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Warning {
     /// The kind of warning.
     #[schema(example = "unknown-field")]
     pub kind: String,
-    /// The way to the field, where it is about one: `actions[0][value]`.
+    /// The path of the affected field, if any: `actions[0][value]`.
     pub field: Option<String>,
-    /// What was probably meant.
+    /// The closest valid name.
     pub nearest: Option<String>,
-    /// The whole in words.
+    /// The complete message.
     pub text: String,
 }
 
-/// What changed, request by request.
+/// The changes of an account by request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeList {
-    /// Requests that changed something, in the order in which that was kept.
+    /// Requests that changed data, in commit order.
     pub changes: Vec<Change>,
-    /// The place after the last request that was looked at.
+    /// The position after the last request examined.
     pub cursor: String,
-    /// Whether some were dropped that `since`, or the beginning, asks for.
+    /// Whether requests after `since`, or from the start, were evicted.
     pub truncated: bool,
-    /// Whether `limit` has left some out.
+    /// Whether `limit` left out some.
     pub more: bool,
 }
 
-/// What one request changed.
+/// The changes of one request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
-    /// The number of the request.
+    /// The request's sequence number.
     pub seq: u64,
-    /// The place after it.
+    /// The position after it.
     pub cursor: String,
-    /// When it came, by the account's clock.
+    /// When it arrived, by the account's clock.
     pub at: String,
-    /// What it asked for.
+    /// The operation.
     pub operation: Option<String>,
-    /// The name of the key.
+    /// The name of the API key.
     pub key: Option<String>,
-    /// What it changed.
+    /// The changed rows.
     pub rows: Vec<Row>,
-    /// How many more rows it changed.
+    /// The number of further changed rows.
     pub rows_left_out: usize,
 }
 
-/// What requests are asked for. What is left out does not matter.
+/// A filter of requests. Omitted conditions match everything.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields, expecting = "an object such as {\"operation\": \"create\"}")]
 pub struct Pattern {
@@ -168,175 +168,178 @@ pub struct Pattern {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "setStatus")]
     pub operation: Option<String>,
-    /// The method.
+    /// The HTTP method.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "POST")]
     pub method: Option<String>,
-    /// The status of the answer: a number, a class such as `4xx`, or `none` where there was no answer.
+    /// The status of the response: a number, a class such as `4xx`, or `none` if none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
-    pub status: Option<StatusWanted>,
-    /// The name of a key.
+    pub status: Option<StatusFilter>,
+    /// The name of an API key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether it changed something.
+    /// Whether the request changed data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<bool>,
-    /// Whether a fault was applied to it.
+    /// Whether a fault was applied to the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<bool>,
-    /// A kind of warning that it left, or `any` or `none`.
+    /// A kind of warning that it caused, or `any` or `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "any")]
     pub warning: Option<String>,
-    /// Fields by name, or by path such as `actions[0][value]`: a value that they equal, or `{"matches": REGEX}`,
+    /// Conditions on fields by name, or by path such as `actions[0][value]`: a value to equal, or `{"matches": REGEX}`,
     /// `{"present": true}`, `{"absent": true}`, `{"equals": VALUE}`.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
 }
 
-/// A status that is asked for.
+/// A condition on the status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "a status such as 400, a class such as \"4xx\", or \"none\"")]
-pub enum StatusWanted {
-    /// This one.
-    Number(u16),
+pub enum StatusFilter {
+    /// Exactly this status.
+    Code(u16),
     /// A class such as `4xx`, or `none`.
-    Word(String),
+    Class(String),
 }
 
-/// What a test expects of the requests that came: a number of them, or an order.
+/// An expectation of a test: a number of requests, or an order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Verification {
-    /// Which requests.
+    /// The pattern.
     #[serde(flatten)]
     pub pattern: Pattern,
-    /// How many; at least one by default.
+    /// The count; at least one by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
-    pub count: Option<Count>,
-    /// Instead of a pattern and a count: one after the other. Others may come between.
+    pub count: Option<ExpectedCount>,
+    /// Instead of a pattern and a count: requests in this order. Others may come between them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<Pattern>>,
-    /// With `order`: how long after the one before each comes at least, by the account's clock.
+    /// With `order`: the minimum interval between successive requests, by the account's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "1s")]
     pub apart: Option<String>,
-    /// Only requests after this place.
+    /// A cursor: only requests after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Verification {
-    /// By hand, since what is flattened does not refuse what it does not know.
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let mut pattern = Map::<String, Value>::deserialize(from)?;
+    /// Deserializes by hand, since serde's `flatten` accepts unknown fields.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut pattern = Map::<String, Value>::deserialize(deserializer)?;
         let mut take = |name: &str| pattern.remove(name).filter(|value| !value.is_null());
         let (count, order, apart, since) =
             (take("count"), take("order"), take("apart"), take("since"));
         Ok(Self {
-            pattern: read(
+            pattern: parse_member(
                 "a pattern, beside count, order, apart and since: ",
                 Some(pattern.into()),
             )?
             .unwrap_or_default(),
-            count: read("count: ", count)?,
-            order: read("order: ", order)?,
-            apart: read("apart: ", apart)?,
-            since: read("since: ", since)?,
+            count: parse_member("count: ", count)?,
+            order: parse_member("order: ", order)?,
+            apart: parse_member("apart: ", apart)?,
+            since: parse_member("since: ", since)?,
         })
     }
 }
 
-fn read<T: DeserializeOwned, E: Error>(name: &str, value: Option<Value>) -> Result<Option<T>, E> {
-    let read = value.map(serde_path_to_error::deserialize).transpose();
-    read.map_err(|error| E::custom(format_args!("{name}{error}")))
+fn parse_member<T: DeserializeOwned, E: Error>(
+    name: &str,
+    value: Option<Value>,
+) -> Result<Option<T>, E> {
+    let parsed = value.map(serde_path_to_error::deserialize).transpose();
+    parsed.map_err(|error| E::custom(format_args!("{name}{error}")))
 }
 
-/// How many requests are expected.
+/// The expected number of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields, expecting = "an object such as {\"exactly\": 1}")]
-pub struct Count {
-    /// So many, no more and no less.
+pub struct ExpectedCount {
+    /// Exactly this many.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1)]
     pub exactly: Option<u64>,
-    /// So many or more.
+    /// This many or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_least: Option<u64>,
-    /// So many or fewer.
+    /// This many or fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
-    /// None.
+    /// `true`: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub never: Option<bool>,
 }
 
-impl Count {
-    /// So many, no more and no less.
+impl ExpectedCount {
+    /// Expects exactly this many.
     pub fn exactly(number: u64) -> Self {
         Self { exactly: Some(number), ..Self::default() }
     }
 
-    /// So many or more.
+    /// Expects this many or more.
     pub fn at_least(number: u64) -> Self {
         Self { at_least: Some(number), ..Self::default() }
     }
 
-    /// So many or fewer.
+    /// Expects this many or fewer.
     pub fn at_most(number: u64) -> Self {
         Self { at_most: Some(number), ..Self::default() }
     }
 
-    /// None.
+    /// Expects none.
     pub fn never() -> Self {
         Self { never: Some(true), ..Self::default() }
     }
 }
 
-/// That an expectation holds.
+/// A passed verification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Verified {
-    /// How many requests are as expected.
+    /// The number of matching requests.
     pub count: usize,
-    /// Their numbers.
+    /// Their sequence numbers.
     pub requests: Vec<u64>,
-    /// The place after the last request that was looked at.
+    /// The position after the last request examined.
     pub cursor: String,
 }
 
-/// A request that is nearly as expected.
+/// A near miss: a request that almost matches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Miss {
-    /// Its number.
+    /// Its sequence number.
     pub seq: u64,
-    /// What it asked for.
+    /// The operation.
     pub operation: Option<String>,
-    /// In what it is different.
+    /// How it differs from the pattern.
     pub differences: Vec<Difference>,
 }
 
-/// One thing that is not as expected.
+/// One difference from the pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
-    /// Of what: `status`, `field title`.
+    /// The attribute: `status`, `field title`.
     pub what: String,
-    /// What was expected.
+    /// The expected value.
     pub wanted: String,
-    /// What it was.
+    /// The actual value.
     pub was: String,
 }
 
-/// What a wait has found.
+/// The result of a wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Waited {
-    /// The requests that were waited for; with `ticket` there are none.
+    /// The matching requests; absent with `ticket`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<Vec<JournalEntry>>,
-    /// The ticket that was waited for, without its timeline; null where it is gone.
+    /// The ticket, without its timeline; null if it was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub ticket: Option<Value>,
-    /// The place after the last of the requests, to wait on from.
+    /// The position after the last request, for the next wait.
     pub cursor: String,
 }

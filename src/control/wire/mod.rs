@@ -1,8 +1,8 @@
-//! What the control API takes and gives. The server, the typed client and the OpenAPI document share these types.
-#![expect(unused_qualifications, reason = "the derive of a schema spells paths out")]
+//! Request and response types of the control API, shared by the server, the typed client and the OpenAPI document.
+#![expect(unused_qualifications, reason = "the schema derive uses full paths")]
 
+mod faults;
 mod journal;
-mod provoke;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,25 +11,25 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::accounts::PERMISSIONS;
+use crate::accounts::PERMISSION_NAMES;
 
+pub use faults::{
+    Effect, Limits, LossWay, ResponseDrop, Rule, RuleList, ShownRule, Strictness, TimeToLive, When,
+};
 pub use journal::{
-    AppliedFault, Change, ChangeList, ColumnChange, Count, Did, Difference, JournalEntry, Miss,
-    Pattern, RequestList, Row, StatusWanted, Verification, Verified, Waited, Warning,
-};
-pub use provoke::{
-    Effect, Limits, Loss, LossWay, Rule, RuleList, ShownRule, Strictness, TimeToLive, When,
+    AppliedFault, Change, ChangeList, ColumnChange, Did, Difference, ExpectedCount, JournalEntry,
+    Miss, Pattern, RequestList, Row, StatusFilter, Verification, Verified, Waited, Warning,
 };
 
-/// An account to be made. Everything may be left out.
+/// The parameters of a new account. All are optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewAccount {
-    /// A name of its own, `[a-z0-9][a-z0-9-]{0,62}`; without one it is called `account-1` or the like.
+    /// A unique name, `[a-z0-9][a-z0-9-]{0,62}`; by default `account-1` or similar.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "checkout-tests")]
     pub name: Option<String>,
-    /// What it starts from, and goes back to at a reset: `seed` (the first account of the seed; the default),
+    /// The initial state, which a reset restores: `seed` (the first account of the seed; the default),
     /// `seed:NAME`, `empty`, `account:NAME`, or `snapshot:ACCOUNT/NAME`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(
@@ -37,75 +37,76 @@ pub struct NewAccount {
         pattern = "^(empty|seed|(seed|account):[a-z0-9][a-z0-9-]{0,62}|snapshot:[a-z0-9][a-z0-9-]{0,62}/[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$"
     )]
     pub from: Option<String>,
-    /// What its key may do; everything by default.
+    /// The permissions of its API key; all by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
-    pub permissions: Option<Permitted>,
-    /// It is removed after so long without a request: `15m`, `PT15M`.
+    pub permissions: Option<PermissionsSpec>,
+    /// It is removed after this time without a request: `15m`, `PT15M`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "15m")]
     pub ttl: Option<String>,
-    /// Kept in memory, even where other accounts are kept in a folder.
+    /// Stores the account in memory even if the server has a data directory.
     pub ephemeral: bool,
-    /// Refuses every request that leaves a warning. By default it is as what it starts from.
+    /// Rejects every request that causes a warning. Inherited from the initial state by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict: Option<bool>,
 }
 
-/// What a key may do.
+/// The permissions of an API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Permitted {
-    /// Everything: `"all"`.
+pub enum PermissionsSpec {
+    /// All permissions: `"all"`.
     All,
-    /// These documented permissions, such as `TICKET_READ`.
+    /// Only these documented permissions, such as `TICKET_READ`.
     Only(Vec<String>),
 }
 
-impl Serialize for Permitted {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+impl Serialize for PermissionsSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::All => to.serialize_str("all"),
-            Self::Only(names) => names.serialize(to),
+            Self::All => serializer.serialize_str("all"),
+            Self::Only(names) => names.serialize(serializer),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Permitted {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Value::deserialize(from)? {
-            Value::String(word) if word == "all" => Ok(Self::All),
+impl<'de> Deserialize<'de> for PermissionsSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(name) if name == "all" => Ok(Self::All),
             Value::Array(names) => serde_json::from_value(Value::Array(names))
                 .map(Self::Only)
                 .map_err(D::Error::custom),
             sent => {
-                let rule =
+                let detail =
                     format!("permissions must be \"all\" or a list of names; {sent} was sent");
-                Err(D::Error::custom(rule))
+                Err(D::Error::custom(detail))
             }
         }
     }
 }
 
-impl PartialSchema for Permitted {
+impl PartialSchema for PermissionsSpec {
     fn schema() -> RefOr<Schema> {
-        let text = || ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
-        let all = text().enum_values(Some(["all"]));
-        let name = text().enum_values(Some(PERMISSIONS.iter().copied()));
+        let string_schema =
+            || ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
+        let all = string_schema().enum_values(Some(["all"]));
+        let name = string_schema().enum_values(Some(PERMISSION_NAMES.iter().copied()));
         let schema = OneOfBuilder::new().item(all).item(ArrayBuilder::new().items(name));
         schema.description(Some("What a key may do.")).into()
     }
 }
 
-impl ToSchema for Permitted {}
+impl ToSchema for PermissionsSpec {}
 
-/// An account that was made.
+/// A new account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MadeAccount {
     /// Its name.
     pub account: String,
-    /// Its key. This is the only time that it is shown.
+    /// The secret of its API key, only in this response.
     pub api_key: String,
-    /// Where its API is: the Ticket API is at `/api/v2/ticket` below it.
+    /// The base URL of its API: the Ticket API is at `/api/v2/ticket` below it.
     #[schema(example = "http://127.0.0.1:8080")]
     pub base_url: String,
 }
@@ -113,7 +114,7 @@ pub struct MadeAccount {
 /// All accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AccountList {
-    /// By name.
+    /// Sorted by name.
     pub accounts: Vec<AccountEntry>,
 }
 
@@ -124,39 +125,39 @@ pub struct AccountEntry {
     pub account: String,
     /// Its clock.
     pub clock: ShownClock,
-    /// It is removed after so long without a request; null for never.
+    /// It is removed after this time without a request; null for never.
     pub ttl: Option<String>,
-    /// Whether it is in memory only.
+    /// Whether it is stored in memory only.
     pub ephemeral: bool,
 }
 
-/// All there is to say of an account, other than its data.
+/// The properties of an account, without its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ShownAccount {
     /// Its name.
     pub account: String,
-    /// Moves with every change, in this run of the server.
+    /// Increases with every change until the server stops.
     pub version: u64,
-    /// How much there is of each kind.
+    /// Its row counts.
     pub counts: Counts,
     /// Its clock.
     pub clock: ShownClock,
-    /// The zone of its dates, an IANA name.
+    /// The time zone of its dates, an IANA name.
     pub time_zone: String,
-    /// The settings that hold in it.
+    /// Its effective dialect.
     #[schema(value_type = Object)]
     pub dialect: Map<String, Value>,
-    /// How many keys it has.
+    /// The number of its API keys.
     pub keys: usize,
-    /// How many snapshots it has.
+    /// The number of its snapshots.
     pub snapshots: usize,
-    /// It is removed after so long without a request; null for never.
+    /// It is removed after this time without a request; null for never.
     pub ttl: Option<String>,
-    /// Whether it is in memory only.
+    /// Whether it is stored in memory only.
     pub ephemeral: bool,
 }
 
-/// How much there is of each kind.
+/// Row counts by resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Counts {
@@ -170,75 +171,75 @@ pub struct Counts {
     pub users: u64,
     /// Customers.
     pub customers: u64,
-    /// Views, other than the built-in ones.
+    /// Views, without the built-in ones.
     pub views: u64,
-    /// Tickets, archived ones among them.
+    /// Tickets, including archived ones.
     pub tickets: u64,
     /// Events and notes of all tickets.
     pub timeline: u64,
 }
 
-/// What an import has added.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Imported {
-    /// How much of each kind.
+    /// The numbers of added rows.
     pub added: Counts,
 }
 
-/// What an account's clock shows.
+/// The state of an account's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShownClock {
-    /// How it goes.
+    /// Its mode.
     pub mode: ClockMode,
-    /// The moment at which it stands, if it is frozen.
+    /// The fixed time of a frozen clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// How far it is from the machine's time, if that is a fixed time.
+    /// The offset of an offset clock from the system time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// What it shows now.
+    /// Its current time.
     #[schema(example = "2026-03-01T12:00:00Z")]
     pub now: String,
 }
 
-/// How a clock goes.
+/// The mode of a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockMode {
-    /// With the machine's time.
+    /// Follows the system time.
     Real,
-    /// Not at all.
+    /// Does not advance.
     Frozen,
-    /// With the machine's time, a fixed time off it.
+    /// Follows the system time at a fixed offset.
     Offset,
 }
 
-/// How a clock shall go.
+/// A new setting of a clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SetClock {
-    /// With the machine's time.
+    /// Follows the system time.
     Real {},
-    /// Not at all.
+    /// Does not advance.
     Frozen {
-        /// The moment at which it stands, RFC 3339; without it, what it shows now.
+        /// The fixed time, RFC 3339; by default the clock's current time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schema(example = "2026-03-01T12:00:00Z")]
         at: Option<String>,
     },
-    /// With the machine's time, a fixed time off it.
+    /// Follows the system time at a fixed offset.
     Offset {
-        /// How far: `PT2H`, `-P1D`, `90m`.
+        /// The offset: `PT2H`, `-P1D`, `90m`.
         #[schema(example = "PT2H")]
         by: String,
     },
 }
 
-/// How far a clock goes on.
+/// An advance of a clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Advance {
-    /// `P3D`, `90m`; not negative. A day has 24 hours.
+    /// The duration: `P3D`, `90m`; not negative. A day has 24 hours.
     #[schema(example = "P3D")]
     pub by: String,
 }
@@ -246,7 +247,7 @@ pub struct Advance {
 /// The snapshots of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SnapshotList {
-    /// By name.
+    /// Sorted by name.
     pub snapshots: Vec<Snapshot>,
 }
 
@@ -258,73 +259,73 @@ pub struct Snapshot {
     /// When it was taken, by the account's clock.
     #[schema(example = "2026-03-01T12:00:00Z")]
     pub taken_at: String,
-    /// How large the copy is.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// The keys of an account.
+/// The API keys of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyList {
     /// The oldest first.
     pub keys: Vec<ShownKey>,
 }
 
-/// A key, without its text.
+/// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ShownKey {
-    /// What the routes call it.
+    /// Its id in the routes.
     pub id: i64,
-    /// What timelines call it.
+    /// Its name in timelines.
     pub name: String,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: Vec<String>,
 }
 
-/// A key to be made. Everything may be left out.
+/// The parameters of a new API key. All are optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewKey {
-    /// What timelines call it; without one it is called `key 2` or the like.
+    /// Its name in timelines; by default `key 2` or similar.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
-    /// What it may do; everything by default.
+    /// Its permissions; all by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
-    pub permissions: Option<Permitted>,
-    /// Its text; without one it is made up.
+    pub permissions: Option<PermissionsSpec>,
+    /// Its secret; random by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^[A-Za-z0-9_-]{4,128}$")]
     pub api_key: Option<String>,
 }
 
-/// A key that was made.
+/// A new API key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MadeKey {
-    /// What the routes call it.
+    /// Its id in the routes.
     pub id: i64,
-    /// What timelines call it.
+    /// Its name in timelines.
     pub name: String,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: Vec<String>,
-    /// Its text. This is the only time that it is shown.
+    /// Its secret, only in this response.
     pub api_key: String,
 }
 
-/// Why a request of the control API failed (RFC 9457, `application/problem+json`).
+/// An error of the control API (RFC 9457, `application/problem+json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProblemBody {
-    /// Says what kind of problem it is, and where on the server it is explained. It never changes.
+    /// Identifies the kind of problem; a stable path to its documentation on this server.
     #[serde(rename = "type")]
     #[schema(example = "/docs/control#unknown-account")]
     pub kind: String,
-    /// The kind of problem in words.
+    /// A summary of the kind of problem.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
     /// What is wrong with this request.
     pub detail: String,
-    /// The requests that came nearest to what was expected, for `not-verified` and `wait-over`.
+    /// The near misses: the most similar requests, for `not-verified` and `wait-over`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub misses: Vec<Miss>,
 }

@@ -1,4 +1,4 @@
-//! All of an account's rows, as a fixture has them; and what of a fixture is there already.
+//! Exports an account's rows as a fixture, and finds fixture rows that already exist.
 
 use std::sync::LazyLock;
 
@@ -6,49 +6,50 @@ use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, query_as, query_scalar};
 
-use super::sql::name;
+use super::sql::quote_identifier;
 use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
-use crate::tickets::columns::{EVENT, NOTE, TICKET};
-use crate::tickets::dates;
+use crate::tickets::model::columns::{EVENT_COLUMNS, NOTE_COLUMNS, TICKET_COLUMNS};
+use crate::tickets::model::dates;
 
-/// The most rows that are named when they are there already.
-const MOST_NAMED: i64 = 20;
+/// Limit of existing rows that each query reports.
+const MAX_REPORTED_ROWS_PER_LIST: i64 = 20;
 
-/// The tables whose ids are never used twice, and what fixtures call their rows.
-const NUMBERED: [(&str, &str); 3] =
+/// The tables whose ids are never reused, with their lists in fixtures.
+const AUTOINCREMENT_TABLES: [(&str, &str); 3] =
     [("ticket", "tickets"), ("timeline", "timeline"), ("customer", "customers")];
 
-/// The kinds of reference data, and what fixtures call their rows.
-pub(crate) const REFERENCES: [(&str, &str); 4] =
+/// The kinds of reference data, with their lists in fixtures.
+pub(crate) const REFERENCE_LISTS: [(&str, &str); 4] =
     [("brand", "brands"), ("channel", "channels"), ("group", "groups"), ("user", "users")];
 
-fn pairs<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+fn json_object_args<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     let pairs: Vec<String> =
-        columns.map(|column| format!("'{column}', {}", name(column))).collect();
+        columns.map(|column| format!("'{column}', {}", quote_identifier(column))).collect();
     pairs.join(", ")
 }
 
-/// Everything in one statement, so that it is one state: a row with all but the tickets, then one for each ticket. As
-/// one value it would take several times its length, since SQLite copies a text wherever it puts it into another.
-static EXPORT: LazyLock<String> = LazyLock::new(|| {
-    let references = REFERENCES.map(|(kind, list)| {
+/// One statement, so that it reads one snapshot: a row with all but the tickets, then a row per ticket. A single value
+/// would take several times its length, since SQLite copies a text when it embeds it in another.
+static EXPORT_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+    let references = REFERENCE_LISTS.map(|(kind, list)| {
         let icon = if kind == "channel" { ", 'icon', icon" } else { "" };
         format!(
             "'{list}', (SELECT json_group_array(json_object('id', id, 'name', name{icon}) ORDER BY id) \
              FROM reference WHERE kind = '{kind}')"
         )
     });
-    let next_ids = NUMBERED.map(|(table, list)| {
+    let next_ids = AUTOINCREMENT_TABLES.map(|(table, list)| {
         format!(
             "'{list}', 1 + COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0)"
         )
     });
-    let customer =
-        pairs(["id", "external_primary_id", "firstname", "lastname", "brand_id"].into_iter());
-    let ticket = pairs(TICKET.iter().map(|column| column.name));
-    let event = pairs(EVENT.iter().map(|column| column.name));
-    let note = pairs(NOTE.iter().map(|column| column.name));
+    let customer = json_object_args(
+        ["id", "external_primary_id", "firstname", "lastname", "brand_id"].into_iter(),
+    );
+    let ticket = json_object_args(TICKET_COLUMNS.iter().map(|column| column.name));
+    let event = json_object_args(EVENT_COLUMNS.iter().map(|column| column.name));
+    let note = json_object_args(NOTE_COLUMNS.iter().map(|column| column.name));
     format!(
         "SELECT json_object('next_ids', json_object({}), {}, \
          'customers', (SELECT json_group_array(json_object({customer}) ORDER BY id) FROM customer), \
@@ -63,38 +64,37 @@ static EXPORT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Writes the account's rows behind `text` as the fields of a JSON object without its first brace, in the order that the
-/// lists of a fixture have.
+/// Appends the account's rows to `text` as a JSON object without its opening brace, in the order of a fixture's lists.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub(crate) async fn export(
     connection: &mut Connection,
     zone: &Zone,
     mut text: String,
 ) -> Result<String, StorageError> {
-    let mut rows = query_scalar::<_, String>(EXPORT.as_str()).fetch(connection);
-    let mut between = "";
+    let mut rows = query_scalar::<_, String>(EXPORT_STATEMENT.as_str()).fetch(connection);
+    let mut separator = "";
     while let Some(row) = rows.try_next().await? {
-        let row = dates::export(row, zone);
-        text.push_str(between);
-        if between.is_empty() {
+        let row = dates::export_dates(row, zone);
+        text.push_str(separator);
+        if separator.is_empty() {
             let fields = row.trim_start_matches('{');
             text.push_str(fields.strip_suffix('}').unwrap_or(fields));
-            between = ",\"tickets\":[";
+            separator = ",\"tickets\":[";
         } else {
             text.push_str(&row);
-            between = ",";
+            separator = ",";
         }
     }
-    text.push_str(if between == "," { "]}" } else { ",\"tickets\":[]}" });
+    text.push_str(if separator == "," { "]}" } else { ",\"tickets\":[]}" });
     Ok(text)
 }
 
-/// How many rows of each kind there are, as a JSON object.
-pub(crate) async fn counts(connection: &mut Connection) -> Result<String, StorageError> {
-    static COUNTS: LazyLock<String> = LazyLock::new(|| {
-        let references = REFERENCES.map(|(kind, list)| {
+/// Returns the row count of each kind, as a JSON object.
+pub(crate) async fn count_rows(connection: &mut Connection) -> Result<String, StorageError> {
+    static COUNT_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let references = REFERENCE_LISTS.map(|(kind, list)| {
             format!("'{list}', (SELECT COUNT(*) FROM reference WHERE kind = '{kind}')")
         });
         format!(
@@ -104,69 +104,89 @@ pub(crate) async fn counts(connection: &mut Connection) -> Result<String, Storag
             references.join(", ")
         )
     });
-    Ok(query_scalar(COUNTS.as_str()).fetch_one(connection).await?)
+    Ok(query_scalar(COUNT_STATEMENT.as_str()).fetch_one(connection).await?)
 }
 
-/// The last ids that were given.
+/// The last ids assigned.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct LastIds {
-    pub(crate) tickets: u64,
-    pub(crate) timeline: u64,
+pub(crate) struct LastUsedIds {
+    pub(crate) ticket: u64,
+    pub(crate) timeline_entry: u64,
 }
 
-pub(crate) async fn last_ids(connection: &mut Connection) -> Result<LastIds, StorageError> {
+pub(crate) async fn last_used_ids(
+    connection: &mut Connection,
+) -> Result<LastUsedIds, StorageError> {
     let rows: Vec<(String, i64)> =
         query_as("SELECT name, seq FROM sqlite_sequence").fetch_all(connection).await?;
     let last = |table: &str| {
-        rows.iter().find(|(name, _)| name == table).map_or(0, |(_, last)| last.unsigned_abs())
+        rows.iter().find(|(name, _)| name == table).map_or(0, |(_, seq)| seq.unsigned_abs())
     };
-    Ok(LastIds { tickets: last("ticket"), timeline: last("timeline") })
+    Ok(LastUsedIds { ticket: last("ticket"), timeline_entry: last("timeline") })
 }
 
-/// Lets ids go on from those that a fixture gives, where that is later than its rows tell.
-pub(crate) async fn go_on_from(
+/// Raises the next ids to those of a fixture, if larger than its rows imply.
+pub(crate) async fn raise_next_ids(
     connection: &mut Connection,
     next_ids: &Value,
 ) -> Result<(), StorageError> {
-    for (table, list) in NUMBERED {
+    for (table, list) in AUTOINCREMENT_TABLES {
         let Some(next) = next_ids[list].as_i64() else { continue };
-        let known = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1";
-        let update = sqlx::query(known).bind(table).bind(next - 1);
+        let update_statement = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1";
+        let update = sqlx::query(update_statement).bind(table).bind(next - 1);
         if update.execute(&mut *connection).await?.rows_affected() == 0 {
-            let new = "INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)";
-            sqlx::query(new).bind(table).bind(next - 1).execute(&mut *connection).await?;
+            let insert_statement = "INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)";
+            sqlx::query(insert_statement)
+                .bind(table)
+                .bind(next - 1)
+                .execute(&mut *connection)
+                .await?;
         }
     }
     Ok(())
 }
 
-/// The rows of a fixture that the account has already, named for people. Reference data that are the same are no
-/// matter: most accounts have them.
-pub(crate) async fn taken(
+/// Returns the names of fixture rows that already exist. Identical reference data does not count: most accounts
+/// have it.
+pub(crate) async fn find_existing_rows(
     connection: &mut Connection,
     account: &Map<String, Value>,
 ) -> Result<Vec<String>, StorageError> {
-    let mut taken = Vec::new();
-    for (kind, list) in REFERENCES {
+    let mut existing = Vec::new();
+    for (kind, list) in REFERENCE_LISTS {
         if let Some(rows) = account.get(list) {
-            taken.extend(renamed(connection, kind, list, rows).await?);
+            existing.extend(find_conflicting_references(connection, kind, list, rows).await?);
         }
     }
-    for (list, table, field) in [
+    for (list, from_where, field) in [
         ("customers", "customer WHERE id", "id"),
         ("customers", "customer WHERE external_primary_id", "external_primary_id"),
         ("views", "view WHERE id", "id"),
         ("views", "view WHERE slug", "slug"),
         ("tickets", "ticket WHERE id", "id"),
     ] {
-        named(connection, &mut taken, list, table, &values(account, list, field)).await?;
+        push_existing_rows(
+            connection,
+            &mut existing,
+            list,
+            from_where,
+            &field_values(account, list, field),
+        )
+        .await?;
     }
-    named(connection, &mut taken, "timeline", "timeline WHERE id", &entries(account)).await?;
-    Ok(taken)
+    push_existing_rows(
+        connection,
+        &mut existing,
+        "timeline",
+        "timeline WHERE id",
+        &timeline_entry_ids(account),
+    )
+    .await?;
+    Ok(existing)
 }
 
-/// The reference data whose ids stand for something else in the account.
-async fn renamed(
+/// Finds references whose id has another name or icon in the account.
+async fn find_conflicting_references(
     connection: &mut Connection,
     kind: &str,
     list: &str,
@@ -176,46 +196,46 @@ async fn renamed(
         "SELECT r.id FROM reference AS r JOIN json_each($2) AS given ON r.id = given.value ->> '$.id' \
          WHERE r.kind = $1 \
          AND (r.name, r.icon) IS NOT (given.value ->> '$.name', given.value ->> '$.icon') \
-         ORDER BY r.id LIMIT {MOST_NAMED}"
+         ORDER BY r.id LIMIT {MAX_REPORTED_ROWS_PER_LIST}"
     );
     let statement = query_scalar(AssertSqlSafe(statement)).bind(kind).bind(rows.to_string());
     let ids: Vec<i64> = statement.fetch_all(connection).await?;
     Ok(ids.into_iter().map(|id| format!("{list} {id}")).collect())
 }
 
-/// Adds the ids of the rows of `table` that have one of these values.
-async fn named(
+/// Adds the rows whose column in `from_where` has one of these values.
+async fn push_existing_rows(
     connection: &mut Connection,
-    taken: &mut Vec<String>,
+    existing: &mut Vec<String>,
     list: &str,
-    table: &str,
+    from_where: &str,
     values: &[&Value],
 ) -> Result<(), StorageError> {
     let statement = format!(
-        "SELECT id FROM {table} IN (SELECT value FROM json_each($1)) ORDER BY id LIMIT {MOST_NAMED}"
+        "SELECT id FROM {from_where} IN (SELECT value FROM json_each($1)) ORDER BY id LIMIT {MAX_REPORTED_ROWS_PER_LIST}"
     );
     let values = serde_json::to_string(values).unwrap_or_default();
     let ids: Vec<i64> =
         query_scalar(AssertSqlSafe(statement)).bind(values).fetch_all(connection).await?;
     for row in ids.into_iter().map(|id| format!("{list} {id}")) {
-        if !taken.contains(&row) {
-            taken.push(row);
+        if !existing.contains(&row) {
+            existing.push(row);
         }
     }
     Ok(())
 }
 
-fn rows<'a>(of: &'a Value, list: &str) -> &'a [Value] {
-    of[list].as_array().map_or(&[], Vec::as_slice)
+fn list_rows<'a>(object: &'a Value, list: &str) -> &'a [Value] {
+    object[list].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn values<'a>(account: &'a Map<String, Value>, list: &str, field: &str) -> Vec<&'a Value> {
+fn field_values<'a>(account: &'a Map<String, Value>, list: &str, field: &str) -> Vec<&'a Value> {
     let rows = account.get(list).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     rows.iter().map(|row| &row[field]).filter(|value| !value.is_null()).collect()
 }
 
-fn entries(account: &Map<String, Value>) -> Vec<&Value> {
+fn timeline_entry_ids(account: &Map<String, Value>) -> Vec<&Value> {
     let tickets = account.get("tickets").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let entries = tickets.iter().flat_map(|ticket| rows(ticket, "timeline"));
+    let entries = tickets.iter().flat_map(|ticket| list_rows(ticket, "timeline"));
     entries.map(|entry| &entry["id"]).filter(|id| !id.is_null()).collect()
 }

@@ -1,68 +1,71 @@
-//! Reads: a ticket comes out of the database as the JSON that is answered, in one statement.
+//! Reads tickets and views; one statement renders a ticket as response JSON.
 
 use std::sync::LazyLock;
 
-use super::sql::name;
+use super::sql::quote_identifier;
 use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
-use crate::tickets::columns::{self, Column};
-use crate::tickets::dates;
-use crate::tickets::search::Conditions;
+use crate::tickets::model::columns;
+use crate::tickets::model::columns::Column;
+use crate::tickets::model::dates;
+use crate::tickets::model::filter::ViewConditions;
 
-/// What a column shows, with dates as they are stored. `$1` is the server's public URL in every statement that shows
-/// tickets.
-pub(super) fn shown(column: &str) -> String {
+/// Returns SQL for a column's displayed value, with dates in UTC. `$1` is always the server's public URL.
+pub(super) fn ticket_column_sql(column: &str) -> String {
     match column {
         "icon" | "channel_icon" => {
-            format!("COALESCE(t.{column}, {}, '')", reference("icon", "channel"))
+            format!("COALESCE(t.{column}, {}, '')", reference_sql("icon", "channel"))
         }
         "channel_name" => {
-            let name = reference("name", "channel");
+            let name = reference_sql("name", "channel");
             format!("COALESCE(t.channel_name, {name}, 'channel ' || t.channel_id)")
         }
         "brand_name" => {
-            let name = reference("name", "brand");
+            let name = reference_sql("name", "brand");
             format!("COALESCE(t.brand_name, {name}, 'Brand ' || t.brand_id)")
         }
         "external_gui_url" => {
             "COALESCE(t.external_gui_url, $1 || '/?ticketID=' || t.id)".to_owned()
         }
-        _ => format!("t.{}", name(column)),
+        _ => format!("t.{}", quote_identifier(column)),
     }
 }
 
-/// What the account's reference data say of a ticket's brand or channel.
-fn reference(column: &str, kind: &str) -> String {
+/// Returns SQL for a reference column of a ticket's brand or channel.
+fn reference_sql(column: &str, kind: &str) -> String {
     format!("(SELECT {column} FROM reference WHERE kind = '{kind}' AND id = t.{kind}_id)")
 }
 
-fn in_timeline(column: &str) -> String {
+fn timeline_column_sql(column: &str) -> String {
     match column {
         "user_name" => {
             "COALESCE(NULLIF(e.user_name, ''), (SELECT name FROM reference WHERE kind = 'user' AND id = e.user_id), '')"
                 .to_owned()
         }
-        _ => format!("e.{}", name(column)),
+        _ => format!("e.{}", quote_identifier(column)),
     }
 }
 
-fn pairs(columns: &[Column], shown: fn(&str) -> String) -> String {
-    let pairs: Vec<String> =
-        columns.iter().map(|column| format!("'{}', {}", column.name, shown(column.name))).collect();
+fn json_object_args(columns: &[Column], column_sql: fn(&str) -> String) -> String {
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|column| format!("'{}', {}", column.name, column_sql(column.name)))
+        .collect();
     pairs.join(", ")
 }
 
-/// A ticket as a list shows it.
-pub(super) static ENTRY: LazyLock<String> =
-    LazyLock::new(|| format!("json_object({})", pairs(columns::TICKET, shown)));
+/// A ticket's JSON in a list.
+pub(super) static LIST_ITEM_SQL: LazyLock<String> = LazyLock::new(|| {
+    format!("json_object({})", json_object_args(columns::TICKET_COLUMNS, ticket_column_sql))
+});
 
-/// One ticket with its timeline: `$2` is its id, `$3` whether events are shown.
-static ITEM: LazyLock<String> = LazyLock::new(|| {
-    let ticket = pairs(columns::TICKET, shown);
-    let event = pairs(columns::EVENT, in_timeline);
+/// Selects a ticket with its timeline: `$2` is its id, `$3` whether events are included.
+static ITEM_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+    let ticket = json_object_args(columns::TICKET_COLUMNS, ticket_column_sql);
+    let event = json_object_args(columns::EVENT_COLUMNS, timeline_column_sql);
     // A note's id is a text, an event's a number (documented: the sample).
-    let note =
-        pairs(columns::NOTE, in_timeline).replace("'id', e.\"id\"", "'id', CAST(e.id AS TEXT)");
+    let note = json_object_args(columns::NOTE_COLUMNS, timeline_column_sql)
+        .replace("'id', e.\"id\"", "'id', CAST(e.id AS TEXT)");
     format!(
         "SELECT json_object({ticket}, 'timeline', (\
             SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) ELSE json_object({note}) END) \
@@ -72,38 +75,39 @@ static ITEM: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The ticket with its timeline, as JSON; None when there is no such ticket.
-pub(crate) async fn item(
+/// Returns a ticket with its timeline, as JSON; None if it does not exist.
+pub(crate) async fn fetch_ticket_with_timeline(
     connection: &mut Connection,
     (public_url, zone): (&str, &Zone),
     id: i64,
     with_events: bool,
 ) -> Result<Option<String>, StorageError> {
-    let statement = sqlx::query_scalar(ITEM.as_str());
+    let statement = sqlx::query_scalar(ITEM_STATEMENT.as_str());
     let statement = statement.bind(public_url).bind(id).bind(with_events);
     let item: Option<String> = statement.fetch_optional(connection).await?;
-    Ok(item.map(|json| dates::show(json, zone)))
+    Ok(item.map(|json| dates::localize_dates(json, zone)))
 }
 
-/// The ticket as a list shows it, as JSON; None when there is no such ticket.
-pub(crate) async fn entry(
+/// Returns a ticket without its timeline, as JSON; None if it does not exist.
+pub(crate) async fn fetch_ticket(
     connection: &mut Connection,
     (public_url, zone): (&str, &Zone),
     id: i64,
 ) -> Result<Option<String>, StorageError> {
-    static STATEMENT: LazyLock<String> =
-        LazyLock::new(|| format!("SELECT {} FROM ticket AS t WHERE t.id = $2", ENTRY.as_str()));
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        format!("SELECT {} FROM ticket AS t WHERE t.id = $2", LIST_ITEM_SQL.as_str())
+    });
     let statement = sqlx::query_scalar(STATEMENT.as_str());
     let entry: Option<String> =
         statement.bind(public_url).bind(id).fetch_optional(connection).await?;
-    Ok(entry.map(|json| dates::show(json, zone)))
+    Ok(entry.map(|json| dates::localize_dates(json, zone)))
 }
 
-/// The conditions of the account's own view with this slug or id.
-pub(crate) async fn view(
+/// Returns the conditions of the custom view with this slug or id.
+pub(crate) async fn fetch_view_conditions(
     connection: &mut Connection,
     name: &str,
-) -> Result<Option<Conditions>, StorageError> {
+) -> Result<Option<ViewConditions>, StorageError> {
     let statement =
         sqlx::query_scalar("SELECT conditions FROM view WHERE slug = $1 OR CAST(id AS TEXT) = $1");
     let found: Option<String> = statement.bind(name).fetch_optional(connection).await?;

@@ -1,42 +1,42 @@
-//! SQL text with its values. A value can only be bound, never written into the text.
+//! SQL builder: values are bound as parameters, never written into the text.
 
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{AssertSqlSafe, query};
 
-use crate::tickets::ticket::Cell;
+use crate::tickets::model::ticket::ColumnValue;
 
-/// A statement that grows.
+/// SQL text and its parameters.
 #[derive(Debug, Default)]
-pub(super) struct Sql {
+pub(super) struct SqlBuilder {
     text: String,
-    values: Vec<Cell>,
+    values: Vec<ColumnValue>,
 }
 
-impl Sql {
-    /// Adds text. It comes from this program's own tables and constants, never from a request.
+impl SqlBuilder {
+    /// Appends SQL from this program's own tables and constants, never from a request.
     pub(super) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
         self
     }
 
-    /// Adds a value and gives its placeholder, for text that names it more than once.
-    pub(super) fn placeholder(&mut self, value: Cell) -> String {
+    /// Binds a value and returns its placeholder, which the text may repeat.
+    pub(super) fn bind(&mut self, value: ColumnValue) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
     }
 
-    /// The statement, ready to run.
-    pub(super) fn query(self) -> Query<'static, Sqlite, SqliteArguments> {
+    /// Returns the executable query.
+    pub(super) fn into_query(self) -> Query<'static, Sqlite, SqliteArguments> {
         let statement = query(AssertSqlSafe(self.text));
         self.values.into_iter().fold(statement, |statement, value| match value {
-            Cell::Number(number) => statement.bind(number),
-            Cell::Text(text) => statement.bind(text),
+            ColumnValue::Number(number) => statement.bind(number),
+            ColumnValue::Text(text) => statement.bind(text),
         })
     }
 }
 
-/// A column's name as SQL wants it; `from` and `to` are words of SQL.
-pub(super) fn name(column: &str) -> String {
+/// Quotes a column name; `from` and `to` are SQL keywords.
+pub(super) fn quote_identifier(column: &str) -> String {
     format!("\"{column}\"")
 }

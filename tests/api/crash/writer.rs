@@ -4,148 +4,155 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::ask::{Ask, Operation};
-use super::dice::Dice;
-use super::kill::Observer;
-use super::tally::Tally;
-use super::ticket::{Ticket, Tickets, difference};
-use crate::support::Client;
+use super::expected_ticket::{ExpectedTicket, ExpectedTickets, find_difference};
+use super::kill::CountingSender;
+use super::rng::Rng;
+use super::stats::CrashStats;
+use super::write_request::{WriteOperation, WriteRequest};
+use crate::support::ApiClient;
 
 /// How many tickets a writer keeps, so that looking at all of them stays quick.
-const FEWEST: usize = 3;
-const MOST: usize = 10;
+const MIN_TICKETS: usize = 3;
+const MAX_TICKETS: usize = 10;
 const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
 pub(super) struct Writer {
     /// A part of the title of each of its tickets, and of nobody else's.
-    mark: String,
-    client: Client,
-    dice: Dice,
-    asked: u64,
-    tickets: Tickets,
-    gone: Vec<u64>,
+    title_marker: String,
+    client: ApiClient,
+    rng: Rng,
+    request_count: u64,
+    tickets: ExpectedTickets,
+    deleted_ids: Vec<u64>,
     /// The ids of new tickets, until they are taken.
-    made: Vec<u64>,
-    under_way: Option<Ask>,
-    pub(super) tally: Tally,
+    created_ids: Vec<u64>,
+    in_flight: Option<WriteRequest>,
+    pub(super) stats: CrashStats,
 }
 
 impl Writer {
-    pub(super) fn new(mark: String, client: Client, dice: Dice) -> Self {
+    pub(super) fn new(mark: String, client: ApiClient, dice: Rng) -> Self {
         Self {
-            mark,
+            title_marker: mark,
             client,
-            dice,
-            asked: 0,
-            tickets: Tickets::new(),
-            gone: Vec::new(),
-            made: Vec::new(),
-            under_way: None,
-            tally: Tally::default(),
+            rng: dice,
+            request_count: 0,
+            tickets: ExpectedTickets::new(),
+            deleted_ids: Vec::new(),
+            created_ids: Vec::new(),
+            in_flight: None,
+            stats: CrashStats::default(),
         }
     }
 
     /// The key by which it writes, which is that of its account.
-    pub(super) fn key(&self) -> &str {
-        &self.client.key
+    pub(super) fn api_key(&self) -> &str {
+        &self.client.api_key
     }
 
     /// The same at another server on the same data.
-    pub(super) fn at(self, server: &Client) -> Self {
-        Self { client: server.with_key(&self.client.key), ..self }
+    pub(super) fn with_server(self, server: &ApiClient) -> Self {
+        Self { client: server.with_key(&self.client.api_key), ..self }
     }
 
     /// Writes until the server is gone.
-    pub(super) async fn work(mut self, observer: Observer) -> Self {
+    pub(super) async fn run(mut self, observer: CountingSender) -> Self {
         loop {
-            let ask = self.draw();
-            let request = ask.request(&self.client);
-            self.under_way = Some(ask.clone());
-            let Some((status, body)) = observer.answer(request).await else { return self };
-            self.under_way = None;
-            let expected = if ask.is_refused() { 400 } else { 200 };
-            assert_eq!(status, expected, "{ask:?} of {}: {body}", self.mark);
-            self.tally.answered(ask.is_refused());
+            let ask = self.next_request();
+            let request = ask.build_request(&self.client);
+            self.in_flight = Some(ask.clone());
+            let Some((status, body)) = observer.send(request).await else { return self };
+            self.in_flight = None;
+            let expected = if ask.is_invalid() { 400 } else { 200 };
+            assert_eq!(status, expected, "{ask:?} of {}: {body}", self.title_marker);
+            self.stats.record_response(ask.is_invalid());
             let new = body["ticketID"].as_u64();
-            assert_eq!(new.is_some(), ask.creates().is_some(), "{ask:?}: {body}");
+            assert_eq!(new.is_some(), ask.created_title().is_some(), "{ask:?}: {body}");
             ask.apply(&mut self.tickets, new);
-            self.note(&ask, new);
+            self.record_ids(&ask, new);
         }
     }
 
-    fn note(&mut self, ask: &Ask, new: Option<u64>) {
-        self.made.extend(new);
-        self.gone.extend(ask.deletes());
+    fn record_ids(&mut self, ask: &WriteRequest, new: Option<u64>) {
+        self.created_ids.extend(new);
+        self.deleted_ids.extend(ask.deleted_ids());
     }
 
     /// A request, each of which leaves a trace unless it is refused.
-    fn draw(&mut self) -> Ask {
-        self.asked += 1;
-        let title = ("title", format!("{} {}", self.mark, self.asked));
+    fn next_request(&mut self) -> WriteRequest {
+        self.request_count += 1;
+        let title = ("title", format!("{} {}", self.title_marker, self.request_count));
         let own: Vec<u64> = self.tickets.keys().copied().collect();
-        let chance = self.dice.below(12);
-        if own.len() < FEWEST || (chance < 4 && own.len() < MOST) {
-            let creation = Ask::new(Operation::Create, Vec::new(), vec![title]);
-            return self.spoiled_at_times(creation);
+        let chance = self.rng.below(12);
+        if own.len() < MIN_TICKETS || (chance < 4 && own.len() < MAX_TICKETS) {
+            let creation = WriteRequest::new(WriteOperation::Create, Vec::new(), vec![title]);
+            return self.sometimes_invalidate(creation);
         }
-        let several = self.dice.some_of(&own, MOST);
+        let several = self.rng.choose_multiple(&own, MAX_TICKETS);
         let first = vec![several[0]];
         let ask = match chance {
-            0..5 => Ask::new(Operation::Update, first, self.update(title)),
+            0..5 => WriteRequest::new(WriteOperation::Update, first, self.update_fields(title)),
             5..7 => {
-                let status = self.another("status", several[0], &STATUSES);
-                Ask::new(Operation::SetStatus, several, vec![status])
+                let status = self.pick_other_value("status", several[0], &STATUSES);
+                WriteRequest::new(WriteOperation::SetStatus, several, vec![status])
             }
             7 => {
-                let priority = self.another("priority", several[0], &PRIORITIES);
-                Ask::new(Operation::SetPriority, several, vec![priority])
+                let priority = self.pick_other_value("priority", several[0], &PRIORITIES);
+                WriteRequest::new(WriteOperation::SetPriority, several, vec![priority])
             }
-            8..10 => Ask::new(Operation::Batch, several, self.actions(title)),
-            10 => Ask::new(Operation::Delete, first, Vec::new()),
-            _ => Ask::new(Operation::DeleteMulti, self.dice.some_of(&own, 5), Vec::new()),
+            8..10 => WriteRequest::new(WriteOperation::Batch, several, self.batch_actions(title)),
+            10 => WriteRequest::new(WriteOperation::Delete, first, Vec::new()),
+            _ => WriteRequest::new(
+                WriteOperation::DeleteMulti,
+                self.rng.choose_multiple(&own, 5),
+                Vec::new(),
+            ),
         };
-        self.spoiled_at_times(ask)
+        self.sometimes_invalidate(ask)
     }
 
-    fn spoiled_at_times(&mut self, ask: Ask) -> Ask {
-        if self.dice.one_in(6) { ask.spoiled(&mut self.dice, &self.gone) } else { ask }
+    fn sometimes_invalidate(&mut self, ask: WriteRequest) -> WriteRequest {
+        if self.rng.one_in(6) { ask.into_invalid(&mut self.rng, &self.deleted_ids) } else { ask }
     }
 
     /// A value that the ticket does not have.
-    fn another(
+    fn pick_other_value(
         &mut self,
         column: &'static str,
         id: u64,
         all: &[&'static str],
     ) -> (&'static str, String) {
-        let present = self.tickets[&id].text(column);
+        let present = self.tickets[&id].column_text(column);
         let others: Vec<&str> = all.iter().copied().filter(|value| *value != present).collect();
-        (column, self.dice.one_of(&others).to_owned())
+        (column, self.rng.choose(&others).to_owned())
     }
 
-    fn update(&mut self, title: (&'static str, String)) -> Vec<(&'static str, String)> {
+    fn update_fields(&mut self, title: (&'static str, String)) -> Vec<(&'static str, String)> {
         let mut changes = vec![title];
-        if self.dice.one_in(2) {
-            changes.push(("status", self.dice.one_of(&["solved", "closed"]).to_owned()));
+        if self.rng.one_in(2) {
+            changes.push(("status", self.rng.choose(&["solved", "closed"]).to_owned()));
         }
         changes
     }
 
-    fn actions(&mut self, title: (&'static str, String)) -> Vec<(&'static str, String)> {
+    fn batch_actions(&mut self, title: (&'static str, String)) -> Vec<(&'static str, String)> {
         vec![
-            ("status", self.dice.one_of(&STATUSES).to_owned()),
+            ("status", self.rng.choose(&STATUSES).to_owned()),
             title,
-            ("assigned_group_id", (1 + self.dice.below(9)).to_string()),
-            ("priority", self.dice.one_of(&PRIORITIES).to_owned()),
+            ("assigned_group_id", (1 + self.rng.below(9)).to_string()),
+            ("priority", self.rng.choose(&PRIORITIES).to_owned()),
         ]
     }
 
     /// Finds its tickets among those that the account shows, and takes them out. They are as after the last answer,
     /// or as after the request that was under way as well.
-    pub(super) fn settle(&mut self, shown: &mut BTreeMap<u64, Value>) {
-        let ask = self.under_way.take();
-        let new = ask.as_ref().and_then(Ask::creates).and_then(|title| titled(shown, title));
+    pub(super) fn reconcile(&mut self, shown: &mut BTreeMap<u64, Value>) {
+        let ask = self.in_flight.take();
+        let new = ask
+            .as_ref()
+            .and_then(WriteRequest::created_title)
+            .and_then(|title| find_by_title(shown, title));
         let mut after = self.tickets.clone();
         if let Some(ask) = &ask {
             ask.apply(&mut after, new);
@@ -153,40 +160,44 @@ impl Writer {
         let ids: BTreeSet<u64> = self.tickets.keys().chain(after.keys()).copied().collect();
         let own: BTreeMap<u64, Value> =
             ids.iter().filter_map(|id| shown.remove_entry(id)).collect();
-        let (not_before, not_after) = (difference(&self.tickets, &own), difference(&after, &own));
+        let (not_before, not_after) =
+            (find_difference(&self.tickets, &own), find_difference(&after, &own));
         assert!(
             not_before.is_none() || not_after.is_none(),
             "{} finds neither what was before ({not_before:?}) nor what was after ({not_after:?}) {ask:?}",
-            self.mark
+            self.title_marker
         );
         if let Some(ask) = &ask {
             // Whatever is kept leaves a trace.
             let is_kept = not_before.is_some();
-            self.tally.settled(!ask.is_refused(), is_kept);
+            self.stats.record_in_flight(!ask.is_invalid(), is_kept);
             if is_kept {
-                self.note(ask, new);
+                self.record_ids(ask, new);
             }
         }
-        self.tickets = own.iter().map(|(id, item)| (*id, Ticket::shown(item))).collect();
+        self.tickets =
+            own.iter().map(|(id, item)| (*id, ExpectedTicket::from_item(item))).collect();
     }
 
     /// A search finds exactly its tickets.
-    pub(super) async fn assert_found(&self) {
-        let search = [("query", &*self.mark), ("itemLimit", "9999"), ("searchArchived", "yes")];
-        let list = super::ok(self.client.ask("GET", "/api/v2/ticket").query(&search)).await;
+    pub(super) async fn assert_search_finds_own_tickets(&self) {
+        let search =
+            [("query", &*self.title_marker), ("itemLimit", "9999"), ("searchArchived", "yes")];
+        let list =
+            super::fetch_ok(self.client.request("GET", "/api/v2/ticket").query(&search)).await;
         let items = list["items"].as_array().expect("items");
         let found: BTreeSet<u64> = items.iter().filter_map(|item| item["id"].as_u64()).collect();
         let own: BTreeSet<u64> = self.tickets.keys().copied().collect();
-        assert_eq!(found, own, "what is found by {:?}", self.mark);
+        assert_eq!(found, own, "what is found by {:?}", self.title_marker);
     }
 
     /// The ids of the tickets that it has made since this was asked.
-    pub(super) fn take_made(&mut self) -> Vec<u64> {
-        std::mem::take(&mut self.made)
+    pub(super) fn take_created_ids(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.created_ids)
     }
 }
 
 /// The ticket with this title.
-fn titled(shown: &BTreeMap<u64, Value>, title: &str) -> Option<u64> {
+fn find_by_title(shown: &BTreeMap<u64, Value>, title: &str) -> Option<u64> {
     shown.iter().find(|(_, item)| item["title"] == title).map(|(id, _)| *id)
 }

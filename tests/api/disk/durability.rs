@@ -5,17 +5,20 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
-use super::{Serving, account, create, created, goes_on, serve, whole};
-use crate::control::Account;
+use super::{
+    ServerProcess, assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
+    post_ticket, server_arguments,
+};
+use crate::control_client::Account;
 use crate::fixtures;
-use crate::program::{command, run};
+use crate::process::{build_command, run_to_exit};
 
-fn durable(data: &Path, how: &str) -> Serving {
-    Serving::start(command(&serve(data)).args(["--durability", how]))
+fn start_with_durability(data: &Path, how: &str) -> ServerProcess {
+    ServerProcess::start(build_command(&server_arguments(data)).args(["--durability", how]))
 }
 
 /// Writes until the server is gone, which is after so many answers, and gives the ids that were acknowledged.
-async fn write_until_killed(server: Serving, account: &Account, enough: usize) -> Vec<u64> {
+async fn write_until_killed(server: ServerProcess, account: &Account, enough: usize) -> Vec<u64> {
     let mut writers = JoinSet::new();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..8 {
@@ -23,8 +26,8 @@ async fn write_until_killed(server: Serving, account: &Account, enough: usize) -
         writers.spawn(async move {
             let form = "application/x-www-form-urlencoded";
             loop {
-                let request = account.client.ask("POST", "/api/v2/ticket");
-                let request = request.header("content-type", form).body(fixtures::NEW_TICKET);
+                let request = account.client.request("POST", "/api/v2/ticket");
+                let request = request.header("content-type", form).body(fixtures::NEW_TICKET_FORM);
                 let Ok(answer) = request.send().await else { return };
                 let Ok(body) = answer.json::<serde_json::Value>().await else { return };
                 let Some(id) = body["ticketID"].as_u64() else { return };
@@ -46,16 +49,17 @@ async fn write_until_killed(server: Serving, account: &Account, enough: usize) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_after_a_kill_whatever_the_durability() {
+async fn acknowledged_writes_survive_kill_in_every_durability_mode() {
     for how in ["power", "process"] {
-        let data = fixtures::folder();
-        let server = durable(data.path(), how);
-        let acme = account(&server.client, "acme", 1).await;
+        let data = fixtures::create_temp_dir();
+        let server = start_with_durability(data.path(), how);
+        let acme = create_account_with_tickets(&server.client, "acme", 1).await;
         let acknowledged = write_until_killed(server, &acme, 60).await;
-        let server = durable(data.path(), how);
-        let acme = acme.at(&server.client);
-        let kept =
-            fixtures::ids(&fixtures::text(&acme.client, "/api/v2/ticket?itemLimit=9999").await);
+        let server = start_with_durability(data.path(), how);
+        let acme = acme.with_server(&server.client);
+        let kept = fixtures::parse_ticket_ids(
+            &fixtures::get_text(&acme.client, "/api/v2/ticket?itemLimit=9999").await,
+        );
         for id in acknowledged {
             assert!(kept.contains(&id), "{how}: ticket {id} was acknowledged");
         }
@@ -64,23 +68,23 @@ async fn what_was_acknowledged_is_there_after_a_kill_whatever_the_durability() {
 }
 
 #[tokio::test]
-async fn the_durability_can_be_another_one_at_each_start() {
-    let data = fixtures::folder();
+async fn durability_mode_can_change_between_starts() {
+    let data = fixtures::create_temp_dir();
     let mut acme: Option<Account> = None;
     let mut shown = String::new();
     for how in ["process", "power", "process", "power"] {
-        let server = durable(data.path(), how);
+        let server = start_with_durability(data.path(), how);
         let known = match acme.take() {
-            Some(known) => known.at(&server.client),
-            None => account(&server.client, "acme", 1).await,
+            Some(known) => known.with_server(&server.client),
+            None => create_account_with_tickets(&server.client, "acme", 1).await,
         };
         if !shown.is_empty() {
-            assert_eq!(whole(&known).await, shown, "{how}");
+            assert_eq!(dump_tickets(&known).await, shown, "{how}");
         }
-        created(&known).await;
-        assert_eq!(known.control("PUT", "/snapshots/one").await.status / 100, 2, "{how}");
-        goes_on(&known).await;
-        shown = whole(&known).await;
+        create_ticket(&known).await;
+        assert_eq!(known.send_control("PUT", "/snapshots/one").await.status / 100, 2, "{how}");
+        assert_account_usable(&known).await;
+        shown = dump_tickets(&known).await;
         acme = Some(known);
         // Dropping it sends SIGKILL.
         drop(server);
@@ -88,19 +92,19 @@ async fn the_durability_can_be_another_one_at_each_start() {
 }
 
 #[tokio::test]
-async fn a_server_in_memory_takes_the_setting_as_well() {
+async fn ephemeral_server_accepts_durability_flag() {
     let fixed = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--durability", "power"];
-    let server = Serving::start(&mut command(&fixed));
-    let acme = account(&server.client, "acme", 0).await;
-    assert_eq!(create(&acme).await.status, 200);
+    let server = ServerProcess::start(&mut build_command(&fixed));
+    let acme = create_account_with_tickets(&server.client, "acme", 0).await;
+    assert_eq!(post_ticket(&acme).await.status, 200);
     server.stop();
 }
 
 #[test]
-fn another_word_is_refused_and_both_are_named() {
+fn unknown_durability_mode_is_rejected_and_valid_ones_are_named() {
     for word in ["disk", "POWER", "", "full"] {
-        let refused = run(&["serve", "--ephemeral", "--durability", word]);
-        assert_eq!(refused.code, Some(2), "{word:?}: {refused:?}");
+        let refused = run_to_exit(&["serve", "--ephemeral", "--durability", word]);
+        assert_eq!(refused.exit_code, Some(2), "{word:?}: {refused:?}");
         for choice in ["process", "power"] {
             assert!(refused.stderr.contains(choice), "{word:?}: {refused:?}");
         }

@@ -2,59 +2,72 @@
 
 use serde_json::json;
 
-use super::mount::Mount;
-use super::{READ_ONLY, Serving, account, create, goes_on, refused, serve, whole};
-use crate::control::{ACCOUNTS, Account, answer};
-use crate::program::Running;
+use super::tmpfs::TmpfsDisk;
+use super::{
+    READ_ONLY_MESSAGE, ServerProcess, assert_account_usable, assert_server_error,
+    create_account_with_tickets, dump_tickets, post_ticket, server_arguments,
+};
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::process::RunningProcess;
 
 #[tokio::test]
-async fn accounts_that_cannot_be_written_are_refused_until_they_can() {
-    let Some(disk) = Mount::make() else { return };
+async fn read_only_accounts_reject_writes_until_writable_again() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
     // What is open cannot be made read-only, and the catalogue always is; so the accounts have a disk of their own.
     let accounts = disk.path().join("accounts");
     let path = accounts.to_str().expect("text");
     disk.run(&["mkdir", path]);
     disk.run(&["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", path]);
-    let server = Serving::start(&mut disk.server(&serve(disk.path())));
-    let acme = account(&server.client, "acme", 3).await;
-    let fresh = account(&server.client, "fresh", 0).await;
-    let before = whole(&acme).await;
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = create_account_with_tickets(&server.client, "acme", 3).await;
+    let fresh = create_account_with_tickets(&server.client, "fresh", 0).await;
+    let before = dump_tickets(&acme).await;
     server.stop();
 
-    let server = Serving::start(&mut disk.server(&serve(disk.path())));
-    let [acme, fresh] = [acme, fresh].map(|account| account.at(&server.client));
-    disk.writable(&accounts, false);
-    refused(&create(&acme).await, READ_ONLY, "an account at rest");
-    refused(&create(&fresh).await, READ_ONLY, "an account without a file yet");
-    let put = acme.client.form("PUT", "/api/v2/ticket/1", "title=Changed").await;
-    refused(&put, READ_ONLY, "another change");
-    let memory = Account::make(&server.client, &json!({ "ephemeral": true })).await;
-    goes_on(&memory).await;
-    let shown = answer(server.client.ask_without_key("GET", ACCOUNTS)).await;
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let [acme, fresh] = [acme, fresh].map(|account| account.with_server(&server.client));
+    disk.set_writable(&accounts, false);
+    assert_server_error(&post_ticket(&acme).await, READ_ONLY_MESSAGE, "an account at rest");
+    assert_server_error(
+        &post_ticket(&fresh).await,
+        READ_ONLY_MESSAGE,
+        "an account without a file yet",
+    );
+    let put = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
+    assert_server_error(&put, READ_ONLY_MESSAGE, "another change");
+    let memory = Account::create(&server.client, &json!({ "ephemeral": true })).await;
+    assert_account_usable(&memory).await;
+    let shown = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(shown.status, 200, "{}", shown.body);
 
-    disk.writable(&accounts, true);
-    assert_eq!(whole(&acme).await, before, "nothing was changed");
-    goes_on(&acme).await;
-    goes_on(&fresh).await;
-    server.stop_naming(&[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
+    disk.set_writable(&accounts, true);
+    assert_eq!(dump_tickets(&acme).await, before, "nothing was changed");
+    assert_account_usable(&acme).await;
+    assert_account_usable(&fresh).await;
+    server.stop_and_check_log(&[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
 }
 
 #[tokio::test]
-async fn a_server_on_a_folder_that_cannot_be_written_does_not_start_and_says_why() {
-    let Some(disk) = Mount::make() else { return };
+async fn server_on_read_only_data_dir_fails_to_start_and_names_file() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
     let path = disk.path().to_str().expect("text");
     for used in [false, true] {
         if used {
-            let server = Serving::start(&mut disk.server(&serve(disk.path())));
-            account(&server.client, "acme", 1).await;
+            let server = ServerProcess::start(
+                &mut disk.build_server_command(&server_arguments(disk.path())),
+            );
+            create_account_with_tickets(&server.client, "acme", 1).await;
             server.stop();
         }
-        disk.writable(disk.path(), false);
-        let ended = Running::spawn(&mut disk.server(&serve(disk.path()))).finish();
-        assert_eq!(ended.code, Some(1), "{ended:?}");
+        disk.set_writable(disk.path(), false);
+        let ended =
+            RunningProcess::spawn(&mut disk.build_server_command(&server_arguments(disk.path())))
+                .wait_for_exit();
+        assert_eq!(ended.exit_code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(path), "the file is named: {ended:?}");
-        assert!(!ended.text().contains("panicked"), "{ended:?}");
-        disk.writable(disk.path(), true);
+        assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+        disk.set_writable(disk.path(), true);
     }
 }

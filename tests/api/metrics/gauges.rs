@@ -3,123 +3,136 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{scrape, until};
-use crate::control::{ACCOUNTS, Account, answer};
-use crate::fixtures::{NEW_TICKET, folder};
-use crate::raw::connect;
-use crate::support::{Client, Server};
+use super::{poll_until, scrape};
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
+use crate::raw_http::connect;
+use crate::support::{ApiClient, Server};
 
 const ACCOUNTS_GAUGE: &str = "omnidesk_mock_accounts";
-const ENTRIES: &str = "omnidesk_mock_journal_entries";
-const DATABASES: &str = "omnidesk_mock_open_databases";
-const CONNECTIONS: &str = "omnidesk_mock_open_connections";
+const JOURNAL_ENTRIES_GAUGE: &str = "omnidesk_mock_journal_entries";
+const DATABASES_GAUGE: &str = "omnidesk_mock_open_databases";
+const CONNECTIONS_GAUGE: &str = "omnidesk_mock_open_connections";
 
-async fn gauge(client: &Client, name: &str) -> u64 {
-    scrape(client).await.count(name, &[])
+async fn read_gauge(client: &ApiClient, name: &str) -> u64 {
+    scrape(client).await.sample_value(name, &[])
 }
 
 #[tokio::test]
-async fn accounts_are_counted_while_they_are_there() {
+async fn account_gauge_follows_creation_and_removal() {
     let server = Server::start();
-    assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, 1, "dev");
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 1, "dev");
     let mut accounts = Vec::new();
     for number in 2..6 {
-        accounts.push(Account::make(&server, &json!({})).await);
-        assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, number);
+        accounts.push(Account::create(&server, &json!({})).await);
+        assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, number);
     }
-    let taken =
-        answer(server.ask_without_key("POST", ACCOUNTS).json(&json!({ "name": "dev" }))).await;
+    let taken = fetch_response(
+        server.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": "dev" })),
+    )
+    .await;
     assert_eq!(taken.status, 409);
-    assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, 5, "what is refused is none");
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 5, "what is refused is none");
     for (account, left) in accounts.iter().zip((1..5).rev()) {
-        assert_eq!(account.control("DELETE", "").await.status, 204);
-        assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, left);
+        assert_eq!(account.send_control("DELETE", "").await.status, 204);
+        assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, left);
     }
 }
 
 #[tokio::test]
-async fn an_account_of_an_unknown_key_is_counted_as_well() {
-    let server = Server::with(&["--ephemeral", "--accounts", "auto"]);
-    let before = gauge(&server, ACCOUNTS_GAUGE).await;
+async fn auto_created_account_is_counted() {
+    let server = Server::start_with_args(&["--ephemeral", "--accounts", "auto"]);
+    let before = read_gauge(&server, ACCOUNTS_GAUGE).await;
     assert_eq!(server.with_key("unknown-key-0123456789").get("/api/v2/ticket").await.status, 200);
-    assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, before + 1);
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, before + 1);
 }
 
 #[tokio::test]
-async fn accounts_are_counted_again_after_a_restart() {
-    let data = folder();
+async fn account_gauge_is_restored_after_restart() {
+    let data = create_temp_dir();
     let path = data.path().to_str().expect("the path is text");
-    let server = Server::with(&["--data", path]);
+    let server = Server::start_with_args(&["--data", path]);
     for _ in 0..3 {
-        Account::make(&server, &json!({})).await;
+        Account::create(&server, &json!({})).await;
     }
-    assert_eq!(gauge(&server, ACCOUNTS_GAUGE).await, 4);
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 4);
     assert!(server.stop().success());
-    let server = Server::with(&["--data", path]);
-    let text = scrape(&server).await;
-    assert_eq!(text.count(ACCOUNTS_GAUGE, &[]), 4);
-    assert_eq!(text.requests().len(), 0, "requests are those of this run");
+    let server = Server::start_with_args(&["--data", path]);
+    let metrics = scrape(&server).await;
+    assert_eq!(metrics.sample_value(ACCOUNTS_GAUGE, &[]), 4);
+    assert_eq!(metrics.request_counts().len(), 0, "requests are those of this run");
 }
 
 #[tokio::test]
-async fn entries_of_all_journals_are_counted() {
+async fn journal_gauge_sums_entries_of_all_accounts() {
     let server = Server::start();
     let (one, other) =
-        (Account::make(&server, &json!({})).await, Account::make(&server, &json!({})).await);
-    let before = gauge(&server, ENTRIES).await;
+        (Account::create(&server, &json!({})).await, Account::create(&server, &json!({})).await);
+    let before = read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await;
     for account in [&one, &other] {
         for _ in 0..5 {
             assert_eq!(account.client.get("/api/v2/ticket").await.status, 200);
         }
     }
-    assert_eq!(gauge(&server, ENTRIES).await, before + 10);
-    assert_eq!(one.control("DELETE", "/requests").await.status, 204);
-    assert_eq!(gauge(&server, ENTRIES).await, before + 5);
-    assert_eq!(other.control("DELETE", "").await.status, 204);
-    assert_eq!(gauge(&server, ENTRIES).await, before);
+    assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before + 10);
+    assert_eq!(one.send_control("DELETE", "/requests").await.status, 204);
+    assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before + 5);
+    assert_eq!(other.send_control("DELETE", "").await.status, 204);
+    assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before);
 }
 
 #[tokio::test]
-async fn the_journal_is_bounded_and_so_is_its_gauge() {
-    let server = Server::with(&["--ephemeral", "--journal-entries", "3"]);
-    let account = Account::make(&server, &json!({})).await;
-    let before = gauge(&server, ENTRIES).await;
+async fn journal_gauge_stops_at_entry_limit() {
+    let server = Server::start_with_args(&["--ephemeral", "--journal-entries", "3"]);
+    let account = Account::create(&server, &json!({})).await;
+    let before = read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await;
     for _ in 0..9 {
         assert_eq!(account.client.get("/api/v2/ticket").await.status, 200);
     }
-    assert_eq!(gauge(&server, ENTRIES).await, before + 3);
+    assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before + 3);
 }
 
 #[tokio::test]
-async fn databases_are_counted_while_they_are_open() {
-    let data = folder();
+async fn database_gauge_counts_open_databases() {
+    let data = create_temp_dir();
     let path = data.path().to_str().expect("the path is text");
     for arguments in [&["--ephemeral"][..], &["--data", path]] {
-        let server = Server::with(arguments);
-        let account = Account::make(&server, &json!({})).await;
-        until("nothing is open", async || gauge(&server, DATABASES).await == 0).await;
+        let server = Server::start_with_args(arguments);
+        let account = Account::create(&server, &json!({})).await;
+        poll_until("nothing is open", async || read_gauge(&server, DATABASES_GAUGE).await == 0)
+            .await;
         // One that nobody uses is closed soon, so it is asked again.
-        until("one is open", async || {
-            assert_eq!(account.client.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 200);
-            gauge(&server, DATABASES).await == 1
+        poll_until("one is open", async || {
+            assert_eq!(
+                account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status,
+                200
+            );
+            read_gauge(&server, DATABASES_GAUGE).await == 1
         })
         .await;
-        assert_eq!(account.control("DELETE", "").await.status, 204);
-        until("it is closed", async || gauge(&server, DATABASES).await == 0).await;
+        assert_eq!(account.send_control("DELETE", "").await.status, 204);
+        poll_until("it is closed", async || read_gauge(&server, DATABASES_GAUGE).await == 0).await;
     }
 }
 
 #[tokio::test]
-async fn connections_are_counted_while_they_are_open() {
+async fn connection_gauge_counts_open_connections() {
     let server = Server::start();
     // The one of this client is open from now on.
-    gauge(&server, CONNECTIONS).await;
-    let before = gauge(&server, CONNECTIONS).await;
+    read_gauge(&server, CONNECTIONS_GAUGE).await;
+    let before = read_gauge(&server, CONNECTIONS_GAUGE).await;
     assert_eq!(before, 1, "the asker's own");
-    let mut open = join_all((0..20).map(|_| connect(&server.base))).await;
-    until("all are open", async || gauge(&server, CONNECTIONS).await == before + 20).await;
+    let mut open = join_all((0..20).map(|_| connect(&server.base_url))).await;
+    poll_until("all are open", async || {
+        read_gauge(&server, CONNECTIONS_GAUGE).await == before + 20
+    })
+    .await;
     drop(open.split_off(5));
-    until("five are open", async || gauge(&server, CONNECTIONS).await == before + 5).await;
+    poll_until("five are open", async || {
+        read_gauge(&server, CONNECTIONS_GAUGE).await == before + 5
+    })
+    .await;
     drop(open);
-    until("none is open", async || gauge(&server, CONNECTIONS).await == before).await;
+    poll_until("none is open", async || read_gauge(&server, CONNECTIONS_GAUGE).await == before)
+        .await;
 }

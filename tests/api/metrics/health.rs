@@ -1,19 +1,20 @@
 //! Whether the server runs, and whether it answers: anybody may ask.
 
-use crate::control::{answer, problem};
-use crate::fixtures::folder;
-use crate::program::run;
+use crate::control_client::{assert_problem, fetch_response};
+use crate::fixtures::create_temp_dir;
+use crate::process::run_to_exit;
 use crate::support::Server;
 
-const BOTH: [(&str, &str); 2] = [("/_control/health", "ok"), ("/_control/ready", "ready")];
+const HEALTH_ENDPOINTS: [(&str, &str); 2] =
+    [("/_control/health", "ok"), ("/_control/ready", "ready")];
 
 #[tokio::test]
-async fn anybody_may_ask_in_any_way() {
+async fn health_and_readiness_ignore_token_host_and_origin() {
     for arguments in
         [&["--ephemeral"][..], &["--ephemeral", "--control-token", "a-token-of-some-length"]]
     {
-        let server = Server::with(arguments);
-        for (path, word) in BOTH {
+        let server = Server::start_with_args(arguments);
+        for (path, word) in HEALTH_ENDPOINTS {
             for (name, value) in [
                 ("accept", "*/*"),
                 ("host", "desk.example.test"),
@@ -22,7 +23,7 @@ async fn anybody_may_ask_in_any_way() {
                 ("authorization", "Bearer another-token-of-some-length"),
                 ("apiKey", "unknown-key-0123456789"),
             ] {
-                let asked = server.ask_without_key("GET", path).header(name, value);
+                let asked = server.request_without_key("GET", path).header(name, value);
                 let told = asked.send().await.expect("it answers");
                 assert_eq!(told.status(), 200, "{path} {name}");
                 let header = |name: &str| told.headers()[name].to_str().expect("text").to_owned();
@@ -35,47 +36,54 @@ async fn anybody_may_ask_in_any_way() {
 }
 
 #[tokio::test]
-async fn they_can_only_be_asked() {
+async fn health_and_readiness_are_read_only() {
     let server = Server::start();
-    for (path, _) in BOTH {
-        let asked = server.ask("HEAD", path).send().await.expect("it answers");
+    for (path, _) in HEALTH_ENDPOINTS {
+        let asked = server.request("HEAD", path).send().await.expect("it answers");
         assert_eq!(asked.status(), 200, "{path}");
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-            problem(&answer(server.ask(method, path)).await, 405, "wrong-method", path);
+            assert_problem(
+                &fetch_response(server.request(method, path)).await,
+                405,
+                "wrong-method",
+                path,
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn they_are_not_in_the_journal() {
+async fn health_and_readiness_are_not_journaled() {
     let server = Server::start();
-    for (path, _) in BOTH {
+    for (path, _) in HEALTH_ENDPOINTS {
         for _ in 0..3 {
-            assert_eq!(server.ask("GET", path).send().await.expect("it answers").status(), 200);
+            assert_eq!(server.request("GET", path).send().await.expect("it answers").status(), 200);
         }
     }
-    let kept = answer(server.ask_without_key("GET", "/_control/requests")).await.body;
+    let kept = fetch_response(server.request_without_key("GET", "/_control/requests")).await.body;
     assert_eq!(kept["requests"], serde_json::json!([]), "{kept}");
 }
 
 #[tokio::test]
-async fn the_command_takes_a_server_under_a_token_for_ready() {
-    let server = Server::with(&["--ephemeral", "--control-token", "a-token-of-some-length"]);
-    let ready = run(&["ready", "--url", &server.base]);
-    assert_eq!(ready.code, Some(0), "{ready:?}");
+async fn ready_command_accepts_server_with_control_token() {
+    let server =
+        Server::start_with_args(&["--ephemeral", "--control-token", "a-token-of-some-length"]);
+    let ready = run_to_exit(&["ready", "--url", &server.base_url]);
+    assert_eq!(ready.exit_code, Some(0), "{ready:?}");
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_read_its_catalogue_is_not_ready_and_healthy_all_the_same() {
-    let data = folder();
-    let server = Server::with(&["--data", data.path().to_str().expect("the path is text")]);
+async fn unreadable_catalogue_makes_server_not_ready_but_healthy() {
+    let data = create_temp_dir();
+    let server =
+        Server::start_with_args(&["--data", data.path().to_str().expect("the path is text")]);
     for name in ["catalogue.db", "catalogue.db-wal"] {
         std::fs::write(data.path().join(name), "").expect("it is emptied");
     }
     // What is in memory of it may be taken for it once.
     let mut failed = 0;
     for _ in 0..4 {
-        let asked = server.ask_without_key("GET", "/_control/ready").send().await;
+        let asked = server.request_without_key("GET", "/_control/ready").send().await;
         let asked = asked.expect("it answers");
         if asked.status() == 200 {
             continue;
@@ -86,6 +94,6 @@ async fn a_server_that_cannot_read_its_catalogue_is_not_ready_and_healthy_all_th
         failed += 1;
     }
     assert!(failed > 0, "it is not ready");
-    let healthy = server.ask_without_key("GET", "/_control/health").send().await;
+    let healthy = server.request_without_key("GET", "/_control/health").send().await;
     assert_eq!(healthy.expect("it answers").status(), 200);
 }

@@ -2,31 +2,32 @@
 
 use serde_json::json;
 
+use super::prometheus_text::ParsedMetrics;
 use super::scrape;
-use super::text::Text;
-use crate::control::Account;
-use crate::fixtures::{NEW_TICKET, folder};
+use crate::control_client::Account;
+use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
 use crate::support::Server;
 
-const INDEX: &str = "/api/v2/ticket";
+const LIST_PATH: &str = "/api/v2/ticket";
 
 /// Reads, writes and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Work {
+struct SqliteCounts {
     reads: u64,
     writes: u64,
     commits: u64,
 }
 
-impl Work {
-    fn of(text: &Text) -> Self {
-        let count = |work| text.count("omnidesk_mock_sqlite_seconds_count", &[("work", work)]);
-        let commits = text.count("omnidesk_mock_sqlite_commits_total", &[]);
+impl SqliteCounts {
+    fn from_metrics(metrics: &ParsedMetrics) -> Self {
+        let count =
+            |work| metrics.sample_value("omnidesk_mock_sqlite_seconds_count", &[("work", work)]);
+        let commits = metrics.sample_value("omnidesk_mock_sqlite_commits_total", &[]);
         Self { reads: count("read"), writes: count("write"), commits }
     }
 
-    async fn seen(server: &Server) -> Self {
-        Self::of(&scrape(server).await)
+    async fn scrape_counts(server: &Server) -> Self {
+        Self::from_metrics(&scrape(server).await)
     }
 
     fn since(self, before: Self) -> Self {
@@ -39,61 +40,64 @@ impl Work {
 }
 
 /// An account that has been asked already.
-async fn desk(arguments: &[&str]) -> (Server, Account) {
-    let server = Server::with(arguments);
-    let account = Account::make(&server, &json!({})).await;
-    assert_eq!(account.client.form("POST", INDEX, NEW_TICKET).await.status, 200);
+async fn start_server_with_account(arguments: &[&str]) -> (Server, Account) {
+    let server = Server::start_with_args(arguments);
+    let account = Account::create(&server, &json!({})).await;
+    assert_eq!(account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status, 200);
     (server, account)
 }
 
 #[tokio::test]
-async fn a_write_that_stands_alone_is_a_commit() {
-    let data = folder();
+async fn each_sequential_write_is_one_commit() {
+    let data = create_temp_dir();
     let data = data.path().to_str().expect("the path is text");
     for arguments in [&["--ephemeral"][..], &["--data", data]] {
-        let (server, account) = desk(arguments).await;
-        let before = Work::seen(&server).await;
+        let (server, account) = start_server_with_account(arguments).await;
+        let before = SqliteCounts::scrape_counts(&server).await;
         for _ in 0..5 {
-            assert_eq!(account.client.form("POST", INDEX, NEW_TICKET).await.status, 200);
+            assert_eq!(
+                account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status,
+                200
+            );
         }
-        let work = Work::seen(&server).await.since(before);
+        let work = SqliteCounts::scrape_counts(&server).await.since(before);
         assert_eq!((work.writes, work.commits), (5, 5), "{arguments:?}: {work:?}");
     }
 }
 
 #[tokio::test]
-async fn what_is_refused_before_the_database_is_none() {
-    let (server, account) = desk(&["--ephemeral"]).await;
-    let before = Work::seen(&server).await;
+async fn rejected_requests_do_not_reach_sqlite() {
+    let (server, account) = start_server_with_account(&["--ephemeral"]).await;
+    let before = SqliteCounts::scrape_counts(&server).await;
     for _ in 0..3 {
-        assert_eq!(account.client.form("POST", INDEX, "title=a").await.status, 400);
+        assert_eq!(account.client.send_form("POST", LIST_PATH, "title=a").await.status, 400);
         assert_eq!(account.client.get("/api/v2/nothing").await.status, 404);
         let unknown = account.client.with_key("unknown-key-0123456789");
-        assert_eq!(unknown.form("POST", INDEX, NEW_TICKET).await.status, 401);
+        assert_eq!(unknown.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status, 401);
     }
-    assert_eq!(Work::seen(&server).await, before);
+    assert_eq!(SqliteCounts::scrape_counts(&server).await, before);
 }
 
 #[tokio::test]
-async fn a_read_is_timed_and_a_kept_answer_is_not() {
-    let (server, account) = desk(&["--ephemeral"]).await;
+async fn cached_response_does_not_query_sqlite() {
+    let (server, account) = start_server_with_account(&["--ephemeral"]).await;
     let item = "/api/v2/ticket/1";
-    let before = Work::seen(&server).await;
+    let before = SqliteCounts::scrape_counts(&server).await;
     assert_eq!(account.client.get(item).await.status, 200);
-    let fresh = Work::seen(&server).await;
+    let fresh = SqliteCounts::scrape_counts(&server).await;
     assert!(fresh.since(before).reads > 0, "{before:?}, {fresh:?}");
     assert_eq!(fresh.since(before).commits, 0);
     assert_eq!(account.client.get(item).await.status, 200);
-    assert_eq!(Work::seen(&server).await, fresh);
+    assert_eq!(SqliteCounts::scrape_counts(&server).await, fresh);
 }
 
 #[tokio::test]
-async fn writes_that_wait_together_share_a_commit() {
-    let (server, account) = desk(&["--ephemeral"]).await;
-    let before = Work::seen(&server).await;
-    let all = (0..60).map(|_| account.client.form("POST", INDEX, NEW_TICKET));
+async fn concurrent_writes_share_commits() {
+    let (server, account) = start_server_with_account(&["--ephemeral"]).await;
+    let before = SqliteCounts::scrape_counts(&server).await;
+    let all = (0..60).map(|_| account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM));
     let all = futures_util::future::join_all(all).await;
     assert!(all.iter().all(|reply| reply.status == 200), "{all:?}");
-    let work = Work::seen(&server).await.since(before);
+    let work = SqliteCounts::scrape_counts(&server).await.since(before);
     assert!((1..=60).contains(&work.commits) && work.writes == work.commits, "{work:?}");
 }

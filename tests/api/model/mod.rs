@@ -1,62 +1,66 @@
 //! Random sequences of all operations, against tickets kept in memory in the simplest way.
 
-mod call;
-pub(crate) mod check;
-mod lists;
-mod rules;
-mod steps;
+mod account;
+pub(crate) mod assertions;
+mod list;
+mod request;
+mod strategies;
 mod ticket;
-mod tickets;
+mod validation;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::fixtures::serve;
-use crate::support::Reply;
-pub(crate) use call::Call;
-pub(crate) use steps::{Step, step};
-pub(crate) use tickets::Tickets;
+use crate::fixtures::serve_seed;
+use crate::support::JsonResponse;
+pub(crate) use account::TicketsModel;
+pub(crate) use request::TicketRequest;
+pub(crate) use strategies::{Step, any_step};
 
 /// After so many steps everything is compared, and not only the answer.
-const FULL_CHECK_EVERY: usize = 20;
+const FULL_CHECK_INTERVAL: usize = 20;
 
-fn bounded() -> ProptestConfig {
+fn proptest_config() -> ProptestConfig {
     ProptestConfig { cases: 24, max_shrink_time: 60_000, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(bounded())]
+    #![proptest_config(proptest_config())]
 
     #[test]
-    fn any_sequence_of_operations_leaves_what_the_documents_say(steps in vec(step(), 35..45)) {
+    fn random_operations_match_the_model(steps in vec(any_step(), 35..45)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(play(&steps));
+        runtime.expect("a runtime").block_on(run_steps(&steps));
     }
 }
 
-async fn play(steps: &[Step]) {
-    let mut tickets = Tickets::seeded();
-    let server = serve(&tickets.seed());
-    check::learn_external_ids(&server, &mut tickets).await;
+async fn run_steps(steps: &[Step]) {
+    let mut model = TicketsModel::with_sample_tickets();
+    let server = serve_seed(&model.to_seed());
+    assertions::learn_external_ids(&server, &mut model).await;
     for (number, step) in steps.iter().enumerate() {
-        let call = step.call(&tickets);
+        let call = step.resolve(&model);
         let reply = call.send(&server).await;
-        compare(&call, &mut tickets, &reply);
+        assert_response_matches_model(&call, &mut model, &reply);
         if call.operation == "create" {
-            check::learn_external_ids(&server, &mut tickets).await;
+            assertions::learn_external_ids(&server, &mut model).await;
         }
-        if (number + 1) % FULL_CHECK_EVERY == 0 {
-            check::everything(&server, &tickets).await;
+        if (number + 1) % FULL_CHECK_INTERVAL == 0 {
+            assertions::assert_everything_matches(&server, &model).await;
         }
     }
-    check::everything(&server, &tickets).await;
+    assertions::assert_everything_matches(&server, &model).await;
 }
 
 /// The server's answer is the one that the model gives.
-pub(crate) fn compare(call: &Call, tickets: &mut Tickets, reply: &Reply) {
-    let before = tickets.next_id();
+pub(crate) fn assert_response_matches_model(
+    call: &TicketRequest,
+    model: &mut TicketsModel,
+    reply: &JsonResponse,
+) {
+    let before = model.next_id();
     let (status, said) = (reply.status, &reply.body);
-    match tickets.apply(call) {
+    match model.apply(call) {
         Err(why) => {
             assert_eq!(status, 400, "{call:?} is refused ({why}): {said}");
             assert_eq!(said["status"], "error", "{call:?}: {said}");
@@ -67,14 +71,18 @@ pub(crate) fn compare(call: &Call, tickets: &mut Tickets, reply: &Reply) {
             match call.operation {
                 "list" => {
                     let page = expected.list.as_ref().expect("a list");
-                    check::same_list(said, tickets.list_type(), page, call);
+                    assertions::assert_list_matches(said, model.list_type(), page, call);
                 }
-                "get" => check::same_item(said, expected.item.as_ref().expect("an item"), call),
+                "get" => assertions::assert_item_matches(
+                    said,
+                    expected.item.as_ref().expect("an item"),
+                    call,
+                ),
                 _ => assert_eq!(said["type"], "result", "{call:?}: {said}"),
             }
         }
     }
-    if tickets.next_id() > before {
+    if model.next_id() > before {
         assert_eq!(said["ticketID"], before, "{call:?}: {said}");
     }
 }

@@ -6,34 +6,34 @@ use serde_json::{Value, json};
 
 /// When and by which key something is changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Stamp {
+pub(crate) struct ChangeContext {
     pub(crate) now: String,
-    pub(crate) key: String,
+    pub(crate) key_name: String,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct TicketModel {
     pub(crate) columns: BTreeMap<&'static str, Value>,
     /// Events and notes, in the order in which they were made.
     pub(crate) timeline: Vec<Value>,
 }
 
-impl Ticket {
+impl TicketModel {
     /// A ticket as a creation leaves it, but for what was sent.
-    pub(crate) fn fresh(now: &str) -> Self {
-        Self { columns: fresh_columns(now), timeline: Vec::new() }
+    pub(crate) fn new(now: &str) -> Self {
+        Self { columns: default_columns(now), timeline: Vec::new() }
     }
 
-    pub(crate) fn text(&self, column: &str) -> &str {
+    pub(crate) fn column_text(&self, column: &str) -> &str {
         self.columns[column].as_str().unwrap_or_default()
     }
 
     pub(crate) fn is_unsolved(&self) -> bool {
-        !["solved", "closed"].contains(&self.text("status"))
+        !["solved", "closed"].contains(&self.column_text("status"))
     }
 
     /// The item that shows this ticket, as far as the model knows it.
-    pub(crate) fn item(&self, with_events: bool) -> Value {
+    pub(crate) fn to_item(&self, with_events: bool) -> Value {
         let shown = |entry: &&Value| with_events || entry["type"] != "event";
         let mut timeline: Vec<&Value> = self.timeline.iter().filter(shown).collect();
         timeline.sort_by_key(|entry| entry["created_at"].as_str());
@@ -42,12 +42,12 @@ impl Ticket {
         item
     }
 
-    pub(crate) fn set(
+    pub(crate) fn set_column(
         &mut self,
         column: &'static str,
         value: Value,
         description: &str,
-        stamp: &Stamp,
+        stamp: &ChangeContext,
     ) {
         if self.columns[column] == value {
             return;
@@ -56,27 +56,27 @@ impl Ticket {
         let now = Value::from(&*stamp.now);
         self.timeline.push(json!({
             "ticket_id": self.columns["id"], "item_type": column, "item_type_id": as_text,
-            "description": description, "initiated_by": format!("api: {}", stamp.key),
+            "description": description, "initiated_by": format!("api: {}", stamp.key_name),
             "created_at": now, "type": "event",
         }));
         self.columns.insert(column, value);
         self.columns.insert("last_update", now.clone());
         if column == "status" {
-            let closed = if self.text("status") == "closed" { now } else { Value::Null };
+            let closed = if self.column_text("status") == "closed" { now } else { Value::Null };
             self.columns.insert("closed_at", closed);
         }
     }
 
-    pub(crate) fn set_text(&mut self, column: &'static str, value: &str, stamp: &Stamp) {
+    pub(crate) fn set_text(&mut self, column: &'static str, value: &str, stamp: &ChangeContext) {
         let what = match column {
             "status" => "Status",
             "priority" => "Priority",
             _ => "Title",
         };
-        self.set(column, value.into(), &format!("{what} set to {value}"), stamp);
+        self.set_column(column, value.into(), &format!("{what} set to {value}"), stamp);
     }
 
-    fn assign(&mut self, column: &'static str, to: u64, stamp: &Stamp) {
+    fn assign(&mut self, column: &'static str, to: u64, stamp: &ChangeContext) {
         let what = if column == "assigned_group_id" { "group" } else { "user" };
         let description = match (what, to) {
             (_, 0) => format!("Unassigned from {what}"),
@@ -84,10 +84,10 @@ impl Ticket {
             ("user", 254) => "Assigned to agent".to_owned(),
             _ => format!("Assigned to {what} {to}"),
         };
-        self.set(column, to.into(), &description, stamp);
+        self.set_column(column, to.into(), &description, stamp);
     }
 
-    pub(crate) fn act(&mut self, kind: &str, value: &str, stamp: &Stamp) {
+    pub(crate) fn apply_action(&mut self, kind: &str, value: &str, stamp: &ChangeContext) {
         let id = || value.parse().expect("checked");
         match kind {
             "status" => self.set_text("status", value, stamp),
@@ -100,7 +100,7 @@ impl Ticket {
 }
 
 /// The columns of a ticket that nobody has touched.
-fn fresh_columns(now: &str) -> BTreeMap<&'static str, Value> {
+fn default_columns(now: &str) -> BTreeMap<&'static str, Value> {
     let texts = ["direction", "from", "from_name", "title", "to", "to_name"];
     let unknown =
         ["closed_at", "form_id", "last_update_agent", "last_update_customer", "external_id"];
@@ -114,12 +114,12 @@ fn fresh_columns(now: &str) -> BTreeMap<&'static str, Value> {
     columns.insert("priority", "medium".into());
     columns.insert("brand_id", 1.into());
     columns.insert("channel_id", 1.into());
-    name_reference_data(&mut columns, 1, 1);
+    set_reference_names(&mut columns, 1, 1);
     columns
 }
 
 /// The names that the seed has for brand and channel, or those of unknown ones.
-pub(crate) fn name_reference_data(
+pub(crate) fn set_reference_names(
     columns: &mut BTreeMap<&'static str, Value>,
     brand: u64,
     channel: u64,

@@ -1,0 +1,416 @@
+//! SQL of the catalogue: accounts, images, snapshots, seeds, and the hashes of keys.
+//!
+//! Its transactions make changes to several files atomic: a file is valid once a row references it, and a row
+//! drops its reference before the file is deleted.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, query, query_scalar};
+
+use super::{AccountSettings, ApiKeyInfo, PermissionSet, SecretHash};
+use crate::storage::{Connection, StorageError};
+
+/// An account in the catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct AccountRow {
+    pub(super) name: String,
+    pub(super) settings: AccountSettings,
+    /// Its own file; None while it uses an image.
+    pub(super) file: Option<String>,
+    pub(super) image_id: Option<i64>,
+    pub(super) origin: Option<SavedStateRow>,
+    pub(super) ttl: Option<Duration>,
+}
+
+/// A saved state in the catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct SavedStateRow {
+    pub(super) image_id: i64,
+    pub(super) settings: AccountSettings,
+}
+
+/// An image: its row id, its file and its size in bytes.
+pub(super) type ImageRow = (i64, String, i64);
+
+pub(super) async fn list_accounts(
+    connection: &mut Connection,
+) -> Result<Vec<AccountRow>, StorageError> {
+    let rows = query(
+        "SELECT name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict \
+         FROM account ORDER BY name",
+    );
+    rows.fetch_all(connection).await?.iter().map(account_from_row).collect()
+}
+
+fn account_from_row(row: &SqliteRow) -> Result<AccountRow, StorageError> {
+    let name: String = row.try_get("name")?;
+    let corrupt =
+        |what: &str| StorageError::corrupt(format!("account {name}: its {what} cannot be read"));
+    let dialect: String = row.try_get("dialect")?;
+    let clock: String = row.try_get("clock")?;
+    let settings = AccountSettings {
+        time_zone: row.try_get("time_zone")?,
+        dialect: serde_json::from_str(&dialect).map_err(|_| corrupt("dialect"))?,
+        clock: serde_json::from_str(&clock).map_err(|_| corrupt("clock"))?,
+        strict: row
+            .try_get::<Option<String>, _>("strict")?
+            .map(|strict| serde_json::from_str(&strict))
+            .transpose()
+            .map_err(|_| corrupt("strict mode"))?,
+    };
+    let origin: Option<i64> = row.try_get("origin")?;
+    let origin = match origin {
+        Some(image_id) => Some(SavedStateRow {
+            image_id,
+            settings: settings_from_json(&row.try_get::<String, _>("origin_profile")?)?,
+        }),
+        None => None,
+    };
+    let ttl: Option<i64> = row.try_get("ttl")?;
+    let ttl = ttl.map(|ttl| Duration::from_millis(ttl.unsigned_abs()));
+    let (file, image_id) = (row.try_get("file")?, row.try_get("image")?);
+    Ok(AccountRow { name, settings, file, image_id, origin, ttl })
+}
+
+fn strict_to_json(settings: &AccountSettings) -> Option<String> {
+    let strict = settings.strict.as_ref()?;
+    Some(serde_json::to_string(strict).expect("strict mode serializes to JSON"))
+}
+
+fn settings_from_json(text: &str) -> Result<AccountSettings, StorageError> {
+    serde_json::from_str(text)
+        .map_err(|_| StorageError::corrupt("a profile in the catalogue cannot be read".to_owned()))
+}
+
+fn settings_to_json(settings: &AccountSettings) -> String {
+    serde_json::to_string(settings).expect("settings serialize to JSON")
+}
+
+pub(super) async fn list_images(
+    connection: &mut Connection,
+) -> Result<Vec<ImageRow>, StorageError> {
+    Ok(sqlx::query_as("SELECT id, file, bytes FROM image").fetch_all(connection).await?)
+}
+
+/// Lists snapshots: account, name, time taken, state.
+pub(super) async fn list_snapshots(
+    connection: &mut Connection,
+) -> Result<Vec<(String, String, String, SavedStateRow)>, StorageError> {
+    let rows: Vec<(String, String, String, i64, String)> =
+        sqlx::query_as("SELECT account, name, taken_at, image, profile FROM snapshot")
+            .fetch_all(connection)
+            .await?;
+    rows.into_iter()
+        .map(|(account, name, taken_at, image_id, json)| {
+            Ok((
+                account,
+                name,
+                taken_at,
+                SavedStateRow { image_id, settings: settings_from_json(&json)? },
+            ))
+        })
+        .collect()
+}
+
+/// Finds the seed with this name and this fixture digest.
+pub(super) async fn find_seed(
+    connection: &mut Connection,
+    name: &str,
+    digest: &[u8],
+) -> Result<Option<SavedStateRow>, StorageError> {
+    let row: Option<(i64, String)> =
+        sqlx::query_as("SELECT image, profile FROM seed WHERE name = $1 AND digest = $2")
+            .bind(name)
+            .bind(digest)
+            .fetch_optional(connection)
+            .await?;
+    row.map(|(image_id, json)| Ok(SavedStateRow { image_id, settings: settings_from_json(&json)? }))
+        .transpose()
+}
+
+/// Stores a seed. Returns the id of the image that it replaces.
+pub(super) async fn put_seed(
+    connection: &mut Connection,
+    name: &str,
+    digest: &[u8],
+    saved: &SavedStateRow,
+) -> Result<Option<i64>, StorageError> {
+    let deleted = query_scalar("DELETE FROM seed WHERE name = $1 RETURNING image").bind(name);
+    let old_image_id: Option<i64> = deleted.fetch_optional(&mut *connection).await?;
+    let statement = "INSERT INTO seed (name, digest, image, profile) VALUES ($1, $2, $3, $4)";
+    let statement = query(statement).bind(name).bind(digest).bind(saved.image_id);
+    statement.bind(settings_to_json(&saved.settings)).execute(connection).await?;
+    Ok(old_image_id)
+}
+
+/// Returns the largest id ever used.
+pub(super) async fn last_key_id(connection: &mut Connection) -> Result<i64, StorageError> {
+    let statement = "SELECT COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'api_key'), 0)";
+    Ok(query_scalar(statement).fetch_one(connection).await?)
+}
+
+/// Lists keys, each with its account's name.
+pub(super) async fn list_keys(
+    connection: &mut Connection,
+) -> Result<Vec<(String, ApiKeyInfo)>, StorageError> {
+    let rows = query("SELECT id, digest, account, name, permissions FROM api_key ORDER BY id");
+    rows.fetch_all(connection).await?.iter().map(key_from_row).collect()
+}
+
+fn key_from_row(row: &SqliteRow) -> Result<(String, ApiKeyInfo), StorageError> {
+    let account: String = row.try_get("account")?;
+    let corrupt = || StorageError::corrupt(format!("account {account}: a key cannot be read"));
+    let digest: Vec<u8> = row.try_get("digest")?;
+    let permissions: String = row.try_get("permissions")?;
+    let names: Vec<String> = serde_json::from_str(&permissions).map_err(|_| corrupt())?;
+    let name: String = row.try_get("name")?;
+    let key_info = ApiKeyInfo {
+        id: row.try_get("id")?,
+        hash: SecretHash::from_slice(&digest).ok_or_else(corrupt)?,
+        name: name.into(),
+        permissions: PermissionSet::from_names(names.iter().map(String::as_str)),
+    };
+    Ok((account, key_info))
+}
+
+pub(super) async fn insert_account(
+    connection: &mut Connection,
+    row: &AccountRow,
+) -> Result<(), StorageError> {
+    let statement = "INSERT INTO account (name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    query(statement)
+        .bind(&row.name)
+        .bind(&row.file)
+        .bind(&row.settings.time_zone)
+        .bind(Value::Object(row.settings.dialect.clone()).to_string())
+        .bind(serde_json::to_string(&row.settings.clock).expect("a clock serializes to JSON"))
+        .bind(row.image_id)
+        .bind(row.origin.as_ref().map(|origin| origin.image_id))
+        .bind(row.origin.as_ref().map(|origin| settings_to_json(&origin.settings)))
+        .bind(row.ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)))
+        .bind(strict_to_json(&row.settings))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Deletes an account with its keys and snapshots. Returns its file, now orphaned.
+pub(super) async fn delete_account(
+    connection: &mut Connection,
+    name: &str,
+) -> Result<Option<String>, StorageError> {
+    let file = orphan_account_file(connection, name).await?;
+    query("DELETE FROM account WHERE name = $1").bind(name).execute(connection).await?;
+    Ok(file)
+}
+
+/// Marks the account's own file orphaned, unless it is an image now.
+async fn orphan_account_file(
+    connection: &mut Connection,
+    account: &str,
+) -> Result<Option<String>, StorageError> {
+    let statement = "INSERT INTO unneeded (file) SELECT file FROM account \
+         WHERE name = $1 AND file IS NOT NULL AND file NOT IN (SELECT file FROM image) RETURNING file";
+    Ok(query_scalar(statement).bind(account).fetch_optional(connection).await?)
+}
+
+/// Sets an account's image. Returns its own file, if it is orphaned now.
+pub(super) async fn set_account_image(
+    connection: &mut Connection,
+    account: &str,
+    image_id: i64,
+) -> Result<Option<String>, StorageError> {
+    let file = orphan_account_file(connection, account).await?;
+    let statement = "UPDATE account SET file = NULL, image = $2 WHERE name = $1";
+    query(statement).bind(account).bind(image_id).execute(connection).await?;
+    Ok(file)
+}
+
+/// Sets an account's own file, which must be complete.
+pub(super) async fn set_account_file(
+    connection: &mut Connection,
+    account: &str,
+    file: &str,
+) -> Result<(), StorageError> {
+    let statement = "UPDATE account SET file = $2, image = NULL WHERE name = $1";
+    query(statement).bind(account).bind(file).execute(&mut *connection).await?;
+    unmark_orphaned(connection, file).await
+}
+
+pub(super) async fn update_settings(
+    connection: &mut Connection,
+    account: &str,
+    settings: &AccountSettings,
+) -> Result<(), StorageError> {
+    query(
+        "UPDATE account SET time_zone = $2, dialect = $3, clock = $4, strict = $5 WHERE name = $1",
+    )
+    .bind(account)
+    .bind(&settings.time_zone)
+    .bind(Value::Object(settings.dialect.clone()).to_string())
+    .bind(serde_json::to_string(&settings.clock).expect("a clock serializes to JSON"))
+    .bind(strict_to_json(settings))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn set_origin(
+    connection: &mut Connection,
+    account: &str,
+    origin: &SavedStateRow,
+) -> Result<(), StorageError> {
+    query("UPDATE account SET origin = $2, origin_profile = $3 WHERE name = $1")
+        .bind(account)
+        .bind(origin.image_id)
+        .bind(settings_to_json(&origin.settings))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn put_snapshot(
+    connection: &mut Connection,
+    account: &str,
+    name: &str,
+    taken_at: &str,
+    saved: &SavedStateRow,
+) -> Result<(), StorageError> {
+    let statement = "INSERT OR REPLACE INTO snapshot (account, name, taken_at, image, profile) VALUES ($1, $2, $3, $4, $5)";
+    let statement = query(statement).bind(account).bind(name).bind(taken_at).bind(saved.image_id);
+    statement.bind(settings_to_json(&saved.settings)).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_snapshot(
+    connection: &mut Connection,
+    account: &str,
+    name: &str,
+) -> Result<(), StorageError> {
+    let statement = query("DELETE FROM snapshot WHERE account = $1 AND name = $2");
+    statement.bind(account).bind(name).execute(connection).await?;
+    Ok(())
+}
+
+/// Adds an image, whose file is complete. Returns its id.
+pub(super) async fn insert_image(
+    connection: &mut Connection,
+    file: &str,
+    bytes: u64,
+) -> Result<i64, StorageError> {
+    unmark_orphaned(connection, file).await?;
+    let statement = query_scalar("INSERT INTO image (file, bytes) VALUES ($1, $2) RETURNING id");
+    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+    Ok(statement.bind(file).bind(bytes).fetch_one(connection).await?)
+}
+
+/// Deletes those of the images that no row references. Returns their files, now orphaned.
+pub(super) async fn delete_unused_images(
+    connection: &mut Connection,
+    image_ids: &[i64],
+) -> Result<Vec<String>, StorageError> {
+    let statement = "DELETE FROM image WHERE id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM account WHERE image = $1) \
+         AND NOT EXISTS (SELECT 1 FROM account WHERE origin = $1) \
+         AND NOT EXISTS (SELECT 1 FROM snapshot WHERE image = $1) \
+         AND NOT EXISTS (SELECT 1 FROM seed WHERE image = $1) RETURNING file";
+    let mut files = Vec::new();
+    for image_id in image_ids {
+        let file: Option<String> =
+            query_scalar(statement).bind(image_id).fetch_optional(&mut *connection).await?;
+        if let Some(file) = file {
+            mark_orphaned(connection, &file).await?;
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Deletes every unreferenced image: those that a crash has left. Returns their files.
+pub(super) async fn delete_all_unused_images(
+    connection: &mut Connection,
+) -> Result<Vec<String>, StorageError> {
+    let images: Vec<i64> = list_images(connection).await?.into_iter().map(|(id, ..)| id).collect();
+    delete_unused_images(connection, &images).await
+}
+
+/// Deletes every seed but these (a JSON list) and the empty one. Returns the images of the deleted.
+pub(super) async fn retain_seeds(
+    connection: &mut Connection,
+    names_json: &str,
+) -> Result<Vec<i64>, StorageError> {
+    let statement = "DELETE FROM seed WHERE name <> '' \
+         AND name NOT IN (SELECT value FROM json_each($1)) RETURNING image";
+    Ok(query_scalar(statement).bind(names_json).fetch_all(connection).await?)
+}
+
+/// Reserves the name of a file to create. Returns false if the catalogue already has it.
+pub(super) async fn reserve_file(
+    connection: &mut Connection,
+    file: &str,
+) -> Result<bool, StorageError> {
+    let statement = query(
+        "INSERT INTO unneeded (file) SELECT $1 \
+         WHERE NOT EXISTS (SELECT 1 FROM account WHERE file = $1) \
+         AND NOT EXISTS (SELECT 1 FROM image WHERE file = $1) ON CONFLICT DO NOTHING",
+    );
+    Ok(statement.bind(file).execute(connection).await?.rows_affected() == 1)
+}
+
+/// Marks a file for deletion.
+pub(super) async fn mark_orphaned(
+    connection: &mut Connection,
+    file: &str,
+) -> Result<(), StorageError> {
+    let statement = query("INSERT OR IGNORE INTO unneeded (file) VALUES ($1)");
+    statement.bind(file).execute(connection).await?;
+    Ok(())
+}
+
+/// Unmarks a used or deleted file.
+pub(super) async fn unmark_orphaned(
+    connection: &mut Connection,
+    file: &str,
+) -> Result<(), StorageError> {
+    query("DELETE FROM unneeded WHERE file = $1").bind(file).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) async fn orphaned_files(
+    connection: &mut Connection,
+) -> Result<Vec<String>, StorageError> {
+    Ok(query_scalar("SELECT file FROM unneeded").fetch_all(connection).await?)
+}
+
+/// Adds a key; replaces the account's key with its name or hash.
+pub(super) async fn put_key(
+    connection: &mut Connection,
+    account: &str,
+    key: &ApiKeyInfo,
+) -> Result<(), StorageError> {
+    query("DELETE FROM api_key WHERE account = $1 AND (name = $2 OR digest = $3)")
+        .bind(account)
+        .bind(&*key.name)
+        .bind(key.hash.as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    let statement =
+        "INSERT INTO api_key (id, digest, account, name, permissions) VALUES ($1, $2, $3, $4, $5)";
+    query(statement)
+        .bind(key.id)
+        .bind(key.hash.as_bytes().as_slice())
+        .bind(account)
+        .bind(&*key.name)
+        .bind(key.permissions.to_json().to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_key(connection: &mut Connection, id: i64) -> Result<(), StorageError> {
+    query("DELETE FROM api_key WHERE id = $1").bind(id).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Permissions of API keys: the documented names.
+
+use serde_json::Value;
+
+macro_rules! permissions {
+    ($($variant:ident = $name:literal),+ $(,)?) => {
+        /// A permission of an API key (documented: the controllers' pages).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Permission { $($variant),+ }
+
+        /// The name of every permission, in the order of [`Permission`].
+        pub(crate) const PERMISSION_NAMES: &[&str] = &[$($name),+];
+
+        impl Permission {
+            const ALL: &[Self] = &[$(Self::$variant),+];
+        }
+    };
+}
+
+permissions! {
+    TicketRead = "TICKET_READ",
+    TicketCreate = "TICKET_CREATE",
+    TicketUpdate = "TICKET_UPDATE",
+    TicketDelete = "TICKET_DELETE",
+    SetStatus = "SET_STATUS",
+    TicketBatch = "TICKET_BATCH",
+    MessageCreate = "MESSAGE_CREATE",
+    CustomerRead = "CUSTOMER_READ",
+    CustomerCud = "CUSTOMER_CUD",
+    ViewRead = "VIEW_READ",
+    ViewCud = "VIEW_CUD",
+    GroupCud = "GROUP_CUD",
+    SettingsCrud = "SETTINGS_CRUD",
+    UserRead = "USER_READ",
+    UserCud = "USER_CUD",
+    FormRead = "FORM_READ",
+    FormCud = "FORM_CUD",
+    FormSave = "FORM_SAVE",
+    ApiChat = "API_CHAT",
+    ChannelRead = "CHANNEL_READ",
+    ChannelCud = "CHANNEL_CUD",
+}
+
+impl Permission {
+    pub(crate) const fn name(self) -> &'static str {
+        PERMISSION_NAMES[self as usize]
+    }
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PermissionSet(u32);
+
+impl PermissionSet {
+    /// Every permission.
+    pub(crate) const ALL: Self = Self((1 << PERMISSION_NAMES.len()) - 1);
+
+    /// Parses permission names, and ignores unknown ones.
+    pub(crate) fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let bit = |name: &str| {
+            PERMISSION_NAMES.iter().position(|known| *known == name).map_or(0, |index| 1 << index)
+        };
+        Self(names.into_iter().fold(0, |set, name| set | bit(name)))
+    }
+
+    pub(crate) const fn contains(self, permission: Permission) -> bool {
+        self.0 & (1 << permission as u32) != 0
+    }
+
+    /// Returns the names as JSON.
+    pub(crate) fn to_json(self) -> Value {
+        Permission::ALL
+            .iter()
+            .copied()
+            .filter(|permission| self.contains(*permission))
+            .map(Permission::name)
+            .collect()
+    }
+}

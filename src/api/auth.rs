@@ -1,0 +1,150 @@
+//! Authenticates API keys, sent in three documented ways.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::{HeaderMap, HeaderValue};
+
+use serde_json::{Map, Value};
+
+use super::ApiError;
+use super::decode::{decode_component, parse_pairs};
+use super::origin::UntrustedOrigin;
+use crate::accounts::{Accounts, ApiKey};
+use crate::journal::KeyFingerprint;
+
+/// The documented name of the header and of the query parameter.
+pub(crate) const API_KEY_NAME: &str = "apiKey";
+/// The same in lower case, as a header name.
+static API_KEY_HEADER: HeaderName = HeaderName::from_static("apikey");
+/// The documented scheme of the `Authorization` header.
+pub(super) const AUTH_SCHEME: &str = "apikey";
+
+/// Detects a key in the query.
+pub(super) fn has_key_parameter(query: &str) -> bool {
+    keys_in_query(query).any(|key| !key.is_empty())
+}
+
+/// Extracts the text of the key.
+///
+/// # Errors
+/// If there is none, or if two of them differ.
+pub(crate) fn extract_key<'a>(
+    headers: &'a HeaderMap,
+    query: &'a str,
+) -> Result<Cow<'a, str>, ApiError> {
+    let mut keys = iter_keys(headers, query);
+    let key = keys.next().ok_or(ApiError::MissingApiKey)?;
+    if keys.any(|other| other != key) { Err(ApiError::ConflictingApiKeys) } else { Ok(key) }
+}
+
+/// Returns the key with this text. An unknown one creates an account if that is enabled, except from a page of
+/// another origin or host (CSRF): such a page can send any number of them without consent.
+///
+/// # Errors
+/// If it is rejected.
+pub(crate) async fn resolve_key(
+    accounts: &Arc<Accounts>,
+    text: &str,
+    detect_untrusted: impl FnOnce() -> Option<UntrustedOrigin>,
+) -> Result<Arc<ApiKey>, ApiError> {
+    if let Some(key) = accounts.find_key(text) {
+        return Ok(key);
+    }
+    let untrusted_origin = if accounts.auto_creates_accounts() { detect_untrusted() } else { None };
+    match untrusted_origin {
+        Some(UntrustedOrigin::CrossOriginPage) => Err(ApiError::CrossOriginPage),
+        Some(UntrustedOrigin::UnknownHost) => Err(ApiError::UnknownHost),
+        // Boxed: it is rare and large, and would enlarge the future of every request.
+        None => Box::pin(accounts.auto_create_account(text)).await?.ok_or(ApiError::UnknownApiKey),
+    }
+}
+
+impl ApiKey {
+    /// Returns hash and text length.
+    pub(super) fn fingerprint(&self, text: &str) -> KeyFingerprint {
+        KeyFingerprint { hash: *self.hash.as_bytes(), length: text.len() }
+    }
+}
+
+/// Extracts the texts of all keys.
+pub(crate) fn extract_all_keys(headers: &HeaderMap, query: &str) -> Vec<String> {
+    iter_keys(headers, query).map(Cow::into_owned).collect()
+}
+
+fn iter_keys<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    let from_query = keys_in_query(query).map(Cow::Owned);
+    keys_in_api_key_header(headers)
+        .chain(keys_in_authorization_header(headers))
+        .chain(from_query)
+        .filter(|key| !key.is_empty())
+}
+
+/// Resolves the extracted key.
+///
+/// # Errors
+/// If it is rejected.
+pub(super) async fn authenticate(
+    accounts: &Arc<Accounts>,
+    extracted: Result<Cow<'_, str>, ApiError>,
+    detect_untrusted: impl FnOnce() -> Option<UntrustedOrigin>,
+) -> Result<(String, Arc<ApiKey>), ApiError> {
+    let text = extracted?.into_owned();
+    let key = resolve_key(accounts, &text, detect_untrusted).await?;
+    Ok((text, key))
+}
+
+fn keys_in_api_key_header(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
+    headers.get_all(&API_KEY_HEADER).iter().map(header_text)
+}
+
+/// Finds `Authorization: apikey K`, in any case of the scheme. Ignores other schemes.
+fn keys_in_authorization_header(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
+    headers.get_all(AUTHORIZATION).iter().filter_map(|value| match header_text(value) {
+        Cow::Borrowed(text) => strip_scheme(text).map(Cow::Borrowed),
+        Cow::Owned(text) => strip_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
+    })
+}
+
+fn header_text(value: &HeaderValue) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
+fn strip_scheme(text: &str) -> Option<&str> {
+    let (scheme, key) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(AUTH_SCHEME).then(|| key.trim())
+}
+
+fn keys_in_query(query: &str) -> impl Iterator<Item = String> {
+    // Any other spelling of the name is percent-encoded.
+    let may_have_key = query.contains('%') || query.contains(API_KEY_NAME);
+    let query = if may_have_key { query } else { "" };
+    parse_pairs(query.as_bytes())
+        .filter_map(|pair| pair.ok().filter(|(name, _)| name == API_KEY_NAME).map(|(_, key)| key))
+}
+
+/// Removes the key from decoded query fields. A field of its name with brackets is no key.
+pub(super) fn remove_key_field(fields: &mut Map<String, Value>) {
+    if fields.get(API_KEY_NAME).is_some_and(Value::is_string) {
+        fields.shift_remove(API_KEY_NAME);
+    }
+}
+
+/// Removes the key from a raw query.
+pub(super) fn strip_key_from_query(query: &str) -> Cow<'_, str> {
+    let is_key = |name: &str| {
+        name == API_KEY_NAME
+            || name.contains('%')
+                && decode_component(name.as_bytes(), API_KEY_NAME)
+                    .is_ok_and(|name| name == API_KEY_NAME)
+    };
+    let is_retained =
+        |pair: &&str| !pair.is_empty() && !is_key(pair.split('=').next().unwrap_or_default());
+    if query.is_empty() || query.split('&').all(|pair| is_retained(&pair)) {
+        return query.into();
+    }
+    let rest: Vec<&str> = query.split('&').filter(is_retained).collect();
+    rest.join("&").into()
+}

@@ -1,0 +1,156 @@
+//! Parses `multipart/form-data` of text parts (RFC 7578, RFC 2046). The whole body is in memory, so it is split at its
+//! boundary, and only names and values are copied.
+
+use std::borrow::Cow;
+
+use memchr::memmem::{self, Finder};
+use serde_json::{Map, Value};
+
+use super::{DecodeError, TreeBuilder};
+use crate::api::limits::InputLimits;
+
+const TRUNCATED_MESSAGE: &str = "it ends in the middle; the closing boundary is missing";
+/// The part header with the name.
+const CONTENT_DISPOSITION: &str = "content-disposition:";
+/// The longest boundary, in bytes (RFC 2046).
+const MAX_BOUNDARY_BYTES: usize = 70;
+
+pub(super) fn decode(
+    content_type: &str,
+    body: &[u8],
+    limits: InputLimits,
+) -> Result<Map<String, Value>, DecodeError> {
+    let mut parameters = Parameters::from_header_value(content_type);
+    let boundary = parameters.find(|(name, _)| name.eq_ignore_ascii_case("boundary"));
+    let boundary = boundary.map(|(_, boundary)| boundary);
+    let Some(boundary) = boundary.filter(|text| (1..=MAX_BOUNDARY_BYTES).contains(&text.len()))
+    else {
+        return Err(multipart_error("its Content-Type names no boundary"));
+    };
+    let mut tree = TreeBuilder::new(limits);
+    if body.is_empty() {
+        return Ok(tree.finish());
+    }
+    let delimiter = format!("\r\n--{boundary}");
+    let delimiter = Finder::new(&delimiter);
+    let mut rest = skip_preamble(body, &delimiter)?;
+    while let Some(part) = next_part(&mut rest, &delimiter)? {
+        let (name, text) = parse_part(part)?;
+        tree.add(&name, text)?;
+    }
+    Ok(tree.finish())
+}
+
+/// Skips the preamble and the first boundary.
+fn skip_preamble<'a>(body: &'a [u8], delimiter: &Finder) -> Result<&'a [u8], DecodeError> {
+    let first = &delimiter.needle()[2..];
+    if let Some(rest) = body.strip_prefix(first) {
+        return Ok(rest);
+    }
+    let start = delimiter.find(body).ok_or_else(|| multipart_error("its boundary is not in it"))?;
+    Ok(&body[start + delimiter.needle().len()..])
+}
+
+/// Splits off a part; returns None after the closing boundary.
+fn next_part<'a>(rest: &mut &'a [u8], delimiter: &Finder) -> Result<Option<&'a [u8]>, DecodeError> {
+    if rest.starts_with(b"--") {
+        return Ok(None);
+    }
+    // Spaces and tabs may follow a boundary.
+    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let Some(part) = rest[padding..].strip_prefix(b"\r\n") else {
+        return Err(multipart_error(if rest.len() < padding + 2 {
+            TRUNCATED_MESSAGE
+        } else {
+            "something stands behind a boundary on its line"
+        }));
+    };
+    let end = delimiter.find(part).ok_or_else(|| multipart_error(TRUNCATED_MESSAGE))?;
+    *rest = &part[end + delimiter.needle().len()..];
+    Ok(Some(&part[..end]))
+}
+
+/// Parses the name and the text.
+fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
+    let missing_name = || multipart_error("a part has no name");
+    let (head, content) = match memmem::find(part, b"\r\n\r\n") {
+        Some(end) => (&part[..end], &part[end + 4..]),
+        // Without headers there is only the empty line.
+        None if part.starts_with(b"\r\n") => return Err(missing_name()),
+        None => return Err(multipart_error("the head of a part does not end")),
+    };
+    let Ok(head) = std::str::from_utf8(head) else {
+        return Err(multipart_error("the head of a part is not UTF-8"));
+    };
+    let disposition = head.split("\r\n").find_map(|line| {
+        let (name, value) = line.split_at_checked(CONTENT_DISPOSITION.len())?;
+        name.eq_ignore_ascii_case(CONTENT_DISPOSITION).then_some(value)
+    });
+    let (mut name, mut is_file) = (None, false);
+    for (parameter, text) in Parameters::from_header_value(disposition.ok_or_else(missing_name)?) {
+        if parameter.eq_ignore_ascii_case("filename") {
+            is_file = true;
+        } else if name.is_none() && parameter.eq_ignore_ascii_case("name") {
+            name = Some(text);
+        }
+    }
+    let name = name.ok_or_else(missing_name)?.into_owned();
+    if is_file {
+        return Err(DecodeError::UnexpectedFile(name));
+    }
+    match std::str::from_utf8(content) {
+        Ok(text) => Ok((name, text.to_owned())),
+        Err(_) => Err(DecodeError::InvalidUtf8(name)),
+    }
+}
+
+/// Iterates over header parameters: `; name=value`, or `; name="value"` with `\` as escape.
+struct Parameters<'a>(&'a str);
+
+impl<'a> Parameters<'a> {
+    fn from_header_value(value: &'a str) -> Self {
+        Self(value.split_once(';').map_or("", |(_, rest)| rest))
+    }
+}
+
+impl<'a> Iterator for Parameters<'a> {
+    type Item = (&'a str, Cow<'a, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, after) = self.0.split_once('=')?;
+        let after = after.trim_start();
+        let (text, rest) = if let Some(quoted) = after.strip_prefix('"') {
+            parse_quoted_string(quoted)?
+        } else {
+            let (text, rest) = after.split_once(';').unwrap_or((after, ""));
+            (text.trim_end().into(), rest)
+        };
+        self.0 = rest;
+        // Skips parameters without a value.
+        Some((name.rsplit(';').next().unwrap_or(name).trim(), text))
+    }
+}
+
+/// Parses up to the closing quote; also returns the rest after the next `;`.
+fn parse_quoted_string(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+    let mut text = Cow::Borrowed("");
+    let mut rest = quoted;
+    loop {
+        let end = rest.find(['"', '\\'])?;
+        let (before, after) = rest.split_at(end);
+        text += before;
+        let (delimiter, after) = (&after[..1], &after[1..]);
+        if delimiter == "\"" {
+            return Some((text, after.split_once(';').map_or("", |(_, rest)| rest)));
+        }
+        // Otherwise `\` is literal: browsers send Windows paths unescaped.
+        let is_escape = after.starts_with(['"', '\\']);
+        let literal = if is_escape { &after[..1] } else { delimiter };
+        text += literal;
+        rest = if is_escape { &after[1..] } else { after };
+    }
+}
+
+fn multipart_error(reason: &str) -> DecodeError {
+    DecodeError::InvalidMultipart(reason.to_owned())
+}

@@ -1,0 +1,287 @@
+//! Defines the errors of the Ticket API, with their statuses, headers and messages.
+
+use std::time::Duration;
+
+use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::auth::AUTH_SCHEME;
+use super::body::BodyError;
+use super::decode::{DecodeError, MediaType};
+use super::protocol_error::ProtocolError;
+use super::response::RenderedResponse;
+use crate::accounts::{AccountError, EffectiveSettings, Permission};
+use crate::clock;
+use crate::contract::dialect::Dialect;
+use crate::contract::{Violation, quote_value};
+use crate::journal::Warning;
+use crate::storage::{FailureKind, StorageError};
+
+/// The most unknown ids in a message.
+const MAX_LISTED_IDS: usize = 20;
+/// SQLite's largest text, in bytes (default of `SQLITE_MAX_LENGTH`).
+const SQLITE_MAX_TEXT_BYTES: usize = 1_000_000_000;
+/// The message of an internal error.
+const INTERNAL_ERROR_MESSAGE: &str = "The server could not do this; its log says why.";
+
+/// A failed request.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    UnknownPath(String),
+    MethodNotAllowed {
+        method: String,
+        path: String,
+        allowed: String,
+    },
+    MissingApiKey,
+    UnknownApiKey,
+    /// It is unknown, and malformed, so it creates no account.
+    MalformedApiKey,
+    /// It is unknown, and creates no account for a web page of another origin.
+    CrossOriginPage,
+    /// It is unknown, and creates no account under a host name that is not the server's.
+    UnknownHost,
+    ConflictingApiKeys,
+    Forbidden(Permission),
+    UnsupportedMediaType(Option<String>),
+    UnsupportedContentEncoding(String),
+    /// The body exceeds this many bytes.
+    BodyTooLarge(usize),
+    IncompleteBody,
+    /// The body exceeded this timeout.
+    BodyTimeout(Duration),
+    /// It was rejected before it was parsed.
+    Protocol(ProtocolError),
+    Decode(DecodeError),
+    Invalid(Vec<Violation>),
+    /// It has these warnings, and the account is strict.
+    StrictMode(Vec<Warning>),
+    /// The key is over its rate limit.
+    RateLimited {
+        limit: u64,
+        window: String,
+        retry_after: SignedDuration,
+    },
+    /// A fault was injected.
+    Fault {
+        status: u16,
+        message: Option<String>,
+        retry_after: Option<SignedDuration>,
+    },
+    /// The one ticket that the request is about does not exist.
+    UnknownTicket,
+    /// Of several tickets, these do not exist.
+    UnknownTickets(Vec<String>),
+    /// The response exceeds this many bytes.
+    ResponseTooLarge(usize),
+    Storage(StorageError),
+    /// An unknown key creates no account, because this limit is reached.
+    TooManyAccounts(usize),
+    /// A bug. The log has the details, the response has none.
+    Internal(String),
+}
+
+impl ApiError {
+    /// Makes an error for a value that breaks a rule outside the field tables.
+    pub(crate) fn invalid_value(
+        field: &str,
+        rule: impl Into<String>,
+        value: &serde_json::Value,
+    ) -> Self {
+        Self::Invalid(vec![Violation::custom(field, rule, value)])
+    }
+
+    fn status(&self, dialect: &Dialect) -> StatusCode {
+        let number = match self {
+            Self::UnknownPath(_) => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::MissingApiKey
+            | Self::UnknownApiKey
+            | Self::MalformedApiKey
+            | Self::CrossOriginPage
+            | Self::UnknownHost => dialect.no_key_status,
+            Self::Forbidden(_) => dialect.no_permission_status,
+            Self::UnsupportedMediaType(_) | Self::UnsupportedContentEncoding(_) => 415,
+            Self::BodyTooLarge(_) => 413,
+            Self::BodyTimeout(_) | Self::Protocol(ProtocolError::HeaderTimeout(_)) => 408,
+            Self::Protocol(ProtocolError::UrlTooLong) => 414,
+            Self::Protocol(ProtocolError::HeadersTooLarge(_)) => 431,
+            Self::Protocol(ProtocolError::TooManyConnections(_))
+            | Self::Storage(StorageError::QueryTimeout) => 503,
+            Self::Storage(error) if error.is_transient() => 503,
+            Self::TooManyAccounts(_) | Self::RateLimited { .. } => 429,
+            Self::Fault { status, .. } => *status,
+            Self::Protocol(ProtocolError::MalformedHttp)
+            | Self::ConflictingApiKeys
+            | Self::ResponseTooLarge(_)
+            | Self::IncompleteBody
+            | Self::Decode(_)
+            | Self::Invalid(_)
+            | Self::StrictMode(_)
+            | Self::UnknownTickets(_) => 400,
+            Self::UnknownTicket => dialect.unknown_ticket_status,
+            Self::Storage(_) | Self::Internal(_) => 500,
+        };
+        StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::UnknownPath(path) => {
+                format!("There is nothing at {path}. The Ticket API is at /api/v2/ticket; /docs lists its operations.")
+            }
+            Self::MethodNotAllowed { method, path, allowed } => {
+                format!("{method} is not a method of {path}. It has: {allowed}.")
+            }
+            Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
+            Self::UnknownApiKey => "This API key is unknown.".to_owned(),
+            Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
+            Self::CrossOriginPage => "This API key is unknown, and no account is made for it: by its Origin or Sec-Fetch-Site the request comes from a web page of another origin. Make the account first, with a request that no such page sends; then the key works from there as well.".to_owned(),
+            Self::UnknownHost => "This API key is unknown, and no account is made for it: the Host of the request is none of this server's. It is neither of loopback, nor the address that it listens on, nor that of --public-url. Start the server with --public-url http://HOST:PORT to use it under another name, or make the account first; a known key works under every name.".to_owned(),
+            Self::ConflictingApiKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
+            Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
+            Self::UnsupportedMediaType(sent) => content_type_message(sent.as_deref()),
+            Self::UnsupportedContentEncoding(sent) => {
+                let sent = quote_value(&sent.as_str().into());
+                format!("The Content-Encoding {sent} is not understood; send the body as it is.")
+            }
+            Self::BodyTooLarge(max_bytes) => format!("The body is larger than {max_bytes} bytes (--max-body-bytes)."),
+            Self::BodyTimeout(timeout) => format!("The body was not complete after {} (--body-timeout).", clock::format_duration(*timeout)),
+            Self::Protocol(error) => error.to_string(),
+            Self::IncompleteBody => "The body ended before it was complete.".to_owned(),
+            Self::Decode(error) => format!("{error}."),
+            Self::Invalid(violations) => violations.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+            Self::StrictMode(warnings) => {
+                let messages: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+                format!("{} (This account is strict; nothing was changed.)", messages.join(" "))
+            }
+            Self::RateLimited { limit, window, retry_after } => format!("This API key has made as many requests as it may, {limit} per {window}. Wait {}s.", ceil_seconds(*retry_after)),
+            Self::Fault { message: Some(message), .. } => message.clone(),
+            Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
+            Self::UnknownTicket => "This ticket does not exist.".to_owned(),
+            Self::UnknownTickets(ids) => unknown_tickets_message(ids),
+            Self::ResponseTooLarge(max_bytes) => format!("The answer would be larger than {max_bytes} bytes (--max-answer-bytes). Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
+            Self::TooManyAccounts(max_accounts) => format!("This API key is unknown, and no account can be made for it: there are {max_accounts} already, as many as there may be. Remove some, or raise --max-accounts."),
+            Self::Storage(error) => error.client_message().to_owned(),
+            Self::Internal(_) => INTERNAL_ERROR_MESSAGE.to_owned(),
+        }
+    }
+
+    /// Renders the documented envelope, and logs server errors. `dialect` sets the undocumented statuses.
+    pub(crate) fn to_response(
+        &self,
+        dialect: &Dialect,
+        settings: Option<&EffectiveSettings>,
+    ) -> RenderedResponse {
+        match self {
+            Self::Storage(StorageError::Busy) => tracing::warn!("an account was busy for too long"),
+            Self::Storage(StorageError::QueryTimeout) => tracing::warn!("a query took too long"),
+            Self::Storage(error) => tracing::error!(%error, "the storage failed"),
+            Self::Internal(error) => tracing::error!(error, "a request could not be served"),
+            _ => {}
+        }
+        let body = json!({ "status": "error", "message": self.message() }).to_string();
+        let mut response = RenderedResponse::new(self.status(dialect), body.into(), settings);
+        let headers = &mut response.headers;
+        match self {
+            Self::MissingApiKey
+            | Self::UnknownApiKey
+            | Self::MalformedApiKey
+            | Self::CrossOriginPage
+            | Self::UnknownHost => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(AUTH_SCHEME))
+            }
+            Self::MethodNotAllowed { allowed, .. } => HeaderValue::try_from(allowed)
+                .ok()
+                .and_then(|allowed| headers.insert(ALLOW, allowed)),
+            Self::BodyTooLarge(_) | Self::BodyTimeout(_) => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"))
+            }
+            Self::Protocol(ProtocolError::TooManyConnections(_)) => {
+                insert_short_retry_after(headers)
+            }
+            Self::Storage(error) if error.is_transient() => insert_short_retry_after(headers),
+            Self::RateLimited { retry_after, .. } => {
+                headers.insert(RETRY_AFTER, seconds_header(*retry_after))
+            }
+            Self::Fault { status, retry_after, .. } => {
+                if *status == 401 {
+                    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(AUTH_SCHEME));
+                }
+                retry_after.and_then(|time| headers.insert(RETRY_AFTER, seconds_header(time)))
+            }
+            _ => None,
+        };
+        response
+    }
+}
+
+/// Asks the client to retry soon.
+fn insert_short_retry_after(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))
+}
+
+/// Renders seconds, rounded up.
+fn seconds_header(time: SignedDuration) -> HeaderValue {
+    HeaderValue::from(ceil_seconds(time))
+}
+
+fn ceil_seconds(time: SignedDuration) -> i64 {
+    let round_up = i64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(round_up).max(0)
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        if error.kind() == FailureKind::TextTooBig {
+            Self::ResponseTooLarge(SQLITE_MAX_TEXT_BYTES)
+        } else {
+            Self::Storage(error)
+        }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge(max_bytes) => Self::BodyTooLarge(max_bytes),
+            BodyError::Incomplete => Self::IncompleteBody,
+            BodyError::Timeout(timeout) => Self::BodyTimeout(timeout),
+        }
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Storage(error) => error.into(),
+            AccountError::TooManyAccounts(max_accounts) => Self::TooManyAccounts(max_accounts),
+            AccountError::MalformedKey => Self::MalformedApiKey,
+            // Race: removed after the lookup.
+            AccountError::NotFound(_) => Self::UnknownApiKey,
+            error => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+fn content_type_message(sent: Option<&str>) -> String {
+    let known = MediaType::ALL.map(MediaType::name).join(", ");
+    match sent {
+        Some(sent) => format!("The Content-Type {} is none of {known}.", quote_value(&sent.into())),
+        None => format!("The body has no Content-Type; it must be one of {known}."),
+    }
+}
+
+fn unknown_tickets_message(ids: &[String]) -> String {
+    let listed: Vec<&str> = ids.iter().take(MAX_LISTED_IDS).map(String::as_str).collect();
+    let more = ids.len().saturating_sub(MAX_LISTED_IDS);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    match ids {
+        [id] => format!("This ticket does not exist: {id}. Nothing was changed."),
+        _ => {
+            format!("These tickets do not exist: {}{rest}. Nothing was changed.", listed.join(", "))
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Rejects requests without a valid key, path or method, and records them.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::Response;
+use jiff::Timestamp;
+
+use super::input::redacted_query_fields;
+use super::recorder::JournalRecorder;
+use super::redact::Redactor;
+use super::request_context::{OriginalPath, key_in_query_warning};
+use super::{ApiError, Endpoint, auth};
+use crate::api::state::SharedState;
+use crate::clock;
+use crate::journal::{Entry, Journal, RecordedInput};
+
+/// The longest path in a message, in characters (arbitrary).
+const MAX_PATH_CHARS: usize = 200;
+
+/// Responds to a request without a valid key.
+pub(super) fn reject_unauthenticated(
+    state: &SharedState,
+    request: &Request,
+    endpoint: &Endpoint,
+    error: &ApiError,
+) -> Response<Body> {
+    let now = clock::system_now();
+    let mut recorder =
+        begin_recording(&state.unmatched_journal, (now, now), request, Some(endpoint.path));
+    let recorded_input = record_query_input(state, request, &recorder);
+    recorder.update_entry(|entry| {
+        entry.operation = Some(endpoint.operation);
+        entry.input = recorded_input;
+    });
+    let response = error.to_response(&state.accounts.default_dialect, None);
+    recorder.record_response(Some(&response), None);
+    response.into_http_response(None)
+}
+
+/// Responds to an unknown path.
+pub(crate) fn not_found(state: &SharedState, request: &Request) -> Response<Body> {
+    reject(state, request, None, |_, path| ApiError::UnknownPath(path))
+}
+
+/// Responds to a method that the path does not have; `route` is the path in the contract, if it is there.
+pub(crate) fn method_not_allowed(
+    state: &SharedState,
+    request: &Request,
+    route: Option<&str>,
+    allowed: String,
+) -> Response<Body> {
+    let error = |method, path| ApiError::MethodNotAllowed { method, path, allowed };
+    reject(state, request, route, error)
+}
+
+/// Responds to a request that matches no operation, and records it in the account of its key. `make_error` gets
+/// the method and the path, redacted and truncated.
+fn reject(
+    state: &SharedState,
+    request: &Request,
+    route: Option<&str>,
+    make_error: impl FnOnce(String, String) -> ApiError,
+) -> Response<Body> {
+    let is_api = request.uri().path().starts_with("/api/");
+    let key_text = auth::extract_key(request.headers(), request.uri().query().unwrap_or_default());
+    let key_text = key_text.ok().filter(|_| is_api);
+    let key = key_text.and_then(|text| state.accounts.find_key(&text));
+    let now = clock::system_now();
+    let (journal, at) = match &key {
+        Some(key) => (&key.account.journal, key.account.settings().to_account_time(now)),
+        None => (&state.unmatched_journal, now),
+    };
+    let mut recorder = begin_recording(journal, (at, now), request, route);
+    let (redactor, path) = (recorder.redactor(), request.uri().path());
+    let path = redactor.redact_path(path, route).chars().take(MAX_PATH_CHARS).collect();
+    let error = make_error(redactor.redact_method(request.method()).into_owned(), path);
+    let recorded_input = record_query_input(state, request, &recorder);
+    recorder.update_entry(|entry: &mut Entry| {
+        entry.key_name = key.as_ref().map(|key| Arc::clone(&key.name));
+        entry.input = recorded_input;
+    });
+    let settings = key.as_ref().map(|key| key.account.settings());
+    let dialect =
+        settings.as_ref().map_or(&state.accounts.default_dialect, |settings| &settings.dialect);
+    let response = error.to_response(dialect, settings.as_deref());
+    if is_api {
+        recorder.record_response(Some(&response), None);
+    } else {
+        recorder.discard();
+    }
+    response.into_http_response(None)
+}
+
+fn begin_recording(
+    journal: &Arc<Journal>,
+    times: (Timestamp, Timestamp),
+    request: &Request,
+    route: Option<&str>,
+) -> JournalRecorder {
+    let original_path = request.extensions().get::<OriginalPath>();
+    let path = original_path.map_or(request.uri().path(), |OriginalPath(path)| path);
+    let keys = auth::extract_all_keys(request.headers(), request.uri().query().unwrap_or_default());
+    let redactor = Redactor { other_keys: keys, ..Redactor::default() };
+    JournalRecorder::begin(journal, times, (request.method(), path, route), redactor)
+}
+
+fn record_query_input(
+    state: &SharedState,
+    request: &Request,
+    recorder: &JournalRecorder,
+) -> Arc<RecordedInput> {
+    let fields = redacted_query_fields(request.uri(), recorder.redactor(), state.limits.input);
+    Arc::new(RecordedInput::new(fields, key_in_query_warning(request.uri()).into_iter().collect()))
+}

@@ -1,0 +1,56 @@
+//! Limits of one request, one connection and all connections (all arbitrary).
+
+use std::time::Duration;
+
+/// The default body limit, in bytes.
+pub(crate) const DEFAULT_MAX_BODY_BYTES: u32 = 10 * 1024 * 1024;
+/// The default limit of values per request, counted over query and body each.
+pub(crate) const DEFAULT_MAX_VALUES: u32 = 8192;
+/// The default nesting limit of brackets or JSON.
+pub(crate) const DEFAULT_MAX_DEPTH: u8 = 8;
+/// How much of a too large body is drained, in bytes, so that the client can read the response.
+pub(crate) const MAX_DRAINED_BYTES: usize = 256 * 1024 * 1024;
+/// The drain timeout.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most excess connections that get a 503.
+pub(crate) const MAX_REJECTED_CONNECTIONS: usize = 64;
+
+/// The limits of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) input: InputLimits,
+    /// The largest body, in bytes.
+    pub(crate) max_body_bytes: usize,
+    /// The largest Ticket API response, in bytes.
+    pub(crate) max_response_bytes: usize,
+    /// The timeout of reading a body.
+    pub(crate) body_timeout: Duration,
+    pub(crate) connections: ConnectionLimits,
+}
+
+/// The limits of decoded input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputLimits {
+    /// The most values of one request, counted over query and body each.
+    pub(crate) max_values: usize,
+    /// The deepest nesting.
+    pub(crate) max_depth: usize,
+}
+
+/// The limits of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionLimits {
+    /// The most concurrent ones.
+    pub(crate) max_open: usize,
+    /// The most excess ones that get a 503; more are closed at once.
+    pub(crate) max_rejected: usize,
+    /// The largest head of a request, its URL and headers, in bytes.
+    pub(crate) max_head_bytes: usize,
+    /// From the first byte of a request to the end of its head.
+    pub(crate) head_timeout: Duration,
+    /// Without a request.
+    pub(crate) idle_timeout: Duration,
+    /// Without a byte of a response being sent.
+    pub(crate) send_timeout: Duration,
+}

@@ -1,0 +1,50 @@
+//! Detects cross-origin requests (CSRF) by the headers that browsers send.
+
+use axum::http::header::{HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, Uri};
+
+use super::is_own_host;
+use crate::api::state::AppState;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Returns whether a browser marks the request as coming from another origin's page.
+pub(crate) fn is_cross_origin(headers: &HeaderMap, public_url: &str) -> bool {
+    if header_text(headers, &SEC_FETCH_SITE)
+        .is_some_and(|site| site == "cross-site" || site == "same-site")
+    {
+        return true;
+    }
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = header_text(headers, &HOST).unwrap_or_default();
+    let own_origin = |scheme| format!("{scheme}://{host}");
+    let origin = origin.to_str().unwrap_or_default();
+    origin != public_url && origin != own_origin("http") && origin != own_origin("https")
+}
+
+/// Why an unknown key creates no account: a foreign web page may have sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UntrustedOrigin {
+    /// The page is of another origin.
+    CrossOriginPage,
+    /// The Host is not the server's (DNS rebinding); the browser sees one origin.
+    UnknownHost,
+}
+
+impl UntrustedOrigin {
+    /// Returns None if it may create an account.
+    pub(super) fn detect(state: &AppState, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        if is_cross_origin(headers, &state.public_url) {
+            Some(Self::CrossOriginPage)
+        } else if state.listen_address.ip().is_loopback() && !is_own_host(state, uri, headers) {
+            // On other addresses, clients use names that the server cannot know, as a container's.
+            Some(Self::UnknownHost)
+        } else {
+            None
+        }
+    }
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

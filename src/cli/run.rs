@@ -1,0 +1,126 @@
+//! The command `run`: starts an in-memory server, and runs another command against it.
+
+use std::io::ErrorKind;
+use std::process::{Command, ExitCode, ExitStatus};
+
+use tokio::sync::oneshot;
+
+use crate::cli::output::{BoxError, print_error};
+use crate::cli::settings::{RunArgs, Settings};
+use crate::cli::signals::{SignalStream, StartupSignalGuard};
+use crate::control;
+use crate::server::{Server, logging, os_limits, port_file};
+
+/// The exit code of shells for a command that does not exist.
+const EXIT_NOT_FOUND: u8 = 127;
+/// The exit code of shells for a command that cannot be executed.
+const EXIT_NOT_EXECUTABLE: u8 = 126;
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// If the server or the command cannot be started.
+pub(crate) fn run(run: &RunArgs, startup: StartupSignalGuard) -> Result<ExitCode, BoxError> {
+    os_limits::raise_fd_limit()?;
+    run_with_server(run, startup)
+}
+
+#[tokio::main]
+async fn run_with_server(run: &RunArgs, startup: StartupSignalGuard) -> Result<ExitCode, BoxError> {
+    os_limits::ignore_sigxfsz()?;
+    // The key belongs to the fresh account, so there is no account `dev`.
+    let key = run.serve.api_key.clone();
+    let settings = &Settings { api_key: None, ..run.serve.clone() };
+    // The user wants the command's output, so only warnings are logged.
+    let _log = logging::init_warnings_only(settings.log);
+    let server = Server::open(settings).await?;
+    let key = server.ensure_account(key).await?;
+    if let Some(file) = &settings.port_file {
+        port_file::write(file, server.address)?;
+    }
+    let command = build_command(run, &server, key)?;
+    let (shutdown_tx, shutdown_rx) = oneshot::channel::<()>();
+    let server_task = tokio::spawn(server.run(async {
+        // Dropped once the command has exited.
+        let _ = shutdown_rx.await;
+    }));
+    let signals = SignalStream::for_forwarding()?;
+    startup.release();
+    let result = supervise(command, signals).await;
+    drop(shutdown_tx);
+    server_task.await?;
+    result
+}
+
+/// Builds the command, with the server's address and keys in its environment.
+fn build_command(run: &RunArgs, server: &Server, key: String) -> Result<Command, BoxError> {
+    let base_url = server.state.public_url.clone();
+    let (program, args) = run.command.split_first().ok_or("there is no command")?;
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("OMNIDESK_CONTROL_URL", format!("{base_url}{}", control::PATH_PREFIX))
+        .env("OMNIDESK_BASE_URL", base_url)
+        .env("OMNIDESK_API_KEY", key);
+    let token = run.serve.control_token.as_ref().or(server.control_token_to_print.as_ref());
+    if let Some(token) = token {
+        command.env("OMNIDESK_CONTROL_TOKEN", token);
+    }
+    Ok(command)
+}
+
+/// Runs the command until it exits, and forwards signals to it.
+#[cfg(unix)]
+async fn supervise(mut command: Command, mut signals: SignalStream) -> Result<ExitCode, BoxError> {
+    use crate::cli::signals::{ChildReaper, forward_signal};
+    let mut children = ChildReaper::new()?;
+    let id = match command.spawn() {
+        Ok(child) => child.id(),
+        Err(error) => return Ok(report_spawn_error(&command, &error)),
+    };
+    loop {
+        tokio::select! {
+            status = children.reap_until(Some(id)) => return Ok(exit_code(status)),
+            signal = signals.recv() => forward_signal(id, signal),
+        }
+    }
+}
+
+/// Runs the command until it exits. The console sends its events to the command as well, so nothing is forwarded.
+#[cfg(not(unix))]
+async fn supervise(command: Command, mut signals: SignalStream) -> Result<ExitCode, BoxError> {
+    let mut command = tokio::process::Command::from(command);
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Ok(report_spawn_error(command.as_std(), &error)),
+    };
+    loop {
+        tokio::select! {
+            status = child.wait() => return Ok(exit_code(status?)),
+            // The console also stops the command; the server stops after it.
+            _ = signals.recv() => {}
+        }
+    }
+}
+
+/// Prints why the command cannot start, and returns the exit code that shells use then.
+fn report_spawn_error(command: &Command, error: &std::io::Error) -> ExitCode {
+    print_error(&format!("{} cannot be started: {error}", command.get_program().display()));
+    if error.kind() == ErrorKind::NotFound { EXIT_NOT_FOUND } else { EXIT_NOT_EXECUTABLE }.into()
+}
+
+/// Returns the command's exit code; 128 plus the number of the signal that killed it, as in shells.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let number = status.code().or_else(|| termination_signal(status).map(|signal| 128 + signal));
+    number.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(unix)]
+fn termination_signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn termination_signal(_: ExitStatus) -> Option<i32> {
+    None
+}

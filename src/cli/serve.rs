@@ -1,0 +1,87 @@
+//! The command `serve`: starts a server, prints its address, and runs it until a signal.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cli::output::{BoxError, print_line};
+use crate::cli::settings::Settings;
+use crate::cli::signals::{SignalStream, StartupSignalGuard};
+use crate::server::{Server, logging, os_limits, port_file, reachable_address};
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If the server cannot start; the message is for the user.
+pub(crate) fn run(settings: &Settings, startup: StartupSignalGuard) -> Result<(), BoxError> {
+    os_limits::raise_fd_limit()?;
+    serve(settings, startup)
+}
+
+#[tokio::main]
+async fn serve(settings: &Settings, startup: StartupSignalGuard) -> Result<(), BoxError> {
+    os_limits::ignore_sigxfsz()?;
+    reap_children()?;
+    let _log = logging::init(settings.log);
+    let server = Server::open(settings).await?;
+    // Before the address is published: from now on a signal starts a graceful shutdown.
+    let signals = SignalStream::for_shutdown()?;
+    startup.release();
+    announce(settings, &server)?;
+    server.run(wait_for_shutdown_signal(signals)).await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// Reaps orphaned child processes that this process inherits; it has none of its own.
+#[cfg(unix)]
+fn reap_children() -> std::io::Result<()> {
+    let mut children = crate::cli::signals::ChildReaper::new()?;
+    tokio::spawn(async move { children.reap_until(None).await });
+    Ok(())
+}
+
+/// Other systems do not reparent orphaned processes.
+#[cfg(not(unix))]
+fn reap_children() -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Prints the server's address, and writes the port file.
+fn announce(settings: &Settings, server: &Server) -> Result<(), BoxError> {
+    let address = server.address;
+    if let Some(file) = &settings.port_file {
+        port_file::write(file, address)?;
+    }
+    print_line(&format!("listening on http://{address}"))?;
+    let base_url = format!("http://{}", reachable_address(&address.to_string()));
+    let location =
+        if settings.ephemeral { "memory".to_owned() } else { settings.data.display().to_string() };
+    print_line(&format!(
+        "accounts are kept in {location}; operations to read and try at {base_url}/docs"
+    ))?;
+    if let Some(token) = &server.control_token_to_print {
+        print_line(&format!("the control API asks for the token {token}"))?;
+    }
+    let key = server.api_key_to_print.as_deref().unwrap_or("YOUR-KEY");
+    print_line(&format!("curl -H 'apiKey: {key}' {base_url}/api/v2/ticket"))
+}
+
+/// How long further signals count as duplicates of the first: `timeout` and others signal a process and its group.
+const SIGNAL_DEDUP_WINDOW: Duration = Duration::from_secs(1);
+
+/// Waits for the first signal. A later one exits the process immediately.
+async fn wait_for_shutdown_signal(mut signals: SignalStream) {
+    signals.recv().await;
+    tokio::spawn(async move {
+        let duplicates = async {
+            loop {
+                signals.recv().await;
+            }
+        };
+        if timeout(SIGNAL_DEDUP_WINDOW, duplicates).await.is_err() {
+            signals.recv().await;
+        }
+        std::process::exit(1);
+    });
+}

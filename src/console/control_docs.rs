@@ -1,0 +1,182 @@
+//! The docs page of the control API: operations, warnings, presets and problems. Rendered from its OpenAPI document.
+
+use maud::{Markup, html};
+use serde_json::{Map, Value};
+
+use crate::control::{PROBLEM_KINDS, openapi_document};
+use crate::faults::PRESETS;
+use crate::journal::WarningKind;
+
+/// An operation of the OpenAPI document.
+struct Operation<'a> {
+    method: String,
+    path: &'a str,
+    spec: &'a Value,
+}
+
+impl Operation<'_> {
+    fn id(&self) -> &str {
+        self.spec["operationId"].as_str().unwrap_or_default()
+    }
+
+    fn method_badge(&self) -> Markup {
+        html! { b.verb { (self.method) } }
+    }
+
+    fn parameters(&self) -> &[Value] {
+        self.spec["parameters"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether the response is an event stream.
+    fn is_stream(&self) -> bool {
+        !self.spec["responses"]["200"]["content"]["text/event-stream"].is_null()
+    }
+
+    fn body_schema(&self) -> Option<&Value> {
+        self.spec["requestBody"]["content"]["application/json"].get("schema")
+    }
+}
+
+/// Renders the page.
+pub(super) fn render_page() -> Markup {
+    let document = serde_json::to_value(openapi_document()).unwrap_or_default();
+    let operations = collect_operations(&document);
+    let content = html! {
+        header {
+            h1 { "Control API" }
+            p {
+                "For tests and tools; not part of Omnidesk. The same as data: "
+                a href="/_control/openapi.json" { "openapi.json" } ". The other page: "
+                a href="/docs" { "Ticket API" } ". Also here: " a href="#warnings" { "warnings" } ", " a href="#presets" { "presets of faults" } ", "
+                a href="#problems" { "problems" } "."
+            }
+            form #key-form {
+                label for="key" { "API key, whose account " code { "self" } " means; " code { "dev-key" } " when left empty" }
+                input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
+                label for="token" { "Token of " code { "--control-token" } ", where there is one" }
+                input #token name="token" type="text" autocomplete="off" spellcheck="false";
+            }
+        }
+        nav aria-label="Operations" {
+            ul { @for operation in &operations { li { a href={ "#" (operation.id()) } { (operation.method_badge()) " " (operation.path) } } } }
+        }
+        main {
+            div #operations { @for operation in &operations { (render_operation(operation, &document)) } }
+            (render_warnings())
+            (render_presets())
+            (render_problems())
+        }
+    };
+    super::layout("Control API", &content)
+}
+
+fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        methods.map(|(method, spec)| Operation { method: method.to_uppercase(), path, spec })
+    });
+    operations.collect()
+}
+
+fn render_operation(operation: &Operation, document: &Value) -> Markup {
+    let text = |name: &str| operation.spec[name].as_str().unwrap_or_default();
+    html! {
+        section id=(operation.id()) aria-labelledby={ "about-" (operation.id()) } {
+            h2 id={ "about-" (operation.id()) } { (operation.method_badge()) " " code { (operation.path) } }
+            p { (text("summary")) " " (text("description")) }
+            @if operation.is_stream() {
+                p { "It does not end, so it is for a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
+            } @else {
+                form.try data-method=(operation.method) data-path=(operation.path) data-reads="json" {
+                    @for parameter in operation.parameters() { (render_parameter(operation, parameter)) }
+                    @if let Some(schema) = operation.body_schema() { (render_body(operation, schema, document)) }
+                    button type="submit" { "Send" }
+                    output aria-live="polite" {}
+                }
+            }
+        }
+    }
+}
+
+fn render_parameter(operation: &Operation, parameter: &Value) -> Markup {
+    let name = parameter["name"].as_str().unwrap_or_default();
+    let id = format!("{}-{name}", operation.id());
+    let default = if name == "account" { "self" } else { "" };
+    let is_required = parameter["required"] == true;
+    html! {
+        div.field {
+            label for=(id) { code { (name) } @if is_required { " required" } }
+            input id=(id) name=(name) type="text" spellcheck="false" value=(default);
+            p.small { (parameter["description"].as_str().unwrap_or_default()) }
+        }
+    }
+}
+
+fn render_body(operation: &Operation, schema: &Value, document: &Value) -> Markup {
+    let id = format!("{}-body", operation.id());
+    let description = operation.spec["requestBody"]["description"].as_str().unwrap_or_default();
+    html! {
+        div.field {
+            label for=(id) { "Body, JSON" }
+            textarea id=(id) name="body" rows="3" spellcheck="false" {}
+            p.small { (description) }
+            @for fields in schema_variants(schema, document) {
+                dl.small { @for (name, field) in fields { (render_field(name, field)) } }
+            }
+        }
+    }
+}
+
+fn render_field(name: &str, field: &Value) -> Markup {
+    let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let values: Vec<&str> = values.collect();
+    html! {
+        dt { code { (name) } @if !values.is_empty() { ": " (values.join(", ")) } }
+        dd {
+            (field["description"].as_str().unwrap_or_default())
+            @if let Some(example) = field.get("example") { " For example " code { (example.to_string()) } "." }
+        }
+    }
+}
+
+/// Returns the fields of each variant of a schema.
+fn schema_variants<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a Map<String, Value>> {
+    if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+        return schema_variants(&document["components"]["schemas"][name], document);
+    }
+    if let Some(variants) = schema["oneOf"].as_array() {
+        return variants.iter().flat_map(|variant| schema_variants(variant, document)).collect();
+    }
+    schema["properties"].as_object().into_iter().collect()
+}
+
+fn render_warnings() -> Markup {
+    html! {
+        section #warnings aria-labelledby="about-warnings" {
+            h2 #about-warnings { "Warnings" }
+            p { "What the journal notes of a request that was accepted, and what a strict account refuses." }
+            dl { @for kind in WarningKind::ALL { dt { code { (kind.name()) } } dd { (kind.description()) } } }
+        }
+    }
+}
+
+fn render_presets() -> Markup {
+    html! {
+        section #presets aria-labelledby="about-presets" {
+            h2 #about-presets { "Presets of faults" }
+            p { "Another trigger than a preset's own takes its place. All are chosen." }
+            dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.description) } } }
+        }
+    }
+}
+
+fn render_problems() -> Markup {
+    html! {
+        section #problems aria-labelledby="about-problems" {
+            h2 #about-problems { "Problems" }
+            p { "An error is " code { "application/problem+json" } ": its " code { "type" } " is one of these and never changes." }
+            dl { @for (name, status, title) in PROBLEM_KINDS { dt id=(name) { code { "/docs/control#" (name) } " " (status) } dd { (title) } } }
+        }
+    }
+}

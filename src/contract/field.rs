@@ -1,0 +1,239 @@
+//! Field declarations: name, type, presence and the source of each fact.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+/// The largest integer that a field accepts: every JSON client represents it exactly (our choice; undocumented).
+pub(crate) const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
+/// The longest text in a fixture, in characters (arbitrary).
+pub(crate) const MAX_TEXT_CHARS: usize = 65_535;
+
+/// Returns a list of fields; a function, since some lists are derived from other tables.
+pub(crate) type FieldsFn = fn() -> &'static [Field];
+
+/// The source of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fidelity {
+    /// A page of the vendor documents it; the text names the page.
+    Documented(&'static str),
+    /// Our assumption; the text gives the evidence or the reason.
+    Undocumented(&'static str),
+}
+
+impl Fidelity {
+    /// Returns `documented` or `chosen`, as the OpenAPI document and the fidelity report print it.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Documented(_) => "documented",
+            Self::Undocumented(_) => "chosen",
+        }
+    }
+
+    /// Returns the page, or the reason.
+    pub(crate) const fn detail(self) -> &'static str {
+        match self {
+            Self::Documented(text) | Self::Undocumented(text) => text,
+        }
+    }
+}
+
+/// A constant in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Literal {
+    Null,
+    Number(u64),
+    Text(&'static str),
+}
+
+impl From<Literal> for Value {
+    fn from(literal: Literal) -> Self {
+        match literal {
+            Literal::Null => Self::Null,
+            Literal::Number(number) => number.into(),
+            Literal::Text(text) => text.into(),
+        }
+    }
+}
+
+/// Whether a field is required, and its default otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Required,
+    /// Optional; the value if the field is missing or empty.
+    Default(Literal),
+}
+
+/// Which values of a field are valid by our assumption alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UndocumentedValues {
+    None,
+    All,
+    /// These, as text.
+    Listed(&'static [&'static str]),
+}
+
+/// The type of a field.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum FieldType {
+    /// Text, with its length in characters and the documented pattern, if any.
+    Text { min_chars: usize, max_chars: usize, pattern: Option<&'static LazyLock<Regex>> },
+    /// An integer, both bounds included.
+    Integer { min: u64, max: u64 },
+    /// One of these integers.
+    IntegerEnum(&'static [u64]),
+    /// One of these words; `documented_as` is the type as the vendor writes it.
+    TextEnum { values: &'static [&'static str], documented_as: &'static str },
+    /// Comma-separated ids in one text; the pattern is documented.
+    CommaSeparatedIds { pattern: &'static LazyLock<Regex>, max_items: usize },
+    /// True or false.
+    Boolean,
+    /// `YYYY-MM-DD HH:MM:SS`, an existing date.
+    DateTime,
+    /// The same, optionally followed by `Z` for UTC.
+    DateTimeOrUtc,
+    /// A list of scalar values.
+    Array { item_type: &'static FieldType, min_items: usize, max_items: usize, unique_items: bool },
+    /// A list of objects with these fields.
+    ObjectArray { fields: FieldsFn, min_items: usize, max_items: usize },
+    /// One object with these fields.
+    Object { fields: FieldsFn },
+    /// Objects by key; each key matches the pattern.
+    Map { key_pattern: &'static LazyLock<Regex>, fields: FieldsFn },
+    /// An integer or a text (the value of a condition).
+    Scalar,
+}
+
+/// The id of a ticket.
+pub(crate) const TICKET_ID: FieldType = FieldType::Integer { min: 1, max: MAX_SAFE_INTEGER };
+
+impl FieldType {
+    /// Any text.
+    pub(crate) const TEXT: Self =
+        Self::Text { min_chars: 0, max_chars: MAX_TEXT_CHARS, pattern: None };
+    /// A text of a request, such as an address, a name or a subject (1000 characters: our choice; undocumented).
+    pub(crate) const SHORT_TEXT: Self = Self::Text { min_chars: 0, max_chars: 1000, pattern: None };
+    /// Any integer from 0.
+    pub(crate) const INTEGER: Self = Self::Integer { min: 0, max: MAX_SAFE_INTEGER };
+
+    /// Returns the fields of its objects, if any.
+    fn fields(&self) -> &'static [Field] {
+        match self {
+            Self::ObjectArray { fields, .. }
+            | Self::Object { fields }
+            | Self::Map { fields, .. } => fields(),
+            _ => &[],
+        }
+    }
+
+    /// Returns the type of a text that matches the pattern.
+    pub(crate) const fn text_matching(pattern: &'static LazyLock<Regex>) -> Self {
+        Self::Text { min_chars: 0, max_chars: MAX_TEXT_CHARS, pattern: Some(pattern) }
+    }
+}
+
+/// One field of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    /// The name on the wire.
+    pub(crate) name: &'static str,
+    pub(crate) data_type: FieldType,
+    pub(crate) presence: Presence,
+    /// The source of the field, its type, presence and default.
+    pub(crate) fidelity: Fidelity,
+    /// The undocumented part of a documented field's rule; empty if none.
+    pub(crate) undocumented_note: &'static str,
+    /// The values that are valid by that part alone.
+    pub(crate) undocumented_values: UndocumentedValues,
+    /// The meaning of the field, in a sentence.
+    pub(crate) description: &'static str,
+    /// Whether messages redact the sent value.
+    pub(crate) is_secret: bool,
+}
+
+/// Declares a required field.
+pub(crate) const fn required(name: &'static str, data_type: FieldType) -> Field {
+    Field {
+        name,
+        data_type,
+        presence: Presence::Required,
+        fidelity: Fidelity::Undocumented(""),
+        undocumented_note: "",
+        undocumented_values: UndocumentedValues::None,
+        description: "",
+        is_secret: false,
+    }
+}
+
+/// Declares an optional field with the default null.
+pub(crate) const fn optional(name: &'static str, data_type: FieldType) -> Field {
+    Field { presence: Presence::Default(Literal::Null), ..required(name, data_type) }
+}
+
+impl Field {
+    /// Sets the default.
+    pub(crate) const fn default_value(mut self, default: Literal) -> Self {
+        self.presence = Presence::Default(default);
+        self
+    }
+
+    /// Sets the page that documents it.
+    pub(crate) const fn page(mut self, page: &'static str) -> Self {
+        self.fidelity = Fidelity::Documented(page);
+        self
+    }
+
+    /// Marks the field as our assumption, with the reason.
+    pub(crate) const fn assumption(mut self, reason: &'static str) -> Self {
+        self.fidelity = Fidelity::Undocumented(reason);
+        self
+    }
+
+    /// Sets the undocumented part of a documented field's rule.
+    pub(crate) const fn undocumented_note(mut self, note: &'static str) -> Self {
+        self.undocumented_note = note;
+        self
+    }
+
+    /// Sets the values that are valid by the undocumented part alone.
+    pub(crate) const fn undocumented_values(mut self, values: UndocumentedValues) -> Self {
+        self.undocumented_values = values;
+        self
+    }
+
+    /// Redacts the sent value in all messages.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
+    /// Sets the description.
+    pub(crate) const fn description(mut self, text: &'static str) -> Self {
+        self.description = text;
+        self
+    }
+
+    /// Returns whether this value is valid by our assumption alone.
+    pub(super) fn is_undocumented_value(&self, sent: &Value) -> bool {
+        let equals = |word: &&str| match sent {
+            Value::String(text) => text == word,
+            plain => word.parse::<Value>().is_ok_and(|word| word == *plain),
+        };
+        match self.undocumented_values {
+            UndocumentedValues::None => false,
+            UndocumentedValues::All => true,
+            UndocumentedValues::Listed(words) => words.iter().any(equals),
+        }
+    }
+
+    /// Returns whether the field or a nested field has this name.
+    pub(crate) fn contains_name(&self, name: &str) -> bool {
+        self.name == name || self.data_type.fields().iter().any(|field| field.contains_name(name))
+    }
+
+    /// Returns whether the field is required.
+    pub(crate) fn is_required(&self) -> bool {
+        self.presence == Presence::Required
+    }
+}

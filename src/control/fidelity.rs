@@ -1,0 +1,110 @@
+//! The fidelity report: every fact of the contract, and whether it is documented or our assumption.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::api::Endpoint;
+use crate::contract::dialect::{DIALECT_FIELDS, Dialect};
+use crate::contract::{Fidelity, Field, quote_value};
+use crate::tickets;
+
+/// One line of the report.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FidelityFact {
+    /// The operation, `dialect` or `all`.
+    of: String,
+    /// The fact as a sentence.
+    fact: String,
+    /// `documented` or `chosen`.
+    source: &'static str,
+    /// The page, or the evidence for our assumption.
+    evidence: String,
+    /// The setting that changes it, with its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<String>,
+}
+
+/// Builds the report for a dialect.
+pub(crate) fn fidelity_report(dialect: &Dialect) -> Vec<FidelityFact> {
+    let operations = tickets::ENDPOINTS.iter().flat_map(endpoint_facts);
+    let settings = DIALECT_FIELDS.iter().map(|field| setting_fact(field, dialect));
+    let assumptions = tickets::ASSUMPTIONS.iter().map(|assumption| FidelityFact {
+        of: "all".to_owned(),
+        fact: format!("{}: {}", assumption.topic, assumption.behaviour),
+        source: "chosen",
+        evidence: assumption.evidence.to_owned(),
+        setting: None,
+    });
+    let conventions = tickets::DOCUMENTED_CONVENTIONS.iter().map(|(fact, page)| FidelityFact {
+        of: "all".to_owned(),
+        fact: (*fact).to_owned(),
+        source: "documented",
+        evidence: (*page).to_owned(),
+        setting: None,
+    });
+    conventions.chain(operations).chain(settings).chain(assumptions).collect()
+}
+
+fn endpoint_facts(endpoint: &'static Endpoint) -> Vec<FidelityFact> {
+    let new_fact = |fact: String, source: Fidelity| FidelityFact {
+        of: endpoint.operation.to_owned(),
+        fact,
+        source: source.label(),
+        evidence: source.detail().to_owned(),
+        setting: None,
+    };
+    let mut facts = vec![
+        new_fact(
+            format!("{} {}: {}", endpoint.method, endpoint.path, endpoint.summary),
+            endpoint.source,
+        ),
+        new_fact(format!("needs {}", endpoint.permission.name()), endpoint.permission_source),
+    ];
+    for field in endpoint.all_fields() {
+        facts.push(new_fact(describe_field(field), field.fidelity));
+        if !field.undocumented_note.is_empty() {
+            facts.push(new_fact(
+                format!("{}: {}", field.name, field.undocumented_note),
+                Fidelity::Undocumented("no page says"),
+            ));
+        }
+    }
+    facts
+}
+
+fn describe_field(field: &Field) -> String {
+    let presence = match field.presence {
+        crate::contract::Presence::Required => "required".to_owned(),
+        crate::contract::Presence::Default(default) => {
+            format!("default {}", quote_value(&default.into()))
+        }
+    };
+    format!("{} ({presence}): {}", field.name, field.description)
+}
+
+fn setting_fact(field: &Field, dialect: &Dialect) -> FidelityFact {
+    FidelityFact {
+        of: "dialect".to_owned(),
+        fact: field.description.to_owned(),
+        source: field.fidelity.label(),
+        evidence: field.fidelity.detail().to_owned(),
+        setting: Some(format!("{} = {}", field.name, dialect.format_value(field.name))),
+    }
+}
+
+/// Formats the report as text.
+pub(crate) fn render_text(facts: &[FidelityFact]) -> String {
+    let mut text =
+        String::from("What the vendor documents, and what is chosen where it is silent.\n");
+    for (source, title) in [("documented", "DOCUMENTED"), ("chosen", "CHOSEN")] {
+        let _ = write!(text, "\n{title}\n");
+        for fact in facts.iter().filter(|fact| fact.source == source) {
+            let setting =
+                fact.setting.as_ref().map_or_else(String::new, |setting| format!(" [{setting}]"));
+            let _ = writeln!(text, "  {}: {}{setting} — {}", fact.of, fact.fact, fact.evidence);
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

@@ -1,0 +1,110 @@
+//! Handlers for rate limits and strict mode.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::SignedDuration;
+
+use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
+use super::pattern::parse_warning_kind;
+use super::problem::Problem;
+use super::wait::parse_duration;
+use super::wire::{Limits, Strictness};
+use crate::accounts::{AccountSettings, StrictMode};
+use crate::api::state::SharedState;
+use crate::contract::quote_value;
+use crate::faults::rate_limit::RateLimit;
+
+/// The maximum requests per window.
+const MAX_REQUESTS: u64 = 1_000_000;
+const MAX_WINDOW: Duration = Duration::from_hours(24);
+
+fn to_rate_limits(rate_limit: Option<RateLimit>) -> Limits {
+    match rate_limit {
+        Some(limit) => Limits { requests: Some(limit.requests), per: Some(limit.window_text) },
+        None => Limits::default(),
+    }
+}
+
+/// Shows the rate limit of each API key of an account.
+#[utoipa::path(get, path = "/accounts/{account}/limits", tag = "limits", operation_id = "showLimits",
+    params(AccountParams),
+    responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
+pub(super) async fn show(AccountPath(account): AccountPath) -> Json<Limits> {
+    Json(to_rate_limits(account.rate_limiter.rate_limit()))
+}
+
+/// Sets the rate limit of each API key of an account: requests per time window; `{}` removes the limit. Excess requests
+/// get 429 with `Retry-After`. Our choice: Omnidesk documents no limit.
+#[utoipa::path(put, path = "/accounts/{account}/limits", tag = "limits", operation_id = "setLimits",
+    params(AccountParams),
+    request_body = Limits,
+    responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
+pub(super) async fn set(
+    AccountPath(account): AccountPath,
+    JsonBody(limits): JsonBody<Limits>,
+) -> Result<Json<Limits>, Problem> {
+    account.rate_limiter.set_rate_limit(parse_rate_limit(limits)?);
+    Ok(Json(to_rate_limits(account.rate_limiter.rate_limit())))
+}
+
+fn parse_rate_limit(limits: Limits) -> Result<Option<RateLimit>, Problem> {
+    let (requests, window_text) = match (limits.requests, limits.per) {
+        (None, None) => return Ok(None),
+        (Some(requests), Some(per)) => (requests, per),
+        _ => return Err(Problem::invalid("requests and per go together.")),
+    };
+    if !(1..=MAX_REQUESTS).contains(&requests) {
+        let detail =
+            format!("requests must be a number from 1 to {MAX_REQUESTS}; {requests} was sent.");
+        return Err(Problem::invalid(detail));
+    }
+    let window = parse_duration("per", &window_text, MAX_WINDOW)?;
+    if window < Duration::from_secs(1) {
+        let sent = quote_value(&window_text.into());
+        return Err(Problem::invalid(format!("per must be at least 1s; {sent} was sent.")));
+    }
+    let window = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
+    Ok(Some(RateLimit { requests, window, window_text }))
+}
+
+fn to_strictness(strict: Option<&StrictMode>) -> Strictness {
+    let kinds = strict.map(|strict| &strict.allow).into_iter().flatten();
+    let allow = kinds.map(|kind| kind.name().to_owned()).collect();
+    Strictness { strict: strict.is_some(), allow }
+}
+
+/// Shows whether an account rejects requests that cause a warning.
+#[utoipa::path(get, path = "/accounts/{account}/strict", tag = "limits", operation_id = "showStrict",
+    params(AccountParams),
+    responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
+pub(super) async fn show_strict(AccountPath(account): AccountPath) -> Json<Strictness> {
+    Json(to_strictness(account.settings().account_settings.strict.as_ref()))
+}
+
+/// Turns strict mode on or off. It rejects every request that causes a warning.
+#[utoipa::path(put, path = "/accounts/{account}/strict", tag = "limits", operation_id = "setStrict",
+    params(AccountParams),
+    request_body = Strictness,
+    responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
+pub(super) async fn set_strict(
+    State(state): State<SharedState>,
+    AccountPath(account): AccountPath,
+    JsonBody(strictness): JsonBody<Strictness>,
+) -> Result<Json<Strictness>, Problem> {
+    if !strictness.strict && !strictness.allow.is_empty() {
+        return Err(Problem::invalid("allow goes with \"strict\": true."));
+    }
+    let kinds =
+        strictness.allow.iter().map(|name| parse_warning_kind("allow", name, "a list, each "));
+    let allow = kinds.collect::<Result<Vec<_>, _>>()?;
+    let strict = strictness.strict.then_some(StrictMode { allow });
+    run_to_completion(async move {
+        let update = state.accounts.update_settings(&account, |settings| {
+            Ok::<_, Problem>(AccountSettings { strict, ..settings.account_settings.clone() })
+        });
+        Ok(Json(to_strictness(update.await?.account_settings.strict.as_ref())))
+    })
+    .await
+}

@@ -1,0 +1,183 @@
+//! Imports a fixture into an existing account.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::parse_budget::ParseLimits;
+use super::source::SourceText;
+use super::{MISSING_ROOT_MESSAGE, SeedError, non_null_fields, parse_clock};
+use crate::accounts::{AccountError, AccountSettings, EffectiveSettings};
+use crate::clock::{Clock, Zone};
+use crate::contract::{ValidationReport, Violation, ViolationKind, validate_without_item_defaults};
+use crate::storage::{BoxFuture, Connection, StorageError};
+use crate::tickets::fixture;
+
+/// The format of a fixture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+}
+
+/// Inserts rows into a database; returns the row counts before and after, as JSON.
+pub(crate) type ImportFn = Box<
+    dyn for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(String, String), ImportError>>
+        + Send,
+>;
+
+/// The account of a fixture, without a name and keys.
+#[derive(Debug)]
+pub(crate) struct Import {
+    time_zone: Option<String>,
+    dialect: Option<Map<String, Value>>,
+    clock: Option<Clock>,
+    data: Map<String, Value>,
+}
+
+/// Why an import fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ImportError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The account already has these rows of the fixture.
+    #[error("{}", .0.join(", "))]
+    Conflict(Vec<String>),
+}
+
+impl Import {
+    /// Parses and validates a fixture.
+    ///
+    /// # Errors
+    /// Every violation, each with its line.
+    pub(crate) fn parse(format: Format, text: String) -> Result<Self, SeedError> {
+        let name = match format {
+            Format::Json => "fixture.json",
+            Format::Yaml => "fixture.yaml",
+        };
+        let text = SourceText::new(PathBuf::from(name), text);
+        let value =
+            text.parse(ParseLimits::IMPORT).map_err(|error| SeedError { errors: vec![error] })?;
+        Self::from_value(value)
+            .map_err(|violations| SeedError { errors: text.format_violations(&violations) })
+    }
+
+    fn from_value(fixture: Value) -> Result<Self, Vec<Violation>> {
+        let Value::Object(mut seed) = fixture else {
+            // The value is not quoted: a form sent by mistake contains the API key.
+            return Err(vec![violation_without_value(
+                "accounts",
+                format!("{MISSING_ROOT_MESSAGE}, which must be an object"),
+            )]);
+        };
+        let ValidationReport { mut values, unknown_fields, mut violations, .. } =
+            validate_without_item_defaults(super::fields::SEED_FIELDS, &seed);
+        let settings = take_account_settings(&mut seed);
+        drop(seed);
+        violations.extend(unknown_fields);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        let accounts = values.get_mut("accounts").map(Value::take);
+        let Some(Value::Object(accounts)) = accounts else { return Err(Vec::new()) };
+        let count = accounts.len();
+        let mut accounts = accounts.into_iter();
+        let (Some((name, Value::Object(mut account))), None) = (accounts.next(), accounts.next())
+        else {
+            return Err(vec![violation_without_value(
+                "accounts",
+                format!("must hold one account, not {count}"),
+            )]);
+        };
+        let path = format!("accounts[{name}]");
+        if account
+            .remove("keys")
+            .is_some_and(|keys| keys.as_array().is_some_and(|keys| !keys.is_empty()))
+        {
+            let rule = "must be left out: keys are made one by one".to_owned();
+            return Err(vec![violation_without_value(&format!("{path}[keys]"), rule)]);
+        }
+        let violations = fixture::validate(&account, &path);
+        if !violations.is_empty() {
+            return Err(violations);
+        }
+        Self::from_account(&settings, account, &path).map_err(|violation| vec![violation])
+    }
+
+    fn from_account(
+        settings: &Value,
+        mut account: Map<String, Value>,
+        path: &str,
+    ) -> Result<Self, Violation> {
+        let account_settings = super::take_settings(&mut account, path)?;
+        let clock =
+            non_null_fields(settings.get("clock").cloned()).map(|clock| parse_clock(&clock));
+        Ok(Self {
+            time_zone: settings
+                .get("time_zone")
+                .filter(|zone| !zone.is_null() && *zone != "")
+                .map(|_| account_settings.time_zone),
+            dialect: settings
+                .get("dialect")
+                .filter(|sent| !sent.is_null())
+                .map(|_| account_settings.dialect),
+            clock: clock.and_then(Result::ok),
+            data: account,
+        })
+    }
+
+    /// Returns the account's settings, overridden by those of the fixture, and the function that inserts the rows.
+    pub(crate) fn apply_to(self, settings: &EffectiveSettings) -> (AccountSettings, ImportFn) {
+        let current = settings.account_settings.clone();
+        let updated = AccountSettings {
+            time_zone: self.time_zone.clone().unwrap_or(current.time_zone),
+            dialect: self.dialect.clone().unwrap_or(current.dialect),
+            clock: self.clock.unwrap_or(current.clock),
+            strict: current.strict,
+        };
+        let (now, zone) = (updated.now_text(), updated.zone());
+        let import: ImportFn = Box::new(move |connection| {
+            Box::pin(async move { self.insert(connection, &now, &zone).await })
+        });
+        (updated, import)
+    }
+
+    /// Inserts the rows. Returns the number of rows of each kind before and after, as JSON.
+    ///
+    /// # Errors
+    /// If some of them already exist, or the database fails.
+    async fn insert(
+        self,
+        connection: &mut Connection,
+        now: &str,
+        zone: &Zone,
+    ) -> Result<(String, String), ImportError> {
+        let before = fixture::count_rows(connection).await?;
+        let existing_rows = fixture::find_existing_rows(connection, &self.data).await?;
+        if !existing_rows.is_empty() {
+            return Err(ImportError::Conflict(existing_rows));
+        }
+        fixture::insert(connection, self.data, now, zone).await?;
+        Ok((before, fixture::count_rows(connection).await?))
+    }
+}
+
+/// Removes and returns the settings of a fixture's only account.
+fn take_account_settings(seed: &mut Map<String, Value>) -> Value {
+    let accounts = seed.get_mut("accounts").and_then(Value::as_object_mut);
+    let account = accounts.and_then(|accounts| accounts.values_mut().next());
+    let account = account.and_then(Value::as_object_mut);
+    let Some(account) = account else { return Value::Null };
+    let names = ["time_zone", "dialect", "clock"].into_iter();
+    names
+        .filter_map(|name| Some((name.to_owned(), account.remove(name)?)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Creates a violation that does not quote the value.
+fn violation_without_value(path: &str, rule: String) -> Violation {
+    Violation { path: path.to_owned(), kind: ViolationKind::Custom(rule), rejected_value: None }
+}

@@ -1,0 +1,192 @@
+//! A memory budget for parsing: aliases can expand a few bytes to a tree of gigabytes.
+
+/// Memory of a list item, in bytes (measured, including the spare capacity of lists).
+const ITEM_BYTES: usize = 112;
+/// Memory of a field without its name and text, in bytes (measured).
+const FIELD_BYTES: usize = 160;
+/// Memory of an empty mapping, in bytes (measured).
+const MAPPING_BYTES: usize = 320;
+/// Memory of a text beyond its content, in bytes.
+const TEXT_OVERHEAD_BYTES: usize = 16;
+
+/// The limits of parsing (all arbitrary).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ParseLimits {
+    /// How many bytes of memory each input byte may take.
+    pub(super) max_bytes_per_input_byte: usize,
+    /// The most items of all lists together.
+    pub(super) max_rows: usize,
+    /// Memory of a YAML byte that can start an item in brackets, in bytes.
+    pub(super) bytes_per_separator: usize,
+    /// The most bytes of text that all aliases together may expand to, whatever the input's length.
+    pub(super) max_alias_bytes: usize,
+}
+
+impl ParseLimits {
+    /// The limits of a seed, which the operator wrote: only aliases reach them.
+    pub(super) const SEED: Self = Self {
+        max_bytes_per_input_byte: 64,
+        max_rows: usize::MAX,
+        bytes_per_separator: 0,
+        max_alias_bytes: MAX_SEED_ALIAS_BYTES,
+    };
+    /// The limits of an import. Every fixture of short rows fits, since [`BASE_ALLOWANCE_BYTES`] covers 50,000 of them.
+    pub(super) const IMPORT: Self = Self {
+        max_bytes_per_input_byte: 8,
+        max_rows: 50_000,
+        bytes_per_separator: SEPARATOR_BYTES,
+        max_alias_bytes: MAX_IMPORT_ALIAS_BYTES,
+    };
+}
+
+/// The most text that aliases of a seed may expand to, in bytes (arbitrary).
+const MAX_SEED_ALIAS_BYTES: usize = 16 * 1024 * 1024;
+/// The most text that aliases of an import may expand to, in bytes (arbitrary). An in-memory database takes up to 25
+/// times the text of its titles (measured): it stores each twice, and indexes its letters. A body without aliases may
+/// take that.
+const MAX_IMPORT_ALIAS_BYTES: usize = 4 * 1024 * 1024;
+
+/// Memory that the YAML library takes for an item in brackets, in bytes (measured): it buffers up to the last bracket
+/// before it reports the first one.
+const SEPARATOR_BYTES: usize = 512;
+
+/// Memory that any text may take, in bytes (arbitrary).
+const BASE_ALLOWANCE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The exceeded limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LimitExceeded {
+    #[error(
+        "this text takes more than {} MB when it is read, too much for its {input_bytes} bytes; an alias counts as all that it stands for, so use fewer of them, or split the text", max_bytes >> 20
+    )]
+    Memory { input_bytes: usize, max_bytes: usize },
+    #[error(
+        "the aliases up to here stand for more than {} MiB of text, all together: use fewer of them, or write the texts out", max_bytes >> 20
+    )]
+    AliasExpansion { max_bytes: usize },
+    #[error(
+        "this YAML has {count} commas and brackets, too many for its {input_bytes} bytes: write lists and mappings on lines of their own, or send JSON"
+    )]
+    Separators { input_bytes: usize, count: usize },
+    #[error(
+        "accounts must hold at most {0} rows when it is imported; a seed may hold more, and so may several imports"
+    )]
+    Rows(usize),
+}
+
+/// The memory that a text has taken so far, and its limits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ParseBudget {
+    spent: Cost,
+    /// How many bytes of text the aliases have expanded to.
+    alias_bytes: usize,
+    limits: ParseLimits,
+    /// The length of the text, in bytes.
+    input_bytes: usize,
+}
+
+/// The cost of a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// Memory, in bytes.
+    pub(super) bytes: usize,
+    pub(super) rows: usize,
+    /// Length of its texts, in bytes.
+    pub(super) text_bytes: usize,
+}
+
+impl Cost {
+    /// Returns the cost of a text.
+    pub(super) const fn for_text(text: &str) -> Self {
+        Self { bytes: text.len() + TEXT_OVERHEAD_BYTES, rows: 0, text_bytes: text.len() }
+    }
+
+    /// The cost of a list item, without its value.
+    pub(super) const ITEM: Self = Self { bytes: ITEM_BYTES, rows: 1, text_bytes: 0 };
+
+    /// The cost of an empty mapping.
+    pub(super) const MAPPING: Self = Self { bytes: MAPPING_BYTES, rows: 0, text_bytes: 0 };
+
+    /// Returns the cost of a copy that is never stored: memory alone.
+    pub(super) const fn memory_only(self) -> Self {
+        Self { bytes: self.bytes, rows: 0, text_bytes: 0 }
+    }
+
+    /// Returns the cost of a field, without its value.
+    pub(super) const fn for_field(name: &str) -> Self {
+        Self { bytes: name.len() + FIELD_BYTES, rows: 0, text_bytes: 0 }
+    }
+}
+
+impl ParseBudget {
+    /// Creates the unspent budget of a text.
+    pub(super) fn new(text: &str, limits: ParseLimits) -> Self {
+        Self { spent: Cost::default(), alias_bytes: 0, limits, input_bytes: text.len() }
+    }
+
+    /// Returns the cost spent so far.
+    pub(super) const fn spent(&self) -> Cost {
+        self.spent
+    }
+
+    /// Returns the cost spent since `before`.
+    pub(super) const fn spent_since(&self, before: Cost) -> Cost {
+        Cost {
+            bytes: self.spent.bytes - before.bytes,
+            rows: self.spent.rows - before.rows,
+            text_bytes: self.spent.text_bytes - before.text_bytes,
+        }
+    }
+
+    /// Checks YAML before the library parses it.
+    ///
+    /// # Errors
+    /// If its separators alone could exceed the memory limit.
+    pub(super) fn check_separators(text: &str, limits: ParseLimits) -> Result<(), LimitExceeded> {
+        let separators = text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{'));
+        let count = if limits.bytes_per_separator == 0 { 0 } else { separators.count() };
+        let (input_bytes, bytes) = (text.len(), count.saturating_mul(limits.bytes_per_separator));
+        if bytes > max_parse_bytes(input_bytes, limits) {
+            return Err(LimitExceeded::Separators { input_bytes, count });
+        }
+        Ok(())
+    }
+
+    /// Spends the cost of a value before it is built.
+    ///
+    /// # Errors
+    /// The limit that this would exceed.
+    pub(super) fn spend(&mut self, cost: Cost) -> Result<(), LimitExceeded> {
+        self.spent.bytes = self.spent.bytes.saturating_add(cost.bytes);
+        self.spent.rows = self.spent.rows.saturating_add(cost.rows);
+        self.spent.text_bytes = self.spent.text_bytes.saturating_add(cost.text_bytes);
+        let max_bytes = max_parse_bytes(self.input_bytes, self.limits);
+        if self.spent.rows > self.limits.max_rows {
+            return Err(LimitExceeded::Rows(self.limits.max_rows));
+        }
+        if self.spent.bytes > max_bytes {
+            return Err(LimitExceeded::Memory { input_bytes: self.input_bytes, max_bytes });
+        }
+        Ok(())
+    }
+
+    /// Spends the cost of an alias before its value is copied.
+    ///
+    /// # Errors
+    /// The limit that this would exceed.
+    pub(super) fn spend_alias(&mut self, cost: Cost) -> Result<(), LimitExceeded> {
+        self.spend(cost)?;
+        self.alias_bytes = self.alias_bytes.saturating_add(cost.text_bytes);
+        let max_bytes = self.limits.max_alias_bytes;
+        if self.alias_bytes > max_bytes {
+            Err(LimitExceeded::AliasExpansion { max_bytes })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Returns the most memory that a text of this length may take, in bytes.
+const fn max_parse_bytes(input_bytes: usize, limits: ParseLimits) -> usize {
+    input_bytes.saturating_mul(limits.max_bytes_per_input_byte).saturating_add(BASE_ALLOWANCE_BYTES)
+}

@@ -1,0 +1,251 @@
+//! The accept loop: limits the number of connections, serves HTTP/1 on them, and drains them at shutdown.
+
+use std::future::{Future, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::TRANSFER_ENCODING;
+use axum::response::Response;
+use futures_util::future::Either;
+use futures_util::{FutureExt, TryFutureExt};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use crate::api::ProtocolError;
+use crate::api::limits::ConnectionLimits;
+use crate::api::state::SharedState;
+use crate::server::logging;
+use crate::server::router::{self, App};
+use crate::server::stream::{REQUEST_PREFIX_BYTES, ServerStream};
+use crate::server::unread_body::UnreadBody;
+
+/// How long running requests may take to finish during shutdown.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection over the limit may take to send its request head.
+const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the accept loop backs off if the system has no resources for a connection.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+/// The maximum read buffer of hyper, in bytes (its documented default).
+const MAX_READ_BUFFER_BYTES: usize = 8192 + 4096 * 100;
+
+/// Builds the parts of the router that do not depend on the accounts.
+pub(crate) fn prebuild_router() {
+    router::prebuild_router();
+}
+
+/// Accepts connections until `shutdown` is ready, then drains running requests.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    state: SharedState,
+    shutdown: impl Future<Output = ()>,
+) {
+    let limits = state.limits.connections;
+    let connection_permits = Arc::new(Semaphore::new(limits.max_open));
+    let rejection_permits = Arc::new(Semaphore::new(limits.max_rejected));
+    let app = App::new(Arc::clone(&state));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                handle_accept_error(&error).await;
+                continue;
+            }
+        };
+        if let Ok(permit) = Arc::clone(&connection_permits).try_acquire_owned() {
+            tokio::spawn(serve_connection(stream, Arc::clone(&state), app.clone(), permit));
+        } else {
+            record_rejection(&state, ProtocolError::TooManyConnections(limits.max_open));
+            if let Ok(permit) = Arc::clone(&rejection_permits).try_acquire_owned() {
+                tokio::spawn(reject_over_capacity(stream, Arc::clone(&state), permit));
+            }
+        }
+    }
+    // Ends long polls and event streams, and closes idle connections.
+    state.shutdown.send_replace(true);
+    // After that, so that if connecting fails, open connections already report the shutdown.
+    drop(listener);
+    let all_permits = u32::try_from(limits.max_open).unwrap_or(u32::MAX);
+    if timeout(DRAIN_TIMEOUT, connection_permits.acquire_many(all_permits)).await.is_err() {
+        tracing::warn!("requests were still running after {DRAIN_TIMEOUT:?}");
+    }
+}
+
+/// Ignores a client that disconnects before it is accepted; backs off from any other error.
+async fn handle_accept_error(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        tracing::error!(%error, "no connection can be taken");
+        sleep(ACCEPT_BACKOFF).await;
+    }
+}
+
+/// Serves the requests of a connection.
+async fn serve_connection(
+    stream: TcpStream,
+    state: SharedState,
+    app: App,
+    _permit: OwnedSemaphorePermit,
+) {
+    let _connected = state.metrics.track_connection();
+    let stream = ServerStream::new(stream, state.limits.connections);
+    let handler_state = Arc::clone(&state);
+    let handler = move |request: Request| {
+        if has_unsupported_transfer_encoding(&request) {
+            record_rejection(&handler_state, ProtocolError::MalformedHttp);
+            Either::Left(ready(router::protocol_error_response(
+                &handler_state,
+                request.uri().path(),
+                ProtocolError::MalformedHttp,
+            )))
+        } else {
+            Either::Right(app.handle(request))
+        }
+    };
+    if let Some(RejectedConnection { stream, error, path }) =
+        drive_http1(stream, &state, handler).await
+    {
+        record_rejection(&state, error);
+        let response = router::protocol_error_response(&state, &path, error);
+        stream.send_and_close(&serialize_response(response).await).await;
+    }
+}
+
+/// Records a protocol-level rejection in the metrics and the log.
+fn record_rejection(state: &SharedState, error: ProtocolError) {
+    state.metrics.record_rejection(error.rejection_reason());
+    logging::log_rejection(error);
+}
+
+/// Responds 503 to a client over the connection limit.
+async fn reject_over_capacity(
+    stream: TcpStream,
+    state: SharedState,
+    _permit: OwnedSemaphorePermit,
+) {
+    let error = ProtocolError::TooManyConnections(state.limits.connections.max_open);
+    let limits = ConnectionLimits {
+        head_timeout: REJECTION_TIMEOUT,
+        idle_timeout: REJECTION_TIMEOUT,
+        ..state.limits.connections
+    };
+    let stream = ServerStream::new(stream, limits);
+    let handler_state = Arc::clone(&state);
+    let handler = move |request: Request| {
+        ready(router::protocol_error_response(&handler_state, request.uri().path(), error))
+    };
+    if let Some(RejectedConnection { stream, path, .. }) =
+        drive_http1(stream, &state, handler).await
+    {
+        let response = router::protocol_error_response(&state, &path, error);
+        stream.send_and_close(&serialize_response(response).await).await;
+    }
+}
+
+/// A connection that ended with a protocol error.
+struct RejectedConnection {
+    stream: ServerStream,
+    error: ProtocolError,
+    /// The request path, possibly incomplete.
+    path: String,
+}
+
+/// Drives HTTP/1 on a stream until it ends; returns it if a protocol error needs a response.
+async fn drive_http1<F>(
+    stream: ServerStream,
+    state: &SharedState,
+    handler: impl Fn(Request) -> F,
+) -> Option<RejectedConnection>
+where
+    F: Future<Output = Response>,
+{
+    let body_timeout = state.limits.body_timeout;
+    let handle = stream.handle();
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        handle.begin_request();
+        let (request, unread_body) = UnreadBody::split_from(request);
+        let response = handler(request)
+            .then(move |response| unread_body.drain_or_close(response, body_timeout));
+        let handle = handle.clone();
+        // After draining the body, which would otherwise be parsed as the next request.
+        response.map_ok(move |response| handle.begin_response(response))
+    });
+    let max_head_bytes = state.limits.connections.max_head_bytes;
+    let mut connection = http1::Builder::new()
+        // `ServerStream` has its own timeouts.
+        .header_read_timeout(None)
+        .max_header_size(max_head_bytes)
+        .max_buf_size(max_head_bytes.max(MAX_READ_BUFFER_BYTES))
+        .serve_connection(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        () = state.wait_for_shutdown() => None,
+    };
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        Pin::new(&mut connection).graceful_shutdown();
+        (&mut connection).await
+    };
+    let parts = connection.into_parts();
+    let stream = parts.io.into_inner();
+    let error = match ended {
+        // For an HTTP/2 preface hyper writes no error response.
+        Err(error) if error.is_parse() => {
+            stream.protocol_error().or(Some(ProtocolError::MalformedHttp))
+        }
+        _ if parts.read_buf.is_empty() => stream.protocol_error(),
+        // A head that started in the same packet as the previous request.
+        _ => stream.protocol_error().or(stream.idle_timeout_error()),
+    };
+    // Hyper may have removed the head from its buffer.
+    let head = if parts.read_buf.is_empty() { stream.request_prefix() } else { &parts.read_buf };
+    let path = parse_request_path(head);
+    error.map(|error| RejectedConnection { stream, error, path })
+}
+
+/// Returns whether `Transfer-Encoding` is anything but one `chunked`. Hyper also accepts `gzip, chunked`, but does not
+/// decode gzip. (Hyper ignores a `Content-Length` beside it and closes the connection after the response; of two equal
+/// lengths it ignores one.)
+fn has_unsupported_transfer_encoding(request: &Request) -> bool {
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_some_and(|coding| !is_chunked(coding) || codings.next().is_some())
+}
+
+/// Extracts the path from an incomplete request line.
+fn parse_request_path(head: &[u8]) -> String {
+    let request_line = String::from_utf8_lossy(&head[..head.len().min(REQUEST_PREFIX_BYTES)]);
+    request_line.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// Serializes a response as HTTP/1.1.
+async fn serialize_response(response: Response) -> Vec<u8> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, MAX_READ_BUFFER_BYTES).await.unwrap_or_default();
+    let mut buffer = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+    for (name, value) in &head.headers {
+        buffer.extend_from_slice(name.as_str().as_bytes());
+        buffer.extend_from_slice(b": ");
+        buffer.extend_from_slice(value.as_bytes());
+        buffer.extend_from_slice(b"\r\n");
+    }
+    buffer.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    buffer.extend_from_slice(&body);
+    buffer
+}

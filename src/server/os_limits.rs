@@ -1,0 +1,189 @@
+//! Operating system limits: raises `RLIMIT_NOFILE`, divides the file descriptors, and handles SIGXFSZ.
+
+/// File descriptors of an open database besides two per reader connection: the database, its write-ahead log, the
+/// log's index, and briefly its folder (counted).
+const FDS_PER_DATABASE: usize = 4;
+/// The most reader connections of one database.
+const MAX_READERS_PER_DATABASE: usize = 4;
+/// The most databases that are open at the same time (arbitrary): each connection is a thread with memory of its own.
+const MAX_OPEN_DATABASES: usize = 256;
+/// How many databases must fit before each gets more than one reader connection (arbitrary).
+const MIN_DATABASES_BEFORE_READERS: usize = 8;
+/// The most connections over the limit that get a 503 response (arbitrary).
+const MAX_REJECTING_CONNECTIONS: usize = 64;
+/// File descriptors of the runtime, all opened when it starts (counted).
+const RUNTIME_FDS: usize = 9;
+/// File descriptors of a server besides databases and connections: the listener, the lock file and the catalogue (8,
+/// counted), running copies (8), and some spare ones.
+const SERVER_FDS: usize = 24;
+/// The least that a server needs: one database with one reader, and 6 connections (arbitrary).
+const MIN_FREE_FDS: usize = FDS_PER_DATABASE + 2 + 6;
+
+/// Divides the file descriptor limit, so that neither connections nor databases use it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FdBudget {
+    /// The most connections.
+    pub(crate) connections: usize,
+    /// How many of these are for clients over the limit, which get a 503 response.
+    pub(crate) rejecting_connections: usize,
+    /// The most databases that are open at the same time.
+    pub(crate) open_databases: usize,
+    /// The most reader connections of each.
+    pub(crate) readers_per_database: u32,
+}
+
+/// The file descriptor limit is too low for a server.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "this process may have {limit} files open, and {open} are already; a server needs {required} or more: raise the limit (ulimit -n)"
+)]
+pub(crate) struct FdLimitTooLow {
+    limit: usize,
+    open: usize,
+    required: usize,
+}
+
+impl FdBudget {
+    /// Computes the budget of this process for at most so many connections.
+    ///
+    /// # Errors
+    /// If the file descriptor limit is too low.
+    pub(crate) fn from_process_limits(wanted_connections: usize) -> Result<Self, FdLimitTooLow> {
+        let Some(limit) = fd_limit() else {
+            return Ok(Self::from_free_fds(usize::MAX / 2, wanted_connections));
+        };
+        let open = count_open_fds(limit);
+        let required = open.saturating_add(SERVER_FDS + MIN_FREE_FDS);
+        if limit < required {
+            return Err(FdLimitTooLow { limit, open, required });
+        }
+        Ok(Self::from_free_fds(limit - open - SERVER_FDS, wanted_connections))
+    }
+
+    /// Divides free file descriptors. Connections get up to a half of them, databases the rest.
+    fn from_free_fds(free_fds: usize, wanted_connections: usize) -> Self {
+        let connections = wanted_connections.min(free_fds / 2);
+        let rejecting_connections = (connections / 4).min(MAX_REJECTING_CONNECTIONS);
+        let rest = free_fds - connections;
+        let fds_per_database = rest / MIN_DATABASES_BEFORE_READERS;
+        let readers = (fds_per_database.saturating_sub(FDS_PER_DATABASE) / 2)
+            .clamp(1, MAX_READERS_PER_DATABASE);
+        Self {
+            connections,
+            rejecting_connections,
+            open_databases: (rest / (FDS_PER_DATABASE + 2 * readers)).min(MAX_OPEN_DATABASES),
+            readers_per_database: u32::try_from(readers).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Raises the file descriptor limit to its hard limit. Not for a process that embeds the server, which would keep it.
+///
+/// # Errors
+/// If that is too low for a server.
+pub(crate) fn raise_fd_limit() -> Result<(), FdLimitTooLow> {
+    raise_soft_limit();
+    let Some(limit) = fd_limit() else { return Ok(()) };
+    let open = count_open_fds(limit);
+    let required = open.saturating_add(RUNTIME_FDS + SERVER_FDS + MIN_FREE_FDS);
+    if limit < required { Err(FdLimitTooLow { limit, open, required }) } else { Ok(()) }
+}
+
+#[cfg(unix)]
+fn raise_soft_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If this fails, the lower limit stays.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+#[cfg(not(unix))]
+fn raise_soft_limit() {}
+
+/// Returns the file descriptor limit of this process; None if unlimited.
+#[cfg(unix)]
+fn fd_limit() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Nofile).current?;
+    Some(usize::try_from(limit).unwrap_or(usize::MAX / 2))
+}
+
+/// Other systems report no limit.
+#[cfg(not(unix))]
+fn fd_limit() -> Option<usize> {
+    None
+}
+
+/// Counts the open file descriptors below the limit, including inherited ones.
+fn count_open_fds(limit: usize) -> usize {
+    /// Standard input, output and error, and the runtime's.
+    const DEFAULT_OPEN_FDS: usize = 3 + RUNTIME_FDS;
+    let Ok(listed) = std::fs::read_dir("/dev/fd") else { return DEFAULT_OPEN_FDS.min(limit) };
+    // The limit applies to descriptor numbers; the parent process may have had a higher one.
+    let numbers = listed.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<usize>().ok());
+    numbers.filter(|number| *number < limit).count()
+}
+
+/// Makes a write beyond the file size limit fail. Without a handler, SIGXFSZ would kill the process.
+///
+/// # Errors
+/// If the signal handler cannot be installed.
+#[cfg(unix)]
+pub(crate) fn ignore_sigxfsz() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Other systems have no such signal.
+#[cfg(not(unix))]
+pub(crate) fn ignore_sigxfsz() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_never_exceeds_the_free_fds() {
+        for free in (MIN_FREE_FDS..6000).chain([20_000, 1_000_000, usize::MAX / 2]) {
+            for wanted in [1, 2, 10, 128, 4160] {
+                let budget = FdBudget::from_free_fds(free, wanted);
+                let FdBudget {
+                    connections,
+                    rejecting_connections,
+                    open_databases,
+                    readers_per_database,
+                } = budget;
+                let each = FDS_PER_DATABASE + 2 * readers_per_database as usize;
+                assert!(connections + open_databases * each <= free, "{free}: {budget:?}");
+                assert!(open_databases >= 1, "{free}: {budget:?}");
+                assert!(connections > rejecting_connections, "{free}: {budget:?}");
+                assert!(connections <= wanted, "{free}: {budget:?}");
+                assert!((1..=4).contains(&readers_per_database), "{free}: {budget:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn low_limit_is_shared_and_high_limit_gives_the_maximums() {
+        let low = FdBudget::from_free_fds(29, 4160);
+        assert_eq!(
+            low,
+            FdBudget {
+                connections: 14,
+                rejecting_connections: 3,
+                open_databases: 2,
+                readers_per_database: 1
+            }
+        );
+        let high = FdBudget::from_free_fds(20_000, 4160);
+        let maximums = FdBudget {
+            connections: 4160,
+            rejecting_connections: 64,
+            open_databases: 256,
+            readers_per_database: 4,
+        };
+        assert_eq!(high, maximums);
+    }
+}

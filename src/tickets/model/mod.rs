@@ -1,0 +1,11 @@
+//! The domain of tickets, without HTTP and without SQL statements: tickets and their timeline, commands, filters, and the
+//! unit of work that applies commands.
+
+pub(crate) mod batch;
+pub(crate) mod columns;
+pub(crate) mod command;
+pub(crate) mod dates;
+pub(crate) mod filter;
+pub(crate) mod ticket;
+pub(crate) mod timeline;
+pub(crate) mod unit_of_work;

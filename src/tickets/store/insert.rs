@@ -1,0 +1,127 @@
+//! Bulk insert: passes fixture rows to SQLite as JSON, many per statement.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, SqlStr, query};
+
+use super::sql::quote_identifier;
+use crate::storage::{Connection, StorageError};
+use crate::tickets::model::columns::{EVENT_COLUMNS, NOTE_COLUMNS, TICKET_COLUMNS};
+
+/// Row limit per statement.
+pub(crate) const ROWS_PER_STATEMENT: usize = 500;
+
+pub(crate) async fn insert_references(
+    connection: &mut Connection,
+    kind: &str,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        query(
+            "INSERT OR IGNORE INTO reference (kind, id, name, icon) \
+             SELECT $2, value ->> '$.id', value ->> '$.name', value ->> '$.icon' FROM json_each($1)",
+        )
+        .bind(rows_to_json(rows))
+        .bind(kind)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn insert_customers(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    insert_rows(
+        connection,
+        rows,
+        "customer",
+        &["id", "external_primary_id", "firstname", "lastname", "brand_id"],
+        json_field_sql,
+    )
+    .await
+}
+
+pub(crate) async fn insert_views(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    insert_rows(connection, rows, "view", &["id", "slug", "title", "conditions"], json_field_sql)
+        .await
+}
+
+pub(crate) async fn insert_tickets(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let names = TICKET_COLUMNS.iter().map(|column| column.name);
+        names.chain(["search_title", "search_rest"]).collect()
+    });
+    insert_rows(connection, rows, "ticket", &COLUMNS, json_field_sql).await
+}
+
+/// Rebuilds the tally and indexes new tickets, after all tickets are inserted.
+pub(crate) async fn rebuild_derived_tables(
+    connection: &mut Connection,
+) -> Result<(), StorageError> {
+    sqlx::raw_sql(REBUILD_DERIVED_TABLES_SQL).execute(connection).await?;
+    Ok(())
+}
+
+/// Indexes at once, not as deferred work: the database is filled once, but copied often.
+const REBUILD_DERIVED_TABLES_SQL: &str = "DELETE FROM tally; \
+    INSERT INTO tally (status, priority, is_assigned, closed_on, tickets) \
+    SELECT status, priority, assigned_group_id <> 0 OR assigned_user_id <> 0, \
+        COALESCE(SUBSTR(closed_at, 1, 10), ''), COUNT(*) FROM ticket GROUP BY 1, 2, 3, 4; \
+    INSERT INTO ticket_search (rowid, search_title, search_rest) \
+    SELECT id, search_title, search_rest FROM ticket WHERE id IN (SELECT id FROM search_queue WHERE title IS NULL); \
+    DELETE FROM search_queue WHERE title IS NULL";
+
+/// The columns of events and notes.
+static TIMELINE_COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let notes = NOTE_COLUMNS.iter().map(|column| column.name);
+    let events = EVENT_COLUMNS.iter().map(|column| column.name);
+    events
+        .chain(notes.filter(|name| EVENT_COLUMNS.iter().all(|column| column.name != *name)))
+        .collect()
+});
+
+pub(crate) async fn insert_timeline(
+    connection: &mut Connection,
+    rows: &[Value],
+) -> Result<(), StorageError> {
+    insert_rows(connection, rows, "timeline", &TIMELINE_COLUMNS, json_field_sql).await
+}
+
+/// Reads a column from the JSON row.
+fn json_field_sql(column: &str) -> String {
+    format!("value ->> '$.{column}'")
+}
+
+async fn insert_rows(
+    connection: &mut Connection,
+    rows: &[Value],
+    table: &str,
+    columns: &[&str],
+    value_sql: fn(&str) -> String,
+) -> Result<(), StorageError> {
+    let names: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
+    let values: Vec<String> = columns.iter().map(|column| value_sql(column)).collect();
+    let statement = format!(
+        "INSERT INTO {table} ({}) SELECT {} FROM json_each($1) WHERE true",
+        names.join(", "),
+        values.join(", ")
+    );
+    let statement: SqlStr = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement));
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        query(statement.clone()).bind(rows_to_json(rows)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+fn rows_to_json(rows: &[Value]) -> String {
+    Value::from(rows).to_string()
+}

@@ -1,0 +1,132 @@
+//! What becomes of an account: the model of its tickets, of its start and of its snapshots.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan;
+use serde_json::Value;
+
+use super::action::{Action, to_rfc3339};
+use crate::control_client::{self, Account, assert_problem};
+use crate::model::{TicketsModel, assert_response_matches_model, assertions};
+use crate::support::JsonResponse;
+
+#[derive(Clone, Debug)]
+pub(super) struct AccountModel {
+    pub(super) tickets: TicketsModel,
+    base: TicketsModel,
+    snapshots: BTreeMap<&'static str, TicketsModel>,
+}
+
+impl AccountModel {
+    pub(super) fn new(start: TicketsModel) -> Self {
+        Self { tickets: start.clone(), base: start, snapshots: BTreeMap::new() }
+    }
+
+    /// Does the act to the account, which must answer as the model does.
+    pub(super) async fn run(&mut self, account: &Account, action: &Action) {
+        let reply =
+            control_client::fetch_response(action.build_request(account, &self.tickets)).await;
+        self.apply(account, action, &reply).await;
+    }
+
+    /// Goes back to the start and to each snapshot, and finds everything as it was.
+    pub(super) async fn restore_all_snapshots(&mut self, account: &Account) {
+        let names: Vec<&str> = self.snapshots.keys().copied().collect();
+        for act in std::iter::once(Action::Reset).chain(names.into_iter().map(Action::Restore)) {
+            self.run(account, &act).await;
+            self.assert_matches(account).await;
+        }
+    }
+
+    /// Does the act to the model, whose answer the account must have given.
+    pub(super) async fn apply(&mut self, account: &Account, action: &Action, reply: &JsonResponse) {
+        match action {
+            Action::TicketRequest(step) => {
+                let call = step.resolve(&self.tickets);
+                assert_response_matches_model(&call, &mut self.tickets, reply);
+                if call.operation == "create" {
+                    assertions::learn_external_ids(&account.client, &mut self.tickets).await;
+                }
+            }
+            Action::Reset => {
+                assert_eq!(reply.status, 204, "{}", reply.body);
+                self.tickets = self.base.clone();
+            }
+            Action::Snapshot(name) => self.apply_snapshot(name, reply),
+            Action::Restore(name) => {
+                if let Some(kept) =
+                    check_snapshot_exists(self.snapshots.get(name).cloned(), action, reply)
+                {
+                    self.tickets = kept;
+                }
+            }
+            Action::DeleteSnapshot(name) => {
+                _ = check_snapshot_exists(self.snapshots.remove(name), action, reply);
+            }
+            Action::FreezeClock(date) => {
+                self.tickets.set_clock(date);
+                self.assert_clock(reply);
+            }
+            Action::AdvanceClock(hours) => {
+                self.tickets.advance_clock(hours.hours());
+                self.assert_clock(reply);
+            }
+            Action::SetDialect(dialect) => {
+                assert_eq!(reply.status, 200, "{dialect}: {}", reply.body);
+                self.tickets.set_dialect(dialect);
+                assert_eq!(reply.body["list_type"], self.tickets.list_type(), "{}", reply.body);
+            }
+        }
+    }
+
+    fn apply_snapshot(&mut self, name: &'static str, reply: &JsonResponse) {
+        let replaced = self.snapshots.insert(name, self.tickets.clone());
+        let status = if replaced.is_some() { 200 } else { 201 };
+        assert_eq!(reply.status, status, "snapshot {name}: {}", reply.body);
+        assert_eq!(reply.body["name"], name, "{}", reply.body);
+    }
+
+    fn assert_clock(&self, reply: &JsonResponse) {
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.body["mode"], "frozen", "{}", reply.body);
+        assert_eq!(reply.body["now"], to_rfc3339(&self.tickets.now_text()), "{}", reply.body);
+    }
+
+    /// Everything that the account shows is what the model has.
+    pub(super) async fn assert_matches(&self, account: &Account) {
+        assertions::assert_all_tickets_match(&account.client, &self.tickets).await;
+        let shown = account.send_control("GET", "").await.body;
+        assert_eq!(shown["account"], account.name, "{shown}");
+        assert_eq!(shown["counts"]["tickets"], self.tickets.tickets_by_id.len(), "{shown}");
+        assert_eq!(shown["counts"]["customers"], self.tickets.customer_count(), "{shown}");
+        let entries: usize =
+            self.tickets.tickets_by_id.values().map(|ticket| ticket.timeline.len()).sum();
+        assert_eq!(shown["counts"]["timeline"], entries, "{shown}");
+        let snapshots = account.send_control("GET", "/snapshots").await.body;
+        let kept: Vec<Value> = self.snapshots.keys().map(|name| (*name).into()).collect();
+        assert_eq!(sorted_snapshot_names(&snapshots), kept, "{snapshots}");
+        self.assert_clock(&account.send_control("GET", "/clock").await);
+    }
+}
+
+/// The names of a list of snapshots, in the order of their letters.
+fn sorted_snapshot_names(snapshots: &Value) -> Vec<Value> {
+    let snapshots = snapshots["snapshots"].as_array().expect("snapshots");
+    let mut names: Vec<Value> = snapshots.iter().map(|one| one["name"].clone()).collect();
+    names.sort_by_key(ToString::to_string);
+    names
+}
+
+/// What the model kept under a name; the account knows the name exactly when the model does.
+fn check_snapshot_exists(
+    kept: Option<TicketsModel>,
+    action: &Action,
+    reply: &JsonResponse,
+) -> Option<TicketsModel> {
+    let asked = format!("{action:?}");
+    match kept {
+        Some(_) => assert_eq!(reply.status, 204, "{asked}: {}", reply.body),
+        None => assert_problem(reply, 404, "unknown-snapshot", &asked),
+    }
+    kept
+}

@@ -1,0 +1,118 @@
+//! Who may use the control API.
+
+use serde_json::Value;
+
+use crate::control_client::{ACCOUNTS_PATH, assert_problem, fetch_response};
+use crate::process::{RunningProcess, build_command};
+use crate::support::Server;
+
+const TOKEN: &str = "a-token-of-some-length";
+
+#[tokio::test]
+async fn control_api_requires_configured_token() {
+    let server = Server::start_with_args(&["--ephemeral", "--control-token", TOKEN]);
+    let ask = |authorization: Option<String>| {
+        let request = server.request("GET", ACCOUNTS_PATH);
+        match authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    };
+    assert_eq!(fetch_response(ask(Some(format!("Bearer {TOKEN}")))).await.status, 200);
+    assert_eq!(fetch_response(ask(Some(format!("bearer  {TOKEN}")))).await.status, 200);
+    for wrong in [
+        None,
+        Some("Bearer".to_owned()),
+        Some("Bearer ".to_owned()),
+        Some(format!("Bearer {TOKEN}x")),
+        Some(format!("Bearer {}", &TOKEN[1..])),
+        Some(format!("apikey {TOKEN}")),
+        Some(TOKEN.to_owned()),
+    ] {
+        let asked = format!("{wrong:?}");
+        let refused = fetch_response(ask(wrong)).await;
+        assert_problem(&refused, 401, "no-token", &asked);
+        assert_eq!(refused.headers["www-authenticate"], "Bearer");
+        assert!(!refused.body.to_string().contains(TOKEN));
+    }
+    for path in ["/_control/health", "/_control/ready"] {
+        let open = server.request_without_key("GET", path).send().await.expect("it answers");
+        assert_eq!(open.status(), 200, "{path} is open to all");
+    }
+    assert_eq!(
+        server.get("/api/v2/ticket").await.status,
+        200,
+        "the Ticket API asks for a key alone"
+    );
+}
+
+#[tokio::test]
+async fn cross_origin_control_request_is_rejected() {
+    let server = Server::start();
+    for (name, value) in [
+        ("origin", "https://desk.example.test"),
+        ("origin", "http://127.0.0.1:1"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for method in ["GET", "POST"] {
+            let refused =
+                fetch_response(server.request(method, ACCOUNTS_PATH).header(name, value)).await;
+            assert_problem(&refused, 403, "foreign-origin", value);
+        }
+    }
+    let own = server.request("GET", ACCOUNTS_PATH).header("origin", &server.base_url);
+    assert_eq!(fetch_response(own.header("sec-fetch-site", "same-origin")).await.status, 200);
+}
+
+/// The word after this text in a line of the program.
+fn read_word_after(program: &mut RunningProcess, text: &str) -> String {
+    let line = program.wait_for_line(|_, line| line.contains(text));
+    let rest = line.split(text).nth(1).unwrap_or_default();
+    rest.split_whitespace().next().unwrap_or_default().trim_matches('\'').to_owned()
+}
+
+#[tokio::test]
+async fn random_token_is_generated_and_printed_once_beyond_loopback() {
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let mut program =
+            RunningProcess::spawn(&mut build_command(&["--ephemeral", "--listen", "0.0.0.0:0"]));
+        let base = program.base_url().replace("0.0.0.0", "127.0.0.1");
+        let token = read_word_after(&mut program, "asks for the token ");
+        assert!(token.len() >= 24, "{token}");
+        let url = format!("{base}{ACCOUNTS_PATH}");
+        let client = reqwest::Client::new();
+        let refused = client.get(&url).send().await.expect("it answers");
+        assert_eq!(refused.status(), 401);
+        let list: Value = client
+            .get(&url)
+            .bearer_auth(&token)
+            .send()
+            .await
+            .expect("it answers")
+            .json()
+            .await
+            .expect("JSON");
+        assert_eq!(list["accounts"][0]["account"], "dev");
+        let ended = program.stop();
+        assert_eq!(
+            ended.combined_output().matches(&token).count(),
+            1,
+            "it is shown once: {ended:?}"
+        );
+        tokens.push(token);
+    }
+    assert_ne!(tokens[0], tokens[1]);
+}
+
+#[test]
+fn invalid_control_token_fails_at_startup() {
+    for token in ["short", "with a space", "ümlaut-ümlaut"] {
+        let ended =
+            crate::process::run_to_exit(&["serve", "--ephemeral", "--control-token", token]);
+        assert_ne!(ended.exit_code, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains("8 to 256 visible ASCII characters"), "{ended:?}");
+    }
+}

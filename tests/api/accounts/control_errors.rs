@@ -1,0 +1,187 @@
+//! Bad requests of the control API: each gets its problem, and changes nothing.
+
+use serde_json::{Value, json};
+
+use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem, fetch_response};
+use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::Server;
+
+/// A request and its problem: method, path below the accounts, body, status, kind, and a part of the detail.
+type Case = (&'static str, &'static str, Value, u16, &'static str, &'static str);
+
+fn all_cases() -> Vec<Case> {
+    [
+        account_creation_cases(),
+        account_cases(),
+        snapshot_cases(),
+        clock_cases(),
+        key_cases(),
+        import_cases(),
+    ]
+    .concat()
+}
+
+#[rustfmt::skip]
+fn account_creation_cases() -> Vec<Case> {
+    let long = "a".repeat(64);
+    let with_name = |name: &str| json!({ "name": name });
+    let from = |from: &str| json!({ "from": from });
+    let cases = vec![
+        (with_name(""), 400, "invalid", "name must match"),
+        (with_name("Acme"), 400, "invalid", "\"Acme\" was sent"),
+        (with_name("-a"), 400, "invalid", "name must match"),
+        (with_name("a_b"), 400, "invalid", "name must match"),
+        (with_name("../a"), 400, "invalid", "name must match"),
+        (with_name("a\n"), 400, "invalid", "name must match"),
+        (with_name(&long), 400, "invalid", "name must match"),
+        (with_name("self"), 400, "invalid", "not be self"),
+        (with_name("acme"), 409, "name-taken", "acme"),
+        (json!({ "nam": "a" }), 400, "invalid", "unknown field `nam`"),
+        (json!([]), 400, "invalid", "The body is wrong"),
+        (json!({ "name": 7 }), 400, "invalid", "The body is wrong"),
+        (from(""), 400, "invalid", "from must be seed"),
+        (from("seeds"), 400, "invalid", "from must be seed"),
+        (from("seed:nobody"), 404, "unknown-seed", "nobody"),
+        (from("account:nobody"), 404, "unknown-account", "nobody"),
+        (from("account:../acme"), 400, "invalid", "from must be seed"),
+        (from("account:self"), 401, "no-api-key", "header apiKey"),
+        (from("snapshot:acme"), 400, "invalid", "from must be seed"),
+        (from("snapshot:acme/none"), 404, "unknown-snapshot", "none"),
+        (from("snapshot:acme/../x"), 400, "invalid", "snapshot"),
+        (json!({ "ttl": "soon" }), 400, "invalid", "ttl must be a duration"),
+        (json!({ "ttl": "0s" }), 400, "invalid", "more than nothing"),
+        (json!({ "ttl": "-1m" }), 400, "invalid", "more than nothing"),
+        (json!({ "ttl": "P1M" }), 400, "invalid", "ttl must be a duration"),
+        (json!({ "ttl": "P20Y" }), 400, "invalid", "ttl must be a duration"),
+        (json!({ "ttl": "P9999D" }), 400, "invalid", "ten years"),
+        (json!({ "permissions": "none" }), 400, "invalid", "\"all\" or a list"),
+        (json!({ "permissions": ["READ"] }), 400, "invalid", "\"READ\" was sent"),
+    ];
+    cases.into_iter().map(|(body, status, kind, part)| ("POST", "", body, status, kind, part)).collect()
+}
+
+#[rustfmt::skip]
+fn account_cases() -> Vec<Case> {
+    vec![
+        ("GET", "/nobody", Value::Null, 404, "unknown-account", "nobody"),
+        ("DELETE", "/nobody", Value::Null, 404, "unknown-account", "nobody"),
+        ("POST", "/nobody/reset", Value::Null, 404, "unknown-account", "nobody"),
+        ("GET", "/self", Value::Null, 401, "no-api-key", "header apiKey"),
+        ("GET", "/acme/nothing", Value::Null, 404, "unknown-path", "nothing"),
+        ("PATCH", "/acme", Value::Null, 405, "wrong-method", "PATCH"),
+    ]
+}
+
+#[rustfmt::skip]
+fn snapshot_cases() -> Vec<Case> {
+    vec![
+        ("PUT", "/acme/snapshots/-x", Value::Null, 400, "invalid", "must match"),
+        ("PUT", "/acme/snapshots/a%2Fb", Value::Null, 400, "invalid", "must match"),
+        ("PUT", "/acme/snapshots/%00", Value::Null, 400, "invalid", "must match"),
+        ("DELETE", "/acme/snapshots/none", Value::Null, 404, "unknown-snapshot", "none"),
+        ("POST", "/acme/snapshots/none/restore", Value::Null, 404, "unknown-snapshot", "none"),
+    ]
+}
+
+#[rustfmt::skip]
+fn clock_cases() -> Vec<Case> {
+    vec![
+        ("PUT", "/acme/clock", json!({}), 400, "invalid", "mode"),
+        ("PUT", "/acme/clock", json!({ "mode": "slow" }), 400, "invalid", "slow"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset" }), 400, "invalid", "by"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "2" }), 400, "invalid", "by must be"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "P5000000D" }), 400, "invalid", "9998"),
+        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "noon" }), 400, "invalid", "at must be"),
+        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "-000001-01-01T00:00:00Z" }), 400, "invalid", "9998"),
+        ("PUT", "/acme/clock", json!({ "mode": "real", "by": "PT1H" }), 400, "invalid", "by"),
+        ("POST", "/acme/clock/advance", json!({}), 400, "invalid", "by"),
+        ("POST", "/acme/clock/advance", json!({ "by": "-P1D" }), 400, "invalid", "not be negative"),
+        ("POST", "/acme/clock/advance", json!({ "by": "P1Y" }), 400, "invalid", "by must be"),
+        ("POST", "/acme/clock/advance", json!({ "by": "P7000000D" }), 400, "invalid", "9998"),
+        ("PUT", "/acme/dialect", json!({ "list_typ": "x" }), 400, "invalid", "did you mean list_type"),
+        ("PUT", "/acme/dialect", json!({ "no_key_status": 400 }), 400, "invalid", "configuration file"),
+        ("PUT", "/acme/dialect", json!({ "unknown_ticket_status": 500 }), 400, "invalid", "500"),
+    ]
+}
+
+#[rustfmt::skip]
+fn key_cases() -> Vec<Case> {
+    vec![
+        ("POST", "/acme/keys", json!({ "name": "ci" }), 409, "name-taken", "ci"),
+        ("POST", "/acme/keys", json!({ "name": "" }), 400, "invalid", "name must have"),
+        ("POST", "/acme/keys", json!({ "api_key": "a b" }), 400, "invalid", "api_key must match"),
+        ("POST", "/acme/keys", json!({ "api_key": "acme-key-0123456789" }), 409, "key-taken", "key 2"),
+        ("DELETE", "/acme/keys/77", Value::Null, 404, "unknown-key", "77"),
+        ("DELETE", "/acme/keys/first", Value::Null, 400, "invalid", "id must be a number"),
+    ]
+}
+
+#[rustfmt::skip]
+fn import_cases() -> Vec<Case> {
+    vec![
+        ("POST", "/acme/import", json!({}), 400, "invalid", "accounts"),
+        ("POST", "/acme/import", json!({ "accounts": {} }), 400, "invalid", "one account"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": {}, "b": {} } }), 400, "invalid", "one account, not 2"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 7 }] } } }), 409, "conflict", "tickets 7"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 8 }, { "id": 8 }] } } }), 400, "invalid", "tickets][1][id]"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "brands": [{ "id": 1, "name": "Other" }] } } }), 409, "conflict", "brands 1"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "ticket": [] } } }), 400, "invalid", "ticket"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": [] }] } } }), 400, "invalid", "keys"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "clock": { "mode": "slow" } } } }), 400, "invalid", "slow"),
+    ]
+}
+
+#[tokio::test]
+async fn invalid_control_request_gets_problem_and_changes_nothing() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let own = Account::new(&server, "acme", &server.api_key);
+    let before = own.read_all().await;
+    let accounts = fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await.body;
+    for (method, path, body, status, kind, part) in all_cases() {
+        let request = server.request_without_key(method, &format!("{ACCOUNTS_PATH}{path}"));
+        let request = if body.is_null() { request } else { request.json(&body) };
+        let asked = format!("{method} {path} {body}");
+        let reply = fetch_response(request).await;
+        assert_problem(&reply, status, kind, &asked);
+        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{asked}");
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(part), "{asked}: {detail}");
+    }
+    assert_eq!(own.read_all().await, before);
+    assert_eq!(
+        fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await.body,
+        accounts
+    );
+}
+
+#[tokio::test]
+async fn malformed_or_oversized_control_body_is_rejected() {
+    let server = Server::start();
+    for (body, status, kind) in [
+        ("{".to_owned(), 400, "invalid"),
+        ("name=acme".to_owned(), 400, "invalid"),
+        (" ".repeat(1024 * 1024 + 1), 413, "too-large"),
+    ] {
+        let reply =
+            fetch_response(server.request_without_key("POST", ACCOUNTS_PATH).body(body)).await;
+        assert_problem(&reply, status, kind, "a body");
+    }
+}
+
+#[tokio::test]
+async fn max_accounts_limits_manual_and_automatic_creation() {
+    let server =
+        Server::start_with_args(&["--ephemeral", "--max-accounts", "3", "--accounts", "auto"]);
+    let first = Account::create(&server, &json!({})).await;
+    Account::create(&server, &json!({})).await;
+    let full = fetch_response(server.request_without_key("POST", ACCOUNTS_PATH)).await;
+    assert_problem(&full, 409, "too-many", "the fourth");
+    assert!(full.body["detail"].as_str().is_some_and(|detail| detail.contains("--max-accounts")));
+
+    let refused = server.with_key("unknown-key-1").get("/api/v2/ticket").await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(refused.message().contains("--max-accounts"), "{}", refused.body);
+
+    assert_eq!(first.send_control("DELETE", "").await.status, 204);
+    assert_eq!(server.with_key("unknown-key-1").get("/api/v2/ticket").await.status, 200);
+}

@@ -1,0 +1,96 @@
+//! The same requests get the same answers, byte for byte: in another account, and on another server.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use reqwest::RequestBuilder;
+use reqwest::header::{DATE, HeaderMap};
+use serde_json::json;
+
+use super::account_model::AccountModel;
+use super::action::{Action, any_action};
+use super::block_on;
+use crate::control_client::Account;
+use crate::fixtures::{SeededServer, dump_tickets, serve_seed_with_args};
+use crate::model::{TicketsModel, assertions};
+use crate::support::JsonResponse;
+
+fn limited_proptest_config() -> ProptestConfig {
+    ProptestConfig { cases: 8, max_shrink_time: 60_000, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(limited_proptest_config())]
+
+    #[test]
+    fn identical_requests_get_identical_responses(acts in vec(any_action(), 35..45)) {
+        block_on(run_on_twin_accounts(&acts));
+    }
+}
+
+/// An answer as it came over the line.
+#[derive(Debug, PartialEq)]
+struct RawResponse {
+    status: u16,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl RawResponse {
+    async fn send(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.expect("the body arrives") }
+    }
+
+    fn to_reply(&self) -> JsonResponse {
+        let body = serde_json::from_str(&self.text).unwrap_or_default();
+        JsonResponse { status: self.status, headers: self.headers.clone(), body }
+    }
+}
+
+/// A server whose links lead to the same place wherever it listens.
+fn start_server(tickets: &TicketsModel) -> SeededServer {
+    serve_seed_with_args(
+        &tickets.to_seed(),
+        &["--ephemeral", "--public-url", "http://desk.example.test"],
+    )
+}
+
+async fn run_on_twin_accounts(actions: &[Action]) {
+    let mut tickets = TicketsModel::with_sample_tickets();
+    let (server, another) = (start_server(&tickets), start_server(&tickets));
+    assertions::learn_external_ids(&server, &mut tickets).await;
+    let mut twins = Vec::new();
+    for server in [&server, &server, &another] {
+        let made = Account::create(server, &json!({ "from": "seed" })).await;
+        twins.push(made.with_new_key("ci").await);
+    }
+    let mut model = AccountModel::new(tickets);
+    for act in actions {
+        run_and_compare(act, &mut model, &twins).await;
+    }
+    let first = (dump_tickets(&twins[0].client).await, twins[0].export().await.to_string());
+    for twin in &twins[1..] {
+        assert_eq!((dump_tickets(&twin.client).await, twin.export().await.to_string()), first);
+    }
+}
+
+/// Does the act to all twins, which answer alike.
+async fn run_and_compare(action: &Action, model: &mut AccountModel, twins: &[Account]) {
+    let mut answers = Vec::new();
+    for twin in twins {
+        answers.push(RawResponse::send(action.build_request(twin, &model.tickets)).await);
+    }
+    let first = answers.swap_remove(0);
+    for other in &answers {
+        if let Action::TicketRequest(_) = action {
+            assert_eq!(*other, first, "{action:?}");
+        } else {
+            assert_eq!(other.status, first.status, "{action:?}");
+        }
+    }
+    if let Action::TicketRequest(_) = action {
+        assert_eq!(first.headers[DATE], model.tickets.date_header(), "{action:?}");
+    }
+    model.apply(&twins[0], action, &first.to_reply()).await;
+}

@@ -1,0 +1,49 @@
+//! What an import adds, and what it leaves as it is.
+
+use serde_json::json;
+
+use crate::control_client::{Account, fetch_response};
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::{JsonResponse, Server};
+
+#[tokio::test]
+async fn import_accepts_identical_existing_rows() {
+    let server = Server::start();
+    let one = Account::create(&server, &json!({})).await;
+    let other = Account::create(&server, &json!({})).await;
+    assert_eq!(one.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
+    let export = one.send_control("GET", "/export").await.body;
+    let import = other.send_control_json("POST", "/import", &export).await;
+    assert_eq!(import.status, 200, "{}", import.body);
+    let added = &import.body["added"];
+    assert_eq!((&added["tickets"], &added["brands"]), (&json!(1), &json!(0)), "{added}");
+}
+
+#[tokio::test]
+async fn import_without_settings_keeps_clock_and_dialect() {
+    let server = Server::start();
+    let own = Account::create(&server, &json!({})).await;
+    let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
+    own.send_control_json("PUT", "/clock", &clock).await;
+    own.send_control_json("PUT", "/dialect", &json!({ "unknown_ticket_status": 404 })).await;
+    let yaml = "accounts:\n  any: { tickets: [{ title: Printer on fire }] }\n";
+    let import = fetch_response(own.request("POST", "/import").body(yaml)).await;
+    assert_eq!(import.body["added"]["tickets"], 1, "{}", import.body);
+    assert_eq!(own.send_control("GET", "/clock").await.body["mode"], "frozen");
+    assert_eq!(own.client.get("/api/v2/ticket/9").await.status, 404);
+    let ticket = own.client.get("/api/v2/ticket/1").await.body;
+    assert_eq!(ticket["item"]["created_at"], "2026-03-01 12:00:00", "by the account's clock");
+}
+
+#[tokio::test]
+async fn json_body_sent_as_form_gets_content_type_hint() {
+    let server = Server::start();
+    let own = Account::create(&server, &json!({})).await;
+    assert_eq!(own.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
+    let refused: JsonResponse =
+        own.client.send_form("PUT", "/api/v2/ticket/1", r#"{"title":"New"}"#).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert!(refused.message().contains("Content-Type: application/json"), "{}", refused.body);
+    let form = own.client.send_form("PUT", "/api/v2/ticket/1", "title=%7B%7D").await;
+    assert_eq!(form.status, 200, "braces in a value are no matter: {}", form.body);
+}

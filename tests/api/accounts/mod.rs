@@ -1,0 +1,32 @@
+//! Accounts as worlds of their own: random lives of many of them at once, side by side, and copied.
+
+mod account_model;
+mod action;
+mod atomic_restore;
+mod auto_create;
+mod control_access;
+mod control_errors;
+mod cross_account_access;
+mod determinism;
+mod export_import;
+mod idle_eviction;
+mod imports;
+mod isolation;
+mod persistence;
+mod races;
+
+use crate::fixtures::{SeededServer, serve_seed_with_args};
+use crate::model::{TicketsModel, assertions};
+
+/// A server whose account `acme` has the model's tickets, and the model.
+async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsModel) {
+    let mut tickets = TicketsModel::with_sample_tickets();
+    let server = serve_seed_with_args(&tickets.to_seed(), arguments);
+    assertions::learn_external_ids(&server, &mut tickets).await;
+    (server, tickets)
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future);
+}

@@ -1,0 +1,117 @@
+//! With a data folder accounts, keys, snapshots and clocks are there after a restart, and after a crash.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::control_client::Account;
+use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
+use crate::support::Server;
+
+fn start_server_on(data: &Path) -> Server {
+    let data = data.to_str().expect("the path is text");
+    Server::start_with_args(&["--data", data, "--public-url", "https://desk.example.test"])
+}
+
+async fn create_ticket(account: &Account) -> Value {
+    let reply = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.body["ticketID"].clone()
+}
+
+/// The account on the server that runs now.
+fn reconnect(account: &Account, server: &Server) -> Account {
+    Account::new(server, &account.name, &account.client.api_key)
+}
+
+#[tokio::test]
+async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
+    let data = create_temp_dir();
+    let server = start_server_on(data.path());
+    let acme = Account::create(&server, &json!({ "name": "acme", "ttl": "1h" })).await;
+    let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
+    assert_eq!(acme.send_control_json("PUT", "/clock", &clock).await.status, 200);
+    create_ticket(&acme).await;
+    assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
+    create_ticket(&acme).await;
+    let dialect = json!({ "list_type": "tickets" });
+    assert_eq!(acme.send_control_json("PUT", "/dialect", &dialect).await.status, 200);
+    let reader = json!({ "name": "reader", "permissions": ["TICKET_READ"] });
+    let reader = acme.send_control_json("POST", "/keys", &reader).await.body;
+    let fork = Account::create(&server, &json!({ "from": "account:acme", "name": "fork" })).await;
+    let idle = Account::create(&server, &json!({ "name": "idle" })).await;
+    assert_eq!(
+        idle.send_control_json("PUT", "/clock", &json!({ "mode": "frozen" })).await.status,
+        200
+    );
+    create_ticket(&fork).await;
+    let gone = Account::create(&server, &json!({ "name": "gone", "ephemeral": true })).await;
+    let before = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
+    assert_eq!(server.stop().code(), Some(0));
+
+    let server = start_server_on(data.path());
+    let (acme, fork, idle) =
+        (reconnect(&acme, &server), reconnect(&fork, &server), reconnect(&idle, &server));
+    let after = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
+    assert_eq!(clear_versions(after), clear_versions(before));
+    assert_eq!(reconnect(&gone, &server).client.get("/api/v2/ticket").await.status, 401);
+    let reader = server.with_key(reader["api_key"].as_str().expect("a key"));
+    assert_eq!(reader.get("/api/v2/ticket").await.status, 200);
+    assert_eq!(reader.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 403);
+
+    assert_eq!(acme.send_control("POST", "/snapshots/one/restore").await.status, 204);
+    assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
+    assert_eq!(create_ticket(&acme).await, 2, "ids go on from the snapshot");
+    assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+    assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
+    assert_eq!(fork.send_control("POST", "/reset").await.status, 204);
+    assert_eq!(
+        fork.client.get("/api/v2/ticket").await.body["itemTotal"],
+        2,
+        "what it was made from"
+    );
+}
+
+/// Versions count the changes of one run.
+fn clear_versions(mut shown: [Vec<Value>; 3]) -> [Vec<Value>; 3] {
+    for account in &mut shown {
+        account[0]["version"] = Value::Null;
+    }
+    shown
+}
+
+#[tokio::test]
+async fn unused_files_are_removed_from_data_dir() {
+    let data = create_temp_dir();
+    let server = start_server_on(data.path());
+    let acme = Account::create(&server, &json!({ "name": "acme" })).await;
+    for _ in 0..3 {
+        create_ticket(&acme).await;
+        assert!(acme.send_control("PUT", "/snapshots/one").await.status < 300);
+        assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+    }
+    create_ticket(&acme).await;
+    assert_eq!(acme.send_control("DELETE", "").await.status, 204);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(list_account_files(data.path()), [""; 0]);
+}
+
+fn list_account_files(data: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    files.map(|file| file.expect("a file").file_name().display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn account_can_be_copied_right_after_crash() {
+    let data = create_temp_dir();
+    let server = start_server_on(data.path());
+    let acme = Account::create(&server, &json!({ "name": "acme" })).await;
+    create_ticket(&acme).await;
+    drop(server);
+    let server = start_server_on(data.path());
+    let acme = reconnect(&acme, &server);
+    let snapshot = acme.send_control("PUT", "/snapshots/one").await;
+    assert_eq!(snapshot.status, 201, "{}", snapshot.body);
+    let fork = Account::create(&server, &json!({ "from": "snapshot:acme/one" })).await;
+    assert_eq!(fork.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
+}

@@ -1,0 +1,263 @@
+//! Keys: the ways to send one, and what each permission opens.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
+use crate::support::{JsonResponse, Server};
+
+/// Name, method, path and body of each operation, and the permission that it needs.
+const OPERATIONS: [(&str, &str, &str, &str, &str); 11] = [
+    ("list", "GET", "", "", "TICKET_READ"),
+    ("create", "POST", "", NEW_TICKET_FORM, "TICKET_CREATE"),
+    ("get", "GET", "/{id}", "", "TICKET_READ"),
+    ("update", "PUT", "/{id}", "title=Changed", "TICKET_UPDATE"),
+    ("delete", "DELETE", "/{id}", "", "TICKET_DELETE"),
+    ("deleteMulti", "DELETE", "/multi", "ticketIDs[]={id}", "TICKET_DELETE"),
+    ("setStatus", "POST", "/setStatus", "status=open&ticketIDs[]={id}", "SET_STATUS"),
+    ("setPriority", "POST", "/setPriority", "priority=low&ticketIDs[]={id}", "TICKET_UPDATE"),
+    ("solveUnfinishedTickets", "PUT", "/solveUnfinishedTickets", "", "SET_STATUS"),
+    (
+        "unlinkCustomerFromTicket",
+        "POST",
+        "/unlinkCustomerFromTicket",
+        "ticketID={id}",
+        "TICKET_UPDATE",
+    ),
+    (
+        "batch",
+        "POST",
+        "/batch",
+        "TicketIDs={id}&actions[0][actionType]=status&actions[0][value]=open",
+        "TICKET_BATCH",
+    ),
+];
+
+const PERMISSIONS: [&str; 21] = [
+    "TICKET_READ",
+    "TICKET_CREATE",
+    "TICKET_UPDATE",
+    "TICKET_DELETE",
+    "SET_STATUS",
+    "TICKET_BATCH",
+    "MESSAGE_CREATE",
+    "CUSTOMER_READ",
+    "CUSTOMER_CUD",
+    "VIEW_READ",
+    "VIEW_CUD",
+    "GROUP_CUD",
+    "SETTINGS_CRUD",
+    "USER_READ",
+    "USER_CUD",
+    "FORM_READ",
+    "FORM_CUD",
+    "FORM_SAVE",
+    "API_CHAT",
+    "CHANNEL_READ",
+    "CHANNEL_CUD",
+];
+
+fn key_with_only(permission: &str) -> String {
+    format!("only-{permission}")
+}
+
+fn key_without(permission: &str) -> String {
+    format!("all-but-{permission}")
+}
+
+/// A key for each permission alone, and one for each set that lacks it.
+fn permission_matrix_seed() -> Value {
+    let one = PERMISSIONS.iter().map(|permission| {
+        json!({ "key": key_with_only(permission), "name": key_with_only(permission), "permissions": [permission] })
+    });
+    let others = PERMISSIONS.iter().map(|lacking| {
+        let rest: Vec<_> = PERMISSIONS.iter().filter(|permission| *permission != lacking).collect();
+        json!({ "key": key_without(lacking), "name": key_without(lacking), "permissions": rest })
+    });
+    let mut seed = acme_seed((1..=500).map(ticket_fixture));
+    let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
+    keys.extend(one.chain(others));
+    keys.push(json!({ "key": "nothing-allowed", "name": "nothing", "permissions": [] }));
+    seed
+}
+
+/// Sends the operation with the key; every try has a ticket of its own.
+async fn send_operation(
+    server: &SeededServer,
+    operation: usize,
+    key: &str,
+    id: u64,
+) -> JsonResponse {
+    let (_, method, path, body, _) = OPERATIONS[operation];
+    let path = format!("/api/v2/ticket{}", path.replace("{id}", &id.to_string()));
+    let request = server.request_without_key(method, &path).header("apiKey", key);
+    let request = if body.is_empty() {
+        request
+    } else {
+        let body = body.replace("{id}", &id.to_string());
+        request.header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    JsonResponse::fetch(request).await
+}
+
+fn assert_permission(name: &str, key: &str, permission: &str, reply: &JsonResponse, opens: bool) {
+    let said = &reply.body;
+    if opens {
+        assert_eq!(reply.status, 200, "{name} with {key}: {said}");
+    } else {
+        assert_eq!(reply.status, 403, "{name} with {key}: {said}");
+        assert_eq!(said["status"], "error", "{name} with {key}: {said}");
+        assert!(reply.message().contains(permission), "{name} with {key}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn matrix_covers_every_documented_operation() {
+    let server = Server::start();
+    let document = server.get("/openapi.json").await.body;
+    let mut documented = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, about) in methods.as_object().expect("methods") {
+            let text = |value: &Value| value.as_str().expect("text").to_owned();
+            let (name, needed) = (&about["x-operation"], &about["x-permission"]["name"]);
+            let path = path.replace("{ticketID}", "{id}");
+            documented.push((text(name), method.to_uppercase(), path, text(needed)));
+        }
+    }
+    let tried = OPERATIONS.iter().map(|(name, method, path, _, permission)| {
+        let (name, path) = (format!("ticket.{name}"), format!("/api/v2/ticket{path}"));
+        (name, (*method).to_owned(), path, (*permission).to_owned())
+    });
+    let mut tried: Vec<_> = tried.collect();
+    documented.sort();
+    tried.sort();
+    assert_eq!(tried, documented);
+}
+
+#[tokio::test]
+async fn matrix_covers_every_permission() {
+    let server = Server::start();
+    let keys = server.get("/_control/accounts/dev/keys").await.body;
+    let all = keys["keys"][0]["permissions"].as_array().expect("permissions");
+    let all: BTreeSet<&str> = all.iter().map(|name| name.as_str().expect("text")).collect();
+    assert_eq!(all, PERMISSIONS.into_iter().collect());
+    let needed: BTreeSet<&str> = OPERATIONS.iter().map(|(.., permission)| *permission).collect();
+    assert!(needed.is_subset(&all), "{needed:?}");
+}
+
+#[tokio::test]
+async fn operation_requires_exactly_its_documented_permission() {
+    let server = fixtures::serve_seed(&permission_matrix_seed());
+    let mut id = 0;
+    for (operation, (name, .., needed)) in OPERATIONS.iter().enumerate() {
+        for permission in PERMISSIONS {
+            for (key, opens) in [
+                (key_with_only(permission), permission == *needed),
+                (key_without(permission), permission != *needed),
+            ] {
+                id += 1;
+                let reply = send_operation(&server, operation, &key, id).await;
+                assert_permission(name, &key, needed, &reply, opens);
+            }
+        }
+        id += 1;
+        let reply = send_operation(&server, operation, "nothing-allowed", id).await;
+        assert_permission(name, "nothing-allowed", needed, &reply, false);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_permission_changes_nothing() {
+    let mut seed = acme_seed((1..=12).map(ticket_fixture));
+    let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
+    keys.push(json!({ "key": "nothing-allowed", "name": "nothing", "permissions": [] }));
+    let server = fixtures::serve_seed(&seed);
+    let before = fixtures::dump_tickets(&server).await;
+    for (operation, id) in (0..OPERATIONS.len()).zip(1..) {
+        assert_eq!(send_operation(&server, operation, "nothing-allowed", id).await.status, 403);
+        assert_eq!(
+            send_operation(&server, operation, "unknown-key-0123456789", id).await.status,
+            401
+        );
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+#[tokio::test]
+async fn api_key_is_accepted_in_headers_and_query() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let path = "/api/v2/ticket/7";
+    for (header, value) in [
+        ("apiKey", ACME_KEY.to_owned()),
+        ("apikey", ACME_KEY.to_owned()),
+        ("APIKEY", ACME_KEY.to_owned()),
+        ("Authorization", format!("apikey {ACME_KEY}")),
+        ("Authorization", format!("apiKey {ACME_KEY}")),
+        ("Authorization", format!("APIKEY {ACME_KEY}")),
+    ] {
+        let reply =
+            JsonResponse::fetch(server.request_without_key("GET", path).header(header, &value))
+                .await;
+        assert_eq!(reply.status, 200, "{header}: {value}: {}", reply.body);
+    }
+    let reply = JsonResponse::fetch(
+        server.request_without_key("GET", &format!("{path}?apiKey={ACME_KEY}")),
+    )
+    .await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+#[tokio::test]
+async fn missing_or_unknown_api_key_is_unauthorized() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let path = "/api/v2/ticket/7".to_owned();
+    let upper = ACME_KEY.to_uppercase();
+    for (path, header, value) in [
+        (path.clone(), "accept", "application/json".to_owned()),
+        (path.clone(), "apiKey", String::new()),
+        (path.clone(), "apiKey", "unknown-key-0123456789".to_owned()),
+        (path.clone(), "apiKey", upper),
+        (path.clone(), "apiKey", format!("{ACME_KEY}x")),
+        (path.clone(), "apiKey", ACME_KEY[..ACME_KEY.len() - 1].to_owned()),
+        (path.clone(), "Authorization", format!("Bearer {ACME_KEY}")),
+        (path.clone(), "Authorization", ACME_KEY.to_owned()),
+        (path.clone(), "X-Api-Key", ACME_KEY.to_owned()),
+        (format!("{path}?apikey={ACME_KEY}"), "accept", "*/*".to_owned()),
+        (format!("{path}?APIKEY={ACME_KEY}"), "accept", "*/*".to_owned()),
+    ] {
+        let reply =
+            JsonResponse::fetch(server.request_without_key("GET", &path).header(header, &value))
+                .await;
+        assert_eq!(reply.status, 401, "{path} {header}: {value}: {}", reply.body);
+        assert_eq!(reply.body["status"], "error", "{}", reply.body);
+        let challenge =
+            reply.headers["www-authenticate"].to_str().expect("text").to_ascii_lowercase();
+        assert!(challenge.starts_with("apikey"), "{challenge}");
+        assert!(!reply.body.to_string().contains(ACME_KEY), "no key is told: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn api_key_cannot_access_another_account() {
+    let mut seed = acme_seed([ticket_fixture(7)]);
+    let mut other = acme_seed([ticket_fixture(70)])["accounts"]["acme"].clone();
+    other["keys"][0]["key"] = "other-key-0123456789".into();
+    seed["accounts"]["other"] = other;
+    let server = fixtures::serve_seed(&seed);
+    let before = fixtures::dump_tickets(&server).await;
+    for (operation, (name, _, path, body, _)) in OPERATIONS.iter().enumerate() {
+        let reply = send_operation(&server, operation, "other-key-0123456789", 7).await;
+        let is_about_a_ticket = path.contains("{id}") || body.contains("{id}");
+        assert_eq!(
+            reply.status,
+            if is_about_a_ticket { 400 } else { 200 },
+            "{name}: {}",
+            reply.body
+        );
+        if is_about_a_ticket {
+            assert!(!reply.body.to_string().contains("Ticket 7"), "{name}: {}", reply.body);
+        }
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}

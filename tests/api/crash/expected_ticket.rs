@@ -1,0 +1,119 @@
+//! One ticket as its owner expects it: all that the API has shown of it, and what was changed since.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::fixtures::ACME_NOW;
+
+/// Tickets by their ids.
+pub(super) type ExpectedTickets = BTreeMap<u64, ExpectedTicket>;
+
+/// What a creation sends beside the title.
+pub(crate) const REQUIRED_FIELDS: [(&str, &str); 5] = [
+    ("brandID", "1"),
+    ("channelID", "1"),
+    ("direction", "inbound"),
+    ("from", "ada@example.test"),
+    ("to", "desk@example.test"),
+];
+
+#[derive(Clone, Debug)]
+pub(super) struct ExpectedTicket {
+    columns: Map<String, Value>,
+    timeline: Vec<Value>,
+}
+
+impl ExpectedTicket {
+    /// A ticket that was just created; the rest of its columns is not known before it was shown.
+    pub(super) fn new(id: u64, title: &str) -> Self {
+        Self::from_item(&json!({
+            "id": id, "title": title, "status": "new", "priority": "medium",
+            "direction": "inbound", "from": "ada@example.test", "to": "desk@example.test",
+            "brand_id": 1, "channel_id": 1, "customer_id": 0,
+            "assigned_group_id": 0, "assigned_user_id": 0, "closed_at": null,
+            "created_at": ACME_NOW, "last_update": ACME_NOW, "last_update_customer": ACME_NOW,
+            "timeline": [],
+        }))
+    }
+
+    /// The ticket that an item shows.
+    pub(super) fn from_item(item: &Value) -> Self {
+        let mut columns = item.as_object().expect("an item is an object").clone();
+        let timeline = columns.remove("timeline").expect("an item has a timeline");
+        Self { columns, timeline: timeline.as_array().expect("a list").clone() }
+    }
+
+    pub(super) fn column_text(&self, column: &str) -> &str {
+        self.columns[column].as_str().unwrap_or_default()
+    }
+
+    /// Gives a column another value, which leaves an event; what is so already leaves none.
+    pub(super) fn set_column(&mut self, column: &str, value: &str) {
+        let (cell, what) = match column {
+            "status" => (value.into(), "Status set to"),
+            "priority" => (value.into(), "Priority set to"),
+            "title" => (value.into(), "Title set to"),
+            _ => (json!(value.parse::<u64>().expect("an id")), "Assigned to group"),
+        };
+        if self.columns[column] == cell {
+            return;
+        }
+        self.timeline.push(json!({
+            "ticket_id": self.columns["id"], "item_type": column, "item_type_id": value,
+            "description": format!("{what} {value}"), "initiated_by": "api: ci",
+            "created_at": ACME_NOW, "type": "event",
+        }));
+        self.columns.insert(column.to_owned(), cell);
+        self.columns.insert("last_update".to_owned(), ACME_NOW.into());
+        if column == "status" {
+            let closed_at = if value == "closed" { ACME_NOW.into() } else { Value::Null };
+            self.columns.insert("closed_at".to_owned(), closed_at);
+        }
+    }
+
+    /// What of this ticket the item does not show.
+    fn find_mismatch(&self, item: &Value) -> Option<String> {
+        let id = &self.columns["id"];
+        let timeline = item["timeline"].as_array().expect("an item has a timeline");
+        if let Some((column, value)) = find_differing_field(&self.columns, item) {
+            return Some(format!("{column} of {id} is {}, not {value}", item[column]));
+        }
+        if timeline.len() != self.timeline.len() {
+            return Some(format!(
+                "{id} has {} entries, not {}: {timeline:?} for {:?}",
+                timeline.len(),
+                self.timeline.len(),
+                self.timeline
+            ));
+        }
+        let mut pairs = self.timeline.iter().zip(timeline);
+        let (expected, entry) = pairs.find(|(expected, entry)| {
+            find_differing_field(expected.as_object().expect("an object"), entry).is_some()
+        })?;
+        Some(format!("an entry of {id} is {entry}, not {expected}"))
+    }
+}
+
+/// The first field of what is expected that is shown otherwise.
+pub(super) fn find_differing_field<'map>(
+    expected: &'map Map<String, Value>,
+    shown: &Value,
+) -> Option<(&'map String, &'map Value)> {
+    expected.iter().find(|(name, value)| shown.get(name.as_str()) != Some(*value))
+}
+
+/// In what the items that are shown are not exactly these tickets.
+pub(super) fn find_difference(
+    expected: &ExpectedTickets,
+    shown: &BTreeMap<u64, Value>,
+) -> Option<String> {
+    let surplus = shown.keys().find(|id| !expected.contains_key(id));
+    if let Some(id) = surplus {
+        return Some(format!("{id} is there"));
+    }
+    expected.iter().find_map(|(id, ticket)| match shown.get(id) {
+        Some(item) => ticket.find_mismatch(item),
+        None => Some(format!("{id} is not there")),
+    })
+}

@@ -1,0 +1,74 @@
+//! The databases of a folder, looked at while no server runs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{Connection, Row};
+
+use crate::fixtures;
+
+/// Every database of the folder is sound. It is looked at in a copy, so that looking repairs nothing.
+pub(crate) async fn assert_databases_intact(data: &Path) {
+    let copy = fixtures::create_temp_dir();
+    let mut databases = Vec::new();
+    copy_dir(data, copy.path(), &mut databases);
+    let catalogue = copy.path().join("catalogue.db");
+    assert!(databases.contains(&catalogue), "{databases:?}");
+    // Files that nobody has any more, or does not have yet: a copy may have been cut off.
+    let unneeded =
+        query_first_column(&mut open_database(&catalogue).await, "SELECT file FROM unneeded").await;
+    databases.retain(|path| !unneeded.iter().any(|file| *path == copy.path().join(file)));
+    for path in databases {
+        let (name, mut database) = (path.display(), open_database(&path).await);
+        assert_eq!(
+            query_first_column(&mut database, "PRAGMA integrity_check").await,
+            ["ok"],
+            "{name}"
+        );
+        assert_eq!(
+            query_first_column(&mut database, "PRAGMA foreign_key_check").await,
+            [""; 0],
+            "{name}"
+        );
+    }
+}
+
+/// The files that the catalogue names. No server runs.
+pub(super) async fn catalogued_files(data: &Path) -> BTreeSet<String> {
+    let named = "SELECT file FROM account WHERE file IS NOT NULL UNION SELECT file FROM image";
+    query_first_column(&mut open_database(&data.join("catalogue.db")).await, named)
+        .await
+        .into_iter()
+        .collect()
+}
+
+/// Copies a folder, and gathers the databases in the copy.
+fn copy_dir(from: &Path, to: &Path, databases: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let from = entry.expect("an entry").path();
+        let to = to.join(from.file_name().expect("a name"));
+        if from.is_dir() {
+            std::fs::create_dir(&to).expect("a new folder");
+            copy_dir(&from, &to, databases);
+        } else {
+            std::fs::copy(&from, &to).expect("a copy");
+            databases.extend(to.extension().is_some_and(|end| end == "db").then_some(to));
+        }
+    }
+}
+
+async fn open_database(path: &Path) -> SqliteConnection {
+    let opened = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await;
+    opened.unwrap_or_else(|error| panic!("{} cannot be opened: {error}", path.display()))
+}
+
+/// The first column of what a statement gives.
+async fn query_first_column(
+    database: &mut SqliteConnection,
+    statement: &'static str,
+) -> Vec<String> {
+    let rows = sqlx::query(statement).fetch_all(database).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    rows.iter().map(|row| row.get(0)).collect()
+}

@@ -1,0 +1,276 @@
+//! An account whose server is killed while it goes back, or is kept: it is as before or as after, with its tickets,
+//! its clock and its snapshots.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+use super::crash_run::CrashRun;
+use super::expected_ticket::REQUIRED_FIELDS;
+use super::kill::{self, CountingSender, KillTrigger};
+use super::rng::Rng;
+use super::{ACCOUNTS, build_seed, fetch_ok, integrity, restart_server};
+use crate::control_client::Account;
+use crate::fixtures::{self, ACME_NOW, ticket_fixture};
+use crate::support::ApiClient;
+
+/// The tickets that each account starts from.
+const TICKET_COUNT: u64 = 40;
+/// A server is killed after so many answers at most.
+const KILL_AFTER: KillTrigger<'_> = KillTrigger::ResponseCount(60);
+const SNAPSHOT_NAMES: [&str; 3] = ["one", "two", "three"];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AccountState {
+    /// The title of each ticket.
+    tickets: BTreeMap<u64, String>,
+    /// Where the clock stands.
+    now: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AccountModel {
+    state: AccountState,
+    snapshots: BTreeMap<String, AccountState>,
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    CreateTicket(String),
+    DeleteTicket(u64),
+    FreezeClock(String),
+    Reset,
+    TakeSnapshot(&'static str),
+    RestoreSnapshot(&'static str),
+    DeleteSnapshot(&'static str),
+}
+
+impl AccountState {
+    /// What an account is made from.
+    fn from_seed() -> Self {
+        let tickets = (1..=TICKET_COUNT).map(|id| (id, format!("Ticket {id}")));
+        Self { tickets: tickets.collect(), now: format_utc(ACME_NOW) }
+    }
+
+    /// What the account shows.
+    async fn fetch(account: &Account) -> Self {
+        let all = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
+        let list = fetch_ok(account.client.request("GET", all)).await;
+        let items = list["items"].as_array().expect("items");
+        assert_eq!(list["itemTotal"], items.len());
+        let tickets = items.iter().map(|item| {
+            let title = item["title"].as_str().expect("a title");
+            (item["id"].as_u64().expect("an id"), title.to_owned())
+        });
+        let clock = fetch_ok(account.request("GET", "/clock")).await;
+        let now = clock["now"].as_str().expect("a moment").to_owned();
+        Self { tickets: tickets.collect(), now }
+    }
+}
+
+impl AccountModel {
+    /// What the account and copies of its snapshots show.
+    async fn fetch(account: &Account) -> Self {
+        let state = AccountState::fetch(account).await;
+        let list = fetch_ok(account.request("GET", "/snapshots")).await;
+        let mut snapshots = BTreeMap::new();
+        for snapshot in list["snapshots"].as_array().expect("snapshots") {
+            let name = snapshot["name"].as_str().expect("a name");
+            let from = json!({ "from": format!("snapshot:{}/{name}", account.name) });
+            let copy = Account::create(&account.client, &from).await;
+            snapshots.insert(name.to_owned(), AccountState::fetch(&copy).await);
+            assert_eq!(copy.send_control("DELETE", "").await.status, 204);
+        }
+        Self { state, snapshots }
+    }
+
+    /// What the act makes of it, and the status of the answer. `new` is the id of a new ticket.
+    fn apply(&self, act: &Action, new: Option<u64>) -> (Self, u16) {
+        let mut after = self.clone();
+        let status = match act {
+            Action::CreateTicket(title) => {
+                after.state.tickets.extend(new.map(|id| (id, title.clone())));
+                200
+            }
+            Action::DeleteTicket(id) => {
+                after.state.tickets.remove(id);
+                200
+            }
+            Action::FreezeClock(now) => {
+                now.clone_into(&mut after.state.now);
+                200
+            }
+            Action::Reset => {
+                after.state = AccountState::from_seed();
+                204
+            }
+            Action::TakeSnapshot(name) => {
+                let old = after.snapshots.insert((*name).to_owned(), self.state.clone());
+                if old.is_some() { 200 } else { 201 }
+            }
+            Action::RestoreSnapshot(name) => match self.snapshots.get(*name) {
+                Some(kept) => {
+                    after.state = kept.clone();
+                    204
+                }
+                None => 404,
+            },
+            Action::DeleteSnapshot(name) => {
+                if after.snapshots.remove(*name).is_some() {
+                    204
+                } else {
+                    404
+                }
+            }
+        };
+        (after, status)
+    }
+}
+
+/// Who goes back and forth with an account of its own.
+struct SnapshotWorker {
+    account: Account,
+    rng: Rng,
+    model: AccountModel,
+    action_count: u64,
+    in_flight: Option<Action>,
+    stats: super::CrashStats,
+}
+
+impl SnapshotWorker {
+    fn new(account: Account, dice: Rng) -> Self {
+        let world = AccountModel { state: AccountState::from_seed(), snapshots: BTreeMap::new() };
+        let tally = super::CrashStats::default();
+        Self { account, rng: dice, model: world, action_count: 0, in_flight: None, stats: tally }
+    }
+
+    async fn run(mut self, observer: CountingSender) -> Self {
+        loop {
+            let act = self.next_action();
+            self.in_flight = Some(act.clone());
+            let request = build_request(&self.account, &act);
+            let Some((status, body)) = observer.send(request).await else { return self };
+            self.in_flight = None;
+            let (after, expected) = self.model.apply(&act, body["ticketID"].as_u64());
+            assert_eq!(status, expected, "{act:?}: {body}");
+            self.stats.record_response(expected == 404);
+            self.model = after;
+        }
+    }
+
+    fn next_action(&mut self) -> Action {
+        self.action_count += 1;
+        let name = self.rng.choose(&SNAPSHOT_NAMES);
+        let ids: Vec<u64> = self.model.state.tickets.keys().copied().collect();
+        match self.rng.below(14) {
+            0 if !ids.is_empty() => Action::DeleteTicket(self.rng.choose(&ids)),
+            1 => {
+                let (day, second) = (1 + self.action_count / 60 % 28, self.action_count % 60);
+                Action::FreezeClock(format!("2026-03-{day:02}T12:00:{second:02}Z"))
+            }
+            2 => Action::Reset,
+            3 => Action::DeleteSnapshot(name),
+            4..7 => Action::TakeSnapshot(name),
+            7..10 => Action::RestoreSnapshot(name),
+            _ => Action::CreateTicket(format!("Act {}", self.action_count)),
+        }
+    }
+
+    /// The same at another server, which shows the account as it was before or after what was under way.
+    async fn verify_after_restart(mut self, server: &ApiClient) -> Self {
+        self.account = self.account.with_server(server);
+        let found = AccountModel::fetch(&self.account).await;
+        let act = self.in_flight.take();
+        if let Some(act) = &act {
+            let titled = |title: &str| {
+                found.state.tickets.iter().find(|(_, known)| *known == title).map(|(id, _)| *id)
+            };
+            let new = if let Action::CreateTicket(title) = act { titled(title) } else { None };
+            let (after, _) = self.model.apply(act, new);
+            let (is_before, is_after) = (found == self.model, found == after);
+            assert!(
+                is_before || is_after,
+                "{found:?} is neither what was before nor what was after {act:?}: {:?}",
+                self.model
+            );
+            let leaves_trace = matches!(act, Action::CreateTicket(_)) || self.model != after;
+            self.stats.record_in_flight(leaves_trace, !is_before);
+        } else {
+            assert_eq!(found, self.model);
+        }
+        self.model = found;
+        self
+    }
+}
+
+fn build_request(account: &Account, act: &Action) -> RequestBuilder {
+    match act {
+        Action::CreateTicket(title) => {
+            let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain([("title", &**title)]).collect();
+            account.client.request("POST", "/api/v2/ticket").form(&fields)
+        }
+        Action::DeleteTicket(id) => {
+            account.client.request("DELETE", &format!("/api/v2/ticket/{id}"))
+        }
+        Action::FreezeClock(now) => {
+            account.request("PUT", "/clock").json(&json!({ "mode": "frozen", "at": now }))
+        }
+        Action::Reset => account.request("POST", "/reset"),
+        Action::TakeSnapshot(name) => account.request("PUT", &format!("/snapshots/{name}")),
+        Action::RestoreSnapshot(name) => {
+            account.request("POST", &format!("/snapshots/{name}/restore"))
+        }
+        Action::DeleteSnapshot(name) => account.request("DELETE", &format!("/snapshots/{name}")),
+    }
+}
+
+/// A date of UTC as the control API writes it.
+fn format_utc(date: &str) -> String {
+    format!("{}Z", date.replace(' ', "T"))
+}
+
+fn list_account_files(data: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    files.map(|file| file.expect("a file").file_name().display().to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reset_and_restore_are_atomic_across_kill() {
+    let mut luck = CrashRun::from_env();
+    let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+    let tickets: Vec<Value> = (1..=TICKET_COUNT).map(ticket_fixture).collect();
+    let seed =
+        fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
+    let mut server = kill::start_server(data.path(), &["--seed", &seed]);
+    let mut rewinders: Vec<SnapshotWorker> = Vec::new();
+    for (name, key) in ACCOUNTS {
+        rewinders.push(SnapshotWorker::new(Account::new(&server, name, key), luck.rng.fork()));
+    }
+    while luck.next_round() {
+        rewinders = kill::run_until_killed(
+            server,
+            rewinders,
+            KILL_AFTER,
+            &mut luck.rng,
+            SnapshotWorker::run,
+        )
+        .await;
+        integrity::assert_databases_intact(data.path()).await;
+        server = restart_server(data.path(), &mut luck).await;
+        let killed = std::mem::take(&mut rewinders);
+        for rewinder in killed {
+            rewinders.push(rewinder.verify_after_restart(&server).await);
+        }
+    }
+    for rewinder in rewinders {
+        luck.stats += rewinder.stats;
+        assert_eq!(rewinder.account.send_control("DELETE", "").await.status, 204);
+    }
+    drop(server);
+    let server = kill::start_server(data.path(), &[]);
+    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(list_account_files(data.path()), [""; 0], "a start clears away what was left");
+    luck.print_summary();
+}

@@ -1,0 +1,155 @@
+//! A request of a writer about its own tickets: what is sent, and what it makes of them.
+
+use reqwest::RequestBuilder;
+
+use super::expected_ticket::{ExpectedTicket, ExpectedTickets, REQUIRED_FIELDS};
+use super::rng::Rng;
+use crate::support::ApiClient;
+
+/// Nobody's ticket.
+const UNKNOWN_TICKET_ID: u64 = 4_000_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteOperation {
+    Create,
+    Update,
+    SetStatus,
+    SetPriority,
+    Batch,
+    Delete,
+    DeleteMulti,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct WriteRequest {
+    operation: WriteOperation,
+    ids: Vec<u64>,
+    /// Columns and their new values, in this order.
+    changes: Vec<(&'static str, String)>,
+    is_invalid: bool,
+}
+
+impl WriteRequest {
+    pub(super) fn new(
+        operation: WriteOperation,
+        ids: Vec<u64>,
+        changes: Vec<(&'static str, String)>,
+    ) -> Self {
+        Self { operation, ids, changes, is_invalid: false }
+    }
+
+    pub(super) fn is_invalid(&self) -> bool {
+        self.is_invalid
+    }
+
+    /// The title of the ticket that it creates.
+    pub(super) fn created_title(&self) -> Option<&str> {
+        let creates = self.operation == WriteOperation::Create && !self.is_invalid;
+        creates.then(|| self.changes[0].1.as_str())
+    }
+
+    /// The tickets that it deletes.
+    pub(super) fn deleted_ids(&self) -> &[u64] {
+        let deletes =
+            matches!(self.operation, WriteOperation::Delete | WriteOperation::DeleteMulti);
+        if deletes && !self.is_invalid { &self.ids } else { &[] }
+    }
+
+    /// The same with one mistake, for which all of it is refused: a ticket that is not there among those that are,
+    /// or a value that no document allows.
+    pub(super) fn into_invalid(mut self, dice: &mut Rng, gone: &[u64]) -> Self {
+        self.is_invalid = true;
+        match self.operation {
+            WriteOperation::Create => "".clone_into(&mut self.changes[0].1),
+            WriteOperation::Delete => self.ids = vec![pick_unknown_id(dice, gone)],
+            WriteOperation::Update if dice.one_in(2) => {
+                self.ids = vec![pick_unknown_id(dice, gone)];
+            }
+            WriteOperation::DeleteMulti => self.insert_unknown_id(dice, gone),
+            _ if dice.one_in(2) && self.operation != WriteOperation::Update => {
+                self.insert_unknown_id(dice, gone);
+            }
+            WriteOperation::Update => {
+                self.changes.truncate(1);
+                self.changes.push(("status", "open".to_owned()));
+            }
+            WriteOperation::Batch => self.changes.push(("status", "finished".to_owned())),
+            WriteOperation::SetStatus | WriteOperation::SetPriority => {
+                "finished".clone_into(&mut self.changes[0].1);
+            }
+        }
+        self
+    }
+
+    fn insert_unknown_id(&mut self, dice: &mut Rng, gone: &[u64]) {
+        self.ids.insert(dice.below(self.ids.len() + 1), pick_unknown_id(dice, gone));
+    }
+
+    /// What it makes of the tickets; `new` is the id of the one that it creates.
+    pub(super) fn apply(&self, tickets: &mut ExpectedTickets, new: Option<u64>) {
+        if self.is_invalid {
+            return;
+        }
+        if let (Some(title), Some(id)) = (self.created_title(), new) {
+            tickets.insert(id, ExpectedTicket::new(id, title));
+        }
+        tickets.retain(|id, _| !self.deleted_ids().contains(id));
+        for id in &self.ids {
+            // One that was deleted just now is not there any more.
+            let Some(ticket) = tickets.get_mut(id) else { continue };
+            for (column, value) in &self.changes {
+                ticket.set_column(column, value);
+            }
+        }
+    }
+
+    pub(super) fn build_request(&self, client: &ApiClient) -> RequestBuilder {
+        let id = self.ids.first().map(u64::to_string).unwrap_or_default();
+        let (method, path) = match self.operation {
+            WriteOperation::Create => ("POST", String::new()),
+            WriteOperation::Update => ("PUT", format!("/{id}")),
+            WriteOperation::SetStatus => ("POST", "/setStatus".to_owned()),
+            WriteOperation::SetPriority => ("POST", "/setPriority".to_owned()),
+            WriteOperation::Batch => ("POST", "/batch".to_owned()),
+            WriteOperation::Delete => ("DELETE", format!("/{id}")),
+            WriteOperation::DeleteMulti => ("DELETE", "/multi".to_owned()),
+        };
+        client.request(method, &format!("/api/v2/ticket{path}")).form(&self.form_fields())
+    }
+
+    fn form_fields(&self) -> Vec<(String, String)> {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let changes = self.changes.iter().map(|(column, value)| field(column, value));
+        let ids = self.ids.iter().map(|id| field("ticketIDs[]", &id.to_string()));
+        match self.operation {
+            WriteOperation::Create => REQUIRED_FIELDS
+                .iter()
+                .map(|(name, value)| field(name, value))
+                .chain(changes)
+                .collect(),
+            WriteOperation::Update => changes.collect(),
+            WriteOperation::SetStatus
+            | WriteOperation::SetPriority
+            | WriteOperation::DeleteMulti => changes.chain(ids).collect(),
+            WriteOperation::Batch => self.batch_fields(),
+            WriteOperation::Delete => Vec::new(),
+        }
+    }
+
+    fn batch_fields(&self) -> Vec<(String, String)> {
+        let ids: Vec<String> = self.ids.iter().map(u64::to_string).collect();
+        let actions = self.changes.iter().enumerate().flat_map(|(at, (column, value))| {
+            [
+                (format!("actions[{at}][actionType]"), (*column).to_owned()),
+                (format!("actions[{at}][value]"), value.clone()),
+            ]
+        });
+        std::iter::once(("TicketIDs".to_owned(), ids.join(","))).chain(actions).collect()
+    }
+}
+
+/// A ticket that is not there: one that never was, or one that was deleted lately.
+fn pick_unknown_id(dice: &mut Rng, gone: &[u64]) -> u64 {
+    let latest = &gone[gone.len().saturating_sub(5)..];
+    if latest.is_empty() || dice.one_in(2) { UNKNOWN_TICKET_ID } else { dice.choose(latest) }
+}

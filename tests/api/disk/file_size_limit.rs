@@ -1,0 +1,78 @@
+//! A limit on the size of files: it is met as a full disk is, and ends nothing.
+
+use super::fill_disk::{
+    TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
+};
+use super::{
+    ServerProcess, assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
+    server_arguments,
+};
+use crate::fixtures;
+use crate::process::{RunningProcess, build_clean_env_command};
+use crate::third_party_clients::{can_run, skip_test};
+
+use std::path::Path;
+use std::process::Command;
+
+/// A server on the folder whose files grow to so many blocks of 512 bytes.
+fn build_limited_command(data: &Path, blocks: u32) -> Command {
+    let script = format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+    let mut command =
+        build_clean_env_command("sh", &["-c", &script, env!("CARGO_BIN_EXE_omnidesk-mock")]);
+    command.args(server_arguments(data));
+    command
+}
+
+#[tokio::test]
+async fn file_size_limit_rejects_writes_until_lifted() {
+    let data = fixtures::create_temp_dir();
+    let server = ServerProcess::start(&mut build_limited_command(data.path(), 1400));
+    let acme = create_account_with_tickets(&server.client, "acme", TICKET_COUNT).await;
+    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    let (newest, before) = write_until_full(&acme, &other).await;
+    assert_account_usable(&other).await;
+    if can_run("prlimit", &["--version"]) {
+        let process = server.process.pid().to_string();
+        assert!(can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]), "it is lifted");
+        assert_eq!(create_ticket(&acme).await, newest + 1, "a refused creation took no id");
+    } else {
+        skip_test("there is no prlimit, so the limit stays");
+        assert_eq!(dump_tickets(&acme).await, before);
+    }
+    let shown = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    server.stop_and_check_log(&[&data.path().join("accounts/acme.db")]);
+
+    let server = ServerProcess::start_on(data.path());
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], shown);
+    assert_account_usable(&acme).await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
+    let data = fixtures::create_temp_dir();
+    let server = ServerProcess::start(&mut build_limited_command(data.path(), 2000));
+    let acme = create_account_with_tickets(&server.client, "acme", 0).await;
+    let acknowledged = write_concurrently_until_full(&acme).await;
+    assert!(fetch_titles(&acme).await == acknowledged, "at the limit");
+    drop(server);
+    let server = ServerProcess::start_on(data.path());
+    assert!(fetch_titles(&acme.with_server(&server.client)).await == acknowledged, "after a kill");
+    server.stop();
+}
+
+#[test]
+fn server_that_cannot_write_fails_to_start_and_names_file() {
+    let data = fixtures::create_temp_dir();
+    let path = data.path().to_str().expect("the path is text");
+    let ended = RunningProcess::spawn(&mut build_limited_command(data.path(), 0)).wait_for_exit();
+    assert_eq!(ended.exit_code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains(path), "a file is named: {ended:?}");
+    assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+    assert_eq!(
+        ServerProcess::start_on(data.path()).process.stop().exit_code,
+        Some(0),
+        "it starts without the limit"
+    );
+}

@@ -1,0 +1,168 @@
+//! A full disk: changes are refused and change nothing, all else goes on, and so do changes once there is room.
+
+use serde_json::json;
+
+use super::fill_disk::{
+    TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
+};
+use super::tmpfs::TmpfsDisk;
+use super::{
+    DISK_FULL_MESSAGE, ServerProcess, assert_account_usable, assert_control_server_error,
+    assert_server_error, create_account_with_tickets, create_ticket, dump_tickets, post_ticket,
+    server_arguments,
+};
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::fixtures::{self, ACME_KEY, acme_seed, ticket_fixture};
+use crate::process::{OutputStream, RunningProcess};
+
+#[tokio::test]
+async fn full_disk_rejects_writes_until_space_is_freed() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = create_account_with_tickets(&server.client, "acme", TICKET_COUNT).await;
+    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    disk.fill_leaving(400 * 1024);
+    let (newest, before) = write_until_full(&acme, &other).await;
+    let ready = server.client.request_without_key("GET", "/_control/ready").send().await;
+    assert_eq!(ready.expect("it answers").status(), 200);
+
+    disk.free_space();
+    assert_eq!(dump_tickets(&acme).await, before);
+    assert_eq!(create_ticket(&acme).await, newest + 1, "a refused creation took no id");
+    assert_account_usable(&other).await;
+    let shown = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    server.stop_and_check_log(&[&disk.path().join("accounts/acme.db")]);
+
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], shown);
+    assert_account_usable(&acme).await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn server_killed_on_full_disk_loses_nothing() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = create_account_with_tickets(&server.client, "acme", TICKET_COUNT).await;
+    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    disk.fill_leaving(200 * 1024);
+    let (newest, before) = write_until_full(&acme, &other).await;
+    // Dropping it sends SIGKILL.
+    drop(server);
+
+    // It may start without room, or say why it does not.
+    let mut started =
+        RunningProcess::spawn(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let path = disk.path().to_str().expect("text");
+    let told =
+        started.wait_for_line(|stream, line| stream == OutputStream::Stdout || line.contains(path));
+    let ended =
+        if told.starts_with("listening on") { started.stop() } else { started.wait_for_exit() };
+    assert_eq!(ended.exit_code, Some(i32::from(!told.starts_with("listening on"))), "{ended:?}");
+    assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+
+    disk.free_space();
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = acme.with_server(&server.client);
+    assert_eq!(dump_tickets(&acme).await, before);
+    assert_eq!(create_ticket(&acme).await, newest + 1);
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_writes_to_full_disk_keep_exactly_the_acknowledged() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = create_account_with_tickets(&server.client, "acme", 0).await;
+    assert_eq!(acme.client.get("/api/v2/ticket").await.status, 200);
+    disk.fill_leaving(1024 * 1024);
+    let acknowledged = write_concurrently_until_full(&acme).await;
+    assert!(fetch_titles(&acme).await == acknowledged, "while the disk is full");
+    drop(server);
+    disk.free_space();
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = acme.with_server(&server.client);
+    assert!(fetch_titles(&acme).await == acknowledged, "after a kill");
+    assert_account_usable(&acme).await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn bulk_write_that_fills_disk_changes_no_ticket() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
+    let folder = fixtures::create_temp_dir();
+    // More than SQLite keeps in memory, so that it writes before it is asked to commit.
+    let large = (1..=1000).map(|id| {
+        let mut ticket = ticket_fixture(id);
+        ticket["external_gui_url"] = "https://desk.example.test/".repeat(70).into();
+        ticket
+    });
+    let seed = fixtures::write_file(&folder, "seed.json", &acme_seed(large).to_string());
+    let mut command = disk.build_server_command(&server_arguments(disk.path()));
+    let server = ServerProcess::start(command.args(["--seed", &seed]));
+    let acme = Account::new(&server.client, "acme", ACME_KEY);
+    create_ticket(&acme).await;
+    disk.fill_leaving(300 * 1024);
+    let list = "/api/v2/ticket?itemLimit=9999";
+    let before = fixtures::get_text(&acme.client, list).await;
+    for _ in 0..2 {
+        let solved =
+            acme.client.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await;
+        assert_server_error(&solved, DISK_FULL_MESSAGE, "solve all");
+        assert!(fixtures::get_text(&acme.client, list).await == before, "nothing was changed");
+    }
+    disk.free_space();
+    let solved = acme.client.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await;
+    assert_eq!(solved.status, 200, "{}", solved.body);
+    let open = acme.client.get("/api/v2/ticket?status=new&itemLimit=1").await;
+    assert_eq!(open.body["itemTotal"], 0, "{}", open.body);
+    server.stop();
+}
+
+#[tokio::test]
+async fn account_creation_fails_on_full_disk_until_space_is_freed() {
+    let Some(disk) = TmpfsDisk::mount() else { return };
+    let server =
+        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let mut made = vec![create_account_with_tickets(&server.client, "acme", 1).await];
+    disk.fill_leaving(150 * 1024);
+    let mut refusals = 0;
+    for number in 0..200 {
+        let name = format!("more-{number}");
+        let reply = fetch_response(
+            server.client.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": name })),
+        )
+        .await;
+        if reply.status != 201 {
+            assert_control_server_error(&reply, "The disk of the server is full", &name);
+            let shown = fetch_response(
+                server.client.request_without_key("GET", &format!("{ACCOUNTS_PATH}/{name}")),
+            );
+            assert_eq!(shown.await.status, 404, "a refused account is not there");
+            refusals += 1;
+            break;
+        }
+        let key = reply.body["api_key"].as_str().expect("a key");
+        let account = Account::new(&server.client, &name, key);
+        let first = post_ticket(&account).await;
+        if first.status != 200 {
+            assert_server_error(&first, DISK_FULL_MESSAGE, &name);
+            refusals += 1;
+        }
+        made.push(account);
+    }
+    assert_ne!(refusals, 0);
+    disk.free_space();
+    for account in &made {
+        assert_account_usable(account).await;
+    }
+    assert_account_usable(&create_account_with_tickets(&server.client, "last", 1).await).await;
+    server.stop();
+}

@@ -1,0 +1,157 @@
+//! An image that cannot be used: what stands on it is refused, all else goes on, and the image is left as it is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::corruption::{TICKET_COUNT, assert_all_requests_fail, create_data_dir};
+use super::data_dir::{account_file, copy_data_dir, read_database_files, select_corruptions};
+use super::{
+    ServerProcess, UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    create_account_with_tickets, dump_tickets,
+};
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+
+use serde_json::json;
+
+/// A folder at rest with two accounts, the first of which stands on its snapshot `one`.
+async fn create_image_backed_account() -> (TempDir, [Account; 2]) {
+    let (data, [acme, other]) = create_data_dir().await;
+    let server = ServerProcess::start_on(data.path());
+    let at = acme.clone().with_server(&server.client);
+    assert_eq!(at.send_control("PUT", "/snapshots/one").await.status, 201);
+    server.stop();
+    (data, [acme, other])
+}
+
+/// The files of the folder that belong to accounts or seeds.
+fn read_account_and_seed_files(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = read_database_files(data);
+    all.retain(|path, _| path.parent() != Some(data));
+    all
+}
+
+#[tokio::test]
+async fn account_on_corrupt_image_is_rejected_and_reset_keeps_image() {
+    let (before, [acme, other]) = create_image_backed_account().await;
+    for (case, harm) in select_corruptions() {
+        let data = copy_data_dir(before.path());
+        let image = account_file(data.path(), "acme").await;
+        harm(&image);
+        let spoilt = read_account_and_seed_files(data.path());
+        let server = ServerProcess::start_on(data.path());
+        let [acme, other] =
+            [&acme, &other].map(|account| account.clone().with_server(&server.client));
+        assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
+        dump_tickets(&other).await;
+        server.stop_and_check_log(&[&image]);
+        let mut after = read_account_and_seed_files(data.path());
+        let more = after.len().saturating_sub(spoilt.len());
+        assert!(more <= 1, "{case}: each try leaves a copy: {:?}", after.keys());
+        after.retain(|path, _| spoilt.contains_key(path));
+        assert!(after == spoilt, "{case}: no file was changed");
+
+        let server = ServerProcess::start_on(data.path());
+        let acme = acme.with_server(&server.client);
+        assert_eq!(acme.send_control("POST", "/reset").await.status, 204, "{case}");
+        assert_account_usable(&acme).await;
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn account_recovers_when_corrupt_image_is_replaced() {
+    let (before, [acme, _]) = create_image_backed_account().await;
+    for (case, harm) in select_corruptions() {
+        let data = copy_data_dir(before.path());
+        let image = account_file(data.path(), "acme").await;
+        let good = std::fs::read(&image).expect("it is there");
+        harm(&image);
+        let server = ServerProcess::start_on(data.path());
+        assert_all_requests_fail(
+            &acme.clone().with_server(&server.client),
+            &[UNREADABLE_DATA_MESSAGE, "damaged"],
+            case,
+        )
+        .await;
+        server.stop();
+        std::fs::write(&image, good).expect("a good copy is put in its place");
+        let server = ServerProcess::start_on(data.path());
+        let acme = acme.clone().with_server(&server.client);
+        let list = acme.client.get("/api/v2/ticket").await;
+        assert_eq!(list.body["itemTotal"], TICKET_COUNT, "{case}: {}", list.body);
+        assert_account_usable(&acme).await;
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn restore_of_corrupt_snapshot_can_be_undone_by_reset() {
+    let (before, [acme, other]) = create_image_backed_account().await;
+    for (case, harm) in select_corruptions() {
+        let data = copy_data_dir(before.path());
+        let image = account_file(data.path(), "acme").await;
+        let server = ServerProcess::start_on(data.path());
+        assert_account_usable(&acme.clone().with_server(&server.client)).await;
+        server.stop();
+        harm(&image);
+        let server = ServerProcess::start_on(data.path());
+        let [acme, other] =
+            [&acme, &other].map(|account| account.clone().with_server(&server.client));
+        assert_account_usable(&acme).await;
+        let restored = acme.send_control("POST", "/snapshots/one/restore").await;
+        if restored.status < 300 {
+            assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
+        } else {
+            assert_control_server_error(&restored, "damaged", case);
+            assert_account_usable(&acme).await;
+        }
+        assert_account_usable(&other).await;
+        assert_eq!(acme.send_control("POST", "/reset").await.status, 204, "{case}");
+        assert_account_usable(&acme).await;
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn corrupt_seed_image_does_not_affect_existing_accounts() {
+    let (before, [acme, other]) = create_data_dir().await;
+    for (case, harm) in select_corruptions() {
+        let data = copy_data_dir(before.path());
+        let seeds = read_database_files(&data.path().join("seeds"));
+        assert!(!seeds.is_empty());
+        for seed in seeds.keys() {
+            harm(seed);
+        }
+        let server = ServerProcess::start_on(data.path());
+        for account in [&acme, &other] {
+            assert_account_usable(&account.clone().with_server(&server.client)).await;
+        }
+        let fresh = server.client.request_without_key("POST", ACCOUNTS_PATH);
+        let made = fetch_response(fresh.json(&json!({ "name": "fresh" }))).await;
+        if made.status == 201 {
+            let key = made.body["api_key"].as_str().expect("a key");
+            let fresh = Account::new(&server.client, "fresh", key);
+            assert_all_requests_fail(&fresh, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
+        } else {
+            assert_control_server_error(&made, "damaged", case);
+        }
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn copied_account_does_not_depend_on_image_of_original() {
+    let (data, [acme, _]) = create_data_dir().await;
+    let server = ServerProcess::start_on(data.path());
+    let acme = acme.with_server(&server.client);
+    let fork = Account::create(&server.client, &json!({ "from": "account:acme" })).await;
+    assert_eq!(dump_tickets(&fork).await, dump_tickets(&acme).await);
+    assert_eq!(acme.send_control("DELETE", "").await.status, 204);
+    server.stop();
+    let server = ServerProcess::start_on(data.path());
+    assert_account_usable(&fork.with_server(&server.client)).await;
+    assert_account_usable(&create_account_with_tickets(&server.client, "acme", 1).await).await;
+    server.stop();
+}

@@ -1,0 +1,262 @@
+//! A disk that fails under open files. strace makes the calls of a running server fail, where it may.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::data_dir::catalogue_path;
+use super::{
+    DISK_FULL_MESSAGE, READ_ONLY_MESSAGE, ServerProcess, assert_account_usable,
+    assert_control_server_error, assert_server_error, create_account_with_tickets, create_ticket,
+    dump_tickets, post_ticket, server_arguments,
+};
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::fixtures;
+use crate::process::{RunningProcess, build_clean_env_command, build_command};
+use crate::support::JsonResponse;
+use crate::third_party_clients::{can_run, skip_test};
+
+/// A call on a file that fails from now on, until this is ended.
+struct InjectedFault(RunningProcess);
+
+impl InjectedFault {
+    /// None, with a line that says so, where no process can be traced.
+    fn inject(server: &ServerProcess, call: &str, error: &str, file: &Path) -> Option<Self> {
+        let process = server.process.pid().to_string();
+        let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}"));
+        let file = file.to_str().expect("text");
+        let arguments = ["-f", "-p", &process, "-o", "/dev/null", "-P", file];
+        let more = ["-e", &trace, "-e", &inject];
+        if !can_run("strace", &["--version"]) {
+            skip_test("there is no strace");
+            return None;
+        }
+        let mut strace = RunningProcess::spawn(&mut build_clean_env_command(
+            "strace",
+            &[&arguments[..], &more].concat(),
+        ));
+        let line = strace.wait_for_line(|_, line| line.contains("attach"));
+        if !line.contains(" attached") {
+            skip_test(&line);
+            return None;
+        }
+        Some(Self(strace))
+    }
+
+    /// The disk is well again.
+    fn remove(self) {
+        self.0.signal_and_wait("-TERM");
+    }
+}
+
+/// A call, how it fails, and what is said of it.
+const WRITE_FAULTS: [(&str, &str, &str); 3] = [
+    ("pwrite64", "ENOSPC", DISK_FULL_MESSAGE),
+    ("pwrite64", "EROFS", READ_ONLY_MESSAGE),
+    ("pwrite64", "EIO", "nothing was changed."),
+];
+/// A call that fails when everything is written, so that it is found after a kill: the outcome is unknown.
+const SYNC_FAULT: (&str, &str) = ("fsync,fdatasync", "EIO");
+const COMMIT_IN_DOUBT_MESSAGE: &str = "it is not known whether it was done";
+const ACCOUNT_IN_DOUBT_MESSAGE: &str = "it is not known what became of a change";
+
+#[tokio::test]
+async fn io_error_on_open_account_rejects_writes_until_disk_recovers() {
+    let data = fixtures::create_temp_dir();
+    let mut command = build_command(&server_arguments(data.path()));
+    let server = ServerProcess::start(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    let file = data.path().join("accounts/acme.db-wal");
+    assert!(file.exists(), "the account is open");
+    for (call, error, words) in WRITE_FAULTS {
+        create_ticket(&acme).await;
+        let before = dump_tickets(&acme).await;
+        let Some(failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+        for _ in 0..2 {
+            assert_server_error(&post_ticket(&acme).await, words, &format!("{call} {error}"));
+            assert_eq!(dump_tickets(&acme).await, before, "{call} {error}: nothing was changed");
+            assert_account_usable(&other).await;
+        }
+        failing.remove();
+        assert_account_usable(&acme).await;
+    }
+    let before = dump_tickets(&acme).await;
+    let (call, error) = SYNC_FAULT;
+    let Some(failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+    assert_server_error(&post_ticket(&acme).await, COMMIT_IN_DOUBT_MESSAGE, "the commit");
+    for _ in 0..2 {
+        assert_server_error(&post_ticket(&acme).await, ACCOUNT_IN_DOUBT_MESSAGE, "a change");
+        let list = acme.client.get("/api/v2/ticket").await;
+        assert_server_error(&list, ACCOUNT_IN_DOUBT_MESSAGE, "a read, also of what was cached");
+        assert_account_usable(&other).await;
+    }
+    failing.remove();
+    assert_eq!(dump_tickets(&acme).await, before, "the change was undone");
+    assert_account_usable(&acme).await;
+    let shown = dump_tickets(&acme).await;
+    drop(server);
+    let server = ServerProcess::start_on(data.path());
+    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, shown);
+    server.stop();
+}
+
+#[tokio::test]
+async fn in_doubt_write_is_never_served_and_is_resolved_after_kill() {
+    let data = fixtures::create_temp_dir();
+    let mut command = build_command(&server_arguments(data.path()));
+    let server = ServerProcess::start(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let file = data.path().join("accounts/acme.db-wal");
+    let (call, error) = SYNC_FAULT;
+    let Some(_failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+    assert_server_error(&post_ticket(&acme).await, COMMIT_IN_DOUBT_MESSAGE, "the commit");
+    assert_reads_fail(&acme).await;
+    drop(server);
+    let server = ServerProcess::start_on(data.path());
+    let acme = acme.with_server(&server.client);
+    let total = acme.client.get("/api/v2/ticket").await.body["itemTotal"].take();
+    assert!(total == 2 || total == 3, "the ticket is there or not: {total}");
+    assert_account_usable(&acme).await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
+    for ends_well in [true, false] {
+        let data = fixtures::create_temp_dir();
+        let mut command = build_command(&server_arguments(data.path()));
+        let server = ServerProcess::start(command.args(["--durability", "power"]));
+        let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+        let other = create_account_with_tickets(&server.client, "other", 1).await;
+        let before = dump_tickets(&acme).await;
+        let log = data.path().join("catalogue.db-wal");
+        let (call, error) = SYNC_FAULT;
+        let Some(failing) = InjectedFault::inject(&server, call, error, &log) else { return };
+        assert_control_server_error(
+            &acme.send_control("POST", "/reset").await,
+            COMMIT_IN_DOUBT_MESSAGE,
+            "the reset",
+        );
+        assert_server_error(&post_ticket(&acme).await, ACCOUNT_IN_DOUBT_MESSAGE, "a change");
+        assert_server_error(
+            &acme.client.get("/api/v2/ticket").await,
+            ACCOUNT_IN_DOUBT_MESSAGE,
+            "a read",
+        );
+        assert_control_server_error(
+            &acme.send_control("GET", "").await,
+            ACCOUNT_IN_DOUBT_MESSAGE,
+            "the account",
+        );
+        assert_account_usable(&other).await;
+        if ends_well {
+            failing.remove();
+            assert_eq!(dump_tickets(&acme).await, before, "the reset was undone");
+            assert_account_usable(&acme).await;
+            let shown = dump_tickets(&acme).await;
+            drop(server);
+            let server = ServerProcess::start_on(data.path());
+            assert_eq!(
+                dump_tickets(&acme.with_server(&server.client)).await,
+                shown,
+                "and stays undone"
+            );
+            server.stop();
+        } else {
+            drop(server);
+            let server = ServerProcess::start_on(data.path());
+            let list = acme.with_server(&server.client).client.get("/api/v2/ticket").await;
+            let total = &list.body["itemTotal"];
+            assert!(*total == 0 || *total == 2, "it is reset or not: {total}");
+            server.stop();
+        }
+    }
+}
+
+#[tokio::test]
+async fn write_rejected_by_fsync_error_stays_undone_after_restart() {
+    let data = fixtures::create_temp_dir();
+    let mut command = build_command(&server_arguments(data.path()));
+    let server = ServerProcess::start(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    for (file, what) in [("catalogue.db-wal", "POST /reset"), ("accounts/acme.db-wal", "a ticket")]
+    {
+        let before = dump_tickets(&acme).await;
+        let log = data.path().join(file);
+        let Some(failing) = InjectedFault::inject(&server, SYNC_FAULT.0, "EIO:when=1", &log) else {
+            return;
+        };
+        let status = if what == "a ticket" {
+            post_ticket(&acme).await.status
+        } else {
+            acme.send_control("POST", "/reset").await.status
+        };
+        assert_eq!(status, 500, "{what}");
+        assert_eq!(dump_tickets(&acme).await, before, "{what} was undone at once");
+        failing.remove();
+    }
+    // Killed before anything else is written.
+    let shown = dump_tickets(&acme).await;
+    drop(server);
+    let server = ServerProcess::start_on(data.path());
+    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, shown);
+    server.stop();
+}
+
+/// Every kind of read is refused while the outcome of a commit is unknown: the short, the long, and that of the whole.
+async fn assert_reads_fail(acme: &Account) {
+    for query in ["", "/1", "?status=open", "?query=a%20long%20one", "?view=open"] {
+        assert_server_error(
+            &acme.client.get(&format!("/api/v2/ticket{query}")).await,
+            ACCOUNT_IN_DOUBT_MESSAGE,
+            query,
+        );
+    }
+    assert_control_server_error(
+        &acme.send_control("GET", "/export").await,
+        ACCOUNT_IN_DOUBT_MESSAGE,
+        "an export",
+    );
+}
+
+/// Everything that the control API writes into the catalogue.
+async fn send_catalogue_writes(acme: &Account) -> Vec<(&'static str, JsonResponse)> {
+    let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
+    let made =
+        acme.client.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": "more" }));
+    vec![
+        ("an account", fetch_response(made).await),
+        ("a clock", acme.send_control_json("PUT", "/clock", &clock).await),
+        ("a key", acme.send_control_json("POST", "/keys", &json!({ "name": "more" })).await),
+        ("a snapshot", acme.send_control("PUT", "/snapshots/more").await),
+        ("a restore", acme.send_control("POST", "/snapshots/one/restore").await),
+        ("a reset", acme.send_control("POST", "/reset").await),
+        ("a removal", acme.send_control("DELETE", "").await),
+    ]
+}
+
+#[tokio::test]
+async fn io_error_on_catalogue_changes_no_account() {
+    let data = fixtures::create_temp_dir();
+    let server = ServerProcess::start_on(data.path());
+    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
+    create_ticket(&acme).await;
+    let clock = json!({ "mode": "frozen", "at": "2026-02-01T12:00:00Z" });
+    assert_eq!(acme.send_control_json("PUT", "/clock", &clock).await.status, 200);
+    let before = (acme.read_all().await, dump_tickets(&acme).await);
+    let file = data.path().join("catalogue.db-wal");
+    let Some(failing) = InjectedFault::inject(&server, "pwrite64", "ENOSPC", &file) else { return };
+    for (what, reply) in send_catalogue_writes(&acme).await {
+        assert_control_server_error(&reply, "The disk of the server is full", what);
+    }
+    assert_eq!((acme.read_all().await, dump_tickets(&acme).await), before, "while it fails");
+    assert_account_usable(&acme).await;
+    failing.remove();
+
+    for (what, reply) in send_catalogue_writes(&acme).await {
+        assert!(reply.status < 300, "{what}, when it is well: {}", reply.body);
+    }
+    server.stop_and_check_log(&[&catalogue_path(data.path())]);
+}

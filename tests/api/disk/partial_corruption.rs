@@ -1,0 +1,61 @@
+//! An account's file of which only a part is damaged: who asks for that part is told so, and nothing gets worse.
+
+use super::corruption::create_data_dir;
+use super::data_dir::{
+    account_file, copy_data_dir, fill_with_garbage, modify_file, read_database_files,
+};
+use super::{
+    ServerProcess, UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_server_error,
+    dump_tickets,
+};
+
+/// SQLite's page, in bytes (documented: its default).
+const PAGE_BYTES: usize = 4096;
+
+/// Where the bytes are, for the first time.
+fn find_bytes(bytes: &[u8], text: &[u8]) -> usize {
+    bytes.windows(text.len()).position(|window| window == text).expect("the text is there")
+}
+
+#[tokio::test]
+async fn corrupt_page_is_never_served_and_reads_do_not_modify_the_file() {
+    let (before, [acme, other]) = create_data_dir().await;
+    let data = copy_data_dir(before.path());
+    let file = account_file(data.path(), "acme").await;
+    modify_file(&file, |bytes| {
+        let page = find_bytes(bytes, b"ada@example.test") / PAGE_BYTES * PAGE_BYTES;
+        assert_ne!(page, 0, "tickets have pages of their own");
+        fill_with_garbage(&mut bytes[page..page + PAGE_BYTES]);
+    });
+    let spoilt = read_database_files(&data.path().join("accounts"));
+    let server = ServerProcess::start_on(data.path());
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    let others = dump_tickets(&other).await;
+    for path in ["/api/v2/ticket", "/api/v2/ticket?query=printer", "/api/v2/ticket?itemLimit=9999"]
+    {
+        let reply = acme.client.get(path).await;
+        assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, path);
+        assert_server_error(&reply, "damaged", path);
+    }
+    assert_eq!(dump_tickets(&other).await, others);
+    server.stop_and_check_log(&[&file]);
+    assert!(read_database_files(&data.path().join("accounts")) == spoilt, "no file was changed");
+}
+
+#[tokio::test]
+async fn corruption_of_an_open_account_is_reported() {
+    let (data, [acme, other]) = create_data_dir().await;
+    let file = account_file(data.path(), "acme").await;
+    let server = ServerProcess::start_on(data.path());
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    assert_eq!(acme.send_control("GET", "/keys").await.status, 200);
+    let shown = acme.client.get("/api/v2/ticket/1").await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    modify_file(&file, |bytes| fill_with_garbage(&mut bytes[PAGE_BYTES..]));
+    // A change makes other connections forget what they have read.
+    let _ = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
+    let reply = acme.client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
+    assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, "a list");
+    assert_account_usable(&other).await;
+    server.stop_and_check_log(&[&file]);
+}

@@ -1,0 +1,111 @@
+//! A delay before the change or after it: what the others see while the client waits.
+
+use serde_json::json;
+
+use super::wire::send_raw;
+use super::{
+    TICKETS_PATH, add_fault, build_raw_form, clear_faults, count_tickets, create_ticket,
+    fault_counts, poll_until, start_with_account, wait_for_entries,
+};
+use crate::control_client::assert_problem;
+use crate::fixtures::NEW_TICKET_FORM;
+
+#[tokio::test]
+async fn ticket_is_not_visible_during_a_delay_before_the_write() {
+    let (server, account) = start_with_account().await;
+    for when in [json!({ "delay": "5m" }), json!({ "delay": "5m", "when": "before" })] {
+        add_fault(&account, &json!({ "operation": "ticket.create", "effect": when })).await;
+        let waiting = send_raw(
+            &server.base_url,
+            &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
+        )
+        .await;
+        poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+        let over = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=20ms").await;
+        assert_problem(&over, 409, "wait-over", "a ticket that is not there yet");
+        assert_eq!(count_tickets(&account).await, 0);
+        clear_faults(&account).await;
+        drop(waiting);
+    }
+}
+
+#[tokio::test]
+async fn ticket_is_visible_during_a_delay_after_the_write() {
+    let (server, account) = start_with_account().await;
+    let effect = json!({ "delay": "5m", "when": "after" });
+    add_fault(&account, &json!({ "operation": "ticket.create", "effect": effect })).await;
+    let waiting = send_raw(
+        &server.base_url,
+        &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
+    )
+    .await;
+    let there = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
+    assert_eq!(there.status, 200, "{}", there.body);
+    assert_eq!(there.body["ticket"]["status"], "new", "{}", there.body);
+    let silent = waiting.try_read(&mut [0; 1]).expect_err("no byte has come");
+    assert_eq!(silent.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(account.client.get("/api/v2/ticket/1").await.status, 200, "others read it");
+}
+
+#[tokio::test]
+async fn disconnect_during_a_delay_does_not_cancel_the_write() {
+    let (server, account) = start_with_account().await;
+    add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
+    let waiting = send_raw(
+        &server.base_url,
+        &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
+    )
+    .await;
+    poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+    drop(waiting);
+    let there = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
+    assert_eq!(there.status, 200, "{}", there.body);
+    let entries = wait_for_entries(&account, "operation=ticket.create&changed=true", 1).await;
+    assert_eq!(entries[0]["fault"]["effect"], "delay", "{entries:?}");
+    assert_eq!(count_tickets(&account).await, 1, "it is made once");
+    assert_eq!(create_ticket(&account).await.body["ticketID"], 2);
+}
+
+#[tokio::test]
+async fn reset_cancels_a_delayed_write() {
+    let (server, account) = start_with_account().await;
+    add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
+    let waiting = send_raw(
+        &server.base_url,
+        &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
+    )
+    .await;
+    poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+    assert_eq!(account.send_control("POST", "/reset").await.status, 204);
+    let never = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=500ms").await;
+    assert_problem(&never, 409, "wait-over", "a ticket from before the reset");
+    assert_eq!(count_tickets(&account).await, 0);
+    drop(waiting);
+}
+
+#[tokio::test]
+async fn delayed_request_does_not_block_its_account() {
+    let (server, account) = start_with_account().await;
+    for when in ["before", "after"] {
+        let effect = json!({ "delay": "5m", "when": when });
+        let rule = json!({ "fields": { "title": "Printer" }, "effect": effect });
+        add_fault(&account, &rule).await;
+        let before = count_tickets(&account).await;
+        let waiting = send_raw(
+            &server.base_url,
+            &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
+        )
+        .await;
+        let made = before + u64::from(when == "after");
+        poll_until("the delay", async || {
+            fault_counts(&account).await == [(1, 1)] && count_tickets(&account).await == made
+        })
+        .await;
+        let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
+        let passing = account.client.send_form("POST", TICKETS_PATH, &other).await;
+        assert_eq!(passing.status, 200, "{when}: {}", passing.body);
+        assert_eq!(account.client.get(TICKETS_PATH).await.body["itemTotal"], made + 1, "{when}");
+        clear_faults(&account).await;
+        drop(waiting);
+    }
+}

@@ -1,0 +1,150 @@
+//! Clients that come back before the time that Retry-After asked for: the journal warns of them.
+
+use serde_json::{Value, json};
+
+use super::{
+    TICKETS_PATH, add_fault, advance_clock, clear_faults, create_ticket, freeze_clock,
+    journal_entries, start_with_account,
+};
+use crate::control_client::Account;
+use crate::support::Server;
+
+/// For each request of the journal, whether it came too early.
+async fn early_retry_flags(account: &Account) -> Vec<bool> {
+    let is_early = |entry: &Value| {
+        let warnings = entry["warnings"].as_array().expect("a list");
+        warnings.iter().any(|warning| warning["kind"] == "early-retry")
+    };
+    journal_entries(account, "").await.iter().map(is_early).collect()
+}
+
+async fn start_with_frozen_clock() -> (Server, Account) {
+    let (server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    (server, account)
+}
+
+/// Lets the next request meet this status and be asked to wait ten seconds.
+async fn reject_with_retry_after(account: &Account, status: u16) {
+    let effect = json!({ "status": status, "retry_after": "10s" });
+    add_fault(account, &json!({ "first": 1, "effect": effect })).await;
+    let refused = account.client.get(TICKETS_PATH).await;
+    assert_eq!(refused.status, status, "{}", refused.body);
+    assert_eq!(refused.headers["retry-after"], "10");
+}
+
+#[tokio::test]
+async fn request_before_retry_after_elapses_records_a_warning() {
+    for status in [401, 403, 429, 503] {
+        for (later, is_early) in
+            [(None, true), (Some("9s"), true), (Some("10s"), false), (Some("1h"), false)]
+        {
+            let (_server, account) = start_with_frozen_clock().await;
+            reject_with_retry_after(&account, status).await;
+            if let Some(later) = later {
+                advance_clock(&account, later).await;
+            }
+            assert_eq!(account.client.get(TICKETS_PATH).await.status, 200, "it is no refusal");
+            assert_eq!(
+                early_retry_flags(&account).await,
+                [false, is_early],
+                "{status} and {later:?} later"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn early_retry_warning_names_retry_after_and_is_filterable() {
+    let (_server, account) = start_with_frozen_clock().await;
+    reject_with_retry_after(&account, 429).await;
+    account.client.get(TICKETS_PATH).await;
+    let told = journal_entries(&account, "warning=early-retry").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let warning = &told[0]["warnings"][0];
+    let text = warning["text"].as_str().unwrap_or_default();
+    assert!(text.contains("Retry-After"), "{warning}");
+    assert_eq!(told[0]["status"], 200, "{told:?}");
+}
+
+#[tokio::test]
+async fn every_request_before_retry_after_elapses_is_early() {
+    let (_server, account) = start_with_frozen_clock().await;
+    reject_with_retry_after(&account, 429).await;
+    for _ in 0..3 {
+        assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    }
+    advance_clock(&account, "10s").await;
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    assert_eq!(early_retry_flags(&account).await, [false, true, true, true, false]);
+}
+
+#[tokio::test]
+async fn rate_limit_rejection_starts_a_retry_after_period() {
+    let (_server, account) = start_with_frozen_clock().await;
+    let limits = json!({ "requests": 1, "per": "1m" });
+    assert!(
+        (200..=204).contains(&account.send_control_json("PUT", "/limits", &limits).await.status)
+    );
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(account.client.get(TICKETS_PATH).await.status);
+    }
+    assert_eq!(statuses, [200, 429, 429]);
+    advance_clock(&account, "1m").await;
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    assert_eq!(early_retry_flags(&account).await, [false, false, true, false]);
+}
+
+#[tokio::test]
+async fn error_without_retry_after_starts_no_period() {
+    let (_server, account) = start_with_frozen_clock().await;
+    add_fault(&account, &json!({ "first": 2, "effect": { "status": 429 } })).await;
+    for _ in 0..3 {
+        account.client.get(TICKETS_PATH).await;
+    }
+    assert_eq!(early_retry_flags(&account).await, [false; 3]);
+}
+
+#[tokio::test]
+async fn retry_after_does_not_apply_to_other_accounts() {
+    let (server, account) = start_with_frozen_clock().await;
+    let other = Account::create(&server, &json!({})).await;
+    freeze_clock(&other).await;
+    reject_with_retry_after(&account, 429).await;
+    assert_eq!(create_ticket(&other).await.status, 200);
+    assert_eq!(early_retry_flags(&other).await, [false]);
+}
+
+#[tokio::test]
+async fn retry_after_does_not_apply_to_other_keys() {
+    let (_server, account) = start_with_frozen_clock().await;
+    let other = account.clone().with_new_key("other").await;
+    reject_with_retry_after(&account, 429).await;
+    assert_eq!(create_ticket(&other).await.status, 200);
+    assert_eq!(early_retry_flags(&account).await, [false, false]);
+}
+
+#[tokio::test]
+async fn reset_clears_retry_after_periods() {
+    let (_server, account) = start_with_frozen_clock().await;
+    reject_with_retry_after(&account, 429).await;
+    assert_eq!(account.send_control("POST", "/reset").await.status, 204);
+    freeze_clock(&account).await;
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    assert_eq!(early_retry_flags(&account).await, [false]);
+}
+
+#[tokio::test]
+async fn error_without_retry_after_has_no_such_header() {
+    let (_server, account) = start_with_frozen_clock().await;
+    for (status, message) in [(401, "Who?"), (403, "No."), (429, "Later.")] {
+        let effect = json!({ "status": status, "message": message });
+        add_fault(&account, &json!({ "effect": effect })).await;
+        let reply = account.client.get(TICKETS_PATH).await;
+        assert_eq!((reply.status, reply.message()), (status, message));
+        assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401);
+        assert!(!reply.headers.contains_key("retry-after"), "{reply:?}");
+        clear_faults(&account).await;
+    }
+}

@@ -1,0 +1,313 @@
+//! Every effect as it comes over the wire, and whether the request is carried out.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::wire::{
+    ExpectedOutcome, effect_cases, exchange_until_close, read_one_response, send_raw,
+};
+use super::{
+    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
+    count_tickets, create_ticket, start_with_ticket,
+};
+use crate::control_client::Account;
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::raw_http::connect;
+use crate::support::JsonResponse;
+
+async fn get_ticket_title(account: &Account) -> String {
+    let item = account.client.get(TICKET_PATH).await.body;
+    item["item"]["title"].as_str().expect("a title").to_owned()
+}
+
+#[tokio::test]
+async fn each_effect_applies_to_a_read_with_a_cached_response() {
+    let (server, account) = start_with_ticket().await;
+    for path in [TICKET_PATH, TICKETS_PATH] {
+        let request_bytes = build_raw_get(&account, path);
+        let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+        for (effect, met, _) in effect_cases() {
+            let what = format!("{path} {effect}");
+            ExpectedOutcome::FullResponse.assert_matches(
+                &what,
+                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &whole,
+            );
+            add_fault(&account, &json!({ "effect": effect })).await;
+            met.assert_matches(
+                &what,
+                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &whole,
+            );
+            clear_faults(&account).await;
+            ExpectedOutcome::FullResponse.assert_matches(
+                &what,
+                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &whole,
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_effect_executes_or_skips_the_write() {
+    let (server, account) = start_with_ticket().await;
+    let update =
+        |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
+    let whole = exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    for (number, (effect, met, is_carried_out)) in effect_cases().into_iter().enumerate() {
+        let (before, new) = (get_ticket_title(&account).await, format!("title-{number}"));
+        add_fault(&account, &json!({ "operation": "ticket.update", "effect": effect })).await;
+        met.assert_matches(
+            &effect.to_string(),
+            &exchange_until_close(&server.base_url, &update(&new)).await,
+            &whole,
+        );
+        clear_faults(&account).await;
+        let expected = if is_carried_out { new } else { before };
+        assert_eq!(get_ticket_title(&account).await, expected, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn each_effect_creates_a_ticket_once_or_not_at_all() {
+    let (server, account) = start_with_ticket().await;
+    let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
+    for (effect, _, is_carried_out) in effect_cases() {
+        let before = count_tickets(&account).await;
+        add_fault(&account, &json!({ "effect": effect })).await;
+        exchange_until_close(&server.base_url, &request_bytes).await;
+        clear_faults(&account).await;
+        let made = count_tickets(&account).await - before;
+        assert_eq!(made, u64::from(is_carried_out), "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn deletion_that_was_not_executed_can_be_retried() {
+    let (server, account) = start_with_ticket().await;
+    let request_bytes = build_raw_form(&account, "DELETE", TICKET_PATH, "");
+    for effect in [json!({ "status": 500 }), json!({ "reset": true }), json!({ "hang": "1ms" })] {
+        add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
+        exchange_until_close(&server.base_url, &request_bytes).await;
+        assert_eq!(count_tickets(&account).await, 1, "{effect}");
+    }
+    add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": "reset" } })).await;
+    exchange_until_close(&server.base_url, &request_bytes).await;
+    assert_eq!(count_tickets(&account).await, 0);
+    let again = account.client.delete(TICKET_PATH).await;
+    assert_eq!((again.status, again.message()), (400, "This ticket does not exist."));
+}
+
+#[tokio::test]
+async fn error_effect_has_the_documented_envelope() {
+    let (_server, account) = start_with_ticket().await;
+    for status in [400, 401, 403, 404, 409, 418, 429, 499, 500, 502, 503, 504, 599] {
+        for message in [None, Some("Out of \"paper\" ✓")] {
+            let mut effect = json!({ "status": status });
+            if let Some(message) = message {
+                effect["message"] = message.into();
+            }
+            add_fault(&account, &json!({ "effect": effect })).await;
+            let reply = account.client.get(TICKET_PATH).await;
+            assert_eq!(reply.status, status, "{effect}: {}", reply.body);
+            assert_eq!(reply.body["status"], "error", "{effect}: {}", reply.body);
+            let said = reply.body["message"].as_str().unwrap_or_default();
+            assert!(!said.is_empty() && message.is_none_or(|message| said == message), "{said}");
+            assert_eq!(reply.headers["content-type"], "application/json", "{effect}");
+            assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401, "{effect}");
+            assert!(!reply.headers.contains_key("retry-after"), "{effect}");
+            clear_faults(&account).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn retry_after_header_is_rounded_up_to_whole_seconds() {
+    let (_server, account) = start_with_ticket().await;
+    for (retry_after, told) in
+        [("10s", "10"), ("1m", "60"), ("1500ms", "2"), ("1ms", "1"), ("PT2M", "120")]
+    {
+        for status in [429, 503] {
+            let effect = json!({ "status": status, "retry_after": retry_after });
+            add_fault(&account, &json!({ "effect": effect })).await;
+            let reply = account.client.get(TICKET_PATH).await;
+            assert_eq!(reply.status, status);
+            assert_eq!(reply.headers["retry-after"], told, "{effect}");
+            clear_faults(&account).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn truncated_response_is_a_prefix_of_the_body() {
+    let (server, account) = start_with_ticket().await;
+    let long = NEW_TICKET_FORM.replace("Printer", &"x".repeat(1_000));
+    for _ in 0..14 {
+        assert_eq!(account.client.send_form("POST", TICKETS_PATH, &long).await.status, 200);
+    }
+    let request_bytes = build_raw_get(&account, TICKETS_PATH);
+    let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+    assert!(whole.len() > 20_000, "{}", whole.len());
+    for bytes in [1, 100, 20_000, whole.len() - 1] {
+        add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
+        ExpectedOutcome::TruncatedBody(bytes).assert_matches(
+            "a list",
+            &exchange_until_close(&server.base_url, &request_bytes).await,
+            &whole,
+        );
+        clear_faults(&account).await;
+    }
+    for bytes in [whole.len(), 1_000_000] {
+        add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
+        let heard = exchange_until_close(&server.base_url, &request_bytes).await;
+        assert_eq!(heard.content_length(), whole.len(), "{bytes}");
+        assert!(heard.body().len() < whole.len(), "{bytes}: fewer than all");
+        assert!(whole.starts_with(heard.body()), "{bytes}");
+        clear_faults(&account).await;
+    }
+}
+
+#[tokio::test]
+async fn truncated_response_is_an_error_in_an_http_client() {
+    let (_server, account) = start_with_ticket().await;
+    add_fault(&account, &json!({ "effect": { "cut": 20 } })).await;
+    let response = account.client.request("GET", TICKET_PATH).send().await.expect("the head comes");
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err(), "the body is not whole");
+}
+
+#[tokio::test]
+async fn malformed_response_is_html_with_status_200() {
+    let (_server, account) = start_with_ticket().await;
+    add_fault(&account, &json!({ "effect": { "garbage": true } })).await;
+    let response = account.client.request("GET", TICKET_PATH).send().await.expect("it answers");
+    assert_eq!(response.status(), 200);
+    let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+    assert!(content_type.starts_with("text/html"), "{content_type}");
+    let text = response.text().await.expect("the body arrives");
+    assert!(serde_json::from_str::<Value>(&text).is_err(), "{text}");
+}
+
+#[tokio::test]
+async fn dribbled_response_arrives_complete_in_many_chunks() {
+    let (server, account) = start_with_ticket().await;
+    let request_bytes = build_raw_form(&account, "PUT", TICKET_PATH, "title=Other");
+    let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+    add_fault(&account, &json!({ "effect": { "drip": "5ms" } })).await;
+    let begun = Instant::now();
+    let heard = exchange_until_close(&server.base_url, &request_bytes).await;
+    let gaps = u32::try_from(whole.len() - 1).expect("it is short");
+    assert!(begun.elapsed() >= Duration::from_millis(5) * gaps, "{:?}", begun.elapsed());
+    ExpectedOutcome::FullResponse.assert_matches("drip", &heard, &whole);
+    assert_eq!(heard.content_length(), whole.len());
+    assert!(heard.read_count > 2, "{heard:?}");
+}
+
+#[tokio::test]
+async fn hang_ends_with_a_clean_close_and_no_response() {
+    let (server, account) = start_with_ticket().await;
+    add_fault(&account, &json!({ "effect": { "hang": "20ms" } })).await;
+    for asked in [
+        build_raw_get(&account, TICKET_PATH),
+        build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
+    ] {
+        let heard = exchange_until_close(&server.base_url, &asked).await;
+        assert_eq!((heard.text.as_str(), heard.read_error), ("", None));
+    }
+}
+
+#[tokio::test]
+async fn delay_and_hang_last_the_configured_time() {
+    let (server, account) = start_with_ticket().await;
+    for effect in [
+        json!({ "delay": "50ms" }),
+        json!({ "delay": "50ms", "when": "before" }),
+        json!({ "delay": "PT0.05S", "when": "after" }),
+        json!({ "hang": "50ms" }),
+    ] {
+        for asked in [
+            build_raw_get(&account, TICKET_PATH),
+            build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
+        ] {
+            add_fault(&account, &json!({ "effect": effect })).await;
+            let begun = Instant::now();
+            exchange_until_close(&server.base_url, &asked).await;
+            let taken = begun.elapsed();
+            assert!(taken >= Duration::from_millis(50), "{effect}: {taken:?}");
+            clear_faults(&account).await;
+        }
+    }
+}
+
+/// The bytes of a `GET` after which the connection goes on.
+fn build_keep_alive_get(account: &Account) -> String {
+    format!(
+        "GET {TICKET_PATH} HTTP/1.1\r\nHost: mock.test\r\napiKey: {}\r\n\r\n",
+        account.client.api_key
+    )
+}
+
+#[tokio::test]
+async fn connection_stays_usable_after_a_non_breaking_effect() {
+    let (server, account) = start_with_ticket().await;
+    let request_bytes = build_keep_alive_get(&account);
+    let mut stream = connect(&server.base_url).await;
+    for (effect, met, _) in effect_cases() {
+        if [ExpectedOutcome::ConnectionReset, ExpectedOutcome::CloseWithoutResponse].contains(&met)
+            || matches!(met, ExpectedOutcome::TruncatedBody(_))
+        {
+            continue;
+        }
+        add_fault(&account, &json!({ "effect": effect })).await;
+        stream.write_all(request_bytes.as_bytes()).await.expect("the server reads");
+        let (status, body) = read_one_response(&mut stream).await;
+        assert_eq!(Some(status), met.recorded_status(), "{effect}: {body}");
+        clear_faults(&account).await;
+        stream.write_all(request_bytes.as_bytes()).await.expect("the server still reads");
+        let (status, body) = read_one_response(&mut stream).await;
+        assert_eq!(status, 200, "after {effect}: {body}");
+        assert!(body.contains("\"title\":\"Printer\""), "after {effect}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn aborted_connection_does_not_affect_others() {
+    let (server, account) = start_with_ticket().await;
+    let request_bytes = build_keep_alive_get(&account);
+    let mut other = send_raw(&server.base_url, request_bytes.as_bytes()).await;
+    assert_eq!(read_one_response(&mut other).await.0, 200);
+    for effect in [json!({ "reset": true }), json!({ "cut": 1 }), json!({ "hang": "1ms" })] {
+        add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
+        exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await;
+        other.write_all(request_bytes.as_bytes()).await.expect("the server reads");
+        assert_eq!(read_one_response(&mut other).await.0, 200, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn client_with_a_large_body_receives_the_error_response() {
+    let (_server, account) = start_with_ticket().await;
+    add_fault(&account, &json!({ "effect": { "status": 503, "message": "Down." } })).await;
+    let body = format!("{NEW_TICKET_FORM}{}", "x".repeat(9 * 1024 * 1024));
+    let request =
+        account.client.request("POST", TICKETS_PATH).header("content-type", super::FORM_URLENCODED);
+    let reply = JsonResponse::fetch(request.body(body)).await;
+    assert_eq!((reply.status, reply.message()), (503, "Down."));
+    clear_faults(&account).await;
+    assert_eq!(create_ticket(&account).await.body["ticketID"], 2);
+}
+
+#[tokio::test]
+async fn fault_takes_precedence_over_validation_but_not_auth() {
+    let (_server, account) = start_with_ticket().await;
+    add_fault(&account, &json!({ "effect": { "status": 503 } })).await;
+    let reply = account.client.send_form("POST", TICKETS_PATH, "brandID=none").await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    let reply = account.client.get("/api/v2/ticket/999").await;
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    let stranger = account.client.with_key("no-such-key").get(TICKET_PATH).await;
+    assert_eq!(stranger.status, 401, "a key of no account meets no fault");
+}

@@ -1,0 +1,238 @@
+//! Bodies and queries that no well-meaning client sends to these routes, and what the log says of it all.
+
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::{TICKETS_PATH, list_faults, start_with_account, start_with_ticket};
+use crate::control_client::{Account, assert_problem, fetch_response};
+use crate::process::{ProcessOutput, RunningProcess};
+use crate::raw_http;
+use crate::support::ApiClient;
+
+const ROUTES_WITH_BODY: [(&str, &str); 4] =
+    [("POST", "/faults"), ("PUT", "/limits"), ("PUT", "/strict"), ("POST", "/verify")];
+
+fn malformed_bodies() -> Vec<Vec<u8>> {
+    vec![
+        Vec::new(),
+        b"{".to_vec(),
+        b"[]".to_vec(),
+        b"null".to_vec(),
+        b"7".to_vec(),
+        b"\"reset\"".to_vec(),
+        b"{}{}".to_vec(),
+        b"effect=reset".to_vec(),
+        b"{\"\xff\":1}".to_vec(),
+        b"{\"effect\":{\"status\":1e999}}".to_vec(),
+        b"{\"nothing\":{}}".to_vec(),
+        b"{\"operation\":\"a\0b\",\"effect\":{\"reset\":true}}".to_vec(),
+        b"<effect/>".to_vec(),
+        "[".repeat(100_000).into_bytes(),
+        "{\"effect\":".repeat(100_000).into_bytes(),
+        format!("{{\"effect\":{{\"status\":503,\"message\":{}}}", "\"x".repeat(1_000)).into_bytes(),
+    ]
+}
+
+#[tokio::test]
+async fn malformed_body_is_rejected_and_changes_nothing() {
+    let (_server, account) = start_with_account().await;
+    for (method, path) in ROUTES_WITH_BODY {
+        for body in malformed_bodies() {
+            let asked = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+            let asked = format!("{method} {path} {asked}");
+            let request = account.request(method, path).header(CONTENT_TYPE, "application/json");
+            let reply = fetch_response(request.body(body)).await;
+            assert_problem(&reply, 400, "invalid", &asked);
+            let detail = reply.body["detail"].as_str().unwrap_or_default();
+            assert!(detail.len() < 2_000, "{asked}: {} bytes", detail.len());
+        }
+    }
+    assert_unchanged(&account).await;
+}
+
+#[tokio::test]
+async fn oversized_body_is_rejected_and_changes_nothing() {
+    let (_server, account) = start_with_account().await;
+    let space = " ".repeat(2 * 1024 * 1024);
+    let text = "x".repeat(2 * 1024 * 1024);
+    let long = json!({ "effect": { "status": 503, "message": text } }).to_string();
+    for (method, path) in ROUTES_WITH_BODY {
+        for body in [&space, &long] {
+            let reply = fetch_response(account.request(method, path).body(body.clone())).await;
+            assert_problem(&reply, 413, "too-large", path);
+        }
+    }
+    assert_unchanged(&account).await;
+}
+
+async fn assert_unchanged(account: &Account) {
+    assert_eq!(list_faults(account).await, Vec::<Value>::new());
+    assert_eq!(account.send_control("GET", "/limits").await.body, json!({}));
+    assert_eq!(account.send_control("GET", "/strict").await.body["strict"], false);
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+}
+
+#[tokio::test]
+async fn malformed_query_is_rejected() {
+    let (_server, account) = start_with_ticket().await;
+    let long = format!("/requests?key={}", "x".repeat(20_000));
+    let nested = format!("/requests?field.a{}=1", "[a]".repeat(1_000));
+    let mut wrong = Vec::new();
+    for path in [
+        "/requests?nothing=1",
+        "/requests?operation=ticket.creat",
+        "/requests?status=9xx",
+        "/requests?status=two",
+        "/requests?key=nobody&limit=0",
+        "/requests?limit=1001",
+        "/requests?limit=-1",
+        "/requests?limit=many",
+        "/requests?changed=yes",
+        "/requests?fault=1",
+        "/requests?warning=loud",
+        "/requests?since=garbage",
+        "/requests?since=00000000.1",
+        "/requests?since=",
+        "/requests?operation=%zz",
+        "/requests?operation=%FF",
+        "/requests?limit=1&limit=2",
+        "/requests/stream?nothing=1",
+        "/requests/stream?since=garbage",
+        "/changes?since=garbage",
+        "/changes?limit=0",
+        "/changes?nothing=1",
+        "/wait?timeout=6m",
+        "/wait?timeout=soon",
+        "/wait?timeout=-1s",
+        "/wait?count=0",
+        "/wait?count=1001",
+        "/wait?nothing=1",
+        "/wait?ticket=one&status=open",
+        "/wait?ticket=1&colour=red",
+        "/wait?ticket=1&deleted=perhaps",
+    ] {
+        let reply = account.send_control("GET", path).await;
+        if reply.status != 400 {
+            wrong.push(format!("{path:.80}: {} {:.200}", reply.status, reply.body.to_string()));
+            continue;
+        }
+        assert_problem(&reply, 400, "invalid", path);
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.len() < 2_000, "{path:.80}: {} bytes", detail.len());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for path in [long, nested] {
+        let reply = account.send_control("GET", &path).await;
+        assert!([200, 400, 414, 431].contains(&reply.status), "{path:.80}: {}", reply.status);
+    }
+}
+
+#[tokio::test]
+async fn unknown_path_method_or_account_is_a_problem() {
+    let (server, account) = start_with_account().await;
+    for (method, path, status, kind) in [
+        ("PUT", "/faults", 405, "wrong-method"),
+        ("GET", "/faults/1", 405, "wrong-method"),
+        ("DELETE", "/limits", 405, "wrong-method"),
+        ("POST", "/strict", 405, "wrong-method"),
+        ("GET", "/verify", 405, "wrong-method"),
+        ("POST", "/wait", 405, "wrong-method"),
+        ("DELETE", "/changes", 405, "wrong-method"),
+        ("POST", "/requests", 405, "wrong-method"),
+        ("DELETE", "/faults/1", 404, "unknown-fault"),
+        ("DELETE", "/faults/first", 400, "invalid"),
+        ("DELETE", "/faults/-1", 400, "invalid"),
+        ("DELETE", "/faults/99999999999999999999", 400, "invalid"),
+        ("GET", "/requests/1", 404, "unknown-request"),
+        ("GET", "/requests/first", 400, "invalid"),
+        ("GET", "/requests/99999999999999999999", 400, "invalid"),
+        ("GET", "/faults/1/2", 404, "unknown-path"),
+    ] {
+        assert_problem(
+            &account.send_control(method, path).await,
+            status,
+            kind,
+            &format!("{method} {path}"),
+        );
+    }
+    let nobody = Account::new(&server, "nobody", "nobody-0123456789");
+    for path in
+        ["/faults", "/limits", "/strict", "/requests", "/changes", "/wait", "/requests/stream"]
+    {
+        assert_problem(&nobody.send_control("GET", path).await, 404, "unknown-account", path);
+    }
+    for (method, path) in ROUTES_WITH_BODY {
+        let body = json!({ "effect": { "reset": true } });
+        let refused = nobody.send_control_json(method, path, &body).await;
+        assert_problem(&refused, 404, "unknown-account", path);
+        let refused = nobody.clone().with_self_alias().send_control_json(method, path, &body).await;
+        assert_problem(&refused, 401, "no-api-key", path);
+    }
+}
+
+fn assert_no_key_in_output(finished: &ProcessOutput) {
+    assert_eq!(finished.exit_code, Some(0), "{finished:?}");
+    let text = finished.combined_output();
+    let telling: Vec<&str> = text.lines().filter(|line| line.contains("canary")).collect();
+    assert!(telling.is_empty(), "{telling:#?}");
+    let panicked = text.lines().any(|line| line.contains("panicked"));
+    assert!(!panicked, "{finished:?}");
+}
+
+/// Provokes and waits with the key in every way, also where a key does not belong.
+async fn send_key_everywhere(account: &Account, key: &str) {
+    let client = &account.client;
+    for rule in [
+        json!({ "key": key, "effect": { "reset": true } }),
+        json!({ "fields": { key: 1 }, "effect": { "reset": true } }),
+        json!({ "fields": { "title": key }, "effect": { "status": 503, "message": key } }),
+        json!({ "first": 2, "effect": { "lose_answer": "reset" } }),
+        json!({ "effect": { "garbage": true } }),
+    ] {
+        account.send_control_json("POST", "/faults", &rule).await;
+    }
+    account.send_control_json("PUT", "/limits", &json!({ "requests": 8, "per": "1d" })).await;
+    account.send_control_json("PUT", "/strict", &json!({ "strict": true })).await;
+    for path in [
+        format!("/requests?key={key}"),
+        format!("/requests?apiKey={key}"),
+        format!("/wait?field.title={key}&timeout=1ms"),
+        format!("/wait?{key}=1"),
+        format!("/requests/{key}"),
+        format!("/faults/{key}"),
+    ] {
+        account.send_control("GET", &path).await;
+        account.send_control("DELETE", &path).await;
+    }
+    for _ in 0..10 {
+        let path = format!("{TICKETS_PATH}?apiKey={key}&query={key}");
+        // Some of them are reset.
+        let _ = client.request_without_key("GET", &path).send().await;
+        let _ = client
+            .request("POST", TICKETS_PATH)
+            .form(&[("title", key), ("apiKey", key)])
+            .send()
+            .await;
+    }
+    account.send_control("POST", "/reset").await;
+}
+
+#[tokio::test]
+async fn log_never_contains_the_key_under_faults() {
+    let key = "canary-provoked-5d1c";
+    for log in ["text", "json"] {
+        let fixed = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--log", log];
+        let mut command =
+            crate::process::build_command(&[&fixed[..], &["--api-key", key]].concat());
+        let mut running = RunningProcess::spawn(command.env("RUST_LOG", "trace"));
+        let client = ApiClient::new(&running.base_url()).with_key(key);
+        send_key_everywhere(&Account::new(&client, "dev", key), key).await;
+        send_key_everywhere(&Account::new(&client, "dev", key).with_self_alias(), key).await;
+        raw_http::exchange(
+            &client.base_url,
+            &raw_http::build_raw_head("GET", TICKETS_PATH, &format!("apiKey: {key}\r\n")),
+        )
+        .await;
+        assert_no_key_in_output(&running.stop());
+    }
+}

@@ -1,0 +1,119 @@
+//! Ready-made rules, and what becomes of them with a trigger of one's own.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::wire::{ExpectedOutcome, exchange_until_close};
+use super::{
+    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
+    count_tickets, fault_counts, start_with_account, start_with_ticket, wait_for_entries,
+};
+use crate::control_client::Account;
+use crate::fixtures::NEW_TICKET_FORM;
+
+const PRESETS: [(&str, ExpectedOutcome); 4] = [
+    ("flaky", ExpectedOutcome::Error(503)),
+    ("down", ExpectedOutcome::Error(503)),
+    ("rate-limited", ExpectedOutcome::Error(429)),
+    ("lost-replies", ExpectedOutcome::ConnectionReset),
+];
+
+fn preset_rule(name: &str, more: &Value) -> Value {
+    let mut rule = more.clone();
+    rule["preset"] = name.into();
+    rule
+}
+
+/// Asks ten times; `x` is what the preset does, and `.` a usual answer.
+async fn collect_fault_pattern(account: &Account, met: ExpectedOutcome) -> String {
+    let request_bytes = build_raw_get(account, TICKET_PATH);
+    let mut pattern = String::new();
+    for _ in 0..10 {
+        let heard = exchange_until_close(&account.client.base_url, &request_bytes).await;
+        let is_usual = !heard.text.is_empty() && heard.status() == 200;
+        if !is_usual {
+            met.assert_matches("a preset", &heard, "");
+        }
+        pattern.push(if is_usual { '.' } else { 'x' });
+    }
+    pattern
+}
+
+#[tokio::test]
+async fn each_preset_has_its_effect_and_trigger() {
+    let (_server, account) = start_with_ticket().await;
+    for (name, met) in PRESETS {
+        add_fault(&account, &preset_rule(name, &json!({}))).await;
+        let expected = if name == "down" { "xxxxxxxxxx" } else { "..x..x..x." };
+        assert_eq!(collect_fault_pattern(&account, met).await, expected, "{name}");
+        clear_faults(&account).await;
+    }
+}
+
+#[tokio::test]
+async fn explicit_trigger_replaces_the_preset_trigger() {
+    let (_server, account) = start_with_ticket().await;
+    for (name, met) in PRESETS {
+        for (trigger, expected) in [
+            (json!({ "first": 2 }), "xx........"),
+            (json!({ "every": 4 }), "...x...x.."),
+            (json!({ "after": 7 }), ".......xxx"),
+            (json!({ "every": 1, "ttl": { "requests": 3 } }), "xxx......."),
+        ] {
+            add_fault(&account, &preset_rule(name, &trigger)).await;
+            assert_eq!(collect_fault_pattern(&account, met).await, expected, "{name} {trigger}");
+            clear_faults(&account).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn preset_can_be_limited_to_matching_requests() {
+    let (_server, account) = start_with_ticket().await;
+    let fields = json!({ "title": "Printer" });
+    let rule = json!({ "preset": "down", "operation": "ticket.create", "fields": fields });
+    add_fault(&account, &rule).await;
+    assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
+    assert_eq!(account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status, 503);
+    let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
+    assert_eq!(account.client.send_form("POST", TICKETS_PATH, &other).await.status, 200);
+    assert_eq!(fault_counts(&account).await, [(1, 1)]);
+}
+
+#[tokio::test]
+async fn rate_limited_preset_sends_retry_after_of_one_second() {
+    let (_server, account) = start_with_account().await;
+    add_fault(&account, &preset_rule("rate-limited", &json!({ "every": 1 }))).await;
+    let reply = account.client.get(TICKETS_PATH).await;
+    assert_eq!(reply.status, 429);
+    assert_eq!(reply.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn lost_replies_preset_executes_the_change() {
+    let (server, account) = start_with_account().await;
+    add_fault(&account, &preset_rule("lost-replies", &json!({}))).await;
+    let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
+    let mut is_dropped = Vec::new();
+    for _ in 0..6 {
+        is_dropped
+            .push(exchange_until_close(&server.base_url, &request_bytes).await.text.is_empty());
+    }
+    assert_eq!(is_dropped, [false, false, true, false, false, true]);
+    assert_eq!(count_tickets(&account).await, 6);
+    let lost = wait_for_entries(&account, "fault=true", 2).await;
+    assert!(lost.iter().all(|entry| entry["changes"][0]["did"] == "created"), "{lost:?}");
+}
+
+#[tokio::test]
+async fn slow_preset_delays_by_one_second() {
+    let (_server, account) = start_with_account().await;
+    add_fault(&account, &preset_rule("slow", &json!({ "first": 1 }))).await;
+    let begun = Instant::now();
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    add_fault(&account, &preset_rule("slow", &json!({}))).await;
+    assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
+    assert_eq!(fault_counts(&account).await, [(2, 1), (1, 1)], "all of them by default");
+}

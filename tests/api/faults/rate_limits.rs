@@ -1,0 +1,267 @@
+//! Limits: so many requests of each key in each span of time, by the account's clock.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    NOON, TICKET_PATH, TICKETS_PATH, advance_clock, count_tickets, create_ticket, freeze_clock,
+    journal_entries, start_with_account, start_with_ticket,
+};
+use crate::control_client::{Account, assert_problem};
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::JsonResponse;
+
+async fn set_rate_limit(account: &Account, limits: &Value) {
+    let set = account.send_control_json("PUT", "/limits", limits).await;
+    assert!((200..=204).contains(&set.status), "{limits}: {}", set.body);
+    assert_eq!(account.send_control("GET", "/limits").await.body, *limits);
+}
+
+fn parse_header(reply: &JsonResponse, name: &str) -> i64 {
+    let value = reply.headers.get(name).unwrap_or_else(|| panic!("{name} is told: {reply:?}"));
+    value.to_str().expect("text").parse().expect("a whole number")
+}
+
+/// The answer is within the limit of three, with so many left; gives the end of the window.
+fn assert_within_limit(reply: &JsonResponse, remaining: i64) -> i64 {
+    assert_ne!(reply.status, 429, "{}", reply.body);
+    assert_eq!(parse_header(reply, "x-ratelimit-limit"), 3);
+    assert_eq!(parse_header(reply, "x-ratelimit-remaining"), remaining);
+    assert!(!reply.headers.contains_key("retry-after"), "{reply:?}");
+    parse_header(reply, "x-ratelimit-reset")
+}
+
+/// The answer says that there are none left; gives the seconds to wait.
+fn assert_rate_limited(reply: &JsonResponse) -> i64 {
+    assert_eq!(reply.status, 429, "{}", reply.body);
+    assert_eq!(reply.body["status"], "error", "{}", reply.body);
+    assert!(!reply.message().is_empty(), "{}", reply.body);
+    assert_eq!(parse_header(reply, "x-ratelimit-remaining"), 0);
+    let wait = parse_header(reply, "retry-after");
+    assert!(wait >= 1, "{reply:?}");
+    wait
+}
+
+fn noon_seconds() -> i64 {
+    NOON.parse::<Timestamp>().expect("a moment").as_second()
+}
+
+fn three_per_minute() -> Value {
+    json!({ "requests": 3, "per": "1m" })
+}
+
+#[tokio::test]
+async fn window_counts_down_rejects_and_refills() {
+    let (_server, account) = start_with_ticket().await;
+    freeze_clock(&account).await;
+    set_rate_limit(&account, &three_per_minute()).await;
+    let end = assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
+    assert!((1..=60).contains(&(end - noon_seconds())), "{end}");
+    // The same answer again, which was kept: what is left is not.
+    assert_eq!(assert_within_limit(&account.client.get(TICKET_PATH).await, 1), end);
+    assert_eq!(
+        assert_within_limit(&account.client.send_form("PUT", TICKET_PATH, "title=Other").await, 0),
+        end
+    );
+    for _ in 0..3 {
+        let refused = account.client.get(TICKET_PATH).await;
+        assert_eq!(assert_rate_limited(&refused), end - noon_seconds(), "{refused:?}");
+        assert_eq!(parse_header(&refused, "x-ratelimit-reset"), end);
+    }
+    let just_before = end - noon_seconds() - 1;
+    if just_before > 0 {
+        advance_clock(&account, &format!("{just_before}s")).await;
+        assert_eq!(assert_rate_limited(&account.client.get(TICKET_PATH).await), 1);
+    }
+    advance_clock(&account, "1s").await;
+    assert!(assert_within_limit(&account.client.get(TICKET_PATH).await, 2) > end);
+    advance_clock(&account, "3h").await;
+    assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
+}
+
+#[tokio::test]
+async fn rate_limited_request_changes_nothing_and_is_recorded() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    set_rate_limit(&account, &json!({ "requests": 1, "per": "1d" })).await;
+    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_rate_limited(&create_ticket(&account).await);
+    assert_eq!(count_tickets(&account).await, 1);
+    let told = journal_entries(&account, "status=429").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["operation"], "ticket.create", "{told:?}");
+    assert_eq!(told[0]["changes"], json!([]), "{told:?}");
+    assert_eq!(told[0]["fault"], Value::Null, "{told:?}");
+}
+
+#[tokio::test]
+async fn invalid_requests_count_against_the_rate_limit() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    set_rate_limit(&account, &three_per_minute()).await;
+    let unknown = account.client.get(TICKET_PATH).await;
+    assert_eq!(unknown.status, 400);
+    assert_within_limit(&unknown, 2);
+    let unsound = account.client.send_form("POST", TICKETS_PATH, "brandID=none").await;
+    assert_eq!(unsound.status, 400);
+    assert_within_limit(&unsound, 1);
+    assert_within_limit(&account.client.get(TICKETS_PATH).await, 0);
+    assert_rate_limited(&account.client.get(TICKETS_PATH).await);
+}
+
+#[tokio::test]
+async fn each_key_has_its_own_window() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    let (agent, bot) =
+        (account.clone().with_new_key("agent").await, account.with_new_key("bot").await);
+    set_rate_limit(&bot, &three_per_minute()).await;
+    for remaining in [2, 1, 0] {
+        assert_within_limit(&agent.client.get(TICKETS_PATH).await, remaining);
+    }
+    assert_rate_limited(&agent.client.get(TICKETS_PATH).await);
+    assert_within_limit(&bot.client.get(TICKETS_PATH).await, 2);
+    assert_rate_limited(&agent.client.get(TICKETS_PATH).await);
+}
+
+#[tokio::test]
+async fn rate_limit_does_not_affect_other_accounts() {
+    let (server, account) = start_with_account().await;
+    let other = Account::create(&server, &json!({})).await;
+    for account in [&account, &other] {
+        freeze_clock(account).await;
+    }
+    set_rate_limit(&account, &json!({ "requests": 1, "per": "1m" })).await;
+    account.client.get(TICKETS_PATH).await;
+    assert_rate_limited(&account.client.get(TICKETS_PATH).await);
+    assert_eq!(other.send_control("GET", "/limits").await.body, json!({}));
+    let free = other.client.get(TICKETS_PATH).await;
+    assert_eq!(free.status, 200);
+    assert!(!free.headers.contains_key("x-ratelimit-limit"), "{free:?}");
+    set_rate_limit(&other, &three_per_minute()).await;
+    assert_within_limit(&other.client.get(TICKETS_PATH).await, 2);
+    advance_clock(&other, "1d").await;
+    assert_rate_limited(&account.client.get(TICKETS_PATH).await);
+}
+
+#[tokio::test]
+async fn rate_limit_is_off_by_default_and_when_set_to_empty() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    let is_off = async || {
+        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}));
+        for _ in 0..3 {
+            let reply = account.client.get(TICKETS_PATH).await;
+            assert_eq!(reply.status, 200);
+            let has_rate_limit_header =
+                reply.headers.keys().any(|name| name.as_str().starts_with("x-ratelimit"));
+            assert!(!has_rate_limit_header, "{reply:?}");
+        }
+    };
+    is_off().await;
+    set_rate_limit(&account, &json!({ "requests": 1, "per": "1m" })).await;
+    account.client.get(TICKETS_PATH).await;
+    assert_rate_limited(&account.client.get(TICKETS_PATH).await);
+    set_rate_limit(&account, &json!({})).await;
+    is_off().await;
+}
+
+#[tokio::test]
+async fn reset_and_restore_remove_the_rate_limit() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
+    for path in ["/snapshots/one/restore", "/reset"] {
+        set_rate_limit(&account, &json!({ "requests": 1, "per": "1d" })).await;
+        account.client.get(TICKETS_PATH).await;
+        assert_rate_limited(&account.client.get(TICKETS_PATH).await);
+        assert_eq!(account.send_control("POST", path).await.status, 204);
+        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
+        assert_eq!(account.client.get(TICKETS_PATH).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn rate_limit_holds_under_concurrent_requests() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    set_rate_limit(&account, &json!({ "requests": 20, "per": "1m" })).await;
+    let requests = (0..60).map(|_| account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM));
+    let replies = futures_util::future::join_all(requests).await;
+    let mut left: Vec<i64> = Vec::new();
+    for reply in &replies {
+        match reply.status {
+            200 => left.push(parse_header(reply, "x-ratelimit-remaining")),
+            _ => _ = assert_rate_limited(reply),
+        }
+    }
+    left.sort_unstable();
+    assert_eq!(left, (0..20).collect::<Vec<i64>>(), "each number is told once");
+    assert_eq!(count_tickets(&account).await, 20);
+}
+
+#[tokio::test]
+async fn rate_limit_window_follows_a_running_clock() {
+    let (_server, account) = start_with_account().await;
+    set_rate_limit(&account, &json!({ "requests": 3, "per": "1d" })).await;
+    let end = assert_within_limit(&account.client.get(TICKETS_PATH).await, 2);
+    let left = end - Timestamp::now().as_second();
+    assert!((-60..=86_401).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn invalid_rate_limit_is_rejected_and_changes_nothing() {
+    let (_server, account) = start_with_account().await;
+    set_rate_limit(&account, &three_per_minute()).await;
+    for (limits, word) in [
+        (json!({ "requests": 0, "per": "1m" }), "requests"),
+        (json!({ "requests": -1, "per": "1m" }), "requests"),
+        (json!({ "requests": 1_000_001, "per": "1m" }), "requests"),
+        (json!({ "requests": 1.5, "per": "1m" }), "requests"),
+        (json!({ "requests": "3", "per": "1m" }), "requests"),
+        (json!({ "requests": 3, "per": "0s" }), "per"),
+        (json!({ "requests": 3, "per": "999ms" }), "per"),
+        (json!({ "requests": 3, "per": "-1m" }), "per"),
+        (json!({ "requests": 3, "per": "25h" }), "per"),
+        (json!({ "requests": 3, "per": "1 fortnight" }), "per"),
+        (json!({ "requests": 3, "per": "P1M" }), "per"),
+        (json!({ "requests": 3, "per": 60 }), "per"),
+        (json!({ "requests": 3 }), "per"),
+        (json!({ "per": "1m" }), "requests"),
+        (json!({ "requests": 3, "per": "1m", "burst": 2 }), "burst"),
+        (json!({ "request": 3, "per": "1m" }), "request"),
+        (json!([3, "1m"]), "object"),
+    ] {
+        let refused = account.send_control_json("PUT", "/limits", &limits).await;
+        assert_problem(&refused, 400, "invalid", &limits.to_string());
+        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(word), "{limits}: {detail}");
+        assert_eq!(
+            account.send_control("GET", "/limits").await.body,
+            three_per_minute(),
+            "{limits}"
+        );
+    }
+    for limits in
+        [json!({ "requests": 1, "per": "1s" }), json!({ "requests": 1_000_000, "per": "1d" })]
+    {
+        set_rate_limit(&account, &limits).await;
+    }
+}
+
+#[tokio::test]
+async fn request_at_the_announced_reset_time_is_accepted() {
+    let (_server, account) = start_with_ticket().await;
+    let at = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00.8Z" });
+    assert_eq!(account.send_control_json("PUT", "/clock", &at).await.status, 200);
+    set_rate_limit(&account, &three_per_minute()).await;
+    let end = assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
+    for _ in 0..2 {
+        account.client.get(TICKET_PATH).await;
+    }
+    assert_rate_limited(&account.client.get(TICKET_PATH).await);
+    let then = Timestamp::from_second(end).expect("a moment").to_string();
+    let at = json!({ "mode": "frozen", "at": then });
+    assert_eq!(account.send_control_json("PUT", "/clock", &at).await.status, 200);
+    assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
+}

@@ -1,0 +1,190 @@
+//! Which of the matching requests meet the effect: first, every, after, in sequence, for a time.
+
+use serde_json::{Value, json};
+
+use super::{
+    TICKET_PATH, TICKETS_PATH, add_fault, advance_clock, clear_faults, fault_counts, freeze_clock,
+    list_faults, start_with_account, start_with_ticket,
+};
+use crate::control_client::Account;
+
+/// The statuses of so many requests, one after the other.
+async fn collect_statuses(account: &Account, count: usize) -> Vec<u16> {
+    let mut met = Vec::new();
+    for _ in 0..count {
+        met.push(account.client.get(TICKETS_PATH).await.status);
+    }
+    met
+}
+
+/// `x` for each request that meets 503, and `.` for each that passes.
+async fn collect_fault_pattern(account: &Account, count: usize) -> String {
+    let mark = |status| match status {
+        200 => '.',
+        503 => 'x',
+        other => panic!("{other} is neither"),
+    };
+    collect_statuses(account, count).await.into_iter().map(mark).collect()
+}
+
+fn with_503_effect(trigger: &Value) -> Value {
+    let mut rule = trigger.clone();
+    rule["effect"] = json!({ "status": 503 });
+    rule
+}
+
+#[rustfmt::skip]
+fn trigger_cases() -> Vec<(Value, &'static str)> {
+    vec![
+        (json!({}), "xxxxxxxxxx"),
+        (json!({ "first": 1 }), "x........."),
+        (json!({ "first": 3 }), "xxx......."),
+        (json!({ "first": 10 }), "xxxxxxxxxx"),
+        (json!({ "first": 1_000_000 }), "xxxxxxxxxx"),
+        (json!({ "every": 1 }), "xxxxxxxxxx"),
+        (json!({ "every": 2 }), ".x.x.x.x.x"),
+        (json!({ "every": 3 }), "..x..x..x."),
+        (json!({ "every": 10 }), ".........x"),
+        (json!({ "every": 11 }), ".........."),
+        (json!({ "after": 1 }), ".xxxxxxxxx"),
+        (json!({ "after": 4 }), "....xxxxxx"),
+        (json!({ "after": 10 }), ".........."),
+        (json!({ "ttl": { "requests": 1 } }), "x........."),
+        (json!({ "ttl": { "requests": 4 } }), "xxxx......"),
+        (json!({ "first": 3, "ttl": { "requests": 2 } }), "xx........"),
+        (json!({ "first": 2, "ttl": { "requests": 3 } }), "xx........"),
+        (json!({ "every": 2, "ttl": { "requests": 5 } }), ".x.x......"),
+        (json!({ "after": 2, "ttl": { "requests": 4 } }), "..xx......"),
+    ]
+}
+
+#[tokio::test]
+async fn each_trigger_selects_its_requests() {
+    let (_server, account) = start_with_account().await;
+    for (trigger, expected) in trigger_cases() {
+        add_fault(&account, &with_503_effect(&trigger)).await;
+        assert_eq!(collect_fault_pattern(&account, 10).await, expected, "{trigger}");
+        let left: Vec<(u64, u64)> = match trigger["ttl"]["requests"].as_u64() {
+            Some(_) => vec![],
+            None => vec![(10, expected.matches('x').count() as u64)],
+        };
+        assert_eq!(fault_counts(&account).await, left, "{trigger}");
+        clear_faults(&account).await;
+    }
+}
+
+#[tokio::test]
+async fn requests_that_do_not_match_are_not_counted() {
+    let (_server, account) = start_with_ticket().await;
+    let mut rule = with_503_effect(&json!({ "every": 2, "ttl": { "requests": 6 } }));
+    rule["operation"] = "ticket.list".into();
+    add_fault(&account, &rule).await;
+    let mut met = String::new();
+    for _ in 0..8 {
+        assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
+        met += &collect_fault_pattern(&account, 1).await;
+    }
+    assert_eq!(met, ".x.x.x..");
+}
+
+#[tokio::test]
+async fn sequence_applies_entry_by_entry_and_then_ends() {
+    let (_server, account) = start_with_account().await;
+    let error = |status: u16| json!({ "status": status });
+    for (sequence, expected) in [
+        (json!([error(503)]), vec![503, 200, 200, 200]),
+        (json!([null]), vec![200, 200, 200]),
+        (
+            json!([error(500), null, error(429), null, null, error(503)]),
+            vec![500, 200, 429, 200, 200, 503, 200, 200],
+        ),
+        (json!([null, error(400), { "delay": "1ms" }]), vec![200, 400, 200, 200]),
+    ] {
+        add_fault(&account, &json!({ "sequence": sequence })).await;
+        assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{sequence}");
+        let applied = sequence.as_array().expect("a list").iter().filter(|one| !one.is_null());
+        let shown = list_faults(&account).await;
+        assert_eq!(shown[0]["applied"], applied.count(), "{sequence}: {shown:?}");
+        clear_faults(&account).await;
+    }
+    let rule =
+        json!({ "sequence": [error(500), error(502), error(503)], "ttl": { "requests": 2 } });
+    add_fault(&account, &rule).await;
+    assert_eq!(collect_statuses(&account, 4).await, [500, 502, 200, 200]);
+}
+
+#[tokio::test]
+async fn sequence_of_1000_entries_is_accepted() {
+    let (_server, account) = start_with_account().await;
+    let mut sequence = vec![Value::Null; 1_000];
+    sequence[2] = json!({ "status": 503 });
+    add_fault(&account, &json!({ "sequence": sequence })).await;
+    assert_eq!(collect_fault_pattern(&account, 5).await, "..x..");
+}
+
+#[tokio::test]
+async fn rule_is_removed_when_its_request_ttl_is_used_up() {
+    let (_server, account) = start_with_account().await;
+    add_fault(&account, &with_503_effect(&json!({ "first": 1, "ttl": { "requests": 3 } }))).await;
+    assert_eq!(collect_fault_pattern(&account, 2).await, "x.");
+    assert_eq!(fault_counts(&account).await, [(2, 1)]);
+    assert_eq!(collect_fault_pattern(&account, 1).await, ".");
+    assert_eq!(list_faults(&account).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn rule_ttl_follows_the_account_clock() {
+    let (_server, account) = start_with_account().await;
+    freeze_clock(&account).await;
+    add_fault(&account, &with_503_effect(&json!({ "ttl": { "time": "30s" } }))).await;
+    assert_eq!(collect_fault_pattern(&account, 3).await, "xxx");
+    advance_clock(&account, "29s").await;
+    assert_eq!(collect_fault_pattern(&account, 3).await, "xxx");
+    assert_eq!(fault_counts(&account).await, [(6, 6)]);
+    advance_clock(&account, "2s").await;
+    assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "it is gone before anyone asks");
+    assert_eq!(collect_fault_pattern(&account, 3).await, "...");
+}
+
+#[tokio::test]
+async fn first_due_rule_wins_and_later_rules_do_not_count() {
+    let (_server, account) = start_with_account().await;
+    let rule = |trigger: Value, status: u16| {
+        let mut rule = trigger;
+        rule["effect"] = json!({ "status": status });
+        rule
+    };
+    for (rules, expected, counted) in [
+        (
+            vec![rule(json!({ "every": 2 }), 500), rule(json!({}), 501)],
+            vec![501, 500, 501, 500, 501, 500],
+            vec![(6, 3), (3, 3)],
+        ),
+        (
+            vec![rule(json!({}), 501), rule(json!({ "every": 2 }), 500)],
+            vec![501; 6],
+            vec![(6, 6), (0, 0)],
+        ),
+        (
+            vec![rule(json!({ "first": 2 }), 500), rule(json!({ "first": 2 }), 501)],
+            vec![500, 500, 501, 501, 200, 200],
+            vec![(6, 2), (4, 2)],
+        ),
+        (
+            vec![
+                rule(json!({ "every": 3 }), 500),
+                rule(json!({ "every": 2 }), 501),
+                rule(json!({ "after": 2 }), 502),
+            ],
+            vec![200, 501, 500, 200, 501, 500, 502, 501],
+            vec![(8, 2), (6, 3), (3, 1)],
+        ),
+    ] {
+        for rule in &rules {
+            add_fault(&account, rule).await;
+        }
+        assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{rules:?}");
+        assert_eq!(fault_counts(&account).await, counted, "{rules:?}");
+        clear_faults(&account).await;
+    }
+}

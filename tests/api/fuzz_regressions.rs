@@ -1,0 +1,129 @@
+//! What fuzzing and generated requests have found, each as the smallest thing that shows it.
+
+use serde_json::{Value, json};
+
+use crate::fixtures;
+use crate::process::{ProcessOutput, run_to_exit};
+use crate::support::{DEV_KEY, JsonResponse, Server};
+
+const IMPORT_PATH: &str = "/_control/accounts/dev/import";
+const FAULTS_PATH: &str = "/_control/accounts/dev/faults";
+
+/// Few bytes that are deep: a list in a list, a mapping as the name in a mapping, and both in turns.
+fn deeply_nested_yaml(levels: usize) -> [String; 4] {
+    let steps: String = (0..levels.min(2_000)).map(|at| " ".repeat(at) + "a:\n").collect();
+    ["- ".repeat(levels), "? ".repeat(levels), "- ? ".repeat(levels), steps]
+}
+
+fn check_seed(text: &str) -> ProcessOutput {
+    let folder = fixtures::create_temp_dir();
+    run_to_exit(&["seed", "check", &fixtures::write_file(&folder, "seed.yaml", text)])
+}
+
+#[tokio::test]
+async fn import_rejects_too_deeply_nested_fixture() {
+    let server = Server::start();
+    for levels in [1_000, 10_000] {
+        for text in deeply_nested_yaml(levels) {
+            let request =
+                server.request("POST", IMPORT_PATH).header("content-type", "application/yaml");
+            let reply = JsonResponse::fetch(request.body(text.clone())).await;
+            assert_eq!(reply.status, 400, "{text:.20} {levels}: {}", reply.body);
+        }
+    }
+    assert_eq!(server.get("/api/v2/ticket").await.status, 200);
+}
+
+#[test]
+fn seed_check_rejects_too_deeply_nested_seed() {
+    for text in deeply_nested_yaml(50_000) {
+        let finished = check_seed(&text);
+        assert_eq!(finished.exit_code, Some(1), "{text:.20}: {finished:?}");
+        assert!(finished.stderr.contains("levels"), "{text:.20}: {finished:?}");
+    }
+}
+
+#[test]
+fn seed_errors_escape_control_characters() {
+    for text in [
+        r#"accounts: { a: { "ti\e[31mtle": 1 } }"#,
+        r#"accounts: { a: { "ti\ntle": 1 } }"#,
+        r#"accounts: { "a\x18": }"#,
+        r#"accounts: { a: { time_zone: "Euro\e[31mpe" } }"#,
+        r#"accounts: { a: { time_zone: "Euro\npe" } }"#,
+    ] {
+        let finished = check_seed(text);
+        assert_eq!(finished.exit_code, Some(1), "{text}: {finished:?}");
+        let said = finished.stderr.trim_end();
+        assert!(!said.contains(char::is_control), "{text}: {said:?}");
+        assert!(said.contains("seed.yaml:1: "), "{text}: {said:?}");
+    }
+}
+
+/// Whether the document lets an answer to this operation look so.
+fn matches_response_schema(
+    document: &Value,
+    (method, path, status): (&str, &str, u16),
+    answer: &Value,
+) -> bool {
+    let operation = &document["paths"][path][method];
+    let content = &operation["responses"][status.to_string()]["content"]["application/json"];
+    assert!(content["schema"].is_object(), "{status} of {method} {path} has a schema");
+    let mut whole = document.clone();
+    whole["allOf"] = json!([content["schema"]]);
+    jsonschema::draft202012::new(&whole).expect("a schema").is_valid(answer)
+}
+
+#[tokio::test]
+async fn fault_rule_responses_match_openapi_schema() {
+    let server = Server::start();
+    let document = server.get("/_control/openapi.json").await.body;
+    let path = "/_control/accounts/{account}/faults";
+    for rule in [
+        json!({ "preset": "flaky", "operation": "ticket.create", "ttl": { "requests": 3 } }),
+        json!({ "effect": { "lose_answer": 503 }, "key": "dev", "fields": { "title": "Printer" } }),
+        json!({ "sequence": [{ "reset": true }, null, { "delay": "1s", "when": "after" }] }),
+    ] {
+        let made = server.send_json("POST", FAULTS_PATH, &rule).await;
+        assert!(
+            matches_response_schema(&document, ("post", path, 201), &made.body),
+            "{}",
+            made.body
+        );
+    }
+    let all = server.get(FAULTS_PATH).await.body;
+    assert!(matches_response_schema(&document, ("get", path, 200), &all), "{all}");
+}
+
+#[tokio::test]
+async fn fault_number_limits_match_openapi_schema() {
+    let server = Server::start();
+    let document = server.get("/_control/openapi.json").await.body;
+    let remove = &document["paths"]["/_control/accounts/{account}/faults/{id}"]["delete"];
+    let id = remove["parameters"].as_array().into_iter().flatten().find(|one| one["name"] == "id");
+    let id = &id.expect("it takes an id")["schema"];
+    assert_eq!(id["minimum"], 0, "-1 is refused: {id}");
+
+    // What is one more than the largest number of the format that the document names.
+    let past = 1_u64 << 63;
+    for name in ["first", "every", "after"] {
+        let made =
+            server.send_json("POST", FAULTS_PATH, &json!({ "preset": "down", name: past })).await;
+        let schema = &document["components"]["schemas"]["Rule"]["properties"][name];
+        let is_refused = made.status == 400;
+        assert!(is_refused || schema["format"] != "int64", "{schema} takes {past}");
+    }
+}
+
+#[tokio::test]
+async fn journal_and_changes_redact_key_of_request() {
+    let server = Server::start();
+    let new = fixtures::NEW_TICKET_FORM.replace("Printer", DEV_KEY);
+    assert_eq!(server.send_form("POST", "/api/v2/ticket", &new).await.status, 200);
+    let renamed = server.send_form("PUT", "/api/v2/ticket/1", &format!("title=+{DEV_KEY}")).await;
+    assert_eq!(renamed.status, 200);
+    for path in ["requests", "changes"] {
+        let listing = server.get(&format!("/_control/accounts/dev/{path}")).await.body;
+        assert!(!listing.to_string().contains(DEV_KEY), "{path}: {listing}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Many requests at once, and clients that leave in the middle.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinSet;
+
+use super::helpers::{expect_string, seq_numbers};
+use super::ticket_requests::create_ticket;
+use crate::control_client::Account;
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::raw_http;
+use crate::support::{ApiClient, Server};
+
+/// Makes, changes and reads, each time with a title of its own.
+async fn send_mixed_requests(client: ApiClient, task: usize) {
+    for round in 0..25 {
+        let title = format!("task{task}round{round}");
+        let body = NEW_TICKET_FORM.replace("Printer", &title);
+        let status = match round % 3 {
+            0 => client.send_form("POST", "/api/v2/ticket", &body).await.status,
+            1 => {
+                client.send_form("PUT", "/api/v2/ticket/1", &format!("title={title}")).await.status
+            }
+            _ => client.get(&format!("/api/v2/ticket?query={title}")).await.status,
+        };
+        assert_eq!(status, 200, "{title}");
+    }
+}
+
+fn recorded_title(entry: &Value) -> String {
+    let fields = &entry["fields"];
+    expect_string(if entry["method"] == "GET" { &fields["query"] } else { &fields["title"] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_requests_leave_entries_without_gaps() {
+    let server = Server::start();
+    let account = Account::create(&server, &json!({})).await;
+    create_ticket(&[]).send_ok(&account.client).await;
+    let start = account.cursor().await;
+    let tasks: JoinSet<()> =
+        (0..8).map(|task| send_mixed_requests(account.client.clone(), task)).collect();
+    tasks.join_all().await;
+    let entries = account.entries(&[("since", &start)]).await;
+    assert_eq!(seq_numbers(&entries), (2..=201).collect::<Vec<_>>());
+    let titles: BTreeSet<String> = entries.iter().map(recorded_title).collect();
+    assert_eq!(titles.len(), 200, "each request is there once");
+    for task in 0..8 {
+        let own = format!("task{task}round");
+        let rounds = entries.iter().map(recorded_title).filter_map(|title| {
+            title.strip_prefix(&own).map(|round| round.parse::<usize>().expect("a number"))
+        });
+        assert!(rounds.eq(0..25), "those of one client are in its order");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_accounts_have_separate_journals() {
+    let server = Server::start();
+    let one = Account::create(&server, &json!({})).await;
+    let other = Account::create(&server, &json!({})).await;
+    for account in [&one, &other] {
+        create_ticket(&[]).send_ok(&account.client).await;
+    }
+    tokio::join!(
+        send_mixed_requests(one.client.clone(), 1),
+        send_mixed_requests(other.client.clone(), 2)
+    );
+    for (account, task) in [(one, "task1"), (other, "task2")] {
+        let entries = account.entries(&[]).await;
+        assert_eq!(seq_numbers(&entries), (1..=26).collect::<Vec<_>>());
+        assert!(entries[1..].iter().all(|entry| recorded_title(entry).starts_with(task)));
+    }
+}
+
+#[tokio::test]
+async fn disconnect_during_body_upload_leaves_an_entry() {
+    let server = Server::start();
+    let account = Account::create(&server, &json!({})).await;
+    let kind = "application/x-www-form-urlencoded";
+    let key = &account.client.api_key;
+    let whole = raw_http::build_raw_request(
+        "POST",
+        "/api/v2/ticket",
+        key,
+        kind,
+        NEW_TICKET_FORM.as_bytes(),
+    );
+    let mut leaving = raw_http::connect(&server.base_url).await;
+    leaving.write_all(&whole[..whole.len() - 10]).await.expect("it is sent");
+    drop(leaving);
+    let found = account.wait_ok(&[("operation", "ticket.create"), ("timeout", "1m")]).await;
+    let entry = &found["requests"][0];
+    assert_ne!(entry["status"], 200, "{entry}");
+    assert_eq!(entry["changes"], json!([]), "{entry}");
+    assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
+}
+
+/// Waits until a fault has met a request.
+pub(super) async fn wait_for_fault_match(account: &Account) {
+    let met = async {
+        loop {
+            let faults = account.send_control("GET", "/faults").await.body;
+            if faults["faults"][0]["seen"] == 1 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), met).await.expect("it is met");
+}
+
+/// Sends a new ticket that meets a fault, leaves, and gives the entry and how many tickets there are.
+async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
+    let server = Server::start();
+    let account = Account::create(&server, &json!({})).await;
+    account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
+    let kind = "application/x-www-form-urlencoded";
+    let key = &account.client.api_key;
+    let whole = raw_http::build_raw_request(
+        "POST",
+        "/api/v2/ticket",
+        key,
+        kind,
+        NEW_TICKET_FORM.as_bytes(),
+    );
+    let mut leaving = raw_http::connect(&server.base_url).await;
+    leaving.write_all(&whole).await.expect("it is sent");
+    wait_for_fault_match(&account).await;
+    drop(leaving);
+    let found = account.wait_ok(&[("operation", "create"), ("timeout", "1m")]).await;
+    let entry = found["requests"][0].clone();
+    assert_eq!(entry["fields"]["title"], "Printer", "{effect}: {entry}");
+    assert_eq!(entry["fault"]["id"], 1, "{effect}: {entry}");
+    (entry, account.client.get("/api/v2/ticket").await.body["itemTotal"].clone())
+}
+
+#[tokio::test]
+async fn disconnect_before_response_leaves_an_entry_without_status() {
+    for (effect, made) in [
+        (json!({ "hang": "5m" }), 0),
+        (json!({ "lose_answer": "hang" }), 1),
+        (json!({ "delay": "1s" }), 1),
+    ] {
+        let (entry, total) = disconnect_during_fault(&effect).await;
+        assert_eq!(total, made, "{effect}");
+        assert_eq!(entry["changes"].as_array().map(Vec::len), Some(made), "{effect}: {entry}");
+        assert_eq!(entry["status"], Value::Null, "{effect}: {entry}");
+        assert_eq!(entry["body"], Value::Null, "{effect}: {entry}");
+    }
+}
+
+#[tokio::test]
+async fn disconnect_after_the_write_leaves_its_changes_in_the_entry() {
+    let (entry, total) = disconnect_during_fault(&json!({ "delay": "5m", "when": "after" })).await;
+    assert_eq!(total, 1);
+    assert_eq!(entry["changes"][0]["id"], 1, "{entry}");
+}

@@ -1,0 +1,109 @@
+//! The control API as these tests ask it: each question a method of the account.
+
+use serde_json::{Value, json};
+
+use crate::control_client::{Account, fetch_response};
+use crate::fixtures::{ACME_KEY, SeededServer};
+use crate::support::{ApiClient, JsonResponse};
+
+/// The parameters of a query.
+pub(super) type QueryParams<'a> = &'a [(&'a str, &'a str)];
+
+impl Account {
+    /// The account `acme` of a server that was started from its seed.
+    pub(super) fn acme(server: &SeededServer) -> Self {
+        Self::new(server, "acme", ACME_KEY)
+    }
+
+    /// The answer to a question with these parameters.
+    pub(super) async fn send_control_query(
+        &self,
+        path: &str,
+        query: QueryParams<'_>,
+    ) -> JsonResponse {
+        fetch_response(self.request("GET", path).query(query)).await
+    }
+
+    /// The journal, as far as the filters let it through.
+    pub(super) async fn journal(&self, query: QueryParams<'_>) -> Value {
+        expect_ok_body(self.send_control_query("/requests", query).await, query)
+    }
+
+    /// The entries that the filters let through.
+    pub(super) async fn entries(&self, query: QueryParams<'_>) -> Vec<Value> {
+        expect_array(&self.journal(query).await["requests"])
+    }
+
+    /// The newest entry.
+    pub(super) async fn latest_entry(&self) -> Value {
+        self.entries(&[]).await.pop().expect("there is an entry")
+    }
+
+    /// The place after all that happened until now.
+    pub(super) async fn cursor(&self) -> String {
+        expect_string(&self.journal(&[]).await["cursor"])
+    }
+
+    /// The changes after a place, or all.
+    pub(super) async fn changes(&self, query: QueryParams<'_>) -> Value {
+        expect_ok_body(self.send_control_query("/changes", query).await, query)
+    }
+
+    pub(super) async fn verify(&self, body: &Value) -> JsonResponse {
+        self.send_control_json("POST", "/verify", body).await
+    }
+
+    pub(super) async fn wait(&self, query: QueryParams<'_>) -> JsonResponse {
+        self.send_control_query("/wait", query).await
+    }
+
+    /// What a wait finds, which must find something.
+    pub(super) async fn wait_ok(&self, query: QueryParams<'_>) -> Value {
+        expect_ok_body(self.wait(query).await, query)
+    }
+
+    /// Lets time pass by the clock.
+    pub(super) async fn advance_clock(&self, by: &str) {
+        let advanced = self.send_control_json("POST", "/clock/advance", &json!({ "by": by })).await;
+        assert_eq!(advanced.status, 200, "{}", advanced.body);
+    }
+
+    /// Gives the account a fault.
+    pub(super) async fn add_fault(&self, rule: &Value) {
+        let added = self.send_control_json("POST", "/faults", rule).await;
+        assert_eq!(added.status, 201, "{rule}: {}", added.body);
+    }
+}
+
+/// The journal of the server itself.
+pub(super) async fn unmatched_journal(client: &ApiClient, query: QueryParams<'_>) -> Value {
+    expect_ok_body(
+        fetch_response(client.request_without_key("GET", "/_control/requests").query(query)).await,
+        query,
+    )
+}
+
+fn expect_ok_body(reply: JsonResponse, query: QueryParams<'_>) -> Value {
+    assert_eq!(reply.status, 200, "{query:?}: {}", reply.body);
+    reply.body
+}
+
+/// The entries of a JSON list.
+pub(super) fn expect_array(value: &Value) -> Vec<Value> {
+    value.as_array().unwrap_or_else(|| panic!("a list, not {value}")).clone()
+}
+
+/// A JSON text.
+pub(super) fn expect_string(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
+}
+
+/// The numbers of entries.
+pub(super) fn seq_numbers(entries: &[Value]) -> Vec<u64> {
+    entries.iter().map(|entry| entry["seq"].as_u64().expect("a number")).collect()
+}
+
+/// The kinds of an entry's warnings.
+pub(super) fn warning_kinds(entry: &Value) -> Vec<String> {
+    expect_array(&entry["warnings"]).iter().map(|warning| expect_string(&warning["kind"])).collect()
+}

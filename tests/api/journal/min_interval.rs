@@ -1,0 +1,83 @@
+//! Orders whose requests are expected to keep a distance, by the account's clock.
+
+use serde_json::json;
+
+use super::concurrency::wait_for_fault_match;
+use super::ticket_requests::{get_ticket, update_ticket};
+use crate::control_client::{Account, assert_problem};
+use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::JsonResponse;
+
+/// A client that tries three times, with these pauses in between; whether it kept so long apart.
+async fn verify_spaced_requests(pauses: [&str; 2], apart: &str) -> JsonResponse {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let acme = Account::acme(&server);
+    get_ticket("/7").send_ok(&server).await;
+    for pause in pauses {
+        acme.advance_clock(pause).await;
+        // Somebody else comes between and does not count.
+        update_ticket("/7", &[("title", "x")]).send_ok(&server).await;
+        get_ticket("/7").send_ok(&server).await;
+    }
+    let get = json!({ "operation": "ticket.get" });
+    acme.verify(&json!({ "order": [get, get, get], "apart": apart })).await
+}
+
+#[tokio::test]
+async fn min_interval_fails_when_clock_is_frozen() {
+    assert_problem(&verify_spaced_requests(["0s", "0s"], "1ms").await, 409, "not-verified", "1ms");
+    let none = verify_spaced_requests(["0s", "0s"], "0s").await;
+    assert_eq!(none.body["requests"], json!([1, 3, 5]), "{}", none.body);
+}
+
+#[tokio::test]
+async fn min_interval_is_measured_by_account_clock() {
+    for (pauses, apart, holds) in [
+        (["1s", "1s"], "1s", true),
+        (["1s", "1s"], "999ms", true),
+        (["1s", "1s"], "1001ms", false),
+        (["2s", "1s"], "2s", false),
+        (["1s", "2s"], "2s", false),
+        (["5m", "1d"], "PT5M", true),
+        (["0s", "1d"], "1s", false),
+    ] {
+        let verdict = verify_spaced_requests(pauses, apart).await;
+        if holds {
+            assert_eq!(verdict.body["requests"], json!([1, 3, 5]), "{pauses:?} {apart}");
+        } else {
+            assert_problem(&verdict, 409, "not-verified", &format!("{pauses:?} {apart}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn min_interval_fails_when_clock_was_set_back() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let acme = Account::acme(&server);
+    get_ticket("/7").send_ok(&server).await;
+    let earlier = json!({ "mode": "frozen", "at": "2026-02-01T12:00:00Z" });
+    assert_eq!(acme.send_control_json("PUT", "/clock", &earlier).await.status, 200);
+    get_ticket("/7").send_ok(&server).await;
+    let get = json!({ "operation": "ticket.get" });
+    let verdict = acme.verify(&json!({ "order": [get, get], "apart": "1s" })).await;
+    assert_problem(&verdict, 409, "not-verified", "set back");
+    let verdict = acme.verify(&json!({ "order": [get, get] })).await;
+    assert_eq!(verdict.status, 200, "their order is that of their coming: {}", verdict.body);
+}
+
+#[tokio::test]
+async fn order_follows_request_arrival_not_response_time() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let acme = Account::acme(&server);
+    acme.add_fault(&json!({ "first": 1, "effect": { "delay": "1s" } })).await;
+    let ask = get_ticket("/7");
+    let second = async {
+        wait_for_fault_match(&acme).await;
+        acme.advance_clock("2s").await;
+        ask.send_ok(&server).await;
+    };
+    tokio::join!(ask.send_ok(&server), second);
+    let get = json!({ "operation": "ticket.get" });
+    let verdict = acme.verify(&json!({ "order": [get, get], "apart": "2s" })).await;
+    assert_eq!(verdict.status, 200, "the second came 2s later: {}", verdict.body);
+}

@@ -1,0 +1,30 @@
+//! What an account has been asked: its journal, what tests verify by it and wait for, its changes, its stream.
+
+mod changes;
+mod concurrency;
+mod entries;
+mod fields;
+mod filters;
+mod helpers;
+mod invalid_requests;
+mod key_redaction;
+mod limits;
+mod messages;
+mod min_interval;
+mod patterns;
+mod problem_redaction;
+mod redaction_precision;
+mod rejected_requests;
+mod replay;
+mod sse_client;
+mod stream;
+mod stream_lag;
+mod strict;
+mod ticket_requests;
+mod time_to_live;
+mod verify;
+mod wait;
+mod wait_limits;
+mod wait_ticket;
+mod warning_cases;
+mod warnings;

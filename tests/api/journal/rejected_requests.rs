@@ -1,0 +1,165 @@
+//! Refused requests are in the journal too; those of nobody known in the server's own.
+
+use serde_json::{Value, json};
+
+use super::helpers::{expect_array, expect_string, unmatched_journal};
+use super::ticket_requests::{create_ticket, documented_requests, get_ticket, set_status};
+use crate::control_client::{Account, fetch_response};
+use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
+use crate::support::{ApiClient, Server};
+
+/// Method, path, content type, body; the status and the operation of the entry.
+type RejectedCase = (&'static str, &'static str, &'static str, String, u16, Value);
+
+const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
+
+#[rustfmt::skip]
+fn rejected_cases() -> Vec<RejectedCase> {
+    let (new, none) = (|| NEW_TICKET_FORM.to_owned(), String::new);
+    vec![
+        ("POST", "/api/v2/ticket", FORM_URLENCODED, none(), 400, json!("ticket.create")),
+        ("POST", "/api/v2/ticket", FORM_URLENCODED, "title=%zz".to_owned(), 400, json!("ticket.create")),
+        ("POST", "/api/v2/ticket", "application/json", "{".to_owned(), 400, json!("ticket.create")),
+        ("GET", "/api/v2/ticket/99", FORM_URLENCODED, none(), 400, json!("ticket.get")),
+        ("GET", "/api/v2/ticket/x", FORM_URLENCODED, none(), 400, json!("ticket.get")),
+        ("GET", "/api/v2/ticket?applyView=none", FORM_URLENCODED, none(), 400, json!("ticket.list")),
+        ("POST", "/api/v2/ticket/setStatus", FORM_URLENCODED, "status=open&ticketIDs[]=99".to_owned(), 400, json!("ticket.setStatus")),
+        ("DELETE", "/api/v2/ticket/multi", FORM_URLENCODED, none(), 400, json!("ticket.deleteMulti")),
+        ("POST", "/api/v2/ticket", FORM_URLENCODED, "x".repeat(11_000_000), 413, json!("ticket.create")),
+        ("POST", "/api/v2/ticket", "text/plain", new(), 415, json!("ticket.create")),
+        ("GET", "/api/v2/nothing", FORM_URLENCODED, none(), 404, Value::Null),
+        ("POST", "/api/v2/ticket/7/timeline", FORM_URLENCODED, new(), 404, Value::Null),
+        ("GET", "/api/", FORM_URLENCODED, none(), 404, Value::Null),
+        ("PATCH", "/api/v2/ticket", FORM_URLENCODED, none(), 405, Value::Null),
+        ("POST", "/api/v2/ticket/7", FORM_URLENCODED, new(), 405, Value::Null),
+        ("BREW", "/api/v2/ticket", FORM_URLENCODED, none(), 405, Value::Null),
+    ]
+}
+
+#[tokio::test]
+async fn rejected_request_records_status_and_operation() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let acme = Account::acme(&server);
+    for (number, (method, path, kind, body, status, operation)) in (1..).zip(rejected_cases()) {
+        let asked = format!("{method} {path} {body:.60}");
+        let request = server.request(method, path).header("content-type", kind).body(body);
+        let reply = fetch_response(request).await;
+        assert_eq!(reply.status, status, "{asked}: {}", reply.body);
+        let entry = acme.latest_entry().await;
+        assert_eq!(entry["seq"], number, "{asked}: {entry}");
+        assert_eq!(entry["status"], status, "{asked}: {entry}");
+        assert_eq!(entry["operation"], operation, "{asked}: {entry}");
+        assert_eq!(entry["method"], method, "{asked}: {entry}");
+        assert_eq!(entry["path"], path.split('?').next().expect("a path"), "{asked}: {entry}");
+        assert_eq!(entry["body"], reply.body, "{asked}: {entry}");
+        assert_eq!(entry["key"], "ci", "{asked}: {entry}");
+        assert_eq!(entry["changes"], json!([]), "{asked}: {entry}");
+    }
+    let all = unmatched_journal(&server, &[]).await;
+    assert_eq!(all["requests"], json!([]), "a known key is no stranger's");
+}
+
+#[tokio::test]
+async fn request_without_permission_is_recorded() {
+    let server = Server::start();
+    let made = json!({ "permissions": ["TICKET_READ"] });
+    let account = Account::create(&server, &made).await;
+    assert_eq!(create_ticket(&[]).send(&account.client).await.status, 403);
+    let entry = account.latest_entry().await;
+    assert_eq!(entry["status"], 403, "{entry}");
+    assert_eq!(entry["operation"], "ticket.create", "{entry}");
+    assert_eq!(entry["key"], "key 1", "{entry}");
+    assert!(expect_string(&entry["body"]["message"]).contains("TICKET_CREATE"), "{entry}");
+}
+
+#[tokio::test]
+async fn rejected_request_records_its_warnings() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let acme = Account::acme(&server);
+    let ask = set_status(&[("Status", "open"), ("ticketIDs[]", "7")]);
+    assert_eq!(ask.send(&server).await.status, 400);
+    let entry = acme.latest_entry().await;
+    assert_eq!(entry["warnings"][0]["kind"], "wrong-case", "{entry}");
+    assert_eq!(entry["warnings"][0]["nearest"], "status", "{entry}");
+}
+
+/// The same client without a key, and with ones that nobody has.
+fn clients_with_unknown_keys(client: &ApiClient) -> Vec<ApiClient> {
+    ["", "unknown-key-0123456789", "x"].map(|key| client.with_key(key)).to_vec()
+}
+
+#[tokio::test]
+async fn unauthenticated_requests_are_only_in_the_unmatched_journal() {
+    let server = serve_seed(&acme_seed([7, 8, 9].map(ticket_fixture)));
+    let acme = Account::acme(&server);
+    let other = Account::create(&server, &json!({})).await;
+    let mut expected_entries = Vec::new();
+    for client in clients_with_unknown_keys(&server) {
+        for ask in documented_requests() {
+            assert_eq!(ask.send(&client).await.status, 401);
+            expected_entries.push((ask.method, ask.url_path(), 401));
+        }
+        let missing = client.get("/api/v2/nothing").await;
+        expected_entries.push(("GET", "/api/v2/nothing".to_owned(), missing.status));
+    }
+    let all = expect_array(&unmatched_journal(&server, &[]).await["requests"]);
+    assert_eq!(all.len(), expected_entries.len());
+    for (entry, (method, path, status)) in all.iter().zip(expected_entries) {
+        assert_eq!(entry["key"], Value::Null, "{entry}");
+        assert_eq!((&entry["method"], &entry["path"]), (&json!(method), &json!(path)), "{entry}");
+        assert_eq!(entry["status"], status, "{entry}");
+        assert_eq!(entry["changes"], json!([]), "{entry}");
+    }
+    for account in [acme, other] {
+        assert_eq!(account.entries(&[]).await, Vec::<Value>::new());
+        assert_eq!(account.changes(&[]).await["changes"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn unmatched_journal_supports_filters_and_deletion() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    let nobody = server.with_key("unknown-key-0123456789");
+    get_ticket("/7").send(&nobody).await;
+    create_ticket(&[]).send(&nobody).await;
+    nobody.get("/api/v1/ticket").await;
+    for (name, value, count) in [
+        ("operation", "ticket.get", 1),
+        ("method", "get", 2),
+        ("status", "401", 2),
+        ("status", "4xx", 3),
+        ("changed", "true", 0),
+        ("limit", "2", 2),
+    ] {
+        let found = unmatched_journal(&server, &[(name, value)]).await;
+        assert_eq!(expect_array(&found["requests"]).len(), count, "{name}={value}: {found}");
+        assert_eq!(found["more"], name == "limit", "{name}={value}: {found}");
+        assert_eq!(found["truncated"], false, "{name}={value}: {found}");
+    }
+    let emptied = fetch_response(server.request_without_key("DELETE", "/_control/requests")).await;
+    assert_eq!(emptied.status, 204, "{}", emptied.body);
+    assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
+}
+
+#[tokio::test]
+async fn requests_outside_api_are_not_recorded() {
+    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
+    for path in ["/openapi.json", "/docs", "/nothing", "/_control/health", "/_control/accounts"] {
+        for request in [server.request("GET", path), server.request_without_key("GET", path)] {
+            request.send().await.expect("the server answers");
+        }
+    }
+    assert_eq!(Account::acme(&server).entries(&[]).await, Vec::<Value>::new());
+    assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
+}
+
+#[tokio::test]
+async fn auto_created_account_records_its_first_request() {
+    let server = Server::start_with_args(&["--ephemeral", "--accounts", "auto"]);
+    let client = server.with_key("my-own-key-1");
+    get_ticket("/7").send(&client).await;
+    let shown = fetch_response(client.request("GET", "/_control/accounts/self")).await;
+    let own = Account::new(&server, &expect_string(&shown.body["account"]), "my-own-key-1");
+    assert_eq!(own.entries(&[]).await.len(), 1);
+    assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
+}

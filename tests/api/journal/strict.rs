@@ -1,0 +1,226 @@
+//! Strict accounts: what is warned about elsewhere is refused here, and changes nothing.
+
+use serde_json::{Value, json};
+
+use super::helpers::{expect_array, expect_string, warning_kinds};
+use super::ticket_requests::{create_ticket, documented_requests, get_ticket, list_tickets};
+use super::warning_cases::warning_cases;
+use crate::control_client::Account;
+use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::{JsonResponse, Server};
+
+const ALL_WARNING_KINDS: [&str; 6] =
+    ["unknown-field", "wrong-case", "content-type", "key-in-query", "chosen-rule", "early-retry"];
+
+impl Account {
+    async fn set_strict(&self, allow: &[&str]) {
+        let strict = json!({ "strict": true, "allow": allow });
+        let set = self.send_control_json("PUT", "/strict", &strict).await;
+        assert!(set.status < 300, "{strict}: {}", set.body);
+    }
+
+    async fn is_strict(&self) -> bool {
+        let shown = self.send_control("GET", "/strict").await;
+        assert_eq!(shown.status, 200, "{}", shown.body);
+        shown.body["strict"].as_bool().expect("true or false")
+    }
+}
+
+fn start_server() -> (SeededServer, Account) {
+    let server = serve_seed(&acme_seed([7, 8, 9, 10].map(ticket_fixture)));
+    let acme = Account::acme(&server);
+    (server, acme)
+}
+
+/// What the warnings about the newest request say.
+async fn latest_warning_texts(account: &Account) -> Vec<String> {
+    expect_array(&account.latest_entry().await["warnings"])
+        .iter()
+        .map(|warning| expect_string(&warning["text"]))
+        .collect()
+}
+
+#[tokio::test]
+async fn each_warning_becomes_a_rejection_that_changes_nothing() {
+    let (server, acme) = start_server();
+    for (ask, expected) in warning_cases() {
+        assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+        ask.send_ok(&server).await;
+        let warned = latest_warning_texts(&acme).await;
+        assert_eq!(warned.len(), expected.len(), "{ask:?}: {warned:?}");
+        assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+        acme.set_strict(&[]).await;
+        let before = acme.export().await;
+        let refused = ask.send(&server).await;
+        assert_eq!(refused.status, 400, "{ask:?}: {}", refused.body);
+        assert_eq!(refused.body["status"], "error", "{ask:?}: {}", refused.body);
+        for text in &warned {
+            assert!(refused.message().contains(text), "{text:?}: {}", refused.body);
+        }
+        assert_eq!(acme.export().await, before, "{ask:?}");
+        let entry = acme.latest_entry().await;
+        assert_eq!(entry["status"], 400, "{entry}");
+        assert_eq!(entry["changes"], json!([]), "{entry}");
+        assert_eq!(
+            warning_kinds(&entry).len(),
+            expected.len(),
+            "it is still warned about: {entry}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn key_in_the_query_is_rejected() {
+    let (server, acme) = start_server();
+    acme.set_strict(&[]).await;
+    let path = format!("/api/v2/ticket/7?apiKey={ACME_KEY}");
+    let refused = JsonResponse::fetch(server.request_without_key("GET", &path)).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert!(refused.message().contains("query"), "{}", refused.body);
+    assert!(!refused.body.to_string().contains(ACME_KEY), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn early_retry_is_rejected_until_retry_after_elapses() {
+    let (server, acme) = start_server();
+    acme.set_strict(&[]).await;
+    let effect = json!({ "status": 503, "retry_after": "10s" });
+    acme.add_fault(&json!({ "first": 1, "effect": effect })).await;
+    assert_eq!(get_ticket("/7").send(&server).await.status, 503);
+    let refused = get_ticket("/7").send(&server).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    acme.advance_clock("10s").await;
+    get_ticket("/7").send_ok(&server).await;
+}
+
+#[tokio::test]
+async fn documented_requests_are_accepted() {
+    let (server, acme) = start_server();
+    acme.set_strict(&[]).await;
+    for ask in documented_requests() {
+        let reply = ask.send(&server).await;
+        let expected = if ask.has_undocumented_encoding() { 400 } else { 200 };
+        assert_eq!(reply.status, expected, "{ask:?}: {}", reply.body);
+    }
+    assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+    acme.set_strict(&["chosen-rule"]).await;
+    for ask in documented_requests() {
+        ask.send_ok(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn only_allowed_warning_kinds_are_accepted() {
+    let (server, acme) = start_server();
+    for allowed in ALL_WARNING_KINDS {
+        for (ask, expected) in warning_cases() {
+            assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+            acme.set_strict(&[allowed]).await;
+            let passes = expected.iter().all(|(kind, ..)| *kind == allowed);
+            let reply = ask.send(&server).await;
+            let status = if passes { 200 } else { 400 };
+            assert_eq!(reply.status, status, "{allowed}: {ask:?}: {}", reply.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn allowing_all_warning_kinds_rejects_nothing() {
+    let (server, acme) = start_server();
+    acme.set_strict(&ALL_WARNING_KINDS).await;
+    for (ask, _) in warning_cases() {
+        ask.send_ok(&server).await;
+    }
+}
+
+#[tokio::test]
+async fn strict_setting_is_shown_and_can_be_turned_off() {
+    let (server, acme) = start_server();
+    assert!(!acme.is_strict().await, "nobody is unless asked to be");
+    acme.set_strict(&["chosen-rule", "content-type"]).await;
+    let shown = acme.send_control("GET", "/strict").await.body;
+    let expected = json!({ "strict": true, "allow": ["chosen-rule", "content-type"] });
+    assert_eq!(shown, expected);
+    assert_eq!(list_tickets("?page=2").send(&server).await.status, 400);
+    let off = json!({ "strict": false });
+    assert!(acme.send_control_json("PUT", "/strict", &off).await.status < 300);
+    assert!(!acme.is_strict().await);
+    list_tickets("?page=2").send_ok(&server).await;
+}
+
+#[tokio::test]
+async fn reset_and_restore_recover_the_strict_setting() {
+    let (_server, acme) = start_server();
+    acme.set_strict(&["chosen-rule"]).await;
+    assert_eq!(acme.send_control("PUT", "/snapshots/strict").await.status, 201);
+    let shown = acme.send_control("GET", "/strict").await.body;
+    assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
+    assert!(!acme.is_strict().await, "it was not when it was made");
+    assert_eq!(acme.send_control("POST", "/snapshots/strict/restore").await.status, 204);
+    assert_eq!(acme.send_control("GET", "/strict").await.body, shown);
+}
+
+#[tokio::test]
+async fn account_created_strict_is_strict_after_a_reset() {
+    let server = Server::start();
+    let made = json!({ "strict": true });
+    let strict = Account::create(&server, &made).await;
+    assert!(strict.is_strict().await);
+    assert_eq!(create_ticket(&[("titel", "x")]).send(&strict.client).await.status, 400);
+    create_ticket(&[]).send_ok(&strict.client).await;
+    let off = json!({ "strict": false });
+    assert!(strict.send_control_json("PUT", "/strict", &off).await.status < 300);
+    create_ticket(&[("titel", "x")]).send_ok(&strict.client).await;
+    assert_eq!(strict.send_control("POST", "/reset").await.status, 204);
+    assert!(strict.is_strict().await, "that is how it was made");
+    let usual = Account::create(&server, &json!({ "strict": false })).await;
+    create_ticket(&[("titel", "x")]).send_ok(&usual.client).await;
+}
+
+#[tokio::test]
+async fn strict_setting_survives_a_server_restart() {
+    let data = crate::fixtures::create_temp_dir();
+    let flags = ["--data", data.path().to_str().expect("the path is text")];
+    let server = Server::start_with_args(&flags);
+    let account = Account::create(&server, &json!({ "name": "own" })).await;
+    account.set_strict(&["content-type"]).await;
+    let shown = account.send_control("GET", "/strict").await.body;
+    assert!(server.stop().success());
+    let server = Server::start_with_args(&flags);
+    let again = account.with_server(&server);
+    assert_eq!(again.send_control("GET", "/strict").await.body, shown);
+    assert_eq!(create_ticket(&[("titel", "x")]).send(&again.client).await.status, 400);
+}
+
+#[tokio::test]
+async fn strict_setting_does_not_affect_other_accounts() {
+    let (server, acme) = start_server();
+    acme.set_strict(&[]).await;
+    let other = Account::create(&server, &json!({})).await;
+    create_ticket(&[("titel", "x")]).send_ok(&other.client).await;
+    let unknown: Value = server.get("/api/v2/ticket?page=1").await.body;
+    assert_eq!(unknown["status"], "error", "{unknown}");
+}
+
+#[tokio::test]
+async fn key_in_the_query_is_rejected_in_every_spelling() {
+    let (server, acme) = start_server();
+    acme.set_strict(&[]).await;
+    for name in
+        ["apiKey", "api%4Bey", "%61%70iKey", "apiKey%5B%5D", "apiKey[]", "apiKey[a][b]", "apikey"]
+    {
+        for (number, client) in [&*server, &server.with_key(ACME_KEY)].into_iter().enumerate() {
+            for path in ["/api/v2/ticket/7", "/api/v2/ticket"] {
+                let refused = client.get(&format!("{path}?{name}={ACME_KEY}")).await;
+                assert_eq!(refused.status, 400, "{name} {number}: {}", refused.body);
+                assert!(refused.message().contains("This account is strict"), "{}", refused.body);
+            }
+        }
+    }
+    let plain = server.request_without_key("GET", &format!("/api/v2/ticket/7?api%4Bey={ACME_KEY}"));
+    let refused = JsonResponse::fetch(plain).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let entry = acme.latest_entry().await;
+    assert_eq!(warning_kinds(&entry), ["key-in-query"], "{entry}");
+    assert_eq!(server.get("/api/v2/ticket/7").await.status, 200);
+}

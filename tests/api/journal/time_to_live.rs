@@ -1,0 +1,149 @@
+//! The time to live of an account counts from the end of its last request, however long that takes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::helpers::{expect_array, expect_string};
+use super::sse_client::EventStream;
+use super::ticket_requests::create_ticket;
+use super::wait_limits::start_wait_in_last_slot;
+use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::graceful_shutdown::PendingRequest;
+use crate::raw_http;
+use crate::support::{ApiClient, Server};
+
+/// Shorter than each request here takes, and longer than two requests are apart.
+const TTL: &str = "1500ms";
+/// Longer than an account stays, so that one that stays for good fails its test instead of holding it.
+const TEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+async fn create_account(client: &ApiClient, name: &str) -> Account {
+    Account::create(client, &json!({ "name": name, "ttl": TTL })).await
+}
+
+/// The names of all accounts. To look is a request of none of them.
+async fn account_names(client: &ApiClient) -> Vec<String> {
+    let shown = fetch_response(client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    expect_array(&shown.body["accounts"])
+        .iter()
+        .map(|account| expect_string(&account["account"]))
+        .collect()
+}
+
+async fn wait_until_removed(client: &ApiClient, name: &str) {
+    let gone = async { while account_names(client).await.iter().any(|known| known == name) {} };
+    tokio::time::timeout(TEST_TIMEOUT, gone).await.unwrap_or_else(|_| panic!("{name} stays"));
+}
+
+/// Waits until accounts that were last used now have been removed.
+async fn wait_until_ttl_elapsed(client: &ApiClient) {
+    // Those of one round go in no order, so the second one is sure to go after them.
+    for name in ["first-marker", "second-marker"] {
+        create_account(client, name).await;
+        wait_until_removed(client, name).await;
+    }
+}
+
+/// A creation that a fault holds up, and its connection.
+async fn start_faulted_creation(
+    client: &ApiClient,
+    name: &str,
+    effect: &Value,
+) -> (Account, TcpStream) {
+    let account = create_account(client, name).await;
+    account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
+    let mut stream = raw_http::connect(&client.base_url).await;
+    let kind = "application/x-www-form-urlencoded";
+    let path = "/api/v2/ticket";
+    let bytes = raw_http::build_raw_request(
+        "POST",
+        path,
+        &account.client.api_key,
+        kind,
+        NEW_TICKET_FORM.as_bytes(),
+    );
+    stream.write_all(&bytes).await.expect("it is sent");
+    let applied = async {
+        while account.send_control("GET", "/faults").await.body["faults"][0]["applied"] != 1 {}
+    };
+    tokio::time::timeout(TEST_TIMEOUT, applied).await.expect("the fault is applied");
+    (account, stream)
+}
+
+#[tokio::test]
+async fn pending_wait_or_stream_keeps_the_account_alive() {
+    let server = Server::start();
+    let waits = create_account(&server, "waits").await;
+    let (wait, others) = start_wait_in_last_slot(&waits, "operation=ticket.create").await;
+    drop(others);
+    let looks = create_account(&server, "looks").await;
+    let (look, others) = start_wait_in_last_slot(&looks, "ticket=1&status=new").await;
+    drop(others);
+    let follows = create_account(&server, "follows").await;
+    let mut events = EventStream::open(&follows, &[]).await;
+    wait_until_ttl_elapsed(&server).await;
+    for account in [&waits, &looks, &follows] {
+        create_ticket(&[]).send_ok(&account.client).await;
+    }
+    for stream in [wait, look] {
+        assert_eq!(raw_http::read_raw_response(stream).await.status, 200);
+    }
+    assert_eq!(events.next_seq_numbers(1).await, [1]);
+    drop(events);
+    for name in ["waits", "looks", "follows"] {
+        wait_until_removed(&server, name).await;
+    }
+}
+
+#[tokio::test]
+async fn body_upload_keeps_the_account_alive() {
+    let server = Server::start();
+    let creates = create_account(&server, "creates").await;
+    let creation = PendingRequest::start_ticket_creation(
+        &server.base_url,
+        &creates.client.api_key,
+        NEW_TICKET_FORM,
+    )
+    .await;
+    create_account(&server, "imports").await;
+    let (path, body) = (format!("{ACCOUNTS_PATH}/imports/import"), r#"{"accounts":{"one":{}}}"#);
+    let import = PendingRequest::start_post(&server.base_url, (&path, ""), body, body.len()).await;
+    wait_until_ttl_elapsed(&server).await;
+    for request in [creation, import] {
+        let answer = request.finish().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    for name in ["creates", "imports"] {
+        wait_until_removed(&server, name).await;
+    }
+}
+
+#[tokio::test]
+async fn request_held_by_a_fault_keeps_the_account_alive() {
+    let server = Server::start();
+    let mut held = Vec::new();
+    for (name, effect) in [
+        ("before", json!({ "delay": "5m" })),
+        ("after", json!({ "delay": "5m", "when": "after" })),
+        ("hang", json!({ "hang": "5m" })),
+        ("lost", json!({ "lose_answer": "hang" })),
+        ("drip", json!({ "drip": "10s" })),
+    ] {
+        held.push(start_faulted_creation(&server, name, &effect).await);
+    }
+    wait_until_ttl_elapsed(&server).await;
+    let there = account_names(&server).await;
+    for (account, _) in &held {
+        assert!(there.contains(&account.name), "{} is not among {there:?}", account.name);
+        // What is held up ends with a reset.
+        assert_eq!(account.send_control("POST", "/reset").await.status, 204, "{}", account.name);
+    }
+    for (account, stream) in held {
+        drop(stream);
+        wait_until_removed(&server, &account.name).await;
+    }
+}

@@ -1,0 +1,207 @@
+//! How many may wait at once, and how a wait ends when its client, its account or its server goes.
+
+use futures_util::FutureExt;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::sse_client::EventStream;
+use super::ticket_requests::create_ticket;
+use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem};
+use crate::fixtures::NEW_TICKET_FORM;
+use crate::raw_http;
+use crate::support::{JsonResponse, Server};
+
+/// How many waits and streams an account may have.
+const MAX_WAITS: usize = 100;
+/// Longer than it takes until the server has seen that a client left.
+const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
+
+async fn start_with_account() -> (Server, Account) {
+    let server = Server::start();
+    let account = Account::create(&server, &json!({})).await;
+    (server, account)
+}
+
+async fn open_streams(account: &Account, count: usize) -> Vec<EventStream> {
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(EventStream::open(account, &[]).await);
+    }
+    all
+}
+
+/// A wait that takes a place for a moment, where there is one.
+async fn try_short_wait(account: &Account) -> JsonResponse {
+    account.wait(&[("operation", "delete"), ("timeout", "1ms")]).await
+}
+
+async fn wait_for_free_slot(account: &Account) {
+    let free = async { while try_short_wait(account).await.status == 429 {} };
+    tokio::time::timeout(TEST_TIMEOUT, free).await.expect("a place becomes free");
+}
+
+const WAIT_FOR_CREATION: &str = "operation=ticket.create";
+const WAIT_FOR_TICKET: &str = "ticket=1&status=new";
+
+/// Begins a wait for a creation or a ticket, and gives back its connection when the server has it: it is the last that there
+/// is a place for then.
+pub(super) async fn start_wait_in_last_slot(
+    account: &Account,
+    wanted: &str,
+) -> (TcpStream, Vec<EventStream>) {
+    let others = open_streams(account, MAX_WAITS - 1).await;
+    let path = format!("{ACCOUNTS_PATH}/{}/wait?{wanted}&timeout=5m", account.name);
+    let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    loop {
+        let mut stream = raw_http::connect(&account.client.base_url).await;
+        stream.write_all(head.as_bytes()).await.expect("it is sent");
+        let mut first = [0];
+        // One that came while a moment had the last place was turned away: it is tried once more.
+        while stream.peek(&mut first).now_or_never().is_none() {
+            if try_short_wait(account).await.status == 429 {
+                return (stream, others);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn waits_and_streams_share_a_limit_of_100() {
+    let (_server, account) = start_with_account().await;
+    let all = open_streams(&account, MAX_WAITS).await;
+    assert_problem(&try_short_wait(&account).await, 429, "too-many-waits", "a wait");
+    let ticket = account.wait(&[("ticket", "1"), ("status", "new"), ("timeout", "1ms")]).await;
+    assert_problem(&ticket, 429, "too-many-waits", "a wait for a ticket");
+    let stream = account.send_control("GET", "/requests/stream").await;
+    assert_problem(&stream, 429, "too-many-waits", "a stream");
+    assert_eq!(
+        account.send_control("GET", "/requests").await.status,
+        200,
+        "looking takes no place"
+    );
+    create_ticket(&[]).send_ok(&account.client).await;
+    drop(all);
+    wait_for_free_slot(&account).await;
+}
+
+#[tokio::test]
+async fn wait_limit_is_per_account() {
+    let (server, account) = start_with_account().await;
+    let _all = open_streams(&account, MAX_WAITS).await;
+    let other = Account::create(&server, &json!({})).await;
+    assert_problem(&try_short_wait(&other).await, 409, "wait-over", "another account");
+}
+
+#[tokio::test]
+async fn disconnected_streams_release_their_wait_slots() {
+    let (_server, account) = start_with_account().await;
+    for _ in 0..3 {
+        drop(open_streams(&account, MAX_WAITS).await);
+        wait_for_free_slot(&account).await;
+        let again = async {
+            let mut again = Vec::new();
+            while again.len() < MAX_WAITS {
+                let request = account.request("GET", "/requests/stream");
+                let response = request.send().await.expect("the server answers");
+                // Until the last of those before has been seen to leave.
+                if response.status() != 429 {
+                    again.push(response);
+                }
+            }
+        };
+        tokio::time::timeout(TEST_TIMEOUT, again).await.expect("all places are free again");
+        wait_for_free_slot(&account).await;
+    }
+}
+
+#[tokio::test]
+async fn disconnected_wait_releases_its_slot() {
+    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+        let (_server, account) = start_with_account().await;
+        let (stream, others) = start_wait_in_last_slot(&account, wanted).await;
+        assert_problem(&try_short_wait(&account).await, 429, "too-many-waits", wanted);
+        drop(stream);
+        wait_for_free_slot(&account).await;
+        drop(others);
+    }
+}
+
+#[tokio::test]
+async fn matching_request_ends_a_pending_wait() {
+    for (wanted, part) in
+        [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer on fire")]
+    {
+        let (_server, account) = start_with_account().await;
+        let (stream, _others) = start_wait_in_last_slot(&account, wanted).await;
+        create_ticket(&[]).send_ok(&account.client).await;
+        let answer = raw_http::read_raw_response(stream).await;
+        assert_eq!(answer.status, 200, "{wanted}: {answer:?}");
+        assert!(answer.body.contains(part), "{wanted}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn removing_the_account_ends_its_pending_waits() {
+    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+        let (_server, account) = start_with_account().await;
+        let (stream, mut others) = start_wait_in_last_slot(&account, wanted).await;
+        assert_eq!(account.send_control("DELETE", "").await.status, 204);
+        let answer = raw_http::read_raw_response(stream).await;
+        assert_eq!(answer.status, 404, "{wanted}: {answer:?}");
+        assert!(answer.body.contains("/docs/control#unknown-account"), "{answer:?}");
+        for stream in &mut others {
+            while stream.next().await.is_some() {}
+        }
+        assert_problem(&try_short_wait(&account).await, 404, "unknown-account", "it is gone");
+    }
+}
+
+#[tokio::test]
+async fn server_shutdown_ends_pending_waits() {
+    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+        let (server, account) = start_with_account().await;
+        let (stream, others) = start_wait_in_last_slot(&account, wanted).await;
+        let stop = tokio::task::spawn_blocking(move || server.stop());
+        let answer = raw_http::read_raw_response(stream).await;
+        assert_eq!(answer.status, 503, "{wanted}: {answer:?}");
+        assert!(answer.body.contains("/docs/control#ending"), "{answer:?}");
+        assert!(stop.await.expect("it ends").success());
+        drop(others);
+    }
+}
+
+#[tokio::test]
+async fn wait_fails_when_matching_entries_are_evicted() {
+    let server = Server::start_with_args(&["--ephemeral", "--journal-bytes", "50000"]);
+    let account = Account::create(&server, &json!({})).await;
+    let body = NEW_TICKET_FORM.replace("Printer", &"x".repeat(1_000));
+    let (stream, others) =
+        start_wait_in_last_slot(&account, "operation=ticket.create&count=60").await;
+    drop(others);
+    let mut first = [0];
+    while stream.peek(&mut first).now_or_never().is_none() {
+        assert_eq!(account.client.send_form("POST", "/api/v2/ticket", &body).await.status, 200);
+    }
+    let answer = raw_http::read_raw_response(stream).await;
+    assert_eq!(answer.status, 409, "{answer:?}");
+    assert!(answer.body.contains("/docs/control#journal-truncated"), "{answer:?}");
+    assert!(answer.body.contains("--journal-bytes"), "it says what to do: {answer:?}");
+}
+
+#[tokio::test]
+async fn wait_count_above_the_journal_capacity_is_rejected() {
+    let server = Server::start_with_args(&["--ephemeral", "--journal-entries", "5"]);
+    let account = Account::create(&server, &json!({})).await;
+    for _ in 0..5 {
+        create_ticket(&[]).send_ok(&account.client).await;
+    }
+    let all = account.wait_ok(&[("count", "5"), ("timeout", "0s")]).await;
+    assert_eq!(all["requests"].as_array().map(Vec::len), Some(5), "{all}");
+    let more = account.wait(&[("count", "6"), ("timeout", "0s")]).await;
+    assert_problem(&more, 400, "invalid", "one more");
+    let detail = more.body["detail"].as_str().expect("a problem has a detail");
+    for part in ["at most 5", "--journal-entries", "6 was sent"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+}

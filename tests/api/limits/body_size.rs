@@ -1,0 +1,76 @@
+//! How large a body may be, in every form in which it is sent.
+
+use super::{
+    JSON, LIST_PATH, MULTIPART, URLENCODED, assert_unchanged_and_serving, build_chunked_request,
+    build_multipart_body, build_request_with_body, count_tickets, list_all_tickets, send_request,
+    start_server,
+};
+use crate::fixtures::NEW_TICKET_FORM;
+
+/// A body that makes a ticket, of exactly so many bytes, in each encoding.
+fn build_bodies(size: usize) -> [(&'static str, Vec<u8>); 3] {
+    let filler = |empty: usize| "x".repeat(size - empty);
+    let form = format!("{NEW_TICKET_FORM}&note=");
+    let form = format!("{form}{}", filler(form.len()));
+    let multipart = build_multipart_body("note", &filler(build_multipart_body("note", "").len()));
+    let json = |note: &str| {
+        format!(
+            "{{\"brandID\":1,\"channelID\":1,\"direction\":\"inbound\",\"from\":\"ada@example.test\",\
+             \"to\":\"desk@example.test\",\"title\":\"Printer\",\"note\":\"{note}\"}}"
+        )
+    };
+    let json = json(&filler(json("").len()));
+    [(URLENCODED, form.into_bytes()), (MULTIPART, multipart), (JSON, json.into_bytes())]
+}
+
+/// Each body whole and in chunks.
+fn build_requests(size: usize) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for (content_type, body) in build_bodies(size) {
+        assert_eq!(body.len(), size);
+        all.push((
+            content_type.to_owned(),
+            build_request_with_body("POST", LIST_PATH, content_type, &body),
+        ));
+        for chunk in [100, 1_000_000] {
+            let what = format!("{content_type} in chunks of {chunk}");
+            all.push((what, build_chunked_request("POST", LIST_PATH, content_type, &body, chunk)));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn body_at_size_limit_is_accepted_and_one_byte_more_is_rejected() {
+    for max_bytes in [1_024, 70_000] {
+        let server = start_server(&["--max-body-bytes", &max_bytes.to_string()]);
+        for (what, request) in build_requests(max_bytes) {
+            let answer = send_request(&what, &server.base_url, &request).await;
+            assert_eq!(answer.status, 200, "{what}: {answer:?}");
+        }
+        let before = list_all_tickets(&server.base_url).await;
+        for size in [max_bytes + 1, max_bytes + 1_000, 20 * max_bytes] {
+            for (what, request) in build_requests(size) {
+                let answer = send_request(&what, &server.base_url, &request).await;
+                assert_eq!(answer.status, 413, "{size} by {what}: {answer:?}");
+                let message = answer.error_message();
+                assert!(message.contains(&max_bytes.to_string()), "{what}: {message}");
+            }
+        }
+        assert_unchanged_and_serving(&server.base_url, &before).await;
+    }
+}
+
+#[tokio::test]
+async fn raised_body_size_limit_accepts_larger_body() {
+    let default_max_bytes = 10 * 1024 * 1024;
+    let server = start_server(&["--max-body-bytes", &(default_max_bytes + 2).to_string()]);
+    for (size, status) in [(default_max_bytes + 2, 200), (default_max_bytes + 3, 413)] {
+        for (content_type, body) in build_bodies(size) {
+            let request = build_request_with_body("POST", LIST_PATH, content_type, &body);
+            let answer = send_request(content_type, &server.base_url, &request).await;
+            assert_eq!(answer.status, status, "{size} of {content_type}: {answer:?}");
+        }
+    }
+    assert_eq!(count_tickets(&server.base_url).await, 4);
+}

@@ -1,0 +1,253 @@
+//! Bodies that do not arrive: there is only so much time for one, however it is sent and wherever it goes.
+
+use std::iter;
+
+use futures_util::future::join_all;
+use tokio::net::TcpStream;
+
+use super::raw_connection::{
+    connect_and_send, expect_single_response, read_remaining, read_response, send_byte_by_byte,
+};
+use super::{
+    ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, MULTIPART, REQUEST_TIMED_OUT, URLENCODED,
+    assert_unchanged_and_serving, build_keep_alive_request, build_multipart_body, build_request,
+    build_request_with_body, count_tickets, list_all_tickets, start_server,
+};
+use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
+use crate::raw_http::RawResponse;
+
+const BODY_TIMEOUT: &str = "300ms";
+/// What the head says of a body that does not come to its end.
+const CONTENT_LENGTH_HEADER: &str = "Content-Length: 100000\r\n";
+const CHUNKED_HEADER: &str = "Transfer-Encoding: chunked\r\n";
+
+fn start_server_with_body_timeout() -> SeededServer {
+    start_server(&["--body-timeout", BODY_TIMEOUT])
+}
+
+/// A head, and a body that begins so and goes on so, over and over.
+#[derive(Clone)]
+struct SlowRequest {
+    method: &'static str,
+    path: String,
+    headers: String,
+    body_start: &'static str,
+    repeated_body: &'static str,
+}
+
+impl SlowRequest {
+    fn new(
+        (method, path): (&'static str, &str),
+        (content_type, framing): (&str, &str),
+        (start, more): (&'static str, &'static str),
+    ) -> Self {
+        let headers = format!("Content-Type: {content_type}\r\n{framing}");
+        Self { method, path: path.to_owned(), headers, body_start: start, repeated_body: more }
+    }
+
+    fn describe(&self) -> String {
+        let Self { method, path, headers, .. } = self;
+        format!("{method} {path} {headers:?} {:?} {:?}", self.body_start, self.repeated_body)
+    }
+
+    /// Sends it until there is an answer, and gives all that come.
+    async fn send_until_response(self, base: &str) -> (Self, Vec<RawResponse>) {
+        let stream = connect_and_send(
+            base,
+            &build_keep_alive_request(self.method, &self.path, &self.headers),
+        )
+        .await;
+        let bytes = self.body_start.bytes().chain(self.repeated_body.bytes().cycle());
+        let answers = send_byte_by_byte(stream, bytes).await;
+        (self, answers)
+    }
+}
+
+const PART_HEAD: &str = "--edge\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n";
+
+/// To the Ticket API, in every encoding.
+fn slow_ticket_requests() -> Vec<SlowRequest> {
+    let mut all = Vec::new();
+    let update = ("PUT", "/api/v2/ticket/7");
+    for target in [("POST", LIST_PATH), update, ("POST", "/api/v2/ticket/setStatus")] {
+        all.extend([
+            SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("title=", "x")),
+            SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("", "")),
+            SlowRequest::new(
+                target,
+                (URLENCODED, CONTENT_LENGTH_HEADER),
+                ("status=solved&ticketIDs[]=7", ""),
+            ),
+            SlowRequest::new(target, (MULTIPART, CONTENT_LENGTH_HEADER), (PART_HEAD, "x")),
+            SlowRequest::new(target, (MULTIPART, CONTENT_LENGTH_HEADER), ("--ed", "")),
+            SlowRequest::new(target, (JSON, CONTENT_LENGTH_HEADER), ("{\"title\":\"", "x")),
+            SlowRequest::new(target, (URLENCODED, CHUNKED_HEADER), ("", "1\r\nx\r\n")),
+            SlowRequest::new(target, (URLENCODED, CHUNKED_HEADER), ("6\r\ntitle=", "")),
+            SlowRequest::new(target, (JSON, CHUNKED_HEADER), ("1\r\n{\r\n", "1\r\n \r\n")),
+            SlowRequest::new(target, (MULTIPART, CHUNKED_HEADER), ("5", "")),
+        ]);
+    }
+    all
+}
+
+/// To the control API, whose bodies are JSON, and YAML in an import.
+fn slow_control_requests() -> Vec<SlowRequest> {
+    let own = |rest: &str| format!("{ACCOUNTS_PATH}/acme/{rest}");
+    let mut all = Vec::new();
+    for (method, path) in [
+        ("POST", ACCOUNTS_PATH.to_owned()),
+        ("PUT", own("clock")),
+        ("POST", own("clock/advance")),
+        ("POST", own("keys")),
+        ("PUT", own("dialect")),
+        ("POST", own("import")),
+        ("POST", own("verify")),
+        ("POST", own("faults")),
+        ("PUT", own("limits")),
+        ("PUT", own("strict")),
+    ] {
+        all.extend([
+            SlowRequest::new((method, &path), (JSON, CONTENT_LENGTH_HEADER), ("{", " ")),
+            SlowRequest::new((method, &path), (JSON, CONTENT_LENGTH_HEADER), ("", "")),
+            SlowRequest::new((method, &path), (JSON, CHUNKED_HEADER), ("", "1\r\n \r\n")),
+        ]);
+    }
+    all
+}
+
+#[tokio::test]
+async fn unfinished_body_times_out() {
+    let server = start_server_with_body_timeout();
+    let before = list_all_tickets(&server.base_url).await;
+    let all = slow_ticket_requests().into_iter().chain(slow_control_requests());
+    for (slow, answers) in
+        join_all(all.map(|slow| slow.send_until_response(&server.base_url))).await
+    {
+        let what = slow.describe();
+        REQUEST_TIMED_OUT.assert_matches(
+            &what,
+            &slow.path,
+            &expect_single_response(&what, answers),
+        );
+    }
+    assert_unchanged_and_serving(&server.base_url, &before).await;
+    let accounts =
+        super::send_request("accounts", &server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
+            .await;
+    assert_eq!(accounts.body.matches("\"account\"").count(), 1, "{accounts:?}");
+}
+
+#[tokio::test]
+async fn body_withheld_after_expect_continue_times_out() {
+    let server = start_server_with_body_timeout();
+    let before = list_all_tickets(&server.base_url).await;
+    let all = [LIST_PATH, ACCOUNTS_PATH].map(async |path| {
+        let headers =
+            format!("Content-Type: {JSON}\r\n{CONTENT_LENGTH_HEADER}Expect: 100-continue\r\n");
+        (
+            path,
+            read_remaining(
+                connect_and_send(&server.base_url, &build_request("POST", path, &headers)).await,
+            )
+            .await,
+        )
+    });
+    for (path, answers) in join_all(all).await {
+        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, answers));
+    }
+    assert_unchanged_and_serving(&server.base_url, &before).await;
+}
+
+/// What is refused for another reason, or asks for no body, with the status that it has.
+fn slow_requests_with_unread_body() -> Vec<(u16, SlowRequest)> {
+    let mut all = Vec::new();
+    for (framing, filler) in
+        [(CONTENT_LENGTH_HEADER, ("title=", "x")), (CHUNKED_HEADER, ("", "1\r\nx\r\n"))]
+    {
+        let form = (URLENCODED, framing);
+        let other_key = format!("{LIST_PATH}?apiKey=another-key-0123456789");
+        all.extend([
+            (400, SlowRequest::new(("POST", &other_key), form, filler)),
+            (404, SlowRequest::new(("POST", "/nothing"), form, filler)),
+            (404, SlowRequest::new(("POST", "/_control/nothing"), form, filler)),
+            (404, SlowRequest::new(("POST", "/_control/accounts/nobody/keys"), form, filler)),
+            (405, SlowRequest::new(("PATCH", ITEM_PATH), form, filler)),
+            (415, SlowRequest::new(("POST", LIST_PATH), ("text/plain", framing), filler)),
+            (200, SlowRequest::new(("GET", ITEM_PATH), form, filler)),
+            (200, SlowRequest::new(("GET", "/docs"), form, filler)),
+        ]);
+    }
+    all
+}
+
+#[tokio::test]
+async fn slow_unread_body_ends_at_body_timeout() {
+    let server = start_server_with_body_timeout();
+    let before = list_all_tickets(&server.base_url).await;
+    let all = slow_requests_with_unread_body()
+        .into_iter()
+        .map(async |(status, slow)| (status, slow.send_until_response(&server.base_url).await));
+    for (status, (slow, answers)) in join_all(all).await {
+        let what = slow.describe();
+        let answer = expect_single_response(&what, answers);
+        assert!([status, 408].contains(&answer.status), "{what}: {answer:?}");
+    }
+    assert_unchanged_and_serving(&server.base_url, &before).await;
+}
+
+/// Sends all but the last bytes, then those with a pause after each.
+async fn send_last_bytes_slowly(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
+    let (first, last) = bytes.split_at(bytes.len() - 30);
+    send_byte_by_byte(connect_and_send(base, first).await, last.to_vec()).await
+}
+
+#[tokio::test]
+async fn slow_body_within_timeout_is_accepted() {
+    let server = start_server(&[]);
+    let form = NEW_TICKET_FORM.as_bytes();
+    let json = format!(
+        "{{{}}}",
+        super::REQUIRED_FIELDS.map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",")
+    );
+    let json = json.replace("\"1\"", "1");
+    let requests = [
+        build_request_with_body("POST", LIST_PATH, URLENCODED, form),
+        build_request_with_body("POST", LIST_PATH, MULTIPART, &build_multipart_body("note", "x")),
+        build_request_with_body("POST", LIST_PATH, JSON, json.as_bytes()),
+        super::build_chunked_request("POST", LIST_PATH, URLENCODED, form, 7),
+        build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{                              }"),
+    ];
+    let all = requests.map(async |bytes| send_last_bytes_slowly(&server.base_url, &bytes).await);
+    for (at, answers) in join_all(all).await.into_iter().enumerate() {
+        let answer = expect_single_response("a slow body", answers);
+        assert_eq!(answer.status, if at == 4 { 201 } else { 200 }, "{at}: {answer:?}");
+    }
+    assert_eq!(count_tickets(&server.base_url).await, 5);
+}
+
+#[tokio::test]
+async fn body_timeout_restarts_for_second_request() {
+    let server = start_server_with_body_timeout();
+    let head = |length: usize| {
+        format!(
+            "POST {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\n\
+             Content-Type: {URLENCODED}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let whole = [head(NEW_TICKET_FORM.len()).as_bytes(), NEW_TICKET_FORM.as_bytes()].concat();
+    let mut stream = connect_and_send(&server.base_url, &whole).await;
+    assert_eq!(read_response(&mut stream).await.status, 200);
+    let more = head(100_000).into_bytes();
+    let answers = send_head_and_slow_body(stream, more).await;
+    REQUEST_TIMED_OUT.assert_matches(
+        "the second",
+        LIST_PATH,
+        &expect_single_response("the second", answers),
+    );
+    assert_eq!(count_tickets(&server.base_url).await, 2, "the first has been made");
+}
+
+async fn send_head_and_slow_body(mut stream: TcpStream, head: Vec<u8>) -> Vec<RawResponse> {
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await.expect("it is open");
+    send_byte_by_byte(stream, iter::repeat(b'x')).await
+}

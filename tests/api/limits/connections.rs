@@ -1,0 +1,232 @@
+//! More connections than there may be: those beyond are told so and closed, and let in again once one has gone.
+
+use futures_util::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::raw_connection::{
+    connect_and_send, poll_until, read_remaining, read_response, send_and_read_all, send_request,
+};
+use super::{
+    ACCOUNTS_PATH, JSON, LIST_PATH, MULTIPART, PATHS, TOO_MANY_CONNECTIONS, URLENCODED,
+    build_keep_alive_request, build_multipart_body, build_request, build_request_with_body,
+    count_tickets, start_server,
+};
+use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
+use crate::raw_http::RawResponse;
+
+const MAX_CONNECTIONS: usize = 3;
+
+/// A server all of whose connections are taken, and those.
+async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<TcpStream>) {
+    let server = start_server(&[&["--max-connections", "3"][..], flags].concat());
+    let mut all = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        let mut stream =
+            connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
+                .await;
+        assert_eq!(read_response(&mut stream).await.status, 200);
+        all.push(stream);
+    }
+    (server, all)
+}
+
+fn assert_over_capacity(what: &str, path: &str, answer: &RawResponse) {
+    TOO_MANY_CONNECTIONS.assert_matches(what, path, answer);
+    assert!(answer.head.contains("retry-after: 1"), "{what}: {answer:?}");
+}
+
+/// Those who are in are served.
+async fn assert_still_served(all: &mut [TcpStream]) {
+    for stream in all {
+        stream
+            .write_all(&build_keep_alive_request("GET", LIST_PATH, ""))
+            .await
+            .expect("it is open");
+        let answer = read_response(stream).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+/// Asks until there is a place.
+async fn send_until_accepted(base: &str, bytes: &[u8]) -> RawResponse {
+    poll_until("a place", async || {
+        let answer = send_request("a place", base, bytes).await;
+        (answer.status != 503).then_some(answer)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn excess_connection_gets_503_in_error_format_of_its_path() {
+    let (server, mut all) = start_full_server(&[]).await;
+    for path in PATHS.into_iter().chain(["/_control/health", "/openapi.json"]) {
+        let answer = send_request(path, &server.base_url, &build_request("GET", path, "")).await;
+        assert_over_capacity(path, path, &answer);
+        assert_still_served(&mut all).await;
+    }
+}
+
+#[tokio::test]
+async fn rejected_connection_changes_nothing() {
+    let (server, mut all) = start_full_server(&[]).await;
+    let large = "x".repeat(200_000);
+    for (path, bytes) in [
+        (
+            LIST_PATH,
+            build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes()),
+        ),
+        (
+            LIST_PATH,
+            build_request_with_body(
+                "POST",
+                LIST_PATH,
+                MULTIPART,
+                &build_multipart_body("note", "x"),
+            ),
+        ),
+        (
+            LIST_PATH,
+            build_request_with_body(
+                "POST",
+                LIST_PATH,
+                MULTIPART,
+                &build_multipart_body("note", &large),
+            ),
+        ),
+        (ACCOUNTS_PATH, build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{}")),
+    ] {
+        for _ in 0..10 {
+            let answer = send_request(path, &server.base_url, &bytes).await;
+            assert_over_capacity(path, path, &answer);
+        }
+    }
+    assert_still_served(&mut all).await;
+    drop(all);
+    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
+}
+
+#[tokio::test]
+async fn closed_connection_frees_its_slot() {
+    let (server, mut all) = start_full_server(&[]).await;
+    for _ in 0..5 {
+        assert_over_capacity(
+            "full",
+            LIST_PATH,
+            &send_request("full", &server.base_url, &build_request("GET", LIST_PATH, "")).await,
+        );
+        all.pop();
+        let mut stream = poll_until("a place", async || {
+            let mut stream =
+                connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
+                    .await;
+            (read_response(&mut stream).await.status == 200).then_some(stream)
+        })
+        .await;
+        assert_still_served(std::slice::from_mut(&mut stream)).await;
+        all.push(stream);
+        assert_still_served(&mut all).await;
+    }
+}
+
+#[tokio::test]
+async fn simultaneous_excess_connections_all_get_503() {
+    let (server, mut all) = start_full_server(&[]).await;
+    let bytes = [LIST_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
+    let many = (0..50).map(async |at| {
+        let (path, bytes) = &bytes[at % 2];
+        assert_over_capacity(path, path, &send_request(path, &server.base_url, bytes).await);
+    });
+    join_all(many).await;
+    assert_still_served(&mut all).await;
+}
+
+#[tokio::test]
+async fn hundreds_of_excess_connections_get_503_or_are_closed() {
+    let (server, mut all) = start_full_server(&[]).await;
+    let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let many = (0..400).map(async |_| {
+        for answer in send_and_read_all(&server.base_url, &bytes).await {
+            assert_over_capacity("one of hundreds", LIST_PATH, &answer);
+        }
+    });
+    join_all(many).await;
+    assert_still_served(&mut all).await;
+    drop(all);
+    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
+}
+
+#[tokio::test]
+async fn silent_excess_connection_is_closed() {
+    let (server, mut all) = start_full_server(&[]).await;
+    let many = (0..20).map(async |at| {
+        // Nothing, or too little to be a request.
+        let bytes = &b"GET /api"[..at % 3 * 4];
+        for answer in read_remaining(connect_and_send(&server.base_url, bytes).await).await {
+            assert_eq!(answer.status, 503, "{answer:?}");
+        }
+    });
+    join_all(many).await;
+    assert_still_served(&mut all).await;
+}
+
+#[tokio::test]
+async fn timed_out_slow_clients_free_their_slots() {
+    let time = "300ms";
+    let server = start_server(&[
+        "--max-connections",
+        "3",
+        "--header-timeout",
+        time,
+        "--body-timeout",
+        time,
+        "--idle-timeout",
+        time,
+    ]);
+    let body = "Content-Type: application/json\r\nContent-Length: 100\r\n";
+    let head = [b"GET /api/v2".to_vec(), build_request("POST", LIST_PATH, body), Vec::new()];
+    let slow = head.iter().map(async |head| connect_and_send(&server.base_url, head).await);
+    let slow = join_all(slow).await;
+    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    drop(slow);
+    assert_eq!(
+        send_until_accepted(&server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn exactly_max_connections_are_accepted() {
+    let server = start_server(&["--max-connections", "50"]);
+    let many = (0..50).map(async |_| {
+        let mut stream =
+            connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
+                .await;
+        assert_eq!(read_response(&mut stream).await.status, 200);
+        stream
+    });
+    let mut all = join_all(many).await;
+    assert_over_capacity(
+        "the 51st",
+        LIST_PATH,
+        &send_request("51", &server.base_url, &build_request("GET", LIST_PATH, "")).await,
+    );
+    assert_still_served(&mut all).await;
+    // One that ends by itself leaves its place.
+    let mut last = all.pop().expect("there are some");
+    last.write_all(&build_request("GET", LIST_PATH, "")).await.expect("it is open");
+    assert_eq!(read_remaining(last).await.len(), 1);
+    let again = poll_until("a place", async || {
+        let answers =
+            send_and_read_all(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+        (answers[0].status == 200).then_some(())
+    });
+    again.await;
+    drop(all);
+    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    assert_eq!(count_tickets(&server.base_url).await, 1);
+}

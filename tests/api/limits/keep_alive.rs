@@ -1,0 +1,98 @@
+//! An answer to a request whose body nobody wanted: the connection goes on, or the answer says that it does not.
+
+use futures_util::future::join_all;
+
+use super::raw_connection::send_and_read_all;
+use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, start_server};
+use crate::fixtures::ACME_KEY;
+
+const TOKEN: &str = "control-token-0123";
+
+/// Requests that are answered without their body: method, path, further header lines, status.
+fn request_cases() -> Vec<(&'static str, String, String, u16)> {
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
+    let key = format!("apiKey: {ACME_KEY}\r\n");
+    let acme = format!("{ACCOUNTS_PATH}/acme");
+    let foreign = "Origin: http://desk.example.test\r\n";
+    let case = |method, path: &str, headers: &str, status| {
+        (method, path.to_owned(), headers.to_owned(), status)
+    };
+    vec![
+        case("POST", ACCOUNTS_PATH, "", 401),
+        case("POST", ACCOUNTS_PATH, "Authorization: Bearer wrong\r\n", 401),
+        case("PUT", &format!("{acme}/clock"), "", 401),
+        case("POST", ACCOUNTS_PATH, &format!("{bearer}{foreign}"), 403),
+        case("POST", "/_control/nothing", &bearer, 404),
+        case("POST", "/_control/nothing", "", 401),
+        case("PATCH", ACCOUNTS_PATH, &bearer, 405),
+        case("OPTIONS", ACCOUNTS_PATH, &bearer, 405),
+        case("POST", "/_control/health", "", 405),
+        case("GET", "/_control/health", "", 200),
+        case("POST", &format!("{ACCOUNTS_PATH}/nobody/reset"), &bearer, 404),
+        case("GET", &acme, &bearer, 200),
+        case("GET", &format!("{acme}/requests"), &bearer, 200),
+        case("POST", "/docs", "", 405),
+        case("GET", "/docs", "", 200),
+        case("GET", "/", "", 307),
+        case("POST", "/nothing", "", 404),
+        case("POST", LIST_PATH, "", 401),
+        case("POST", LIST_PATH, "apiKey: unknown-key\r\n", 401),
+        case("PATCH", ITEM_PATH, &key, 405),
+        case("OPTIONS", LIST_PATH, &key, 405),
+        case("POST", "/api/v2/nothing", &key, 404),
+        case("GET", LIST_PATH, &key, 200),
+        case("GET", ITEM_PATH, &key, 200),
+        case("POST", LIST_PATH, &format!("{key}Content-Type: text/plain\r\n"), 415),
+        case("POST", LIST_PATH, &format!("{key}Content-Encoding: gzip\r\n"), 415),
+    ]
+}
+
+/// Bodies: what the head says of them, and themselves.
+fn body_cases() -> Vec<(&'static str, String, String)> {
+    let long = "a".repeat(300_000);
+    let length = |body: &str| format!("Content-Length: {}\r\n", body.len());
+    let chunked = "Transfer-Encoding: chunked\r\n".to_owned();
+    vec![
+        ("none", String::new(), String::new()),
+        ("a short one", length("{}"), "{}".to_owned()),
+        ("a long one", length(&long), long.clone()),
+        ("chunks", chunked.clone(), "2\r\n{}\r\n0\r\n\r\n".to_owned()),
+        ("long chunks", chunked, format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len())),
+        // Withheld until the server asks for it, which it does not.
+        (
+            "one that is withheld",
+            format!("{}Expect: 100-continue\r\n", length(&long)),
+            String::new(),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn connection_is_kept_alive_or_response_says_close() {
+    let server = start_server(&["--control-token", TOKEN]);
+    let (cases, bodies) = (request_cases(), body_cases());
+    let host = server.base_url.trim_start_matches("http://");
+    let asked = cases.iter().flat_map(|case| bodies.iter().map(move |body| (case, body)));
+    // A body of another type is read before that is said, and so it is asked for.
+    let asked = asked.filter(|((_, _, headers, _), (_, length, _))| {
+        !(headers.contains("text/plain") && length.contains("Expect"))
+    });
+    let all = asked.map(async |((method, path, headers, status), (what, length, body))| {
+        let first =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n{body}");
+        let second =
+            format!("GET /_control/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let what = format!("{method} {path} {headers:?} with {what}");
+        let answers =
+            send_and_read_all(&server.base_url, &[first, second].concat().into_bytes()).await;
+        assert!(!answers.is_empty(), "{what}: no answer");
+        assert_eq!(answers[0].status, *status, "{what}: {answers:?}");
+        let ends = answers[0].head.contains("connection: close");
+        let is_sent = !length.contains("Expect");
+        assert_eq!(answers.len(), if ends { 1 } else { 2 }, "{what}: {answers:?}");
+        assert!(!(ends && is_sent), "{what}: it need not end: {answers:?}");
+        answers.len()
+    });
+    let numbers = join_all(all).await;
+    assert!(numbers.contains(&1) && numbers.contains(&2), "{numbers:?}");
+}

@@ -1,0 +1,210 @@
+//! How many values a request may have and how deep they may be nested, in every form in which they are sent.
+
+use super::{
+    JSON, LIST_PATH, MULTIPART, REQUIRED_FIELDS, URLENCODED, build_part, build_request,
+    build_request_with_body, count_tickets, list_all_tickets, send_request, start_server,
+};
+use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
+
+/// A form in which values are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Encoding {
+    Query,
+    Urlencoded,
+    Multipart,
+    Json,
+}
+
+const ENCODINGS: [Encoding; 4] =
+    [Encoding::Query, Encoding::Urlencoded, Encoding::Multipart, Encoding::Json];
+
+impl Encoding {
+    /// A request with these texts beside the fields that it needs; what they are called may have brackets. JSON that is
+    /// no text comes as it is.
+    fn build_request_with_values(self, more: &[(String, String)]) -> Vec<u8> {
+        let pairs = || more.iter().map(|(name, value)| format!("&{name}={value}"));
+        match self {
+            Self::Query => {
+                let query: String = pairs().collect();
+                build_request("GET", &format!("{LIST_PATH}?status=open{query}"), "")
+            }
+            Self::Urlencoded => {
+                let body = NEW_TICKET_FORM.to_owned() + &pairs().collect::<String>();
+                build_request_with_body("POST", LIST_PATH, URLENCODED, body.as_bytes())
+            }
+            Self::Multipart => {
+                let own = REQUIRED_FIELDS.map(|(name, value)| build_part(name, value)).concat();
+                let more: String =
+                    more.iter().map(|(name, value)| build_part(name, value)).collect();
+                build_request_with_body(
+                    "POST",
+                    LIST_PATH,
+                    MULTIPART,
+                    format!("{own}{more}--edge--\r\n").as_bytes(),
+                )
+            }
+            Self::Json => {
+                let own = REQUIRED_FIELDS.map(|(name, value)| match value.parse::<u64>() {
+                    Ok(number) => format!("\"{name}\":{number}"),
+                    Err(_) => format!("\"{name}\":\"{value}\""),
+                });
+                let more = more.iter().map(|(name, value)| format!("\"{name}\":{value}"));
+                let all: Vec<String> = own.into_iter().chain(more).collect();
+                build_request_with_body(
+                    "POST",
+                    LIST_PATH,
+                    JSON,
+                    format!("{{{}}}", all.join(",")).as_bytes(),
+                )
+            }
+        }
+    }
+
+    /// The values that such a request has anyway.
+    fn required_value_count(self) -> usize {
+        if self == Self::Query { 1 } else { REQUIRED_FIELDS.len() }
+    }
+
+    /// A request with so many values.
+    fn build_request_with_value_count(self, count: usize) -> Vec<u8> {
+        let more: Vec<_> = (self.required_value_count()..count)
+            .map(|at| (format!("f{at}"), "1".to_owned()))
+            .collect();
+        self.build_request_with_values(&more)
+    }
+
+    /// Requests with a value that is nested so deep.
+    fn build_nested_requests(self, levels: usize) -> Vec<Vec<u8>> {
+        let inner = levels - 1;
+        if self == Self::Json {
+            let lists = format!("{}1{}", "[".repeat(inner), "]".repeat(inner));
+            let objects = format!("{}1{}", "{\"a\":".repeat(inner), "}".repeat(inner));
+            return [lists, objects]
+                .map(|value| self.build_request_with_values(&[("deep".into(), value)]))
+                .into();
+        }
+        let names = ["[]", "[0]", "[a]"].map(|bracket| format!("deep{}", bracket.repeat(inner)));
+        names.map(|name| self.build_request_with_values(&[(name, "1".to_owned())])).into()
+    }
+}
+
+async fn assert_accepted(what: &str, server: &SeededServer, request: &[u8]) {
+    let answer = send_request(what, &server.base_url, request).await;
+    assert_eq!(answer.status, 200, "{what}: {answer:?}");
+}
+
+async fn assert_rejected(
+    what: &str,
+    server: &SeededServer,
+    request: &[u8],
+    expected_message: &str,
+) {
+    let answer = send_request(what, &server.base_url, request).await;
+    assert_eq!(answer.status, 400, "{what}: {answer:?}");
+    let message = answer.error_message();
+    assert!(message.contains(expected_message) && message.len() < 500, "{what}: {message}");
+}
+
+#[tokio::test]
+async fn max_values_are_accepted_and_one_more_is_rejected() {
+    for (flags, max_values) in [
+        (&[][..], 8_192),
+        (&["--max-values", "7"], 7),
+        (&["--max-values", "300"], 300),
+        (&["--max-values", "12000", "--max-header-bytes", "500000"], 12_000),
+    ] {
+        let server = start_server(flags);
+        let said = format!("More than {max_values} values were sent");
+        for encoding in ENCODINGS {
+            let what = format!("{max_values} by {encoding:?}");
+            // A URL has no room for more.
+            let room = if encoding == Encoding::Query { 65_000 } else { usize::MAX };
+            let requests = [max_values, max_values + 1, (max_values * 3).min(max_values + 5_000)];
+            let requests = requests.map(|count| encoding.build_request_with_value_count(count));
+            if requests[2].len() < room {
+                assert_accepted(&what, &server, &requests[0]).await;
+                let before = list_all_tickets(&server.base_url).await;
+                assert_rejected(&what, &server, &requests[1], &said).await;
+                assert_rejected(&what, &server, &requests[2], &said).await;
+                assert_eq!(list_all_tickets(&server.base_url).await, before, "{what}");
+            }
+        }
+        assert_eq!(count_tickets(&server.base_url).await, 4);
+    }
+}
+
+#[tokio::test]
+async fn max_values_can_be_one() {
+    let server = start_server(&["--max-values", "1"]);
+    assert_accepted("one", &server, &build_request("GET", &format!("{LIST_PATH}?status=open"), ""))
+        .await;
+    let two = build_request("GET", &format!("{LIST_PATH}?status=open&query=a"), "");
+    assert_rejected("two", &server, &two, "More than 1 value").await;
+}
+
+#[tokio::test]
+async fn nested_values_count_toward_max_values() {
+    let server = start_server(&["--max-values", "20"]);
+    let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
+    let request =
+        |count| Encoding::Json.build_request_with_values(&[("many".to_owned(), list(count))]);
+    // The list itself is one, too.
+    assert_accepted("a list", &server, &request(13)).await;
+    let said = "More than 20 values were sent";
+    assert_rejected("a longer list", &server, &request(14), said).await;
+    for encoding in [Encoding::Urlencoded, Encoding::Multipart] {
+        let pairs = |count| vec![("many[]".to_owned(), "1".to_owned()); count];
+        assert_accepted("a list", &server, &encoding.build_request_with_values(&pairs(14))).await;
+        assert_rejected(
+            "a longer list",
+            &server,
+            &encoding.build_request_with_values(&pairs(15)),
+            said,
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn values_at_max_depth_are_accepted_and_deeper_ones_rejected() {
+    for (flags, max_depth) in
+        [(&[][..], 8), (&["--max-depth", "4"], 4), (&["--max-depth", "64"], 64)]
+    {
+        let server = start_server(flags);
+        let said = format!("deep is nested deeper than {max_depth} levels");
+        for encoding in ENCODINGS {
+            for levels in [max_depth, max_depth - 1, 1] {
+                for request in encoding.build_nested_requests(levels) {
+                    assert_accepted(&format!("{levels} levels by {encoding:?}"), &server, &request)
+                        .await;
+                }
+            }
+            let before = list_all_tickets(&server.base_url).await;
+            for levels in [max_depth + 1, max_depth + 2, 100] {
+                for request in encoding.build_nested_requests(levels) {
+                    let what = format!("{levels} levels by {encoding:?}");
+                    assert_rejected(&what, &server, &request, &said).await;
+                }
+            }
+            assert_eq!(list_all_tickets(&server.base_url).await, before, "{encoding:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn extreme_nesting_is_rejected_without_harm() {
+    let server = start_server(&["--max-depth", "64"]);
+    let before = list_all_tickets(&server.base_url).await;
+    for encoding in [Encoding::Urlencoded, Encoding::Multipart] {
+        for request in encoding.build_nested_requests(500_000) {
+            assert_rejected(&format!("{encoding:?}"), &server, &request, "deep is nested deeper")
+                .await;
+        }
+    }
+    for opened in ["[", "{\"a\":"] {
+        let body = format!("{{\"deep\":{}", opened.repeat(1_000_000));
+        let request = build_request_with_body("POST", LIST_PATH, JSON, body.as_bytes());
+        assert_rejected(opened, &server, &request, "deep is nested deeper").await;
+    }
+    assert_eq!(list_all_tickets(&server.base_url).await, before);
+}

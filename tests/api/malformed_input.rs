@@ -1,0 +1,284 @@
+//! Bodies and queries that no well-meaning client sends: a clear refusal, and nothing changes.
+
+use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
+use crate::raw_http::{RawResponse, build_raw_head, build_raw_request, exchange};
+
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data; boundary=edge";
+const JSON: &str = "application/json";
+
+/// A body that is refused, and words of which the message has one (whatever the case).
+type RejectedBody<'case> = (&'case str, &'case str, Vec<u8>, &'case [&'case str]);
+
+fn start_server() -> SeededServer {
+    fixtures::serve_seed(&acme_seed([ticket_fixture(7), ticket_fixture(8)]))
+}
+
+fn assert_rejected(what: &str, answer: &RawResponse, status: u16, words: &[&str]) {
+    assert_eq!(answer.status, status, "{what}: {answer:?}");
+    let message = answer.error_message();
+    assert!(message.len() < 2_000, "{what}: the message is short: {} bytes", message.len());
+    let lower = message.to_lowercase();
+    let named = words.iter().any(|word| lower.contains(&word.to_lowercase()));
+    assert!(named, "{what}: one of {words:?} is in {message:?}");
+}
+
+/// Sends each body to the operation that makes a ticket.
+async fn assert_all_rejected(cases: Vec<RejectedBody<'_>>) {
+    let server = start_server();
+    let before = fixtures::dump_tickets(&server).await;
+    for (what, content_type, body, words) in cases {
+        let bytes = build_raw_request("POST", "/api/v2/ticket", ACME_KEY, content_type, &body);
+        assert_rejected(what, &exchange(&server.base_url, &bytes).await, 400, words);
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+/// The fields that a ticket needs, with these instead of the ones of the same name.
+fn build_multipart(more: &str) -> Vec<u8> {
+    let fields = [
+        ("brandID", "1"),
+        ("channelID", "1"),
+        ("direction", "inbound"),
+        ("from", "ada@example.test"),
+        ("to", "desk@example.test"),
+    ];
+    let parts = fields.map(|(name, value)| build_part(&format!("name=\"{name}\""), value));
+    let mut body = parts.concat();
+    body += more;
+    body += "--edge--\r\n";
+    body.into_bytes()
+}
+
+fn build_part(disposition: &str, value: &str) -> String {
+    format!("--edge\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{value}\r\n")
+}
+
+#[tokio::test]
+async fn malformed_multipart_body_is_rejected() {
+    let whole = build_multipart(&build_part("name=\"title\"", "Printer"));
+    let many: String =
+        (0..10_000).map(|at| build_part(&format!("name=\"field{at}\""), "1")).collect();
+    let file = build_part("name=\"title\"; filename=\"title.txt\"", "Printer");
+    let nameless = build_part("filename=\"title.txt\"", "Printer");
+    let mut not_text = build_multipart("");
+    not_text.truncate(not_text.len() - "--edge--\r\n".len());
+    not_text.extend(
+        b"--edge\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n\xff\xfe\r\n--edge--\r\n",
+    );
+    assert_all_rejected(vec![
+        ("no boundary", "multipart/form-data", whole.clone(), &["boundary"]),
+        ("empty boundary", "multipart/form-data; boundary=", whole.clone(), &["boundary"]),
+        (
+            "another boundary",
+            "multipart/form-data; boundary=other",
+            whole.clone(),
+            &["multipart", "brandID"],
+        ),
+        ("cut off in a value", MULTIPART, whole[..whole.len() - 14].to_vec(), &["multipart"]),
+        ("cut off in a head", MULTIPART, whole[..30].to_vec(), &["multipart"]),
+        ("no body at all", MULTIPART, Vec::new(), &["multipart", "brandID"]),
+        ("a file for a text", MULTIPART, build_multipart(&file), &["title"]),
+        ("a part without a name", MULTIPART, build_multipart(&nameless), &["name", "title"]),
+        ("10,000 parts", MULTIPART, build_multipart(&many), &["8192"]),
+        ("bytes that are no UTF-8", MULTIPART, not_text, &["UTF-8"]),
+        ("a NUL", MULTIPART, build_multipart(&build_part("name=\"title\"", "a\0b")), &["title"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn malformed_urlencoded_body_is_rejected() {
+    let with = |more: &str| format!("{NEW_TICKET_FORM}&{more}").into_bytes();
+    let without_title = NEW_TICKET_FORM.trim_end_matches("Printer");
+    let title = |value: &str| format!("{without_title}{value}").into_bytes();
+    let mut raw_bytes = title("");
+    raw_bytes.extend(b"\xff\xfe");
+    let nested = format!("a{}=1", "[a]".repeat(1_000));
+    let many = (0..10_000).map(|at| format!("f{at}=1&")).collect::<Vec<_>>().concat();
+    let long = "x".repeat(70_000);
+    assert_all_rejected(vec![
+        ("nested 1,000 deep", URLENCODED, with(&nested), &["deep", "depth", "nest"]),
+        ("percent and no hex", URLENCODED, title("%zz"), &["percent", "%zz", "title"]),
+        ("percent at the end", URLENCODED, title("a%4"), &["percent", "%4", "title"]),
+        ("escaped bytes that are no UTF-8", URLENCODED, title("%FF%FE"), &["UTF-8"]),
+        ("raw bytes that are no UTF-8", URLENCODED, raw_bytes, &["UTF-8"]),
+        ("a name that is no UTF-8", URLENCODED, with("%FF=1"), &["UTF-8"]),
+        ("10,000 fields", URLENCODED, with(&many), &["8192"]),
+        ("a NUL", URLENCODED, title("a%00b"), &["title"]),
+        ("a long title", URLENCODED, title(&long), &["title"]),
+        ("a list for a text", URLENCODED, with("title[]=Printer"), &["title"]),
+        ("a map for a text", URLENCODED, with("title[a]=Printer"), &["title"]),
+        ("nothing", URLENCODED, Vec::new(), &["brandID"]),
+        (
+            "JSON under the wrong name",
+            URLENCODED,
+            b"{\"title\":\"Printer\"}".to_vec(),
+            &["Content-Type: application/json"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn malformed_json_body_is_rejected() {
+    let with_title = |title: &str| {
+        format!(
+            "{{\"brandID\":1,\"channelID\":1,\"direction\":\"inbound\",\"from\":\"ada@example.test\",\
+             \"to\":\"desk@example.test\",\"title\":{title}}}"
+        )
+        .into_bytes()
+    };
+    let whole = with_title("\"Printer\"");
+    let long = format!("\"{}\"", "x".repeat(70_000));
+    let mut not_text = with_title("\"");
+    not_text.extend(b"\xff\"}");
+    assert_all_rejected(vec![
+        ("cut off", JSON, whole[..whole.len() - 5].to_vec(), &["JSON"]),
+        ("empty", JSON, Vec::new(), &["JSON", "brandID"]),
+        ("an array", JSON, b"[1, 2]".to_vec(), &["JSON", "object"]),
+        ("a number", JSON, b"7".to_vec(), &["JSON", "object"]),
+        ("null", JSON, b"null".to_vec(), &["JSON", "object", "brandID"]),
+        ("two objects", JSON, b"{}{}".to_vec(), &["JSON"]),
+        ("100,000 brackets", JSON, "[".repeat(100_000).into_bytes(), &["JSON", "deep", "nest"]),
+        ("100,000 levels", JSON, "{\"a\":".repeat(100_000).into_bytes(), &["JSON", "deep", "nest"]),
+        (
+            "20 levels",
+            JSON,
+            with_title(&format!("{}{}", "[".repeat(20), "]".repeat(20))),
+            &["deep", "nest", "depth", "title"],
+        ),
+        ("bytes that are no UTF-8", JSON, not_text, &["UTF-8", "JSON"]),
+        ("half a surrogate", JSON, with_title("\"\\ud800\""), &["JSON", "title"]),
+        ("a NUL", JSON, with_title("\"a\\u0000b\""), &["title"]),
+        ("a long title", JSON, with_title(&long), &["title"]),
+        ("a number for a text", JSON, with_title("7"), &["title"]),
+        ("a truth value for a text", JSON, with_title("true"), &["title"]),
+        ("a number that is too large", JSON, with_title("1e999"), &["title", "JSON"]),
+        ("urlencoded under the wrong name", JSON, NEW_TICKET_FORM.into(), &["JSON"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn malformed_query_is_rejected() {
+    let server = start_server();
+    let before = fixtures::dump_tickets(&server).await;
+    let nested = format!("a{}=1", "[a]".repeat(1_000));
+    let long = format!("query={}", "x".repeat(70_000));
+    let cases: [(&str, &[&str]); 10] = [
+        ("query=%zz", &["percent", "%zz", "query"]),
+        ("query=%4", &["percent", "%4", "query"]),
+        ("query=%FF", &["UTF-8"]),
+        ("query=a%00b", &["query"]),
+        ("query[]=a", &["query"]),
+        ("query[a][b]=a", &["query"]),
+        (&nested, &["deep", "depth", "nest"]),
+        ("itemLimit=99999999999999999999", &["itemLimit"]),
+        ("itemStart=%D9%A1", &["itemStart"]),
+        (&long, &["query"]),
+    ];
+    for (query, words) in cases {
+        let path = format!("/api/v2/ticket?{query}");
+        let bytes = build_raw_head("GET", &path, &format!("apiKey: {ACME_KEY}\r\n"));
+        let answer = exchange(&server.base_url, &bytes).await;
+        let what = &query[..query.len().min(60)];
+        if query.len() > 60_000 && [414, 431].contains(&answer.status) {
+            continue;
+        }
+        assert_rejected(what, &answer, 400, words);
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+#[tokio::test]
+async fn unsupported_content_type_is_rejected() {
+    let server = start_server();
+    let before = fixtures::dump_tickets(&server).await;
+    for content_type in [
+        "text/plain",
+        "application/xml",
+        "nonsense",
+        "/",
+        ";;;",
+        "text/json/x",
+        "multipart/mixed; boundary=edge",
+    ] {
+        let bytes = build_raw_request(
+            "POST",
+            "/api/v2/ticket",
+            ACME_KEY,
+            content_type,
+            NEW_TICKET_FORM.as_bytes(),
+        );
+        let answer = exchange(&server.base_url, &bytes).await;
+        assert_rejected(
+            content_type,
+            &answer,
+            415,
+            &[content_type, "content-type", "content type"],
+        );
+    }
+    let mut bytes = build_raw_request(
+        "POST",
+        "/api/v2/ticket",
+        ACME_KEY,
+        "text/REPLACE",
+        NEW_TICKET_FORM.as_bytes(),
+    );
+    let at = bytes.windows(7).position(|window| window == b"REPLACE").expect("it is there");
+    bytes.splice(at..at + 7, *b"\xff\xfe\xfd");
+    assert_rejected(
+        "no text",
+        &exchange(&server.base_url, &bytes).await,
+        415,
+        &["content-type", "content type", "text/"],
+    );
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+#[tokio::test]
+async fn conflicting_api_keys_in_one_request_are_rejected() {
+    let server = start_server();
+    let before = fixtures::dump_tickets(&server).await;
+    let wrong = "another-key-0123456789";
+    for (path, headers) in [
+        ("/api/v2/ticket/7", format!("apiKey: {ACME_KEY}\r\napiKey: {wrong}\r\n")),
+        ("/api/v2/ticket/7", format!("apiKey: {wrong}\r\napiKey: {ACME_KEY}\r\n")),
+        ("/api/v2/ticket/7", format!("apiKey: {ACME_KEY}\r\nAuthorization: apikey {wrong}\r\n")),
+        ("/api/v2/ticket/7?apiKey=another-key-0123456789", format!("apiKey: {ACME_KEY}\r\n")),
+    ] {
+        let answer = exchange(&server.base_url, &build_raw_head("DELETE", path, &headers)).await;
+        assert_rejected(&headers, &answer, 400, &["key"]);
+        assert!(
+            !answer.body.contains(ACME_KEY) && !answer.body.contains(wrong),
+            "no key is told: {answer:?}"
+        );
+    }
+    let headers =
+        format!("apiKey: {ACME_KEY}\r\napiKey: {ACME_KEY}\r\nAuthorization: apikey {ACME_KEY}\r\n");
+    let path = format!("/api/v2/ticket/7?apiKey={ACME_KEY}");
+    assert_eq!(
+        exchange(&server.base_url, &build_raw_head("GET", &path, &headers)).await.status,
+        200
+    );
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+#[tokio::test]
+async fn malformed_http_is_rejected_and_changes_nothing() {
+    let server = start_server();
+    let before = fixtures::dump_tickets(&server).await;
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
+        b"GET\r\n\r\n",
+        b"DELETE /api/v2/ticket/7 HTTP/9.9\r\napiKey: acme-key-0123456789\r\n\r\n",
+        b"DELETE /api/v2/ticket/\xff HTTP/1.1\r\nHost: mock.test\r\nConnection: close\r\n\r\n",
+        b"POST /api/v2/ticket HTTP/1.1\r\nHost: mock.test\r\nContent-Length: -1\r\n\r\n",
+        b"POST /api/v2/ticket HTTP/1.1\r\nHost: mock.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    ] {
+        let answer = exchange(&server.base_url, bytes).await;
+        assert!((400..500).contains(&answer.status) || answer.status == 505, "{answer:?}");
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}

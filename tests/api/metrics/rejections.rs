@@ -1,0 +1,144 @@
+//! What is refused before it is understood is counted by its reason.
+
+use std::collections::BTreeMap;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::prometheus_text::ParsedMetrics;
+use super::{METRICS_PATH, TIMEOUT, scrape};
+use crate::raw_http::{build_raw_head, connect, exchange};
+use crate::support::{ApiClient, Server};
+
+const REJECTION_REASONS: [&str; 5] =
+    ["connections", "headers-too-large", "url-too-long", "bad-http", "too-slow"];
+
+fn rejections_by_reason(metrics: &ParsedMetrics) -> BTreeMap<&'static str, u64> {
+    let count = |reason| metrics.sample_value("omnidesk_mock_refused_total", &[("reason", reason)]);
+    REJECTION_REASONS.into_iter().map(|reason| (reason, count(reason))).collect()
+}
+
+/// Exactly this has been refused since.
+async fn assert_rejections(client: &ApiClient, expected: &[(&'static str, u64)]) {
+    let mut all: BTreeMap<_, _> = REJECTION_REASONS.into_iter().map(|reason| (reason, 0)).collect();
+    all.extend(expected.iter().copied());
+    assert_eq!(rejections_by_reason(&scrape(client).await), all);
+}
+
+#[tokio::test]
+async fn all_rejection_reasons_start_at_zero() {
+    let server = Server::start();
+    let metrics = scrape(&server).await;
+    assert_eq!(
+        metrics.family("omnidesk_mock_refused_total").samples.len(),
+        REJECTION_REASONS.len()
+    );
+    assert_rejections(&server, &[]).await;
+}
+
+#[tokio::test]
+async fn oversized_and_malformed_requests_are_counted() {
+    let server = Server::start();
+    let long = "a".repeat(70_000);
+    let large = format!("X-Long: {}\r\n", "a".repeat(140_000));
+    for (bytes, status) in [
+        (build_raw_head("GET", &format!("/api/v2/ticket?query={long}"), ""), 414),
+        (build_raw_head("GET", "/api/v2/ticket", &large), 431),
+        (b"nonsense\r\n\r\n".to_vec(), 400),
+        (b"GET /api/v2/ticket HTTP/1.1\r\nno colon\r\n\r\n".to_vec(), 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n".to_vec(), 400),
+    ] {
+        let answer = exchange(&server.base_url, &bytes).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    assert_rejections(&server, &[("url-too-long", 1), ("headers-too-large", 1), ("bad-http", 3)])
+        .await;
+    let requests = scrape(&server).await.request_counts();
+    assert!(requests.keys().all(|(operation, _)| operation == "other"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn timed_out_request_is_counted() {
+    let server = Server::start_with_args(&["--ephemeral", "--header-timeout", "50ms"]);
+    let mut slow = connect(&server.base_url).await;
+    slow.write_all(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n").await.expect("it is sent");
+    let answer = crate::raw_http::read_raw_response(slow).await;
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert_rejections(&server, &[("too-slow", 1)]).await;
+}
+
+#[tokio::test]
+async fn client_errors_and_disconnects_are_not_rejections() {
+    let server = Server::start();
+    for (method, path, status) in [
+        ("GET", "/nothing", 404),
+        ("PATCH", "/api/v2/ticket", 405),
+        ("GET", "/api/v2/ticket", 401),
+        ("GET", "/_control/accounts/nobody", 404),
+    ] {
+        let answer =
+            exchange(&server.base_url, &build_raw_head(method, path, "Host: localhost\r\n")).await;
+        assert!(
+            answer.status == status || answer.status == 403 || answer.status == 400,
+            "{path}: {answer:?}"
+        );
+    }
+    // A client that says nothing, or leaves in the middle, was not refused.
+    drop(connect(&server.base_url).await);
+    let mut left = connect(&server.base_url).await;
+    left.write_all(b"GET /api/v2/ticket HT").await.expect("it is sent");
+    drop(left);
+    assert_rejections(&server, &[]).await;
+}
+
+/// What comes back to a request for the metrics; None where the connection is closed without an answer.
+async fn request_metrics(base: &str) -> Option<(u16, String)> {
+    let mut stream: TcpStream = connect(base).await;
+    // Who is refused may be answered before all is sent.
+    let asked =
+        format!("GET {METRICS_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(asked.as_bytes()).await;
+    let mut read = Vec::new();
+    timeout(TIMEOUT, stream.read_to_end(&mut read)).await.expect("the connection ends").ok();
+    let text = String::from_utf8_lossy(&read).into_owned();
+    let (top, body) = text.split_once("\r\n\r\n")?;
+    let status = top.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_are_counted() {
+    let server = Server::start_with_args(&["--ephemeral", "--max-connections", "3"]);
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        // Each is served once, so it has a place.
+        let mut stream = connect(&server.base_url).await;
+        stream
+            .write_all(b"GET /_control/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await
+            .expect("sent");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.expect("it is answered");
+        assert_eq!(&first, b"HTTP/1.1 200");
+        held.push(stream);
+    }
+    let mut refused = 0;
+    for _ in 0..5 {
+        let (status, body) = request_metrics(&server.base_url).await.expect("an answer comes");
+        assert_eq!(status, 503, "{body}");
+        refused += 1;
+    }
+    drop(held);
+    let told = async {
+        loop {
+            match request_metrics(&server.base_url).await {
+                Some((503, _)) => refused += 1,
+                Some((200, body)) => return body,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let told = timeout(TIMEOUT, told).await.expect("there is room again");
+    assert_eq!(rejections_by_reason(&ParsedMetrics::parse(&told))["connections"], refused);
+}

@@ -1,0 +1,127 @@
+//! Paths and methods: what is known, what is not, and what the answer to the wrong one says.
+
+use std::collections::BTreeSet;
+
+use crate::fixtures::{self, ACME_KEY, acme_seed, ticket_fixture};
+use crate::raw_http::{build_raw_head, exchange};
+
+/// Every path of the tickets, with the methods that it knows.
+const ALLOWED_METHODS: [(&str, &[&str]); 8] = [
+    ("/api/v2/ticket", &["GET", "HEAD", "POST"]),
+    ("/api/v2/ticket/7", &["GET", "HEAD", "PUT", "DELETE"]),
+    ("/api/v2/ticket/multi", &["DELETE"]),
+    ("/api/v2/ticket/setStatus", &["POST"]),
+    ("/api/v2/ticket/setPriority", &["POST"]),
+    ("/api/v2/ticket/solveUnfinishedTickets", &["PUT"]),
+    ("/api/v2/ticket/unlinkCustomerFromTicket", &["POST"]),
+    ("/api/v2/ticket/batch", &["POST"]),
+];
+
+#[tokio::test]
+async fn wrong_method_gets_405_with_allow_header() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let before = fixtures::dump_tickets(&server).await;
+    for (path, allowed) in ALLOWED_METHODS {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
+            if allowed.contains(&method) {
+                continue;
+            }
+            let reply = crate::support::JsonResponse::fetch(server.request(method, path)).await;
+            assert_eq!(reply.status, 405, "{method} {path}: {}", reply.body);
+            assert_eq!(reply.body["status"], "error", "{method} {path}: {}", reply.body);
+            assert!(reply.message().contains(method), "{method} {path}: {}", reply.body);
+            let allow = reply.headers["allow"].to_str().expect("text");
+            let allow: BTreeSet<&str> = allow.split(',').map(str::trim).collect();
+            assert_eq!(allow, allowed.iter().copied().collect(), "{method} {path}");
+        }
+    }
+    assert_eq!(fixtures::dump_tickets(&server).await, before);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_not_found() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    for path in [
+        "/api/v2",
+        "/api/v2/",
+        "/api/v2/tickets",
+        "/api/v2/Ticket",
+        "/api/v2/ticket/7/timeline",
+        "/api/v2/ticket/setStatus/7",
+        "/api/v2/nothing%20here",
+        "/api/v2/../ticket",
+        "/api/v2/%FF",
+    ] {
+        let answer = exchange(
+            &server.base_url,
+            &build_raw_head("GET", path, &format!("apiKey: {ACME_KEY}\r\n")),
+        )
+        .await;
+        assert_eq!(answer.status, 404, "{path}: {answer:?}");
+        assert!(!answer.error_message().is_empty(), "{path}: {answer:?}");
+    }
+    let elsewhere = exchange(&server.base_url, &build_raw_head("GET", "/api/v3/ticket", "")).await;
+    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+}
+
+#[tokio::test]
+async fn invalid_ticket_id_in_path_is_rejected() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    for id in
+        ["abc", "0", "-7", "7.0", "07", "%207", "7%20", "7%00", "%D9%A7", "9007199254740992", "7e0"]
+    {
+        for method in ["GET", "PUT", "DELETE"] {
+            let path = format!("/api/v2/ticket/{id}");
+            let answer = exchange(
+                &server.base_url,
+                &build_raw_head(method, &path, &format!("apiKey: {ACME_KEY}\r\n")),
+            )
+            .await;
+            assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
+            assert!(answer.error_message().contains("ticketID"), "{method} {path}: {answer:?}");
+        }
+    }
+    assert_eq!(server.get("/api/v2/ticket/7").await.status, 200);
+}
+
+#[tokio::test]
+async fn named_method_is_case_insensitive() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    for (number, method) in ["setStatus", "setstatus", "SETSTATUS", "SetStatus"].iter().enumerate()
+    {
+        let status = ["open", "pending", "holding", "solved"][number];
+        let body = format!("status={status}&ticketIDs[]=7");
+        let reply = server.send_form("POST", &format!("/api/v2/ticket/{method}"), &body).await;
+        assert_eq!(reply.status, 200, "{method}: {}", reply.body);
+        assert_eq!(server.get("/api/v2/ticket/7").await.body["item"]["status"], status);
+    }
+    assert_eq!(server.delete("/api/v2/ticket/MULTI?ticketIDs[]=7").await.status, 200);
+}
+
+#[tokio::test]
+async fn head_matches_get_without_a_body() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    for path in ["/api/v2/ticket", "/api/v2/ticket/7", "/api/v2/ticket/8"] {
+        let get = server.request("GET", path).send().await.expect("answered");
+        let head = server.request("HEAD", path).send().await.expect("answered");
+        assert_eq!(get.status(), head.status(), "{path}");
+        assert_eq!(get.headers()["content-type"], head.headers()["content-type"], "{path}");
+        assert!(head.text().await.expect("read").is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn checks_run_in_order_path_method_key_body() {
+    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    for (method, path, key, content_type, expected) in [
+        ("PATCH", "/api/v2/nothing", "wrong", "text/plain", 404),
+        ("PATCH", "/api/v2/ticket", "wrong", "text/plain", 405),
+        ("POST", "/api/v2/ticket", "wrong", "text/plain", 401),
+        ("POST", "/api/v2/ticket", ACME_KEY, "text/plain", 415),
+        ("POST", "/api/v2/ticket", ACME_KEY, "application/json", 400),
+    ] {
+        let bytes = crate::raw_http::build_raw_request(method, path, key, content_type, b"{");
+        let answer = exchange(&server.base_url, &bytes).await;
+        assert_eq!(answer.status, expected, "{method} {path}: {answer:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! A search finds what there is, whether the index has it yet or not: it catches up when nobody waits.
+
+use tempfile::TempDir;
+
+use crate::fixtures::create_temp_dir;
+use crate::support::Server;
+
+const TICKET_COUNT: i64 = 300;
+/// A ticket that the index has, and one that it is unlikely to have.
+const INDEXED_TICKET: i64 = 3;
+const UNINDEXED_TICKET: i64 = TICKET_COUNT - 1;
+
+async fn get_total(server: &Server, query: &str) -> i64 {
+    let reply = server.get(&format!("/api/v2/ticket?itemLimit=0&query={query}")).await;
+    reply.body["itemTotal"].as_i64().unwrap_or_else(|| panic!("{:?}", reply.body))
+}
+
+async fn create_tickets(server: &Server, numbers: std::ops::RangeInclusive<i64>) {
+    for number in numbers {
+        let title = format!("Ticket qq{number}qq");
+        let fields = [
+            ("brandID", "1"),
+            ("channelID", "1"),
+            ("direction", "inbound"),
+            ("from", "ada@example.test"),
+            ("to", "desk@example.test"),
+            ("title", &title),
+        ];
+        assert_eq!(server.send_multipart("POST", "/api/v2/ticket", &fields).await.status, 200);
+    }
+}
+
+/// A server that was stopped, which the index catches up before, and has had one more ticket since.
+async fn start_server_with_pending_index() -> (Server, TempDir) {
+    let data = create_temp_dir();
+    let arguments = ["--data", data.path().to_str().expect("the path is text")];
+    let server = Server::start_with_args(&arguments);
+    create_tickets(&server, 1..=UNINDEXED_TICKET - 1).await;
+    server.stop();
+    let server = Server::start_with_args(&arguments);
+    create_tickets(&server, UNINDEXED_TICKET..=TICKET_COUNT).await;
+    (server, data)
+}
+
+#[tokio::test]
+async fn every_ticket_is_found_before_and_after_it_is_indexed() {
+    let (server, _data) = start_server_with_pending_index().await;
+    assert_eq!(get_total(&server, "ticket").await, TICKET_COUNT);
+    assert_eq!(get_total(&server, "QQ").await, TICKET_COUNT, "two letters look at every ticket");
+    for number in [INDEXED_TICKET, UNINDEXED_TICKET] {
+        assert_eq!(get_total(&server, &format!("qq{number}qq")).await, 1, "{number}");
+    }
+    assert_eq!(get_total(&server, "absent").await, 0);
+}
+
+#[tokio::test]
+async fn a_new_title_replaces_the_old_one_in_every_search() {
+    let (server, _data) = start_server_with_pending_index().await;
+    for number in [INDEXED_TICKET, UNINDEXED_TICKET] {
+        for title in ["Second", "Third"] {
+            let path = format!("/api/v2/ticket/{number}");
+            assert_eq!(
+                server.send_form("PUT", &path, &format!("title={title}{number}")).await.status,
+                200
+            );
+        }
+        assert_eq!(get_total(&server, &format!("qq{number}qq")).await, 0, "{number}");
+        assert_eq!(get_total(&server, &format!("second{number}")).await, 0, "{number}");
+        assert_eq!(get_total(&server, &format!("third{number}")).await, 1, "{number}");
+    }
+    assert_eq!(get_total(&server, "ticket").await, TICKET_COUNT - 2);
+}
+
+#[tokio::test]
+async fn search_does_not_find_deleted_ticket() {
+    let (server, _data) = start_server_with_pending_index().await;
+    let ids = format!("ticketIDs[]={INDEXED_TICKET}&ticketIDs[]={UNINDEXED_TICKET}");
+    assert_eq!(server.send_form("DELETE", "/api/v2/ticket/multi", &ids).await.status, 200);
+    for number in [INDEXED_TICKET, UNINDEXED_TICKET] {
+        assert_eq!(get_total(&server, &format!("qq{number}qq")).await, 0, "{number}");
+    }
+    assert_eq!(get_total(&server, "ticket").await, TICKET_COUNT - 2);
+}

@@ -1,0 +1,137 @@
+//! Seeds that look right and are not: each fault is found before anything is planted, and no key is told.
+
+use serde_json::json;
+
+use crate::fixtures::{self, write_file};
+use crate::process;
+use crate::support::Server;
+
+const SECRET: &str = "canary-key-0123456789";
+
+/// What `seed check` says of an account with this line in it.
+fn seed_check_error(line: &str) -> String {
+    let folder = fixtures::create_temp_dir();
+    let seed = write_file(&folder, "seed.yaml", &format!("accounts:\n  acme:\n    {line}\n"));
+    let finished = process::run_to_exit(&["seed", "check", &seed]);
+    assert_eq!(finished.exit_code, Some(1), "{line}: {finished:?}");
+    let said = finished.combined_output();
+    assert!(said.contains("seed.yaml:3"), "{line}: {said}");
+    assert!(!said.contains("panicked") && !said.contains("canary"), "{line}: {said}");
+    said
+}
+
+#[test]
+fn misplaced_key_is_not_printed() {
+    for line in [
+        format!("keys: [{SECRET}]"),
+        format!("keys: {SECRET}"),
+        format!("keys: {{ ci: {{ key: {SECRET}, permissions: all }} }}"),
+        format!("keys: [[{{ key: {SECRET} }}]]"),
+        format!("keys: [{{ key: [{SECRET}], permissions: all }}]"),
+    ] {
+        assert!(seed_check_error(&line).contains("keys"), "{line}");
+    }
+}
+
+#[test]
+fn invalid_dates_clocks_and_views_are_rejected() {
+    for (line, word) in [
+        ("tickets: [{ created_at: \"2026-03- 1 12:00:00\" }]", "created_at"),
+        ("tickets: [{ created_at: \"-026-03-01 12:00:00\" }]", "created_at"),
+        ("tickets: [{ created_at: \"2026-02-30 12:00:00\" }]", "created_at"),
+        ("tickets: [{ channel_account_id: abc }]", "channel_account_id"),
+        ("tickets: [{ status: open, closed_at: \"2026-03-01 12:00:00\" }]", "closed_at"),
+        ("clock: { mode: offset, by: \"-9223372036854775808s\" }", "clock"),
+        ("clock: { mode: offset, by: 99999999h }", "clock"),
+        ("clock: { mode: real, at: \"2026-03-01T12:00:00Z\" }", "clock"),
+        ("views: [{ id: 1, slug: \"12\", conditions: {} }]", "slug"),
+        ("views: [{ id: 1, slug: new, conditions: {} }]", "slug"),
+    ] {
+        assert!(seed_check_error(line).contains(word), "{line}");
+    }
+    let long = "x".repeat(1001);
+    let condition = format!("{{ fact: title, operation: contains, value: {long} }}");
+    let view = format!("views: [{{ id: 1, slug: long, conditions: {{ all: [{condition}] }} }}]");
+    assert!(seed_check_error(&view).contains("1000"));
+}
+
+#[tokio::test]
+async fn timeline_entries_may_omit_ids() {
+    let timeline =
+        json!([{ "type": "note", "content": "a" }, { "type": "note", "id": 1, "content": "b" }]);
+    let seed = fixtures::acme_seed([json!({ "id": 1, "title": "One", "timeline": timeline })]);
+    let folder = fixtures::create_temp_dir();
+    let path = write_file(&folder, "seed.json", &seed.to_string());
+    let mut server = Server::start_with_args(&["--ephemeral", "--seed", &path]);
+    fixtures::ACME_KEY.clone_into(&mut server.api_key);
+    let item = server.get("/api/v2/ticket/1").await.body;
+    assert_eq!(item["item"]["timeline"].as_array().map(Vec::len), Some(2), "{item}");
+}
+
+#[test]
+fn key_of_another_account_is_rejected() {
+    let folder = fixtures::create_temp_dir();
+    let data = folder.path().join("data").display().to_string();
+    let seed = |name: &str| {
+        let text =
+            format!("accounts: {{ {name}: {{ keys: [{{ key: {SECRET}, permissions: all }}] }} }}");
+        write_file(&folder, &format!("{name}.yaml"), &text)
+    };
+    let first = ["--data", &data, "--seed", &seed("first")].map(ToOwned::to_owned);
+    let serve = |arguments: &[String]| {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        process::RunningProcess::spawn(&mut process::build_command(
+            &[&["--listen", "127.0.0.1:0"], &arguments[..]].concat(),
+        ))
+    };
+    let mut running = serve(&first);
+    running.base_url();
+    assert_eq!(running.stop().exit_code, Some(0));
+    for taking in
+        [vec!["--seed".to_owned(), seed("other")], vec!["--api-key".to_owned(), SECRET.to_owned()]]
+    {
+        let refused =
+            serve(&[vec!["--data".to_owned(), data.clone()], taking].concat()).wait_for_exit();
+        assert_eq!(refused.exit_code, Some(1), "{refused:?}");
+        assert!(
+            refused.combined_output().contains("first")
+                && !refused.combined_output().contains(SECRET),
+            "{refused:?}"
+        );
+    }
+    let mut running = serve(&first);
+    running.base_url();
+    assert_eq!(running.stop().exit_code, Some(0), "what was refused is in nobody's way");
+}
+
+#[tokio::test]
+async fn account_with_missing_file_is_not_recreated() {
+    let folder = fixtures::create_temp_dir();
+    let data = folder.path().join("data");
+    let path = data.display().to_string();
+    let serve = || Server::start_with_args(&["--data", &path]);
+    assert_eq!(serve().stop().code(), Some(0));
+    std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is there");
+    let server = serve();
+    let refused = server.get("/api/v2/ticket").await;
+    assert_eq!(refused.status, 500, "{refused:?}");
+    let message = refused.body["message"].as_str().unwrap_or_default();
+    assert!(message.contains("missing"), "{refused:?}");
+    assert_eq!(server.stop().code(), Some(0));
+    assert!(!data.join("seeds/dev.db").exists(), "nothing is put in its place");
+}
+
+#[test]
+fn seed_errors_escape_terminal_control_sequences() {
+    for line in [
+        "time_zone: \"Euro\\x1b[31mpe\"",
+        "clock: { mode: \"\\x1b]0;\\x07\" }",
+        "dialect: { \"\\x1b[2J\": 1 }",
+        "keys: [{ key: some-key-0123, name: \"\\x1b[1m\", permissions: [\"\\x1b[1m\"] }]",
+        "tickets: [{ \"\\x1b[1m\": 1 }]",
+    ] {
+        let said = seed_check_error(line);
+        let is_plain = |letter: char| letter == '\n' || !letter.is_control();
+        assert!(said.chars().all(is_plain), "{line}: {said:?}");
+    }
+}
