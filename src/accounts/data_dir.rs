@@ -129,7 +129,7 @@ impl Accounts {
     /// unused: by any file, any row of the catalogue, and any file that is being deleted.
     pub(super) async fn reserve_file(&self, stem: &str) -> Result<String, StorageError> {
         if let Some(parent) = self.resolve_path(stem).parent() {
-            self.storage.ensure_dir(parent)?;
+            files::ensure_dir(parent, self.storage.durability)?;
         }
         let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
         for file in std::iter::once(format!("{stem}.db")).chain(numbered) {
@@ -171,7 +171,7 @@ pub(super) fn catalogue_open_mode<'p>(
 /// Locks the data directory against other servers while the file is held. The lock is on the directory itself, so its
 /// removal is noticed.
 pub(super) fn lock_data_dir(storage: &Storage, data_dir: &Path) -> Result<File, StorageError> {
-    storage.ensure_dir(data_dir)?;
+    files::ensure_dir(data_dir, storage.durability)?;
     let (path, file) = if cfg!(unix) {
         (data_dir.to_owned(), File::open(data_dir))
     } else {

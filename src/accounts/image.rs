@@ -54,10 +54,12 @@ impl Image {
         path: PathBuf,
     ) -> Result<(), StorageError> {
         match &**self {
-            Self::Memory(_) => storage.write_file(path, ImageBytes(Arc::clone(self))).await,
+            Self::Memory(_) => {
+                files::write(path, ImageBytes(Arc::clone(self)), storage.durability).await
+            }
             Self::File { path: source, .. } => {
                 files::check_header(source)?;
-                storage.copy_file(source.clone(), path).await
+                files::copy(source.clone(), path, storage.durability).await
             }
         }
     }

@@ -208,7 +208,7 @@ impl Accounts {
     /// Fsyncs a complete file and inserts it as an image.
     pub(super) async fn register_image(&self, file: String) -> Result<Arc<Image>, StorageError> {
         let bytes = files::file_size(&self.resolve_path(&file))?;
-        self.storage.fsync_if_durable(self.resolve_path(&file)).await?;
+        files::fsync_if_durable(self.resolve_path(&file), self.storage.durability).await?;
         let name = file.clone();
         let id = self.write_catalogue(move |catalogue| {
             Box::pin(async move { catalogue::insert_image(catalogue, &name, bytes).await })

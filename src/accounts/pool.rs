@@ -56,7 +56,13 @@ impl Accounts {
     ) -> Result<(), AccountError> {
         let settings = account.settings();
         let open = |mode| {
-            self.storage.open(mode, &ACCOUNT_SCHEMA, account.change_counter.clone(), &settings.zone)
+            Database::open(
+                &self.storage,
+                mode,
+                &ACCOUNT_SCHEMA,
+                account.change_counter.clone(),
+                &settings.zone,
+            )
         };
         let (database, file) = match &data.backing {
             Backing::Open { .. } => return Ok(()),
@@ -95,9 +101,14 @@ impl Accounts {
             image.copy_to(&self.storage, path.clone()).await?;
             let change_counter = account.change_counter.clone();
             let zone = &account.settings().zone;
-            self.storage
-                .open(OpenMode::OpenExisting(&path), &ACCOUNT_SCHEMA, change_counter, zone)
-                .await
+            Database::open(
+                &self.storage,
+                OpenMode::OpenExisting(&path),
+                &ACCOUNT_SCHEMA,
+                change_counter,
+                zone,
+            )
+            .await
         };
         let database = match opened.await {
             Ok(database) => database.with_permit(permit),

@@ -87,7 +87,13 @@ impl Accounts {
                 let path = data_dir.join("catalogue.db");
                 let mode = catalogue_open_mode(data_dir, &path)?;
                 let zone = Zone::default();
-                let opened = storage.open(mode, &CATALOGUE_SCHEMA, ChangeCounter::default(), &zone);
+                let opened = Database::open(
+                    &storage,
+                    mode,
+                    &CATALOGUE_SCHEMA,
+                    ChangeCounter::default(),
+                    &zone,
+                );
                 (Some(lock), Some(opened.await?))
             }
             StorageMode::Memory => (None, None),

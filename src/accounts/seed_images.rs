@@ -9,7 +9,7 @@ use super::registry::StorageMode;
 use super::{AccountError, AccountSettings, Accounts, Image, SavedState};
 use crate::clock::Zone;
 use crate::storage::{
-    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, OpenMode, StorageError,
+    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, StorageError, files,
 };
 
 impl Accounts {
@@ -53,8 +53,14 @@ impl Accounts {
         }
         // In memory: an incomplete image need not be durable.
         let (change_counter, zone) = (ChangeCounter::default(), Zone::default());
-        let database =
-            self.storage.open(OpenMode::InMemory, &ACCOUNT_SCHEMA, change_counter, &zone).await?;
+        let database = Database::open(
+            &self.storage,
+            OpenMode::InMemory,
+            &ACCOUNT_SCHEMA,
+            change_counter,
+            &zone,
+        )
+        .await?;
         database.write(populate).await?;
         if in_memory {
             database.preallocate().await;
@@ -67,7 +73,7 @@ impl Accounts {
         let file = self
             .reserve_file(&format!("seeds/{}", if name.is_empty() { "empty" } else { name }))
             .await?;
-        self.storage.write_file(self.resolve_path(&file), content).await?;
+        files::write(self.resolve_path(&file), content, self.storage.durability).await?;
         let image = self.register_image(file).await?;
         let saved = SavedState { image, settings };
         self.persist_seed(name, digest, &saved).await?;

@@ -10,8 +10,8 @@ use super::{
     Account, AccountError, AccountSettings, Accounts, EffectiveSettings, Image, SavedState,
 };
 use crate::storage::{
-    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, OpenMode, Storage, StorageError, files,
-    is_wal_empty,
+    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, Storage,
+    StorageError, files, is_wal_empty,
 };
 
 /// The most snapshots of one account (arbitrary).
@@ -142,7 +142,8 @@ impl Accounts {
             // A crash left a write-ahead log; opening and closing checkpoints it.
             let _permit = self.acquire_database_permit(account).await?;
             let settings = account.settings();
-            let opened = self.storage.open(
+            let opened = Database::open(
+                &self.storage,
                 OpenMode::OpenExisting(&path),
                 &ACCOUNT_SCHEMA,
                 ChangeCounter::default(),
@@ -308,7 +309,8 @@ impl Accounts {
         let copy_and_modify = async {
             image.copy_to(&self.storage, path.clone()).await?;
             let settings = account.settings();
-            let opened = self.storage.open(
+            let opened = Database::open(
+                &self.storage,
                 OpenMode::OpenExisting(&path),
                 &ACCOUNT_SCHEMA,
                 ChangeCounter::default(),
@@ -388,8 +390,14 @@ where
         return Err(StorageError::corrupt("an image is not in memory".to_owned()).into());
     };
     let (change_counter, zone) = (ChangeCounter::default(), saved.settings.zone());
-    let database =
-        storage.open(OpenMode::FromBytes(content), &ACCOUNT_SCHEMA, change_counter, &zone).await?;
+    let database = Database::open(
+        storage,
+        OpenMode::FromBytes(content),
+        &ACCOUNT_SCHEMA,
+        change_counter,
+        &zone,
+    )
+    .await?;
     let result = database.write(change).await?;
     let content = database.serialize().await?;
     close_or_warn(&database).await;

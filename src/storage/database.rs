@@ -5,27 +5,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    Sqlite, SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions,
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteOwnedBuf, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions};
-
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
+use super::change_counter::ChangeCounter;
+use super::config::{Durability, Storage};
+use super::database_limit::DatabasePermit;
+use super::error::StorageError;
+use super::files;
+use super::group_commit::BatchedWrite;
 use super::interrupt::interrupt_after;
-use super::writer::{Writer, WriterContext};
-use super::{
-    BatchedWrite, BoxFuture, ChangeCounter, DatabasePermit, DatabaseSchema, Durability, Storage,
-    StorageError, files,
-};
+use super::schema::{DatabaseSchema, check_has_migrations, migrate};
+use super::writer::Writer;
+use super::writer_context::WriterContext;
 use crate::clock::{Stopwatch, Zone};
-
-pub(crate) use sqlx::sqlite::SqliteOwnedBuf;
 
 /// SQLite's own lock timeout; only another program can hold a lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,93 +72,46 @@ pub(crate) struct Database {
     permit: Option<DatabasePermit>,
 }
 
+/// The connections of an open database.
+struct Connections {
+    path: PathBuf,
+    writer: SqliteConnection,
+    /// None for a database in memory.
+    readers: Option<SqlitePool>,
+}
+
 impl Database {
     /// Opens a database and runs its migrations; its writes advance `change_counter`. Dates that an earlier version
     /// stored as local text are in `zone`.
     ///
     /// # Errors
     /// If the file cannot be opened, is no database, or was written by a newer version.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         storage: &Storage,
         mode: OpenMode<'_>,
         schema: &'static DatabaseSchema,
         change_counter: ChangeCounter,
         zone: &Zone,
     ) -> Result<Self, StorageError> {
-        let (path, content) = match mode {
-            OpenMode::OpenOrCreate(path) => {
-                if files::is_missing_or_empty(path) {
-                    files::check_replaceable(path)?;
-                    create_file(storage, path, schema).await?;
-                }
-                let connection = connect(storage, path).await?;
-                return Self::open_file(storage, path, connection, (schema, change_counter), zone)
-                    .await;
-            }
-            OpenMode::OpenExisting(path) => {
-                files::check_nonempty_file(path)?;
-                let mut connection = connect(storage, path).await?;
-                check_has_migrations(&mut connection, path).await?;
-                return Self::open_file(storage, path, connection, (schema, change_counter), zone)
-                    .await;
-            }
-            OpenMode::InMemory => (Path::new("memory"), None),
-            OpenMode::FromBytes(content) => (Path::new("memory"), Some(content)),
+        let connections = match mode {
+            OpenMode::OpenOrCreate(path) => open_or_create_file(storage, path, schema, zone).await,
+            OpenMode::OpenExisting(path) => open_existing_file(storage, path, schema, zone).await,
+            OpenMode::InMemory => open_memory(storage, None, schema, zone).await,
+            OpenMode::FromBytes(content) => open_memory(storage, Some(content), schema, zone).await,
         };
-        let mut connection = connect_options(storage).in_memory(true).connect().await?;
-        if let Some(content) = content {
-            connection.deserialize(None, copy_bytes(content)?, false).await?;
-        }
-        // The content may be that of an older version's file that was not migrated.
-        migrate(&mut connection, &schema.migrations, path, zone).await?;
-        Ok(Self::new(storage, path, connection, (schema, change_counter), None))
-    }
-
-    async fn open_file(
-        storage: &Storage,
-        path: &Path,
-        mut connection: SqliteConnection,
-        (schema, change_counter): (&'static DatabaseSchema, ChangeCounter),
-        zone: &Zone,
-    ) -> Result<Self, StorageError> {
-        files::report_lost_commits(path).await;
-        let result = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection).await;
-        result.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-        migrate(&mut connection, &schema.migrations, path, zone).await?;
-        let pool_options = SqlitePoolOptions::new()
-            .max_connections(schema.max_readers.min(storage.database_limit.max_readers))
-            .acquire_timeout(READER_ACQUIRE_TIMEOUT)
-            .test_before_acquire(false);
-        let readers =
-            pool_options.connect_lazy_with(connect_options(storage).filename(path).read_only(true));
-        Ok(Self::new(storage, path, connection, (schema, change_counter), Some(readers)))
-    }
-
-    fn new(
-        storage: &Storage,
-        path: &Path,
-        connection: SqliteConnection,
-        (schema, change_counter): (&'static DatabaseSchema, ChangeCounter),
-        readers: Option<SqlitePool>,
-    ) -> Self {
+        let Connections { path, writer, readers } =
+            connections.map_err(StorageError::detect_open_file_limit)?;
         let is_in_doubt = Arc::<AtomicBool>::default();
         let context = WriterContext {
-            path: path.into(),
+            path: path.as_path().into(),
             change_counter,
             metrics: storage.metrics.clone(),
             deferred_work: schema.deferred_work,
             has_readers: readers.is_some(),
             is_in_doubt: Arc::clone(&is_in_doubt),
         };
-        let writer = Writer::start(connection, storage.operation_timeout, context);
-        Self {
-            path: path.to_owned(),
-            storage: storage.clone(),
-            writer,
-            readers,
-            is_in_doubt,
-            permit: None,
-        }
+        let writer = Writer::start(writer, storage.operation_timeout, context);
+        Ok(Self { path, storage: storage.clone(), writer, readers, is_in_doubt, permit: None })
     }
 
     /// Adds a permit, which the drop releases.
@@ -358,6 +312,69 @@ impl Database {
     }
 }
 
+async fn open_or_create_file(
+    storage: &Storage,
+    path: &Path,
+    schema: &DatabaseSchema,
+    zone: &Zone,
+) -> Result<Connections, StorageError> {
+    if files::is_missing_or_empty(path) {
+        files::check_replaceable(path)?;
+        create_file(storage, path, schema).await?;
+    }
+    let connection = connect(storage, path).await?;
+    open_file(storage, path, connection, schema, zone).await
+}
+
+async fn open_existing_file(
+    storage: &Storage,
+    path: &Path,
+    schema: &DatabaseSchema,
+    zone: &Zone,
+) -> Result<Connections, StorageError> {
+    files::check_nonempty_file(path)?;
+    let mut connection = connect(storage, path).await?;
+    check_has_migrations(&mut connection, path).await?;
+    open_file(storage, path, connection, schema, zone).await
+}
+
+/// Migrates a file, and opens its read connections.
+async fn open_file(
+    storage: &Storage,
+    path: &Path,
+    mut writer: SqliteConnection,
+    schema: &DatabaseSchema,
+    zone: &Zone,
+) -> Result<Connections, StorageError> {
+    files::report_lost_commits(path).await;
+    let result = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut writer).await;
+    result.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
+    migrate(&mut writer, &schema.migrations, path, zone).await?;
+    let pool_options = SqlitePoolOptions::new()
+        .max_connections(schema.max_readers.min(storage.database_limit.max_readers))
+        .acquire_timeout(READER_ACQUIRE_TIMEOUT)
+        .test_before_acquire(false);
+    let readers =
+        pool_options.connect_lazy_with(connect_options(storage).filename(path).read_only(true));
+    Ok(Connections { path: path.to_owned(), writer, readers: Some(readers) })
+}
+
+async fn open_memory(
+    storage: &Storage,
+    content: Option<&[u8]>,
+    schema: &DatabaseSchema,
+    zone: &Zone,
+) -> Result<Connections, StorageError> {
+    let path = Path::new("memory");
+    let mut writer = connect_options(storage).in_memory(true).connect().await?;
+    if let Some(content) = content {
+        writer.deserialize(None, copy_bytes(content)?, false).await?;
+    }
+    // The content may be that of an older version's file that was not migrated.
+    migrate(&mut writer, &schema.migrations, path, zone).await?;
+    Ok(Connections { path: path.to_owned(), writer, readers: None })
+}
+
 /// Creates a file with empty tables: builds them in memory, which needs no fsync, and renames the file when it is
 /// complete.
 async fn create_file(
@@ -370,10 +387,10 @@ async fn create_file(
     let content = connection.serialize(None).await?;
     let temp_path = files::sidecar_path(path, "-new");
     files::remove_if_exists(&temp_path)?;
-    storage.write_file(temp_path.clone(), content).await?;
+    files::write(temp_path.clone(), content, storage.durability).await?;
     std::fs::rename(&temp_path, path)
         .map_err(|source| StorageError::Io { path: path.to_owned(), source })?;
-    storage.fsync_if_durable(path.to_owned()).await
+    files::fsync_if_durable(path.to_owned(), storage.durability).await
 }
 
 /// Copies the content. For some megabytes, other workers take over this worker's tasks; a separate thread would take
@@ -405,59 +422,4 @@ async fn connect(storage: &Storage, path: &Path) -> Result<SqliteConnection, Sto
     let options = connect_options(storage).filename(path);
     let result = options.optimize_on_close(true, 400).connect().await;
     result.map_err(|source| StorageError::Open { path: path.to_owned(), source })
-}
-
-async fn migrate(
-    connection: &mut SqliteConnection,
-    migrations: &Migrator,
-    path: &Path,
-    zone: &Zone,
-) -> Result<(), StorageError> {
-    if is_schema_current(connection, migrations).await {
-        return Ok(());
-    }
-    run_migrations(connection, migrations, zone).await.map_err(|error| match error {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            StorageError::NewerVersion { path: path.to_owned() }
-        }
-        source => StorageError::Migration { path: path.to_owned(), source },
-    })
-}
-
-/// Runs the migrations. SQLite has no time zones, so migrations read the zone from the table `local_time`.
-async fn run_migrations(
-    connection: &mut SqliteConnection,
-    migrations: &Migrator,
-    zone: &Zone,
-) -> Result<(), MigrateError> {
-    let create =
-        "CREATE TEMP TABLE local_time (until TEXT PRIMARY KEY, shift TEXT) STRICT, WITHOUT ROWID";
-    sqlx::raw_sql(create).execute(&mut *connection).await?;
-    let transitions = serde_json::to_string(&zone.utc_transitions()).unwrap_or_default();
-    let insert = "INSERT OR IGNORE INTO temp.local_time \
-        SELECT value ->> 0, (value ->> 1) || ' seconds' FROM json_each($1)";
-    sqlx::query(insert).bind(transitions).execute(&mut *connection).await?;
-    migrations.run_direct(None, &mut *connection, false).await?;
-    sqlx::raw_sql("DROP TABLE temp.local_time").execute(connection).await?;
-    Ok(())
-}
-
-/// Rejects a database without our migrations as another program's. An unreadable one is damaged, which a later step
-/// reports better.
-async fn check_has_migrations(
-    connection: &mut SqliteConnection,
-    path: &Path,
-) -> Result<(), StorageError> {
-    let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'";
-    match sqlx::query_scalar::<_, i64>(sql).fetch_one(connection).await {
-        Ok(0) => Err(StorageError::UnrecognizedDatabase { path: path.to_owned() }),
-        _ => Ok(()),
-    }
-}
-
-/// Returns whether exactly these migrations have run. One query; running them takes a dozen.
-async fn is_schema_current(connection: &mut SqliteConnection, migrations: &Migrator) -> bool {
-    let sql = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-    let applied: Result<Vec<i64>, _> = sqlx::query_scalar(sql).fetch_all(connection).await;
-    applied.is_ok_and(|applied| migrations.iter().map(|migration| migration.version).eq(applied))
 }

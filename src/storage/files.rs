@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::Semaphore;
 
+use super::config::Durability;
+use super::error::StorageError;
 use super::wal::{self, Damage};
-use super::{Durability, StorageError};
 
 /// Creates the directory if it is missing.
 ///
 /// # Errors
 /// If it cannot be created.
-pub(super) fn ensure_dir(dir: &Path, durability: Durability) -> Result<(), StorageError> {
+pub(crate) fn ensure_dir(dir: &Path, durability: Durability) -> Result<(), StorageError> {
     if dir.is_dir() {
         return Ok(());
     }
@@ -25,7 +26,7 @@ pub(super) fn ensure_dir(dir: &Path, durability: Durability) -> Result<(), Stora
 ///
 /// # Errors
 /// If the disk fails, or is full.
-pub(super) async fn copy(
+pub(crate) async fn copy(
     from: PathBuf,
     to: PathBuf,
     durability: Durability,
@@ -54,7 +55,7 @@ const WAL_FORMAT_VERSION: [u8; 2] = [2, 2];
 ///
 /// # Errors
 /// If the disk fails, or is full.
-pub(super) async fn write(
+pub(crate) async fn write(
     path: PathBuf,
     content: impl AsRef<[u8]> + Send + 'static,
     durability: Durability,
@@ -120,7 +121,7 @@ pub(super) fn is_missing_or_empty(path: &Path) -> bool {
 ///
 /// # Errors
 /// If the disk fails.
-pub(super) async fn fsync_if_durable(
+pub(crate) async fn fsync_if_durable(
     path: PathBuf,
     durability: Durability,
 ) -> Result<(), StorageError> {

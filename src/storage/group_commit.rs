@@ -6,17 +6,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::mpsc;
-use tokio::task::yield_now;
 
+use super::error::StorageError;
 use super::in_doubt::{TransactionOutcome, roll_back};
-use super::writer::{Job, Responder, WriterContext};
-use super::{BoxFuture, StorageError};
+use super::write_job::{Responder, WriteJob, WriteResult};
+use super::writer_context::WriterContext;
 use crate::clock::Stopwatch;
-
-/// The most writes in one commit; beyond some dozens a group gains nothing more.
-const MAX_GROUP_WRITES: usize = 64;
 
 /// The results of some writes, in their order; each may be rejected, which changes nothing.
 pub(crate) type BatchResult<C> =
@@ -74,88 +71,21 @@ pub(super) struct PendingBatchedWrite<C: BatchedWrite> {
     pub(super) responder: Responder<Result<(), C::Error>>,
 }
 
-/// A type-erased [`BatchedWrite`].
-pub(super) trait ErasedWrite: Any + Send {
-    /// Claims it. Returns false if its caller timed out.
-    fn try_claim(&self) -> bool;
-    /// Group commits it, and replies to the callers. Returns about how many rows get deferred work.
-    fn run_batch<'c>(
-        self: Box<Self>,
-        others: Vec<Box<dyn ErasedWrite>>,
-        connection: &'c mut SqliteConnection,
-        context: &'c WriterContext,
-    ) -> BoxFuture<'c, (usize, TransactionOutcome)>;
-    /// Replies with the error; runs nothing.
-    fn reject(self: Box<Self>, error: StorageError);
-}
-
-/// The result of a group.
-pub(super) struct GroupResult {
-    /// About how many rows get deferred work.
-    pub(super) deferred_rows: usize,
-    pub(super) outcome: TransactionOutcome,
-    /// The first job after the group.
-    pub(super) next_job: Option<Job>,
-}
-
-/// Group commits a write with those queued behind it.
-pub(super) async fn run_group(
-    connection: &mut SqliteConnection,
-    first: Box<dyn ErasedWrite>,
-    jobs: &mut mpsc::Receiver<Job>,
-    context: &WriterContext,
-) -> GroupResult {
-    if !first.try_claim() {
-        return GroupResult {
-            deferred_rows: 0,
-            outcome: TransactionOutcome::Resolved,
-            next_job: None,
-        };
+impl<C: BatchedWrite> WriteJob for PendingBatchedWrite<C> {
+    fn batch_key(&self) -> Option<TypeId> {
+        Some(TypeId::of::<C>())
     }
-    coalesce(jobs).await;
-    let type_of = |write: &dyn ErasedWrite| -> TypeId { write.type_id() };
-    let first_type = type_of(&*first);
-    let (mut others, mut next_job) = (Vec::new(), None);
-    while next_job.is_none() && others.len() + 1 < MAX_GROUP_WRITES {
-        match jobs.try_recv() {
-            Ok(Job::Batched(write)) if type_of(&*write) == first_type => {
-                if write.try_claim() {
-                    others.push(write);
-                }
-            }
-            Ok(job) => next_job = Some(job),
-            Err(_) => break,
-        }
-    }
-    let (deferred_rows, outcome) = first.run_batch(others, connection, context).await;
-    GroupResult { deferred_rows, outcome, next_job }
-}
 
-/// Yields to other ready tasks, as long as they queue more jobs. A lone write does not wait. Without this, groups on a
-/// busy core would hold one write.
-async fn coalesce(jobs: &mpsc::Receiver<Job>) {
-    let mut previous_len = 0;
-    loop {
-        yield_now().await;
-        let len = jobs.len();
-        if len == previous_len || len >= MAX_GROUP_WRITES {
-            return;
-        }
-        previous_len = len;
-    }
-}
-
-impl<C: BatchedWrite> ErasedWrite for PendingBatchedWrite<C> {
     fn try_claim(&self) -> bool {
         self.responder.try_claim()
     }
 
-    fn run_batch<'c>(
+    fn run<'c>(
         self: Box<Self>,
-        others: Vec<Box<dyn ErasedWrite>>,
+        others: Vec<Box<dyn WriteJob>>,
         connection: &'c mut SqliteConnection,
         context: &'c WriterContext,
-    ) -> BoxFuture<'c, (usize, TransactionOutcome)> {
+    ) -> BoxFuture<'c, WriteResult> {
         let others = others.into_iter().filter_map(|other| {
             let other: Box<dyn Any> = other;
             other.downcast::<Self>().ok().map(|other| *other)
@@ -167,7 +97,7 @@ impl<C: BatchedWrite> ErasedWrite for PendingBatchedWrite<C> {
 
     fn reject(self: Box<Self>, error: StorageError) {
         if self.try_claim() {
-            let _ = self.responder.sender.send(Err(error.into()));
+            self.responder.reply(Err(error.into()));
         }
     }
 }
@@ -177,16 +107,19 @@ async fn commit_group<C: BatchedWrite>(
     connection: &mut SqliteConnection,
     group: Vec<PendingBatchedWrite<C>>,
     context: &WriterContext,
-) -> (usize, TransactionOutcome) {
+) -> WriteResult {
     let writes: Vec<&C> = group.iter().map(|pending| &pending.write).collect();
     let failure = match try_commit_group(connection, &writes, context).await {
-        Ok(results) => return (reply_committed(group, results), TransactionOutcome::Resolved),
+        Ok(results) => {
+            let deferred_rows = reply_committed(group, results);
+            return WriteResult { deferred_rows, outcome: TransactionOutcome::Resolved };
+        }
         Err(failure) => failure,
     };
     if group.len() == 1 || failure.outcome == TransactionOutcome::InDoubt {
         let outcome = failure.outcome;
         reply_failed(group, failure, context);
-        return (0, outcome);
+        return WriteResult { deferred_rows: 0, outcome };
     }
     let mut deferred_rows = 0;
     let mut group = group.into_iter();
@@ -199,14 +132,13 @@ async fn commit_group<C: BatchedWrite>(
             Err(failure) => {
                 reply_failed(vec![pending], failure, context);
                 for pending in group {
-                    let _ =
-                        pending.responder.sender.send(Err(context.earlier_in_doubt_error().into()));
+                    pending.responder.reply(Err(context.earlier_in_doubt_error().into()));
                 }
-                return (deferred_rows, TransactionOutcome::InDoubt);
+                return WriteResult { deferred_rows, outcome: TransactionOutcome::InDoubt };
             }
         }
     }
-    (deferred_rows, TransactionOutcome::Resolved)
+    WriteResult { deferred_rows, outcome: TransactionOutcome::Resolved }
 }
 
 /// Why a group was not committed.
@@ -242,7 +174,7 @@ async fn try_commit_group<C: BatchedWrite>(
     Err(GroupFailure { error, outcome })
 }
 
-/// Sends each caller its result, after the commit.
+/// Sends each caller its result, after the commit. Returns about how many rows get deferred work.
 fn reply_committed<C: BatchedWrite>(
     group: Vec<PendingBatchedWrite<C>>,
     results: Vec<Result<C::Output, C::Error>>,
@@ -250,8 +182,7 @@ fn reply_committed<C: BatchedWrite>(
     let deferred_rows = group.iter().map(|pending| pending.write.deferred_rows()).sum();
     for (PendingBatchedWrite { on_commit, responder, .. }, result) in group.into_iter().zip(results)
     {
-        // The caller may be gone.
-        let _ = responder.sender.send(result.map(on_commit));
+        responder.reply(result.map(on_commit));
     }
     deferred_rows
 }
@@ -270,6 +201,6 @@ fn reply_failed<C: BatchedWrite>(
             TransactionOutcome::Resolved => StorageError::TaskFailed,
         };
         let error = error.take().unwrap_or_else(repeated_error);
-        let _ = pending.responder.sender.send(Err(error.into()));
+        pending.responder.reply(Err(error.into()));
     }
 }

@@ -8,8 +8,7 @@
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 
-use super::StorageError;
-use super::write_job::execute;
+use super::error::StorageError;
 
 /// Whether a transaction's outcome is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub(super) async fn roll_back(
     error: Option<&StorageError>,
 ) -> TransactionOutcome {
     // Succeeds only while the transaction is open, so before any commit.
-    let was_open = execute(connection, "ROLLBACK").await.is_ok();
+    let was_open = sqlx::query("ROLLBACK").execute(&mut *connection).await.is_ok();
     if was_open || error.is_some_and(StorageError::rules_out_commit) {
         return TransactionOutcome::Resolved;
     }

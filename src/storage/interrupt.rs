@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{BoxFuture, StorageError};
+use super::error::StorageError;
 use crate::clock::Stopwatch;
 
 /// How many opcodes SQLite runs between two timeout checks (arbitrary: some microseconds; an opcode that compares long

@@ -3,10 +3,10 @@
 use sqlx::migrate::Migrator;
 use sqlx::{query, query_as, query_scalar, raw_sql};
 
+use super::schema::DatabaseSchema;
 use super::{
     ACCOUNT_SCHEMA, BatchResult, BatchedWrite, BoxFuture, ChangeCounter, CommitHandle, Connection,
-    Database, DatabaseLimit, DatabaseSchema, Durability, FailureKind, OpenMode, Storage,
-    StorageError,
+    Database, DatabaseLimit, Durability, FailureKind, OpenMode, Storage, StorageError,
 };
 use crate::clock::Zone;
 use crate::metrics::SqliteMetrics;
@@ -355,14 +355,14 @@ async fn durability_power_sets_synchronous_full() {
     for (durability, synchronous) in [(Durability::Process, 1), (Durability::Power, 2)] {
         let path = dir.path().join(format!("{durability:?}.db"));
         let storage = Storage { durability, ..storage() };
-        let result = storage
-            .open(
-                OpenMode::OpenOrCreate(&path),
-                &ACCOUNT_SCHEMA,
-                ChangeCounter::default(),
-                &Zone::default(),
-            )
-            .await;
+        let result = Database::open(
+            &storage,
+            OpenMode::OpenOrCreate(&path),
+            &ACCOUNT_SCHEMA,
+            ChangeCounter::default(),
+            &Zone::default(),
+        )
+        .await;
         let database = result.expect("the database opens");
         let level = database.write(|connection| {
             Box::pin(async move {
@@ -400,9 +400,14 @@ async fn open_existing_never_creates_a_file() {
 async fn write_that_times_out_in_the_queue_never_runs() {
     let operation_timeout = std::time::Duration::from_millis(20);
     let storage_with_short_timeout = Storage { operation_timeout, ..storage() };
-    let result = storage_with_short_timeout
-        .open(OpenMode::InMemory, &ACCOUNT_SCHEMA, ChangeCounter::default(), &Zone::default())
-        .await;
+    let result = Database::open(
+        &storage_with_short_timeout,
+        OpenMode::InMemory,
+        &ACCOUNT_SCHEMA,
+        ChangeCounter::default(),
+        &Zone::default(),
+    )
+    .await;
     let database = result.expect("the database opens");
     let (release, blocked) = tokio::sync::oneshot::channel::<()>();
     let long = database.write(move |_| {

@@ -1,127 +1,65 @@
-//! Runs a write in its own transaction.
+//! A queued write, as the writer sees it.
 
-use std::panic::AssertUnwindSafe;
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
+use tokio::sync::oneshot;
 
-use super::in_doubt::{TransactionOutcome, roll_back};
-use super::writer::{Responder, WriterContext};
-use super::{BoxFuture, StorageError};
-use crate::clock::Stopwatch;
+use super::error::StorageError;
+use super::in_doubt::TransactionOutcome;
+use super::writer_context::WriterContext;
 
-/// A queued write.
-pub(super) trait StandaloneWrite: Send {
-    /// Runs the write, unless its caller has timed out. Returns whether its outcome is known.
+/// A queued write and its waiting caller.
+pub(super) trait WriteJob: Any + Send {
+    /// Returns the key of the writes that may share its transaction; None if it needs its own.
+    fn batch_key(&self) -> Option<TypeId>;
+
+    /// Claims it. Returns false if its caller timed out.
+    fn try_claim(&self) -> bool;
+
+    /// Runs it, and others with its batch key, in a transaction, and replies to the callers. All are claimed.
     fn run<'c>(
         self: Box<Self>,
+        others: Vec<Box<dyn WriteJob>>,
         connection: &'c mut SqliteConnection,
         context: &'c WriterContext,
-    ) -> BoxFuture<'c, TransactionOutcome>;
+    ) -> BoxFuture<'c, WriteResult>;
 
     /// Replies with the error; runs nothing.
     fn reject(self: Box<Self>, error: StorageError);
 }
 
-/// A write and its waiting caller.
-pub(super) struct PendingWrite<F, T, E> {
-    pub(super) write: F,
-    pub(super) responder: Responder<Result<T, E>>,
+/// The result of a transaction, for the writer.
+#[derive(Debug)]
+pub(super) struct WriteResult {
+    /// About how many rows get deferred work.
+    pub(super) deferred_rows: usize,
+    pub(super) outcome: TransactionOutcome,
 }
 
-impl<F, T, E> StandaloneWrite for PendingWrite<F, T, E>
-where
-    T: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-{
-    fn run<'c>(
-        self: Box<Self>,
-        connection: &'c mut SqliteConnection,
-        context: &'c WriterContext,
-    ) -> BoxFuture<'c, TransactionOutcome> {
-        Box::pin(async move {
-            if !self.responder.try_claim() {
-                return TransactionOutcome::Resolved;
-            }
-            let stopwatch = Stopwatch::start();
-            // The panic hook reports a panic; the dropped sender ends the wait.
-            let attempt =
-                AssertUnwindSafe(begin_and_apply(connection, self.write)).catch_unwind().await;
-            let mut outcome = TransactionOutcome::Resolved;
-            let result = match attempt {
-                Ok(Ok(value)) => {
-                    context.begin_commit(None);
-                    match execute(connection, "COMMIT").await {
-                        Ok(()) => Some(Ok(value)),
-                        Err(error) => {
-                            outcome = roll_back(connection, Some(&error)).await;
-                            Some(Err(context.report_failure(error, outcome).into()))
-                        }
-                    }
-                }
-                failed => {
-                    // Nothing was committed, so nothing is in doubt.
-                    let _ = execute(connection, "ROLLBACK").await;
-                    failed
-                        .ok()
-                        .map(|result| result.map_err(|failure| failure.into_reported(context)))
-                }
-            };
-            context.metrics.record_write(stopwatch.elapsed(), matches!(result, Some(Ok(_))));
-            if outcome == TransactionOutcome::Resolved {
-                context.change_counter.end_commit(None);
-            }
-            if let Some(result) = result {
-                // The caller may be gone.
-                let _ = self.responder.sender.send(result);
-            }
-            outcome
-        })
+/// The reply channel of a queued write, and the claim on it.
+#[derive(Debug)]
+pub(super) struct Responder<T> {
+    sender: oneshot::Sender<T>,
+    /// Set by the first: the task that begins the write, or the caller that times out.
+    is_claimed: Arc<AtomicBool>,
+}
+
+impl<T> Responder<T> {
+    pub(super) fn new(sender: oneshot::Sender<T>, is_claimed: Arc<AtomicBool>) -> Self {
+        Self { sender, is_claimed }
     }
 
-    fn reject(self: Box<Self>, error: StorageError) {
-        if self.responder.try_claim() {
-            let _ = self.responder.sender.send(Err(error.into()));
-        }
+    /// Claims the write. Returns false if its caller timed out.
+    pub(super) fn try_claim(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::AcqRel)
     }
-}
 
-/// Why a write failed.
-enum WriteFailure<E> {
-    /// The transaction could not begin.
-    Begin(StorageError),
-    /// The write returned an error.
-    Write(E),
-}
-
-impl<E: From<StorageError>> WriteFailure<E> {
-    fn into_reported(self, context: &WriterContext) -> E {
-        match self {
-            Self::Begin(error) => {
-                context.report_failure(error, TransactionOutcome::Resolved).into()
-            }
-            Self::Write(error) => error,
-        }
+    /// Replies to the caller, which may be gone.
+    pub(super) fn reply(self, result: T) {
+        let _ = self.sender.send(result);
     }
-}
-
-/// Begins a transaction and runs a write, without the commit.
-async fn begin_and_apply<F, T, E>(
-    connection: &mut SqliteConnection,
-    write: F,
-) -> Result<T, WriteFailure<E>>
-where
-    F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>>,
-{
-    execute(connection, "BEGIN IMMEDIATE").await.map_err(WriteFailure::Begin)?;
-    write(connection).await.map_err(WriteFailure::Write)
-}
-
-/// Runs a statement, which stays prepared.
-pub(super) async fn execute(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-) -> Result<(), StorageError> {
-    Ok(sqlx::query(statement).execute(connection).await.map(drop)?)
 }

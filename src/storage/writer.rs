@@ -3,27 +3,33 @@
 //! Queued writes of a type are group committed, in one transaction. A caller gets its reply only after the commit.
 //! Deferred work runs when the queue has been empty for a while.
 
+use std::any::TypeId;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::group_commit::{BatchedWrite, ErasedWrite, GroupResult, PendingBatchedWrite, run_group};
+use super::error::StorageError;
+use super::group_commit::{BatchedWrite, PendingBatchedWrite};
 use super::in_doubt::{TransactionOutcome, overwrite_failed_commit};
-use super::write_job::{PendingWrite, StandaloneWrite};
-use super::{BoxFuture, ChangeCounter, DeferredWork, StorageError};
-use crate::metrics::SqliteMetrics;
+use super::schema::DeferredWork;
+use super::standalone_write::StandaloneWrite;
+use super::write_job::{Responder, WriteJob, WriteResult};
+use super::writer_context::WriterContext;
 
 /// The capacity of the queue; beyond it callers wait for a slot.
 const MAX_QUEUED_JOBS: usize = 1024;
+/// The most writes in one commit; beyond some dozens a group gains nothing more.
+const MAX_GROUP_WRITES: usize = 64;
 /// How long the queue must be empty before deferred work runs (arbitrary).
 const IDLE_BEFORE_DEFERRED_WORK: Duration = Duration::from_millis(20);
 /// The most rows with deferred work before a step runs although jobs are queued (arbitrary).
@@ -37,57 +43,8 @@ pub(super) struct Writer {
     queue_timeout: Duration,
 }
 
-/// What the writer task shares with its jobs.
-#[derive(Clone, Debug)]
-pub(super) struct WriterContext {
-    /// For messages.
-    pub(super) path: Arc<Path>,
-    pub(super) change_counter: ChangeCounter,
-    pub(super) metrics: SqliteMetrics,
-    pub(super) deferred_work: Option<DeferredWork>,
-    /// Whether other connections read commits at once.
-    pub(super) has_readers: bool,
-    /// Set while a commit is in doubt.
-    pub(super) is_in_doubt: Arc<AtomicBool>,
-}
-
-impl WriterContext {
-    /// Marks a commit of these rows, or with None of anything, as pending.
-    pub(super) fn begin_commit(&self, changed_rows: Option<&[i64]>) {
-        // On a shared connection, queries run only after the commit.
-        if self.has_readers {
-            self.change_counter.begin_commit(changed_rows);
-        }
-    }
-
-    /// Logs a failed write, and returns its caller's error.
-    pub(super) fn report_failure(
-        &self,
-        error: StorageError,
-        outcome: TransactionOutcome,
-    ) -> StorageError {
-        let error = error.with_path(&self.path);
-        tracing::error!(%error, ?outcome, "a change was not committed");
-        match outcome {
-            TransactionOutcome::Resolved => error,
-            TransactionOutcome::InDoubt => self.in_doubt_error(),
-        }
-    }
-
-    /// Returns the error of a write in doubt.
-    pub(super) fn in_doubt_error(&self) -> StorageError {
-        StorageError::CommitInDoubt { path: self.path.to_path_buf() }
-    }
-
-    /// Returns the error of jobs after a write in doubt.
-    pub(super) fn earlier_in_doubt_error(&self) -> StorageError {
-        StorageError::EarlierCommitInDoubt { path: self.path.to_path_buf() }
-    }
-}
-
-pub(super) enum Job {
-    Standalone(Box<dyn StandaloneWrite>),
-    Batched(Box<dyn ErasedWrite>),
+enum Job {
+    Write(Box<dyn WriteJob>),
     Query(QueryJob),
     Flush(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
@@ -97,21 +54,6 @@ pub(super) enum Job {
 type QueryJob = Box<
     dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, StorageError>) -> BoxFuture<'c, ()> + Send,
 >;
-
-/// The reply channel of a queued write, and the claim on it.
-#[derive(Debug)]
-pub(super) struct Responder<T> {
-    pub(super) sender: oneshot::Sender<T>,
-    /// Set by the first: the task that begins the write, or the caller that times out.
-    is_claimed: Arc<AtomicBool>,
-}
-
-impl<T> Responder<T> {
-    /// Claims the write. Returns false if its caller timed out.
-    pub(super) fn try_claim(&self) -> bool {
-        !self.is_claimed.swap(true, Ordering::AcqRel)
-    }
-}
 
 impl Writer {
     /// Spawns the task that owns the connection.
@@ -132,7 +74,7 @@ impl Writer {
         E: From<StorageError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        self.submit(|responder| Job::Standalone(Box::new(PendingWrite { write, responder }))).await
+        self.submit(|responder| Box::new(StandaloneWrite { write, responder })).await
     }
 
     /// Group commits a write. `on_commit` takes its output after the commit.
@@ -147,11 +89,7 @@ impl Writer {
             let _ = sender.send(on_commit(output));
         };
         self.submit(|responder| {
-            Job::Batched(Box::new(PendingBatchedWrite {
-                write,
-                on_commit: Box::new(on_commit),
-                responder,
-            }))
+            Box::new(PendingBatchedWrite { write, on_commit: Box::new(on_commit), responder })
         })
         .await?;
         receiver.await.map_err(|_| StorageError::TaskFailed.into())
@@ -160,11 +98,11 @@ impl Writer {
     /// Queues a write, and waits for its result.
     async fn submit<T, E: From<StorageError>>(
         &self,
-        job: impl FnOnce(Responder<Result<T, E>>) -> Job,
+        create_job: impl FnOnce(Responder<Result<T, E>>) -> Box<dyn WriteJob>,
     ) -> Result<T, E> {
         let (sender, mut receiver) = oneshot::channel();
         let is_claimed = Arc::<AtomicBool>::default();
-        let job = job(Responder { sender, is_claimed: Arc::clone(&is_claimed) });
+        let job = Job::Write(create_job(Responder::new(sender, Arc::clone(&is_claimed))));
         let queued = self.queue.send_timeout(job, self.queue_timeout).await;
         queued.map_err(|error| match error {
             SendTimeoutError::Timeout(_) => StorageError::Busy,
@@ -246,23 +184,7 @@ async fn run_writer(
             continue;
         };
         next = match job {
-            Job::Batched(write) => {
-                let GroupResult { deferred_rows, outcome, next_job } =
-                    run_group(&mut writer.connection, write, &mut writer.jobs, &writer.context)
-                        .await;
-                writer.record_outcome(outcome);
-                writer.deferred_rows += deferred_rows;
-                if writer.deferred_rows > MAX_DEFERRED_ROWS {
-                    writer.run_deferred_step().await;
-                }
-                next_job
-            }
-            Job::Standalone(write) => {
-                writer.deferred_rows += 1;
-                let outcome = write.run(&mut writer.connection, &writer.context).await;
-                writer.record_outcome(outcome);
-                None
-            }
+            Job::Write(write) => writer.run_write(write).await,
             // The panic hook reports a panic; the dropped sender ends the caller's wait.
             Job::Query(query) => {
                 let _ = AssertUnwindSafe(query(Ok(&mut writer.connection))).catch_unwind().await;
@@ -295,10 +217,60 @@ async fn run_writer(
 }
 
 impl WriterLoop {
-    /// Sets the flag of a commit in doubt.
-    fn record_outcome(&self, outcome: TransactionOutcome) {
+    /// Runs a write, together with those behind it that may share its transaction. Returns the first job after them.
+    async fn run_write(&mut self, first: Box<dyn WriteJob>) -> Option<Job> {
+        if !first.try_claim() {
+            return None;
+        }
+        let mut others = Vec::new();
+        let next_job = match first.batch_key() {
+            Some(key) => self.take_batch(key, &mut others).await,
+            None => None,
+        };
+        let WriteResult { deferred_rows, outcome } =
+            first.run(others, &mut self.connection, &self.context).await;
         if outcome == TransactionOutcome::InDoubt {
             self.context.is_in_doubt.store(true, Ordering::Release);
+        }
+        self.deferred_rows += deferred_rows;
+        if self.deferred_rows > MAX_DEFERRED_ROWS {
+            self.run_deferred_step().await;
+        }
+        next_job
+    }
+
+    /// Takes the writes with this key from the front of the queue. Returns the first job after them, if it was taken.
+    async fn take_batch(
+        &mut self,
+        key: TypeId,
+        others: &mut Vec<Box<dyn WriteJob>>,
+    ) -> Option<Job> {
+        self.coalesce().await;
+        while others.len() + 1 < MAX_GROUP_WRITES {
+            match self.jobs.try_recv() {
+                Ok(Job::Write(write)) if write.batch_key() == Some(key) => {
+                    if write.try_claim() {
+                        others.push(write);
+                    }
+                }
+                Ok(job) => return Some(job),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
+    /// Yields to other ready tasks, as long as they queue more jobs. A lone write does not wait. Without this, groups on
+    /// a busy core would hold one write.
+    async fn coalesce(&self) {
+        let mut previous_len = 0;
+        loop {
+            yield_now().await;
+            let len = self.jobs.len();
+            if len == previous_len || len >= MAX_GROUP_WRITES {
+                return;
+            }
+            previous_len = len;
         }
     }
 
@@ -315,8 +287,7 @@ impl WriterLoop {
         }
         let error = self.context.earlier_in_doubt_error();
         match job {
-            Job::Batched(write) => write.reject(error),
-            Job::Standalone(write) => write.reject(error),
+            Job::Write(write) => write.reject(error),
             Job::Query(query) => query(Err(error)).await,
             Job::Flush(done) => drop(done),
             // The next open recovers the database.

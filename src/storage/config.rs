@@ -1,0 +1,25 @@
+//! The settings of database files.
+
+use std::time::Duration;
+
+use super::database_limit::DatabaseLimit;
+use crate::metrics::SqliteMetrics;
+
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Durability {
+    // No doc comments: clap would spread the flag's help over more lines.
+    Process,
+    Power,
+}
+
+/// Settings and limits of database files.
+#[derive(Clone, Debug)]
+pub(crate) struct Storage {
+    pub(crate) durability: Durability,
+    /// The timeout of a queued write, and of a query.
+    pub(crate) operation_timeout: Duration,
+    pub(crate) metrics: SqliteMetrics,
+    /// Limits the databases open in files.
+    pub(crate) database_limit: DatabaseLimit,
+}
