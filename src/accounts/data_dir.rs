@@ -91,9 +91,10 @@ impl Accounts {
         }
         let removal = async {
             self.check_data_dir()?;
-            let files: Vec<_> =
-                files.into_iter().map(|file| (self.resolve_path(&file), file)).collect();
-            let removed = files::remove_databases(files).await?;
+            let files = files
+                .into_iter()
+                .map(|name| files::DatabaseFile { path: self.resolve_path(&name), name });
+            let removed = files::remove_databases(files.collect()).await?;
             self.write_catalogue(move |catalogue| {
                 Box::pin(async move {
                     for file in &removed {

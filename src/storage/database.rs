@@ -206,7 +206,7 @@ impl Database {
             + 'static,
     {
         let (stopwatch, query_timeout) = (Stopwatch::start(), self.storage.operation_timeout);
-        let query = interrupt_after((stopwatch, query_timeout), query);
+        let query = interrupt_after(stopwatch, query_timeout, query);
         let read = async {
             let Some(readers) = self.readers.clone() else {
                 return self.writer.read(query).await;

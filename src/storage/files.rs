@@ -267,16 +267,23 @@ pub(crate) fn file_size(path: &Path) -> Result<u64, StorageError> {
         .map_err(|source| StorageError::Io { path: path.to_owned(), source })
 }
 
-/// Removes databases, each with a name. Returns the names of those that are completely removed.
+/// A database file: its path, and its name in the catalogue.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile {
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+}
+
+/// Removes databases. Returns the names of those that are completely removed.
 ///
 /// # Errors
 /// If the blocking task fails.
 pub(crate) async fn remove_databases(
-    files: Vec<(PathBuf, String)>,
+    files: Vec<DatabaseFile>,
 ) -> Result<Vec<String>, StorageError> {
     let removed = tokio::task::spawn_blocking(move || {
-        let removed = files.into_iter().filter(|(path, _)| remove_database(path));
-        removed.map(|(_, name)| name).collect()
+        let removed = files.into_iter().filter(|file| remove_database(&file.path));
+        removed.map(|file| file.name).collect()
     });
     removed.await.map_err(|_| StorageError::TaskFailed)
 }

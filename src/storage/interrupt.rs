@@ -16,7 +16,8 @@ const SQLITE_INTERRUPT: &str = "9";
 
 /// Wraps a query so that its statements are interrupted at the timeout.
 pub(super) fn interrupt_after<T, F>(
-    (stopwatch, timeout): (Stopwatch, Duration),
+    stopwatch: Stopwatch,
+    timeout: Duration,
     query: F,
 ) -> impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StorageError>>
 + Send
