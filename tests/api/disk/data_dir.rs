@@ -100,7 +100,7 @@ pub(super) async fn account_file(data: &Path, name: &str) -> PathBuf {
 }
 
 /// Runs a statement of the test in the database of a folder at rest.
-pub(crate) async fn execute_sql(path: &Path, statement: &str) {
+pub(super) async fn execute_sql(path: &Path, statement: &str) {
     let mut connection = open_database(path).await;
     let changed = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
     assert_ne!(changed.expect("the statement runs").rows_affected(), 0, "{statement}");

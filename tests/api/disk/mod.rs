@@ -18,8 +18,6 @@ mod read_only;
 mod special_files;
 mod tmpfs;
 
-pub(crate) use data_dir::execute_sql;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;

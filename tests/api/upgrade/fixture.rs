@@ -1,0 +1,124 @@
+//! Data directories that earlier builds left, with what those answered.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::clients::{can_run, passed_over};
+use crate::fixtures::{folder, text};
+use crate::support::Server;
+
+/// A fixture, as `scripts/upgrade-fixture.py` creates it.
+pub(super) struct Fixture {
+    dir: PathBuf,
+    pub(super) recorded: Recorded,
+}
+
+/// What the earlier build answered.
+#[derive(Deserialize)]
+pub(super) struct Recorded {
+    /// Before any change.
+    pub(super) origin: State,
+    /// When the snapshot `before` was taken.
+    pub(super) snapshot: State,
+    /// Before the server stopped.
+    pub(super) stopped: State,
+    /// Of the control API, before the server stopped.
+    pub(super) control: Vec<RecordedResponse>,
+    pub(super) revoked_key: String,
+    /// Titles of the tickets that the killed server acknowledged, by id.
+    pub(super) acknowledged: BTreeMap<u64, String>,
+}
+
+/// The responses of an account in one state.
+#[derive(Deserialize)]
+pub(super) struct State {
+    /// The id before that of the next ticket.
+    pub(super) last_id: u64,
+    responses: Vec<RecordedResponse>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RecordedResponse {
+    /// None for the control API.
+    key: Option<String>,
+    pub(super) path: String,
+    pub(super) body: String,
+}
+
+impl Fixture {
+    fn load(dir: PathBuf) -> Self {
+        let json = fs::read_to_string(dir.join("responses.json")).expect("responses.json exists");
+        Self { dir, recorded: serde_json::from_str(&json).expect("responses.json is valid") }
+    }
+
+    /// Copies the data directory that a stopped server left.
+    pub(super) fn stopped_data(&self) -> TempDir {
+        let data = folder();
+        copy_dir(&self.dir.join("data"), data.path());
+        data
+    }
+
+    /// Copies the data directory that a killed server left.
+    pub(super) fn killed_data(&self) -> TempDir {
+        let data = self.stopped_data();
+        copy_dir(&self.dir.join("killed"), data.path());
+        data
+    }
+}
+
+impl State {
+    /// Asserts that the server answers the same, byte for byte.
+    pub(super) async fn assert_unchanged(&self, server: &Server) {
+        assert!(!self.responses.is_empty());
+        for RecordedResponse { key, path, body } in &self.responses {
+            let key = key.as_deref().expect("a response of the ticket API has a key");
+            assert_eq!(text(&server.with_key(key), path).await, *body, "{path} with {key}");
+        }
+    }
+}
+
+/// Loads the fixtures of released versions, and one of this build, which stands in for the build before.
+pub(super) fn fixtures() -> Vec<Fixture> {
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/upgrade");
+    let entries = fs::read_dir(committed).expect("the directory exists");
+    let dirs = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+    dirs.chain(created_fixture()).map(Fixture::load).collect()
+}
+
+/// Creates a fixture with the program under test, once per run. None without Python.
+fn created_fixture() -> Option<PathBuf> {
+    static CREATED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let create = || {
+        if !can_run("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"]) {
+            passed_over("there is no Python 3.10 to create an upgrade fixture");
+            return None;
+        }
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrade");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/upgrade-fixture.py");
+        let mut command = Command::new("python3");
+        command.args([script, env!("CARGO_BIN_EXE_omnidesk-mock")]).arg(&dir);
+        let output = command.output().expect("python3 starts");
+        assert!(output.status.success(), "{output:?}");
+        Some(dir)
+    };
+    CREATED.get_or_init(create).clone()
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the directory is created");
+    for entry in fs::read_dir(from).expect("the directory exists") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_dir(&from, &to);
+        } else {
+            fs::copy(from, to).expect("the file is copied");
+        }
+    }
+}
