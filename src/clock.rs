@@ -136,11 +136,6 @@ pub(crate) struct Zone {
     time_zone: Option<TimeZone>,
 }
 
-/// The earliest date that has a format.
-const MIN_DATE: DateTime = DateTime::constant(0, 1, 1, 0, 0, 0, 0);
-/// Sorts after every date.
-const AFTER_ALL_DATES: &str = "99999";
-
 impl Zone {
     /// Returns whether dates need no conversion.
     pub(crate) const fn is_utc(&self) -> bool {
@@ -175,35 +170,6 @@ impl Zone {
     pub(crate) fn to_export<'a>(&self, stored: &'a str) -> Cow<'a, str> {
         let local = self.to_local(stored);
         if self.to_utc(&local) == stored { local } else { format!("{stored}Z").into() }
-    }
-
-    /// Returns the shifts that convert dates to UTC, in order: the local date before which a shift applies, and the
-    /// shift in seconds. Empty for UTC.
-    pub(crate) fn utc_transitions(&self) -> Vec<(String, i32)> {
-        let Some(time_zone) = &self.time_zone else { return Vec::new() };
-        let mut offset = time_zone.to_offset(Timestamp::MIN);
-        let mut shifts = Vec::new();
-        // Dates that would leave the years 0 to 9999 stay, as in `to_utc`.
-        let first = SignedDuration::from_secs(offset.seconds().max(0).into());
-        shifts.extend(
-            MIN_DATE.checked_add(first).ok().map(|end| (end.strftime(DATE_FORMAT).to_string(), 0)),
-        );
-        for transition in time_zone.following(Timestamp::MIN) {
-            // Both in a fold and in a gap, the offset before applies, as in `to_utc`.
-            let end = offset.max(transition.offset()).to_datetime(transition.timestamp());
-            if end.year() >= 0 {
-                shifts.push((end.strftime(DATE_FORMAT).to_string(), -offset.seconds()));
-            }
-            offset = transition.offset();
-        }
-        let last = offset.to_datetime(Timestamp::MAX).checked_add(SignedDuration::from_secs(1));
-        let last = last.map_or_else(
-            |_| AFTER_ALL_DATES.to_owned(),
-            |end| end.strftime(DATE_FORMAT).to_string(),
-        );
-        shifts.push((last, -offset.seconds()));
-        shifts.push((AFTER_ALL_DATES.to_owned(), 0));
-        shifts
     }
 }
 
@@ -324,29 +290,6 @@ mod tests {
                 prop_assert_eq!(zone.to_utc(&zone.to_export(&date)), date);
             }
         }
-
-    }
-
-    proptest! {
-        // Each zone has many transitions.
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn utc_transitions_agree_with_to_utc(
-            (zone, near) in near_transition(),
-            seconds in seconds(),
-        ) {
-            for local in [near, stored_date(seconds)] {
-                let shifts = zone.utc_transitions();
-                let mut ends = shifts.iter().map(|(end, _)| end);
-                prop_assert!(ends.clone().is_sorted(), "{:?}", shifts);
-                let index = ends.position(|end| *end > local);
-                let shift = index.map_or(0, |index| shifts[index].1);
-                let date: DateTime = local.parse().expect("a valid date");
-                let shifted = date + SignedDuration::from_secs(shift.into());
-                prop_assert_eq!(shifted.strftime(DATE_FORMAT).to_string(), zone.to_utc(&local));
-            }
-        }
     }
 
     #[test]
@@ -410,7 +353,6 @@ mod tests {
             assert_eq!(utc.to_local("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
             assert_eq!(utc.to_utc("2026-10-25 02:30:00"), "2026-10-25 02:30:00");
             assert_eq!(utc.to_utc("2026-10-25 02:30:00Z"), "2026-10-25 02:30:00");
-            assert_eq!(utc.utc_transitions(), []);
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn list_accounts(
     connection: &mut Connection,
 ) -> Result<Vec<AccountRow>, StorageError> {
     let rows = query(
-        "SELECT name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict \
+        "SELECT name, file, time_zone, dialect, clock, image_id, origin_image_id, origin_settings, ttl, strict \
          FROM account ORDER BY name",
     );
     rows.fetch_all(connection).await?.iter().map(account_from_row).collect()
@@ -60,17 +60,17 @@ fn account_from_row(row: &SqliteRow) -> Result<AccountRow, StorageError> {
             .transpose()
             .map_err(|_| corrupt("strict mode"))?,
     };
-    let origin: Option<i64> = row.try_get("origin")?;
+    let origin: Option<i64> = row.try_get("origin_image_id")?;
     let origin = match origin {
         Some(image_id) => Some(SavedStateRow {
             image_id,
-            settings: settings_from_json(&row.try_get::<String, _>("origin_profile")?)?,
+            settings: settings_from_json(&row.try_get::<String, _>("origin_settings")?)?,
         }),
         None => None,
     };
     let ttl: Option<i64> = row.try_get("ttl")?;
     let ttl = ttl.map(|ttl| Duration::from_millis(ttl.unsigned_abs()));
-    let (file, image_id) = (row.try_get("file")?, row.try_get("image")?);
+    let (file, image_id) = (row.try_get("file")?, row.try_get("image_id")?);
     Ok(AccountRow { name, settings, file, image_id, origin, ttl })
 }
 
@@ -99,7 +99,7 @@ pub(super) async fn list_snapshots(
     connection: &mut Connection,
 ) -> Result<Vec<(String, String, String, SavedStateRow)>, StorageError> {
     let rows: Vec<(String, String, String, i64, String)> =
-        sqlx::query_as("SELECT account, name, taken_at, image, profile FROM snapshot")
+        sqlx::query_as("SELECT account, name, taken_at, image_id, settings FROM snapshot")
             .fetch_all(connection)
             .await?;
     rows.into_iter()
@@ -121,7 +121,7 @@ pub(super) async fn find_seed(
     digest: &[u8],
 ) -> Result<Option<SavedStateRow>, StorageError> {
     let row: Option<(i64, String)> =
-        sqlx::query_as("SELECT image, profile FROM seed WHERE name = $1 AND digest = $2")
+        sqlx::query_as("SELECT image_id, settings FROM seed WHERE name = $1 AND fixture_hash = $2")
             .bind(name)
             .bind(digest)
             .fetch_optional(connection)
@@ -137,9 +137,10 @@ pub(super) async fn put_seed(
     digest: &[u8],
     saved: &SavedStateRow,
 ) -> Result<Option<i64>, StorageError> {
-    let deleted = query_scalar("DELETE FROM seed WHERE name = $1 RETURNING image").bind(name);
+    let deleted = query_scalar("DELETE FROM seed WHERE name = $1 RETURNING image_id").bind(name);
     let old_image_id: Option<i64> = deleted.fetch_optional(&mut *connection).await?;
-    let statement = "INSERT INTO seed (name, digest, image, profile) VALUES ($1, $2, $3, $4)";
+    let statement =
+        "INSERT INTO seed (name, fixture_hash, image_id, settings) VALUES ($1, $2, $3, $4)";
     let statement = query(statement).bind(name).bind(digest).bind(saved.image_id);
     statement.bind(settings_to_json(&saved.settings)).execute(connection).await?;
     Ok(old_image_id)
@@ -155,14 +156,14 @@ pub(super) async fn last_key_id(connection: &mut Connection) -> Result<i64, Stor
 pub(super) async fn list_keys(
     connection: &mut Connection,
 ) -> Result<Vec<(String, ApiKeyInfo)>, StorageError> {
-    let rows = query("SELECT id, digest, account, name, permissions FROM api_key ORDER BY id");
+    let rows = query("SELECT id, hash, account, name, permissions FROM api_key ORDER BY id");
     rows.fetch_all(connection).await?.iter().map(key_from_row).collect()
 }
 
 fn key_from_row(row: &SqliteRow) -> Result<(String, ApiKeyInfo), StorageError> {
     let account: String = row.try_get("account")?;
     let corrupt = || StorageError::corrupt(format!("account {account}: a key cannot be read"));
-    let digest: Vec<u8> = row.try_get("digest")?;
+    let digest: Vec<u8> = row.try_get("hash")?;
     let permissions: String = row.try_get("permissions")?;
     let names: Vec<String> = serde_json::from_str(&permissions).map_err(|_| corrupt())?;
     let name: String = row.try_get("name")?;
@@ -179,7 +180,7 @@ pub(super) async fn insert_account(
     connection: &mut Connection,
     row: &AccountRow,
 ) -> Result<(), StorageError> {
-    let statement = "INSERT INTO account (name, file, time_zone, dialect, clock, image, origin, origin_profile, ttl, strict) \
+    let statement = "INSERT INTO account (name, file, time_zone, dialect, clock, image_id, origin_image_id, origin_settings, ttl, strict) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     query(statement)
         .bind(&row.name)
@@ -212,7 +213,7 @@ async fn orphan_account_file(
     connection: &mut Connection,
     account: &str,
 ) -> Result<Option<String>, StorageError> {
-    let statement = "INSERT INTO unneeded (file) SELECT file FROM account \
+    let statement = "INSERT INTO orphaned_file (file) SELECT file FROM account \
          WHERE name = $1 AND file IS NOT NULL AND file NOT IN (SELECT file FROM image) RETURNING file";
     Ok(query_scalar(statement).bind(account).fetch_optional(connection).await?)
 }
@@ -224,7 +225,7 @@ pub(super) async fn set_account_image(
     image_id: i64,
 ) -> Result<Option<String>, StorageError> {
     let file = orphan_account_file(connection, account).await?;
-    let statement = "UPDATE account SET file = NULL, image = $2 WHERE name = $1";
+    let statement = "UPDATE account SET file = NULL, image_id = $2 WHERE name = $1";
     query(statement).bind(account).bind(image_id).execute(connection).await?;
     Ok(file)
 }
@@ -235,7 +236,7 @@ pub(super) async fn set_account_file(
     account: &str,
     file: &str,
 ) -> Result<(), StorageError> {
-    let statement = "UPDATE account SET file = $2, image = NULL WHERE name = $1";
+    let statement = "UPDATE account SET file = $2, image_id = NULL WHERE name = $1";
     query(statement).bind(account).bind(file).execute(&mut *connection).await?;
     unmark_orphaned(connection, file).await
 }
@@ -263,7 +264,7 @@ pub(super) async fn set_origin(
     account: &str,
     origin: &SavedStateRow,
 ) -> Result<(), StorageError> {
-    query("UPDATE account SET origin = $2, origin_profile = $3 WHERE name = $1")
+    query("UPDATE account SET origin_image_id = $2, origin_settings = $3 WHERE name = $1")
         .bind(account)
         .bind(origin.image_id)
         .bind(settings_to_json(&origin.settings))
@@ -279,7 +280,7 @@ pub(super) async fn put_snapshot(
     taken_at: &str,
     saved: &SavedStateRow,
 ) -> Result<(), StorageError> {
-    let statement = "INSERT OR REPLACE INTO snapshot (account, name, taken_at, image, profile) VALUES ($1, $2, $3, $4, $5)";
+    let statement = "INSERT OR REPLACE INTO snapshot (account, name, taken_at, image_id, settings) VALUES ($1, $2, $3, $4, $5)";
     let statement = query(statement).bind(account).bind(name).bind(taken_at).bind(saved.image_id);
     statement.bind(settings_to_json(&saved.settings)).execute(connection).await?;
     Ok(())
@@ -313,10 +314,10 @@ pub(super) async fn delete_unused_images(
     image_ids: &[i64],
 ) -> Result<Vec<String>, StorageError> {
     let statement = "DELETE FROM image WHERE id = $1 \
-         AND NOT EXISTS (SELECT 1 FROM account WHERE image = $1) \
-         AND NOT EXISTS (SELECT 1 FROM account WHERE origin = $1) \
-         AND NOT EXISTS (SELECT 1 FROM snapshot WHERE image = $1) \
-         AND NOT EXISTS (SELECT 1 FROM seed WHERE image = $1) RETURNING file";
+         AND NOT EXISTS (SELECT 1 FROM account WHERE image_id = $1) \
+         AND NOT EXISTS (SELECT 1 FROM account WHERE origin_image_id = $1) \
+         AND NOT EXISTS (SELECT 1 FROM snapshot WHERE image_id = $1) \
+         AND NOT EXISTS (SELECT 1 FROM seed WHERE image_id = $1) RETURNING file";
     let mut files = Vec::new();
     for image_id in image_ids {
         let file: Option<String> =
@@ -343,7 +344,7 @@ pub(super) async fn retain_seeds(
     names_json: &str,
 ) -> Result<Vec<i64>, StorageError> {
     let statement = "DELETE FROM seed WHERE name <> '' \
-         AND name NOT IN (SELECT value FROM json_each($1)) RETURNING image";
+         AND name NOT IN (SELECT value FROM json_each($1)) RETURNING image_id";
     Ok(query_scalar(statement).bind(names_json).fetch_all(connection).await?)
 }
 
@@ -353,7 +354,7 @@ pub(super) async fn reserve_file(
     file: &str,
 ) -> Result<bool, StorageError> {
     let statement = query(
-        "INSERT INTO unneeded (file) SELECT $1 \
+        "INSERT INTO orphaned_file (file) SELECT $1 \
          WHERE NOT EXISTS (SELECT 1 FROM account WHERE file = $1) \
          AND NOT EXISTS (SELECT 1 FROM image WHERE file = $1) ON CONFLICT DO NOTHING",
     );
@@ -365,7 +366,7 @@ pub(super) async fn mark_orphaned(
     connection: &mut Connection,
     file: &str,
 ) -> Result<(), StorageError> {
-    let statement = query("INSERT OR IGNORE INTO unneeded (file) VALUES ($1)");
+    let statement = query("INSERT OR IGNORE INTO orphaned_file (file) VALUES ($1)");
     statement.bind(file).execute(connection).await?;
     Ok(())
 }
@@ -375,14 +376,14 @@ pub(super) async fn unmark_orphaned(
     connection: &mut Connection,
     file: &str,
 ) -> Result<(), StorageError> {
-    query("DELETE FROM unneeded WHERE file = $1").bind(file).execute(connection).await?;
+    query("DELETE FROM orphaned_file WHERE file = $1").bind(file).execute(connection).await?;
     Ok(())
 }
 
 pub(super) async fn orphaned_files(
     connection: &mut Connection,
 ) -> Result<Vec<String>, StorageError> {
-    Ok(query_scalar("SELECT file FROM unneeded").fetch_all(connection).await?)
+    Ok(query_scalar("SELECT file FROM orphaned_file").fetch_all(connection).await?)
 }
 
 /// Adds a key; replaces the account's key with its name or hash.
@@ -391,14 +392,14 @@ pub(super) async fn put_key(
     account: &str,
     key: &ApiKeyInfo,
 ) -> Result<(), StorageError> {
-    query("DELETE FROM api_key WHERE account = $1 AND (name = $2 OR digest = $3)")
+    query("DELETE FROM api_key WHERE account = $1 AND (name = $2 OR hash = $3)")
         .bind(account)
         .bind(&*key.name)
         .bind(key.hash.as_bytes().as_slice())
         .execute(&mut *connection)
         .await?;
     let statement =
-        "INSERT INTO api_key (id, digest, account, name, permissions) VALUES ($1, $2, $3, $4, $5)";
+        "INSERT INTO api_key (id, hash, account, name, permissions) VALUES ($1, $2, $3, $4, $5)";
     query(statement)
         .bind(key.id)
         .bind(key.hash.as_bytes().as_slice())

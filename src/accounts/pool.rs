@@ -54,15 +54,8 @@ impl Accounts {
         account: &Arc<Account>,
         data: &mut AccountData,
     ) -> Result<(), AccountError> {
-        let settings = account.settings();
         let open = |mode| {
-            Database::open(
-                &self.storage,
-                mode,
-                &ACCOUNT_SCHEMA,
-                account.change_counter.clone(),
-                &settings.zone,
-            )
+            Database::open(&self.storage, mode, &ACCOUNT_SCHEMA, account.change_counter.clone())
         };
         let (database, file) = match &data.backing {
             Backing::Open { .. } => return Ok(()),
@@ -100,13 +93,11 @@ impl Accounts {
         let opened = async {
             image.copy_to(&self.storage, path.clone()).await?;
             let change_counter = account.change_counter.clone();
-            let zone = &account.settings().zone;
             Database::open(
                 &self.storage,
                 OpenMode::OpenExisting(&path),
                 &ACCOUNT_SCHEMA,
                 change_counter,
-                zone,
             )
             .await
         };

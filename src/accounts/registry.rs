@@ -16,7 +16,7 @@ use super::{
     Account, AccountError, AccountLimits, AccountSettings, ApiKey, ApiKeyInfo, EffectiveSettings,
     Image, NewApiKey, SavedState, SecretHash, UnknownKeyPolicy,
 };
-use crate::clock::{Stopwatch, Zone};
+use crate::clock::Stopwatch;
 use crate::contract::dialect::Dialect;
 use crate::metrics::GaugeSnapshot;
 use crate::storage::{CATALOGUE_SCHEMA, ChangeCounter, Database, Storage, StorageError};
@@ -86,14 +86,8 @@ impl Accounts {
                 let lock = lock_data_dir(&storage, data_dir)?;
                 let path = data_dir.join("catalogue.db");
                 let mode = catalogue_open_mode(data_dir, &path)?;
-                let zone = Zone::default();
-                let opened = Database::open(
-                    &storage,
-                    mode,
-                    &CATALOGUE_SCHEMA,
-                    ChangeCounter::default(),
-                    &zone,
-                );
+                let opened =
+                    Database::open(&storage, mode, &CATALOGUE_SCHEMA, ChangeCounter::default());
                 (Some(lock), Some(opened.await?))
             }
             StorageMode::Memory => (None, None),

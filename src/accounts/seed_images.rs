@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::catalogue::{self, SavedStateRow};
 use super::registry::StorageMode;
 use super::{AccountError, AccountSettings, Accounts, Image, SavedState};
-use crate::clock::Zone;
 use crate::storage::{
     ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, StorageError, files,
 };
@@ -52,13 +51,11 @@ impl Accounts {
             return Ok(saved);
         }
         // In memory: an incomplete image need not be durable.
-        let (change_counter, zone) = (ChangeCounter::default(), Zone::default());
         let database = Database::open(
             &self.storage,
             OpenMode::InMemory,
             &ACCOUNT_SCHEMA,
-            change_counter,
-            &zone,
+            ChangeCounter::default(),
         )
         .await?;
         database.write(populate).await?;

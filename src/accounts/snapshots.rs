@@ -141,13 +141,11 @@ impl Accounts {
         if !is_wal_empty(&path) {
             // A crash left a write-ahead log; opening and closing checkpoints it.
             let _permit = self.acquire_database_permit(account).await?;
-            let settings = account.settings();
             let opened = Database::open(
                 &self.storage,
                 OpenMode::OpenExisting(&path),
                 &ACCOUNT_SCHEMA,
                 ChangeCounter::default(),
-                &settings.zone,
             );
             opened.await?.close().await?;
             self.check_wal_empty(file)?;
@@ -308,13 +306,11 @@ impl Accounts {
         let path = self.resolve_path(&file);
         let copy_and_modify = async {
             image.copy_to(&self.storage, path.clone()).await?;
-            let settings = account.settings();
             let opened = Database::open(
                 &self.storage,
                 OpenMode::OpenExisting(&path),
                 &ACCOUNT_SCHEMA,
                 ChangeCounter::default(),
-                &settings.zone,
             );
             let database = opened.await?;
             let changed = database.write(change).await;
@@ -389,13 +385,11 @@ where
     let Image::Memory(content) = &*saved.image else {
         return Err(StorageError::corrupt("an image is not in memory".to_owned()).into());
     };
-    let (change_counter, zone) = (ChangeCounter::default(), saved.settings.zone());
     let database = Database::open(
         storage,
         OpenMode::FromBytes(content),
         &ACCOUNT_SCHEMA,
-        change_counter,
-        &zone,
+        ChangeCounter::default(),
     )
     .await?;
     let result = database.write(change).await?;

@@ -26,7 +26,7 @@ use super::interrupt::interrupt_after;
 use super::schema::{DatabaseSchema, check_has_migrations, migrate};
 use super::writer::Writer;
 use super::writer_context::WriterContext;
-use crate::clock::{Stopwatch, Zone};
+use crate::clock::Stopwatch;
 
 /// SQLite's own lock timeout; only another program can hold a lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,8 +81,7 @@ struct Connections {
 }
 
 impl Database {
-    /// Opens a database and runs its migrations; its writes advance `change_counter`. Dates that an earlier version
-    /// stored as local text are in `zone`.
+    /// Opens a database and runs its migrations; its writes advance `change_counter`.
     ///
     /// # Errors
     /// If the file cannot be opened, is no database, or was written by a newer version.
@@ -91,13 +90,12 @@ impl Database {
         mode: OpenMode<'_>,
         schema: &'static DatabaseSchema,
         change_counter: ChangeCounter,
-        zone: &Zone,
     ) -> Result<Self, StorageError> {
         let connections = match mode {
-            OpenMode::OpenOrCreate(path) => open_or_create_file(storage, path, schema, zone).await,
-            OpenMode::OpenExisting(path) => open_existing_file(storage, path, schema, zone).await,
-            OpenMode::InMemory => open_memory(storage, None, schema, zone).await,
-            OpenMode::FromBytes(content) => open_memory(storage, Some(content), schema, zone).await,
+            OpenMode::OpenOrCreate(path) => open_or_create_file(storage, path, schema).await,
+            OpenMode::OpenExisting(path) => open_existing_file(storage, path, schema).await,
+            OpenMode::InMemory => open_memory(storage, None, schema).await,
+            OpenMode::FromBytes(content) => open_memory(storage, Some(content), schema).await,
         };
         let Connections { path, writer, readers } =
             connections.map_err(StorageError::detect_open_file_limit)?;
@@ -316,26 +314,24 @@ async fn open_or_create_file(
     storage: &Storage,
     path: &Path,
     schema: &DatabaseSchema,
-    zone: &Zone,
 ) -> Result<Connections, StorageError> {
     if files::is_missing_or_empty(path) {
         files::check_replaceable(path)?;
         create_file(storage, path, schema).await?;
     }
     let connection = connect(storage, path).await?;
-    open_file(storage, path, connection, schema, zone).await
+    open_file(storage, path, connection, schema).await
 }
 
 async fn open_existing_file(
     storage: &Storage,
     path: &Path,
     schema: &DatabaseSchema,
-    zone: &Zone,
 ) -> Result<Connections, StorageError> {
     files::check_nonempty_file(path)?;
     let mut connection = connect(storage, path).await?;
     check_has_migrations(&mut connection, path).await?;
-    open_file(storage, path, connection, schema, zone).await
+    open_file(storage, path, connection, schema).await
 }
 
 /// Migrates a file, and opens its read connections.
@@ -344,12 +340,11 @@ async fn open_file(
     path: &Path,
     mut writer: SqliteConnection,
     schema: &DatabaseSchema,
-    zone: &Zone,
 ) -> Result<Connections, StorageError> {
     files::report_lost_commits(path).await;
     let result = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut writer).await;
     result.map_err(|source| StorageError::Open { path: path.to_owned(), source })?;
-    migrate(&mut writer, &schema.migrations, path, zone).await?;
+    migrate(&mut writer, &schema.migrations, path).await?;
     let pool_options = SqlitePoolOptions::new()
         .max_connections(schema.max_readers.min(storage.database_limit.max_readers))
         .acquire_timeout(READER_ACQUIRE_TIMEOUT)
@@ -363,15 +358,14 @@ async fn open_memory(
     storage: &Storage,
     content: Option<&[u8]>,
     schema: &DatabaseSchema,
-    zone: &Zone,
 ) -> Result<Connections, StorageError> {
     let path = Path::new("memory");
     let mut writer = connect_options(storage).in_memory(true).connect().await?;
     if let Some(content) = content {
         writer.deserialize(None, copy_bytes(content)?, false).await?;
     }
-    // The content may be that of an older version's file that was not migrated.
-    migrate(&mut writer, &schema.migrations, path, zone).await?;
+    // The content may come from the file of an older version.
+    migrate(&mut writer, &schema.migrations, path).await?;
     Ok(Connections { path: path.to_owned(), writer, readers: None })
 }
 
@@ -383,7 +377,7 @@ async fn create_file(
     schema: &DatabaseSchema,
 ) -> Result<(), StorageError> {
     let mut connection = connect_options(storage).in_memory(true).connect().await?;
-    migrate(&mut connection, &schema.migrations, path, &Zone::default()).await?;
+    migrate(&mut connection, &schema.migrations, path).await?;
     let content = connection.serialize(None).await?;
     let temp_path = files::sidecar_path(path, "-new");
     files::remove_if_exists(&temp_path)?;

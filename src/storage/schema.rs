@@ -6,7 +6,6 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::StorageError;
-use crate::clock::Zone;
 
 /// A kind of database.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(crate) static ACCOUNT_SCHEMA: DatabaseSchema = DatabaseSchema {
     migrations: sqlx::migrate!("migrations/account"),
     deferred_work: Some(DeferredWork {
         has_pending_sql: "SELECT EXISTS (SELECT 1 FROM search_queue)",
-        step_sql: include_str!("../../migrations/account.upkeep.sql"),
+        step_sql: include_str!("../../migrations/account.deferred.sql"),
     }),
     // More gained nothing on two cores.
     max_readers: 4,
@@ -52,35 +51,17 @@ pub(super) async fn migrate(
     connection: &mut SqliteConnection,
     migrations: &Migrator,
     path: &Path,
-    zone: &Zone,
 ) -> Result<(), StorageError> {
     if is_schema_current(connection, migrations).await {
         return Ok(());
     }
-    run_migrations(connection, migrations, zone).await.map_err(|error| match error {
+    let result = migrations.run_direct(None, connection, false).await;
+    result.map_err(|error| match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
             StorageError::NewerVersion { path: path.to_owned() }
         }
         source => StorageError::Migration { path: path.to_owned(), source },
     })
-}
-
-/// Runs the migrations. SQLite has no time zones, so migrations read the zone from the table `local_time`.
-async fn run_migrations(
-    connection: &mut SqliteConnection,
-    migrations: &Migrator,
-    zone: &Zone,
-) -> Result<(), MigrateError> {
-    let create =
-        "CREATE TEMP TABLE local_time (until TEXT PRIMARY KEY, shift TEXT) STRICT, WITHOUT ROWID";
-    sqlx::raw_sql(create).execute(&mut *connection).await?;
-    let transitions = serde_json::to_string(&zone.utc_transitions()).unwrap_or_default();
-    let insert = "INSERT OR IGNORE INTO temp.local_time \
-        SELECT value ->> 0, (value ->> 1) || ' seconds' FROM json_each($1)";
-    sqlx::query(insert).bind(transitions).execute(&mut *connection).await?;
-    migrations.run_direct(None, &mut *connection, false).await?;
-    sqlx::raw_sql("DROP TABLE temp.local_time").execute(connection).await?;
-    Ok(())
 }
 
 /// Rejects a database without our migrations as another program's. An unreadable one is damaged, which a later step

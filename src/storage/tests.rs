@@ -1,14 +1,13 @@
 //! Tests migrations, rollbacks, group commit, queue timeouts and crash recovery.
 
-use sqlx::migrate::Migrator;
-use sqlx::{query, query_as, query_scalar, raw_sql};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr, query, query_scalar, raw_sql};
 
 use super::schema::DatabaseSchema;
 use super::{
     ACCOUNT_SCHEMA, BatchResult, BatchedWrite, BoxFuture, ChangeCounter, CommitHandle, Connection,
     Database, DatabaseLimit, Durability, FailureKind, OpenMode, Storage, StorageError,
 };
-use crate::clock::Zone;
 use crate::metrics::SqliteMetrics;
 
 fn storage() -> Storage {
@@ -21,22 +20,25 @@ fn storage() -> Storage {
     }
 }
 
-/// Returns the schema of an older version, with the first migrations.
-fn schema_with_first_migrations(count: usize) -> &'static DatabaseSchema {
-    let migrations = ACCOUNT_SCHEMA.migrations.iter().take(count).cloned().collect();
-    let migrations = Migrator::with_migrations(migrations);
-    Box::leak(Box::new(DatabaseSchema { migrations, deferred_work: None, max_readers: 1 }))
+/// Returns the schema of a later version, with one more migration.
+fn later_schema() -> &'static DatabaseSchema {
+    let mut migrations: Vec<Migration> = ACCOUNT_SCHEMA.migrations.iter().cloned().collect();
+    migrations.push(Migration::new(
+        99,
+        "later".into(),
+        MigrationType::Simple,
+        "ALTER TABLE ticket ADD COLUMN later TEXT; UPDATE ticket SET later = title".into_sql_str(),
+        false,
+    ));
+    Box::leak(Box::new(DatabaseSchema {
+        migrations: Migrator::with_migrations(migrations),
+        deferred_work: None,
+        max_readers: 1,
+    }))
 }
 
 async fn open_in_memory() -> Result<Database, StorageError> {
-    Database::open(
-        &storage(),
-        OpenMode::InMemory,
-        &ACCOUNT_SCHEMA,
-        ChangeCounter::default(),
-        &Zone::default(),
-    )
-    .await
+    Database::open(&storage(), OpenMode::InMemory, &ACCOUNT_SCHEMA, ChangeCounter::default()).await
 }
 
 async fn insert_ticket(database: &Database) -> Result<(), StorageError> {
@@ -70,98 +72,19 @@ async fn count_tickets(database: &Database) -> Result<i64, StorageError> {
 async fn data_of_an_older_version_is_migrated() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("old.db");
-    let mode = OpenMode::OpenOrCreate(&path);
-    let old = Database::open(
-        &storage(),
-        mode,
-        schema_with_first_migrations(1),
-        ChangeCounter::default(),
-        &Zone::default(),
-    )
-    .await
-    .expect("the database opens");
+    let old = open_new(&path).await;
     insert_ticket(&old).await.expect("the insert succeeds");
     old.close().await.expect("the database closes");
-    let new = Database::open(
-        &storage(),
-        mode,
-        &ACCOUNT_SCHEMA,
-        ChangeCounter::default(),
-        &Zone::default(),
-    )
-    .await
-    .expect("the migration succeeds");
-    assert_eq!(count_search_hits(&new).await.expect("the index exists"), 1);
-}
-
-/// Local dates: plain, ambiguous (fold), skipped (gap), and at the limits of the years.
-const LOCAL_DATES: [&str; 10] = [
-    "2026-07-01 12:00:00",
-    "2026-10-25 01:59:59",
-    "2026-10-25 02:00:00",
-    "2026-10-25 02:59:59",
-    "2026-10-25 03:00:00",
-    "2026-03-29 02:30:00",
-    "1937-07-01 00:00:10",
-    "0000-01-01 00:00:00",
-    "4321-07-01 12:00:00",
-    "9999-12-31 23:59:59",
-];
-
-#[tokio::test]
-async fn migration_converts_local_dates_to_utc() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    for (index, name) in
-        ["UTC", "Europe/Amsterdam", "America/St_Johns", "Etc/GMT-3"].iter().enumerate()
-    {
-        let zone = crate::clock::find_zone(name).expect("a known zone");
-        let path = dir.path().join(format!("{index}.db"));
-        let mode = OpenMode::OpenOrCreate(&path);
-        let old = Database::open(
-            &storage(),
-            mode,
-            schema_with_first_migrations(3),
-            ChangeCounter::default(),
-            &zone,
-        )
-        .await
-        .expect("the database opens");
-        let insert = "INSERT INTO ticket (created_at, last_update, status, closed_at) \
-                SELECT value, value, 'closed', value FROM json_each($1); \
-            INSERT INTO timeline (ticket_id, type, created_at) SELECT id, 'note', created_at FROM ticket; \
-            INSERT INTO tally SELECT 'closed', 'medium', 0, SUBSTR(closed_at, 1, 10), COUNT(*) FROM ticket GROUP BY 4";
-        let insertion = old.write(move |connection| {
-            Box::pin(async move {
-                let dates = serde_json::to_string(&LOCAL_DATES).expect("JSON");
-                Ok(query(insert).bind(dates).execute(connection).await.map(drop)?)
-            })
-        });
-        let result: Result<(), StorageError> = insertion.await;
-        result.expect("the old rows are inserted");
-        old.close().await.expect("the database closes");
-        let new =
-            Database::open(&storage(), mode, &ACCOUNT_SCHEMA, ChangeCounter::default(), &zone)
-                .await;
-        let new = new.expect("the migration succeeds");
-        let rows = new.read(|connection| {
-            Box::pin(async move {
-                let rows = "SELECT t.created_at, t.closed_at, e.created_at, \
-                        (SELECT SUM(tickets) FROM tally WHERE closed_on = SUBSTR(t.closed_at, 1, 10)), \
-                        (SELECT COUNT(*) FROM ticket WHERE SUBSTR(closed_at, 1, 10) = SUBSTR(t.closed_at, 1, 10)) \
-                    FROM ticket AS t JOIN timeline AS e ON e.ticket_id = t.id ORDER BY t.id";
-                Ok(query_as(rows).fetch_all(connection).await?)
-            })
-        });
-        let rows: Vec<(String, String, String, i64, i64)> = rows.await.expect("the query succeeds");
-        assert_eq!(rows.len(), LOCAL_DATES.len());
-        for (local, (created_at, closed_at, entry_at, tally, ticket_count)) in
-            LOCAL_DATES.iter().zip(rows)
-        {
-            let utc = zone.to_utc(local);
-            assert_eq!([created_at, closed_at, entry_at], [&*utc; 3], "{local} in {name}");
-            assert_eq!(tally, ticket_count, "{local} in {name}");
-        }
-    }
+    let mode = OpenMode::OpenExisting(&path);
+    let new = Database::open(&storage(), mode, later_schema(), ChangeCounter::default()).await;
+    let new = new.expect("the migration succeeds");
+    let later = new.read(|connection| {
+        Box::pin(async move {
+            Ok(query_scalar("SELECT later FROM ticket").fetch_all(connection).await?)
+        })
+    });
+    let later: Vec<String> = later.await.expect("the column exists");
+    assert_eq!(later, ["Old"]);
 }
 
 /// Runs statements, and then all deferred indexing.
@@ -213,20 +136,13 @@ async fn data_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("new.db");
     let mode = OpenMode::OpenOrCreate(&path);
-    Database::open(&storage(), mode, &ACCOUNT_SCHEMA, ChangeCounter::default(), &Zone::default())
+    Database::open(&storage(), mode, later_schema(), ChangeCounter::default())
         .await
         .expect("the database opens")
         .close()
         .await
         .expect("the database closes");
-    let result = Database::open(
-        &storage(),
-        mode,
-        schema_with_first_migrations(1),
-        ChangeCounter::default(),
-        &Zone::default(),
-    )
-    .await;
+    let result = open_existing(&path).await;
     assert!(matches!(result, Err(StorageError::NewerVersion { .. })), "{result:?}");
 }
 
@@ -360,7 +276,6 @@ async fn durability_power_sets_synchronous_full() {
             OpenMode::OpenOrCreate(&path),
             &ACCOUNT_SCHEMA,
             ChangeCounter::default(),
-            &Zone::default(),
         )
         .await;
         let database = result.expect("the database opens");
@@ -380,7 +295,6 @@ async fn open_existing(path: &std::path::Path) -> Result<Database, StorageError>
         OpenMode::OpenExisting(path),
         &ACCOUNT_SCHEMA,
         ChangeCounter::default(),
-        &Zone::default(),
     )
     .await
 }
@@ -405,7 +319,6 @@ async fn write_that_times_out_in_the_queue_never_runs() {
         OpenMode::InMemory,
         &ACCOUNT_SCHEMA,
         ChangeCounter::default(),
-        &Zone::default(),
     )
     .await;
     let database = result.expect("the database opens");
@@ -490,7 +403,6 @@ async fn open_new(path: &std::path::Path) -> Database {
         OpenMode::OpenOrCreate(path),
         &ACCOUNT_SCHEMA,
         ChangeCounter::default(),
-        &Zone::default(),
     )
     .await;
     result.expect("the database opens")

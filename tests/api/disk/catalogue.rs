@@ -15,9 +15,12 @@ const INVALID_ROWS: [(&str, &str); 7] = [
     ("a dialect that is no JSON", "UPDATE account SET dialect = '{' WHERE name = 'acme'"),
     ("a clock that is none", "UPDATE account SET clock = '{\"mode\":\"cuckoo\"}'"),
     ("a time zone that is none", "UPDATE account SET time_zone = 'Mars/Olympus'"),
-    ("an image that it lacks", "UPDATE account SET file = NULL, image = 777 WHERE name = 'acme'"),
-    ("no data", "UPDATE account SET file = NULL, image = NULL WHERE name = 'acme'"),
-    ("a key that is none", "UPDATE api_key SET digest = x'00' WHERE account = 'acme'"),
+    (
+        "an image that it lacks",
+        "UPDATE account SET file = NULL, image_id = 777 WHERE name = 'acme'",
+    ),
+    ("no data", "UPDATE account SET file = NULL, image_id = NULL WHERE name = 'acme'"),
+    ("a key that is none", "UPDATE api_key SET hash = x'00' WHERE account = 'acme'"),
     ("no table of keys", "INSERT INTO seed SELECT 'x', x'', id, '' FROM image; DROP TABLE api_key"),
 ];
 

@@ -91,7 +91,7 @@ pub(super) fn catalogue_path(data: &Path) -> PathBuf {
 /// The file on which an account stands, its own or an image, by the catalogue of a folder at rest.
 pub(super) async fn account_file(data: &Path, name: &str) -> PathBuf {
     let file = "SELECT COALESCE(account.file, image.file) FROM account \
-         LEFT JOIN image ON image.id = account.image WHERE account.name = $1";
+         LEFT JOIN image ON image.id = account.image_id WHERE account.name = $1";
     let mut connection = open_database(&catalogue_path(data)).await;
     let file: String =
         sqlx::query_scalar(file).bind(name).fetch_one(&mut connection).await.expect("its file");

@@ -1,5 +1,5 @@
--- One account: its tickets, their timelines, and the reference data that gives names to ids.
--- Dates are text as the API shows them, in the account's time zone.
+-- One account: its tickets, their timelines, and the reference data that names ids.
+-- Dates are text in UTC, `YYYY-MM-DD HH:MM:SS`, so they sort chronologically.
 CREATE TABLE ticket (
     assigned_group_id               INTEGER NOT NULL DEFAULT 0,
     assigned_user_id                INTEGER NOT NULL DEFAULT 0,
@@ -34,13 +34,13 @@ CREATE TABLE ticket (
     "to"                            TEXT    NOT NULL DEFAULT '',
     to_name                         TEXT    NOT NULL DEFAULT '',
     status                          TEXT    NOT NULL DEFAULT 'new',
-    -- AUTOINCREMENT: an id is never given twice, not even after a deletion.
+    -- AUTOINCREMENT: no id is reused, not even after a deletion.
     id                              INTEGER PRIMARY KEY AUTOINCREMENT,
     channel_name                    TEXT,
     channel_icon                    TEXT,
     brand_name                      TEXT,
     brand_id                        INTEGER NOT NULL DEFAULT 0,
-    -- What a search looks through, in lower case (all of Unicode, so not SQLite's lower).
+    -- The searched texts, lower-cased in Rust: SQLite's LOWER knows ASCII only.
     search_title                    TEXT    NOT NULL DEFAULT '',
     search_rest                     TEXT    NOT NULL DEFAULT ''
 ) STRICT;
@@ -48,7 +48,7 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_status ON ticket (status, id);
 CREATE INDEX ticket_closed_at ON ticket (closed_at) WHERE closed_at IS NOT NULL;
 
--- Events and notes of a ticket.
+-- The events and notes of a ticket.
 CREATE TABLE timeline (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     ticket_id      INTEGER NOT NULL REFERENCES ticket (id) ON DELETE CASCADE,
@@ -88,7 +88,7 @@ CREATE TABLE customer (
     brand_id            INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- Names for ids: kind is brand, channel, group or user.
+-- Names of ids; the kind is brand, channel, group or user.
 CREATE TABLE reference (
     kind TEXT    NOT NULL,
     id   INTEGER NOT NULL,
@@ -103,3 +103,37 @@ CREATE TABLE view (
     title      TEXT NOT NULL,
     conditions TEXT NOT NULL
 ) STRICT;
+
+-- Substring search by trigrams. The texts are in lower case, so the index compares exactly.
+CREATE VIRTUAL TABLE ticket_search USING fts5 (
+    search_title, search_rest,
+    content = 'ticket', content_rowid = 'id', columnsize = 0, tokenize = 'trigram case_sensitive 1'
+);
+
+-- The number of tickets for each combination of the usual list filters, so that no list has to count tickets.
+-- closed_on is the UTC day of closed_at, or empty.
+CREATE TABLE tally (
+    status      TEXT    NOT NULL,
+    priority    TEXT    NOT NULL,
+    is_assigned INTEGER NOT NULL,
+    closed_on   TEXT    NOT NULL,
+    tickets     INTEGER NOT NULL,
+    PRIMARY KEY (status, priority, is_assigned, closed_on)
+) STRICT, WITHOUT ROWID;
+
+-- Tickets that the search index does not have yet, with the texts it has of them, if any. The index is updated while
+-- the writer is idle; until then a search scans these tickets.
+CREATE TABLE search_queue (id INTEGER PRIMARY KEY, title TEXT, rest TEXT) STRICT;
+
+CREATE TRIGGER ticket_search_insert AFTER INSERT ON ticket BEGIN
+    INSERT OR IGNORE INTO search_queue (id) VALUES (new.id);
+END;
+
+CREATE TRIGGER ticket_search_update AFTER UPDATE OF search_title, search_rest ON ticket BEGIN
+    INSERT OR IGNORE INTO search_queue (id, title, rest) VALUES (old.id, old.search_title, old.search_rest);
+END;
+
+CREATE TRIGGER ticket_search_delete AFTER DELETE ON ticket BEGIN
+    INSERT OR IGNORE INTO search_queue (id, title, rest) VALUES (old.id, old.search_title, old.search_rest);
+    DELETE FROM search_queue WHERE id = old.id AND title IS NULL;
+END;
