@@ -155,9 +155,7 @@ impl StorageError {
             | Self::TaskFailed => FailureKind::Other,
         }
     }
-}
 
-impl StorageError {
     /// Returns whether a retry may succeed soon.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.kind(), FailureKind::Busy | FailureKind::TooManyOpenFiles)
@@ -202,9 +200,7 @@ impl StorageError {
             }
         }
     }
-}
 
-impl StorageError {
     /// Returns whether this error of a transaction rules out a commit in the log: a frame could not be written, and the
     /// commit frame is the last. After any other error, such as a failed fsync, the frames may be there.
     pub(super) fn rules_out_commit(&self) -> bool {
