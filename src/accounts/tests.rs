@@ -30,7 +30,7 @@ async fn open_accounts(data_dir: &Path) -> Result<Accounts, AccountError> {
         durability: Durability::Process,
         operation_timeout,
         metrics: SqliteMetrics::default(),
-        database_limit: DatabaseLimit::default(),
+        database_limit: DatabaseLimit::unlimited(),
     };
     let dialect = Dialect::parse(&Map::new()).expect("the defaults");
     Accounts::open(StorageMode::DataDir(data_dir.to_owned()), policy, dialect, storage).await

@@ -34,6 +34,12 @@ impl DatabaseLimit {
         }
     }
 
+    /// Sets no practical limit.
+    #[cfg(test)]
+    pub(crate) fn unlimited() -> Self {
+        Self::new(Semaphore::MAX_PERMITS, u32::MAX)
+    }
+
     /// Acquires a permit; waits if none is free. Waiting tasks are served in order.
     pub(crate) async fn acquire(&self) -> DatabasePermit {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -43,12 +49,5 @@ impl DatabaseLimit {
     /// Waits for other evictions.
     pub(crate) async fn lock_eviction(&self) -> MutexGuard<'_, ()> {
         self.eviction_lock.lock().await
-    }
-}
-
-impl Default for DatabaseLimit {
-    /// Sets no practical limit.
-    fn default() -> Self {
-        Self::new(Semaphore::MAX_PERMITS, u32::MAX)
     }
 }

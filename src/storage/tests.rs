@@ -4,11 +4,17 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, query, query_scalar, raw_sql};
 
 use super::schema::DatabaseSchema;
+use super::wal::{Damage, FRAME_HEADER_BYTES, WAL_HEADER_BYTES, find_damage};
 use super::{
     ACCOUNT_SCHEMA, BatchResult, BatchedWrite, BoxFuture, ChangeCounter, CommitHandle, Connection,
     Database, DatabaseLimit, Durability, FailureKind, OpenMode, Storage, StorageError,
 };
 use crate::metrics::SqliteMetrics;
+
+/// SQLite's default page size in bytes.
+const PAGE_BYTES: usize = 4096;
+/// The size of a frame of the write-ahead log in bytes.
+const FRAME_BYTES: usize = FRAME_HEADER_BYTES + PAGE_BYTES;
 
 fn storage() -> Storage {
     let operation_timeout = std::time::Duration::from_mins(1);
@@ -16,7 +22,7 @@ fn storage() -> Storage {
         durability: Durability::Process,
         operation_timeout,
         metrics: SqliteMetrics::default(),
-        database_limit: DatabaseLimit::default(),
+        database_limit: DatabaseLimit::unlimited(),
     }
 }
 
@@ -420,9 +426,9 @@ async fn interrupted_checkpoint_loses_nothing() {
         file.len(),
         checkpointed.len()
     );
-    let pages = checkpointed.len() / 4096;
+    let pages = checkpointed.len() / PAGE_BYTES;
     for written_pages in (0..=pages).step_by(7).chain([1, 2, pages - 1]) {
-        let mut partial = checkpointed[..written_pages * 4096].to_vec();
+        let mut partial = checkpointed[..written_pages * PAGE_BYTES].to_vec();
         partial.extend(file.get(partial.len()..).unwrap_or_default());
         let found = UncheckpointedDatabase::count_after_crash(dir.path(), &partial, &wal).await;
         let found =
@@ -437,8 +443,6 @@ async fn interrupted_checkpoint_loses_nothing() {
 
 #[tokio::test]
 async fn damaged_wal_frame_before_commits_is_detected() {
-    use super::wal::{Damage, find_damage};
-
     let dir = tempfile::tempdir().expect("a temporary directory");
     let UncheckpointedDatabase { file, wal, .. } = UncheckpointedDatabase::create(dir.path()).await;
     let path = dir.path().join("log");
@@ -449,14 +453,14 @@ async fn damaged_wal_frame_before_commits_is_detected() {
     assert_eq!(find_damage(&dir.path().join("none")).expect("a missing log is no error"), None);
     assert_eq!(find_damage_in(&[]), None);
     assert_eq!(find_damage_in(&wal), None);
-    let frames = (wal.len() - 32) / 4120;
+    let frames = (wal.len() - WAL_HEADER_BYTES) / FRAME_BYTES;
     let before = UncheckpointedDatabase::count_after_crash(dir.path(), &file, &wal)
         .await
         .expect("the database opens");
     for frame in [1, 2, frames / 2, frames - 5] {
-        for offset in [4, 8, 16, 24, 24 + 4095] {
+        for offset in [4, 8, 16, FRAME_HEADER_BYTES, FRAME_BYTES - 1] {
             let mut wal = wal.clone();
-            wal[32 + (frame - 1) * 4120 + offset] ^= 1;
+            wal[WAL_HEADER_BYTES + (frame - 1) * FRAME_BYTES + offset] ^= 1;
             let Some(Damage { frame: found, lost_commits }) = find_damage_in(&wal) else {
                 panic!("frame {frame}, byte {offset}: no damage was found");
             };
@@ -469,7 +473,7 @@ async fn damaged_wal_frame_before_commits_is_detected() {
         }
     }
     // No commit follows a truncated transaction.
-    for cut in [100, 4120, 4120 * 2 + 30] {
+    for cut in [100, FRAME_BYTES, FRAME_BYTES * 2 + 30] {
         assert_eq!(find_damage_in(&wal[..wal.len() - cut]), None, "{cut} bytes are missing");
     }
     let mut bad_header = wal.clone();

@@ -9,9 +9,9 @@ use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// The size of the log's header in bytes (documented, as all below: SQLite's file format).
-const WAL_HEADER_BYTES: usize = 32;
+pub(super) const WAL_HEADER_BYTES: usize = 32;
 /// The size of a frame header in bytes; a page follows.
-const FRAME_HEADER_BYTES: usize = 24;
+pub(super) const FRAME_HEADER_BYTES: usize = 24;
 /// The magic numbers of a log; if the lowest bit is set, checksums read big-endian words.
 const MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 
