@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::clients::{can_run, passed_over};
-use crate::fixtures::{folder, text};
+use crate::third_party_clients::{can_run, skip_test};
+use crate::fixtures::{create_temp_dir, get_text};
 use crate::support::Server;
 
 /// A fixture, as `scripts/upgrade-fixture.py` creates it.
@@ -59,7 +59,7 @@ impl Fixture {
 
     /// Copies the data directory that a stopped server left.
     pub(super) fn stopped_data(&self) -> TempDir {
-        let data = folder();
+        let data = create_temp_dir();
         copy_dir(&self.dir.join("data"), data.path());
         data
     }
@@ -78,7 +78,7 @@ impl State {
         assert!(!self.responses.is_empty());
         for RecordedResponse { key, path, body } in &self.responses {
             let key = key.as_deref().expect("a response of the ticket API has a key");
-            assert_eq!(text(&server.with_key(key), path).await, *body, "{path} with {key}");
+            assert_eq!(get_text(&server.with_key(key), path).await, *body, "{path} with {key}");
         }
     }
 }
@@ -96,7 +96,7 @@ fn created_fixture() -> Option<PathBuf> {
     static CREATED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let create = || {
         if !can_run("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"]) {
-            passed_over("there is no Python 3.10 to create an upgrade fixture");
+            skip_test("there is no Python 3.10 to create an upgrade fixture");
             return None;
         }
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrade");

@@ -11,8 +11,8 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::control::Account;
-use crate::fixtures::{NEW_TICKET, whole};
+use crate::control_client::Account;
+use crate::fixtures::{NEW_TICKET_FORM, dump_tickets};
 use crate::support::Server;
 use fixture::fixtures;
 
@@ -24,7 +24,7 @@ const ALL_TICKETS: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 fn start_on(data: &TempDir, arguments: &[&str]) -> Server {
     let data = data.path().to_str().expect("the path is text");
     let fixed = ["--data", data, "--public-url", "https://desk.example.test"];
-    let mut server = Server::with(&[&fixed, arguments].concat());
+    let mut server = Server::start_with_args(&[&fixed, arguments].concat());
     KEY.clone_into(&mut server.key);
     server
 }
@@ -36,7 +36,7 @@ fn start_with_seed(data: &TempDir) -> Server {
 }
 
 async fn create_ticket(server: &Server) -> u64 {
-    let reply = server.form("POST", "/api/v2/ticket", NEW_TICKET).await;
+    let reply = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.body["ticketID"].as_u64().expect("the new id")
 }
@@ -93,16 +93,16 @@ async fn writes_continue_after_the_last_id() {
             ("DELETE", "/45", ""),
         ];
         for (method, path, form) in writes {
-            let reply = server.form(method, &format!("/api/v2/ticket{path}"), form).await;
+            let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), form).await;
             assert_eq!(reply.status, 200, "{method} {path}: {}", reply.body);
         }
         for (query, count) in [("renamed+TODAY", 1), ("sparks", 1), ("printer", 1), ("again", 0)] {
             let list = server.get(&format!("{ALL_TICKETS}&query={query}")).await.body;
             assert_eq!(list["itemTotal"], count, "{query}: {list}");
         }
-        let before = whole(&server).await;
+        let before = dump_tickets(&server).await;
         assert_eq!(server.stop().code(), Some(0));
-        assert_eq!(whole(&start_on(&data, &[])).await, before);
+        assert_eq!(dump_tickets(&start_on(&data, &[])).await, before);
     }
 }
 
@@ -113,7 +113,7 @@ async fn keys_keep_their_permissions() {
         let server = start_on(&data, &[]);
         let reader = server.with_key(READER_KEY);
         assert_eq!(reader.get(ALL_TICKETS).await.body, server.get(ALL_TICKETS).await.body);
-        assert_eq!(reader.form("POST", "/api/v2/ticket", NEW_TICKET).await.status, 403);
+        assert_eq!(reader.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 403);
         let revoked = server.with_key(&fixture.recorded.revoked_key);
         assert_eq!(revoked.get(ALL_TICKETS).await.status, 401);
     }
@@ -169,13 +169,13 @@ async fn accounts_can_be_forked_and_saved() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
         let server = start_on(&data, &[]);
-        let before = whole(&server).await;
+        let before = dump_tickets(&server).await;
         let fork = Account::make(&server, &json!({ "from": "account:acme", "name": "copy" })).await;
-        assert_eq!(whole(&fork.client).await, before);
+        assert_eq!(dump_tickets(&fork.client).await, before);
         assert_eq!(acme(&server).control("PUT", "/snapshots/today").await.status, 201);
         create_ticket(&server).await;
         assert_eq!(acme(&server).control("POST", "/snapshots/today/restore").await.status, 204);
-        assert_eq!(whole(&server).await, before);
+        assert_eq!(dump_tickets(&server).await, before);
     }
 }
 
@@ -196,8 +196,8 @@ async fn acknowledged_writes_of_a_killed_server_are_recovered() {
         }
         let last_id = items.iter().filter_map(|item| item["id"].as_u64()).max().expect("tickets");
         assert_eq!(create_ticket(&server).await, last_id + 1);
-        let before = whole(&server).await;
+        let before = dump_tickets(&server).await;
         assert_eq!(server.stop().code(), Some(0));
-        assert_eq!(whole(&start_on(&data, &[])).await, before);
+        assert_eq!(dump_tickets(&start_on(&data, &[])).await, before);
     }
 }
