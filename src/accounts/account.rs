@@ -6,14 +6,19 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use regex::Regex;
-use tokio::sync::{RwLock as AsyncRwLock, Semaphore};
+use tokio::sync::{RwLock as AsyncRwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
+use tokio::time::timeout;
 
-use super::data::{AccountData, Lease};
-use super::{Accounts, ApiKeyInfo, EffectiveSettings};
+use super::api_key::ApiKeyInfo;
+use super::catalogue::{self, Catalogue};
+use super::data::{AccountData, Backing, Lease};
+use super::error::AccountError;
+use super::settings::{AccountSettings, EffectiveSettings};
+use crate::clock::Stopwatch;
 use crate::faults::FaultRules;
 use crate::faults::rate_limit::RateLimiter;
 use crate::journal::{Journal, JournalLimits};
-use crate::storage::ChangeCounter;
+use crate::storage::{BoxFuture, ChangeCounter, Connection, StorageError};
 
 /// Format of an account name.
 pub(crate) static ACCOUNT_NAME_REGEX: LazyLock<Regex> =
@@ -41,8 +46,8 @@ pub(crate) struct Account {
     /// Unique in this process; never reused.
     pub(crate) serial: u64,
     pub(crate) name: Arc<str>,
-    /// Whether it survives a restart.
-    pub(crate) is_durable: bool,
+    /// Stores it; None if it is ephemeral, and lost at shutdown.
+    catalogue: Option<Arc<Catalogue>>,
     /// Removed after this time without a request.
     pub(crate) ttl: Option<Duration>,
     pub(crate) change_counter: ChangeCounter,
@@ -53,7 +58,9 @@ pub(crate) struct Account {
     keys: Mutex<Vec<ApiKeyInfo>>,
     /// True while the outcome of a catalogue commit is unknown.
     has_commit_in_doubt: AtomicBool,
-    /// Start or end of the last request, in milliseconds of server uptime.
+    /// The server's uptime.
+    uptime: Stopwatch,
+    /// Uptime at the start or end of the last request, in milliseconds.
     last_used_ms: AtomicU64,
     /// Running requests; counted only if the account has a TTL.
     running_requests: AtomicUsize,
@@ -70,22 +77,25 @@ pub(crate) struct Account {
 impl Account {
     pub(super) fn new(
         name: &str,
-        is_durable: bool,
+        catalogue: Option<Arc<Catalogue>>,
         ttl: Option<Duration>,
         data: AccountData,
-        (settings, limits): (EffectiveSettings, AccountLimits),
+        settings: EffectiveSettings,
+        limits: AccountLimits,
+        uptime: Stopwatch,
     ) -> Self {
         Self {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
-            is_durable,
+            catalogue,
             ttl,
             change_counter: ChangeCounter::default(),
             data: Arc::new(AsyncRwLock::new(data)),
             settings: RwLock::new(Arc::new(settings)),
             keys: Mutex::default(),
             has_commit_in_doubt: AtomicBool::new(false),
-            last_used_ms: AtomicU64::new(0),
+            uptime,
+            last_used_ms: AtomicU64::new(uptime.elapsed_millis()),
             running_requests: AtomicUsize::new(0),
             journal: Arc::new(Journal::new(limits.journal)),
             faults: FaultRules::default(),
@@ -94,6 +104,85 @@ impl Account {
             wait_permits: Arc::new(Semaphore::new(limits.max_waits)),
             limits,
         }
+    }
+
+    /// Whether it survives a restart.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.catalogue.is_some()
+    }
+
+    /// Returns the catalogue that stores it.
+    ///
+    /// # Errors
+    /// If the account is ephemeral.
+    pub(super) fn catalogue(&self) -> Result<&Catalogue, StorageError> {
+        self.catalogue.as_deref().ok_or(StorageError::Closed)
+    }
+
+    /// Commits a change to its catalogue rows. While the commit is in doubt, requests to the account fail: a restart
+    /// could lose what they change. An ephemeral account has no rows: nothing is run, and the default is returned.
+    pub(super) async fn write_catalogue<T, F>(&self, change: F) -> Result<T, StorageError>
+    where
+        T: Default + Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        let Some(catalogue) = &self.catalogue else { return Ok(T::default()) };
+        let result = catalogue.write(change).await;
+        if matches!(result, Err(StorageError::CommitInDoubt { .. })) {
+            self.mark_commit_in_doubt();
+        }
+        result
+    }
+
+    /// Deletes files that its catalogue no longer references; an ephemeral account has none.
+    pub(super) async fn delete_orphaned_files(&self, files: Vec<String>) {
+        if let Some(catalogue) = &self.catalogue {
+            catalogue.delete_orphaned_files(files).await;
+        }
+    }
+
+    /// Resolves a catalogue commit that is in doubt, and checks that the data directory is still the same.
+    ///
+    /// # Errors
+    /// If the commit stays in doubt, or the data directory was moved, removed or replaced.
+    pub(crate) async fn ensure_consistent(&self) -> Result<(), StorageError> {
+        let Some(catalogue) = &self.catalogue else { return Ok(()) };
+        catalogue.check_data_dir()?;
+        if self.has_commit_in_doubt() {
+            catalogue.resolve_in_doubt().await?;
+            self.clear_commit_in_doubt();
+        }
+        Ok(())
+    }
+
+    /// Locks the data exclusively.
+    ///
+    /// # Errors
+    /// If the account has been removed, or the lock times out.
+    pub(super) async fn lock_exclusive(
+        &self,
+    ) -> Result<RwLockWriteGuard<'_, AccountData>, AccountError> {
+        let lock = timeout(self.limits.lock_timeout, self.data.write());
+        let data = lock.await.map_err(|_| StorageError::Busy)?;
+        if matches!(data.backing, Backing::Removed) { Err(self.not_found()) } else { Ok(data) }
+    }
+
+    /// Locks the data shared.
+    ///
+    /// # Errors
+    /// If the account has been removed, or the lock times out.
+    pub(super) async fn lock_shared(
+        &self,
+    ) -> Result<RwLockReadGuard<'_, AccountData>, AccountError> {
+        let lock = timeout(self.limits.lock_timeout, self.data.read());
+        let data = lock.await.map_err(|_| StorageError::Busy)?;
+        if matches!(data.backing, Backing::Removed) { Err(self.not_found()) } else { Ok(data) }
+    }
+
+    pub(super) fn not_found(&self) -> AccountError {
+        AccountError::NotFound(self.name.to_string())
     }
 
     /// Clears journal, faults and rate limits; advances the epoch.
@@ -116,6 +205,34 @@ impl Account {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Merges other settings of the account with the server's.
+    pub(super) fn merge_settings(
+        &self,
+        settings: AccountSettings,
+    ) -> Result<EffectiveSettings, AccountError> {
+        self.settings().with_account_settings(&self.name, settings)
+    }
+
+    /// Changes the settings, given the current ones.
+    ///
+    /// # Errors
+    /// Those of `change`, or if the settings are invalid or cannot be saved.
+    pub(crate) async fn update_settings<E: From<AccountError>>(
+        &self,
+        change: impl FnOnce(&EffectiveSettings) -> Result<AccountSettings, E>,
+    ) -> Result<Arc<EffectiveSettings>, E> {
+        let _guard = self.lock_exclusive().await?;
+        let settings = change(&self.settings())?;
+        let effective = self.merge_settings(settings.clone())?;
+        let name = self.name.to_string();
+        let written = self.write_catalogue(move |connection| {
+            Box::pin(async move { catalogue::update_settings(connection, &name, &settings).await })
+        });
+        written.await.map_err(AccountError::from)?;
+        self.set_settings(effective);
+        Ok(self.settings())
+    }
+
     /// Replaces the settings, and invalidates responses that were cached under the old ones.
     pub(super) fn set_settings(&self, settings: EffectiveSettings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
@@ -123,18 +240,18 @@ impl Account {
     }
 
     /// Whether the outcome of a catalogue commit is unknown.
-    pub(super) fn has_commit_in_doubt(&self) -> bool {
+    fn has_commit_in_doubt(&self) -> bool {
         self.has_commit_in_doubt.load(Ordering::Acquire)
     }
 
     /// Marks the outcome of a catalogue commit as unknown. Until it is resolved, requests bypass the response cache.
-    pub(super) fn mark_commit_in_doubt(&self) {
+    fn mark_commit_in_doubt(&self) {
         self.change_counter.begin_commit(None);
         self.has_commit_in_doubt.store(true, Ordering::Release);
     }
 
     /// Clears the mark: catalogue and memory agree.
-    pub(super) fn clear_commit_in_doubt(&self) {
+    fn clear_commit_in_doubt(&self) {
         self.has_commit_in_doubt.store(false, Ordering::Release);
         self.change_counter.end_commit(None);
     }
@@ -155,52 +272,52 @@ impl Account {
     }
 
     /// Records a request's start or end.
-    pub(super) fn touch(&self, now: u64) {
-        self.last_used_ms.store(now, Ordering::Relaxed);
+    pub(super) fn touch(&self) {
+        self.last_used_ms.store(self.uptime.elapsed_millis(), Ordering::Relaxed);
     }
 
     /// Whether no request runs, and the last one is longer ago than the TTL.
-    pub(super) fn is_expired(&self, now: u64) -> bool {
+    pub(super) fn is_expired(&self) -> bool {
         // Read before the time: a request that ends stores the time first.
         let is_idle = self.running_requests.load(Ordering::Acquire) == 0;
-        is_idle
-            && self.ttl.is_some_and(|ttl| {
-                u128::from(now.saturating_sub(self.last_used_ms())) > ttl.as_millis()
-            })
+        is_idle && self.ttl.is_some_and(|ttl| self.idle_time() > ttl)
     }
 
-    /// Returns the last use, in milliseconds of server uptime.
-    pub(super) fn last_used_ms(&self) -> u64 {
-        self.last_used_ms.load(Ordering::Relaxed)
+    /// Returns the time since the start or end of the last request.
+    pub(super) fn idle_time(&self) -> Duration {
+        let now = Duration::from_millis(self.uptime.elapsed_millis());
+        now.saturating_sub(self.last_used())
+    }
+
+    /// Returns the server's uptime at the start or end of the last request.
+    pub(super) fn last_used(&self) -> Duration {
+        Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed))
+    }
+
+    /// Marks it as used until the guard is dropped.
+    pub(crate) fn acquire(self: &Arc<Self>) -> AccountGuard {
+        AccountGuard::new(Arc::clone(self))
     }
 }
 
 /// Marks an account as used by a request. The TTL cannot expire while a guard is held; it counts from the end of
 /// the last request.
 #[derive(Debug)]
-pub(crate) struct AccountGuard {
-    account: Arc<Account>,
-    /// None if the account has no TTL, so that most requests need no counting.
-    registry: Option<Arc<Accounts>>,
-}
+pub(crate) struct AccountGuard(Arc<Account>);
 
-impl Accounts {
-    /// Marks the account as used until the guard is dropped.
-    pub(crate) fn acquire(self: &Arc<Self>, account: &Arc<Account>) -> AccountGuard {
-        let registry = account.ttl.is_some().then(|| Arc::clone(self));
-        if registry.is_some() {
+impl AccountGuard {
+    fn new(account: Arc<Account>) -> Self {
+        // Without a TTL, most requests need no counting.
+        if account.ttl.is_some() {
             account.running_requests.fetch_add(1, Ordering::AcqRel);
         }
-        AccountGuard { account: Arc::clone(account), registry }
+        Self(account)
     }
 }
 
 impl Clone for AccountGuard {
     fn clone(&self) -> Self {
-        if self.registry.is_some() {
-            self.account.running_requests.fetch_add(1, Ordering::AcqRel);
-        }
-        Self { account: Arc::clone(&self.account), registry: self.registry.clone() }
+        Self::new(Arc::clone(&self.0))
     }
 }
 
@@ -208,15 +325,15 @@ impl Deref for AccountGuard {
     type Target = Arc<Account>;
 
     fn deref(&self) -> &Arc<Account> {
-        &self.account
+        &self.0
     }
 }
 
 impl Drop for AccountGuard {
     fn drop(&mut self) {
-        if let Some(registry) = &self.registry {
-            self.account.touch(registry.uptime.elapsed_millis());
-            self.account.running_requests.fetch_sub(1, Ordering::AcqRel);
+        if self.0.ttl.is_some() {
+            self.0.touch();
+            self.0.running_requests.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

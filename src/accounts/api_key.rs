@@ -8,11 +8,16 @@ use regex::Regex;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Account, PermissionSet};
+use super::permissions::PermissionSet;
 
 /// Format of a new key (our choice; the documented sample has 24 lower-case letters and digits).
 pub(crate) static API_KEY_REGEX: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^[A-Za-z0-9_-]{4,128}$").expect("the regex is valid"));
+
+/// Format of an unknown key that creates an account, if enabled (arbitrary; at least eight characters, so that
+/// a typo in a short key does not).
+pub(super) static AUTO_CREATE_KEY_REGEX: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[A-Za-z0-9_-]{8,128}$").expect("the regex is valid"));
 
 /// SHA-256 of a secret. Comparison takes constant time.
 #[derive(Clone, Copy)]
@@ -51,18 +56,8 @@ impl SecretHash {
 
 impl fmt::Debug for SecretHash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Digest(…)")
+        out.write_str("SecretHash(…)")
     }
-}
-
-/// A key and its account.
-#[derive(Clone, Debug)]
-pub(crate) struct ApiKey {
-    pub(crate) hash: SecretHash,
-    /// Unique in its account; recorded in journals.
-    pub(crate) name: Arc<str>,
-    pub(crate) permissions: PermissionSet,
-    pub(crate) account: Arc<Account>,
 }
 
 /// A key to create.
@@ -96,6 +91,7 @@ pub(crate) struct ApiKeyInfo {
     /// Unique on the server; identifies it in the control API.
     pub(crate) id: i64,
     pub(crate) hash: SecretHash,
+    /// Unique in its account; recorded in journals.
     pub(crate) name: Arc<str>,
     pub(crate) permissions: PermissionSet,
 }

@@ -1,16 +1,189 @@
-//! SQL of the catalogue: accounts, images, snapshots, seeds, and the hashes of keys.
+//! The catalogue: the database of accounts, images, snapshots, seeds and key hashes, and the files that it references.
 //!
 //! Its transactions make changes to several files atomic: a file is valid once a row references it, and a row
 //! drops its reference before the file is deleted.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query, query_scalar};
 
-use super::{AccountSettings, ApiKeyInfo, PermissionSet, SecretHash};
-use crate::storage::{Connection, StorageError};
+use super::api_key::{ApiKeyInfo, SecretHash};
+use super::data::close_or_warn;
+use super::data_dir::DataDir;
+use super::image::Image;
+use super::permissions::PermissionSet;
+use super::settings::AccountSettings;
+use crate::storage::{
+    BoxFuture, CATALOGUE_SCHEMA, ChangeCounter, Connection, Database, Storage, StorageError, files,
+    is_wal_empty,
+};
+
+/// The open catalogue of a data directory.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    database: Database,
+    data_dir: DataDir,
+    storage: Storage,
+}
+
+impl Catalogue {
+    /// Locks the data directory and opens its catalogue, which it creates if the directory is new.
+    ///
+    /// # Errors
+    /// If the directory is locked, not writable, or has data that this version cannot read.
+    pub(super) async fn open(storage: &Storage, data_dir: &Path) -> Result<Self, StorageError> {
+        let data_dir = DataDir::lock(storage, data_dir)?;
+        let path = data_dir.resolve("catalogue.db");
+        let mode = data_dir.catalogue_open_mode(&path)?;
+        let change_counter = ChangeCounter::default();
+        let database = Database::open(storage, mode, &CATALOGUE_SCHEMA, change_counter).await?;
+        Ok(Self { database, data_dir, storage: storage.clone() })
+    }
+
+    /// Returns the path of its file.
+    pub(super) fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// Closes it. The data directory stays locked until the catalogue is dropped.
+    pub(super) async fn close(&self) {
+        close_or_warn(&self.database).await;
+    }
+
+    /// Reads from it.
+    pub(super) async fn read<T, F>(&self, query: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        self.database.read(query).await
+    }
+
+    /// Commits a change.
+    pub(super) async fn write<T, F>(&self, change: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, StorageError>>
+            + Send
+            + 'static,
+    {
+        self.check_data_dir()?;
+        self.database.write(change).await.map_err(|error| error.with_path(self.path()))
+    }
+
+    /// Resolves a commit in doubt.
+    ///
+    /// # Errors
+    /// If its outcome stays unknown.
+    pub(super) async fn resolve_in_doubt(&self) -> Result<(), StorageError> {
+        self.database.resolve_in_doubt().await
+    }
+
+    /// Checks that the data directory is still the one that this server has locked.
+    ///
+    /// # Errors
+    /// If it was moved, removed or replaced.
+    pub(super) fn check_data_dir(&self) -> Result<(), StorageError> {
+        self.data_dir.check_not_replaced()
+    }
+
+    /// Resolves a path in the data directory.
+    pub(super) fn resolve_path(&self, file: &str) -> PathBuf {
+        self.data_dir.resolve(file)
+    }
+
+    /// Reserves a name for a new file, and records it so that the next start cleans up after a crash. The name is
+    /// unused: by any file, any row of the catalogue, and any file that is being deleted.
+    pub(super) async fn reserve_file(&self, stem: &str) -> Result<String, StorageError> {
+        if let Some(parent) = self.resolve_path(stem).parent() {
+            files::ensure_dir(parent, self.storage.durability)?;
+        }
+        let numbered = (2..).map(|number| format!("{stem}.{number}.db"));
+        for file in std::iter::once(format!("{stem}.db")).chain(numbered) {
+            if files::is_path_taken(&self.resolve_path(&file)) {
+                continue;
+            }
+            let name = file.clone();
+            let reserved = self.write(move |connection| {
+                Box::pin(async move { reserve_file(connection, &name).await })
+            });
+            if reserved.await? {
+                return Ok(file);
+            }
+        }
+        unreachable!("there is always another number")
+    }
+
+    /// Deletes files that no row references. Logs a failure, and the next start retries: the change that orphaned
+    /// the files is committed, so it must not fail here.
+    pub(super) async fn delete_orphaned_files(&self, files: Vec<String>) {
+        if files.is_empty() {
+            return;
+        }
+        let removal = async {
+            self.check_data_dir()?;
+            let files = files
+                .into_iter()
+                .map(|name| files::DatabaseFile { path: self.resolve_path(&name), name });
+            let removed = files::remove_databases(files.collect()).await?;
+            self.write(move |connection| {
+                Box::pin(async move {
+                    for file in &removed {
+                        unmark_orphaned(connection, file).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+        };
+        if let Err(error) = removal.await {
+            tracing::warn!(%error, "files that are not needed stay until the next start");
+        }
+    }
+
+    /// Fails if the close left data in the write-ahead log (no checkpoint).
+    pub(super) fn check_wal_empty(&self, file: &str) -> Result<(), StorageError> {
+        let path = self.resolve_path(file);
+        if is_wal_empty(&path) { Ok(()) } else { Err(StorageError::CheckpointIncomplete { path }) }
+    }
+
+    /// Stores an image as a file, unless it is one.
+    pub(super) async fn persist_image(
+        &self,
+        stem: &str,
+        image: &Arc<Image>,
+    ) -> Result<Arc<Image>, StorageError> {
+        if image.id().is_some() {
+            return Ok(Arc::clone(image));
+        }
+        let file = self.reserve_file(stem).await?;
+        image.copy_to(&self.storage, self.resolve_path(&file)).await?;
+        self.register_image(file).await
+    }
+
+    /// Fsyncs a complete file and inserts it as an image.
+    pub(super) async fn register_image(&self, file: String) -> Result<Arc<Image>, StorageError> {
+        let size_bytes = files::file_size(&self.resolve_path(&file))?;
+        files::fsync_if_durable(self.resolve_path(&file), self.storage.durability).await?;
+        let name = file.clone();
+        let id = self.write(move |connection| {
+            Box::pin(async move { insert_image(connection, &name, size_bytes).await })
+        });
+        Ok(self.image(&ImageRow { id: id.await?, file, size_bytes }))
+    }
+
+    /// Returns the image of a row.
+    pub(super) fn image(&self, row: &ImageRow) -> Arc<Image> {
+        let path = self.resolve_path(&row.file);
+        Arc::new(Image::File { id: row.id, path, size_bytes: row.size_bytes })
+    }
+}
 
 /// An account in the catalogue.
 #[derive(Clone, Debug)]
@@ -20,7 +193,7 @@ pub(super) struct AccountRow {
     /// Its own file; None while it uses an image.
     pub(super) file: Option<String>,
     pub(super) image_id: Option<i64>,
-    pub(super) origin: Option<SavedStateRow>,
+    pub(super) origin: SavedStateRow,
     pub(super) ttl: Option<Duration>,
 }
 
@@ -31,8 +204,30 @@ pub(super) struct SavedStateRow {
     pub(super) settings: AccountSettings,
 }
 
-/// An image: its row id, its file and its size in bytes.
-pub(super) type ImageRow = (i64, String, i64);
+/// An image in the catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct ImageRow {
+    pub(super) id: i64,
+    /// In the data directory.
+    pub(super) file: String,
+    pub(super) size_bytes: u64,
+}
+
+/// A snapshot in the catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct SnapshotRow {
+    pub(super) account: String,
+    pub(super) name: String,
+    pub(super) taken_at: String,
+    pub(super) state: SavedStateRow,
+}
+
+/// A key in the catalogue.
+#[derive(Clone, Debug)]
+pub(super) struct KeyRow {
+    pub(super) account: String,
+    pub(super) key_info: ApiKeyInfo,
+}
 
 pub(super) async fn list_accounts(
     connection: &mut Connection,
@@ -60,13 +255,9 @@ fn account_from_row(row: &SqliteRow) -> Result<AccountRow, StorageError> {
             .transpose()
             .map_err(|_| corrupt("strict mode"))?,
     };
-    let origin: Option<i64> = row.try_get("origin_image_id")?;
-    let origin = match origin {
-        Some(image_id) => Some(SavedStateRow {
-            image_id,
-            settings: settings_from_json(&row.try_get::<String, _>("origin_settings")?)?,
-        }),
-        None => None,
+    let origin = SavedStateRow {
+        image_id: row.try_get("origin_image_id")?,
+        settings: settings_from_json(&row.try_get::<String, _>("origin_settings")?)?,
     };
     let ttl: Option<i64> = row.try_get("ttl")?;
     let ttl = ttl.map(|ttl| Duration::from_millis(ttl.unsigned_abs()));
@@ -91,25 +282,27 @@ fn settings_to_json(settings: &AccountSettings) -> String {
 pub(super) async fn list_images(
     connection: &mut Connection,
 ) -> Result<Vec<ImageRow>, StorageError> {
-    Ok(sqlx::query_as("SELECT id, file, bytes FROM image").fetch_all(connection).await?)
+    let rows: Vec<(i64, String, i64)> =
+        sqlx::query_as("SELECT id, file, bytes FROM image").fetch_all(connection).await?;
+    let to_row = |(id, file, bytes): (i64, String, i64)| ImageRow {
+        id,
+        file,
+        size_bytes: bytes.unsigned_abs(),
+    };
+    Ok(rows.into_iter().map(to_row).collect())
 }
 
-/// Lists snapshots: account, name, time taken, state.
 pub(super) async fn list_snapshots(
     connection: &mut Connection,
-) -> Result<Vec<(String, String, String, SavedStateRow)>, StorageError> {
+) -> Result<Vec<SnapshotRow>, StorageError> {
     let rows: Vec<(String, String, String, i64, String)> =
         sqlx::query_as("SELECT account, name, taken_at, image_id, settings FROM snapshot")
             .fetch_all(connection)
             .await?;
     rows.into_iter()
         .map(|(account, name, taken_at, image_id, json)| {
-            Ok((
-                account,
-                name,
-                taken_at,
-                SavedStateRow { image_id, settings: settings_from_json(&json)? },
-            ))
+            let state = SavedStateRow { image_id, settings: settings_from_json(&json)? };
+            Ok(SnapshotRow { account, name, taken_at, state })
         })
         .collect()
 }
@@ -152,15 +345,13 @@ pub(super) async fn last_key_id(connection: &mut Connection) -> Result<i64, Stor
     Ok(query_scalar(statement).fetch_one(connection).await?)
 }
 
-/// Lists keys, each with its account's name.
-pub(super) async fn list_keys(
-    connection: &mut Connection,
-) -> Result<Vec<(String, ApiKeyInfo)>, StorageError> {
+/// Lists keys, oldest first.
+pub(super) async fn list_keys(connection: &mut Connection) -> Result<Vec<KeyRow>, StorageError> {
     let rows = query("SELECT id, hash, account, name, permissions FROM api_key ORDER BY id");
     rows.fetch_all(connection).await?.iter().map(key_from_row).collect()
 }
 
-fn key_from_row(row: &SqliteRow) -> Result<(String, ApiKeyInfo), StorageError> {
+fn key_from_row(row: &SqliteRow) -> Result<KeyRow, StorageError> {
     let account: String = row.try_get("account")?;
     let corrupt = || StorageError::corrupt(format!("account {account}: a key cannot be read"));
     let digest: Vec<u8> = row.try_get("hash")?;
@@ -173,7 +364,7 @@ fn key_from_row(row: &SqliteRow) -> Result<(String, ApiKeyInfo), StorageError> {
         name: name.into(),
         permissions: PermissionSet::from_names(names.iter().map(String::as_str)),
     };
-    Ok((account, key_info))
+    Ok(KeyRow { account, key_info })
 }
 
 pub(super) async fn insert_account(
@@ -189,8 +380,8 @@ pub(super) async fn insert_account(
         .bind(Value::Object(row.settings.dialect.clone()).to_string())
         .bind(serde_json::to_string(&row.settings.clock).expect("a clock serializes to JSON"))
         .bind(row.image_id)
-        .bind(row.origin.as_ref().map(|origin| origin.image_id))
-        .bind(row.origin.as_ref().map(|origin| settings_to_json(&origin.settings)))
+        .bind(row.origin.image_id)
+        .bind(settings_to_json(&row.origin.settings))
         .bind(row.ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)))
         .bind(strict_to_json(&row.settings))
         .execute(connection)
@@ -259,30 +450,14 @@ pub(super) async fn update_settings(
     Ok(())
 }
 
-pub(super) async fn set_origin(
-    connection: &mut Connection,
-    account: &str,
-    origin: &SavedStateRow,
-) -> Result<(), StorageError> {
-    query("UPDATE account SET origin_image_id = $2, origin_settings = $3 WHERE name = $1")
-        .bind(account)
-        .bind(origin.image_id)
-        .bind(settings_to_json(&origin.settings))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 pub(super) async fn put_snapshot(
     connection: &mut Connection,
-    account: &str,
-    name: &str,
-    taken_at: &str,
-    saved: &SavedStateRow,
+    row: &SnapshotRow,
 ) -> Result<(), StorageError> {
     let statement = "INSERT OR REPLACE INTO snapshot (account, name, taken_at, image_id, settings) VALUES ($1, $2, $3, $4, $5)";
-    let statement = query(statement).bind(account).bind(name).bind(taken_at).bind(saved.image_id);
-    statement.bind(settings_to_json(&saved.settings)).execute(connection).await?;
+    let statement = query(statement).bind(&row.account).bind(&row.name).bind(&row.taken_at);
+    let statement = statement.bind(row.state.image_id).bind(settings_to_json(&row.state.settings));
+    statement.execute(connection).await?;
     Ok(())
 }
 
@@ -300,12 +475,12 @@ pub(super) async fn delete_snapshot(
 pub(super) async fn insert_image(
     connection: &mut Connection,
     file: &str,
-    bytes: u64,
+    size_bytes: u64,
 ) -> Result<i64, StorageError> {
     unmark_orphaned(connection, file).await?;
     let statement = query_scalar("INSERT INTO image (file, bytes) VALUES ($1, $2) RETURNING id");
-    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    Ok(statement.bind(file).bind(bytes).fetch_one(connection).await?)
+    let size_bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);
+    Ok(statement.bind(file).bind(size_bytes).fetch_one(connection).await?)
 }
 
 /// Deletes those of the images that no row references. Returns their files, now orphaned.
@@ -334,7 +509,7 @@ pub(super) async fn delete_unused_images(
 pub(super) async fn delete_all_unused_images(
     connection: &mut Connection,
 ) -> Result<Vec<String>, StorageError> {
-    let images: Vec<i64> = list_images(connection).await?.into_iter().map(|(id, ..)| id).collect();
+    let images: Vec<i64> = list_images(connection).await?.iter().map(|image| image.id).collect();
     delete_unused_images(connection, &images).await
 }
 
@@ -405,7 +580,7 @@ pub(super) async fn put_key(
         .bind(key.hash.as_bytes().as_slice())
         .bind(account)
         .bind(&*key.name)
-        .bind(key.permissions.to_json().to_string())
+        .bind(key.permissions.names().collect::<Value>().to_string())
         .execute(connection)
         .await?;
     Ok(())

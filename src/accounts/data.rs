@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedRwLockReadGuard, RwLockReadGuard, RwLockWriteGuard};
-use tokio::time::timeout;
+use tokio::sync::OwnedRwLockReadGuard;
 
-use super::{Account, AccountError, Image, SavedState};
-use crate::storage::{Database, StorageError};
+use super::error::AccountError;
+use super::image::{Image, SavedState};
+use crate::storage::Database;
 
 /// The data under an account's lock.
 #[derive(Debug)]
 pub(super) struct AccountData {
     pub(super) backing: Backing,
-    /// What a reset restores; None if an old version created the account.
-    pub(super) origin: Option<SavedState>,
+    /// What a reset restores.
+    pub(super) origin: SavedState,
     pub(super) snapshots: BTreeMap<String, Snapshot>,
 }
 
@@ -40,57 +40,23 @@ pub(super) enum Backing {
     Removed,
 }
 
-impl Account {
-    /// Locks the data exclusively.
-    ///
-    /// # Errors
-    /// If the account has been removed, or the lock times out.
-    pub(super) async fn lock_exclusive(
-        &self,
-    ) -> Result<RwLockWriteGuard<'_, AccountData>, AccountError> {
-        let lock = timeout(self.limits.lock_timeout, self.data.write());
-        let data = lock.await.map_err(|_| StorageError::Busy)?;
-        if matches!(data.backing, Backing::Removed) { Err(self.not_found()) } else { Ok(data) }
-    }
-
-    /// Locks the data shared.
-    ///
-    /// # Errors
-    /// If the account has been removed, or the lock times out.
-    pub(super) async fn lock_shared(
-        &self,
-    ) -> Result<RwLockReadGuard<'_, AccountData>, AccountError> {
-        let lock = timeout(self.limits.lock_timeout, self.data.read());
-        let data = lock.await.map_err(|_| StorageError::Busy)?;
-        if matches!(data.backing, Backing::Removed) { Err(self.not_found()) } else { Ok(data) }
-    }
-
-    pub(super) fn not_found(&self) -> AccountError {
-        AccountError::NotFound(self.name.to_string())
-    }
-}
-
 impl AccountData {
-    pub(super) fn new(backing: Backing, origin: Option<SavedState>) -> Self {
+    pub(super) fn new(backing: Backing, origin: SavedState) -> Self {
         Self { backing, origin, snapshots: BTreeMap::new() }
     }
 
     /// Finds a snapshot by name.
-    pub(super) fn snapshot(
-        &self,
-        account: &Account,
-        name: &str,
-    ) -> Result<&Snapshot, AccountError> {
+    pub(super) fn snapshot(&self, account: &str, name: &str) -> Result<&Snapshot, AccountError> {
         self.snapshots.get(name).ok_or_else(|| AccountError::SnapshotNotFound {
-            account: account.name.to_string(),
+            account: account.to_owned(),
             name: name.to_owned(),
         })
     }
 
     /// Returns the images of its origin and its snapshots, without that of its current data.
     pub(super) fn retained_images(&self) -> impl Iterator<Item = &Arc<Image>> {
-        let origin = self.origin.iter().map(|saved| &saved.image);
-        origin.chain(self.snapshots.values().map(|snapshot| &snapshot.state.image))
+        let snapshots = self.snapshots.values().map(|snapshot| &snapshot.state.image);
+        std::iter::once(&self.origin.image).chain(snapshots)
     }
 }
 
@@ -101,6 +67,28 @@ impl Backing {
             Self::Image(image) => Some(image),
             _ => None,
         }
+    }
+
+    /// Closes a replaced database without fsync. The catalogue no longer references it, so a crash in between loses
+    /// nothing. A database in memory is dropped in its own task, so that the response does not wait.
+    pub(super) async fn discard(self) {
+        match self {
+            Self::Open { database, file: Some(_) } => database.close_discarding().await,
+            Self::Open { database, file: None } => {
+                tokio::spawn(async move {
+                    tokio::task::yield_now().await;
+                    drop(database);
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Closes a database. If the checkpoint fails, file and write-ahead log stay: together they are complete.
+pub(super) async fn close_or_warn(database: &Database) {
+    if let Err(error) = database.close().await {
+        tracing::warn!(%error, "the log of a database stays beside its file");
     }
 }
 

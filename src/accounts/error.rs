@@ -23,10 +23,6 @@ pub(crate) enum AccountError {
     NoSeed,
     #[error("the seed has no account {0}")]
     SeedNotFound(String),
-    #[error(
-        "the account {account} was made by a version that kept no seed, so there is nothing to reset it to; export what it holds, remove it, and make it again"
-    )]
-    NoOrigin { account: String },
     #[error("there is an account {0} already")]
     NameTaken(String),
     #[error(

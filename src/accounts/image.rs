@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::AccountSettings;
+use super::settings::AccountSettings;
 use crate::storage::{SqliteOwnedBuf, Storage, StorageError, files};
 
 /// An image, in memory or in a file.
 #[derive(Debug)]
 pub(super) enum Image {
-    Memory(SqliteOwnedBuf),
+    Memory(Arc<SqliteOwnedBuf>),
     /// `id` is its row in the catalogue.
     File {
         id: i64,
@@ -21,7 +21,7 @@ pub(super) enum Image {
 impl Image {
     /// Wraps a serialized database.
     pub(super) fn from_buffer(content: SqliteOwnedBuf) -> Arc<Self> {
-        Arc::new(Self::Memory(content))
+        Arc::new(Self::Memory(Arc::new(content)))
     }
 
     pub(super) fn size_bytes(&self) -> u64 {
@@ -47,15 +47,23 @@ impl Image {
         }
     }
 
+    /// Returns the row id of an image in a file.
+    ///
+    /// # Errors
+    /// If it is in memory.
+    pub(super) fn row_id(&self) -> Result<i64, StorageError> {
+        self.id().ok_or_else(|| StorageError::corrupt("an image has no file".to_owned()))
+    }
+
     /// Copies it to a file that does not exist yet.
     pub(super) async fn copy_to(
-        self: &Arc<Self>,
+        &self,
         storage: &Storage,
         path: PathBuf,
     ) -> Result<(), StorageError> {
-        match &**self {
-            Self::Memory(_) => {
-                files::write(path, ImageBytes(Arc::clone(self)), storage.durability).await
+        match self {
+            Self::Memory(content) => {
+                files::write(path, SharedBuffer(Arc::clone(content)), storage.durability).await
             }
             Self::File { path: source, .. } => {
                 files::check_header(source)?;
@@ -86,15 +94,12 @@ fn clear_wal_flag(content: &mut [u8]) {
     }
 }
 
-/// Borrows the bytes of an image in memory.
-struct ImageBytes(Arc<Image>);
+/// Shares the content of an image in memory with a writer.
+struct SharedBuffer(Arc<SqliteOwnedBuf>);
 
-impl AsRef<[u8]> for ImageBytes {
+impl AsRef<[u8]> for SharedBuffer {
     fn as_ref(&self) -> &[u8] {
-        match &*self.0 {
-            Image::Memory(content) => content,
-            Image::File { .. } => &[],
-        }
+        &self.0
     }
 }
 

@@ -1,17 +1,22 @@
 //! Creates and removes accounts atomically.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::catalogue::{self, AccountRow, SavedStateRow};
+use serde_json::{Map, Value};
+
+use super::account::{Account, AccountLimits};
+use super::api_key::{ApiKeyInfo, NewApiKey};
+use super::catalogue::{self, AccountRow, Catalogue, SavedStateRow};
 use super::data::{AccountData, Backing};
-use super::registry::StorageMode;
-use super::snapshots::discard_backing;
-use super::{
-    Account, AccountError, Accounts, ApiKeyInfo, Image, NewApiKey, SavedState, StrictMode,
-};
-use crate::storage::{StorageError, files};
+use super::error::AccountError;
+use super::image::SavedState;
+use super::pool::DatabasePool;
+use super::registry::Registry;
+use super::seed_images::SeedImages;
+use super::settings::{EffectiveSettings, StrictMode};
+use super::snapshots;
+use crate::storage::StorageError;
 
 /// An account to create.
 #[derive(Clone, Debug)]
@@ -46,192 +51,145 @@ pub(crate) enum AccountSource {
     },
 }
 
-impl Accounts {
+/// Creates and removes accounts.
+#[derive(Debug)]
+pub(super) struct Lifecycle {
+    pub(super) registry: Arc<Registry>,
+    pub(super) pool: Arc<DatabasePool>,
+    pub(super) seeds: Arc<SeedImages>,
+    /// None if all data is in memory.
+    pub(super) catalogue: Option<Arc<Catalogue>>,
+    /// The dialect of the server's configuration.
+    pub(super) server_dialect: Arc<Map<String, Value>>,
+    pub(super) max_accounts: usize,
+    pub(super) account_limits: AccountLimits,
+}
+
+impl Lifecycle {
     /// Creates an account.
     ///
     /// # Errors
     /// If the source is missing, the name or a key is taken, there are too many accounts, or the disk fails.
-    pub(crate) async fn create_account(
+    pub(super) async fn create(
         &self,
         new: NewAccount,
         source: AccountSource,
     ) -> Result<Arc<Account>, AccountError> {
         match source {
             AccountSource::Empty => {
-                self.create_from_state("account", new, self.empty_seed().await?).await
+                self.create_from_state("account", new, self.seeds.empty().await?).await
             }
             AccountSource::Seed(name) => {
-                let seed = self.find_seed(name)?;
+                let seed = self.seeds.find(name)?;
                 self.create_from_state("account", new, seed).await
             }
             AccountSource::Account(name) => {
-                let account = self.require(&name)?;
+                let account = self.registry.require(&name)?;
                 let mut data = account.lock_exclusive().await?;
-                let saved = self.capture(&account, &mut data).await?;
+                let saved = snapshots::capture(&self.pool, &account, &mut data).await?;
                 self.create_from_state("account", new, saved).await
             }
             AccountSource::Snapshot { account, name } => {
-                let account = self.require(&account)?;
+                let account = self.registry.require(&account)?;
                 // Locked until the account references it.
                 let data = account.lock_shared().await?;
-                let saved = data.snapshot(&account, &name)?.state.clone();
+                let saved = data.snapshot(&account.name, &name)?.state.clone();
                 self.create_from_state("account", new, saved).await
             }
         }
     }
 
-    /// Finds an account by name, and marks it as used.
+    /// Creates an account with this key from the first seed.
     ///
     /// # Errors
-    /// If it is missing.
-    pub(crate) fn require(&self, name: &str) -> Result<Arc<Account>, AccountError> {
-        let account = self.find(name).ok_or_else(|| AccountError::NotFound(name.to_owned()))?;
-        account.touch(self.uptime.elapsed_millis());
-        Ok(account)
+    /// As [`Self::create`].
+    pub(super) async fn create_for_key(&self, secret: &str) -> Result<Arc<Account>, AccountError> {
+        let new = NewAccount::with_key(NewApiKey::with_all_permissions(secret));
+        let seed = self.seeds.find(None)?;
+        self.create_from_state("auto", new, seed).await
     }
 
-    /// Creates an account from a seed whose image already exists.
+    /// Creates an account from a saved state. Without a name, it is generated from the prefix.
     ///
     /// # Errors
-    /// See [`Self::create_account`].
-    pub(crate) async fn create_from_seed(
-        &self,
-        name: &str,
-        keys: Vec<NewApiKey>,
-        saved: &SavedState,
-    ) -> Result<(), AccountError> {
-        let new = NewAccount {
-            name: Some(name.to_owned()),
-            keys,
-            ttl: None,
-            is_ephemeral: false,
-            strict: None,
-        };
-        self.create_from_state(name, new, saved.clone()).await.map(drop)
-    }
-
+    /// As [`Self::create`].
     pub(super) async fn create_from_state(
         &self,
         prefix: &str,
         new: NewAccount,
         mut saved: SavedState,
     ) -> Result<Arc<Account>, AccountError> {
-        let _create_guard = self.create_lock.lock().await;
-        if self.count() >= self.policy.max_accounts {
-            return Err(AccountError::TooManyAccounts(self.policy.max_accounts));
+        let _change_guard = self.registry.lock_changes().await;
+        if self.registry.count() >= self.max_accounts {
+            return Err(AccountError::TooManyAccounts(self.max_accounts));
         }
         let name = match new.name {
-            Some(name) if self.find(&name).is_some() => return Err(AccountError::NameTaken(name)),
+            Some(name) if self.registry.find(&name).is_some() => {
+                return Err(AccountError::NameTaken(name));
+            }
             Some(name) => name,
-            None => self.generate_name(prefix),
+            None => self.registry.generate_name(prefix),
         };
-        self.check_keys_free(&name, None, &new.keys)?;
-        let is_durable = matches!(self.storage_mode, StorageMode::DataDir(_)) && !new.is_ephemeral;
+        self.registry.check_keys_free(&name, None, &new.keys)?;
         if let Some(strict) = new.strict {
             saved.settings.strict = strict.then(StrictMode::default);
         }
-        let settings = self.effective_settings(&name, saved.settings.clone())?;
-        let image = if is_durable {
-            self.persist_image(&name, &saved.image).await?
-        } else {
-            saved.image.load_into_memory().await?
+        let settings = EffectiveSettings::new(&name, saved.settings.clone(), &self.server_dialect)?;
+        let catalogue = self.catalogue.as_ref().filter(|_| !new.is_ephemeral);
+        saved.image = match catalogue {
+            Some(catalogue) => {
+                catalogue.persist_image(&format!("accounts/{name}"), &saved.image).await?
+            }
+            None => saved.image.load_into_memory().await?,
         };
-        let saved = SavedState { image, ..saved };
         let keys: Vec<ApiKeyInfo> =
-            new.keys.into_iter().map(|key| self.assign_key_id(key)).collect();
-        if is_durable {
-            self.insert_into_catalogue(&name, new.ttl, &saved, keys.clone()).await?;
+            new.keys.into_iter().map(|key| self.registry.assign_key_id(key)).collect();
+        if let Some(catalogue) = catalogue {
+            insert_into_catalogue(catalogue, &name, new.ttl, &saved, keys.clone()).await?;
         }
-        let data = AccountData::new(Backing::Image(Arc::clone(&saved.image)), Some(saved));
-        let account = self.register(Account::new(
+        let data = AccountData::new(Backing::Image(Arc::clone(&saved.image)), saved);
+        let account = self.registry.register(Account::new(
             &name,
-            is_durable,
+            catalogue.cloned(),
             new.ttl,
             data,
-            (settings, self.policy.account_limits),
+            settings,
+            self.account_limits,
+            self.registry.uptime,
         ));
         for key_info in keys {
-            self.index_key(&account, key_info);
+            self.registry.index_key(&account, key_info);
         }
         Ok(account)
-    }
-
-    fn generate_name(&self, prefix: &str) -> String {
-        loop {
-            let name =
-                format!("{prefix}-{}", self.next_name_suffix.fetch_add(1, Ordering::Relaxed));
-            if self.find(&name).is_none() {
-                return name;
-            }
-        }
-    }
-
-    /// Inserts an account and its keys.
-    async fn insert_into_catalogue(
-        &self,
-        name: &str,
-        ttl: Option<Duration>,
-        saved: &SavedState,
-        keys: Vec<ApiKeyInfo>,
-    ) -> Result<(), StorageError> {
-        let image_id = saved.image.id();
-        let settings = saved.settings.clone();
-        let origin =
-            image_id.map(|image_id| SavedStateRow { image_id, settings: settings.clone() });
-        let row = AccountRow { name: name.to_owned(), settings, file: None, image_id, origin, ttl };
-        let inserted = self.write_catalogue(move |catalogue| {
-            Box::pin(async move {
-                catalogue::insert_account(catalogue, &row).await?;
-                for key_info in &keys {
-                    catalogue::put_key(catalogue, &row.name, key_info).await?;
-                }
-                Ok(())
-            })
-        });
-        inserted.await
-    }
-
-    /// Stores an image as a file in the catalogue.
-    async fn persist_image(
-        &self,
-        stem: &str,
-        image: &Arc<Image>,
-    ) -> Result<Arc<Image>, StorageError> {
-        if image.id().is_some() {
-            return Ok(Arc::clone(image));
-        }
-        let file = self.reserve_file(&format!("accounts/{stem}")).await?;
-        image.copy_to(&self.storage, self.resolve_path(&file)).await?;
-        self.register_image(file).await
-    }
-
-    /// Fsyncs a complete file and inserts it as an image.
-    pub(super) async fn register_image(&self, file: String) -> Result<Arc<Image>, StorageError> {
-        let bytes = files::file_size(&self.resolve_path(&file))?;
-        files::fsync_if_durable(self.resolve_path(&file), self.storage.durability).await?;
-        let name = file.clone();
-        let id = self.write_catalogue(move |catalogue| {
-            Box::pin(async move { catalogue::insert_image(catalogue, &name, bytes).await })
-        });
-        Ok(self.file_image(id.await?, &file, i64::try_from(bytes).unwrap_or(i64::MAX)))
     }
 
     /// Removes an account with all its data, after its running requests have ended.
     ///
     /// # Errors
     /// If it is already removed, or the catalogue cannot be written.
-    pub(crate) async fn remove(&self, account: &Account) -> Result<(), AccountError> {
+    pub(super) async fn remove(&self, account: &Account) -> Result<(), AccountError> {
         let mut data = account.lock_exclusive().await?;
         self.remove_locked(account, &mut data).await
     }
 
-    pub(super) async fn remove_if_expired(&self, account: &Account) -> Result<(), AccountError> {
+    /// Removes the accounts whose time to live has passed.
+    pub(super) async fn remove_expired(&self) {
+        let mut expired = self.registry.all();
+        expired.retain(|account| account.is_expired());
+        for account in expired {
+            if let Err(error) = self.remove_if_expired(&account).await {
+                tracing::warn!(%error, account = %account.name, "could not be removed");
+            }
+        }
+    }
+
+    async fn remove_if_expired(&self, account: &Account) -> Result<(), AccountError> {
         let Ok(mut data) = account.data.try_write() else { return Ok(()) };
         if matches!(data.backing, Backing::Removed) {
             return Ok(());
         }
         // A request may have arrived since the scan.
-        if account.is_expired(self.uptime.elapsed_millis()) {
+        if account.is_expired() {
             self.remove_locked(account, &mut data).await?;
         }
         Ok(())
@@ -243,32 +201,56 @@ impl Accounts {
         data: &mut AccountData,
     ) -> Result<(), AccountError> {
         // Blocks the creation of keys and accounts until it is unregistered.
-        let create_guard = self.create_lock.lock().await;
-        let orphaned_files = if account.is_durable {
-            let name = account.name.to_string();
-            let images: Vec<i64> = data
-                .retained_images()
-                .chain(data.backing.image())
-                .filter_map(|image| image.id())
-                .collect();
-            let removed = self.write_catalogue_for(account, move |catalogue| {
-                Box::pin(async move {
-                    let mut files: Vec<String> =
-                        catalogue::delete_account(catalogue, &name).await?.into_iter().collect();
-                    files.extend(catalogue::delete_unused_images(catalogue, &images).await?);
-                    Ok(files)
-                })
-            });
-            removed.await?
-        } else {
-            Vec::new()
-        };
-        let old = std::mem::replace(data, AccountData::new(Backing::Removed, None));
-        self.mark_closed(account);
-        self.unregister(account);
-        drop(create_guard);
-        discard_backing(old.backing).await;
-        self.delete_orphaned_files(orphaned_files).await;
+        let change_guard = self.registry.lock_changes().await;
+        let name = account.name.to_string();
+        let images = data.retained_images().chain(data.backing.image());
+        let images: Vec<i64> = images.filter_map(|image| image.id()).collect();
+        let removed = account.write_catalogue(move |connection| {
+            Box::pin(async move {
+                let mut files: Vec<String> =
+                    catalogue::delete_account(connection, &name).await?.into_iter().collect();
+                files.extend(catalogue::delete_unused_images(connection, &images).await?);
+                Ok(files)
+            })
+        });
+        let orphaned_files = removed.await?;
+        let backing = std::mem::replace(&mut data.backing, Backing::Removed);
+        data.snapshots.clear();
+        self.pool.remove(account);
+        self.registry.unregister(account);
+        drop(change_guard);
+        backing.discard().await;
+        account.delete_orphaned_files(orphaned_files).await;
         Ok(())
     }
+}
+
+/// Inserts an account and its keys.
+async fn insert_into_catalogue(
+    catalogue: &Catalogue,
+    name: &str,
+    ttl: Option<Duration>,
+    saved: &SavedState,
+    keys: Vec<ApiKeyInfo>,
+) -> Result<(), StorageError> {
+    let origin =
+        SavedStateRow { image_id: saved.image.row_id()?, settings: saved.settings.clone() };
+    let row = AccountRow {
+        name: name.to_owned(),
+        settings: saved.settings.clone(),
+        file: None,
+        image_id: Some(origin.image_id),
+        origin,
+        ttl,
+    };
+    let inserted = catalogue.write(move |connection| {
+        Box::pin(async move {
+            catalogue::insert_account(connection, &row).await?;
+            for key_info in &keys {
+                catalogue::put_key(connection, &row.name, key_info).await?;
+            }
+            Ok(())
+        })
+    });
+    inserted.await
 }

@@ -1,7 +1,5 @@
 //! Permissions of API keys: the documented names.
 
-use serde_json::Value;
-
 macro_rules! permissions {
     ($($variant:ident = $name:literal),+ $(,)?) => {
         /// A permission of an API key (documented: the controllers' pages).
@@ -67,13 +65,9 @@ impl PermissionSet {
         self.0 & (1 << permission as u32) != 0
     }
 
-    /// Returns the names as JSON.
-    pub(crate) fn to_json(self) -> Value {
-        Permission::ALL
-            .iter()
-            .copied()
-            .filter(|permission| self.contains(*permission))
-            .map(Permission::name)
-            .collect()
+    /// Returns the names, in the order of [`Permission`].
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = Permission::ALL.iter().copied();
+        all.filter(move |permission| self.contains(*permission)).map(Permission::name)
     }
 }

@@ -1,32 +1,56 @@
-//! Pool of open account databases: opens them on demand, and evicts idle ones.
+//! The pool of open account databases: opens them on demand, and closes idle ones.
+//!
+//! Every database that is open in a file holds a permit, since the system limits the file descriptors of a process. If
+//! all permits are taken, another database is closed.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use futures_util::FutureExt;
+use tokio::time::timeout;
 
+use super::account::Account;
 use super::catalogue;
-use super::data::{AccountData, Backing};
-use super::{Account, AccountError, Accounts, Image, Lease};
-use crate::storage::{ACCOUNT_SCHEMA, Database, OpenMode, StorageError};
+use super::data::{AccountData, Backing, Lease, close_or_warn};
+use super::error::AccountError;
+use super::image::Image;
+use crate::clock::Stopwatch;
+use crate::storage::{ACCOUNT_SCHEMA, Database, DatabasePermit, OpenMode, Storage, StorageError};
 
 /// The most open databases, unless more are in use at the same time (arbitrary).
 const MAX_OPEN_DATABASES: usize = 64;
 /// Time without a request until a database is closed (arbitrary).
-const IDLE_TIMEOUT_MS: u64 = 2000;
-/// Interval of the scan for idle databases and expired accounts.
-const MAINTENANCE_INTERVAL: Duration = Duration::from_millis(250);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait for a database in use before the next scan of all of them (arbitrary).
+const EVICTION_WAIT: Duration = Duration::from_millis(20);
 
-impl Accounts {
+/// The open databases of accounts.
+#[derive(Debug)]
+pub(super) struct DatabasePool {
+    pub(super) storage: Storage,
+    /// The most open databases, unless more are in use.
+    max_open: usize,
+    /// Accounts with an open database, by serial.
+    open: Mutex<HashMap<u64, Weak<Account>>>,
+}
+
+impl DatabasePool {
+    pub(super) fn new(storage: Storage) -> Self {
+        let max_open = MAX_OPEN_DATABASES.min(storage.database_limit.max_open);
+        Self { storage, max_open, open: Mutex::default() }
+    }
+
     /// Leases an account's database, and opens it if it is closed.
     ///
     /// # Errors
     /// If the account has been removed, the wait times out, or its database cannot be opened.
-    pub(crate) async fn lease(
+    pub(super) async fn lease(
         self: &Arc<Self>,
         account: &Arc<Account>,
     ) -> Result<Lease, AccountError> {
-        self.ensure_consistent(account).await?;
+        account.ensure_consistent().await?;
         let lease = timeout(self.storage.operation_timeout, self.lease_or_open(account)).await;
         lease.unwrap_or(Err(StorageError::Busy.into()))
     }
@@ -38,18 +62,18 @@ impl Accounts {
         if let Some(lease) = account.lease_if_open().await {
             return Ok(lease);
         }
-        let (accounts, account) = (Arc::clone(self), Arc::clone(account));
+        let (pool, account) = (Arc::clone(self), Arc::clone(account));
         // In its own task, so that a client disconnect does not cancel it half-way.
         let task = tokio::spawn(async move {
             let mut data = Arc::clone(&account.data).write_owned().await;
-            accounts.open_database(&account, &mut data).await?;
+            pool.open(&account, &mut data).await?;
             let lease = Lease::from_guard(data.downgrade());
-            lease.ok_or_else(|| AccountError::NotFound(account.name.to_string()))
+            lease.ok_or_else(|| account.not_found())
         });
         task.await.map_err(|_| StorageError::TaskFailed)?
     }
 
-    async fn open_database(
+    async fn open(
         &self,
         account: &Arc<Account>,
         data: &mut AccountData,
@@ -59,14 +83,16 @@ impl Accounts {
         };
         let (database, file) = match &data.backing {
             Backing::Open { .. } => return Ok(()),
-            Backing::Removed => return Err(AccountError::NotFound(account.name.to_string())),
+            Backing::Removed => return Err(account.not_found()),
             Backing::File(file) => {
-                let permit = self.acquire_database_permit(account).await?;
-                let opened = open(OpenMode::OpenExisting(&self.resolve_path(file))).await?;
+                let path = account.catalogue()?.resolve_path(file);
+                let permit = self.acquire_permit(account).await?;
+                let opened = open(OpenMode::OpenExisting(&path)).await?;
                 (opened.with_permit(permit), Some(file.clone()))
             }
-            Backing::Image(image) if account.is_durable => {
-                let (database, file) = self.materialize_image(account, &Arc::clone(image)).await?;
+            Backing::Image(image) if account.is_durable() => {
+                let OpenedFile { database, file } =
+                    self.materialize_image(account, &Arc::clone(image)).await?;
                 (database, Some(file))
             }
             Backing::Image(image) => match &**image {
@@ -77,7 +103,7 @@ impl Accounts {
             },
         };
         data.backing = Backing::Open { database, file };
-        self.mark_open_and_evict(account).await;
+        self.add_and_evict(account).await;
         Ok(())
     }
 
@@ -86,76 +112,97 @@ impl Accounts {
         &self,
         account: &Account,
         image: &Arc<Image>,
-    ) -> Result<(Database, String), StorageError> {
-        let permit = self.acquire_database_permit(account).await?;
-        let file = self.reserve_file(&format!("accounts/{}", account.name)).await?;
-        let path = self.resolve_path(&file);
+    ) -> Result<OpenedFile, StorageError> {
+        let catalogue = account.catalogue()?;
+        let permit = self.acquire_permit(account).await?;
+        let file = catalogue.reserve_file(&format!("accounts/{}", account.name)).await?;
+        let path = catalogue.resolve_path(&file);
         let opened = async {
             image.copy_to(&self.storage, path.clone()).await?;
             let change_counter = account.change_counter.clone();
-            Database::open(
-                &self.storage,
-                OpenMode::OpenExisting(&path),
-                &ACCOUNT_SCHEMA,
-                change_counter,
-            )
-            .await
+            let mode = OpenMode::OpenExisting(&path);
+            Database::open(&self.storage, mode, &ACCOUNT_SCHEMA, change_counter).await
         };
         let database = match opened.await {
             Ok(database) => database.with_permit(permit),
             Err(error) => {
-                self.delete_orphaned_files(vec![file]).await;
+                catalogue.delete_orphaned_files(vec![file]).await;
                 return Err(image.attribute_error(error));
             }
         };
         // Only a copy that opens replaces the image.
-        match self.record_own_file(account, image, file.clone()).await {
-            Ok(orphaned_files) => self.delete_orphaned_files(orphaned_files).await,
+        match record_own_file(account, image, file.clone()).await {
+            Ok(orphaned_files) => catalogue.delete_orphaned_files(orphaned_files).await,
             Err(error) => {
                 // The commit may be in doubt, so the file stays until the next start.
                 close_or_warn(&database).await;
                 return Err(error);
             }
         }
-        Ok((database, file))
+        Ok(OpenedFile { database, file })
     }
 
-    /// Replaces an account's image by its own file in the catalogue.
-    async fn record_own_file(
+    /// Waits for a permit to open the account's database file. The caller must hold no other permit: that could
+    /// deadlock.
+    ///
+    /// # Errors
+    /// If all permits stay in use too long.
+    pub(super) async fn acquire_permit(
         &self,
         account: &Account,
-        image: &Image,
-        file: String,
-    ) -> Result<Vec<String>, StorageError> {
-        let (name, old) = (account.name.to_string(), image.id());
-        self.write_catalogue_for(account, move |catalogue| {
-            Box::pin(async move {
-                catalogue::set_account_file(catalogue, &name, &file).await?;
-                catalogue::delete_unused_images(catalogue, old.as_slice()).await
-            })
-        })
-        .await
+    ) -> Result<DatabasePermit, StorageError> {
+        let limit = &self.storage.database_limit;
+        let stopwatch = Stopwatch::start();
+        // Shorter than the request timeout, so that the client gets the specific error.
+        let max_wait = self.storage.operation_timeout.mul_f32(0.8);
+        // Reused for all retries: the semaphore's queue is FIFO.
+        let mut permit = pin!(limit.acquire());
+        loop {
+            {
+                let _eviction_guard = limit.lock_eviction().await;
+                if let Some(permit) = permit.as_mut().now_or_never() {
+                    return Ok(permit);
+                }
+                self.evict_one(account).await;
+            }
+            if let Ok(permit) = timeout(EVICTION_WAIT, permit.as_mut()).await {
+                return Ok(permit);
+            }
+            if stopwatch.elapsed() > max_wait {
+                return Err(StorageError::TooManyOpenDatabases { max: limit.max_open });
+            }
+        }
     }
 
-    /// Returns the size of the pool.
-    fn max_open_databases(&self) -> usize {
-        MAX_OPEN_DATABASES.min(self.storage.database_limit.max_open)
+    /// Closes the least recently used file that is idle. If all are in use, it waits briefly for the lock of the
+    /// least recently used, so that constantly busy accounts are evicted too.
+    async fn evict_one(&self, account: &Account) {
+        let mut others = self.others_by_last_use(account);
+        others.retain(|other| other.is_durable());
+        for other in &others {
+            if self.close_if_idle(other).await {
+                return;
+            }
+        }
+        if let Some(other) = others.first()
+            && let Ok(mut data) = timeout(EVICTION_WAIT, other.data.write()).await
+        {
+            self.close_locked(other, &mut data).await;
+        }
     }
 
-    /// Marks the account's database open, and evicts the least recently used above the pool's size.
-    async fn mark_open_and_evict(&self, account: &Arc<Account>) {
-        let mut others: Vec<Arc<Account>> = {
+    /// Adds the account, and closes the least recently used databases above the pool's size, unless they are in use.
+    async fn add_and_evict(&self, account: &Arc<Account>) {
+        {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.insert(account.serial, Arc::downgrade(account));
-            if open.len() <= self.max_open_databases() {
+            if open.len() <= self.max_open {
                 return;
             }
             open.retain(|_, account| account.strong_count() > 0);
-            open.values().filter_map(std::sync::Weak::upgrade).collect()
-        };
-        let mut surplus = others.len().saturating_sub(self.max_open_databases());
-        others.retain(|other| other.serial != account.serial);
-        others.sort_by_key(|other| other.last_used_ms());
+        }
+        let others = self.others_by_last_use(account);
+        let mut surplus = (others.len() + 1).saturating_sub(self.max_open);
         for other in others {
             if surplus == 0 {
                 return;
@@ -166,20 +213,49 @@ impl Accounts {
         }
     }
 
+    /// Returns the other accounts with an open database, the least recently used first.
+    fn others_by_last_use(&self, account: &Account) -> Vec<Arc<Account>> {
+        let mut others = self.all();
+        others.retain(|other| other.serial != account.serial);
+        others.sort_by_key(|other| other.last_used());
+        others
+    }
+
+    /// Returns the accounts with an open database, unsorted.
+    fn all(&self) -> Vec<Arc<Account>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns the number of open databases.
+    pub(super) fn len(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Closes the databases that no request has used for a while.
+    pub(super) async fn close_idle(&self) {
+        let mut idle = self.all();
+        idle.retain(|account| account.idle_time() > IDLE_TIMEOUT);
+        for account in idle {
+            self.close_if_idle(&account).await;
+        }
+    }
+
     /// Closes the database; returns false if in use.
-    pub(super) async fn close_if_idle(&self, account: &Account) -> bool {
+    async fn close_if_idle(&self, account: &Account) -> bool {
         let Ok(mut data) = Arc::clone(&account.data).try_write_owned() else { return false };
-        self.close_database_locked(account, &mut data).await;
+        self.close_locked(account, &mut data).await;
         true
     }
 
     /// Closes the database once it is not in use.
-    pub(super) async fn close_database(&self, account: &Account) {
+    pub(super) async fn close(&self, account: &Account) {
         let mut data = account.data.write().await;
-        self.close_database_locked(account, &mut data).await;
+        self.close_locked(account, &mut data).await;
     }
 
-    pub(super) async fn close_database_locked(&self, account: &Account, data: &mut AccountData) {
+    /// Closes the database under the account's exclusive lock.
+    pub(super) async fn close_locked(&self, account: &Account, data: &mut AccountData) {
         let backing = match &data.backing {
             Backing::Open { database, file: Some(file) } => {
                 close_or_warn(database).await;
@@ -195,64 +271,34 @@ impl Accounts {
             _ => return,
         };
         data.backing = backing;
-        self.mark_closed(account);
+        self.remove(account);
     }
 
-    /// Marks the account's database closed.
-    pub(super) fn mark_closed(&self, account: &Account) {
+    /// Forgets an account whose database is closed or replaced.
+    pub(super) fn remove(&self, account: &Account) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.serial);
-    }
-
-    /// Resolves a catalogue commit that is in doubt, and checks that the data directory is still the same.
-    ///
-    /// # Errors
-    /// If the commit stays in doubt, or the data directory was moved, removed or replaced.
-    pub(crate) async fn ensure_consistent(&self, account: &Account) -> Result<(), StorageError> {
-        if account.is_durable {
-            self.check_data_dir()?;
-        }
-        if account.has_commit_in_doubt() {
-            let catalogue = self.catalogue.as_ref().ok_or(StorageError::Closed)?;
-            catalogue.resolve_in_doubt().await?;
-            account.clear_commit_in_doubt();
-        }
-        Ok(())
-    }
-
-    /// Closes idle databases and removes expired accounts, until shutdown.
-    pub(crate) async fn run_maintenance(self: Arc<Self>) {
-        let mut ticks = interval(MAINTENANCE_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let now = self.uptime.elapsed_millis();
-            for account in self.find_idle_accounts(now) {
-                self.close_if_idle(&account).await;
-            }
-            for account in self.find_expired_accounts(now) {
-                if let Err(error) = self.remove_if_expired(&account).await {
-                    tracing::warn!(%error, account = %account.name, "could not be removed");
-                }
-            }
-        }
-    }
-
-    fn find_idle_accounts(&self, now: u64) -> Vec<Arc<Account>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = open.values().filter_map(std::sync::Weak::upgrade);
-        open.filter(|account| account.last_used_ms() + IDLE_TIMEOUT_MS < now).collect()
-    }
-
-    fn find_expired_accounts(&self, now: u64) -> Vec<Arc<Account>> {
-        let mut all = self.all();
-        all.retain(|account| account.is_expired(now));
-        all
     }
 }
 
-/// Closes a database. If the checkpoint fails, file and write-ahead log stay: together they are complete.
-pub(super) async fn close_or_warn(database: &Database) {
-    if let Err(error) = database.close().await {
-        tracing::warn!(%error, "the log of a database stays beside its file");
-    }
+/// An open database and the name of its file.
+struct OpenedFile {
+    database: Database,
+    file: String,
+}
+
+/// Replaces an account's image by its own file in the catalogue.
+async fn record_own_file(
+    account: &Account,
+    image: &Image,
+    file: String,
+) -> Result<Vec<String>, StorageError> {
+    let (name, old_image_id) = (account.name.to_string(), image.id());
+    account
+        .write_catalogue(move |connection| {
+            Box::pin(async move {
+                catalogue::set_account_file(connection, &name, &file).await?;
+                catalogue::delete_unused_images(connection, old_image_id.as_slice()).await
+            })
+        })
+        .await
 }

@@ -1,40 +1,63 @@
 //! Builds images from seed fixtures; new accounts start from an image.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use super::catalogue::{self, SavedStateRow};
-use super::registry::StorageMode;
-use super::{AccountError, AccountSettings, Accounts, Image, SavedState};
+use super::catalogue::{self, Catalogue, SavedStateRow};
+use super::error::AccountError;
+use super::image::{Image, SavedState};
+use super::settings::AccountSettings;
 use crate::storage::{
-    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, StorageError, files,
+    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, SqliteOwnedBuf,
+    Storage, StorageError, files,
 };
 
-impl Accounts {
-    /// Returns the seed with this name, or the first one.
-    pub(super) fn find_seed(&self, name: Option<String>) -> Result<SavedState, AccountError> {
-        let seeds = self.seeds.read().unwrap_or_else(PoisonError::into_inner);
-        let found =
-            seeds.iter().find(|(seed_name, _)| name.as_ref().is_none_or(|name| seed_name == name));
-        let seed = found.map(|(_, saved)| saved.clone());
-        seed.ok_or(name.map_or(AccountError::NoSeed, AccountError::SeedNotFound))
+/// The initial state of a seed's account.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedSeed {
+    pub(crate) name: String,
+    pub(crate) state: SavedState,
+}
+
+/// The states that accounts can start from.
+#[derive(Debug)]
+pub(super) struct SeedImages {
+    storage: Storage,
+    /// None if all data is in memory.
+    catalogue: Option<Arc<Catalogue>>,
+    /// The first one is the default source.
+    seeds: RwLock<Vec<NamedSeed>>,
+    /// Initial state of an empty account.
+    empty: OnceCell<SavedState>,
+}
+
+impl SeedImages {
+    pub(super) fn new(storage: Storage, catalogue: Option<Arc<Catalogue>>) -> Self {
+        Self { storage, catalogue, seeds: RwLock::default(), empty: OnceCell::new() }
     }
 
-    pub(super) async fn empty_seed(&self) -> Result<SavedState, AccountError> {
-        let build_empty = || {
-            self.build_seed_image("", [0; 32], AccountSettings::default(), |_| {
-                Box::pin(async { Ok(()) })
-            })
-        };
-        self.empty_seed.get_or_try_init(build_empty).await.cloned()
+    /// Returns the seed with this name, or the first one.
+    pub(super) fn find(&self, name: Option<String>) -> Result<SavedState, AccountError> {
+        let seeds = self.seeds.read().unwrap_or_else(PoisonError::into_inner);
+        let found = seeds.iter().find(|seed| name.as_ref().is_none_or(|name| seed.name == *name));
+        let state = found.map(|seed| seed.state.clone());
+        state.ok_or(name.map_or(AccountError::NoSeed, AccountError::SeedNotFound))
+    }
+
+    /// Returns the state without any rows.
+    pub(super) async fn empty(&self) -> Result<SavedState, AccountError> {
+        let build_empty =
+            || self.build("", [0; 32], AccountSettings::default(), |_| Box::pin(async { Ok(()) }));
+        self.empty.get_or_try_init(build_empty).await.cloned()
     }
 
     /// Builds the image of a seed, or reuses the stored image if the fixture digest matches.
     ///
     /// # Errors
     /// If the database fails.
-    pub(crate) async fn build_seed_image<F>(
+    pub(super) async fn build<F>(
         &self,
         name: &str,
         digest: [u8; 32],
@@ -46,91 +69,89 @@ impl Accounts {
             + Send
             + 'static,
     {
-        let in_memory = matches!(self.storage_mode, StorageMode::Memory);
-        if !in_memory && let Some(saved) = self.find_stored_seed(name, digest).await? {
-            return Ok(saved);
+        if let Some(catalogue) = &self.catalogue
+            && let Some(stored) = find_stored(catalogue, name, digest).await?
+        {
+            return Ok(stored);
         }
         // In memory: an incomplete image need not be durable.
-        let database = Database::open(
-            &self.storage,
-            OpenMode::InMemory,
-            &ACCOUNT_SCHEMA,
-            ChangeCounter::default(),
-        )
-        .await?;
+        let (mode, change_counter) = (OpenMode::InMemory, ChangeCounter::default());
+        let database = Database::open(&self.storage, mode, &ACCOUNT_SCHEMA, change_counter).await?;
         database.write(populate).await?;
-        if in_memory {
+        let Some(catalogue) = &self.catalogue else {
             database.preallocate().await;
-            return Ok(SavedState {
-                image: Image::from_buffer(database.serialize().await?),
-                settings,
-            });
-        }
-        let content = database.serialize().await?;
-        let file = self
-            .reserve_file(&format!("seeds/{}", if name.is_empty() { "empty" } else { name }))
-            .await?;
-        files::write(self.resolve_path(&file), content, self.storage.durability).await?;
-        let image = self.register_image(file).await?;
-        let saved = SavedState { image, settings };
-        self.persist_seed(name, digest, &saved).await?;
-        Ok(saved)
+            let image = Image::from_buffer(database.serialize().await?);
+            return Ok(SavedState { image, settings });
+        };
+        let image = self.store_image(catalogue, name, database.serialize().await?).await?;
+        let row = SavedStateRow { image_id: image.row_id()?, settings: settings.clone() };
+        store_seed(catalogue, name, digest, row).await?;
+        Ok(SavedState { image, settings })
     }
 
-    async fn persist_seed(
+    /// Stores the content of a database as an image.
+    async fn store_image(
         &self,
+        catalogue: &Catalogue,
         name: &str,
-        digest: [u8; 32],
-        saved: &SavedState,
-    ) -> Result<(), StorageError> {
-        let Some(image_id) = saved.image.id() else { return Ok(()) };
-        let (name, row) =
-            (name.to_owned(), SavedStateRow { image_id, settings: saved.settings.clone() });
-        let orphaned_files = self.write_catalogue(move |catalogue| {
-            Box::pin(async move {
-                let old_image_id = catalogue::put_seed(catalogue, &name, &digest, &row).await?;
-                catalogue::delete_unused_images(catalogue, old_image_id.as_slice()).await
-            })
-        });
-        self.delete_orphaned_files(orphaned_files.await?).await;
-        Ok(())
+        content: SqliteOwnedBuf,
+    ) -> Result<Arc<Image>, StorageError> {
+        let stem = format!("seeds/{}", if name.is_empty() { "empty" } else { name });
+        let file = catalogue.reserve_file(&stem).await?;
+        files::write(catalogue.resolve_path(&file), content, self.storage.durability).await?;
+        catalogue.register_image(file).await
     }
 
-    /// Replaces the seeds; the first is the default source. An account without an origin gets the seed with its
-    /// name.
+    /// Replaces the seeds; the first is the default source.
     ///
     /// # Errors
     /// If the catalogue cannot be written.
-    pub(crate) async fn set_seeds(
-        &self,
-        seeds: Vec<(String, SavedState)>,
-    ) -> Result<(), AccountError> {
-        for (name, saved) in &seeds {
-            let Some(account) = self.find(name) else { continue };
-            let mut data = account.data.write().await;
-            if data.origin.is_some() {
-                continue;
-            }
-            data.origin = Some(saved.clone());
-            if let (Some(image_id), name) = (saved.image.id(), name.clone()) {
-                let origin = SavedStateRow { image_id, settings: saved.settings.clone() };
-                self.write_catalogue(move |catalogue| {
-                    Box::pin(async move { catalogue::set_origin(catalogue, &name, &origin).await })
-                })
-                .await?;
-            }
-        }
-        if matches!(self.storage_mode, StorageMode::DataDir(_)) {
-            let names: Value = seeds.iter().map(|(name, _)| name.as_str()).collect();
-            let orphaned_files = self.write_catalogue(move |catalogue| {
+    pub(super) async fn set(&self, seeds: Vec<NamedSeed>) -> Result<(), AccountError> {
+        if let Some(catalogue) = &self.catalogue {
+            let names: Value = seeds.iter().map(|seed| seed.name.as_str()).collect();
+            let orphaned_files = catalogue.write(move |connection| {
                 Box::pin(async move {
-                    let images = catalogue::retain_seeds(catalogue, &names.to_string()).await?;
-                    catalogue::delete_unused_images(catalogue, &images).await
+                    let images = catalogue::retain_seeds(connection, &names.to_string()).await?;
+                    catalogue::delete_unused_images(connection, &images).await
                 })
             });
-            self.delete_orphaned_files(orphaned_files.await?).await;
+            catalogue.delete_orphaned_files(orphaned_files.await?).await;
         }
         *self.seeds.write().unwrap_or_else(PoisonError::into_inner) = seeds;
         Ok(())
     }
+}
+
+/// Returns the stored seed with this name, if the fixture digest matches.
+async fn find_stored(
+    catalogue: &Catalogue,
+    name: &str,
+    digest: [u8; 32],
+) -> Result<Option<SavedState>, AccountError> {
+    let name = name.to_owned();
+    let stored = catalogue.read(move |connection| {
+        Box::pin(async move { catalogue::find_seed(connection, &name, &digest).await })
+    });
+    let Some(row) = stored.await? else { return Ok(None) };
+    let images = catalogue.read(|connection| Box::pin(catalogue::list_images(connection))).await?;
+    let image = images.iter().find(|image| image.id == row.image_id);
+    Ok(image.map(|image| SavedState { image: catalogue.image(image), settings: row.settings }))
+}
+
+/// Stores a seed in place of the one with its name.
+async fn store_seed(
+    catalogue: &Catalogue,
+    name: &str,
+    digest: [u8; 32],
+    row: SavedStateRow,
+) -> Result<(), StorageError> {
+    let name = name.to_owned();
+    let orphaned_files = catalogue.write(move |connection| {
+        Box::pin(async move {
+            let old_image_id = catalogue::put_seed(connection, &name, &digest, &row).await?;
+            catalogue::delete_unused_images(connection, old_image_id.as_slice()).await
+        })
+    });
+    catalogue.delete_orphaned_files(orphaned_files.await?).await;
+    Ok(())
 }

@@ -1,9 +1,12 @@
 //! An account's settings, apart from its data: dialect, clock, time zone, strict mode.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::error::AccountError;
 use crate::clock;
 use crate::clock::{Clock, Zone};
 use crate::contract::dialect::Dialect;
@@ -62,6 +65,8 @@ pub(crate) struct EffectiveSettings {
     pub(crate) dialect: Dialect,
     /// Zone of its dates.
     pub(crate) zone: Zone,
+    /// The dialect of the server's configuration.
+    server_dialect: Arc<Map<String, Value>>,
 }
 
 impl EffectiveSettings {
@@ -70,15 +75,31 @@ impl EffectiveSettings {
     /// # Errors
     /// If the dialect or the time zone is invalid.
     pub(super) fn new(
+        account: &str,
         account_settings: AccountSettings,
-        server_dialect: &Map<String, Value>,
-    ) -> Result<Self, String> {
-        let mut dialect_settings = server_dialect.clone();
+        server_dialect: &Arc<Map<String, Value>>,
+    ) -> Result<Self, AccountError> {
+        let invalid =
+            |reason| AccountError::InvalidSettings { account: account.to_owned(), reason };
+        let mut dialect_settings = Map::clone(server_dialect);
         dialect_settings.extend(account_settings.dialect.clone());
-        let dialect = Dialect::parse(&dialect_settings).map_err(|error| error.to_string())?;
-        let zone =
-            clock::find_zone(&account_settings.time_zone).map_err(|error| error.to_string())?;
-        Ok(Self { account_settings, dialect, zone })
+        let dialect =
+            Dialect::parse(&dialect_settings).map_err(|error| invalid(error.to_string()))?;
+        let zone = clock::find_zone(&account_settings.time_zone)
+            .map_err(|error| invalid(error.to_string()))?;
+        Ok(Self { account_settings, dialect, zone, server_dialect: Arc::clone(server_dialect) })
+    }
+
+    /// Merges other settings of the same account with the server's, and validates them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn with_account_settings(
+        &self,
+        account: &str,
+        account_settings: AccountSettings,
+    ) -> Result<Self, AccountError> {
+        Self::new(account, account_settings, &self.server_dialect)
     }
 
     /// Reads the clock.

@@ -122,7 +122,7 @@ impl RequestContext {
             entry.key_fingerprint = Some(key_fingerprint);
             entry.context_warnings.clone_from(&warnings);
         });
-        let account_guard = state.accounts.acquire(&key.account);
+        let account_guard = key.account.acquire();
         let untrusted_origin = if state.accounts.auto_creates_accounts() {
             UntrustedOrigin::detect(&state, request.uri(), request.headers())
         } else {
@@ -141,7 +141,7 @@ impl RequestContext {
                 let (key_text, untrusted_origin) =
                     (self.recorder.redactor().key.to_string(), self.untrusted_origin);
                 self.key = auth::resolve_key(accounts, &key_text, || untrusted_origin).await?;
-                self.account_guard = accounts.acquire(&self.key.account);
+                self.account_guard = self.key.account.acquire();
                 self.recorder.switch_journal(&self.key.account.journal);
                 Ok(Box::pin(accounts.lease(&self.key.account)).await?)
             }

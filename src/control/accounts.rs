@@ -46,7 +46,7 @@ fn to_account_summary(account: &Account) -> AccountEntry {
         account: account.name.to_string(),
         clock: to_clock_status(account.settings().account_settings.clock),
         ttl: account.ttl.map(format_ttl),
-        ephemeral: !account.is_durable,
+        ephemeral: !account.is_durable(),
     }
 }
 
@@ -191,7 +191,7 @@ pub(super) async fn show(
         keys: account.keys().len(),
         snapshots: state.accounts.snapshots(&account).await?.len(),
         ttl: account.ttl.map(format_ttl),
-        ephemeral: !account.is_durable,
+        ephemeral: !account.is_durable(),
     }))
 }
 

@@ -1,13 +1,11 @@
 //! Handlers for the clock of an account: read, set, advance.
 
 use axum::Json;
-use axum::extract::State;
 
 use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
 use super::wire::{Advance, ClockMode, SetClock, ShownClock};
 use crate::accounts::{AccountGuard, AccountSettings, EffectiveSettings};
-use crate::api::state::SharedState;
 use crate::clock;
 use crate::clock::Clock;
 use crate::contract::quote_value;
@@ -40,11 +38,10 @@ pub(super) async fn show(AccountPath(account): AccountPath) -> Json<ShownClock> 
     request_body = SetClock,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn set(
-    State(state): State<SharedState>,
     AccountPath(account): AccountPath,
     JsonBody(setting): JsonBody<SetClock>,
 ) -> Result<Json<ShownClock>, Problem> {
-    change_clock(state, account, move |settings| match &setting {
+    change_clock(account, move |settings| match &setting {
         SetClock::Real {} => Ok(Clock::Real),
         SetClock::Frozen { at: None } => Ok(Clock::Frozen { at: settings.now() }),
         SetClock::Frozen { at: Some(at) } => {
@@ -68,7 +65,6 @@ pub(super) async fn set(
     request_body = Advance,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn advance(
-    State(state): State<SharedState>,
     AccountPath(account): AccountPath,
     JsonBody(Advance { by }): JsonBody<Advance>,
 ) -> Result<Json<ShownClock>, Problem> {
@@ -77,7 +73,7 @@ pub(super) async fn advance(
         let sent = quote_value(&by.into());
         return Err(Problem::invalid(format!("by must not be negative; {sent} was sent.")));
     }
-    change_clock(state, account, move |settings| {
+    change_clock(account, move |settings| {
         let later = settings.account_settings.clock.checked_add(duration);
         later.ok_or_else(|| Problem::invalid("by must not lead beyond the year 9998."))
     })
@@ -86,12 +82,11 @@ pub(super) async fn advance(
 
 /// Changes the clock, if dates can represent its time.
 async fn change_clock(
-    state: SharedState,
     account: AccountGuard,
     change: impl FnOnce(&EffectiveSettings) -> Result<Clock, Problem> + Send + 'static,
 ) -> Result<Json<ShownClock>, Problem> {
     run_to_completion(async move {
-        let update = state.accounts.update_settings(&account, |settings| {
+        let update = account.update_settings(|settings| {
             let clock = change(settings)?;
             if !clock.is_representable() {
                 let detail = "The clock must show a time in the years 0 to 9998.";

@@ -1,13 +1,11 @@
 //! Handlers for the dialect of an account.
 
 use axum::Json;
-use axum::extract::State;
 use serde_json::{Map, Value};
 
 use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
 use crate::accounts::AccountSettings;
-use crate::api::state::SharedState;
 use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 
 /// Shows the effective dialect of an account.
@@ -24,7 +22,6 @@ pub(super) async fn show(AccountPath(account): AccountPath) -> Json<Map<String, 
     request_body(content = Object, description = "Settings by name"),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn set(
-    State(state): State<SharedState>,
     AccountPath(account): AccountPath,
     JsonBody(mut dialect): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
@@ -36,7 +33,7 @@ pub(super) async fn set(
     })?;
     reject_server_only(&dialect).map_err(|violation| Problem::invalid(violation.to_string()))?;
     run_to_completion(async move {
-        let update = state.accounts.update_settings(&account, |settings| {
+        let update = account.update_settings(|settings| {
             Ok::<_, Problem>(AccountSettings { dialect, ..settings.account_settings.clone() })
         });
         Ok(Json(update.await?.dialect.values().clone()))

@@ -170,8 +170,8 @@ impl FromRequestParts<SharedState> for AccountPath {
     async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
         let name = path_param(parts, state, "account").await;
         let account = resolve_account(&name, parts, state).await?;
-        state.accounts.ensure_consistent(&account).await?;
-        Ok(Self(state.accounts.acquire(&account)))
+        account.ensure_consistent().await?;
+        Ok(Self(account.acquire()))
     }
 }
 

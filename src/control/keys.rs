@@ -23,7 +23,7 @@ use crate::contract::quote_value;
 const MAX_NAME_CHARS: usize = 100;
 
 fn permission_names(permissions: PermissionSet) -> Vec<String> {
-    serde_json::from_value(permissions.to_json()).unwrap_or_default()
+    permissions.names().map(str::to_owned).collect()
 }
 
 fn to_key_summary(info: &ApiKeyInfo) -> ShownKey {

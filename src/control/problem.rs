@@ -44,7 +44,6 @@ problem_kinds! {
     NameTaken = "name-taken", 409, "The name is taken.";
     KeyTaken = "key-taken", 409, "The API key is taken.";
     Conflict = "conflict", 409, "What is to be imported is there already.";
-    NoOrigin = "no-origin", 409, "There is nothing to go back to.";
     TooMany = "too-many", 409, "There are as many as there may be.";
     NotVerified = "not-verified", 409, "What was expected has not happened.";
     JournalTruncated = "journal-truncated", 409, "The journal no longer holds all that it would take to know.";
@@ -118,7 +117,6 @@ impl From<AccountError> for Problem {
             AccountError::NotFound(_) => ProblemKind::UnknownAccount,
             AccountError::SnapshotNotFound { .. } => ProblemKind::UnknownSnapshot,
             AccountError::KeyNotFound { .. } => ProblemKind::UnknownKey,
-            AccountError::NoOrigin { .. } => ProblemKind::NoOrigin,
             AccountError::NameTaken(_) | AccountError::KeyNameTaken { .. } => {
                 ProblemKind::NameTaken
             }

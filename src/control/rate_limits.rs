@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
 use jiff::SignedDuration;
 
 use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
@@ -12,7 +11,6 @@ use super::problem::Problem;
 use super::wait::parse_duration;
 use super::wire::{Limits, Strictness};
 use crate::accounts::{AccountSettings, StrictMode};
-use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::faults::rate_limit::RateLimit;
 
@@ -89,7 +87,6 @@ pub(super) async fn show_strict(AccountPath(account): AccountPath) -> Json<Stric
     request_body = Strictness,
     responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
 pub(super) async fn set_strict(
-    State(state): State<SharedState>,
     AccountPath(account): AccountPath,
     JsonBody(strictness): JsonBody<Strictness>,
 ) -> Result<Json<Strictness>, Problem> {
@@ -101,7 +98,7 @@ pub(super) async fn set_strict(
     let allow = kinds.collect::<Result<Vec<_>, _>>()?;
     let strict = strictness.strict.then_some(StrictMode { allow });
     run_to_completion(async move {
-        let update = state.accounts.update_settings(&account, |settings| {
+        let update = account.update_settings(|settings| {
             Ok::<_, Problem>(AccountSettings { strict, ..settings.account_settings.clone() })
         });
         Ok(Json(to_strictness(update.await?.account_settings.strict.as_ref())))

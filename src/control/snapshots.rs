@@ -11,7 +11,7 @@ use super::extract::{
 };
 use super::problem::Problem;
 use super::wire::{Snapshot, SnapshotList};
-use crate::accounts::SnapshotInfo;
+use crate::accounts::{SnapshotInfo, TakenSnapshot};
 use crate::api::state::SharedState;
 
 fn to_snapshot(info: SnapshotInfo) -> Snapshot {
@@ -45,7 +45,7 @@ pub(super) async fn take(
 ) -> Result<(StatusCode, Json<Snapshot>), Problem> {
     check_snapshot_name(&name)?;
     run_to_completion(async move {
-        let (info, is_new) = state.accounts.take_snapshot(&account, &name).await?;
+        let TakenSnapshot { info, is_new } = state.accounts.take_snapshot(&account, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, Json(to_snapshot(info))))
     })

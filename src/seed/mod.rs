@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::accounts::{
-    AccountError, AccountSettings, Accounts, NewApiKey, PERMISSION_NAMES, PermissionSet,
+    AccountError, AccountSettings, Accounts, NamedSeed, NewApiKey, PERMISSION_NAMES, PermissionSet,
     SELF_ALIAS, SavedState, SecretHash,
 };
 use crate::clock::{self, Clock};
@@ -150,7 +150,7 @@ impl Seed {
             } else {
                 accounts.create_from_seed(&name, keys, &saved_state).await?;
             }
-            applied.saved_states.push((name, saved_state));
+            applied.saved_states.push(NamedSeed { name, state: saved_state });
         }
         Ok(applied)
     }
@@ -161,8 +161,8 @@ impl Seed {
 pub(crate) struct AppliedSeed {
     /// The accounts that existed before.
     pub(crate) existing_accounts: Vec<String>,
-    /// Every account name with its saved state.
-    pub(crate) saved_states: Vec<(String, SavedState)>,
+    /// The initial state of every account.
+    pub(crate) saved_states: Vec<NamedSeed>,
 }
 
 impl AccountFixture {

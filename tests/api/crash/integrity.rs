@@ -17,7 +17,8 @@ pub(crate) async fn assert_databases_intact(data: &Path) {
     assert!(databases.contains(&catalogue), "{databases:?}");
     // Files that nobody has any more, or does not have yet: a copy may have been cut off.
     let orphaned =
-        query_first_column(&mut open_database(&catalogue).await, "SELECT file FROM orphaned_file").await;
+        query_first_column(&mut open_database(&catalogue).await, "SELECT file FROM orphaned_file")
+            .await;
     databases.retain(|path| !orphaned.iter().any(|file| *path == copy.path().join(file)));
     for path in databases {
         let (name, mut database) = (path.display(), open_database(&path).await);

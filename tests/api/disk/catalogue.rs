@@ -64,6 +64,14 @@ async fn catalogue_with_invalid_rows_stops_startup() {
 }
 
 #[tokio::test]
+async fn database_of_another_program_in_place_of_the_catalogue_stops_startup() {
+    let data = fixtures::create_temp_dir();
+    let statement = "CREATE TABLE diary (entry TEXT); INSERT INTO diary VALUES ('Dear diary')";
+    execute_sql(&catalogue_path(data.path()), statement).await;
+    assert_startup_fails(data.path(), "another program's database");
+}
+
+#[tokio::test]
 async fn catalogue_file_lost_after_kill_stops_startup() {
     let data = fixtures::create_temp_dir();
     let server = ServerProcess::start_on(data.path());

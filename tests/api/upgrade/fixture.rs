@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::third_party_clients::{can_run, skip_test};
 use crate::fixtures::{create_temp_dir, get_text};
 use crate::support::Server;
+use crate::third_party_clients::{can_run, skip_test};
 
 /// A fixture, as `scripts/upgrade-fixture.py` creates it.
 pub(super) struct Fixture {

@@ -25,7 +25,7 @@ fn start_on(data: &TempDir, arguments: &[&str]) -> Server {
     let data = data.path().to_str().expect("the path is text");
     let fixed = ["--data", data, "--public-url", "https://desk.example.test"];
     let mut server = Server::start_with_args(&[&fixed, arguments].concat());
-    KEY.clone_into(&mut server.key);
+    KEY.clone_into(&mut server.api_key);
     server
 }
 
@@ -42,7 +42,7 @@ async fn create_ticket(server: &Server) -> u64 {
 }
 
 fn acme(server: &Server) -> Account {
-    Account::known(server, "acme", KEY)
+    Account::new(server, "acme", KEY)
 }
 
 /// Asserts that the new value has everything of the old one. It may have more fields.
@@ -126,13 +126,13 @@ async fn reset_restores_the_seed() {
         let data = fixture.stopped_data();
         let server = start_with_seed(&data);
         create_ticket(&server).await;
-        assert_eq!(acme(&server).control("POST", "/reset").await.status, 204);
+        assert_eq!(acme(&server).send_control("POST", "/reset").await.status, 204);
         origin.assert_unchanged(&server).await;
         assert_eq!(server.stop().code(), Some(0));
         // The data directory has the origin, so a reset needs no seed.
         let server = start_on(&data, &[]);
         assert_eq!(create_ticket(&server).await, origin.last_id + 1);
-        assert_eq!(acme(&server).control("POST", "/reset").await.status, 204);
+        assert_eq!(acme(&server).send_control("POST", "/reset").await.status, 204);
         origin.assert_unchanged(&server).await;
     }
 }
@@ -144,7 +144,7 @@ async fn snapshot_is_restored_repeatedly() {
         let data = fixture.stopped_data();
         let server = start_on(&data, &[]);
         for _ in 0..2 {
-            let restored = acme(&server).control("POST", "/snapshots/before/restore").await;
+            let restored = acme(&server).send_control("POST", "/snapshots/before/restore").await;
             assert_eq!(restored.status, 204, "{}", restored.body);
             snapshot.assert_unchanged(&server).await;
             assert_eq!(create_ticket(&server).await, snapshot.last_id + 1);
@@ -170,11 +170,11 @@ async fn accounts_can_be_forked_and_saved() {
         let data = fixture.stopped_data();
         let server = start_on(&data, &[]);
         let before = dump_tickets(&server).await;
-        let fork = Account::make(&server, &json!({ "from": "account:acme", "name": "copy" })).await;
+        let fork = Account::create(&server, &json!({ "from": "account:acme", "name": "copy" })).await;
         assert_eq!(dump_tickets(&fork.client).await, before);
-        assert_eq!(acme(&server).control("PUT", "/snapshots/today").await.status, 201);
+        assert_eq!(acme(&server).send_control("PUT", "/snapshots/today").await.status, 201);
         create_ticket(&server).await;
-        assert_eq!(acme(&server).control("POST", "/snapshots/today/restore").await.status, 204);
+        assert_eq!(acme(&server).send_control("POST", "/snapshots/today/restore").await.status, 204);
         assert_eq!(dump_tickets(&server).await, before);
     }
 }
