@@ -13,9 +13,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::api::decode::{self, DecodeError, MediaType};
 use crate::api::limits::InputLimits;
-use crate::cli::settings::Settings;
 use crate::seed::{Format, Import, Seed};
 use crate::server::Server;
+use crate::server::config::ServerConfig;
 use crate::server::router::App;
 
 /// The limit of decoded values; low, so that short inputs exceed it.
@@ -89,10 +89,9 @@ impl FuzzServer {
     pub fn open(seed: &str) -> Result<Self, String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().expect("the runtime is built");
-        let settings =
-            Settings { seed_texts: vec![seed.to_owned()], ..Settings::ephemeral_defaults() };
-        let server =
-            runtime.block_on(Server::open(&settings)).map_err(|error| error.to_string())?;
+        let config =
+            ServerConfig { seed_texts: vec![seed.to_owned()], ..ServerConfig::in_memory() };
+        let server = runtime.block_on(Server::open(&config)).map_err(|error| error.to_string())?;
         Ok(Self { app: App::new(server.state), runtime })
     }
 

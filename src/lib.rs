@@ -26,10 +26,13 @@
 //! # }
 //! ```
 //!
+//! The feature `cli` is on by default. It adds the command line; a test that only embeds the server does without.
+//!
 //! ARCHITECTURE.md describes the modules.
 
 mod accounts;
 mod api;
+#[cfg(feature = "cli")]
 mod cli;
 mod client;
 mod clock;
@@ -47,6 +50,7 @@ mod server;
 mod storage;
 mod tickets;
 
+#[cfg(feature = "cli")]
 pub use cli::main;
 pub use client::{Account, Control, ControlError, Filter, Requests};
 pub use mock_server::{Builder, MockServer, StartError};

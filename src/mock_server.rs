@@ -4,12 +4,13 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::cli::output::BoxError;
-use crate::cli::settings::{Settings, UnknownKeys};
+use crate::accounts::{StorageMode, UnknownKeyPolicy};
 use crate::client::Control;
-use crate::server::Server;
+use crate::journal::JournalLimits;
+use crate::server::config::ServerConfig;
+use crate::server::{Server, listener};
 
 /// An embedded server: in memory, on a free port of loopback, with a fresh account. It stops when dropped.
 ///
@@ -37,11 +38,17 @@ pub struct MockServer {
     base_url: String,
     api_key: String,
     control_token: Option<String>,
-    /// Dropped for a graceful shutdown.
-    shutdown_tx: Option<oneshot::Sender<()>>,
-    /// Dropped to stop at once.
-    abort_tx: Option<oneshot::Sender<()>>,
+    stop_tx: watch::Sender<Option<Stop>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How to stop a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Drain running requests first.
+    Drain,
+    /// Stop at once.
+    Abort,
 }
 
 /// Why a server did not start, as a message for the user.
@@ -60,7 +67,7 @@ impl MockServer {
 
     /// Returns a builder for other settings.
     pub fn builder() -> Builder {
-        Builder { settings: Settings::ephemeral_defaults() }
+        Builder { config: ServerConfig::in_memory() }
     }
 
     /// Returns the server's URL without a trailing slash: `http://127.0.0.1:PORT`. The Ticket API is at
@@ -85,7 +92,7 @@ impl MockServer {
 
     /// Stops the server gracefully: drains running requests, for 20 seconds at most. Needs a tokio runtime.
     pub async fn stop(mut self) {
-        drop(self.shutdown_tx.take());
+        self.stop_tx.send_replace(Some(Stop::Drain));
         if let Some(thread) = self.thread.take() {
             // Blocking the runtime would stall the client of a running request.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
@@ -95,7 +102,7 @@ impl MockServer {
 
 impl Drop for MockServer {
     fn drop(&mut self) {
-        drop(self.abort_tx.take());
+        self.stop_tx.send_replace(Some(Stop::Abort));
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has already been printed.
             let _ = thread.join();
@@ -121,21 +128,21 @@ impl Drop for MockServer {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    settings: Settings,
+    config: ServerConfig,
 }
 
 impl Builder {
     /// Adds a seed file, YAML or JSON, that accounts start from.
     #[must_use]
     pub fn seed(mut self, file: impl AsRef<Path>) -> Self {
-        self.settings.seed.push(file.as_ref().to_owned());
+        self.config.seed_files.push(file.as_ref().to_owned());
         self
     }
 
     /// Adds a seed given as text.
     #[must_use]
     pub fn seed_text(mut self, text: impl Into<String>) -> Self {
-        self.settings.seed_texts.push(text.into());
+        self.config.seed_texts.push(text.into());
         self
     }
 
@@ -143,15 +150,14 @@ impl Builder {
     /// fresh account, unless [`Builder::api_key`] opens an existing one.
     #[must_use]
     pub fn data(mut self, folder: impl AsRef<Path>) -> Self {
-        folder.as_ref().clone_into(&mut self.settings.data);
-        self.settings.ephemeral = false;
+        self.config.storage_mode = StorageMode::DataDir(folder.as_ref().to_owned());
         self
     }
 
     /// Sets the address to listen on; a free port of loopback by default.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.settings.listen.address = address.into();
+        self.config.listen_address = address.into();
         self
     }
 
@@ -159,21 +165,21 @@ impl Builder {
     /// account again at the next start.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.settings.api_key = Some(key.into());
+        self.config.api_key = Some(key.into());
         self
     }
 
     /// Creates an account for each unknown API key.
     #[must_use]
     pub fn accounts_auto(mut self) -> Self {
-        self.settings.accounts = UnknownKeys::Auto;
+        self.config.unknown_keys = UnknownKeyPolicy::Auto;
         self
     }
 
     /// Sets the maximum number of accounts; 10,000 by default.
     #[must_use]
     pub fn max_accounts(mut self, max: u32) -> Self {
-        self.settings.max_accounts = max.max(1);
+        self.config.max_accounts = to_usize(max.max(1));
         self
     }
 
@@ -181,29 +187,29 @@ impl Builder {
     /// 4 MiB by default.
     #[must_use]
     pub fn journal(mut self, entries: u32, bytes: u32) -> Self {
-        self.settings.journal_entries = entries;
-        self.settings.journal_bytes = bytes;
+        self.config.journal =
+            JournalLimits { max_entries: to_usize(entries), max_bytes: to_usize(bytes) };
         self
     }
 
     /// Sets the token that the control API requires; none by default.
     #[must_use]
     pub fn control_token(mut self, token: impl Into<String>) -> Self {
-        self.settings.control_token = Some(token.into());
+        self.config.control_token = Some(token.into());
         self
     }
 
     /// Sets the base URL for links in responses.
     #[must_use]
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
-        self.settings.public_url = Some(url.into().trim_end_matches('/').to_owned());
+        self.config.public_url = Some(url.into().trim_end_matches('/').to_owned());
         self
     }
 
     /// Sets the dialect settings of all accounts, such as `unknown_ticket_status`.
     #[must_use]
     pub fn dialect(mut self, settings: Map<String, Value>) -> Self {
-        self.settings.dialect = settings;
+        self.config.dialect = settings;
         self
     }
 
@@ -223,10 +229,9 @@ impl Builder {
     /// If the settings, the seed, the address or the data directory cannot be used.
     pub async fn try_start(self) -> Result<MockServer, StartError> {
         let (ready_tx, ready_rx) = oneshot::channel();
-        let (shutdown_tx, shutdown_rx) = oneshot::channel();
-        let (abort_tx, abort_rx) = oneshot::channel();
-        let control_token = self.settings.control_token.clone();
-        let run = move || run_server(&self.settings, ready_tx, shutdown_rx, abort_rx);
+        let (stop_tx, stop_rx) = watch::channel(None);
+        let control_token = self.config.control_token.clone();
+        let run = move || run_server(&self.config, ready_tx, stop_rx);
         let thread = std::thread::Builder::new()
             .name("omnidesk-mock".to_owned())
             .spawn(run)
@@ -238,11 +243,14 @@ impl Builder {
             base_url,
             api_key,
             control_token: control_token.or(generated_token),
-            shutdown_tx: Some(shutdown_tx),
-            abort_tx: Some(abort_tx),
+            stop_tx,
             thread: Some(thread),
         })
     }
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// What a caller needs to know about a started server.
@@ -252,12 +260,11 @@ struct ServerInfo {
     control_token: Option<String>,
 }
 
-/// Serves until one of the senders is dropped.
+/// Opens a server, reports it, and serves until it is told to stop.
 fn run_server(
-    settings: &Settings,
-    ready_tx: oneshot::Sender<Result<ServerInfo, BoxError>>,
-    shutdown_rx: oneshot::Receiver<()>,
-    abort_rx: oneshot::Receiver<()>,
+    config: &ServerConfig,
+    ready_tx: oneshot::Sender<anyhow::Result<ServerInfo>>,
+    stop_rx: watch::Receiver<Option<Stop>>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -269,7 +276,7 @@ fn run_server(
         }
     };
     runtime.block_on(async {
-        let server = match open_server(settings).await {
+        let server = match open_server(config).await {
             Ok((server, info)) => {
                 let _ = ready_tx.send(Ok(info));
                 server
@@ -279,23 +286,21 @@ fn run_server(
                 return;
             }
         };
-        let shutdown = async {
-            let _ = shutdown_rx.await;
-        };
         tokio::select! {
-            _ = abort_rx => {}
-            () = server.run(shutdown) => {}
+            () = wait_for_stop(stop_rx.clone(), Stop::Abort) => {}
+            () = server.run(wait_for_stop(stop_rx, Stop::Drain)) => {}
         }
     });
 }
 
-async fn open_server(settings: &Settings) -> Result<(Server, ServerInfo), BoxError> {
-    // The key belongs to the fresh account, so there is no account `dev`.
-    let server_settings = Settings { api_key: None, ..settings.clone() };
-    let server = Server::open(&server_settings).await?;
-    let api_key = server.ensure_account(settings.api_key.clone()).await?;
-    let base_url =
-        format!("http://{}", crate::server::reachable_address(&server.address.to_string()));
+/// Waits until this stop is requested, or the sender is gone.
+async fn wait_for_stop(mut stop_rx: watch::Receiver<Option<Stop>>, wanted: Stop) {
+    let _ = stop_rx.wait_for(|stop| *stop == Some(wanted)).await;
+}
+
+async fn open_server(config: &ServerConfig) -> anyhow::Result<(Server, ServerInfo)> {
+    let (server, api_key) = Server::open_with_account(config).await?;
+    let base_url = format!("http://{}", listener::reachable_address(&server.address.to_string()));
     let info =
         ServerInfo { base_url, api_key, control_token: server.control_token_to_print.clone() };
     Ok((server, info))

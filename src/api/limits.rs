@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 /// The default body limit, in bytes.
-pub(crate) const DEFAULT_MAX_BODY_BYTES: u32 = 10 * 1024 * 1024;
+pub(crate) const DEFAULT_MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// The default limit of values per request, counted over query and body each.
-pub(crate) const DEFAULT_MAX_VALUES: u32 = 8192;
+pub(crate) const DEFAULT_MAX_VALUES: usize = 8192;
 /// The default nesting limit of brackets or JSON.
-pub(crate) const DEFAULT_MAX_DEPTH: u8 = 8;
+pub(crate) const DEFAULT_MAX_DEPTH: usize = 8;
 /// How much of a too large body is drained, in bytes, so that the client can read the response.
 pub(crate) const MAX_DRAINED_BYTES: usize = 256 * 1024 * 1024;
 /// The drain timeout.

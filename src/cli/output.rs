@@ -2,11 +2,8 @@
 
 use std::io::{ErrorKind, Write};
 
-/// The error of a failed command: a message for the user.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// Prints a line to standard error.
-pub(crate) fn print_error(text: &str) {
+pub(super) fn print_error(text: &str) {
     // If standard error is closed, nothing can be reported.
     let _ = writeln!(std::io::stderr(), "omnidesk-mock: {text}");
 }
@@ -15,7 +12,7 @@ pub(crate) fn print_error(text: &str) {
 ///
 /// # Errors
 /// If writing fails for another reason.
-pub(crate) fn print_line(text: &str) -> Result<(), BoxError> {
+pub(super) fn print_line(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -1,15 +1,18 @@
 //! The command `run`: starts an in-memory server, and runs another command against it.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode, ExitStatus};
 
+use anyhow::Context;
 use tokio::sync::oneshot;
 
-use crate::cli::output::{BoxError, print_error};
-use crate::cli::settings::{RunArgs, Settings};
+use crate::cli::arguments::RunArgs;
+use crate::cli::output::print_error;
 use crate::cli::signals::{SignalStream, StartupSignalGuard};
+use crate::cli::{log, process_limits};
 use crate::control;
-use crate::server::{Server, logging, os_limits, port_file};
+use crate::server::Server;
 
 /// The exit code of shells for a command that does not exist.
 const EXIT_NOT_FOUND: u8 = 127;
@@ -20,25 +23,21 @@ const EXIT_NOT_EXECUTABLE: u8 = 126;
 ///
 /// # Errors
 /// If the server or the command cannot be started.
-pub(crate) fn run(run: &RunArgs, startup: StartupSignalGuard) -> Result<ExitCode, BoxError> {
-    os_limits::raise_fd_limit()?;
-    run_with_server(run, startup)
+pub(super) fn run(args: &RunArgs, startup: StartupSignalGuard) -> anyhow::Result<ExitCode> {
+    process_limits::raise_fd_limit()?;
+    run_with_server(args, startup)
 }
 
 #[tokio::main]
-async fn run_with_server(run: &RunArgs, startup: StartupSignalGuard) -> Result<ExitCode, BoxError> {
-    os_limits::ignore_sigxfsz()?;
-    // The key belongs to the fresh account, so there is no account `dev`.
-    let key = run.serve.api_key.clone();
-    let settings = &Settings { api_key: None, ..run.serve.clone() };
+async fn run_with_server(args: &RunArgs, startup: StartupSignalGuard) -> anyhow::Result<ExitCode> {
+    process_limits::ignore_sigxfsz()?;
     // The user wants the command's output, so only warnings are logged.
-    let _log = logging::init_warnings_only(settings.log);
-    let server = Server::open(settings).await?;
-    let key = server.ensure_account(key).await?;
-    if let Some(file) = &settings.port_file {
-        port_file::write(file, server.address)?;
-    }
-    let command = build_command(run, &server, key)?;
+    let _log = log::init_warnings_only(args.serve.log);
+    let config = args.serve.to_server_config();
+    let (server, key) = Server::open_with_account(&config).await?;
+    let control_token = config.control_token.as_deref();
+    let control_token = control_token.or(server.control_token_to_print.as_deref());
+    let command = build_command(&args.command, &server.state.public_url, &key, control_token)?;
     let (shutdown_tx, shutdown_rx) = oneshot::channel::<()>();
     let server_task = tokio::spawn(server.run(async {
         // Dropped once the command has exited.
@@ -52,18 +51,21 @@ async fn run_with_server(run: &RunArgs, startup: StartupSignalGuard) -> Result<E
     result
 }
 
-/// Builds the command, with the server's address and keys in its environment.
-fn build_command(run: &RunArgs, server: &Server, key: String) -> Result<Command, BoxError> {
-    let base_url = server.state.public_url.clone();
-    let (program, args) = run.command.split_first().ok_or("there is no command")?;
+/// Builds the command, with the server's address and secrets in its environment.
+fn build_command(
+    command_line: &[OsString],
+    base_url: &str,
+    api_key: &str,
+    control_token: Option<&str>,
+) -> anyhow::Result<Command> {
+    let (program, args) = command_line.split_first().context("there is no command")?;
     let mut command = Command::new(program);
     command
         .args(args)
         .env("OMNIDESK_CONTROL_URL", format!("{base_url}{}", control::PATH_PREFIX))
         .env("OMNIDESK_BASE_URL", base_url)
-        .env("OMNIDESK_API_KEY", key);
-    let token = run.serve.control_token.as_ref().or(server.control_token_to_print.as_ref());
-    if let Some(token) = token {
+        .env("OMNIDESK_API_KEY", api_key);
+    if let Some(token) = control_token {
         command.env("OMNIDESK_CONTROL_TOKEN", token);
     }
     Ok(command)
@@ -71,7 +73,7 @@ fn build_command(run: &RunArgs, server: &Server, key: String) -> Result<Command,
 
 /// Runs the command until it exits, and forwards signals to it.
 #[cfg(unix)]
-async fn supervise(mut command: Command, mut signals: SignalStream) -> Result<ExitCode, BoxError> {
+async fn supervise(mut command: Command, mut signals: SignalStream) -> anyhow::Result<ExitCode> {
     use crate::cli::signals::{ChildReaper, forward_signal};
     let mut children = ChildReaper::new()?;
     let id = match command.spawn() {
@@ -88,7 +90,7 @@ async fn supervise(mut command: Command, mut signals: SignalStream) -> Result<Ex
 
 /// Runs the command until it exits. The console sends its events to the command as well, so nothing is forwarded.
 #[cfg(not(unix))]
-async fn supervise(command: Command, mut signals: SignalStream) -> Result<ExitCode, BoxError> {
+async fn supervise(command: Command, mut signals: SignalStream) -> anyhow::Result<ExitCode> {
     let mut command = tokio::process::Command::from(command);
     let mut child = match command.spawn() {
         Ok(child) => child,

@@ -4,30 +4,35 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::cli::output::{BoxError, print_line};
-use crate::cli::settings::Settings;
+use crate::accounts::StorageMode;
+use crate::cli::arguments::ServeArgs;
+use crate::cli::output::print_line;
 use crate::cli::signals::{SignalStream, StartupSignalGuard};
-use crate::server::{Server, logging, os_limits, port_file, reachable_address};
+use crate::cli::{log, process_limits};
+use crate::server::Server;
+use crate::server::config::ServerConfig;
+use crate::server::{listener, port_file};
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// If the server cannot start; the message is for the user.
-pub(crate) fn run(settings: &Settings, startup: StartupSignalGuard) -> Result<(), BoxError> {
-    os_limits::raise_fd_limit()?;
-    serve(settings, startup)
+pub(super) fn run(args: &ServeArgs, startup: StartupSignalGuard) -> anyhow::Result<()> {
+    process_limits::raise_fd_limit()?;
+    serve(args, startup)
 }
 
 #[tokio::main]
-async fn serve(settings: &Settings, startup: StartupSignalGuard) -> Result<(), BoxError> {
-    os_limits::ignore_sigxfsz()?;
+async fn serve(args: &ServeArgs, startup: StartupSignalGuard) -> anyhow::Result<()> {
+    process_limits::ignore_sigxfsz()?;
     reap_children()?;
-    let _log = logging::init(settings.log);
-    let server = Server::open(settings).await?;
+    let _log = log::init(args.log);
+    let config = args.to_server_config();
+    let server = Server::open(&config).await?;
     // Before the address is published: from now on a signal starts a graceful shutdown.
     let signals = SignalStream::for_shutdown()?;
     startup.release();
-    announce(settings, &server)?;
+    announce(&config, &server)?;
     server.run(wait_for_shutdown_signal(signals)).await;
     tracing::info!("ended");
     Ok(())
@@ -48,15 +53,17 @@ fn reap_children() -> std::io::Result<()> {
 }
 
 /// Prints the server's address, and writes the port file.
-fn announce(settings: &Settings, server: &Server) -> Result<(), BoxError> {
+fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
     let address = server.address;
-    if let Some(file) = &settings.port_file {
+    if let Some(file) = &config.port_file {
         port_file::write(file, address)?;
     }
     print_line(&format!("listening on http://{address}"))?;
-    let base_url = format!("http://{}", reachable_address(&address.to_string()));
-    let location =
-        if settings.ephemeral { "memory".to_owned() } else { settings.data.display().to_string() };
+    let base_url = format!("http://{}", listener::reachable_address(&address.to_string()));
+    let location = match &config.storage_mode {
+        StorageMode::Memory => "memory".to_owned(),
+        StorageMode::DataDir(dir) => dir.display().to_string(),
+    };
     print_line(&format!(
         "accounts are kept in {location}; operations to read and try at {base_url}/docs"
     ))?;

@@ -1,9 +1,9 @@
 //! Handles signals from the first line of `main` on, and reaps child processes.
 
 #[cfg(not(unix))]
-pub(crate) use non_unix::*;
+pub(super) use non_unix::*;
 #[cfg(unix)]
-pub(crate) use unix::*;
+pub(super) use unix::*;
 
 #[cfg(unix)]
 mod unix {

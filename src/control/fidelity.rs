@@ -1,7 +1,5 @@
 //! The fidelity report: every fact of the contract, and whether it is documented or our assumption.
 
-use std::fmt::Write;
-
 use serde::Serialize;
 
 use crate::api::Endpoint;
@@ -13,16 +11,16 @@ use crate::tickets;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FidelityFact {
     /// The operation, `dialect` or `all`.
-    of: String,
+    pub(crate) of: String,
     /// The fact as a sentence.
-    fact: String,
+    pub(crate) fact: String,
     /// `documented` or `chosen`.
-    source: &'static str,
+    pub(crate) source: &'static str,
     /// The page, or the evidence for our assumption.
-    evidence: String,
+    pub(crate) evidence: String,
     /// The setting that changes it, with its value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    setting: Option<String>,
+    pub(crate) setting: Option<String>,
 }
 
 /// Builds the report for a dialect.
@@ -91,20 +89,4 @@ fn setting_fact(field: &Field, dialect: &Dialect) -> FidelityFact {
         evidence: field.fidelity.detail().to_owned(),
         setting: Some(format!("{} = {}", field.name, dialect.format_value(field.name))),
     }
-}
-
-/// Formats the report as text.
-pub(crate) fn render_text(facts: &[FidelityFact]) -> String {
-    let mut text =
-        String::from("What the vendor documents, and what is chosen where it is silent.\n");
-    for (source, title) in [("documented", "DOCUMENTED"), ("chosen", "CHOSEN")] {
-        let _ = write!(text, "\n{title}\n");
-        for fact in facts.iter().filter(|fact| fact.source == source) {
-            let setting =
-                fact.setting.as_ref().map_or_else(String::new, |setting| format!(" [{setting}]"));
-            let _ = writeln!(text, "  {}: {}{setting} — {}", fact.of, fact.fact, fact.evidence);
-        }
-    }
-    text.truncate(text.trim_end().len());
-    text
 }

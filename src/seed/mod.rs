@@ -119,6 +119,7 @@ impl Seed {
     }
 
     /// Returns a text that lists the accounts with their key and ticket counts.
+    #[cfg(any(feature = "cli", fuzzing))]
     pub(crate) fn summary(&self) -> String {
         let ticket_count = |fixture: &AccountFixture| {
             fixture.data.get("tickets").and_then(Value::as_array).map_or(0, Vec::len)

@@ -1,11 +1,13 @@
-//! The accept loop: limits the number of connections, serves HTTP/1 on them, and drains them at shutdown.
+//! Listens, and accepts connections: limits the number of connections, serves HTTP/1 on them, and drains them at shutdown.
 
 use std::future::{Future, ready};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -17,7 +19,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -30,7 +32,7 @@ use crate::server::stream::{REQUEST_PREFIX_BYTES, ServerStream};
 use crate::server::unread_body::UnreadBody;
 
 /// How long running requests may take to finish during shutdown.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection over the limit may take to send its request head.
 const REJECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the accept loop backs off if the system has no resources for a connection.
@@ -38,13 +40,51 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 /// The maximum read buffer of hyper, in bytes (its documented default).
 const MAX_READ_BUFFER_BYTES: usize = 8192 + 4096 * 100;
 
-/// Builds the parts of the router that do not depend on the accounts.
-pub(crate) fn prebuild_router() {
-    router::prebuild_router();
+/// The listen backlog, in connections (Linux allows no more by default). Beyond it, the kernel drops the client's
+/// handshake packets: the client retries after a second or more, or waits forever if it sends nothing.
+const BACKLOG: u32 = 4096;
+
+/// Listens on an address.
+///
+/// # Errors
+/// If it cannot be used; the message is for users.
+pub(super) async fn bind(address: &str) -> anyhow::Result<TcpListener> {
+    listen_on_name(address).await.map_err(|error| {
+        anyhow!("cannot listen on {address}: {error}; choose another address with --listen")
+    })
+}
+
+/// Listens on the first address of this name that can be bound.
+async fn listen_on_name(address: &str) -> io::Result<TcpListener> {
+    let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in lookup_host(address).await? {
+        match listen_on_address(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+fn listen_on_address(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // On Windows this option would let another process hijack the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Returns the address at which this machine reaches the server.
+pub(crate) fn reachable_address(listen: &str) -> String {
+    match listen.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        _ => listen.to_owned(),
+    }
 }
 
 /// Accepts connections until `shutdown` is ready, then drains running requests.
-pub(crate) async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
     state: SharedState,
     shutdown: impl Future<Output = ()>,

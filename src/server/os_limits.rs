@@ -1,4 +1,6 @@
-//! Operating system limits: raises `RLIMIT_NOFILE`, divides the file descriptors, and handles SIGXFSZ.
+//! Divides the file descriptors of the process between connections and databases.
+
+use crate::api::limits::{self, ConnectionLimits, Limits};
 
 /// File descriptors of an open database besides two per reader connection: the database, its write-ahead log, the
 /// log's index, and briefly its folder (counted).
@@ -9,10 +11,8 @@ const MAX_READERS_PER_DATABASE: usize = 4;
 const MAX_OPEN_DATABASES: usize = 256;
 /// How many databases must fit before each gets more than one reader connection (arbitrary).
 const MIN_DATABASES_BEFORE_READERS: usize = 8;
-/// The most connections over the limit that get a 503 response (arbitrary).
-const MAX_REJECTING_CONNECTIONS: usize = 64;
 /// File descriptors of the runtime, all opened when it starts (counted).
-const RUNTIME_FDS: usize = 9;
+pub(crate) const RUNTIME_FDS: usize = 9;
 /// File descriptors of a server besides databases and connections: the listener, the lock file and the catalogue (8,
 /// counted), running copies (8), and some spare ones.
 const SERVER_FDS: usize = 24;
@@ -21,15 +21,15 @@ const MIN_FREE_FDS: usize = FDS_PER_DATABASE + 2 + 6;
 
 /// Divides the file descriptor limit, so that neither connections nor databases use it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FdBudget {
+pub(super) struct FdBudget {
     /// The most connections.
-    pub(crate) connections: usize,
+    connections: usize,
     /// How many of these are for clients over the limit, which get a 503 response.
-    pub(crate) rejecting_connections: usize,
+    rejecting_connections: usize,
     /// The most databases that are open at the same time.
-    pub(crate) open_databases: usize,
+    pub(super) open_databases: usize,
     /// The most reader connections of each.
-    pub(crate) readers_per_database: u32,
+    pub(super) readers_per_database: u32,
 }
 
 /// The file descriptor limit is too low for a server.
@@ -44,26 +44,19 @@ pub(crate) struct FdLimitTooLow {
 }
 
 impl FdBudget {
-    /// Computes the budget of this process for at most so many connections.
+    /// Computes the budget of this process for these connections.
     ///
     /// # Errors
     /// If the file descriptor limit is too low.
-    pub(crate) fn from_process_limits(wanted_connections: usize) -> Result<Self, FdLimitTooLow> {
-        let Some(limit) = fd_limit() else {
-            return Ok(Self::from_free_fds(usize::MAX / 2, wanted_connections));
-        };
-        let open = count_open_fds(limit);
-        let required = open.saturating_add(SERVER_FDS + MIN_FREE_FDS);
-        if limit < required {
-            return Err(FdLimitTooLow { limit, open, required });
-        }
-        Ok(Self::from_free_fds(limit - open - SERVER_FDS, wanted_connections))
+    pub(super) fn from_process_limits(wanted: &ConnectionLimits) -> Result<Self, FdLimitTooLow> {
+        let free_fds = count_free_fds(0)?;
+        Ok(Self::from_free_fds(free_fds, wanted.max_open + wanted.max_rejected))
     }
 
     /// Divides free file descriptors. Connections get up to a half of them, databases the rest.
     fn from_free_fds(free_fds: usize, wanted_connections: usize) -> Self {
         let connections = wanted_connections.min(free_fds / 2);
-        let rejecting_connections = (connections / 4).min(MAX_REJECTING_CONNECTIONS);
+        let rejecting_connections = (connections / 4).min(limits::MAX_REJECTED_CONNECTIONS);
         let rest = free_fds - connections;
         let fds_per_database = rest / MIN_DATABASES_BEFORE_READERS;
         let readers = (fds_per_database.saturating_sub(FDS_PER_DATABASE) / 2)
@@ -75,30 +68,37 @@ impl FdBudget {
             readers_per_database: u32::try_from(readers).unwrap_or(u32::MAX),
         }
     }
+
+    /// Lowers the connection limits to this budget.
+    pub(super) fn cap(self, mut limits: Limits) -> Limits {
+        let connections = &mut limits.connections;
+        if self.connections < connections.max_open + connections.max_rejected {
+            let most = self.connections - self.rejecting_connections;
+            if most < connections.max_open {
+                tracing::warn!(
+                    most,
+                    "the system lets this process open few files (ulimit -n), so there are fewer connections than asked for"
+                );
+                connections.max_open = most;
+            }
+            connections.max_rejected =
+                connections.max_rejected.min(self.connections - connections.max_open);
+        }
+        limits
+    }
 }
 
-/// Raises the file descriptor limit to its hard limit. Not for a process that embeds the server, which would keep it.
+/// Counts the file descriptors that are left for connections and databases, after `reserved` ones.
 ///
 /// # Errors
-/// If that is too low for a server.
-pub(crate) fn raise_fd_limit() -> Result<(), FdLimitTooLow> {
-    raise_soft_limit();
-    let Some(limit) = fd_limit() else { return Ok(()) };
+/// If these are too few for a server.
+pub(crate) fn count_free_fds(reserved: usize) -> Result<usize, FdLimitTooLow> {
+    let Some(limit) = fd_limit() else { return Ok(usize::MAX / 2) };
     let open = count_open_fds(limit);
-    let required = open.saturating_add(RUNTIME_FDS + SERVER_FDS + MIN_FREE_FDS);
-    if limit < required { Err(FdLimitTooLow { limit, open, required }) } else { Ok(()) }
+    let taken = open.saturating_add(reserved + SERVER_FDS);
+    let required = taken.saturating_add(MIN_FREE_FDS);
+    if limit < required { Err(FdLimitTooLow { limit, open, required }) } else { Ok(limit - taken) }
 }
-
-#[cfg(unix)]
-fn raise_soft_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // If this fails, the lower limit stays.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-}
-
-#[cfg(not(unix))]
-fn raise_soft_limit() {}
 
 /// Returns the file descriptor limit of this process; None if unlimited.
 #[cfg(unix)]
@@ -122,22 +122,6 @@ fn count_open_fds(limit: usize) -> usize {
     // The limit applies to descriptor numbers; the parent process may have had a higher one.
     let numbers = listed.filter_map(|file| file.ok()?.file_name().to_str()?.parse::<usize>().ok());
     numbers.filter(|number| *number < limit).count()
-}
-
-/// Makes a write beyond the file size limit fail. Without a handler, SIGXFSZ would kill the process.
-///
-/// # Errors
-/// If the signal handler cannot be installed.
-#[cfg(unix)]
-pub(crate) fn ignore_sigxfsz() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
-}
-
-/// Other systems have no such signal.
-#[cfg(not(unix))]
-pub(crate) fn ignore_sigxfsz() -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

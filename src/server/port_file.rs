@@ -7,16 +7,15 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use anyhow::anyhow;
 use tempfile::Builder;
-
-use crate::cli::output::{BoxError, print_error};
 
 /// The longest text that is parsed as an address, in bytes; an IPv6 address with a scope is shorter.
 const MAX_ADDRESS_BYTES: u64 = 80;
 
 /// Removes the port file of an earlier run, which a reader would mistake for this one's. A regular file with other
 /// content than an address stays until it is replaced.
-pub(crate) fn remove_stale(file: &Path) {
+pub(super) fn remove_stale(file: &Path) {
     if is_stale(file) {
         // If this fails, the file is replaced later, or that fails.
         let _ = fs::remove_file(file);
@@ -35,7 +34,7 @@ fn is_stale(file: &Path) -> bool {
 ///
 /// # Errors
 /// If it cannot be written. The message names the file.
-pub(crate) fn write(file: &Path, address: SocketAddr) -> Result<(), BoxError> {
+pub(crate) fn write(file: &Path, address: SocketAddr) -> anyhow::Result<()> {
     let text = address.to_string();
     let result = match fs::symlink_metadata(file) {
         Ok(metadata) if metadata.is_file() => replace_atomically(file, &text),
@@ -43,7 +42,7 @@ pub(crate) fn write(file: &Path, address: SocketAddr) -> Result<(), BoxError> {
         Ok(_) => fs::write(file, text),
         Err(_) => replace_atomically(file, &text),
     };
-    Ok(result.map_err(|error| error_message(file, &error))?)
+    result.map_err(|error| anyhow!(error_message(file, &error)))
 }
 
 fn error_message(file: &Path, error: &io::Error) -> String {
@@ -76,7 +75,7 @@ fn write_in_background(file: &Path, text: String) -> io::Result<()> {
     let file = file.to_owned();
     let write = move || {
         if let Err(error) = fs::write(&file, text) {
-            print_error(&error_message(&file, &error));
+            tracing::error!("{}", error_message(&file, &error));
         }
     };
     // Not a blocking task of the runtime, whose shutdown would wait for the reader.

@@ -3,8 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::api::{ConnectionAbort, ProtocolError};
 use crate::clock::Stopwatch;
 
 /// How many bytes of a request head are stored: enough to contain the path.
-pub(crate) const REQUEST_PREFIX_BYTES: usize = 64;
+pub(super) const REQUEST_PREFIX_BYTES: usize = 64;
 /// How long a rejected client may take to read the response, and to stop sending.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much such a client may still send, in bytes.
@@ -28,7 +28,7 @@ const MAX_LINGER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A TCP stream with timeouts and abort.
 #[derive(Debug)]
-pub(crate) struct ServerStream {
+pub(super) struct ServerStream {
     stream: TcpStream,
     limits: ConnectionLimits,
     state: Arc<ConnectionState>,
@@ -44,30 +44,64 @@ pub(crate) struct ServerStream {
     idle_timed_out: bool,
 }
 
-/// The stage of a connection, and how to abort it at the next write.
+/// The stage of a connection, and whether to abort it at the next write.
 #[derive(Debug)]
 struct ConnectionState {
-    stage: AtomicU8,
-    abort_mode: AtomicU8,
+    stage: AtomicStage,
+    abort: OnceLock<ConnectionAbort>,
 }
 
-/// Idle: no byte of a request has arrived.
-const STAGE_IDLE: u8 = 0;
-/// A part of a request head has arrived.
-const STAGE_READING_HEAD: u8 = 1;
-/// A request is being handled, or its response sent.
-const STAGE_RESPONDING: u8 = 2;
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    /// No byte of a request has arrived.
+    Idle,
+    /// A part of a request head has arrived.
+    ReadingHead,
+    /// A request is being handled, or its response sent.
+    Responding,
+}
+
+/// The stage, set by handlers and by the stream.
+#[derive(Debug)]
+struct AtomicStage(AtomicU8);
+
+impl AtomicStage {
+    const fn new(stage: Stage) -> Self {
+        Self(AtomicU8::new(stage as u8))
+    }
+
+    fn load(&self) -> Stage {
+        Self::decode(self.0.load(Ordering::Acquire))
+    }
+
+    fn store(&self, stage: Stage) {
+        self.0.store(stage as u8, Ordering::Release);
+    }
+
+    /// Sets the stage, and returns the previous one.
+    fn swap(&self, stage: Stage) -> Stage {
+        Self::decode(self.0.swap(stage as u8, Ordering::AcqRel))
+    }
+
+    const fn decode(stage: u8) -> Stage {
+        const IDLE: u8 = Stage::Idle as u8;
+        const READING_HEAD: u8 = Stage::ReadingHead as u8;
+        match stage {
+            IDLE => Stage::Idle,
+            READING_HEAD => Stage::ReadingHead,
+            _ => Stage::Responding,
+        }
+    }
+}
 
 /// The header of a response without a body.
 const EMPTY_BODY_HEADER: &[u8] = b"\r\ncontent-length: 0\r\n";
 
-const ABORT_NONE: u8 = 0;
-const ABORT_CLOSE: u8 = 1;
-const ABORT_RESET: u8 = 2;
-
 /// Reports the progress of requests to their connection.
 #[derive(Clone, Debug)]
-pub(crate) struct StreamHandle(Arc<ConnectionState>);
+pub(super) struct StreamHandle(Arc<ConnectionState>);
 
 /// A guard: while it exists, a response is being sent.
 #[derive(Debug)]
@@ -75,22 +109,21 @@ struct ResponseInFlight(Arc<ConnectionState>);
 
 impl Drop for ResponseInFlight {
     fn drop(&mut self) {
-        self.0.stage.store(STAGE_IDLE, Ordering::Release);
+        self.0.stage.store(Stage::Idle);
     }
 }
 
 impl StreamHandle {
     /// Marks the start of a request.
-    pub(crate) fn begin_request(&self) {
-        self.0.stage.store(STAGE_RESPONDING, Ordering::Release);
+    pub(super) fn begin_request(&self) {
+        self.0.stage.store(Stage::Responding);
     }
 
     /// Marks the start of a response. Aborts the connection at the next write if the response requires that.
-    pub(crate) fn begin_response(&self, response: Response) -> Response {
-        match response.extensions().get::<ConnectionAbort>() {
-            Some(ConnectionAbort::Reset) => self.0.abort_mode.store(ABORT_RESET, Ordering::Release),
-            Some(ConnectionAbort::Close) => self.0.abort_mode.store(ABORT_CLOSE, Ordering::Release),
-            None => {}
+    pub(super) fn begin_response(&self, response: Response) -> Response {
+        if let Some(abort) = response.extensions().get::<ConnectionAbort>() {
+            // No further response follows, so it is set only once.
+            let _ = self.0.abort.set(*abort);
         }
         let in_flight = ResponseInFlight(Arc::clone(&self.0));
         if response.body().size_hint().exact().is_some() {
@@ -107,13 +140,11 @@ impl StreamHandle {
 }
 
 impl ServerStream {
-    pub(crate) fn new(stream: TcpStream, limits: ConnectionLimits) -> Self {
+    pub(super) fn new(stream: TcpStream, limits: ConnectionLimits) -> Self {
         // Without TCP_NODELAY small responses wait for the client's ACK.
         let _ = stream.set_nodelay(true);
-        let state = ConnectionState {
-            stage: AtomicU8::new(STAGE_IDLE),
-            abort_mode: AtomicU8::new(ABORT_NONE),
-        };
+        let state =
+            ConnectionState { stage: AtomicStage::new(Stage::Idle), abort: OnceLock::new() };
         Self {
             stream,
             limits,
@@ -127,27 +158,27 @@ impl ServerStream {
         }
     }
 
-    pub(crate) fn handle(&self) -> StreamHandle {
+    pub(super) fn handle(&self) -> StreamHandle {
         StreamHandle(Arc::clone(&self.state))
     }
 
     /// Returns the protocol error of the current request.
-    pub(crate) fn protocol_error(&self) -> Option<ProtocolError> {
+    pub(super) fn protocol_error(&self) -> Option<ProtocolError> {
         self.protocol_error
     }
 
     /// Returns the prefix of the request head.
-    pub(crate) fn request_prefix(&self) -> &[u8] {
+    pub(super) fn request_prefix(&self) -> &[u8] {
         &self.request_prefix
     }
 
     /// Returns the error of a partial request after the idle timeout.
-    pub(crate) fn idle_timeout_error(&self) -> Option<ProtocolError> {
+    pub(super) fn idle_timeout_error(&self) -> Option<ProtocolError> {
         self.idle_timed_out.then_some(ProtocolError::HeaderTimeout(self.limits.idle_timeout))
     }
 
     /// Sends a last response and lingers, so that the client can read it.
-    pub(crate) async fn send_and_close(mut self, response: &[u8]) {
+    pub(super) async fn send_and_close(mut self, response: &[u8]) {
         let linger = async {
             self.stream.write_all(response).await?;
             self.stream.shutdown().await?;
@@ -161,23 +192,23 @@ impl ServerStream {
 
     /// Fails if the connection is aborted, which closes or resets it.
     fn check_aborted(&self) -> io::Result<()> {
-        match self.state.abort_mode.load(Ordering::Acquire) {
-            ABORT_NONE => return Ok(()),
-            ABORT_RESET => {
+        match self.state.abort.get() {
+            None => return Ok(()),
+            Some(ConnectionAbort::Reset) => {
                 // If this fails, the connection closes with a FIN instead of an RST.
                 let _ = self.stream.set_zero_linger();
             }
-            _ => {}
+            Some(ConnectionAbort::Close) => {}
         }
         Err(io::ErrorKind::ConnectionReset.into())
     }
 
     /// Updates the stage after a read; it may be empty.
     fn on_read(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() || self.state.stage.load(Ordering::Acquire) == STAGE_RESPONDING {
+        if bytes.is_empty() || self.state.stage.load() == Stage::Responding {
             return;
         }
-        if self.state.stage.swap(STAGE_READING_HEAD, Ordering::AcqRel) == STAGE_IDLE {
+        if self.state.stage.swap(Stage::ReadingHead) == Stage::Idle {
             self.request_prefix.clear();
             self.read_waiting_since = None;
         }
@@ -197,7 +228,7 @@ impl ServerStream {
             return false;
         };
         let is_bare = bytes.windows(EMPTY_BODY_HEADER.len()).any(|part| part == EMPTY_BODY_HEADER);
-        if is_bare && self.state.stage.load(Ordering::Acquire) != STAGE_RESPONDING {
+        if is_bare && self.state.stage.load() != Stage::Responding {
             self.protocol_error = Some(error);
         }
         self.protocol_error.is_some()
@@ -226,24 +257,18 @@ impl ServerStream {
 
     /// Returns the running timeout: its kind, duration and start.
     fn next_deadline(&mut self) -> Option<(Deadline, Duration, Stopwatch)> {
-        let stalled =
-            self.write_stalled_since.map(|since| (Deadline::Send, self.limits.send_timeout, since));
-        match self.state.stage.load(Ordering::Acquire) {
-            _ if stalled.is_some() => stalled,
-            STAGE_RESPONDING => {
-                self.read_waiting_since = None;
-                None
-            }
-            stage => {
-                let since = *self.read_waiting_since.get_or_insert_with(Stopwatch::start);
-                let (head, idle) = (self.limits.head_timeout, self.limits.idle_timeout);
-                Some(if stage == STAGE_READING_HEAD {
-                    (Deadline::Head, head, since)
-                } else {
-                    (Deadline::Idle, idle, since)
-                })
-            }
+        if let Some(since) = self.write_stalled_since {
+            return Some((Deadline::Send, self.limits.send_timeout, since));
         }
+        let (deadline, limit) = match self.state.stage.load() {
+            Stage::Idle => (Deadline::Idle, self.limits.idle_timeout),
+            Stage::ReadingHead => (Deadline::Head, self.limits.head_timeout),
+            Stage::Responding => {
+                self.read_waiting_since = None;
+                return None;
+            }
+        };
+        Some((deadline, limit, *self.read_waiting_since.get_or_insert_with(Stopwatch::start)))
     }
 
     /// Tracks the progress of writes; fails after the send timeout without progress.

@@ -63,7 +63,7 @@ impl HttpBody for SharedBody {
 
 /// The unread body after the handler's response; None for a request without a body.
 #[derive(Debug)]
-pub(crate) struct UnreadBody(Option<BodyRemainder>);
+pub(super) struct UnreadBody(Option<BodyRemainder>);
 
 #[derive(Debug)]
 struct BodyRemainder {
@@ -74,7 +74,7 @@ struct BodyRemainder {
 
 impl UnreadBody {
     /// Splits off a handle to the body that the handler may leave unread. A request without a body costs nothing.
-    pub(crate) fn split_from(request: Request<Incoming>) -> (Request<Body>, Self) {
+    pub(super) fn split_from(request: Request<Incoming>) -> (Request<Body>, Self) {
         let (head, body) = request.into_parts();
         if body.is_end_stream() {
             return (Request::from_parts(head, Body::empty()), Self(None));
@@ -86,7 +86,7 @@ impl UnreadBody {
     }
 
     /// Returns the response after draining the body, or adds `Connection: close` to it.
-    pub(crate) async fn drain_or_close(
+    pub(super) async fn drain_or_close(
         self,
         mut response: Response<Body>,
         body_timeout: Duration,

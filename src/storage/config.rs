@@ -6,10 +6,15 @@ use super::database_limit::DatabaseLimit;
 use crate::metrics::SqliteMetrics;
 
 /// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
-    // No doc comments: clap would spread the flag's help over more lines.
+    /// A crash of the process.
     Process,
+    /// A power failure as well, which is slower.
+    #[cfg_attr(
+        not(any(feature = "cli", test)),
+        expect(dead_code, reason = "only the command line offers it")
+    )]
     Power,
 }
 

@@ -170,11 +170,15 @@ async fn accounts_can_be_forked_and_saved() {
         let data = fixture.stopped_data();
         let server = start_on(&data, &[]);
         let before = dump_tickets(&server).await;
-        let fork = Account::create(&server, &json!({ "from": "account:acme", "name": "copy" })).await;
+        let fork =
+            Account::create(&server, &json!({ "from": "account:acme", "name": "copy" })).await;
         assert_eq!(dump_tickets(&fork.client).await, before);
         assert_eq!(acme(&server).send_control("PUT", "/snapshots/today").await.status, 201);
         create_ticket(&server).await;
-        assert_eq!(acme(&server).send_control("POST", "/snapshots/today/restore").await.status, 204);
+        assert_eq!(
+            acme(&server).send_control("POST", "/snapshots/today/restore").await.status,
+            204
+        );
         assert_eq!(dump_tickets(&server).await, before);
     }
 }

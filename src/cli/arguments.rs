@@ -1,0 +1,263 @@
+//! The arguments: each setting with its flag, environment variable, default and help text.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
+
+use crate::accounts::{StorageMode, UnknownKeyPolicy};
+use crate::cli::flag_values::{number_in, parse_duration, parse_public_url};
+use crate::cli::limit_arguments::LimitArgs;
+use crate::journal::JournalLimits;
+use crate::server::config::{DEFAULT_DATA_DIR, DEFAULT_LISTEN_ADDRESS, ServerConfig};
+use crate::storage::Durability;
+
+/// A mock server for the Omnidesk Ticket API: stored tickets, API keys with permissions, the documented rules.
+///
+/// Without a command it runs `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "omnidesk-mock", version, args_conflicts_with_subcommands = true)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Option<CliCommand>,
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum CliCommand {
+    /// Serve the Ticket API (the default)
+    Serve(ServeArgs),
+    /// Run a command against its own in-memory server on a free port
+    ///
+    /// The command gets the server's URLs in `OMNIDESK_BASE_URL` and `OMNIDESK_CONTROL_URL`, and the key of a fresh
+    /// account in `OMNIDESK_API_KEY`. Signals are forwarded to it, and its exit code is returned.
+    Run(RunArgs),
+    /// Wait until a server is ready; for scripts and container health checks
+    Ready(ReadyArgs),
+    /// Print the OpenAPI 3.1 document of the Ticket API, or of the control API
+    Openapi(OpenapiArgs),
+    /// Print the fidelity report: what the vendor documents, and what is our assumption
+    Fidelity(FidelityArgs),
+    /// Work with seeds
+    #[command(subcommand)]
+    Seed(SeedCommand),
+}
+
+/// The commands for seeds.
+#[derive(Debug, Subcommand)]
+pub(super) enum SeedCommand {
+    /// Validate seeds, and print errors with line numbers; nothing is written
+    Check {
+        /// Seed files, YAML or JSON
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// The address of a server.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ListenArgs {
+    /// Address that the server listens on; port 0 picks a free port
+    #[arg(
+        id = "listen",
+        long = "listen",
+        env = "OMNIDESK_MOCK_LISTEN",
+        default_value = DEFAULT_LISTEN_ADDRESS,
+        value_name = "HOST:PORT"
+    )]
+    pub(super) address: String,
+}
+
+/// The settings of a server.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+    /// Data directory of the accounts; created if it is missing
+    #[arg(long, env = "OMNIDESK_MOCK_DATA", default_value = DEFAULT_DATA_DIR, value_name = "DIR")]
+    data: PathBuf,
+    /// Store everything in memory instead, until the server stops
+    #[arg(long, env = "OMNIDESK_MOCK_EPHEMERAL", value_parser = BoolishValueParser::new())]
+    pub(super) ephemeral: bool,
+    /// Seed file that accounts start from, YAML or JSON; repeatable
+    #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE", action = ArgAction::Append)]
+    seed: Vec<PathBuf>,
+    /// API key of the account `dev`, with all permissions [default: dev-key on loopback, else a random one]
+    #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Policy for unknown API keys: reject them, or create an account for each from the seed
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_ACCOUNTS",
+        value_enum,
+        default_value_t = ServerConfig::default().unknown_keys,
+        value_name = "WAY"
+    )]
+    accounts: UnknownKeyPolicy,
+    /// Maximum number of accounts
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_MAX_ACCOUNTS",
+        default_value_t = ServerConfig::default().max_accounts,
+        value_name = "NUMBER",
+        value_parser = number_in(1..=1_000_000)
+    )]
+    max_accounts: usize,
+    /// Token that the control API requires [default: none on loopback, else a random one]
+    #[arg(long, env = "OMNIDESK_MOCK_CONTROL_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    control_token: Option<String>,
+    /// Maximum number of requests in the journal of an account; 0 turns it off
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_JOURNAL_ENTRIES",
+        default_value_t = ServerConfig::default().journal.max_entries,
+        value_name = "NUMBER",
+        value_parser = number_in(0..=100_000)
+    )]
+    journal_entries: usize,
+    /// Maximum memory of the journal of an account, in bytes
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_JOURNAL_BYTES",
+        default_value_t = ServerConfig::default().journal.max_bytes,
+        value_name = "BYTES",
+        value_parser = number_in(1024..=1_073_741_824)
+    )]
+    journal_bytes: usize,
+    /// What an acknowledged write survives: a process crash, or also a power failure, which is slower
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_DURABILITY",
+        value_enum,
+        default_value_t = ServerConfig::default().durability,
+        value_name = "LEVEL"
+    )]
+    durability: Durability,
+    /// File to write HOST:PORT to once the server is ready
+    #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
+    port_file: Option<PathBuf>,
+    /// Base URL of the server for clients, for links in responses [default: the address it listens on]
+    #[arg(long, env = "OMNIDESK_MOCK_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
+    public_url: Option<String>,
+    /// Format of the log on standard error; `RUST_LOG` sets the level
+    #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORM")]
+    pub(super) log: LogFormat,
+    /// TOML file with these settings by name, such as `port_file`, and a table `dialect`
+    #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// The `[dialect]` table of the config file.
+    #[arg(skip)]
+    pub(super) dialect: Map<String, Value>,
+}
+
+impl ServeArgs {
+    /// Converts the arguments to the configuration of the server.
+    pub(super) fn to_server_config(&self) -> ServerConfig {
+        ServerConfig {
+            listen_address: self.listen.address.clone(),
+            storage_mode: if self.ephemeral {
+                StorageMode::Memory
+            } else {
+                StorageMode::DataDir(self.data.clone())
+            },
+            durability: self.durability,
+            seed_files: self.seed.clone(),
+            seed_texts: Vec::new(),
+            api_key: self.api_key.clone(),
+            unknown_keys: self.accounts,
+            max_accounts: self.max_accounts,
+            control_token: self.control_token.clone(),
+            journal: JournalLimits {
+                max_entries: self.journal_entries,
+                max_bytes: self.journal_bytes,
+            },
+            port_file: self.port_file.clone(),
+            public_url: self.public_url.clone(),
+            dialect: self.dialect.clone(),
+            limits: self.limits.to_limits(),
+            max_waits: self.limits.max_waits,
+            operation_timeout: self.limits.answer_timeout,
+        }
+    }
+}
+
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A command, and the settings of its server.
+#[derive(Clone, Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+/// How to wait for a server.
+#[derive(Debug, Args)]
+pub(super) struct ReadyArgs {
+    /// Base URL of the server [default: from --listen]
+    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
+    pub(super) url: Option<String>,
+    /// How long to wait, such as 10s or 500ms
+    #[arg(long, default_value = "10s", value_name = "TIME", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    #[command(flatten)]
+    pub(super) listen: ListenArgs,
+}
+
+/// Which document to print.
+#[derive(Debug, Args)]
+pub(super) struct OpenapiArgs {
+    #[command(flatten)]
+    pub(super) config_arg: ConfigArg,
+    /// Print the document of the control API
+    #[arg(long)]
+    pub(super) control: bool,
+}
+
+/// How to print the fidelity report.
+#[derive(Debug, Args)]
+pub(super) struct FidelityArgs {
+    #[command(flatten)]
+    pub(super) config_arg: ConfigArg,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a printed document depends on.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArg {
+    /// TOML file with the [dialect] table to use
+    #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches};
+
+    use super::*;
+
+    #[test]
+    fn defaults_of_the_flags_are_those_of_a_server() {
+        let command = ServeArgs::augment_args(Command::new("serve"));
+        let command = command.mut_args(|arg| arg.env(None::<&str>));
+        let args = ServeArgs::from_arg_matches(&command.get_matches_from(["serve"]));
+        let config = args.expect("the defaults are valid").to_server_config();
+        assert_eq!(config, ServerConfig::default());
+    }
+}

@@ -1,0 +1,126 @@
+//! Reads the TOML file of `--config`, and makes its values the defaults of the command line.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, Command};
+use serde_json::{Map, Value};
+
+/// A TOML table.
+type Table = Map<String, Value>;
+
+/// The content of a config file.
+#[derive(Debug)]
+pub(super) struct ConfigFile {
+    path: PathBuf,
+    /// The settings, by the names of their flags.
+    settings: Table,
+    /// The table `[dialect]`.
+    pub(super) dialect: Table,
+}
+
+/// An error of a config file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigFileError {
+    #[error("{}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}:{line}: {message}", path.display())]
+    Parse { path: PathBuf, line: usize, message: String },
+    #[error("{}: {message}", path.display())]
+    InvalidValue { path: PathBuf, message: String },
+    #[error("{}: {name} is no setting; there are {allowed} and the table [dialect]", path.display())]
+    UnknownSetting { path: PathBuf, name: String, allowed: String },
+    #[error("{}: {name} must be a text, a number, true or false; seed may be a list", path.display())]
+    WrongType { path: PathBuf, name: String },
+}
+
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is invalid TOML.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigFileError> {
+        let path = path.to_owned();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => return Err(ConfigFileError::Read { path, source }),
+        };
+        let mut settings: Table = match toml::from_str(&text) {
+            Ok(settings) => settings,
+            // The error's own text quotes the line, which may contain an API key.
+            Err(error) => {
+                let line =
+                    error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+                let message = error.message().to_owned();
+                return Err(ConfigFileError::Parse { path, line, message });
+            }
+        };
+        match settings.remove("dialect") {
+            Some(Value::Object(dialect)) => Ok(Self { path, settings, dialect }),
+            Some(_) => {
+                let message = "dialect must be a table: [dialect]".to_owned();
+                Err(ConfigFileError::InvalidValue { path, message })
+            }
+            None => Ok(Self { path, settings, dialect: Table::new() }),
+        }
+    }
+
+    /// Returns whether the file sets this setting.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        self.settings.contains_key(name)
+    }
+
+    /// Sets the file's values as defaults of the command, so that clap parses them all. `serve_args` are the arguments
+    /// of a server.
+    ///
+    /// # Errors
+    /// If a setting is unknown, or has the wrong type.
+    pub(super) fn apply_defaults(
+        &self,
+        mut command: Command,
+        serve_args: &[Arg],
+    ) -> Result<Command, ConfigFileError> {
+        let args: Vec<&Arg> = serve_args.iter().filter(|arg| arg.get_id() != "config").collect();
+        for (name, value) in &self.settings {
+            let Some(arg) = args.iter().find(|arg| arg.get_id() == name.as_str()) else {
+                let names: Vec<&str> = args.iter().map(|arg| arg.get_id().as_str()).collect();
+                return Err(ConfigFileError::UnknownSetting {
+                    path: self.path.clone(),
+                    name: name.clone(),
+                    allowed: names.join(", "),
+                });
+            };
+            let repeatable = matches!(arg.get_action(), ArgAction::Append);
+            let Some(values) =
+                to_arg_values(value).filter(|values| repeatable || values.len() == 1)
+            else {
+                let (path, name) = (self.path.clone(), name.clone());
+                return Err(ConfigFileError::WrongType { path, name });
+            };
+            let set = |arg: Arg| arg.default_values(values.clone());
+            command = command.mut_arg(name, set);
+            for subcommand in if name == "listen" { &["serve"][..] } else { &["serve", "run"] } {
+                command = command.mut_subcommand(subcommand, |command| command.mut_arg(name, set));
+            }
+        }
+        Ok(command)
+    }
+
+    /// Converts clap's error about a value of the file.
+    pub(super) fn invalid_value(&self, error: &clap::Error) -> ConfigFileError {
+        let message = error.to_string();
+        let message = message.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        ConfigFileError::InvalidValue { path: self.path.clone(), message: message.to_owned() }
+    }
+}
+
+fn to_arg_values(value: &Value) -> Option<Vec<String>> {
+    Some(match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Bool(flag) => vec![flag.to_string()],
+        Value::Array(items) => {
+            items.iter().map(|item| to_arg_values(item)?.pop()).collect::<Option<_>>()?
+        }
+        _ => return None,
+    })
+}

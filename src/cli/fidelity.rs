@@ -1,0 +1,38 @@
+//! The command `fidelity`: prints what the vendor documents, and what is our assumption.
+
+use std::fmt::Write;
+
+use crate::cli::arguments::FidelityArgs;
+use crate::cli::output::print_line;
+use crate::cli::settings;
+use crate::control::fidelity::{FidelityFact, fidelity_report};
+
+/// Prints the report.
+///
+/// # Errors
+/// If the config file cannot be used.
+pub(super) fn run(args: &FidelityArgs) -> anyhow::Result<()> {
+    let dialect = settings::load_dialect(args.config_arg.config.as_deref())?;
+    let report = fidelity_report(&dialect);
+    print_line(&if args.json {
+        serde_json::to_string_pretty(&report)?
+    } else {
+        render_text(&report)
+    })
+}
+
+/// Formats the report as text.
+fn render_text(facts: &[FidelityFact]) -> String {
+    let mut text =
+        String::from("What the vendor documents, and what is chosen where it is silent.\n");
+    for (source, title) in [("documented", "DOCUMENTED"), ("chosen", "CHOSEN")] {
+        let _ = write!(text, "\n{title}\n");
+        for fact in facts.iter().filter(|fact| fact.source == source) {
+            let setting =
+                fact.setting.as_ref().map_or_else(String::new, |setting| format!(" [{setting}]"));
+            let _ = writeln!(text, "  {}: {}{setting} — {}", fact.of, fact.fact, fact.evidence);
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}

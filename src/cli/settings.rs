@@ -1,0 +1,97 @@
+//! Loads the settings: a flag overrides an environment variable, which overrides the file of `--config`, which overrides
+//! the default.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches};
+use serde_json::Map;
+
+use crate::cli::arguments::{CliCommand, CommandLine, ServeArgs};
+use crate::cli::config_file::ConfigFile;
+use crate::contract::dialect::Dialect;
+use crate::server::config::FREE_PORT_ADDRESS;
+
+/// Parses the command line, the environment and the config file. Clap exits the process on an error or `--help`.
+///
+/// # Errors
+/// If the config file cannot be used, or settings contradict each other.
+pub(super) fn load() -> anyhow::Result<CliCommand> {
+    let matches = build_command().get_matches();
+    let serve_matches = find_serve_matches(&matches);
+    let Some(path) = serve_matches.try_get_one::<PathBuf>("config").ok().flatten() else {
+        return resolve(&matches, None);
+    };
+    let file = ConfigFile::read(path)?;
+    let serve = ServeArgs::augment_args(Command::new("serve"));
+    let serve_args: Vec<Arg> = serve.get_arguments().cloned().collect();
+    let command = file.apply_defaults(build_command(), &serve_args)?;
+    // The command line alone was valid, so the error is in the config file.
+    let matches = command.try_get_matches().map_err(|error| file.invalid_value(&error))?;
+    resolve(&matches, Some(file))
+}
+
+/// Reads the dialect of a config file, for commands that only print.
+///
+/// # Errors
+/// If the file cannot be used.
+pub(super) fn load_dialect(config: Option<&Path>) -> anyhow::Result<Dialect> {
+    let settings = config
+        .map_or_else(|| Ok(Map::new()), |path| ConfigFile::read(path).map(|file| file.dialect))?;
+    Ok(Dialect::parse(&settings)?)
+}
+
+/// Builds the clap command. `run` has other defaults than `serve`; neither environment nor config file set its port.
+fn build_command() -> Command {
+    let listen = |arg: Arg| {
+        arg.default_value(FREE_PORT_ADDRESS)
+            .env(None::<&str>)
+            .help("Address that the server listens on")
+    };
+    let data = |arg: Arg| {
+        arg.hide_default_value(true).help("Folder that keeps the accounts [default: memory]")
+    };
+    CommandLine::command()
+        .mut_subcommand("run", |run| run.mut_arg("listen", listen).mut_arg("data", data))
+}
+
+/// Returns the matches with the settings of a server.
+fn find_serve_matches(matches: &ArgMatches) -> &ArgMatches {
+    let subcommand = ["serve", "run"].iter().find_map(|name| matches.subcommand_matches(name));
+    subcommand.unwrap_or(matches)
+}
+
+/// Resolves what settings say together: one of `--data` and `--ephemeral` wins.
+fn resolve(matches: &ArgMatches, file: Option<ConfigFile>) -> anyhow::Result<CliCommand> {
+    let CommandLine { command, serve } =
+        CommandLine::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+    let mut command = command.unwrap_or(CliCommand::Serve(serve));
+    let is_run = matches!(command, CliCommand::Run(_));
+    let args = match &mut command {
+        CliCommand::Serve(args) => args,
+        CliCommand::Run(run) => &mut run.serve,
+        _ => return Ok(command),
+    };
+    let precedence = |name| source_precedence(find_serve_matches(matches).value_source(name));
+    match precedence("ephemeral").cmp(&precedence("data")) {
+        Ordering::Less => args.ephemeral = false,
+        Ordering::Equal if args.ephemeral && precedence("data") > 0 => {
+            bail!("--data and --ephemeral contradict each other");
+        }
+        _ => {}
+    }
+    let has_data = precedence("data") > 0 || file.as_ref().is_some_and(|file| file.sets("data"));
+    args.ephemeral |= is_run && !has_data;
+    args.dialect = file.map(|file| file.dialect).unwrap_or_default();
+    Ok(command)
+}
+
+const fn source_precedence(source: Option<ValueSource>) -> u8 {
+    match source {
+        Some(ValueSource::CommandLine) => 2,
+        Some(ValueSource::EnvVariable) => 1,
+        _ => 0,
+    }
+}

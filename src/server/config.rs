@@ -1,0 +1,113 @@
+//! The configuration of a server, with its defaults; it does not know where the values come from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::accounts::{AccountLimits, AccountPolicy, StorageMode, UnknownKeyPolicy};
+use crate::api::limits::{self, ConnectionLimits, InputLimits, Limits};
+use crate::journal::JournalLimits;
+use crate::storage::Durability;
+
+/// The default address to listen on.
+pub(crate) const DEFAULT_LISTEN_ADDRESS: &str = "127.0.0.1:8080";
+/// A free port on loopback, for servers that other programs start.
+pub(crate) const FREE_PORT_ADDRESS: &str = "127.0.0.1:0";
+/// The default data directory.
+pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
+
+/// The configuration of a server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ServerConfig {
+    /// The address to listen on, as `HOST:PORT`.
+    pub(crate) listen_address: String,
+    pub(crate) storage_mode: StorageMode,
+    pub(crate) durability: Durability,
+    /// Seed files that accounts start from.
+    pub(crate) seed_files: Vec<PathBuf>,
+    /// Seeds as texts instead of files.
+    pub(crate) seed_texts: Vec<String>,
+    /// The API key of the account `dev`.
+    pub(crate) api_key: Option<String>,
+    pub(crate) unknown_keys: UnknownKeyPolicy,
+    pub(crate) max_accounts: usize,
+    /// The token that the control API requires.
+    pub(crate) control_token: Option<String>,
+    pub(crate) journal: JournalLimits,
+    /// The file that receives the server's address.
+    pub(crate) port_file: Option<PathBuf>,
+    /// The base URL for links in responses, without a trailing slash.
+    pub(crate) public_url: Option<String>,
+    /// The dialect of accounts that do not override it.
+    pub(crate) dialect: Map<String, Value>,
+    pub(crate) limits: Limits,
+    /// The most concurrent waits and streams per account.
+    pub(crate) max_waits: usize,
+    /// The timeout of a queued request, and of a read.
+    pub(crate) operation_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen_address: DEFAULT_LISTEN_ADDRESS.to_owned(),
+            storage_mode: StorageMode::DataDir(PathBuf::from(DEFAULT_DATA_DIR)),
+            durability: Durability::Process,
+            seed_files: Vec::new(),
+            seed_texts: Vec::new(),
+            api_key: None,
+            unknown_keys: UnknownKeyPolicy::Fixed,
+            max_accounts: 10_000,
+            control_token: None,
+            journal: JournalLimits { max_entries: 1000, max_bytes: 4 * 1024 * 1024 },
+            port_file: None,
+            public_url: None,
+            dialect: Map::new(),
+            limits: Limits {
+                input: InputLimits {
+                    max_values: limits::DEFAULT_MAX_VALUES,
+                    max_depth: limits::DEFAULT_MAX_DEPTH,
+                },
+                max_body_bytes: limits::DEFAULT_MAX_BODY_BYTES,
+                max_response_bytes: 256 * 1024 * 1024,
+                body_timeout: Duration::from_mins(1),
+                connections: ConnectionLimits {
+                    max_open: 4096,
+                    max_rejected: limits::MAX_REJECTED_CONNECTIONS,
+                    max_head_bytes: 128 * 1024,
+                    head_timeout: Duration::from_secs(10),
+                    idle_timeout: Duration::from_mins(5),
+                    send_timeout: Duration::from_mins(1),
+                },
+            },
+            max_waits: 100,
+            operation_timeout: Duration::from_mins(1),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// Returns the configuration of an in-memory server on a free port.
+    pub(crate) fn in_memory() -> Self {
+        Self {
+            listen_address: FREE_PORT_ADDRESS.to_owned(),
+            storage_mode: StorageMode::Memory,
+            ..Self::default()
+        }
+    }
+
+    /// Returns what the accounts need to know of it.
+    pub(super) fn account_policy(&self) -> AccountPolicy {
+        AccountPolicy {
+            dialect_defaults: self.dialect.clone(),
+            max_accounts: self.max_accounts,
+            unknown_keys: self.unknown_keys,
+            account_limits: AccountLimits {
+                journal: self.journal,
+                max_waits: self.max_waits,
+                lock_timeout: self.operation_timeout,
+            },
+        }
+    }
+}

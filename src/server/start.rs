@@ -1,0 +1,166 @@
+//! What a server decides at its start: the seed, the key of the account `dev`, and the token of the control API.
+
+use std::net::SocketAddr;
+
+use anyhow::{anyhow, bail};
+
+use crate::accounts::{
+    API_KEY_REGEX, AccountSource, Accounts, NewAccount, NewApiKey, PermissionSet, generate_secret,
+};
+use crate::seed::Seed;
+use crate::server::config::ServerConfig;
+
+/// The account of a server without a seed, and the name of its key.
+const DEV_ACCOUNT: &str = "dev";
+/// The key of `dev` on loopback, where a well-known key does no harm.
+const DEV_KEY: &str = "dev-key";
+
+/// The token that the control API requires.
+#[derive(Debug)]
+pub(super) struct ControlToken {
+    /// None if it requires none.
+    pub(super) required: Option<String>,
+    /// The token, if it was generated.
+    pub(super) generated: Option<String>,
+}
+
+/// Validates the secrets of the configuration. Clap could do so, but its messages repeat rejected values.
+///
+/// # Errors
+/// If the API key or the token is malformed.
+pub(super) fn check_secrets(config: &ServerConfig) -> anyhow::Result<()> {
+    config.api_key.as_deref().map_or(Ok(()), check_api_key)?;
+    config.control_token.as_deref().map_or(Ok(()), check_control_token)
+}
+
+fn check_api_key(key: &str) -> anyhow::Result<()> {
+    if API_KEY_REGEX.is_match(key) {
+        return Ok(());
+    }
+    bail!("--api-key: a key has 4 to 128 letters, digits, - or _");
+}
+
+fn check_control_token(token: &str) -> anyhow::Result<()> {
+    let is_plain = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if (8..=256).contains(&token.len()) && is_plain {
+        return Ok(());
+    }
+    bail!("--control-token: a token has 8 to 256 visible ASCII characters");
+}
+
+fn well_known_key_error(address: SocketAddr) -> anyhow::Error {
+    anyhow!(
+        "{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key"
+    )
+}
+
+/// Loads the seed; None if none is configured.
+///
+/// # Errors
+/// If it cannot be read, or is invalid.
+pub(super) fn load_seed(config: &ServerConfig) -> anyhow::Result<Option<Seed>> {
+    if config.seed_files.is_empty() && config.seed_texts.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Seed::load(&config.seed_files, &config.seed_texts)?))
+}
+
+/// Applies the seed; without one, or with an API key for `dev`, also the built-in one.
+///
+/// # Errors
+/// If an account cannot be created.
+pub(super) async fn apply_seed(
+    seed: Option<Seed>,
+    config: &ServerConfig,
+    accounts: &Accounts,
+) -> anyhow::Result<()> {
+    let is_seeded = seed.is_some();
+    let mut applied = seed.unwrap_or_else(Seed::empty).apply(accounts).await?;
+    for account in &applied.existing_accounts {
+        tracing::info!(
+            account,
+            "kept as it is; the seed is planted into accounts that do not exist yet"
+        );
+    }
+    if !is_seeded || config.api_key.is_some() {
+        applied.saved_states.extend(Seed::built_in().apply(accounts).await?.saved_states);
+    }
+    Ok(accounts.set_seeds(applied.saved_states).await?)
+}
+
+/// Adds the key of the account `dev`, if configured or needed. Returns the key if it may be printed.
+///
+/// # Errors
+/// If the key cannot be stored, or others can reach the server with the well-known key.
+pub(super) async fn ensure_dev_key(
+    config: &ServerConfig,
+    address: SocketAddr,
+    is_seeded: bool,
+    accounts: &Accounts,
+) -> anyhow::Result<Option<String>> {
+    let is_public = !address.ip().is_loopback();
+    let dev_key_is_known =
+        accounts.find_key(DEV_KEY).is_some_and(|key| &*key.account.name == DEV_ACCOUNT);
+    let (key, key_to_print) = match &config.api_key {
+        Some(key) => (Some(key.clone()), None),
+        None if is_seeded && !(is_public && dev_key_is_known) => (None, None),
+        None if !is_public => (Some(DEV_KEY.to_owned()), Some(DEV_KEY.to_owned())),
+        None if has_keys(accounts, DEV_ACCOUNT) && !dev_key_is_known => (None, None),
+        None => {
+            let key = generate_secret()?;
+            (Some(key.clone()), Some(key))
+        }
+    };
+    if let Some(key) = key {
+        accounts
+            .put_key(DEV_ACCOUNT, NewApiKey::new(DEV_ACCOUNT, &key, PermissionSet::ALL))
+            .await?;
+    }
+    if is_public && accounts.find_key(DEV_KEY).is_some() {
+        return Err(well_known_key_error(address));
+    }
+    Ok(key_to_print)
+}
+
+fn has_keys(accounts: &Accounts, name: &str) -> bool {
+    accounts.find(name).is_some_and(|account| !account.keys().is_empty())
+}
+
+/// Creates an account from the seed, unless the key already opens one. Returns its key.
+///
+/// # Errors
+/// If the key is invalid, or the maximum number of accounts is reached.
+pub(super) async fn ensure_account(
+    key: Option<&str>,
+    address: SocketAddr,
+    accounts: &Accounts,
+) -> anyhow::Result<String> {
+    let key = match key {
+        Some(key) => check_api_key(key).map(|()| key.to_owned())?,
+        None => generate_secret()?,
+    };
+    if key == DEV_KEY && !address.ip().is_loopback() {
+        return Err(well_known_key_error(address));
+    }
+    if accounts.find_key(&key).is_some() {
+        return Ok(key);
+    }
+    let account = NewAccount::with_key(NewApiKey::with_all_permissions(&key));
+    accounts.create_account(account, AccountSource::Seed(None)).await?;
+    Ok(key)
+}
+
+/// Chooses the token of the control API. If others can reach the server and none is configured, it generates one.
+///
+/// # Errors
+/// If the system has no randomness.
+pub(super) fn choose_control_token(
+    config: &ServerConfig,
+    address: SocketAddr,
+) -> anyhow::Result<ControlToken> {
+    if config.control_token.is_some() || address.ip().is_loopback() {
+        return Ok(ControlToken { required: config.control_token.clone(), generated: None });
+    }
+    let token = generate_secret()?;
+    Ok(ControlToken { required: Some(token.clone()), generated: Some(token) })
+}
