@@ -82,6 +82,28 @@ pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(to_message)
 }
 
+/// Parses a duration from zero to `max`.
+///
+/// # Errors
+/// If it is invalid or out of range; says what it must be.
+pub(crate) fn parse_duration_up_to(text: &str, max: Duration) -> Result<Duration, String> {
+    let duration = Duration::try_from(parse_duration(text)?);
+    let duration = duration.map_err(|_| "must not be negative".to_owned())?;
+    if duration > max {
+        return Err(format!("must be at most {}", format_duration(max)));
+    }
+    Ok(duration)
+}
+
+/// Parses a duration that is longer than zero and at most `max`.
+///
+/// # Errors
+/// If it is invalid or out of range; says what it must be.
+pub(crate) fn parse_positive_duration(text: &str, max: Duration) -> Result<Duration, String> {
+    let duration = parse_duration_up_to(text, max)?;
+    if duration.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(duration) }
+}
+
 fn deserialize_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<SignedDuration, D::Error> {

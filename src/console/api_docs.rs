@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::layout::render_layout;
 use crate::api::decode::MediaType;
 use crate::api::{Endpoint, InputSource};
 use crate::contract::{Field, FieldType, Literal, Notation, Presence, wire_names};
@@ -29,7 +30,7 @@ pub(super) fn render_page() -> Markup {
         }
         main #operations { @for endpoint in ENDPOINTS.iter() { (render_operation(endpoint)) } }
     };
-    super::layout("Ticket API", &content)
+    render_layout("Ticket API", &content)
 }
 
 fn method_badge(endpoint: &Endpoint) -> Markup {

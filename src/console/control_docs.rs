@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::layout::render_layout;
 use crate::control::{PROBLEM_KINDS, openapi_document};
 use crate::faults::PRESETS;
 use crate::journal::WarningKind;
@@ -67,7 +68,7 @@ pub(super) fn render_page() -> Markup {
             (render_problems())
         }
     };
-    super::layout("Control API", &content)
+    render_layout("Control API", &content)
 }
 
 fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
@@ -176,7 +177,7 @@ fn render_problems() -> Markup {
         section #problems aria-labelledby="about-problems" {
             h2 #about-problems { "Problems" }
             p { "An error is " code { "application/problem+json" } ": its " code { "type" } " is one of these and never changes." }
-            dl { @for (name, status, title) in PROBLEM_KINDS { dt id=(name) { code { "/docs/control#" (name) } " " (status) } dd { (title) } } }
+            dl { @for kind in PROBLEM_KINDS { dt id=(kind.name) { code { "/docs/control#" (kind.name) } " " (kind.status) } dd { (kind.title) } } }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod api_docs;
 mod control_docs;
+mod layout;
 
 use std::future::ready;
 use std::sync::{Arc, LazyLock};
@@ -15,7 +16,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use maud::{DOCTYPE, Markup, html};
+use maud::Markup;
 
 use crate::api::state::SharedState;
 use crate::control::hosts;
@@ -61,26 +62,6 @@ async fn require_own_host(
     match hosts::check_host(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
-    }
-}
-
-/// Renders a whole page.
-fn layout(title: &str, content: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) " · omnidesk-mock" }
-                link rel="stylesheet" href="/assets/page.css";
-                script src="/assets/docs.js" defer {}
-            }
-            body {
-                a.skip href="#operations" { "Skip to the operations" }
-                (content)
-            }
-        }
     }
 }
 

@@ -1,16 +1,16 @@
 //! Handlers for accounts: create, list, show, reset, remove.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
-use regex::Regex;
+use jiff::SignedDuration;
 
 use super::clock::to_clock_status;
+use super::duration::parse_signed_duration;
 use super::extract::{
-    AccountParams, AccountPath, OptionalJsonBody, resolve_account, respond_no_content,
+    AccountPath, OptionalJsonBody, check_snapshot_name, resolve_account, respond_no_content,
     run_to_completion,
 };
 use super::fixtures::parse_counts;
@@ -20,16 +20,11 @@ use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccou
 use crate::accounts;
 use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, generate_secret};
 use crate::api::state::SharedState;
-use crate::clock;
 use crate::contract::quote_value;
 use crate::tickets::fixture;
 
 /// The maximum idle time before an account is removed.
 const MAX_TTL: Duration = Duration::from_hours(24 * 3650);
-
-/// The syntax of a snapshot's name (arbitrary).
-pub(super) static SNAPSHOT_NAME_PATTERN: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$").expect("a valid regex"));
 
 /// Lists all accounts.
 #[utoipa::path(get, path = "/accounts", tag = "accounts", operation_id = "listAccounts",
@@ -51,7 +46,7 @@ fn to_account_summary(account: &Account) -> AccountEntry {
 }
 
 fn format_ttl(ttl: Duration) -> String {
-    jiff::SignedDuration::try_from(ttl).map(|ttl| ttl.to_string()).unwrap_or_default()
+    SignedDuration::try_from(ttl).unwrap_or(SignedDuration::MAX).to_string()
 }
 
 /// Creates an account with an API key.
@@ -116,14 +111,6 @@ fn parse_account_name(name: &str) -> Result<String, Problem> {
     )))
 }
 
-pub(super) fn check_snapshot_name(name: &str) -> Result<(), Problem> {
-    if SNAPSHOT_NAME_PATTERN.is_match(name) {
-        return Ok(());
-    }
-    let (form, sent) = (SNAPSHOT_NAME_PATTERN.as_str(), quote_value(&name.into()));
-    Err(Problem::invalid(format!("The name of a snapshot must match {form}; {sent} was sent.")))
-}
-
 fn parse_source(from: &str) -> Result<AccountSource, Problem> {
     let invalid = || {
         let sent = quote_value(&from.into());
@@ -154,14 +141,11 @@ fn parse_source(from: &str) -> Result<AccountSource, Problem> {
 }
 
 fn parse_ttl(text: &str) -> Result<Duration, Problem> {
-    let sent = quote_value(&text.into());
-    let ttl =
-        clock::parse_duration(text).map_err(|reason| format!("ttl {reason}; {sent} was sent."));
-    let ttl = ttl.map_err(Problem::invalid)?;
-    let ttl = Duration::try_from(ttl)
+    let ttl = Duration::try_from(parse_signed_duration("ttl", text)?)
         .ok()
         .filter(|ttl| (1..=MAX_TTL.as_millis()).contains(&ttl.as_millis()));
     ttl.ok_or_else(|| {
+        let sent = quote_value(&text.into());
         Problem::invalid(format!(
             "ttl must be more than nothing and at most ten years; {sent} was sent."
         ))
@@ -170,17 +154,17 @@ fn parse_ttl(text: &str) -> Result<Duration, Problem> {
 
 /// Shows an account: its row counts, clock and dialect.
 #[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "showAccount",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = ShownAccount, description = "The account"), Problem))]
 pub(super) async fn show(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
 ) -> Result<Json<ShownAccount>, Problem> {
     let lease = state.accounts.lease(&account).await?;
     let counts = lease.read(|connection| Box::pin(fixture::count_rows(connection))).await?;
     let settings = account.settings();
     drop(lease);
-    let counts = parse_counts(&counts);
+    let counts = parse_counts(&counts)?;
     Ok(Json(ShownAccount {
         account: account.name.to_string(),
         version: account.change_counter.current(),
@@ -197,22 +181,22 @@ pub(super) async fn show(
 
 /// Removes an account with all its data. Its API keys become invalid.
 #[utoipa::path(delete, path = "/accounts/{account}", tag = "accounts", operation_id = "removeAccount",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
 ) -> Result<StatusCode, Problem> {
     respond_no_content(async move { state.accounts.remove(&account).await }).await
 }
 
 /// Resets an account to its initial state. Its API keys and snapshots stay.
 #[utoipa::path(post, path = "/accounts/{account}/reset", tag = "accounts", operation_id = "resetAccount",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 204, description = "Reset"), Problem))]
 pub(super) async fn reset(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
 ) -> Result<StatusCode, Problem> {
     respond_no_content(async move { state.accounts.reset(&account).await }).await
 }

@@ -2,27 +2,28 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::Uri;
 
-use super::extract::{AccountParams, AccountPath};
+use super::extract::AccountPath;
+use super::journal_page::{JournalPage, to_row_changes};
 use super::problem::Problem;
-use super::requests::{JournalPage, to_row_changes};
+use super::query::{FilterQuery, PageParams};
 use super::wire::{Change, ChangeList};
 use crate::api::state::SharedState;
+use crate::journal::SequencedEntry;
 
 /// Lists the changes of each request in commit order. The filters are those of the journal.
 #[utoipa::path(get, path = "/accounts/{account}/changes", tag = "journal", operation_id = "listChanges",
-    params(AccountParams, super::extract::FilterParams, super::extract::PageParams),
+    params(AccountPath, FilterQuery<PageParams>),
     responses((status = 200, body = ChangeList, description = "The changes"), Problem))]
 pub(super) async fn list(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
-    uri: Uri,
+    AccountPath { account }: AccountPath,
+    query: FilterQuery<PageParams>,
 ) -> Result<Json<ChangeList>, Problem> {
     let journal = &account.journal;
-    let page = JournalPage::read(journal, &uri, &state, |entry| !entry.changes.is_empty()).await?;
+    let page = JournalPage::read(journal, query, &state, |entry| !entry.changes.is_empty()).await?;
     let JournalPage { entries, cursor, truncated, has_more } = page;
-    let changes = entries.iter().map(|(seq, entry)| Change {
+    let changes = entries.iter().map(|SequencedEntry { seq, entry }| Change {
         seq: *seq,
         cursor: journal.cursor_after(*seq).to_string(),
         at: entry.account_time.to_string(),

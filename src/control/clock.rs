@@ -2,11 +2,11 @@
 
 use axum::Json;
 
-use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
+use super::duration::parse_signed_duration;
+use super::extract::{AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
 use super::wire::{Advance, ClockMode, SetClock, ShownClock};
 use crate::accounts::{AccountGuard, AccountSettings, EffectiveSettings};
-use crate::clock;
 use crate::clock::Clock;
 use crate::contract::quote_value;
 
@@ -26,19 +26,19 @@ pub(super) fn to_clock_status(clock: Clock) -> ShownClock {
 
 /// Shows the clock of an account.
 #[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "showClock",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
-pub(super) async fn show(AccountPath(account): AccountPath) -> Json<ShownClock> {
+pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<ShownClock> {
     Json(to_clock_status(account.settings().account_settings.clock))
 }
 
 /// Sets the clock of an account. The account takes all its dates from this clock.
 #[utoipa::path(put, path = "/accounts/{account}/clock", tag = "clock", operation_id = "setClock",
-    params(AccountParams),
+    params(AccountPath),
     request_body = SetClock,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn set(
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(setting): JsonBody<SetClock>,
 ) -> Result<Json<ShownClock>, Problem> {
     change_clock(account, move |settings| match &setting {
@@ -53,7 +53,7 @@ pub(super) async fn set(
             };
             Ok(Clock::Frozen { at: at.parse().map_err(invalid)? })
         }
-        SetClock::Offset { by } => Ok(Clock::Offset { by: parse_signed_duration(by)? }),
+        SetClock::Offset { by } => Ok(Clock::Offset { by: parse_signed_duration("by", by)? }),
     })
     .await
 }
@@ -61,14 +61,14 @@ pub(super) async fn set(
 /// Advances the clock immediately. Responds when everything due by the new time has happened. A real clock becomes an
 /// offset clock.
 #[utoipa::path(post, path = "/accounts/{account}/clock/advance", tag = "clock", operation_id = "advanceClock",
-    params(AccountParams),
+    params(AccountPath),
     request_body = Advance,
     responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
 pub(super) async fn advance(
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(Advance { by }): JsonBody<Advance>,
 ) -> Result<Json<ShownClock>, Problem> {
-    let duration = parse_signed_duration(&by)?;
+    let duration = parse_signed_duration("by", &by)?;
     if duration.is_negative() {
         let sent = quote_value(&by.into());
         return Err(Problem::invalid(format!("by must not be negative; {sent} was sent.")));
@@ -97,11 +97,4 @@ async fn change_clock(
         Ok(Json(to_clock_status(update.await?.account_settings.clock)))
     })
     .await
-}
-
-fn parse_signed_duration(by: &str) -> Result<jiff::SignedDuration, Problem> {
-    clock::parse_duration(by).map_err(|reason| {
-        let sent = quote_value(&by.into());
-        Problem::invalid(format!("by {reason}; {sent} was sent."))
-    })
 }

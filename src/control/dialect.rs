@@ -3,26 +3,26 @@
 use axum::Json;
 use serde_json::{Map, Value};
 
-use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
+use super::extract::{AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
 use crate::accounts::AccountSettings;
 use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 
 /// Shows the effective dialect of an account.
 #[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "showDialect",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
-pub(super) async fn show(AccountPath(account): AccountPath) -> Json<Map<String, Value>> {
+pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<String, Value>> {
     Json(account.settings().dialect.values().clone())
 }
 
 /// Replaces the account's dialect overrides. Omitted settings use the server's values.
 #[utoipa::path(put, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "setDialect",
-    params(AccountParams),
+    params(AccountPath),
     request_body(content = Object, description = "Settings by name"),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn set(
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(mut dialect): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
     // null counts as omitted, as everywhere.

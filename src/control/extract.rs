@@ -1,12 +1,14 @@
-//! Extractors for accounts and JSON bodies, and parameters for OpenAPI.
+//! Extractors of paths and JSON bodies. The OpenAPI document is derived from those of paths.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use regex::Regex;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
@@ -21,6 +23,7 @@ use crate::api::limits::InputLimits;
 use crate::api::state::SharedState;
 use crate::api::{ApiError, auth};
 use crate::clock;
+use crate::contract::quote_value;
 
 /// The maximum body size, in bytes, except for imports (arbitrary).
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -28,172 +31,148 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The maximum number of values and depth of such a body: `order` with 100 patterns of 100 fields each fits.
 const MAX_BODY_SHAPE: InputLimits = InputLimits { max_values: 32_768, max_depth: 32 };
 
-/// Path parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct AccountParams {
-    /// The name of an account, or `self`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    account: String,
-}
-
-/// Path parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct SnapshotParams {
-    /// The name of an account, or `self`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    account: String,
-    /// The name of a snapshot.
-    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-    name: String,
-}
-
-/// Path parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct KeyParams {
-    /// The name of an account, or `self`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    account: String,
-    /// The id of a key.
-    id: i64,
-}
-
-/// Path parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct RequestParams {
-    /// The name of an account, or `self`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    account: String,
-    /// The number of a request.
-    seq: u64,
-}
-
-/// Path parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct FaultParams {
-    /// The name of an account, or `self`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    account: String,
-    /// The id of a fault rule.
-    #[param(minimum = 0)]
-    id: u64,
-}
-
-/// Filter parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct FilterParams {
-    /// `ticket.setStatus`, or `setStatus`.
-    #[param(required = false)]
-    operation: String,
-    /// The method.
-    #[param(required = false)]
-    method: String,
-    /// The status of the response, a class such as `4xx`, or `none`. With `ticket`: that of the ticket.
-    #[param(required = false)]
-    status: String,
-    /// The name of a key.
-    #[param(required = false)]
-    key: String,
-    /// Whether the request changed data.
-    #[param(required = false)]
-    changed: bool,
-    /// Whether a fault was applied to the request.
-    #[param(required = false)]
-    fault: bool,
-    /// A kind of warning, `any` or `none`.
-    #[param(required = false)]
-    warning: String,
-}
-
-/// Pagination parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct PageParams {
-    /// A cursor: only entries after it.
-    #[param(required = false)]
-    since: String,
-    /// The maximum number of entries.
-    #[param(required = false, minimum = 1, maximum = 1000)]
-    limit: u64,
-}
-
-/// Stream parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct CursorParams {
-    /// A cursor: only entries after it.
-    #[param(required = false)]
-    since: String,
-}
-
-/// Wait parameters for the OpenAPI document.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "only the OpenAPI derive reads the fields")]
-pub(super) struct WaitParams {
-    /// A cursor: only entries after it.
-    #[param(required = false)]
-    since: String,
-    /// The number of requests, at most the journal's capacity.
-    #[param(required = false, minimum = 1, maximum = 1000)]
-    count: u64,
-    /// The timeout: `5s` by default, at most `5m`.
-    #[param(required = false)]
-    timeout: String,
-    /// The id of a ticket to wait for instead.
-    #[param(required = false)]
-    ticket: i64,
-    /// With `ticket`: `true` waits until the ticket is deleted.
-    #[param(required = false)]
-    deleted: bool,
-}
+/// The syntax of a snapshot's name (arbitrary).
+static SNAPSHOT_NAME_REGEX: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$").expect("a valid regex"));
 
 /// The account of the path. The guard marks it as in use.
-pub(super) struct AccountPath(pub(super) AccountGuard);
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct AccountPath {
+    /// The name of an account, or `self`.
+    #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub(super) account: AccountGuard,
+}
+
+/// A snapshot of an account. The name is well-formed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct SnapshotPath {
+    /// The name of an account, or `self`.
+    #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub(super) account: AccountGuard,
+    /// The name of a snapshot.
+    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+    pub(super) name: String,
+}
+
+/// An API key of an account.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct KeyPath {
+    /// The name of an account, or `self`.
+    #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub(super) account: AccountGuard,
+    /// The id of a key.
+    pub(super) id: i64,
+}
+
+/// A request in the journal of an account.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct RequestPath {
+    /// The name of an account, or `self`.
+    #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub(super) account: AccountGuard,
+    /// The number of a request.
+    pub(super) seq: u64,
+}
+
+/// A fault rule of an account.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct FaultPath {
+    /// The name of an account, or `self`.
+    #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub(super) account: AccountGuard,
+    /// The id of a fault rule.
+    #[param(minimum = 0)]
+    pub(super) id: u64,
+}
 
 impl FromRequestParts<SharedState> for AccountPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
-        let name = path_param(parts, state, "account").await;
-        let account = resolve_account(&name, parts, state).await?;
-        account.ensure_consistent().await?;
-        Ok(Self(account.acquire()))
+        Ok(Self { account: RawPath::extract(parts, state).await?.account })
     }
 }
 
-/// The account of the path, and the name or id of an item in it.
-pub(super) struct AccountItemPath(pub(super) AccountGuard, pub(super) String);
-
-impl FromRequestParts<SharedState> for AccountItemPath {
+impl FromRequestParts<SharedState> for SnapshotPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
-        let AccountPath(account) = AccountPath::from_request_parts(parts, state).await?;
-        let name = path_param(parts, state, "name").await;
-        let name = if name.is_empty() { path_param(parts, state, "id").await } else { name };
-        let name = if name.is_empty() { path_param(parts, state, "seq").await } else { name };
-        Ok(Self(account, name))
+        let path = RawPath::extract(parts, state).await?;
+        let name = path.text("name").to_owned();
+        check_snapshot_name(&name)?;
+        Ok(Self { account: path.account, name })
     }
 }
 
-/// Returns a path parameter; empty if it is missing or not UTF-8.
-async fn path_param(parts: &mut Parts, state: &SharedState, name: &str) -> String {
-    let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
-    path.ok().and_then(|Path(mut path)| path.remove(name)).unwrap_or_default()
+impl FromRequestParts<SharedState> for KeyPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
+        let path = RawPath::extract(parts, state).await?;
+        Ok(Self { id: path.number("id")?, account: path.account })
+    }
+}
+
+impl FromRequestParts<SharedState> for RequestPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
+        let path = RawPath::extract(parts, state).await?;
+        Ok(Self { seq: path.number("seq")?, account: path.account })
+    }
+}
+
+impl FromRequestParts<SharedState> for FaultPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
+        let path = RawPath::extract(parts, state).await?;
+        Ok(Self { id: path.number("id")?, account: path.account })
+    }
+}
+
+/// The account of the path, and all parameters as text.
+struct RawPath {
+    account: AccountGuard,
+    params: HashMap<String, String>,
+}
+
+impl RawPath {
+    async fn extract(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
+        // A path that is not UTF-8 has no parameters, and no account has an empty name.
+        let path = Path::<HashMap<String, String>>::from_request_parts(parts, state).await;
+        let params = path.map(|Path(params)| params).unwrap_or_default();
+        let name = params.get("account").map_or("", String::as_str);
+        let account = resolve_account(name, parts, state).await?;
+        account.ensure_consistent().await?;
+        Ok(Self { account: account.acquire(), params })
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    fn number<T: FromStr>(&self, name: &str) -> Result<T, Problem> {
+        let text = self.text(name);
+        text.parse().map_err(|_| {
+            let sent = quote_value(&text.into());
+            Problem::invalid(format!("{name} must be a number; {sent} was sent."))
+        })
+    }
+}
+
+/// Fails if no snapshot can have this name.
+pub(super) fn check_snapshot_name(name: &str) -> Result<(), Problem> {
+    if SNAPSHOT_NAME_REGEX.is_match(name) {
+        return Ok(());
+    }
+    let (form, sent) = (SNAPSHOT_NAME_REGEX.as_str(), quote_value(&name.into()));
+    Err(Problem::invalid(format!("The name of a snapshot must match {form}; {sent} was sent.")))
 }
 
 /// Finds an account by name, or by API key for `self`.

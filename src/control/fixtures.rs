@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::extract::{AccountParams, AccountPath, read_body, run_to_completion};
+use super::extract::{AccountPath, read_body, run_to_completion};
 use super::problem::{Problem, ProblemKind};
 use super::wire::{Counts, Imported};
 use crate::api::state::SharedState;
@@ -19,11 +19,11 @@ const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Exports an account as a fixture: a seed file with all its data, without its API keys.
 #[utoipa::path(get, path = "/accounts/{account}/export", tag = "fixtures", operation_id = "exportAccount",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = Object, description = "A seed with this account"), Problem))]
 pub(super) async fn export(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
 ) -> Result<Response, Problem> {
     let lease = state.accounts.lease(&account).await?;
     let effective = account.settings();
@@ -49,12 +49,12 @@ pub(super) async fn export(
 /// rows. Uses at most 256 MiB of memory plus 20 times the fixture's size; YAML aliases may expand to 4 MiB of text.
 /// Adds only missing reference data. A time zone, dialect or clock in the fixture replaces the account's.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
-    params(AccountParams),
+    params(AccountPath),
     request_body(content = Object, description = "A seed with one account, without keys"),
     responses((status = 200, body = Imported, description = "What was added"), Problem))]
 pub(super) async fn import(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     request: Request,
 ) -> Result<Json<Imported>, Problem> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -74,7 +74,8 @@ pub(super) async fn import(
         let import = parsed.map_err(|errors| Problem::invalid(errors.to_string()))?;
         let modify = state.accounts.modify_copy(&account, |settings| import.apply_to(settings));
         let (before, after) = modify.await?;
-        Ok(Json(Imported { added: parse_counts(&after).saturating_sub(&parse_counts(&before)) }))
+        let (before, after) = (parse_counts(&before)?, parse_counts(&after)?);
+        Ok(Json(Imported { added: after.saturating_sub(&before) }))
     })
     .await
 }
@@ -96,8 +97,8 @@ impl From<ImportError> for Problem {
 }
 
 /// Parses the row counts of a database.
-pub(super) fn parse_counts(json: &str) -> Counts {
-    serde_json::from_str(json).unwrap_or_default()
+pub(super) fn parse_counts(json: &str) -> Result<Counts, Problem> {
+    serde_json::from_str(json).map_err(|error| Problem::internal(&error))
 }
 
 impl Counts {

@@ -6,8 +6,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::extract::{
-    AccountItemPath, AccountParams, AccountPath, KeyParams, OptionalJsonBody, respond_no_content,
-    run_to_completion,
+    AccountPath, KeyPath, OptionalJsonBody, respond_no_content, run_to_completion,
 };
 use super::problem::Problem;
 use super::wire::{KeyList, MadeKey, NewKey, PermissionsSpec, ShownKey};
@@ -22,15 +21,11 @@ use crate::contract::quote_value;
 /// The maximum length of a key's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-fn permission_names(permissions: PermissionSet) -> Vec<String> {
-    permissions.names().map(str::to_owned).collect()
-}
-
 fn to_key_summary(info: &ApiKeyInfo) -> ShownKey {
     ShownKey {
         id: info.id,
         name: info.name.to_string(),
-        permissions: permission_names(info.permissions),
+        permissions: info.permissions.names().map(str::to_owned).collect(),
     }
 }
 
@@ -48,20 +43,20 @@ pub(super) fn parse_permissions(spec: Option<&PermissionsSpec>) -> Result<Permis
 
 /// Lists the API keys of an account without their secrets.
 #[utoipa::path(get, path = "/accounts/{account}/keys", tag = "keys", operation_id = "listKeys",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = KeyList, description = "The keys"), Problem))]
-pub(super) async fn list(AccountPath(account): AccountPath) -> Json<KeyList> {
+pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<KeyList> {
     Json(KeyList { keys: account.keys().iter().map(to_key_summary).collect() })
 }
 
 /// Creates an API key. Only this response contains its secret.
 #[utoipa::path(post, path = "/accounts/{account}/keys", tag = "keys", operation_id = "makeKey",
-    params(AccountParams),
+    params(AccountPath),
     request_body(content = Option<NewKey>, description = "Nothing has to be sent."),
     responses((status = 201, body = MadeKey, description = "The key and its text"), Problem))]
 pub(super) async fn make(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     OptionalJsonBody(new_key): OptionalJsonBody<NewKey>,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
     let secret = match new_key.api_key {
@@ -103,21 +98,23 @@ fn parse_key_name(name: String) -> Result<String, Problem> {
 
 fn next_free_name(account: &Account) -> String {
     let keys = account.keys();
-    let mut names = (keys.len() + 1..).map(accounts::NewApiKey::default_name);
-    names.find(|name| keys.iter().all(|info| *info.name != **name)).unwrap_or_default()
+    let mut number = keys.len() + 1;
+    loop {
+        let name = accounts::NewApiKey::default_name(number);
+        if keys.iter().all(|info| *info.name != *name) {
+            return name;
+        }
+        number += 1;
+    }
 }
 
 /// Removes an API key.
 #[utoipa::path(delete, path = "/accounts/{account}/keys/{id}", tag = "keys", operation_id = "removeKey",
-    params(KeyParams),
+    params(KeyPath),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<SharedState>,
-    AccountItemPath(account, id): AccountItemPath,
+    KeyPath { account, id }: KeyPath,
 ) -> Result<StatusCode, Problem> {
-    let id: i64 = id.parse().map_err(|_| {
-        let sent = quote_value(&id.as_str().into());
-        Problem::invalid(format!("id must be a number; {sent} was sent."))
-    })?;
     respond_no_content(async move { state.accounts.remove_key(&account, id).await }).await
 }

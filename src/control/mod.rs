@@ -4,15 +4,19 @@ mod accounts;
 mod changes;
 mod clock;
 mod dialect;
+mod duration;
 mod extract;
 mod faults;
 pub(crate) mod fidelity;
 mod fixtures;
 mod guard;
 pub(crate) mod hosts;
+mod journal_page;
 mod keys;
+mod openapi;
 mod pattern;
 mod problem;
+mod query;
 mod rate_limits;
 mod redact;
 mod requests;
@@ -20,17 +24,18 @@ mod server;
 mod snapshots;
 mod verify;
 mod wait;
+mod wait_query;
 pub(crate) mod wire;
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
-use utoipa::OpenApi;
+use axum::{Json, Router};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -38,69 +43,9 @@ use crate::api::state::SharedState;
 pub(crate) use problem::PROBLEM_KINDS;
 pub(crate) use problem::Problem;
 use problem::ProblemKind;
-pub(crate) use wire::ProblemBody;
 
 /// The path prefix of all routes.
 pub(crate) const PATH_PREFIX: &str = "/_control";
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "omnidesk-mock: control API",
-        description = "Accounts, snapshots, clocks, keys and fixtures of a mock server; what clients asked it, and what is to \
-            happen to their requests. Not part of Omnidesk. \
-            `{account}` is a name, or `self` with an API key in the request.",
-    ),
-    components(schemas(ProblemBody)),
-    modifiers(&SecuritySchemes)
-)]
-struct ApiDoc;
-
-/// The two credentials of a request.
-struct SecuritySchemes;
-
-impl utoipa::Modify for SecuritySchemes {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{
-            ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
-        };
-        let components = document.components.get_or_insert_default();
-        let token = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of --control-token, where there is one."));
-        components.add_security_scheme("token", SecurityScheme::Http(token.build()));
-        let key =
-            ApiKeyValue::with_description("apiKey", "The API key whose account `self` means.");
-        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
-        let no_scopes: [&str; 0] = [];
-        let requirement = |name: &str| SecurityRequirement::new(name, no_scopes);
-        let alternatives =
-            [SecurityRequirement::default(), requirement("token"), requirement("apiKey")];
-        document.security = Some(alternatives.into());
-    }
-}
-
-/// Merges the flattened fields of a rule into the schema of an active rule: utoipa joins them with `allOf`, and each
-/// schema would reject the other's fields.
-fn flatten_fault_rule_schema(document: &mut utoipa::openapi::OpenApi) {
-    use utoipa::openapi::{RefOr, Schema};
-    let Some(components) = &mut document.components else { return };
-    let rule_schema = components.schemas.get("Rule").cloned();
-    let active_rule_schema = components.schemas.get("ShownRule").cloned();
-    let (Some(RefOr::T(Schema::Object(mut merged))), Some(RefOr::T(Schema::AllOf(all_of)))) =
-        (rule_schema, active_rule_schema)
-    else {
-        return;
-    };
-    for item in all_of.items {
-        if let RefOr::T(Schema::Object(object)) = item {
-            merged.properties.extend(object.properties);
-            merged.required.extend(object.required);
-        }
-    }
-    merged.description = all_of.description;
-    components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(merged)));
-}
 
 /// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
 /// them, or waits for the rest.
@@ -114,7 +59,7 @@ static PREBUILT_ROUTER: Mutex<Option<OpenApiRouter<SharedState>>> = Mutex::new(N
 
 /// Returns the routes that require authorization.
 fn protected_routes() -> OpenApiRouter<SharedState> {
-    OpenApiRouter::with_openapi(ApiDoc::openapi())
+    OpenApiRouter::with_openapi(openapi::base_document())
         .routes(routes!(accounts::list, accounts::make))
         .routes(routes!(accounts::show, accounts::remove))
         .routes(routes!(accounts::reset))
@@ -141,7 +86,7 @@ fn protected_routes() -> OpenApiRouter<SharedState> {
         .routes(routes!(requests::strangers, requests::clear_strangers))
         .routes(routes!(server::metrics))
         .routes(routes!(server::fidelity))
-        .routes(routes!(server::openapi))
+        .routes(routes!(serve_document))
 }
 
 /// Returns the health checks, which need no authorization.
@@ -190,10 +135,17 @@ pub(crate) fn is_monitoring_path(path: &str) -> bool {
 }
 
 /// Returns the OpenAPI document of these routes.
-pub(crate) fn openapi_document() -> utoipa::openapi::OpenApi {
-    let router = OpenApiRouter::with_openapi(ApiDoc::openapi());
+pub(crate) fn openapi_document() -> OpenApi {
+    let router = OpenApiRouter::with_openapi(openapi::base_document());
     let (_, mut document) =
         router.nest(PATH_PREFIX, public_routes().merge(protected_routes())).split_for_parts();
-    flatten_fault_rule_schema(&mut document);
+    openapi::flatten_fault_rule_schema(&mut document);
     document
+}
+
+/// Returns this document.
+#[utoipa::path(get, path = "/openapi.json", tag = "server", operation_id = "controlOpenapi",
+    responses((status = 200, body = Object, description = "OpenAPI 3.1"), Problem))]
+async fn serve_document() -> Json<OpenApi> {
+    Json(openapi_document())
 }

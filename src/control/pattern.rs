@@ -1,16 +1,14 @@
-//! Parses request patterns from a body, or from a query such as `operation=…&field.NAME=VALUE`.
+//! Validates and compiles request patterns.
 
 use std::sync::LazyLock;
 
-use axum::http::Uri;
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::wire::{self, StatusFilter};
-use crate::api::decode::parse_pairs;
+use crate::api::Endpoint;
 use crate::api::state::SharedState;
-use crate::api::{Endpoint, auth};
 use crate::contract::{quote_value, suggest};
 use crate::journal::{
     BoundedRegex, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningKind,
@@ -28,11 +26,6 @@ const MAX_FIELDS: usize = 100;
 static FIELD_PATH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^[^\[\]]{1,1000}(\[[^\[\]]{1,100}\]){0,8}$").expect("a valid regex")
 });
-/// The prefix of a field's name in a query.
-const FIELD_PREFIX: &str = "field.";
-/// The filters of a query, apart from fields.
-pub(super) const FILTER_NAMES: &[&str] =
-    &["operation", "method", "status", "key", "changed", "fault", "warning"];
 
 /// Validates and compiles a pattern.
 pub(super) fn parse_pattern(
@@ -201,85 +194,4 @@ fn parse_regex(path: &str, text: &str) -> Result<BoundedRegex, Problem> {
             ))
         }
     })
-}
-
-/// A parsed query: its pattern and its other parameters.
-pub(super) struct FilterQuery {
-    pub(super) pattern: wire::Pattern,
-    extra_params: Vec<(String, String)>,
-}
-
-impl FilterQuery {
-    /// Parses a query of filters, fields and `extra_names`; rejects others.
-    pub(super) fn parse(uri: &Uri, extra_names: &[&str]) -> Result<Self, Problem> {
-        let mut filters = Map::new();
-        let mut fields = Map::new();
-        let mut extra_params = Vec::new();
-        for pair in parse_pairs(uri.query().unwrap_or_default().as_bytes()) {
-            let (name, value) = pair.map_err(|error| Problem::invalid(format!("{error}.")))?;
-            // The API key that resolves `self`.
-            if name == auth::API_KEY_NAME {
-                continue;
-            }
-            let is_duplicate =
-                filters.contains_key(&name) || extra_params.iter().any(|(other, _)| *other == name);
-            if is_duplicate {
-                return Err(Problem::invalid(format!("{name} was sent twice.")));
-            }
-            if let Some(field) = name.strip_prefix(FIELD_PREFIX) {
-                fields.insert(field.to_owned(), value.into());
-            } else if FILTER_NAMES.contains(&name.as_str()) {
-                filters.insert(name.clone(), parse_filter_value(&name, value)?);
-            } else if extra_names.contains(&name.as_str()) {
-                extra_params.push((name, value));
-            } else {
-                return Err(unknown_filter_problem(&name, extra_names));
-            }
-        }
-        filters.insert("fields".to_owned(), fields.into());
-        let pattern = serde_json::from_value(filters.into())
-            .map_err(|error| Problem::invalid(format!("{error}.")))?;
-        Ok(Self { pattern, extra_params })
-    }
-
-    /// Returns an extra parameter, if it was sent.
-    pub(super) fn param(&self, name: &str) -> Option<&str> {
-        self.extra_params.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Parses a number from 1 to `max`.
-    pub(super) fn parse_number(
-        &self,
-        name: &str,
-        default: usize,
-        max: usize,
-    ) -> Result<usize, Problem> {
-        let Some(text) = self.param(name) else { return Ok(default) };
-        let number = text.parse().ok().filter(|number| (1..=max).contains(number));
-        number.ok_or_else(|| {
-            let sent = quote_value(&text.into());
-            Problem::invalid(format!("{name} must be a number from 1 to {max}; {sent} was sent."))
-        })
-    }
-}
-
-fn parse_filter_value(name: &str, value: String) -> Result<Value, Problem> {
-    match (name, value.as_str()) {
-        ("changed" | "fault", "true") => Ok(true.into()),
-        ("changed" | "fault", "false") => Ok(false.into()),
-        ("changed" | "fault", _) => {
-            let sent = quote_value(&value.into());
-            Err(Problem::invalid(format!("{name} must be true or false; {sent} was sent.")))
-        }
-        _ => Ok(value.into()),
-    }
-}
-
-fn unknown_filter_problem(name: &str, extra_names: &[&str]) -> Problem {
-    let known: Vec<&str> = FILTER_NAMES.iter().chain(extra_names).copied().collect();
-    let hint = did_you_mean(name, known.iter().copied());
-    let (known, sent) = (known.join(", "), quote_value(&name.into()));
-    Problem::invalid(format!(
-        "There is no filter {sent}; there are {known} and field.NAME for a field.{hint}"
-    ))
 }

@@ -12,6 +12,7 @@ use utoipa::{IntoResponses, ToSchema};
 use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
 use crate::api::ProtocolError;
+use crate::faults::InvalidEffect;
 use crate::journal::SearchError;
 use crate::storage::{FailureKind, StorageError};
 
@@ -21,8 +22,9 @@ macro_rules! problem_kinds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum ProblemKind { $($variant),+ }
 
-        /// Each kind: its name, its status, its title.
-        pub(crate) const PROBLEM_KINDS: &[(&str, u16, &str)] = &[$(($name, $status, $title)),+];
+        /// Every kind, in the order of [`ProblemKind`].
+        pub(crate) const PROBLEM_KINDS: &[ProblemDefinition] =
+            &[$(ProblemDefinition { name: $name, status: $status, title: $title }),+];
     };
 }
 
@@ -61,6 +63,21 @@ problem_kinds! {
     Failed = "failed", 500, "The server could not do this.";
 }
 
+/// What a response says about a kind of problem.
+#[derive(Debug)]
+pub(crate) struct ProblemDefinition {
+    /// The fragment of its `type`.
+    pub(crate) name: &'static str,
+    pub(crate) status: u16,
+    pub(crate) title: &'static str,
+}
+
+impl ProblemKind {
+    const fn definition(self) -> &'static ProblemDefinition {
+        &PROBLEM_KINDS[self as usize]
+    }
+}
+
 /// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -74,14 +91,15 @@ impl Problem {
         Self { kind, detail: detail.into(), near_misses: Vec::new() }
     }
 
-    /// Prefixes the detail with the affected part.
-    pub(super) fn with_detail_prefix(self, prefix: &str) -> Self {
-        Self { detail: format!("{prefix}{}", self.detail), ..self }
-    }
-
     /// Adds the near misses.
     pub(super) fn with_near_misses(self, near_misses: Vec<Miss>) -> Self {
         Self { near_misses, ..self }
+    }
+
+    /// Logs a failure of the server, and returns its problem.
+    pub(super) fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "the control API could not do this");
+        Self::new(ProblemKind::Failed, "The log of the server says why.")
     }
 
     /// Returns a problem for invalid input.
@@ -107,10 +125,7 @@ impl From<AccountError> for Problem {
                 tracing::error!(%error, "the control API could not do this");
                 return Self::new(kind, failure.client_message());
             }
-            AccountError::RandomUnavailable(_) => {
-                tracing::error!(%error, "the control API could not do this");
-                return Self::new(ProblemKind::Failed, "The log of the server says why.");
-            }
+            AccountError::RandomUnavailable(_) => return Self::internal(&error),
             AccountError::InvalidSettings { .. } => ProblemKind::Invalid,
             AccountError::MalformedKey => ProblemKind::NoApiKey,
             AccountError::NoSeed | AccountError::SeedNotFound(_) => ProblemKind::UnknownSeed,
@@ -142,6 +157,12 @@ impl From<ProtocolError> for Problem {
     }
 }
 
+impl From<InvalidEffect> for Problem {
+    fn from(error: InvalidEffect) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
         Self::new(ProblemKind::TooMuchWork, format!("{error}."))
@@ -156,7 +177,7 @@ impl From<StorageError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (name, status, title) = PROBLEM_KINDS[self.kind as usize];
+        let ProblemDefinition { name, status, title } = *self.kind.definition();
         let body = ProblemBody {
             kind: format!("/docs/control#{name}"),
             title: title.to_owned(),

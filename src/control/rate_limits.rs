@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::Json;
 use jiff::SignedDuration;
 
-use super::extract::{AccountParams, AccountPath, JsonBody, run_to_completion};
+use super::duration::parse_duration;
+use super::extract::{AccountPath, JsonBody, run_to_completion};
 use super::pattern::parse_warning_kind;
 use super::problem::Problem;
-use super::wait::parse_duration;
 use super::wire::{Limits, Strictness};
 use crate::accounts::{AccountSettings, StrictMode};
 use crate::contract::quote_value;
@@ -27,20 +27,20 @@ fn to_rate_limits(rate_limit: Option<RateLimit>) -> Limits {
 
 /// Shows the rate limit of each API key of an account.
 #[utoipa::path(get, path = "/accounts/{account}/limits", tag = "limits", operation_id = "showLimits",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
-pub(super) async fn show(AccountPath(account): AccountPath) -> Json<Limits> {
+pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Limits> {
     Json(to_rate_limits(account.rate_limiter.rate_limit()))
 }
 
 /// Sets the rate limit of each API key of an account: requests per time window; `{}` removes the limit. Excess requests
 /// get 429 with `Retry-After`. Our choice: Omnidesk documents no limit.
 #[utoipa::path(put, path = "/accounts/{account}/limits", tag = "limits", operation_id = "setLimits",
-    params(AccountParams),
+    params(AccountPath),
     request_body = Limits,
     responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
 pub(super) async fn set(
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(limits): JsonBody<Limits>,
 ) -> Result<Json<Limits>, Problem> {
     account.rate_limiter.set_rate_limit(parse_rate_limit(limits)?);
@@ -75,19 +75,19 @@ fn to_strictness(strict: Option<&StrictMode>) -> Strictness {
 
 /// Shows whether an account rejects requests that cause a warning.
 #[utoipa::path(get, path = "/accounts/{account}/strict", tag = "limits", operation_id = "showStrict",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
-pub(super) async fn show_strict(AccountPath(account): AccountPath) -> Json<Strictness> {
+pub(super) async fn show_strict(AccountPath { account }: AccountPath) -> Json<Strictness> {
     Json(to_strictness(account.settings().account_settings.strict.as_ref()))
 }
 
 /// Turns strict mode on or off. It rejects every request that causes a warning.
 #[utoipa::path(put, path = "/accounts/{account}/strict", tag = "limits", operation_id = "setStrict",
-    params(AccountParams),
+    params(AccountPath),
     request_body = Strictness,
     responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
 pub(super) async fn set_strict(
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(strictness): JsonBody<Strictness>,
 ) -> Result<Json<Strictness>, Problem> {
     if !strictness.strict && !strictness.allow.is_empty() {

@@ -1,10 +1,9 @@
-//! Handlers for health, metrics, fidelity report and OpenAPI document.
+//! Handlers for health, metrics and fidelity report.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
 use super::problem::{Problem, ProblemKind};
 use crate::api::state::SharedState;
@@ -53,11 +52,4 @@ pub(super) async fn metrics(State(state): State<SharedState>) -> Result<Response
     responses((status = 200, body = Vec<Object>, description = "Every fact with its source"), Problem))]
 pub(super) async fn fidelity(State(state): State<SharedState>) -> Json<Vec<FidelityFact>> {
     Json(fidelity::fidelity_report(&state.accounts.default_dialect))
-}
-
-/// Returns this document.
-#[utoipa::path(get, path = "/openapi.json", tag = "server", operation_id = "controlOpenapi",
-    responses((status = 200, body = Object, description = "OpenAPI 3.1"), Problem))]
-pub(super) async fn openapi() -> Json<Value> {
-    Json(serde_json::to_value(super::openapi_document()).unwrap_or_default())
 }

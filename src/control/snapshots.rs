@@ -4,11 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::accounts::check_snapshot_name;
-use super::extract::{
-    AccountItemPath, AccountParams, AccountPath, SnapshotParams, respond_no_content,
-    run_to_completion,
-};
+use super::extract::{AccountPath, SnapshotPath, respond_no_content, run_to_completion};
 use super::problem::Problem;
 use super::wire::{Snapshot, SnapshotList};
 use crate::accounts::{SnapshotInfo, TakenSnapshot};
@@ -20,11 +16,11 @@ fn to_snapshot(info: SnapshotInfo) -> Snapshot {
 
 /// Lists the snapshots of an account.
 #[utoipa::path(get, path = "/accounts/{account}/snapshots", tag = "snapshots", operation_id = "listSnapshots",
-    params(AccountParams),
+    params(AccountPath),
     responses((status = 200, body = SnapshotList, description = "The snapshots"), Problem))]
 pub(super) async fn list(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
 ) -> Result<Json<SnapshotList>, Problem> {
     let snapshots =
         state.accounts.snapshots(&account).await?.into_iter().map(to_snapshot).collect();
@@ -33,7 +29,7 @@ pub(super) async fn list(
 
 /// Saves the current state as a snapshot. Replaces a snapshot of the same name.
 #[utoipa::path(put, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "takeSnapshot",
-    params(SnapshotParams),
+    params(SnapshotPath),
     responses(
         (status = 200, body = Snapshot, description = "Replaced"),
         (status = 201, body = Snapshot, description = "New"),
@@ -41,9 +37,8 @@ pub(super) async fn list(
     ))]
 pub(super) async fn take(
     State(state): State<SharedState>,
-    AccountItemPath(account, name): AccountItemPath,
+    SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<(StatusCode, Json<Snapshot>), Problem> {
-    check_snapshot_name(&name)?;
     run_to_completion(async move {
         let TakenSnapshot { info, is_new } = state.accounts.take_snapshot(&account, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -54,24 +49,22 @@ pub(super) async fn take(
 
 /// Removes a snapshot.
 #[utoipa::path(delete, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "removeSnapshot",
-    params(SnapshotParams),
+    params(SnapshotPath),
     responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(
     State(state): State<SharedState>,
-    AccountItemPath(account, name): AccountItemPath,
+    SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<StatusCode, Problem> {
-    check_snapshot_name(&name)?;
     respond_no_content(async move { state.accounts.remove_snapshot(&account, &name).await }).await
 }
 
 /// Restores an account to a snapshot: data, ids, clock, time zone and dialect. Its keys stay.
 #[utoipa::path(post, path = "/accounts/{account}/snapshots/{name}/restore", tag = "snapshots", operation_id = "restoreSnapshot",
-    params(SnapshotParams),
+    params(SnapshotPath),
     responses((status = 204, description = "Restored"), Problem))]
 pub(super) async fn restore(
     State(state): State<SharedState>,
-    AccountItemPath(account, name): AccountItemPath,
+    SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<StatusCode, Problem> {
-    check_snapshot_name(&name)?;
     respond_no_content(async move { state.accounts.restore(&account, &name).await }).await
 }

@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::extract::{AccountParams, AccountPath, JsonBody};
+use super::duration::parse_duration;
+use super::extract::{AccountPath, JsonBody};
+use super::journal_page::{parse_cursor, require_journal};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
-use super::requests::{parse_cursor, require_journal};
-use super::wait::parse_duration;
 use super::wire::{self, Difference, Miss, Verification, Verified};
 use crate::api::state::SharedState;
 use crate::journal;
@@ -22,12 +22,12 @@ const MAX_INTERVAL: std::time::Duration = std::time::Duration::from_hours(24 * 3
 
 /// Verifies that requests came as expected. If not, the problem lists the near misses with their differences.
 #[utoipa::path(post, path = "/accounts/{account}/verify", tag = "journal", operation_id = "verify",
-    params(AccountParams),
+    params(AccountPath),
     request_body = Verification,
     responses((status = 200, body = Verified, description = "It holds"), Problem))]
 pub(super) async fn verify(
     State(state): State<SharedState>,
-    AccountPath(account): AccountPath,
+    AccountPath { account }: AccountPath,
     JsonBody(verification): JsonBody<Verification>,
 ) -> Result<Json<Verified>, Problem> {
     let since = parse_cursor(&account.journal, verification.since.as_deref())?;

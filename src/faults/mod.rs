@@ -1,10 +1,13 @@
 //! Fault injection: decides which requests fail, and how. `api` applies the effect. Does no I/O.
 
-mod book;
 mod effect;
+mod presets;
 pub(crate) mod rate_limit;
 mod rule;
+mod rules;
 
-pub(crate) use book::{AddRuleError, FaultRules, MAX_FAULT_REGEXES, MAX_FAULT_RULES, RuleStatus};
-pub(crate) use effect::{DelayPhase, DropBehavior, Effect, PRESETS, Preset};
+pub(crate) use crate::control::wire::When as DelayPhase;
+pub(crate) use effect::{DropBehavior, Effect, InvalidEffect};
+pub(crate) use presets::{PRESETS, Preset};
 pub(crate) use rule::{EffectSchedule, FaultRule, Trigger, Ttl};
+pub(crate) use rules::{AddRuleError, FaultRules, MAX_FAULT_REGEXES, MAX_FAULT_RULES};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Effect;
+use super::effect::Effect;
 use crate::journal::RequestPattern;
 
 /// Which of the matching requests get the effect.

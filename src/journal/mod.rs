@@ -1,21 +1,24 @@
 //! The request journal: records, matches and verifies requests. Does no I/O.
 
-mod change;
+mod bounded_regex;
+mod change_set;
 mod entry;
-mod expression;
 mod pattern;
 mod redact;
-mod ring;
-mod verdict;
+mod ring_buffer;
+mod text;
+mod verification;
 mod warning;
 
-pub(crate) use change::{ChangeKind, ChangeSet, RowChange, WithChanges};
+pub(crate) use bounded_regex::{BoundedRegex, SearchDeadline, SearchError};
+pub(crate) use change_set::{ChangeKind, ChangeSet, RowChange, WithChanges};
 pub(crate) use entry::{AppliedFault, Entry, KeyFingerprint, RecordedInput};
-pub(crate) use expression::{BoundedRegex, SearchDeadline, SearchError};
 pub(crate) use pattern::{
     Difference, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningMatcher,
 };
 pub(crate) use redact::{HIDDEN, ends_with_key_label, redact_json, redact_text, redact_words};
-pub(crate) use ring::{Cursor, Journal, JournalLimits, JournalSlice, PendingEntry};
-pub(crate) use verdict::{CountExpectation, NearMiss, OrderExpectation, Verdict};
+pub(crate) use ring_buffer::{
+    Cursor, Journal, JournalLimits, JournalSlice, PendingEntry, SequencedEntry,
+};
+pub(crate) use verification::{CountExpectation, NearMiss, OrderExpectation, Verdict};
 pub(crate) use warning::{Warning, WarningKind};

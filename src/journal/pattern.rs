@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::expression::{BoundedRegex, SearchDeadline, SearchError, input_bytes, scalar_to_text};
+use super::bounded_regex::{
+    BoundedRegex, SearchDeadline, SearchError, input_bytes, scalar_to_text,
+};
+use super::text::truncate_text;
 use super::{Entry, RecordedInput, WarningKind};
 use crate::contract::quote_value;
 
@@ -358,15 +361,6 @@ fn format_value(value: &Value) -> String {
         Value::Array(_) | Value::Object(_) => truncate_text(&value.to_string()),
         scalar => quote_value(scalar),
     }
-}
-
-/// Truncates a text to fit a line.
-pub(super) fn truncate_text(text: &str) -> String {
-    const MAX_CHARS: usize = 300;
-    if text.chars().count() <= MAX_CHARS {
-        return text.to_owned();
-    }
-    text.chars().take(MAX_CHARS).chain(['…']).collect()
 }
 
 pub(super) fn format_status(status: Option<u16>) -> String {

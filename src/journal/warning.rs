@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::pattern::truncate_text;
 use serde::{Deserialize, Serialize};
+
+use super::text::truncate_text;
 
 macro_rules! warning_kinds {
     ($($variant:ident = $name:literal, $description:literal);+ $(;)?) => {

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["clock.rs"]),
     ("metrics", &["metrics.rs"]),
     ("contract", &["contract/"]),
+    ("control types", &["control/wire/faults.rs"]),
     ("storage", &["storage/"]),
     ("journal", &["journal/"]),
     ("faults", &["faults/"]),
@@ -53,7 +54,7 @@ const NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Folders with import cycles that are to go.
-const KNOWN_CYCLES: &[&str] = &["api/", "console/", "control/", "faults/", "journal/"];
+const KNOWN_CYCLES: &[&str] = &["api/"];
 
 /// Every source file: its path inside `src`, and its text.
 fn sources() -> BTreeMap<String, String> {

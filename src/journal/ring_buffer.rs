@@ -34,11 +34,18 @@ impl std::fmt::Display for Cursor {
     }
 }
 
+/// An entry with its sequence number.
+#[derive(Clone, Debug)]
+pub(crate) struct SequencedEntry {
+    pub(crate) seq: u64,
+    pub(crate) entry: Arc<Entry>,
+}
+
 /// The entries of a journal after a cursor.
 #[derive(Debug)]
 pub(crate) struct JournalSlice {
-    /// With their sequence numbers, oldest first.
-    pub(crate) entries: Vec<(u64, Arc<Entry>)>,
+    /// The oldest first.
+    pub(crate) entries: Vec<SequencedEntry>,
     /// Whether entries after the cursor have been evicted.
     pub(crate) is_truncated: bool,
     /// The cursor after all of them.
@@ -81,8 +88,17 @@ impl RingBuffer {
         self.last_seq()
     }
 
+    /// Returns the index of the slot with this number; None if it precedes all slots.
+    fn slot_index(&self, seq: u64) -> Option<usize> {
+        usize::try_from(seq.checked_sub(self.first_seq)?).ok()
+    }
+
+    fn entry(&self, seq: u64) -> Option<Arc<Entry>> {
+        self.slots.get(self.slot_index(seq)?)?.clone()
+    }
+
     fn set_entry(&mut self, seq: u64, entry: Arc<Entry>) {
-        let index = seq.checked_sub(self.first_seq).and_then(|index| usize::try_from(index).ok());
+        let index = self.slot_index(seq);
         if let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) {
             self.bytes += entry.estimated_bytes();
             *slot = Some(entry);
@@ -192,7 +208,9 @@ impl Journal {
         let slots = (ring.first_seq..).zip(&ring.slots).skip(skip);
         let entries = slots
             .take_while(|(seq, _)| *seq <= end)
-            .filter_map(|(seq, slot)| Some((seq, Arc::clone(slot.as_ref()?))))
+            .filter_map(|(seq, slot)| {
+                Some(SequencedEntry { seq, entry: Arc::clone(slot.as_ref()?) })
+            })
             .collect();
         JournalSlice {
             entries,
@@ -202,11 +220,10 @@ impl Journal {
     }
 
     /// Returns the entries with these numbers, in this order; skips evicted ones.
-    pub(crate) fn entries_by_seq(&self, seqs: &[u64]) -> Vec<(u64, Arc<Entry>)> {
+    pub(crate) fn entries_by_seq(&self, seqs: &[u64]) -> Vec<SequencedEntry> {
         let ring = self.ring();
-        let index = |seq: u64| usize::try_from(seq.checked_sub(ring.first_seq)?).ok();
-        let entry = |seq: u64| ring.slots.get(index(seq)?)?.clone();
-        seqs.iter().filter_map(|seq| Some((*seq, entry(*seq)?))).collect()
+        let found = |seq: &u64| Some(SequencedEntry { seq: *seq, entry: ring.entry(*seq)? });
+        seqs.iter().filter_map(found).collect()
     }
 
     /// Returns the last number before the journal was cleared.
@@ -222,9 +239,7 @@ impl Journal {
     /// Returns the entry with this number. Waits for pending entries.
     pub(crate) async fn entry(&self, seq: u64) -> Option<Arc<Entry>> {
         self.wait_for_pending().await;
-        let ring = self.ring();
-        let index = usize::try_from(seq.checked_sub(ring.first_seq)?).ok()?;
-        ring.slots.get(index)?.clone()
+        self.ring().entry(seq)
     }
 
     async fn wait_for_pending(&self) {

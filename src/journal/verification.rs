@@ -3,9 +3,10 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::expression::{SearchDeadline, SearchError};
-use super::pattern::{format_status, truncate_text};
-use super::{Difference, Entry, JournalSlice, RequestPattern};
+use super::bounded_regex::{SearchDeadline, SearchError};
+use super::pattern::format_status;
+use super::text::truncate_text;
+use super::{Difference, Entry, JournalSlice, RequestPattern, SequencedEntry};
 use crate::clock;
 
 /// Limit for the near misses, and for the matching requests, of a message.
@@ -91,7 +92,7 @@ impl CountExpectation {
         deadline: &SearchDeadline,
     ) -> Result<Verdict, SearchError> {
         let mut matched = Vec::new();
-        for (seq, entry) in &slice.entries {
+        for SequencedEntry { seq, entry } in &slice.entries {
             if pattern.try_matches(*seq, entry, deadline)? {
                 matched.push(*seq);
             }
@@ -137,14 +138,14 @@ impl OrderExpectation {
         let mut matched: Vec<u64> = Vec::new();
         // Sorts by arrival: the journal is in the order of the responses.
         let mut entries = slice.entries.clone();
-        entries.sort_by_key(|(seq, entry)| (entry.system_time, *seq));
+        entries.sort_by_key(|entry| (entry.entry.system_time, entry.seq));
         let mut remaining = &entries[..];
         let mut previous: Option<&Entry> = None;
         for pattern in &self.patterns {
             let Some(index) = find_first(pattern, remaining, deadline)? else {
-                return self.explain_missing(&matched, pattern, remaining, (slice, deadline));
+                return self.explain_missing(&matched, pattern, remaining, slice, deadline);
             };
-            let (seq, entry) = &remaining[index];
+            let SequencedEntry { seq, entry } = &remaining[index];
             if let Some(previous) = previous
                 && let Some(violation) = self.interval_violation(previous, entry)
             {
@@ -183,8 +184,9 @@ impl OrderExpectation {
         &self,
         matched: &[u64],
         pattern: &RequestPattern,
-        remaining: &[(u64, std::sync::Arc<Entry>)],
-        (slice, deadline): (&JournalSlice, &SearchDeadline),
+        remaining: &[SequencedEntry],
+        slice: &JournalSlice,
+        deadline: &SearchDeadline,
     ) -> Result<Verdict, SearchError> {
         let position = matched.len() + 1;
         if slice.is_truncated {
@@ -206,8 +208,7 @@ impl OrderExpectation {
             let _ = write!(message, "\nNumber {position} did not come after that.");
         }
         if let Some(index) = find_first(pattern, &slice.entries, deadline)? {
-            let (seq, _) = &slice.entries[index];
-            let _ = write!(message, " One came before: request {seq}.");
+            let _ = write!(message, " One came before: request {}.", slice.entries[index].seq);
         }
         message += &format_near_misses(&near_misses);
         Ok(Verdict::Failed { message, near_misses })
@@ -217,10 +218,10 @@ impl OrderExpectation {
 /// Returns the index of the first match.
 fn find_first(
     pattern: &RequestPattern,
-    entries: &[(u64, std::sync::Arc<Entry>)],
+    entries: &[SequencedEntry],
     deadline: &SearchDeadline,
 ) -> Result<Option<usize>, SearchError> {
-    for (index, (seq, entry)) in entries.iter().enumerate() {
+    for (index, SequencedEntry { seq, entry }) in entries.iter().enumerate() {
         if pattern.try_matches(*seq, entry, deadline)? {
             return Ok(Some(index));
         }
@@ -234,12 +235,12 @@ fn find_first(
 /// On a timeout.
 pub(super) fn find_near_misses(
     pattern: &RequestPattern,
-    entries: &[(u64, std::sync::Arc<Entry>)],
+    entries: &[SequencedEntry],
     deadline: &SearchDeadline,
 ) -> Result<Vec<NearMiss>, SearchError> {
     // Bounds the memory: each difference repeats the expected value.
     let mut near_misses: Vec<NearMiss> = Vec::new();
-    for (seq, entry) in entries {
+    for SequencedEntry { seq, entry } in entries {
         deadline.check()?;
         let differences = pattern.differences(entry);
         if differences.is_empty() {
@@ -256,8 +257,8 @@ pub(super) fn find_near_misses(
         near_misses.retain(|miss| !miss.is_other_operation());
     }
     for miss in &mut near_misses {
-        if let Some((seq, entry)) = entries.iter().find(|(seq, _)| *seq == miss.seq) {
-            miss.summary = format_request(*seq, entry);
+        if let Some(found) = entries.iter().find(|entry| entry.seq == miss.seq) {
+            miss.summary = format_request(miss.seq, &found.entry);
         }
     }
     Ok(near_misses)
@@ -265,8 +266,8 @@ pub(super) fn find_near_misses(
 
 fn format_matches(matched: &[u64], slice: &JournalSlice) -> String {
     let mut text = String::new();
-    let entries = slice.entries.iter().filter(|(seq, _)| matched.contains(seq));
-    for (seq, entry) in entries.take(MAX_SHOWN_REQUESTS) {
+    let entries = slice.entries.iter().filter(|entry| matched.contains(&entry.seq));
+    for SequencedEntry { seq, entry } in entries.take(MAX_SHOWN_REQUESTS) {
         let _ = write!(text, "\n  {}", format_request(*seq, entry));
     }
     if matched.len() > MAX_SHOWN_REQUESTS {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Effect, FaultRule};
+use super::effect::Effect;
+use super::rule::FaultRule;
+use crate::control::wire::{Rule as RuleDefinition, ShownRule};
 use crate::journal::{AppliedFault, RequestPattern};
 
 /// Limit for the rules of one account (arbitrary).
@@ -34,17 +36,29 @@ pub(crate) struct FaultRules {
 
 #[derive(Debug, Default)]
 struct RuleTable {
-    rules: Vec<(u64, FaultRule, Map<String, Value>)>,
+    rules: Vec<StoredRule>,
     last_id: u64,
 }
 
-/// The definition of a rule, and its counters.
-#[derive(Clone, Debug)]
-pub(crate) struct RuleStatus {
-    pub(crate) id: u64,
-    pub(crate) definition: Map<String, Value>,
-    pub(crate) matched: u64,
-    pub(crate) applied: u64,
+#[derive(Debug)]
+struct StoredRule {
+    id: u64,
+    rule: FaultRule,
+    /// The rule as the client sent it.
+    definition: RuleDefinition,
+}
+
+impl StoredRule {
+    fn status(&self) -> ShownRule {
+        let FaultRule { matched, applied, .. } = self.rule;
+        ShownRule { id: self.id, seen: matched, applied, rule: self.definition.clone() }
+    }
+}
+
+impl RuleTable {
+    fn remove_expired(&mut self, now: Timestamp) {
+        self.rules.retain(|stored| !stored.rule.is_expired(now));
+    }
 }
 
 impl FaultRules {
@@ -54,7 +68,7 @@ impl FaultRules {
 
     fn update_flags(&self, table: &RuleTable) {
         self.has_rules.store(!table.rules.is_empty(), Ordering::Release);
-        let has_regexes = table.rules.iter().any(|(_, rule, _)| rule.pattern.has_regexes());
+        let has_regexes = table.rules.iter().any(|stored| stored.rule.pattern.has_regexes());
         self.has_regexes.store(has_regexes, Ordering::Release);
     }
 
@@ -75,48 +89,42 @@ impl FaultRules {
     pub(crate) fn add(
         &self,
         rule: FaultRule,
-        definition: Map<String, Value>,
+        definition: RuleDefinition,
         now: Timestamp,
-    ) -> Result<RuleStatus, AddRuleError> {
+    ) -> Result<ShownRule, AddRuleError> {
         let mut table = self.lock();
-        table.rules.retain(|(_, rule, _)| !rule.is_expired(now));
+        table.remove_expired(now);
         if table.rules.len() >= MAX_FAULT_RULES {
             return Err(AddRuleError::TooManyRules);
         }
-        let rules = table.rules.iter().map(|(_, rule, _)| rule).chain([&rule]);
+        let rules = table.rules.iter().map(|stored| &stored.rule).chain([&rule]);
         let regexes: usize = rules.map(|rule| rule.pattern.regexes().count()).sum();
         if rule.pattern.has_regexes() && regexes > MAX_FAULT_REGEXES {
             return Err(AddRuleError::TooManyRegexes);
         }
         table.last_id += 1;
-        let id = table.last_id;
-        table.rules.push((id, rule, definition.clone()));
+        let stored = StoredRule { id: table.last_id, rule, definition };
+        let status = stored.status();
+        table.rules.push(stored);
         self.update_flags(&table);
-        Ok(RuleStatus { id, definition, matched: 0, applied: 0 })
+        Ok(status)
     }
 
     /// Returns the rules that have not expired.
-    pub(crate) fn list(&self, now: Timestamp) -> Vec<RuleStatus> {
+    pub(crate) fn list(&self, now: Timestamp) -> Vec<ShownRule> {
         let table = self.lock();
-        let rules = table.rules.iter().filter(|(_, rule, _)| !rule.is_expired(now));
-        rules
-            .map(|(id, rule, definition)| RuleStatus {
-                id: *id,
-                definition: definition.clone(),
-                matched: rule.matched,
-                applied: rule.applied,
-            })
-            .collect()
+        let active = table.rules.iter().filter(|stored| !stored.rule.is_expired(now));
+        active.map(StoredRule::status).collect()
     }
 
     /// Removes a rule. Returns whether it existed.
     pub(crate) fn remove(&self, id: u64, now: Timestamp) -> bool {
         let mut table = self.lock();
-        let existed =
-            table.rules.iter().any(|(rule_id, rule, _)| *rule_id == id && !rule.is_expired(now));
-        table.rules.retain(|(rule_id, ..)| *rule_id != id);
+        table.remove_expired(now);
+        let count = table.rules.len();
+        table.rules.retain(|stored| stored.id != id);
         self.update_flags(&table);
-        existed
+        table.rules.len() < count
     }
 
     /// Removes all rules.
@@ -145,7 +153,7 @@ impl FaultRules {
         let patterns: Vec<(u64, Arc<RequestPattern>)> = {
             let table = self.lock();
             let rules = table.rules.iter();
-            rules.map(|(id, rule, _)| (*id, Arc::clone(&rule.pattern))).collect()
+            rules.map(|stored| (stored.id, Arc::clone(&stored.rule.pattern))).collect()
         };
         let matching =
             patterns.iter().filter(|(_, pattern)| pattern.matches_input(operation, key, fields));
@@ -167,12 +175,14 @@ impl FaultRules {
         is_match: impl Fn(u64, &RequestPattern) -> bool,
     ) -> Option<(AppliedFault, Effect)> {
         let mut table = self.lock();
-        table.rules.retain(|(_, rule, _)| !rule.is_expired(now));
+        table.remove_expired(now);
         let mut matching =
-            table.rules.iter_mut().filter(|(id, rule, _)| is_match(*id, &rule.pattern));
-        let triggered =
-            matching.find_map(|(id, rule, _)| rule.next_effect().map(|effect| (*id, effect)));
+            table.rules.iter_mut().filter(|stored| is_match(stored.id, &stored.rule.pattern));
+        let applied = matching.find_map(|StoredRule { id, rule, .. }| {
+            let effect = rule.next_effect()?;
+            Some((AppliedFault { rule_id: *id, effect: effect.name() }, effect))
+        });
         self.update_flags(&table);
-        triggered.map(|(id, effect)| (AppliedFault { rule_id: id, effect: effect.name() }, effect))
+        applied
     }
 }

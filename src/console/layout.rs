@@ -1,0 +1,23 @@
+//! The frame of every page: head, style sheet and script.
+
+use maud::{DOCTYPE, Markup, html};
+
+/// Renders a whole page.
+pub(super) fn render_layout(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · omnidesk-mock" }
+                link rel="stylesheet" href="/assets/page.css";
+                script src="/assets/docs.js" defer {}
+            }
+            body {
+                a.skip href="#operations" { "Skip to the operations" }
+                (content)
+            }
+        }
+    }
+}
