@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::api::decode::{self, DecodeError, MediaType};
+use crate::api::decode::{self, DecodeError};
 use crate::api::limits::InputLimits;
 use crate::seed::{Format, Import, Seed};
 use crate::server::Server;

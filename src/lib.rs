@@ -39,6 +39,7 @@ mod clock;
 mod console;
 mod contract;
 mod control;
+mod controllers;
 mod faults;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -44,7 +44,7 @@ pub(crate) use data::Lease;
 pub(crate) use error::AccountError;
 pub(crate) use image::SavedState;
 pub(crate) use lifecycle::{AccountSource, NewAccount};
-pub(crate) use permissions::{PERMISSION_NAMES, Permission, PermissionSet};
+pub(crate) use permissions::PermissionSet;
 pub(crate) use policy::{AccountPolicy, StorageMode, UnknownKeyPolicy};
 pub(crate) use registry::ApiKey;
 pub(crate) use seed_images::NamedSeed;

@@ -8,18 +8,14 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use serde_json::{Map, Value};
 
-use super::ApiError;
 use super::decode::{decode_component, parse_pairs};
+use super::error::ApiError;
 use super::origin::UntrustedOrigin;
 use crate::accounts::{Accounts, ApiKey};
-use crate::journal::KeyFingerprint;
+use crate::contract::{API_KEY_NAME, AUTH_SCHEME};
 
-/// The documented name of the header and of the query parameter.
-pub(crate) const API_KEY_NAME: &str = "apiKey";
-/// The same in lower case, as a header name.
+/// [`API_KEY_NAME`] in lower case, as a header name.
 static API_KEY_HEADER: HeaderName = HeaderName::from_static("apikey");
-/// The documented scheme of the `Authorization` header.
-pub(super) const AUTH_SCHEME: &str = "apikey";
 
 /// Detects a key in the query.
 pub(super) fn has_key_parameter(query: &str) -> bool {
@@ -61,13 +57,6 @@ pub(crate) async fn resolve_key(
     }
 }
 
-impl ApiKey {
-    /// Returns hash and text length.
-    pub(super) fn fingerprint(&self, text: &str) -> KeyFingerprint {
-        KeyFingerprint { hash: *self.hash.as_bytes(), length: text.len() }
-    }
-}
-
 /// Extracts the texts of all keys.
 pub(crate) fn extract_all_keys(headers: &HeaderMap, query: &str) -> Vec<String> {
     iter_keys(headers, query).map(Cow::into_owned).collect()
@@ -81,6 +70,13 @@ fn iter_keys<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item =
         .filter(|key| !key.is_empty())
 }
 
+/// The key of a request.
+#[derive(Debug)]
+pub(super) struct Authenticated {
+    pub(super) key: Arc<ApiKey>,
+    pub(super) key_text: String,
+}
+
 /// Resolves the extracted key.
 ///
 /// # Errors
@@ -89,10 +85,10 @@ pub(super) async fn authenticate(
     accounts: &Arc<Accounts>,
     extracted: Result<Cow<'_, str>, ApiError>,
     detect_untrusted: impl FnOnce() -> Option<UntrustedOrigin>,
-) -> Result<(String, Arc<ApiKey>), ApiError> {
-    let text = extracted?.into_owned();
-    let key = resolve_key(accounts, &text, detect_untrusted).await?;
-    Ok((text, key))
+) -> Result<Authenticated, ApiError> {
+    let key_text = extracted?.into_owned();
+    let key = resolve_key(accounts, &key_text, detect_untrusted).await?;
+    Ok(Authenticated { key, key_text })
 }
 
 fn keys_in_api_key_header(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {

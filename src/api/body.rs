@@ -1,4 +1,4 @@
-//! Reads request bodies within limits, or drains them so that clients can read the response.
+//! Reads request bodies within limits, or discards them so that clients can read the response.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 
 use tokio::time::timeout;
 
-use crate::api::limits;
+use super::limits;
 
 /// The most buffer to allocate before a body arrives, in bytes.
 const INITIAL_CAPACITY_BYTES: usize = 64 * 1024;
@@ -48,7 +48,7 @@ pub(crate) async fn read_body(
     match outcome.unwrap_or(Err(BodyError::Timeout(limit.timeout)))? {
         ReadOutcome::Complete(body) => Ok(body),
         ReadOutcome::OverLimit(rest) => {
-            drain(rest, limit.timeout).await;
+            discard_body(rest, limit.timeout).await;
             Err(BodyError::TooLarge(limit.max_bytes))
         }
     }
@@ -85,17 +85,18 @@ async fn read_chunks(
     Ok(ReadOutcome::Complete(buffer.freeze()))
 }
 
-/// Drains the rest of a body, so that the client stops sending and reads the response. Ends early if the client is
-/// slow or sends too much; the timeout is at most that of reading.
-async fn drain(mut chunks: BodyDataStream, body_timeout: Duration) {
-    let drain_all = async {
-        let mut drained = 0;
+/// Reads and discards the rest of a body, so that the client stops sending and reads the response. Returns false if the
+/// client is too slow or sends too much; the timeout is at most that of reading.
+pub(crate) async fn discard_body(mut chunks: BodyDataStream, body_timeout: Duration) -> bool {
+    let discard_all = async {
+        let mut discarded = 0;
         while let Some(Ok(chunk)) = chunks.next().await {
-            drained += chunk.len();
-            if drained > limits::MAX_DRAINED_BYTES {
-                return;
+            discarded += chunk.len();
+            if discarded > limits::MAX_DRAINED_BYTES {
+                return false;
             }
         }
+        true
     };
-    let _ = timeout(body_timeout.min(limits::DRAIN_TIMEOUT), drain_all).await;
+    timeout(body_timeout.min(limits::DRAIN_TIMEOUT), discard_all).await.unwrap_or(false)
 }

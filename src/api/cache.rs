@@ -1,6 +1,6 @@
 //! Caches rendered responses until their data changes.
 //!
-//! A cache key has the change counter of its account, or of its ticket, from *before* the data is read. A change
+//! A cache key has the change counter of its account, or of its row, from *before* the data is read. A change
 //! advances the counter before it is acknowledged, so a request after that has another cache key, and never gets a
 //! stale response. Concurrent requests with one cache key wait for one computation.
 
@@ -25,7 +25,7 @@ const ENTRY_OVERHEAD_BYTES: u64 = 1024;
 pub(crate) struct CacheKeyRef<'a> {
     /// The account's serial number.
     pub(crate) account: u64,
-    /// The change counter of the account, or of the requested ticket.
+    /// The change counter of the account, or of the requested row; the path has its resource and id.
     pub(crate) version: u64,
     /// The account's time in seconds, if the response depends on it; else 0.
     pub(crate) second: i64,

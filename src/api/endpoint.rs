@@ -1,39 +1,18 @@
-//! An endpoint: one row of a resource's table.
+//! An endpoint: an operation of the contract with its handler.
 
 use std::future::Future;
 use std::pin::Pin;
 
-use axum::http::Method;
-
-use super::decode::MediaType;
-use super::{ApiError, HandlerContext, JsonBody};
-use crate::accounts::Permission;
-use crate::contract::{Fidelity, Field, FieldsFn};
-
-/// Where an endpoint's fields come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum InputSource {
-    Query,
-    Body,
-    /// The body, or the query for fields it lacks.
-    BodyOrQuery,
-}
-
-/// The envelope of a success response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Envelope {
-    Item,
-    List,
-    Result,
-    /// A result with the id of the new row.
-    Created,
-}
+use super::error::ApiError;
+use super::handler_context::HandlerContext;
+use super::response::JsonBody;
+use crate::contract::Operation;
 
 /// How long a response is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CachePolicy {
-    /// Until the ticket at the path's end changes.
-    UntilTicketChanges,
+    /// Until the row changes that has the id at the path's end, in this resource.
+    UntilRowChanges(&'static str),
     /// Until the account or the second of its clock changes.
     ThisSecond,
 }
@@ -42,42 +21,27 @@ pub(crate) enum CachePolicy {
 pub(crate) type Handler =
     fn(HandlerContext) -> Pin<Box<dyn Future<Output = Result<JsonBody, ApiError>> + Send>>;
 
-/// One operation of the contract.
+/// One operation as the server executes it.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    /// The name for people: `ticket.setStatus`.
-    pub(crate) operation: &'static str,
-    /// The OpenAPI `operationId`, in the vendor's pattern: `ticketSetStatusPOST`.
-    pub(crate) operation_id: &'static str,
-    pub(crate) method: Method,
-    /// With `{name}` parameters.
-    pub(crate) path: &'static str,
-    pub(crate) summary: &'static str,
-    pub(crate) source: Fidelity,
-    pub(crate) permission: Permission,
-    pub(crate) permission_source: Fidelity,
-    /// Path parameters.
-    pub(crate) path_fields: FieldsFn,
-    pub(crate) fields: FieldsFn,
-    pub(crate) input_source: InputSource,
-    /// The documented media type of the body, if there is one.
-    pub(crate) documented_media_type: Option<MediaType>,
-    pub(crate) envelope: Envelope,
+    pub(crate) operation: Operation,
     /// How long its responses are cached; None for a write.
     pub(crate) cache_policy: Option<CachePolicy>,
     pub(crate) handler: Handler,
 }
 
 impl Endpoint {
-    /// Splits off the named method of the path: `/api/v2/ticket/` and `setStatus`.
-    pub(crate) fn named_method(&self) -> Option<(&'static str, &'static str)> {
-        let (base, name) = self.path.split_at(self.path.rfind('/')? + 1);
-        // A list path ends with the controller, an item path with an id.
-        (base.matches('/').count() > 3 && !name.starts_with('{')).then_some((base, name))
+    /// Declares an endpoint that reads.
+    pub(crate) const fn read(
+        operation: Operation,
+        cache_policy: CachePolicy,
+        handler: Handler,
+    ) -> Self {
+        Self { operation, cache_policy: Some(cache_policy), handler }
     }
 
-    /// Iterates over path and other fields.
-    pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> {
-        (self.path_fields)().iter().chain((self.fields)())
+    /// Declares an endpoint that writes.
+    pub(crate) const fn write(operation: Operation, handler: Handler) -> Self {
+        Self { operation, cache_policy: None, handler }
     }
 }

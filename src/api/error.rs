@@ -7,15 +7,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::auth::AUTH_SCHEME;
 use super::body::BodyError;
-use super::decode::{DecodeError, MediaType};
+use super::decode::DecodeError;
 use super::protocol_error::ProtocolError;
 use super::response::RenderedResponse;
-use crate::accounts::{AccountError, EffectiveSettings, Permission};
+use crate::accounts::{AccountError, EffectiveSettings};
 use crate::clock;
 use crate::contract::dialect::Dialect;
-use crate::contract::{Violation, quote_value};
+use crate::contract::{AUTH_SCHEME, MediaType, Permission, Violation, quote_value};
 use crate::journal::Warning;
 use crate::storage::{FailureKind, StorageError};
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
-use jiff::Timestamp;
 
+use super::auth;
+use super::error::ApiError;
 use super::input::redacted_query_fields;
-use super::recorder::JournalRecorder;
+use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
 use super::redact::Redactor;
 use super::request_context::{OriginalPath, key_in_query_warning};
-use super::{ApiError, Endpoint, auth};
-use crate::api::state::SharedState;
+use super::state::SharedState;
 use crate::clock;
+use crate::contract::Operation;
 use crate::journal::{Entry, Journal, RecordedInput};
 
 /// The longest path in a message, in characters (arbitrary).
@@ -23,15 +24,16 @@ const MAX_PATH_CHARS: usize = 200;
 pub(super) fn reject_unauthenticated(
     state: &SharedState,
     request: &Request,
-    endpoint: &Endpoint,
+    operation: &Operation,
     error: &ApiError,
 ) -> Response<Body> {
     let now = clock::system_now();
+    let times = RequestTimes { account: now, system: now };
     let mut recorder =
-        begin_recording(&state.unmatched_journal, (now, now), request, Some(endpoint.path));
+        begin_recording(&state.unmatched_journal, times, request, Some(operation.path));
     let recorded_input = record_query_input(state, request, &recorder);
     recorder.update_entry(|entry| {
-        entry.operation = Some(endpoint.operation);
+        entry.operation = Some(operation.name);
         entry.input = recorded_input;
     });
     let response = error.to_response(&state.accounts.default_dialect, None);
@@ -72,7 +74,8 @@ fn reject(
         Some(key) => (&key.account.journal, key.account.settings().to_account_time(now)),
         None => (&state.unmatched_journal, now),
     };
-    let mut recorder = begin_recording(journal, (at, now), request, route);
+    let times = RequestTimes { account: at, system: now };
+    let mut recorder = begin_recording(journal, times, request, route);
     let (redactor, path) = (recorder.redactor(), request.uri().path());
     let path = redactor.redact_path(path, route).chars().take(MAX_PATH_CHARS).collect();
     let error = make_error(redactor.redact_method(request.method()).into_owned(), path);
@@ -95,7 +98,7 @@ fn reject(
 
 fn begin_recording(
     journal: &Arc<Journal>,
-    times: (Timestamp, Timestamp),
+    times: RequestTimes,
     request: &Request,
     route: Option<&str>,
 ) -> JournalRecorder {
@@ -103,7 +106,8 @@ fn begin_recording(
     let path = original_path.map_or(request.uri().path(), |OriginalPath(path)| path);
     let keys = auth::extract_all_keys(request.headers(), request.uri().query().unwrap_or_default());
     let redactor = Redactor { other_keys: keys, ..Redactor::default() };
-    JournalRecorder::begin(journal, times, (request.method(), path, route), redactor)
+    let line = RequestLine { method: request.method(), path, route };
+    JournalRecorder::begin(journal, times, line, redactor)
 }
 
 fn record_query_input(

@@ -7,13 +7,15 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 
+use super::auth;
+use super::cache::CachedResponse;
+use super::cache_key::cache_key;
+use super::endpoint::Endpoint;
+use super::recorder::{CachedExchange, RequestTimes, record_cached};
 use super::redact::Redactor;
 use super::response::RenderedResponse;
-use super::{Endpoint, auth};
-use crate::api::cache::CachedResponse;
-use crate::api::state::AppState;
+use super::state::AppState;
 use crate::clock::{self, Stopwatch};
-use crate::journal::Entry;
 
 /// A request served from the cache.
 #[derive(Debug)]
@@ -23,43 +25,46 @@ pub(crate) struct CacheHit {
     pub(crate) elapsed: Duration,
 }
 
-impl Endpoint {
-    /// Returns the cached response, and adds it to the journal. Returns None, without side effects, on a cache miss
-    /// or if the request needs the full pipeline.
-    pub(crate) fn try_cached(&self, state: &AppState, request: &Request) -> Option<CacheHit> {
-        let stopwatch = Stopwatch::start();
-        let (uri, headers) = (request.uri(), request.headers());
-        let query = uri.query().unwrap_or_default();
-        let key_text = auth::extract_key(headers, query).ok()?;
-        let key = state.accounts.find_key(&key_text)?;
-        let account = &key.account;
-        let redactor = Redactor { key: key_text, other_keys: Vec::new() };
-        let needs_full_pipeline = account.faults.has_rules()
-            || account.rate_limiter.is_active()
-            || auth::has_key_parameter(query)
-            || redactor.uri_contains_key(uri);
-        if needs_full_pipeline || !key.permissions.contains(self.permission) {
-            return None;
-        }
-        let now = clock::system_now();
-        let at = account.settings().to_account_time(now);
-        let cache_key = self.cache_key(&key, at, uri)?;
-        let CachedResponse { body, recorded_input, settings } =
-            state.response_cache.lookup(&cache_key)?;
-        let response = RenderedResponse::ok(body, Some(&settings));
-        let elapsed = stopwatch.elapsed();
-        if account.journal.is_enabled() {
-            let method = redactor.redact_method(request.method());
-            let mut entry = Entry::new((at, now), method, uri.path());
-            entry.operation = Some(self.operation);
-            entry.key_name = Some(Arc::clone(&key.name));
-            entry.key_fingerprint = Some(key.fingerprint(&redactor.key));
-            entry.input = recorded_input;
-            entry.duration = elapsed;
-            entry.set_response(response.status.as_u16(), &response.body);
-            account.journal.add(Arc::new(entry));
-        }
-        let account_name = Arc::clone(&account.name);
-        Some(CacheHit { response: response.into_http_response(None), account_name, elapsed })
+/// Returns the cached response, and adds it to the journal. Returns None, without side effects, on a cache miss or if
+/// the request needs the full pipeline.
+pub(crate) fn try_cached(
+    endpoint: &'static Endpoint,
+    state: &AppState,
+    request: &Request,
+) -> Option<CacheHit> {
+    let stopwatch = Stopwatch::start();
+    let policy = endpoint.cache_policy?;
+    let (uri, headers) = (request.uri(), request.headers());
+    let query = uri.query().unwrap_or_default();
+    let key_text = auth::extract_key(headers, query).ok()?;
+    let key = state.accounts.find_key(&key_text)?;
+    let account = &key.account;
+    let redactor = Redactor { key: key_text, other_keys: Vec::new() };
+    let needs_full_pipeline = account.faults.has_rules()
+        || account.rate_limiter.is_active()
+        || auth::has_key_parameter(query)
+        || redactor.uri_contains_key(uri);
+    if needs_full_pipeline || !key.permissions.contains(endpoint.operation.permission) {
+        return None;
     }
+    let now = clock::system_now();
+    let times = RequestTimes { account: account.settings().to_account_time(now), system: now };
+    let cache_key = cache_key(policy, &key, times.account, uri)?;
+    let CachedResponse { body, recorded_input, settings } =
+        state.response_cache.lookup(&cache_key)?;
+    let response = RenderedResponse::ok(body, Some(&settings));
+    let elapsed = stopwatch.elapsed();
+    record_cached(CachedExchange {
+        times,
+        method: request.method(),
+        path: uri.path(),
+        operation: &endpoint.operation,
+        key: &key,
+        redactor: &redactor,
+        input: recorded_input,
+        response: &response,
+        duration: elapsed,
+    });
+    let account_name = Arc::clone(&account.name);
+    Some(CacheHit { response: response.into_http_response(None), account_name, elapsed })
 }

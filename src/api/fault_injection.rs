@@ -8,182 +8,200 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 
-use super::input::{RawInput, ValidatedInput};
-use super::pipeline::task_failure_response;
-use super::request_context::{DisconnectGuard, DisconnectWatcher, HandlerOutcome, RequestContext};
+use super::disconnect::{DisconnectGuard, DisconnectWatcher};
+use super::endpoint::Endpoint;
+use super::error::ApiError;
+use super::execute::execute;
+use super::fault_response::{apply_effect, respond_with_effect};
+use super::input::{RawInput, decode_unless_rejected};
+use super::outcome::{HandlerOutcome, task_failure_response};
+use super::request_context::RequestContext;
 use super::response::RenderedResponse;
-use super::{ApiError, Endpoint, fault_response};
+use super::stop_signal::StopSignal;
+use super::validate::{ValidatedInput, validate};
 use crate::accounts::EffectiveSettings;
+use crate::contract::Operation;
 use crate::faults::rate_limit::RateLimitStatus;
 use crate::faults::{DelayPhase, DropBehavior, Effect};
-use crate::journal::AppliedFault;
+use crate::journal::{AppliedFault, RecordedInput};
 
-impl Endpoint {
-    pub(super) async fn serve_with_faults(
-        &'static self,
-        context: RequestContext,
-        request: Request,
-    ) -> Response<Body> {
-        let (state, key) = (Arc::clone(&context.state), Arc::clone(&context.key));
-        // An effect may outlast the execution of the request.
-        let account_guard = context.account_guard.clone();
-        let input = self.decode_unless_rejected(&context, request).await;
-        let settings = key.account.settings();
-        let (epoch, epoch_at_start) = (key.account.epoch.clone(), key.account.epoch.current());
-        let rate_limit = key.account.rate_limiter.check(&key.name, settings.now());
-        let matched_fault = match &rate_limit {
-            Some(rate_limit) if rate_limit.remaining.is_none() => {
-                key.account.rate_limiter.record_retry_after(
-                    &key.name,
-                    None,
-                    (settings.now(), rate_limit.resets_at),
-                );
-                None
-            }
-            _ => self.match_fault(&context, &input, &settings).await,
-        };
-        if let Some((_, Effect::Status { retry_after: Some(time), .. })) = &matched_fault
-            && let Ok(time) = SignedDuration::try_from(*time)
-            && let Ok(until) = settings.now().checked_add(time)
-        {
-            key.account.rate_limiter.record_retry_after(
-                &key.name,
-                Some(self.operation),
-                (settings.now(), until),
-            );
+/// What is to happen to a request.
+#[derive(Debug, Default)]
+struct FaultDecision {
+    fault: Option<MatchedFault>,
+    /// Of the key; None without a rate limit.
+    rate_limit: Option<RateLimitStatus>,
+}
+
+/// A fault rule that a request has triggered.
+#[derive(Debug)]
+struct MatchedFault {
+    applied: AppliedFault,
+    effect: Effect,
+}
+
+/// Serves a request of an account with fault rules or a rate limit.
+pub(super) async fn serve_with_faults(
+    endpoint: &'static Endpoint,
+    context: RequestContext,
+    request: Request,
+) -> Response<Body> {
+    // An effect may outlast the execution of the request.
+    let account_guard = context.account_guard.clone();
+    let input = decode_unless_rejected(&endpoint.operation, &context, request).await;
+    let settings = context.key.account.settings();
+    let stop_signal = StopSignal::new(&context.state, &context.key.account);
+    let decision = decide(&endpoint.operation, &context, &input, &settings).await;
+    let effect = decision.fault.as_ref().map(|fault| fault.effect.clone());
+    let (guard, watcher) = DisconnectGuard::with_watcher();
+    // A task for reads as well: the rule has counted the request, so its entry is written even after a disconnect.
+    let task_result = tokio::spawn(run_with_fault(
+        endpoint,
+        context,
+        input,
+        decision,
+        watcher,
+        stop_signal.clone(),
+    ))
+    .await;
+    drop(guard);
+    let response =
+        task_result.unwrap_or_else(|error| Some(task_failure_response(&error, &settings)));
+    respond_with_effect(response, effect.as_ref(), stop_signal, account_guard).await
+}
+
+/// Counts the request, and decides whether it is over the rate limit or which fault it gets.
+async fn decide(
+    operation: &'static Operation,
+    context: &RequestContext,
+    input: &RawInput,
+    settings: &EffectiveSettings,
+) -> FaultDecision {
+    let key = &context.key;
+    let rate_limiter = &key.account.rate_limiter;
+    let rate_limit = rate_limiter.check(&key.name, settings.now());
+    let fault = match &rate_limit {
+        Some(rate_limit) if rate_limit.remaining.is_none() => {
+            let period = (settings.now(), rate_limit.resets_at);
+            rate_limiter.record_retry_after(&key.name, None, period);
+            None
         }
-        let effect = matched_fault.as_ref().map(|(_, effect)| effect.clone());
-        let (guard, watcher) = DisconnectGuard::with_watcher();
-        let task_result = tokio::spawn(self.run_with_fault(
-            context,
-            input,
-            (matched_fault, rate_limit),
-            (watcher, epoch_at_start),
-        ))
-        .await;
-        drop(guard);
-        let response =
-            task_result.unwrap_or_else(|error| Some(task_failure_response(&error, &settings)));
-        fault_response::respond_with_effect(
-            response,
-            effect.as_ref(),
-            (&state, epoch, epoch_at_start),
-            account_guard,
-        )
-        .await
+        _ => match_fault(operation, context, input, settings).await,
+    };
+    if let Some(MatchedFault { effect: Effect::Status { retry_after: Some(time), .. }, .. }) =
+        &fault
+        && let Ok(time) = SignedDuration::try_from(*time)
+        && let Ok(until) = settings.now().checked_add(time)
+    {
+        let period = (settings.now(), until);
+        rate_limiter.record_retry_after(&key.name, Some(operation.name), period);
     }
+    FaultDecision { fault, rate_limit }
+}
 
-    /// Returns the matching fault rule and its effect.
-    async fn match_fault(
-        &'static self,
-        context: &RequestContext,
-        input: &RawInput,
-        settings: &EffectiveSettings,
-    ) -> Option<(AppliedFault, Effect)> {
-        let account = Arc::clone(&context.key.account);
-        let fields = input.redacted_fields(self, context.recorder.redactor());
-        if !account.faults.has_regexes() {
-            return account.faults.next_effect(
-                (self.operation, &context.key.name),
-                &fields,
-                settings.now(),
-            );
-        }
-        let name = Arc::clone(&context.key.name);
-        let task_account = Arc::clone(&account);
+/// Returns the matching fault rule and its effect.
+async fn match_fault(
+    operation: &'static Operation,
+    context: &RequestContext,
+    input: &RawInput,
+    settings: &EffectiveSettings,
+) -> Option<MatchedFault> {
+    let account = &context.key.account;
+    let fields = input.redacted_fields(operation, context.recorder.redactor());
+    let next = if account.faults.has_regexes() {
+        let (name, task_account) = (Arc::clone(&context.key.name), Arc::clone(account));
         let find_candidates =
-            move || task_account.faults.matching_rule_ids((self.operation, &name), &fields);
+            move || task_account.faults.matching_rule_ids((operation.name, &name), &fields);
         let candidates = context.state.run_cpu_bound(find_candidates).await?;
         account.faults.next_effect_among(&candidates, settings.now())
-    }
+    } else {
+        let caller = (operation.name, &*context.key.name);
+        account.faults.next_effect(caller, &fields, settings.now())
+    };
+    next.map(|(applied, effect)| MatchedFault { applied, effect })
+}
 
-    /// Executes the request, unless a fault or rate limit prevents it. Returns None if there is no response.
-    async fn run_with_fault(
-        &'static self,
-        mut context: RequestContext,
-        input: RawInput,
-        (matched_fault, rate_limit): (Option<(AppliedFault, Effect)>, Option<RateLimitStatus>),
-        (mut watcher, epoch_at_start): (DisconnectWatcher, u64),
-    ) -> Option<RenderedResponse> {
-        let (fault, effect) = matched_fault.unzip();
-        if let Some(Effect::Delay(time, DelayPhase::Before)) = &effect {
-            match self.delay_request(&context, *time, (&mut watcher, epoch_at_start)).await {
-                DelayOutcome::Elapsed => {}
-                DelayOutcome::AccountReset => {
-                    // It predates the reset, so the new journal must not have it.
-                    context.recorder.discard();
-                    return None;
-                }
-                DelayOutcome::ClientDisconnected => {
-                    let ValidatedInput { recorded_input, .. } =
-                        self.validate(input, context.recorder.redactor());
-                    context.recorder.set_recorded_input(&recorded_input);
-                    context.recorder.update_entry(|entry| entry.fault = fault);
-                    context.recorder.record_response(None, None);
-                    return None;
-                }
+/// Executes the request, unless a fault or rate limit prevents it. Returns None if there is no response.
+async fn run_with_fault(
+    endpoint: &'static Endpoint,
+    mut context: RequestContext,
+    input: RawInput,
+    decision: FaultDecision,
+    mut watcher: DisconnectWatcher,
+    stop_signal: StopSignal,
+) -> Option<RenderedResponse> {
+    let FaultDecision { fault, rate_limit } = decision;
+    let (applied, effect) = fault.map(|MatchedFault { applied, effect }| (applied, effect)).unzip();
+    if let Some(Effect::Delay(time, DelayPhase::Before)) = &effect {
+        match delay_request(endpoint, *time, &mut watcher, &stop_signal).await {
+            DelayOutcome::Elapsed => {}
+            DelayOutcome::AccountReset => {
+                // It predates the reset, so the new journal must not have it.
+                context.recorder.discard();
+                return None;
+            }
+            DelayOutcome::ClientDisconnected => {
+                let recorded_input = record_input(&endpoint.operation, &context, input);
+                context.recorder.set_recorded_input(&recorded_input);
+                context.recorder.update_entry(|entry| entry.fault = applied);
+                context.recorder.record_response(None, None);
+                return None;
             }
         }
-        let outcome = match short_circuit(&context, rate_limit.as_ref(), effect.as_ref()) {
-            Some(error) => self.error_outcome(&context, input, error),
-            None => self.execute(&mut context, input).await,
-        };
-        let mut response = match &effect {
-            Some(effect) => outcome.to_response().with_effect(effect),
-            None => Some(outcome.to_response()),
-        };
-        if let Some(Effect::LoseAnswer(DropBehavior::Status(status))) = effect {
-            let error = ApiError::Fault { status, message: None, retry_after: None };
-            response = Some(error.to_response(&outcome.settings.dialect, Some(&outcome.settings)));
-        }
-        if let (Some(response), Some(rate_limit)) = (&mut response, &rate_limit) {
-            add_rate_limit_headers(response, rate_limit);
-        }
-        context.recorder.record(
-            response.as_ref().filter(|_| watcher.is_connected()),
-            outcome,
-            fault,
-        );
-        response
     }
-
-    /// Waits before a request is executed. For a read, a disconnect of the client ends the wait.
-    async fn delay_request(
-        &self,
-        context: &RequestContext,
-        time: Duration,
-        (watcher, epoch_at_start): (&mut DisconnectWatcher, u64),
-    ) -> DelayOutcome {
-        let epoch = &context.key.account.epoch;
-        let delay =
-            context.state.sleep_until_cancelled(time, epoch.wait_for_change(epoch_at_start));
-        let disconnected = async {
-            if self.cache_policy.is_none() {
-                std::future::pending::<()>().await;
-            }
-            watcher.wait_for_disconnect().await;
-        };
-        tokio::select! {
-            _ = delay => if epoch.current() == epoch_at_start { DelayOutcome::Elapsed } else { DelayOutcome::AccountReset },
-            () = disconnected => DelayOutcome::ClientDisconnected,
-        }
-    }
-
-    fn error_outcome(
-        &self,
-        context: &RequestContext,
-        input: RawInput,
-        error: ApiError,
-    ) -> HandlerOutcome {
-        let ValidatedInput { recorded_input, .. } =
-            self.validate(input, context.recorder.redactor());
-        HandlerOutcome {
+    let outcome = match short_circuit(&context, rate_limit.as_ref(), effect.as_ref()) {
+        Some(error) => HandlerOutcome {
             result: Err(error),
-            recorded_input,
+            recorded_input: record_input(&endpoint.operation, &context, input),
             settings: context.key.account.settings(),
             pending_entry: None,
-        }
+        },
+        None => execute(endpoint, &mut context, input).await,
+    };
+    let mut response = match &effect {
+        Some(effect) => apply_effect(outcome.to_response(), effect),
+        None => Some(outcome.to_response()),
+    };
+    if let Some(Effect::LoseAnswer(DropBehavior::Status(status))) = effect {
+        let error = ApiError::Fault { status, message: None, retry_after: None };
+        response = Some(error.to_response(&outcome.settings.dialect, Some(&outcome.settings)));
     }
+    if let (Some(response), Some(rate_limit)) = (&mut response, &rate_limit) {
+        add_rate_limit_headers(response, rate_limit);
+    }
+    let sent_response = response.as_ref().filter(|_| watcher.is_connected());
+    context.recorder.record(sent_response, outcome, applied);
+    response
+}
+
+/// Waits before a request is executed. For a read, a disconnect of the client ends the wait.
+async fn delay_request(
+    endpoint: &Endpoint,
+    time: Duration,
+    watcher: &mut DisconnectWatcher,
+    stop_signal: &StopSignal,
+) -> DelayOutcome {
+    let disconnected = async {
+        if endpoint.cache_policy.is_none() {
+            std::future::pending::<()>().await;
+        }
+        watcher.wait_for_disconnect().await;
+    };
+    tokio::select! {
+        _ = stop_signal.sleep(time) => if stop_signal.is_account_reset() { DelayOutcome::AccountReset } else { DelayOutcome::Elapsed },
+        () = disconnected => DelayOutcome::ClientDisconnected,
+    }
+}
+
+/// Returns the input as the journal records it, for a request that is not executed.
+fn record_input(
+    operation: &Operation,
+    context: &RequestContext,
+    input: RawInput,
+) -> Arc<RecordedInput> {
+    let ValidatedInput { recorded_input, .. } =
+        validate(operation, input, context.recorder.redactor());
+    recorded_input
 }
 
 /// How a delay ended.

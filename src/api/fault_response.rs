@@ -1,7 +1,6 @@
 //! Sends a response with a fault applied.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,10 +10,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use super::response::RenderedResponse;
+use super::stop_signal::StopSignal;
 use crate::accounts::AccountGuard;
-use crate::api::state::SharedState;
 use crate::faults::{DelayPhase, DropBehavior, Effect};
-use crate::storage::ChangeCounter;
 
 /// HTML in place of JSON, as from a failed proxy.
 const MALFORMED_BODY: &str = "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
@@ -35,31 +33,32 @@ pub(crate) enum ConnectionAbort {
 #[error("a fault rule cuts the answer")]
 struct TruncatedBody;
 
-impl RenderedResponse {
-    /// Applies a fault; returns None if it sends nothing.
-    pub(super) fn with_effect(self, effect: &Effect) -> Option<Self> {
-        match effect {
-            Effect::Reset
-            | Effect::Hang(_)
-            | Effect::LoseAnswer(DropBehavior::ResetConnection | DropBehavior::Hang) => None,
-            Effect::Garbage => Some(self.with_malformed_body()),
-            _ => Some(self),
-        }
+/// Applies a fault to a response; returns None if it sends nothing.
+pub(super) fn apply_effect(
+    response: RenderedResponse,
+    effect: &Effect,
+) -> Option<RenderedResponse> {
+    match effect {
+        Effect::Reset
+        | Effect::Hang(_)
+        | Effect::LoseAnswer(DropBehavior::ResetConnection | DropBehavior::Hang) => None,
+        Effect::Garbage => Some(replace_with_malformed_body(response)),
+        _ => Some(response),
     }
+}
 
-    fn with_malformed_body(mut self) -> Self {
-        self.body = Bytes::from_static(MALFORMED_BODY.as_bytes());
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        self.headers.insert(CONTENT_TYPE, html);
-        self
-    }
+fn replace_with_malformed_body(mut response: RenderedResponse) -> RenderedResponse {
+    response.body = Bytes::from_static(MALFORMED_BODY.as_bytes());
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers.insert(CONTENT_TYPE, html);
+    response
 }
 
 /// Responds with the effect applied.
 pub(super) async fn respond_with_effect(
     response: Option<RenderedResponse>,
     effect: Option<&Effect>,
-    (state, epoch, epoch_at_start): (&SharedState, ChangeCounter, u64),
+    stop_signal: StopSignal,
     account_guard: AccountGuard,
 ) -> Response<Body> {
     let Some(response) = response else {
@@ -68,18 +67,16 @@ pub(super) async fn respond_with_effect(
             Some(Effect::LoseAnswer(DropBehavior::Hang)) => DROPPED_RESPONSE_HANG_TIME,
             _ => return abort_response(ConnectionAbort::Reset),
         };
-        state.sleep_until_cancelled(hang, epoch.wait_for_change(epoch_at_start)).await;
+        stop_signal.sleep(hang).await;
         return abort_response(ConnectionAbort::Close);
     };
     match effect {
         Some(Effect::Delay(time, DelayPhase::After)) => {
-            state.sleep_until_cancelled(*time, epoch.wait_for_change(epoch_at_start)).await;
+            stop_signal.sleep(*time).await;
             response.into_http_response(None)
         }
         Some(Effect::Cut(bytes)) => truncate_body(response, *bytes),
-        Some(Effect::Drip(time)) => {
-            dribble_body(response, *time, (Arc::clone(state), epoch, epoch_at_start), account_guard)
-        }
+        Some(Effect::Drip(time)) => dribble_body(response, *time, stop_signal, account_guard),
         _ => response.into_http_response(None),
     }
 }
@@ -110,7 +107,7 @@ fn truncate_body(response: RenderedResponse, bytes: usize) -> Response<Body> {
 fn dribble_body(
     response: RenderedResponse,
     interval: Duration,
-    stop_signals: (SharedState, ChangeCounter, u64),
+    stop_signal: StopSignal,
     account_guard: AccountGuard,
 ) -> Response<Body> {
     let full_body = response.body.clone();
@@ -120,20 +117,15 @@ fn dribble_body(
     let chunk_size = full_body.len().div_ceil(chunk_count).max(1);
     let length = full_body.len();
     let chunks = stream::unfold(
-        (full_body, stop_signals, account_guard),
-        move |(mut rest, stop_signals, account_guard)| async move {
-            let (state, epoch, epoch_at_start) = stop_signals;
+        (full_body, stop_signal, account_guard),
+        move |(mut rest, stop_signal, account_guard)| async move {
             if rest.is_empty() {
                 return None;
             }
-            let has_elapsed =
-                state.sleep_until_cancelled(interval, epoch.wait_for_change(epoch_at_start)).await;
+            let has_elapsed = stop_signal.sleep(interval).await;
             let size = if has_elapsed { chunk_size.min(rest.len()) } else { rest.len() };
             let chunk = rest.split_to(size);
-            Some((
-                Ok::<_, Infallible>(chunk),
-                (rest, (state, epoch, epoch_at_start), account_guard),
-            ))
+            Some((Ok::<_, Infallible>(chunk), (rest, stop_signal, account_guard)))
         },
     );
     respond_with_length(response, Body::from_stream(chunks), length)

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::ApiError;
+use super::error::ApiError;
+use super::state::SharedState;
 use crate::accounts::{ApiKey, EffectiveSettings, Lease};
-use crate::api::state::SharedState;
 use crate::journal::{Journal, PendingEntry, WithChanges};
 use crate::storage::BatchedWrite;
 

@@ -1,47 +1,38 @@
-//! Decodes a request's input and validates it by the contract.
-
-use std::sync::Arc;
+//! Decodes a request's input: path, query and body.
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
-use super::body::BodyLimit;
-use super::decode::{self, MediaType};
+use super::body::{self, BodyLimit};
+use super::error::ApiError;
+use super::limits::{InputLimits, Limits};
 use super::redact::Redactor;
-use super::{ApiError, Endpoint, InputSource, auth, body};
-use crate::api::limits::{InputLimits, Limits};
-use crate::contract::{Fidelity, ValidationReport, Violation, ViolationKind, validate};
-use crate::journal::{RecordedInput, Warning, WarningKind};
+use super::request_context::RequestContext;
+use super::{auth, decode};
+use crate::contract::{InputSource, MediaType, Operation};
 
 /// The decoded input.
 #[derive(Debug, Default)]
 pub(super) struct RawInput {
-    path: Map<String, Value>,
+    pub(super) path: Map<String, Value>,
     /// The fields that it reads.
-    fields: Map<String, Value>,
+    pub(super) fields: Map<String, Value>,
     /// Query fields that the operation ignores.
-    ignored_query: Map<String, Value>,
-    media_type: Option<MediaType>,
+    pub(super) ignored_query: Map<String, Value>,
+    pub(super) media_type: Option<MediaType>,
     /// Why decoding failed.
-    error: Option<ApiError>,
-}
-
-/// The validated input.
-#[derive(Debug)]
-pub(super) struct ValidatedInput {
-    pub(super) recorded_input: Arc<RecordedInput>,
-    /// The typed values, or the validation error.
-    pub(super) values: Result<Map<String, Value>, ApiError>,
+    pub(super) error: Option<ApiError>,
 }
 
 impl RawInput {
     /// Returns all sent fields, redacted, to match fault rules.
     pub(super) fn redacted_fields(
         &self,
-        endpoint: &Endpoint,
+        operation: &Operation,
         redactor: &Redactor<'_>,
     ) -> Map<String, Value> {
         let sent = self.path.iter().chain(&self.fields).chain(&self.ignored_query);
@@ -49,129 +40,71 @@ impl RawInput {
         for (name, value) in sent {
             fields.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        redactor.redact_fields(&mut fields, &|name| endpoint.has_field(name));
+        redactor.redact_fields(&mut fields, &|name| operation.has_field(name));
         fields
     }
 }
 
-impl Endpoint {
-    /// Decodes a request.
-    pub(super) async fn decode_request(&self, request: Request, limits: &Limits) -> RawInput {
-        let (parts, body) = request.into_parts();
-        let mut input = RawInput::default();
-        if let Err(error) =
-            self.decode_parts(&mut input, (&parts.uri, &parts.headers), body, limits).await
-        {
-            input.error = Some(error);
-        }
-        input
+/// Decodes a request. Without the permission, `Expect: 100-continue` gets no `100`: no body is sent.
+pub(super) async fn decode_unless_rejected(
+    operation: &Operation,
+    context: &RequestContext,
+    request: Request,
+) -> RawInput {
+    if !context.key.permissions.contains(operation.permission)
+        && request.headers().contains_key(EXPECT)
+    {
+        return RawInput::default();
     }
+    decode_request(operation, request, &context.state.limits).await
+}
 
-    async fn decode_parts(
-        &self,
-        input: &mut RawInput,
-        (uri, headers): (&Uri, &HeaderMap),
-        body: Body,
-        limits: &Limits,
-    ) -> Result<(), ApiError> {
-        let query = decode::parse_query(uri.query().unwrap_or_default(), limits.input);
-        let body = if self.input_source == InputSource::Query { None } else { Some(body) };
-        let body = match body {
-            None => Ok(Map::new()),
-            // Read even if the query is invalid, so that the client can read the response.
-            Some(body) => decode_body(input, headers, body, limits).await,
-        };
-        let mut query = query.map_err(ApiError::Decode)?;
-        auth::remove_key_field(&mut query);
-        match self.input_source {
-            InputSource::Body => input.ignored_query = query,
-            InputSource::Query | InputSource::BodyOrQuery => input.fields = query,
-        }
-        input.fields = merge_fields(std::mem::take(&mut input.fields), body?);
-        input.path = self.parse_path_parameters(uri.path())?;
-        Ok(())
+async fn decode_request(operation: &Operation, request: Request, limits: &Limits) -> RawInput {
+    let (parts, body) = request.into_parts();
+    let mut input = RawInput::default();
+    if let Err(error) = decode_parts(operation, &mut input, &parts, body, limits).await {
+        input.error = Some(error);
     }
+    input
+}
 
-    /// Parses the path parameters by name.
-    fn parse_path_parameters(&self, path: &str) -> Result<Map<String, Value>, ApiError> {
-        let segments = self.path.split('/').zip(path.split('/'));
-        let parameters = segments
-            .filter_map(|(name, text)| Some((name.strip_prefix('{')?.strip_suffix('}')?, text)));
-        parameters
-            .map(|(name, text)| {
-                let text =
-                    decode::decode_component(text.as_bytes(), name).map_err(ApiError::Decode)?;
-                Ok((name.to_owned(), Value::String(text)))
-            })
-            .collect()
+async fn decode_parts(
+    operation: &Operation,
+    input: &mut RawInput,
+    parts: &Parts,
+    body: Body,
+    limits: &Limits,
+) -> Result<(), ApiError> {
+    let query = decode::parse_query(parts.uri.query().unwrap_or_default(), limits.input);
+    let body = match operation.input_source {
+        InputSource::Query => Ok(Map::new()),
+        // Read even if the query is invalid, so that the client can read the response.
+        InputSource::Body | InputSource::BodyOrQuery => {
+            decode_body(input, &parts.headers, body, limits).await
+        }
+    };
+    let mut query = query.map_err(ApiError::Decode)?;
+    auth::remove_key_field(&mut query);
+    match operation.input_source {
+        InputSource::Body => input.ignored_query = query,
+        InputSource::Query | InputSource::BodyOrQuery => input.fields = query,
     }
+    input.fields = merge_fields(std::mem::take(&mut input.fields), body?);
+    input.path = parse_path_parameters(operation.path, parts.uri.path())?;
+    Ok(())
+}
 
-    /// Validates the decoded input. The recorded copy and the errors are redacted.
-    pub(super) fn validate(&self, input: RawInput, redactor: &Redactor<'_>) -> ValidatedInput {
-        let RawInput { path, fields, mut ignored_query, media_type, error } = input;
-        let mut warnings = Vec::new();
-        let values = match error {
-            Some(error) => Err(error),
-            None => self.validate_fields((&path, &fields), redactor, &mut warnings),
-        };
-        let is_contract_name = |name: &str| self.has_field(name);
-        redactor.redact_fields(&mut ignored_query, &is_contract_name);
-        warnings.extend(ignored_query.keys().take(20).map(|name| ignored_query_warning(name)));
-        warnings.extend(media_type.and_then(|sent| self.media_type_warning(sent)));
-        if let Fidelity::Undocumented(reason) = self.source {
-            warnings.push(Warning::new(
-                WarningKind::ChosenRule,
-                format!("{}: {reason}", self.operation),
-            ));
-        }
-        let (mut fields, others) = if path.is_empty() { (fields, path) } else { (path, fields) };
-        for (name, value) in others.into_iter().chain(ignored_query) {
-            fields.entry(name).or_insert(value);
-        }
-        redactor.redact_fields(&mut fields, &is_contract_name);
-        ValidatedInput { recorded_input: Arc::new(RecordedInput::new(fields, warnings)), values }
-    }
-
-    fn validate_fields(
-        &self,
-        (path, fields): (&Map<String, Value>, &Map<String, Value>),
-        redactor: &Redactor<'_>,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Map<String, Value>, ApiError> {
-        let ValidationReport { mut values, mut violations, .. } =
-            validate((self.path_fields)(), path);
-        let ValidationReport {
-            values: field_values,
-            violations: field_violations,
-            mut unknown_fields,
-            mut undocumented,
-            ..
-        } = validate((self.fields)(), fields);
-        violations.extend(field_violations);
-        for violation in violations.iter_mut().chain(&mut unknown_fields).chain(&mut undocumented) {
-            redactor.redact_violation(violation, &|name| self.has_field(name));
-        }
-        warnings.extend(unknown_fields.iter().map(unknown_field_warning));
-        warnings.extend(undocumented.into_iter().map(undocumented_value_warning));
-        if !violations.is_empty() {
-            // A misspelled field name is the most likely cause.
-            violations.extend(unknown_fields.into_iter().filter(Violation::has_suggestion));
-            return Err(ApiError::Invalid(violations));
-        }
-        values.extend(field_values);
-        Ok(values)
-    }
-
-    fn media_type_warning(&self, sent: MediaType) -> Option<Warning> {
-        let documented = self.documented_media_type.filter(|documented| *documented != sent)?;
-        let text = format!(
-            "{} is documented with a body of {}; {} was sent.",
-            self.operation,
-            documented.name(),
-            sent.name()
-        );
-        Some(Warning::new(WarningKind::ContentType, text))
-    }
+/// Parses the path parameters by the names in the route.
+fn parse_path_parameters(route: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
+    let segments = route.split('/').zip(path.split('/'));
+    let parameters = segments
+        .filter_map(|(name, text)| Some((name.strip_prefix('{')?.strip_suffix('}')?, text)));
+    parameters
+        .map(|(name, text)| {
+            let text = decode::decode_component(text.as_bytes(), name).map_err(ApiError::Decode)?;
+            Ok((name.to_owned(), Value::String(text)))
+        })
+        .collect()
 }
 
 /// Merges fields; `others` win.
@@ -215,38 +148,6 @@ async fn decode_body(
         }
         (None, None) if body.is_empty() => Ok(Map::new()),
         (_, content_type) => Err(ApiError::UnsupportedMediaType(content_type)),
-    }
-}
-
-fn unknown_field_warning(violation: &Violation) -> Warning {
-    let suggestion = match violation.kind {
-        ViolationKind::UnknownField { suggestion } => suggestion,
-        _ => None,
-    };
-    let name = violation.path.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
-    let is_wrong_case = suggestion.is_some_and(|known| known.eq_ignore_ascii_case(name));
-    let kind = if is_wrong_case { WarningKind::WrongCase } else { WarningKind::UnknownField };
-    Warning {
-        kind,
-        field: Some(violation.path.clone()),
-        suggestion,
-        message: violation.to_string(),
-    }
-}
-
-fn ignored_query_warning(name: &str) -> Warning {
-    let message = format!("{name} was sent in the query, but the operation reads its body.");
-    let field = Some(name.to_owned());
-    Warning { kind: WarningKind::UnknownField, field, suggestion: None, message }
-}
-
-fn undocumented_value_warning(violation: Violation) -> Warning {
-    let message = violation.to_string();
-    Warning {
-        kind: WarningKind::ChosenRule,
-        field: Some(violation.path),
-        suggestion: None,
-        message,
     }
 }
 

@@ -3,8 +3,8 @@
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Uri};
 
-use super::is_own_host;
-use crate::api::state::AppState;
+use super::own_host::is_own_host;
+use super::state::AppState;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 

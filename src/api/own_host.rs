@@ -7,7 +7,7 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 
-use crate::api::state::AppState;
+use super::state::AppState;
 
 /// Returns whether every host in a request is the server's. A request without one is from no browser.
 pub(crate) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {

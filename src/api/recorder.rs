@@ -1,15 +1,36 @@
 //! Writes a request to the journal when its response is ready or its client has disconnected.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::Method;
 use jiff::Timestamp;
 
+use super::outcome::HandlerOutcome;
 use super::redact::Redactor;
-use super::request_context::HandlerOutcome;
 use super::response::RenderedResponse;
+use crate::accounts::ApiKey;
 use crate::clock::Stopwatch;
-use crate::journal::{AppliedFault, Entry, Journal, PendingEntry, RecordedInput};
+use crate::contract::Operation;
+use crate::journal::{AppliedFault, Entry, Journal, KeyFingerprint, PendingEntry, RecordedInput};
+
+/// When a request arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestTimes {
+    /// By the account's clock.
+    pub(super) account: Timestamp,
+    pub(super) system: Timestamp,
+}
+
+/// What a request asks for, as sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    /// The path of the operation, if there is one.
+    pub(super) route: Option<&'a str>,
+}
 
 /// The unwritten journal entry of a request.
 #[derive(Debug)]
@@ -22,19 +43,17 @@ pub(super) struct JournalRecorder {
 }
 
 impl JournalRecorder {
-    /// Begins a journal entry. `at` is account time, `real_at` is system time. `route` is the path of the operation,
-    /// if there is one.
+    /// Begins a journal entry.
     pub(super) fn begin(
         journal: &Arc<Journal>,
-        (at, real_at): (Timestamp, Timestamp),
-        (method, path, route): (&Method, &str, Option<&str>),
+        times: RequestTimes,
+        line: RequestLine<'_>,
         redactor: Redactor<'static>,
     ) -> Self {
         let entry = journal.is_enabled().then(|| {
-            let path = redactor.redact_path(path, route);
-            Entry::new((at, real_at), redactor.redact_method(method), &path)
+            let path = redactor.redact_path(line.path, line.route);
+            Arc::new(new_entry(times, redactor.redact_method(line.method), &path))
         });
-        let entry = entry.map(Arc::new);
         Self { journal: Arc::clone(journal), stopwatch: Stopwatch::start(), redactor, entry }
     }
 
@@ -46,6 +65,13 @@ impl JournalRecorder {
     pub(super) fn update_entry(&mut self, update: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
             update(entry);
+        }
+    }
+
+    /// Sets the operation and the key that executes it.
+    pub(super) fn set_caller(&mut self, operation: &Operation, key: &ApiKey) {
+        if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
+            set_caller(entry, operation, key, &self.redactor.key);
         }
     }
 
@@ -79,8 +105,7 @@ impl JournalRecorder {
         pending_entry: Option<PendingEntry>,
     ) {
         if let Some(response) = response {
-            let status = response.status.as_u16();
-            self.update_entry(|entry| entry.set_response(status, &response.body));
+            self.update_entry(|entry| set_response(entry, response));
         }
         self.finish(pending_entry);
     }
@@ -111,4 +136,49 @@ impl Drop for JournalRecorder {
     fn drop(&mut self) {
         self.finish(None);
     }
+}
+
+/// A response from the cache.
+#[derive(Debug)]
+pub(super) struct CachedExchange<'a> {
+    pub(super) times: RequestTimes,
+    pub(super) method: &'a Method,
+    /// Has no key.
+    pub(super) path: &'a str,
+    pub(super) operation: &'static Operation,
+    pub(super) key: &'a ApiKey,
+    pub(super) redactor: &'a Redactor<'a>,
+    pub(super) input: Arc<RecordedInput>,
+    pub(super) response: &'a RenderedResponse,
+    pub(super) duration: Duration,
+}
+
+/// Writes a response from the cache to the journal of its account, without the state of a recorder.
+pub(super) fn record_cached(exchange: CachedExchange<'_>) {
+    let CachedExchange { times, method, path, operation, key, redactor, .. } = exchange;
+    let journal = &key.account.journal;
+    if !journal.is_enabled() {
+        return;
+    }
+    let mut entry = new_entry(times, redactor.redact_method(method), path);
+    set_caller(&mut entry, operation, key, &redactor.key);
+    entry.input = exchange.input;
+    entry.duration = exchange.duration;
+    set_response(&mut entry, exchange.response);
+    journal.add(Arc::new(entry));
+}
+
+fn new_entry(times: RequestTimes, method: Cow<'static, str>, redacted_path: &str) -> Entry {
+    Entry::new((times.account, times.system), method, redacted_path)
+}
+
+fn set_caller(entry: &mut Entry, operation: &Operation, key: &ApiKey, key_text: &str) {
+    entry.operation = Some(operation.name);
+    entry.key_name = Some(Arc::clone(&key.name));
+    entry.key_fingerprint =
+        Some(KeyFingerprint { hash: *key.hash.as_bytes(), length: key_text.len() });
+}
+
+fn set_response(entry: &mut Entry, response: &RenderedResponse) {
+    entry.set_response(response.status.as_u16(), &response.body);
 }

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use axum::http::{Method, Uri};
 use serde_json::{Map, Value};
 
-use super::decode::{DecodeError, parse_pairs};
-use super::{ApiError, Endpoint};
-use crate::contract::{Violation, ViolationKind, quote_value};
+use super::decode::{DecodeError, MAX_FIELD_NAME_CHARS, parse_pairs};
+use super::error::ApiError;
+use crate::contract::{TRUNCATION_MARK, Violation, ViolationKind, quote_value};
 use crate::journal::{HIDDEN, ends_with_key_label, redact_text, redact_words};
 
 /// The longest method shown, in characters (arbitrary): no registered one has half as many.
@@ -224,7 +224,7 @@ impl Redactor<'_> {
                 continue;
             };
             let end = literals.byte_offset();
-            let is_truncated = rest[end..].starts_with("… (");
+            let is_truncated = rest[end..].starts_with(TRUNCATION_MARK);
             let literal = match self.redact(&text) {
                 literal if is_truncated => {
                     self.redact_truncated_end(&literal).map_or(literal, Cow::Owned)
@@ -263,53 +263,49 @@ fn is_api_key_field(name: &str) -> bool {
     letters.map(|letter| letter.to_ascii_lowercase()).eq(*b"apikey")
 }
 
-impl ApiError {
-    /// Redacts the keys that were sent. Paths and methods are redacted before they get here.
-    pub(super) fn redact(&mut self, redactor: &Redactor<'_>, is_contract_name: NamePredicate<'_>) {
-        let redact = |text: &mut String| *text = redactor.redact_truncated(text);
-        match self {
-            Self::UnsupportedMediaType(Some(text)) | Self::UnsupportedContentEncoding(text) => {
-                redact(text);
-            }
-            Self::Decode(
-                DecodeError::InvalidUtf8(name)
-                | DecodeError::UnexpectedFile(name)
-                | DecodeError::TooDeep { field: name, .. },
-            ) => {
-                *name =
-                    redactor.redact_field_path(&redactor.redact_truncated(name), is_contract_name);
-            }
-            Self::Invalid(violations) => {
-                for violation in violations {
-                    redactor.redact_violation(violation, is_contract_name);
-                }
-            }
-            Self::UnknownTickets(ids) => {
-                let is_key = |id: &&mut String| redactor.is_key(id);
-                ids.iter_mut().filter(is_key).for_each(|id| HIDDEN.clone_into(id));
-            }
-            _ => {}
+/// Redacts the keys in an error. Paths and methods are redacted before they get into one.
+pub(super) fn redact_error(
+    error: &mut ApiError,
+    redactor: &Redactor<'_>,
+    is_contract_name: NamePredicate<'_>,
+) {
+    let redact = |text: &mut String| *text = redactor.redact_truncated(text);
+    match error {
+        ApiError::UnsupportedMediaType(Some(text)) | ApiError::UnsupportedContentEncoding(text) => {
+            redact(text);
         }
+        ApiError::Decode(
+            DecodeError::InvalidUtf8(name)
+            | DecodeError::UnexpectedFile(name)
+            | DecodeError::TooDeep { field: name, .. },
+        ) => {
+            *name = redactor.redact_field_path(&redactor.redact_truncated(name), is_contract_name);
+        }
+        ApiError::Invalid(violations) => {
+            for violation in violations {
+                redactor.redact_violation(violation, is_contract_name);
+            }
+        }
+        ApiError::UnknownTickets(ids) => {
+            let is_key = |id: &&mut String| redactor.is_key(id);
+            ids.iter_mut().filter(is_key).for_each(|id| HIDDEN.clone_into(id));
+        }
+        _ => {}
     }
 }
 
 impl Redactor<'_> {
-    /// Redacts a text that may be truncated to its first 64 characters.
+    /// Redacts a text that may be truncated to its first [`MAX_FIELD_NAME_CHARS`] characters.
     fn redact_truncated(&self, text: &str) -> String {
         let is_truncated_key = |key: &str| {
-            key.len() > text.len() && text.chars().count() == 64 && key.starts_with(text)
+            key.len() > text.len()
+                && text.chars().count() == MAX_FIELD_NAME_CHARS
+                && key.starts_with(text)
         };
         if self.keys().any(is_truncated_key) {
             HIDDEN.to_owned()
         } else {
             self.redact(text).into_owned()
         }
-    }
-}
-
-impl Endpoint {
-    /// Returns whether the operation has such a field, also a nested one.
-    pub(super) fn has_field(&self, name: &str) -> bool {
-        self.all_fields().any(|field| field.contains_name(name))
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::cache::ResponseCache;
+use super::limits::Limits;
 use crate::accounts::{Accounts, SecretHash};
-use crate::api::cache::ResponseCache;
-use crate::api::limits::Limits;
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 

@@ -1,12 +1,12 @@
-//! The docs page of the Ticket API: rendered from the endpoint tables.
+//! The docs page of the Ticket API: rendered from the operation tables.
 
 use maud::{Markup, html};
 
 use super::layout::render_layout;
-use crate::api::decode::MediaType;
-use crate::api::{Endpoint, InputSource};
-use crate::contract::{Field, FieldType, Literal, Notation, Presence, wire_names};
-use crate::tickets::ENDPOINTS;
+use crate::contract::{
+    Field, FieldType, InputSource, Literal, MediaType, Notation, Operation, Presence, wire_names,
+};
+use crate::controllers::all_operations;
 
 /// Renders the page.
 pub(super) fn render_page() -> Markup {
@@ -26,33 +26,33 @@ pub(super) fn render_page() -> Markup {
             }
         }
         nav aria-label="Operations" {
-            ul { @for endpoint in ENDPOINTS.iter() { li { a href={ "#" (endpoint.operation_id) } { (method_badge(endpoint)) " " (endpoint.path) } } } }
+            ul { @for operation in all_operations() { li { a href={ "#" (operation.id) } { (method_badge(operation)) " " (operation.path) } } } }
         }
-        main #operations { @for endpoint in ENDPOINTS.iter() { (render_operation(endpoint)) } }
+        main #operations { @for operation in all_operations() { (render_operation(operation)) } }
     };
     render_layout("Ticket API", &content)
 }
 
-fn method_badge(endpoint: &Endpoint) -> Markup {
-    html! { b.verb { (endpoint.method.as_str()) } }
+fn method_badge(operation: &Operation) -> Markup {
+    html! { b.verb { (operation.method.name()) } }
 }
 
 fn fidelity_badge(label: &str) -> Markup {
     html! { span class=(label) { (label) } }
 }
 
-fn render_operation(endpoint: &'static Endpoint) -> Markup {
+fn render_operation(operation: &'static Operation) -> Markup {
     html! {
-        section id=(endpoint.operation_id) aria-labelledby={ "about-" (endpoint.operation_id) } {
-            h2 id={ "about-" (endpoint.operation_id) } { (method_badge(endpoint)) " " code { (endpoint.path) } }
-            p { (endpoint.summary) " " (fidelity_badge(endpoint.source.label())) }
+        section id=(operation.id) aria-labelledby={ "about-" (operation.id) } {
+            h2 id={ "about-" (operation.id) } { (method_badge(operation)) " " code { (operation.path) } }
+            p { (operation.summary) " " (fidelity_badge(operation.fidelity.label())) }
             p.small {
-                (endpoint.source.detail()) " Needs " code { (endpoint.permission.name()) } " "
-                (fidelity_badge(endpoint.permission_source.label())) "."
+                (operation.fidelity.detail()) " Needs " code { (operation.permission.name()) } " "
+                (fidelity_badge(operation.permission_fidelity.label())) "."
             }
-            form.try data-method=(endpoint.method.as_str()) data-path=(endpoint.path) data-reads=(input_location(endpoint)) {
-                @for field in endpoint.all_fields() { (render_inputs(endpoint, field)) }
-                @if endpoint.input_source != InputSource::Query && !(endpoint.fields)().is_empty() { (render_encoding_select(endpoint)) }
+            form.try data-method=(operation.method.name()) data-path=(operation.path) data-reads=(input_location(operation)) {
+                @for field in operation.all_fields() { (render_inputs(operation, field)) }
+                @if operation.input_source != InputSource::Query && !(operation.fields)().is_empty() { (render_encoding_select(operation)) }
                 button type="submit" { "Send" }
                 output aria-live="polite" {}
             }
@@ -60,18 +60,18 @@ fn render_operation(endpoint: &'static Endpoint) -> Markup {
     }
 }
 
-const fn input_location(endpoint: &Endpoint) -> &'static str {
-    match endpoint.input_source {
+const fn input_location(operation: &Operation) -> &'static str {
+    match operation.input_source {
         InputSource::Query => "query",
         InputSource::Body | InputSource::BodyOrQuery => "body",
     }
 }
 
 /// Renders the inputs of a field: one, or one for each field of its first row.
-fn render_inputs(endpoint: &Endpoint, field: &'static Field) -> Markup {
+fn render_inputs(operation: &Operation, field: &'static Field) -> Markup {
     html! {
         @for (name, field) in wire_names(field, Notation::Form) {
-            @let id = format!("{}-{name}", endpoint.operation_id);
+            @let id = format!("{}-{name}", operation.id);
             div.field {
                 label for=(id) {
                     code { (name) }
@@ -114,14 +114,14 @@ fn render_select(id: &str, name: &str, values: &[&str], default: &str) -> Markup
     }
 }
 
-fn render_encoding_select(endpoint: &Endpoint) -> Markup {
-    let id = format!("{}-encoding", endpoint.operation_id);
+fn render_encoding_select(operation: &Operation) -> Markup {
+    let id = format!("{}-encoding", operation.id);
     html! {
         div.field {
             label for=(id) { "Content-Type" }
             select id=(id) data-encoding {
                 @for encoding in [MediaType::Multipart, MediaType::Urlencoded] {
-                    @let documented = endpoint.documented_media_type == Some(encoding);
+                    @let documented = operation.documented_media_type == Some(encoding);
                     option value=(encoding.name()) selected[documented] {
                         (encoding.name()) " (" (if documented { "documented" } else { "chosen" }) ")"
                     }

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use super::fidelity::Fidelity;
+
 /// The largest integer that a field accepts: every JSON client represents it exactly (our choice; undocumented).
 pub(crate) const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 /// The longest text in a fixture, in characters (arbitrary).
@@ -12,32 +14,6 @@ pub(crate) const MAX_TEXT_CHARS: usize = 65_535;
 
 /// Returns a list of fields; a function, since some lists are derived from other tables.
 pub(crate) type FieldsFn = fn() -> &'static [Field];
-
-/// The source of a fact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fidelity {
-    /// A page of the vendor documents it; the text names the page.
-    Documented(&'static str),
-    /// Our assumption; the text gives the evidence or the reason.
-    Undocumented(&'static str),
-}
-
-impl Fidelity {
-    /// Returns `documented` or `chosen`, as the OpenAPI document and the fidelity report print it.
-    pub(crate) const fn label(self) -> &'static str {
-        match self {
-            Self::Documented(_) => "documented",
-            Self::Undocumented(_) => "chosen",
-        }
-    }
-
-    /// Returns the page, or the reason.
-    pub(crate) const fn detail(self) -> &'static str {
-        match self {
-            Self::Documented(text) | Self::Undocumented(text) => text,
-        }
-    }
-}
 
 /// A constant in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,6 +86,9 @@ impl Violation {
     }
 }
 
+/// Follows a truncated text, before its length.
+pub(crate) const TRUNCATION_MARK: &str = "… (";
+
 /// Formats a scalar as JSON, truncated to fit a sentence. Names only the type of a list or object, which may contain
 /// an API key.
 pub(crate) fn quote_value(value: &Value) -> String {
@@ -95,7 +98,7 @@ pub(crate) fn quote_value(value: &Value) -> String {
         Value::Object(_) => "something with fields of its own".to_owned(),
         Value::String(text) if text.chars().count() > MAX_QUOTED_CHARS => {
             let head: String = text.chars().take(MAX_QUOTED_CHARS).collect();
-            format!("{}… ({} characters)", Value::String(head), text.chars().count())
+            format!("{}{TRUNCATION_MARK}{} characters)", Value::String(head), text.chars().count())
         }
         scalar => scalar.to_string(),
     }

@@ -18,12 +18,12 @@ use crate::accounts::{Account, AccountError, AccountGuard, SELF_ALIAS};
 use crate::api::body;
 use crate::api::body::{BodyError, BodyLimit};
 use crate::api::decode;
-use crate::api::decode::{DecodeError, MediaType};
+use crate::api::decode::DecodeError;
 use crate::api::limits::InputLimits;
 use crate::api::state::SharedState;
 use crate::api::{ApiError, auth};
 use crate::clock;
-use crate::contract::quote_value;
+use crate::contract::{MediaType, quote_value};
 
 /// The maximum body size, in bytes, except for imports (arbitrary).
 const MAX_BODY_BYTES: usize = 1024 * 1024;

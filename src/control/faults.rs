@@ -10,19 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::duration::parse_positive_duration;
 use super::extract::{AccountPath, FaultPath, JsonBody};
-use super::pattern::{did_you_mean, find_endpoint, parse_pattern};
+use super::pattern::{did_you_mean, find_operation, parse_pattern};
 use super::problem::{Problem, ProblemKind};
 use super::wire::{self, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
 use crate::api::state::SharedState;
-use crate::contract::quote_value;
+use crate::contract::{Operation, quote_value};
+use crate::controllers::all_operations;
 use crate::faults;
 use crate::faults::{
     AddRuleError, Effect, EffectSchedule, FaultRule, MAX_FAULT_REGEXES, MAX_FAULT_RULES, PRESETS,
     Trigger, Ttl,
 };
 use crate::journal::RequestPattern;
-use crate::tickets::ENDPOINTS;
 
 /// The maximum time to live of a rule (arbitrary).
 const MAX_RULE_TTL: Duration = Duration::from_hours(24 * 31);
@@ -137,8 +137,8 @@ fn parse_rule_pattern(
     let key = sent.key.clone();
     let (operation, known_fields) = match &sent.operation {
         Some(name) => {
-            let endpoint = find_endpoint(name)?;
-            (Some(endpoint.operation), endpoint.all_fields().map(|field| field.name).collect())
+            let operation = find_operation(name)?;
+            (Some(operation.name), operation.all_fields().map(|field| field.name).collect())
         }
         None => (None, all_field_names()),
     };
@@ -161,10 +161,8 @@ fn parse_rule_pattern(
 
 /// Returns all field names.
 fn all_field_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = ENDPOINTS
-        .iter()
-        .flat_map(|endpoint| endpoint.all_fields().map(|field| field.name))
-        .collect();
+    let mut names: Vec<&str> =
+        all_operations().flat_map(Operation::all_fields).map(|field| field.name).collect();
     names.sort_unstable();
     names.dedup();
     names

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use crate::api::Endpoint;
 use crate::contract::dialect::{DIALECT_FIELDS, Dialect};
-use crate::contract::{Fidelity, Field, quote_value};
-use crate::tickets;
+use crate::contract::{Fidelity, Field, Operation, Presence, quote_value};
+use crate::controllers::{CONTROLLERS, all_operations};
 
 /// One line of the report.
 #[derive(Clone, Debug, Serialize)]
@@ -25,41 +24,43 @@ pub(crate) struct FidelityFact {
 
 /// Builds the report for a dialect.
 pub(crate) fn fidelity_report(dialect: &Dialect) -> Vec<FidelityFact> {
-    let operations = tickets::ENDPOINTS.iter().flat_map(endpoint_facts);
+    let operations = all_operations().flat_map(operation_facts);
     let settings = DIALECT_FIELDS.iter().map(|field| setting_fact(field, dialect));
-    let assumptions = tickets::ASSUMPTIONS.iter().map(|assumption| FidelityFact {
+    let assumptions = CONTROLLERS.iter().flat_map(|controller| controller.assumptions);
+    let assumptions = assumptions.map(|assumption| FidelityFact {
         of: "all".to_owned(),
         fact: format!("{}: {}", assumption.topic, assumption.behaviour),
         source: "chosen",
         evidence: assumption.evidence.to_owned(),
         setting: None,
     });
-    let conventions = tickets::DOCUMENTED_CONVENTIONS.iter().map(|(fact, page)| FidelityFact {
+    let conventions = CONTROLLERS.iter().flat_map(|controller| controller.conventions);
+    let conventions = conventions.map(|convention| FidelityFact {
         of: "all".to_owned(),
-        fact: (*fact).to_owned(),
+        fact: convention.fact.to_owned(),
         source: "documented",
-        evidence: (*page).to_owned(),
+        evidence: convention.page.to_owned(),
         setting: None,
     });
     conventions.chain(operations).chain(settings).chain(assumptions).collect()
 }
 
-fn endpoint_facts(endpoint: &'static Endpoint) -> Vec<FidelityFact> {
-    let new_fact = |fact: String, source: Fidelity| FidelityFact {
-        of: endpoint.operation.to_owned(),
+fn operation_facts(operation: &'static Operation) -> Vec<FidelityFact> {
+    let new_fact = |fact: String, fidelity: Fidelity| FidelityFact {
+        of: operation.name.to_owned(),
         fact,
-        source: source.label(),
-        evidence: source.detail().to_owned(),
+        source: fidelity.label(),
+        evidence: fidelity.detail().to_owned(),
         setting: None,
     };
     let mut facts = vec![
         new_fact(
-            format!("{} {}: {}", endpoint.method, endpoint.path, endpoint.summary),
-            endpoint.source,
+            format!("{} {}: {}", operation.method.name(), operation.path, operation.summary),
+            operation.fidelity,
         ),
-        new_fact(format!("needs {}", endpoint.permission.name()), endpoint.permission_source),
+        new_fact(format!("needs {}", operation.permission.name()), operation.permission_fidelity),
     ];
-    for field in endpoint.all_fields() {
+    for field in operation.all_fields() {
         facts.push(new_fact(describe_field(field), field.fidelity));
         if !field.undocumented_note.is_empty() {
             facts.push(new_fact(
@@ -73,8 +74,8 @@ fn endpoint_facts(endpoint: &'static Endpoint) -> Vec<FidelityFact> {
 
 fn describe_field(field: &Field) -> String {
     let presence = match field.presence {
-        crate::contract::Presence::Required => "required".to_owned(),
-        crate::contract::Presence::Default(default) => {
+        Presence::Required => "required".to_owned(),
+        Presence::Default(default) => {
             format!("default {}", quote_value(&default.into()))
         }
     };

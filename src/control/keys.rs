@@ -12,11 +12,10 @@ use super::problem::Problem;
 use super::wire::{KeyList, MadeKey, NewKey, PermissionsSpec, ShownKey};
 use crate::accounts;
 use crate::accounts::{
-    API_KEY_REGEX, Account, AccountError, ApiKeyInfo, PERMISSION_NAMES, PermissionSet,
-    generate_secret,
+    API_KEY_REGEX, Account, AccountError, ApiKeyInfo, PermissionSet, generate_secret,
 };
 use crate::api::state::SharedState;
-use crate::contract::quote_value;
+use crate::contract::{PERMISSION_NAMES, quote_value};
 
 /// The maximum length of a key's name, in characters.
 const MAX_NAME_CHARS: usize = 100;

@@ -7,14 +7,13 @@ use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::wire::{self, StatusFilter};
-use crate::api::Endpoint;
 use crate::api::state::SharedState;
-use crate::contract::{quote_value, suggest};
+use crate::contract::{Operation, quote_value, suggest};
+use crate::controllers::all_operations;
 use crate::journal::{
     BoundedRegex, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningKind,
     WarningMatcher,
 };
-use crate::tickets::ENDPOINTS;
 
 /// The maximum regex length, in characters (arbitrary).
 const MAX_REGEX_CHARS: usize = 1000;
@@ -40,9 +39,9 @@ pub(super) fn parse_pattern(
     if spec.fields.len() > MAX_FIELDS {
         return Err(Problem::invalid(format!("fields must have at most {MAX_FIELDS} of them.")));
     }
-    let operation = spec.operation.as_deref().map(find_endpoint).transpose()?;
+    let operation = spec.operation.as_deref().map(find_operation).transpose()?;
     let pattern = RequestPattern {
-        operation: operation.map(|endpoint| endpoint.operation),
+        operation: operation.map(|operation| operation.name),
         method: spec.method.as_deref().map(parse_method).transpose()?,
         status: spec.status.map(parse_status).transpose()?,
         key_name: spec.key,
@@ -59,13 +58,13 @@ pub(super) fn parse_pattern(
     Ok(pattern)
 }
 
-/// Finds an endpoint by its operation, with or without the resource.
-pub(super) fn find_endpoint(name: &str) -> Result<&'static Endpoint, Problem> {
-    let has_short_name = |endpoint: &Endpoint| endpoint.operation.split('.').nth(1) == Some(name);
-    let endpoint =
-        ENDPOINTS.iter().find(|endpoint| endpoint.operation == name || has_short_name(endpoint));
-    endpoint.ok_or_else(|| {
-        let names: Vec<&str> = ENDPOINTS.iter().map(|endpoint| endpoint.operation).collect();
+/// Finds an operation by its name, with or without the resource.
+pub(super) fn find_operation(name: &str) -> Result<&'static Operation, Problem> {
+    let has_short_name = |operation: &Operation| operation.name.split('.').nth(1) == Some(name);
+    let operation =
+        all_operations().find(|operation| operation.name == name || has_short_name(operation));
+    operation.ok_or_else(|| {
+        let names: Vec<&str> = all_operations().map(|operation| operation.name).collect();
         let short_names = names.iter().filter_map(|name| name.split('.').nth(1));
         let hint = did_you_mean(name, names.iter().copied().chain(short_names));
         let (names, sent) = (names.join(", "), quote_value(&name.into()));

@@ -13,10 +13,9 @@ use super::pattern::did_you_mean;
 use super::problem::Problem;
 use super::wire;
 use super::wire::StatusFilter;
-use crate::api::auth;
 use crate::api::decode::parse_pairs;
 use crate::api::state::SharedState;
-use crate::contract::quote_value;
+use crate::contract::{API_KEY_NAME, quote_value};
 
 /// The maximum number of requests in a response.
 pub(super) const MAX_PAGE_SIZE: usize = 1000;
@@ -157,7 +156,7 @@ impl<T: QueryParams> FilterQuery<T> {
         for pair in query_pairs(uri) {
             let (name, value) = pair?;
             // The API key that resolves `self`.
-            if name == auth::API_KEY_NAME {
+            if name == API_KEY_NAME {
                 continue;
             }
             if names.contains(&name) {

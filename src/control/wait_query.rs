@@ -11,9 +11,8 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use super::duration::parse_duration;
 use super::problem::Problem;
 use super::query::{FilterQuery, MAX_PAGE_SIZE, QueryParams, parse_number, query_pairs};
-use crate::api::auth;
 use crate::api::state::SharedState;
-use crate::contract::quote_value;
+use crate::contract::{API_KEY_NAME, quote_value};
 use crate::tickets;
 
 /// The default timeout of a wait.
@@ -42,7 +41,7 @@ impl WaitQuery {
         let mut timeout = None;
         for (name, value) in pairs {
             match name.as_str() {
-                "ticket" | auth::API_KEY_NAME => {}
+                "ticket" | API_KEY_NAME => {}
                 "timeout" => timeout = Some(value),
                 "deleted" if value == "true" => expectation.deleted = true,
                 "deleted" => return Err(Problem::invalid("deleted must be true.")),

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::accounts::{ACCOUNT_NAME_REGEX, API_KEY_REGEX, PERMISSION_NAMES};
+use crate::accounts::{ACCOUNT_NAME_REGEX, API_KEY_REGEX};
 use crate::contract::dialect;
-use crate::contract::{Field, FieldType, Literal, optional, required};
+use crate::contract::{Field, FieldType, Literal, PERMISSION_NAMES, optional, required};
 use crate::tickets::fixture;
 
 const PERMISSION_TYPE: FieldType =

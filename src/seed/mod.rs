@@ -15,12 +15,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::accounts::{
-    AccountError, AccountSettings, Accounts, NamedSeed, NewApiKey, PERMISSION_NAMES, PermissionSet,
-    SELF_ALIAS, SavedState, SecretHash,
+    AccountError, AccountSettings, Accounts, NamedSeed, NewApiKey, PermissionSet, SELF_ALIAS,
+    SavedState, SecretHash,
 };
 use crate::clock::{self, Clock};
 use crate::contract::dialect::{self, Dialect, DialectError};
-use crate::contract::{ValidationReport, Violation, ViolationKind, escape_control, validate};
+use crate::contract::{
+    PERMISSION_NAMES, ValidationReport, Violation, ViolationKind, escape_control, validate,
+};
 use crate::tickets::fixture;
 use parse_budget::ParseLimits;
 use source::SourceText;

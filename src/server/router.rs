@@ -18,14 +18,18 @@ use tower::ServiceExt;
 
 use crate::api::state::SharedState;
 use crate::api::{
-    ApiError, CacheHit, ConnectionAbort, Endpoint, OpenApiInput, OriginalPath, ProtocolError,
-    RequestLogInfo, build_document, method_not_allowed, not_found,
+    ApiError, CacheHit, ConnectionAbort, Endpoint, OriginalPath, ProtocolError, RequestLogInfo,
+    method_not_allowed, not_found, serve, try_cached,
 };
 use crate::clock::Stopwatch;
+use crate::contract::dialect::Dialect;
+use crate::contract::openapi::{DocumentedResource, build_document};
+use crate::contract::{self, Operation};
 use crate::control::Problem;
+use crate::controllers::{CONTROLLERS, all_endpoints, all_operations};
 use crate::metrics::EndpointMetrics;
 use crate::server::logging;
-use crate::{console, control, metrics, tickets};
+use crate::{console, control, metrics};
 
 /// Builds the parts of the router that do not depend on the accounts.
 pub(crate) fn prebuild_router() {
@@ -45,6 +49,7 @@ pub(crate) struct App {
 #[derive(Debug)]
 struct CachedRoute {
     endpoint: &'static Endpoint,
+    method: Method,
     /// The path up to the parameter.
     path_prefix: &'static str,
     has_parameter: bool,
@@ -55,18 +60,19 @@ impl CachedRoute {
     /// Returns None if the endpoint is not cached, or its path does not end in the parameter.
     fn from_endpoint(endpoint: &'static Endpoint) -> Option<Self> {
         endpoint.cache_policy?;
-        let (path_prefix, rest) = endpoint.path.split_once('{').unwrap_or((endpoint.path, ""));
+        let operation = &endpoint.operation;
+        let (path_prefix, rest) = operation.path.split_once('{').unwrap_or((operation.path, ""));
         (rest.find('}').is_none_or(|end| end + 1 == rest.len())).then(|| Self {
             endpoint,
+            method: http_method(operation.method),
             path_prefix,
             has_parameter: !rest.is_empty(),
-            metrics: EndpointMetrics::new(endpoint.operation),
+            metrics: EndpointMetrics::new(operation.name),
         })
     }
 
     fn matches(&self, method: &Method, path: &str) -> bool {
-        let parameter =
-            path.strip_prefix(self.path_prefix).filter(|_| self.endpoint.method == *method);
+        let parameter = path.strip_prefix(self.path_prefix).filter(|_| self.method == *method);
         parameter.is_some_and(|part| {
             let is_other_route =
                 self.has_parameter && (part.contains('/') || find_named_method(path).is_some());
@@ -81,8 +87,7 @@ type ResponseFuture =
 
 impl App {
     pub(crate) fn new(state: SharedState) -> Self {
-        let cached_routes =
-            tickets::ENDPOINTS.iter().filter_map(CachedRoute::from_endpoint).collect();
+        let cached_routes = all_endpoints().filter_map(CachedRoute::from_endpoint).collect();
         let router = build_router(Arc::clone(&state));
         Self { state, cached_routes, router }
     }
@@ -105,15 +110,12 @@ impl App {
         let CachedRoute { endpoint, metrics, .. } =
             self.cached_routes.iter().find(|route| route.matches(method, path))?;
         let CacheHit { response, account_name, elapsed } =
-            endpoint.try_cached(&self.state, request)?;
+            try_cached(endpoint, &self.state, request)?;
         self.state.metrics.record_ok_response(metrics, elapsed);
-        let info = RequestLogInfo {
-            operation: endpoint.operation,
-            account_name: Some(account_name),
-            route: endpoint.path,
-        };
+        let Operation { name, path: route, .. } = endpoint.operation;
+        let info = RequestLogInfo { operation: name, account_name: Some(account_name), route };
         let status = Some(response.status());
-        logging::log_request((method, endpoint.path), Some(&info), status, elapsed);
+        logging::log_request((method, route), Some(&info), status, elapsed);
         Some(response)
     }
 }
@@ -133,7 +135,12 @@ fn build_router(state: SharedState) -> Router {
         .method_not_allowed_fallback(
             |State(state): State<SharedState>, request: Request| async move {
                 // All routes outside of the endpoint tables are read-only.
-                method_not_allowed(&state, &request, None, methods_for(&Method::GET).join(", "))
+                method_not_allowed(
+                    &state,
+                    &request,
+                    None,
+                    methods_for(contract::Method::Get).join(", "),
+                )
             },
         )
         .layer(from_fn_with_state(Arc::clone(&state), log_request))
@@ -158,58 +165,71 @@ pub(crate) fn protocol_error_response(
 }
 
 /// Builds the OpenAPI document for a dialect.
-pub(crate) fn openapi_document(dialect: &crate::contract::dialect::Dialect) -> serde_json::Value {
-    build_document(&OpenApiInput {
-        endpoints: &tickets::ENDPOINTS,
-        ticket_schema: tickets::item_schema(),
-        list_entry_schema: tickets::list_item_schema(),
-        dialect,
-    })
+pub(crate) fn openapi_document(dialect: &Dialect) -> serde_json::Value {
+    let resources: Vec<DocumentedResource> =
+        CONTROLLERS.iter().map(|controller| controller.to_documented_resource()).collect();
+    build_document(&resources, dialect)
 }
 
 fn endpoints_by_path() -> BTreeMap<&'static str, Vec<&'static Endpoint>> {
     let mut paths: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for endpoint in tickets::ENDPOINTS.iter() {
-        paths.entry(endpoint.path).or_default().push(endpoint);
+    for endpoint in all_endpoints() {
+        paths.entry(endpoint.operation.path).or_default().push(endpoint);
     }
     paths
 }
 
 /// Builds the routes of one path; any other method gets a 405 response with the allowed ones.
 fn build_method_router(endpoints: Vec<&'static Endpoint>) -> MethodRouter<SharedState> {
-    let allowed: Vec<&str> =
-        endpoints.iter().flat_map(|endpoint| methods_for(&endpoint.method)).copied().collect();
-    let allowed = allowed.join(", ");
-    let route = endpoints.first().map(|endpoint| endpoint.path);
+    let allowed = endpoints.iter().flat_map(|endpoint| methods_for(endpoint.operation.method));
+    let allowed = allowed.copied().collect::<Vec<&str>>().join(", ");
+    let route = endpoints.first().map(|endpoint| endpoint.operation.path);
     let fallback = move |State(state): State<SharedState>, request: Request| {
         let allowed = allowed.clone();
         async move { method_not_allowed(&state, &request, route, allowed) }
     };
     let mut methods = MethodRouter::new().fallback(fallback);
     for endpoint in endpoints {
-        let filter = MethodFilter::try_from(endpoint.method.clone())
-            .expect("the endpoint tables have standard methods only");
+        let filter = method_filter(endpoint.operation.method);
         methods = methods.on(filter, |State(state): State<SharedState>, request: Request| {
-            endpoint.serve(state, request)
+            serve(endpoint, state, request)
         });
     }
     methods
 }
 
 /// Returns the methods that a route accepts: `GET` implies `HEAD`.
-fn methods_for(method: &Method) -> &'static [&'static str] {
-    match method.as_str() {
-        "GET" => &["GET", "HEAD"],
-        "POST" => &["POST"],
-        "PUT" => &["PUT"],
-        _ => &["DELETE"],
+const fn methods_for(method: contract::Method) -> &'static [&'static str] {
+    match method {
+        contract::Method::Get => &["GET", "HEAD"],
+        contract::Method::Post => &["POST"],
+        contract::Method::Put => &["PUT"],
+        contract::Method::Delete => &["DELETE"],
+    }
+}
+
+const fn http_method(method: contract::Method) -> Method {
+    match method {
+        contract::Method::Get => Method::GET,
+        contract::Method::Post => Method::POST,
+        contract::Method::Put => Method::PUT,
+        contract::Method::Delete => Method::DELETE,
+    }
+}
+
+const fn method_filter(method: contract::Method) -> MethodFilter {
+    match method {
+        contract::Method::Get => MethodFilter::GET,
+        contract::Method::Post => MethodFilter::POST,
+        contract::Method::Put => MethodFilter::PUT,
+        contract::Method::Delete => MethodFilter::DELETE,
     }
 }
 
 /// Finds the named method at the end of a path, ignoring case. Returns the path before it and its name.
 fn find_named_method(path: &str) -> Option<(&'static str, &'static str)> {
     static ALL: LazyLock<Vec<(&str, &str)>> =
-        LazyLock::new(|| tickets::ENDPOINTS.iter().filter_map(Endpoint::named_method).collect());
+        LazyLock::new(|| all_operations().filter_map(Operation::named_method).collect());
     let matches = |(base, name): &&(&str, &str)| {
         path.len() == base.len() + name.len()
             && path.strip_prefix(base).is_some_and(|suffix| suffix.eq_ignore_ascii_case(name))
@@ -268,10 +288,10 @@ mod tests {
     #[test]
     fn cached_routes_match_the_same_paths_as_the_router() {
         let cached_routes: Vec<CachedRoute> =
-            tickets::ENDPOINTS.iter().filter_map(CachedRoute::from_endpoint).collect();
+            all_endpoints().filter_map(CachedRoute::from_endpoint).collect();
         let find = |method, path| {
             let route = cached_routes.iter().find(|route| route.matches(&method, path));
-            route.map(|route| route.endpoint.operation)
+            route.map(|route| route.endpoint.operation.name)
         };
         assert_eq!(cached_routes.len(), 2);
         assert_eq!(find(Method::GET, "/api/v2/ticket"), Some("ticket.list"));

@@ -10,11 +10,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Request, Response};
-use futures_util::future::poll_fn;
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::time::timeout;
 
-use crate::api::{ConnectionAbort, limits};
+use crate::api::ConnectionAbort;
+use crate::api::body::discard_body;
 
 /// A body that first its handler, then its connection reads.
 #[derive(Clone, Debug)]
@@ -94,7 +93,7 @@ impl UnreadBody {
         let Self(Some(remainder)) = self else { return Ok(response) };
         let closes = response.headers().get(CONNECTION).is_some_and(|value| value == "close");
         let is_aborted = response.extensions().get::<ConnectionAbort>().is_some();
-        if !closes && !is_aborted && !remainder.drain(body_timeout).await {
+        if !closes && !is_aborted && !remainder.discard(body_timeout).await {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
@@ -103,22 +102,10 @@ impl UnreadBody {
 
 impl BodyRemainder {
     /// Reads and discards the body. Returns false if it is withheld, too slow or too large.
-    async fn drain(mut self, body_timeout: Duration) -> bool {
+    async fn discard(self, body_timeout: Duration) -> bool {
         if self.body.lock().is_finished || self.expects_continue {
             return self.body.lock().is_finished;
         }
-        let read_all = async {
-            let mut drained = 0;
-            while let Some(Ok(frame)) =
-                poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await
-            {
-                drained += frame.data_ref().map_or(0, Bytes::len);
-                if drained > limits::MAX_DRAINED_BYTES {
-                    return false;
-                }
-            }
-            true
-        };
-        timeout(body_timeout.min(limits::DRAIN_TIMEOUT), read_all).await.unwrap_or(false)
+        discard_body(Body::new(self.body).into_data_stream(), body_timeout).await
     }
 }

@@ -1,6 +1,7 @@
 //! Change counters, which invalidate cached responses.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,6 +9,20 @@ use tokio::sync::Notify;
 
 /// The most rows with their own values (arbitrary); beyond it all get the newest value.
 const MAX_TRACKED_ROWS: usize = 16 * 1024;
+
+/// A row of a resource: ids are unique only within one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowId {
+    pub(crate) resource: &'static str,
+    pub(crate) id: i64,
+}
+
+/// Hashes the id only: each cached response needs it, and few resources share an id.
+impl Hash for RowId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.id.hash(hasher);
+    }
+}
 
 /// A counter that advances with every write to its subject, before the write is acknowledged. Each row has its own
 /// value as well, which advances with writes to that row and with writes to no row in particular.
@@ -30,7 +45,7 @@ struct CounterState {
 struct RowCounters {
     /// The value of all untracked rows.
     baseline: u64,
-    tracked: HashMap<i64, u64>,
+    tracked: HashMap<RowId, u64>,
     pending: PendingCommit,
 }
 
@@ -39,7 +54,7 @@ struct RowCounters {
 enum PendingCommit {
     #[default]
     Idle,
-    Rows(Vec<i64>),
+    Rows(Vec<RowId>),
     AllRows,
 }
 
@@ -56,7 +71,7 @@ impl ChangeCounter {
     }
 
     /// Returns the value that a cached response about a row must have; None during a commit of the row.
-    pub(crate) fn stable_row_value(&self, row: i64) -> Option<u64> {
+    pub(crate) fn stable_row_value(&self, row: RowId) -> Option<u64> {
         let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
         let is_pending = match &rows.pending {
             PendingCommit::Idle => false,
@@ -67,7 +82,7 @@ impl ChangeCounter {
     }
 
     /// Marks a commit of these rows, or with None of anything, as pending.
-    pub(crate) fn begin_commit(&self, changed_rows: Option<&[i64]>) {
+    pub(crate) fn begin_commit(&self, changed_rows: Option<&[RowId]>) {
         let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
         rows.pending = changed_rows.map_or(PendingCommit::AllRows, |changed_rows| {
             PendingCommit::Rows(changed_rows.to_vec())
@@ -76,7 +91,7 @@ impl ChangeCounter {
     }
 
     /// Ends a commit, whatever its outcome: advances these rows, or with None everything.
-    pub(crate) fn end_commit(&self, changed_rows: Option<&[i64]>) {
+    pub(crate) fn end_commit(&self, changed_rows: Option<&[RowId]>) {
         self.advance_with(|rows, value| {
             match changed_rows {
                 Some(changed_rows)
@@ -126,19 +141,34 @@ impl RowCounters {
 
 #[cfg(test)]
 mod tests {
-    use super::{ChangeCounter, MAX_TRACKED_ROWS};
+    use super::{ChangeCounter, MAX_TRACKED_ROWS, RowId};
+
+    fn row(id: i64) -> RowId {
+        RowId { resource: "ticket", id }
+    }
 
     /// Commits a write to these rows.
-    fn commit(counter: &ChangeCounter, rows: &[i64]) {
-        counter.begin_commit(Some(rows));
-        counter.end_commit(Some(rows));
+    fn commit(counter: &ChangeCounter, ids: &[i64]) {
+        let rows: Vec<RowId> = ids.iter().copied().map(row).collect();
+        counter.begin_commit(Some(&rows));
+        counter.end_commit(Some(&rows));
+    }
+
+    #[test]
+    fn rows_of_two_resources_with_one_id_have_their_own_values() {
+        let counter = ChangeCounter::default();
+        let customer = RowId { resource: "customer", id: 1 };
+        let before = counter.stable_row_value(customer);
+        commit(&counter, &[1]);
+        assert_eq!(counter.stable_row_value(customer), before);
+        assert_ne!(counter.stable_row_value(row(1)), before);
     }
 
     #[test]
     fn row_value_changes_on_own_commit_and_on_advance() {
         let counter = ChangeCounter::default();
         let rows =
-            || [1, 2].map(|row| counter.stable_row_value(row).expect("no commit is pending"));
+            || [1, 2].map(|id| counter.stable_row_value(row(id)).expect("no commit is pending"));
         let [first, second] = rows();
         commit(&counter, &[1]);
         assert_eq!(rows()[1], second);
@@ -152,22 +182,27 @@ mod tests {
     fn row_value_never_repeats_after_eviction() {
         let counter = ChangeCounter::default();
         commit(&counter, &[1]);
-        let before = counter.stable_row_value(1);
+        let before = counter.stable_row_value(row(1));
         let many_rows: Vec<i64> = (2..).take(MAX_TRACKED_ROWS).collect();
         commit(&counter, &many_rows);
         commit(&counter, &[1]);
-        assert!(counter.stable_row_value(1) > before);
+        assert!(counter.stable_row_value(row(1)) > before);
     }
 
     #[test]
     fn stable_values_are_none_while_a_commit_is_pending() {
         let counter = ChangeCounter::default();
-        let values =
-            || [counter.stable_value(), counter.stable_row_value(1), counter.stable_row_value(2)];
+        let values = || {
+            [
+                counter.stable_value(),
+                counter.stable_row_value(row(1)),
+                counter.stable_row_value(row(2)),
+            ]
+        };
         let before = values();
-        counter.begin_commit(Some(&[1]));
+        counter.begin_commit(Some(&[row(1)]));
         assert_eq!(values(), [None, None, before[2]]);
-        counter.end_commit(Some(&[1]));
+        counter.end_commit(Some(&[row(1)]));
         let after = values();
         assert!(after[0] > before[0] && after[1] > before[1] && after[2] == before[2], "{after:?}");
         counter.begin_commit(None);

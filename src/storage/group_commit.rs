@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::sqlite::SqliteConnection;
 
+use super::change_counter::RowId;
 use super::error::StorageError;
 use super::in_doubt::{TransactionOutcome, roll_back};
 use super::write_job::{Responder, WriteJob, WriteResult};
@@ -42,7 +43,7 @@ pub(crate) trait BatchedWrite: Sized + Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct CommitHandle<'a> {
     context: &'a WriterContext,
-    changed_rows: OnceLock<Vec<i64>>,
+    changed_rows: OnceLock<Vec<RowId>>,
 }
 
 impl<'a> CommitHandle<'a> {
@@ -51,7 +52,7 @@ impl<'a> CommitHandle<'a> {
     }
 
     /// Announces the rows that the commit changes. Nothing about them is cached until its outcome is known.
-    pub(crate) fn begin(&self, changed_rows: Vec<i64>) {
+    pub(crate) fn begin(&self, changed_rows: Vec<RowId>) {
         self.context.begin_commit(Some(&changed_rows));
         // A handle has one commit, so it was unset.
         let _ = self.changed_rows.set(changed_rows);

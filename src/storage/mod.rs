@@ -19,7 +19,7 @@ mod writer_context;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use change_counter::ChangeCounter;
+pub(crate) use change_counter::{ChangeCounter, RowId};
 pub(crate) use config::{Durability, Storage};
 pub(crate) use database::{Database, OpenMode};
 pub(crate) use database_limit::{DatabaseLimit, DatabasePermit};

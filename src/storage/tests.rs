@@ -7,7 +7,7 @@ use super::schema::DatabaseSchema;
 use super::wal::{Damage, FRAME_HEADER_BYTES, WAL_HEADER_BYTES, find_damage};
 use super::{
     ACCOUNT_SCHEMA, BatchResult, BatchedWrite, BoxFuture, ChangeCounter, CommitHandle, Connection,
-    Database, DatabaseLimit, Durability, FailureKind, OpenMode, Storage, StorageError,
+    Database, DatabaseLimit, Durability, FailureKind, OpenMode, RowId, Storage, StorageError,
 };
 use crate::metrics::SqliteMetrics;
 
@@ -188,8 +188,8 @@ impl BatchedWrite for TestWrite {
                 let id = query_scalar(insert).bind(title).fetch_one(&mut *connection).await?;
                 results.push(Ok(vec![id]));
             }
-            let ids = results.iter().flatten().flatten().copied().collect();
-            commit.begin(ids);
+            let ids = results.iter().flatten().flatten().copied();
+            commit.begin(ids.map(|id| RowId { resource: "ticket", id }).collect());
             query("COMMIT").execute(connection).await?;
             Ok(results)
         })

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::change_counter::ChangeCounter;
+use super::change_counter::{ChangeCounter, RowId};
 use super::error::StorageError;
 use super::in_doubt::TransactionOutcome;
 use super::schema::DeferredWork;
@@ -26,7 +26,7 @@ pub(super) struct WriterContext {
 
 impl WriterContext {
     /// Marks a commit of these rows, or with None of anything, as pending.
-    pub(super) fn begin_commit(&self, changed_rows: Option<&[i64]>) {
+    pub(super) fn begin_commit(&self, changed_rows: Option<&[RowId]>) {
         // On a shared connection, queries run only after the commit.
         if self.has_readers {
             self.change_counter.begin_commit(changed_rows);

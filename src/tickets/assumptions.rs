@@ -4,14 +4,7 @@
 
 use super::model::batch::MAX_CHANGES_PER_BATCH;
 use crate::api::limits;
-
-/// Undocumented behaviour: the topic, the evidence, and what we do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Assumption {
-    pub(crate) topic: &'static str,
-    pub(crate) evidence: &'static str,
-    pub(crate) behaviour: &'static str,
-}
+use crate::contract::{Assumption, Convention};
 
 const fn assumption(
     topic: &'static str,
@@ -22,7 +15,7 @@ const fn assumption(
 }
 
 /// Every assumption of this controller that is in no other table.
-pub(crate) static ASSUMPTIONS: &[Assumption] = &[
+pub(super) static ASSUMPTIONS: &[Assumption] = &[
     assumption(
         "unknown ticket",
         "\"This form does not exist.\" on another controller",
@@ -153,26 +146,45 @@ pub(crate) static ASSUMPTIONS: &[Assumption] = &[
     ),
 ];
 
-/// A convention, and the page that states it.
-pub(crate) static DOCUMENTED_CONVENTIONS: &[(&str, &str)] = &[
-    ("the key comes as the header apiKey", "v2 documents"),
-    ("the key comes as Authorization: apikey KEY, the scheme in any case", "v1 documents"),
-    ("the key comes as the query parameter apiKey, in this case", "guide, Authentication"),
-    ("success is 200, creation too", "v1 and v2 documents"),
-    ("an unknown id is a 400 with {\"status\":\"error\",\"message\":…}", "another controller"),
-    ("one ticket is {\"type\":\"item\",\"item\":{…}}", "v2 documents"),
-    (
+const fn convention(fact: &'static str, page: &'static str) -> Convention {
+    Convention { fact, page }
+}
+
+/// The documented conventions.
+pub(super) static DOCUMENTED_CONVENTIONS: &[Convention] = &[
+    convention("the key comes as the header apiKey", "v2 documents"),
+    convention(
+        "the key comes as Authorization: apikey KEY, the scheme in any case",
+        "v1 documents",
+    ),
+    convention(
+        "the key comes as the query parameter apiKey, in this case",
+        "guide, Authentication",
+    ),
+    convention("success is 200, creation too", "v1 and v2 documents"),
+    convention(
+        "an unknown id is a 400 with {\"status\":\"error\",\"message\":…}",
+        "another controller",
+    ),
+    convention("one ticket is {\"type\":\"item\",\"item\":{…}}", "v2 documents"),
+    convention(
         "a list has itemStart, itemTotal, itemLimit and items; its type is a placeholder",
         "v2 documents",
     ),
-    ("a creation, an update, a deletion is {\"type\":\"result\",\"message\":…}", "v2 documents"),
-    ("arrays are name[]=1 or name[0]=1, nested ones actions[0][actionType]=…", "v1 documents"),
-    ("dates are YYYY-MM-DD HH:MM:SS without a zone", "v2 documents"),
-    (
+    convention(
+        "a creation, an update, a deletion is {\"type\":\"result\",\"message\":…}",
+        "v2 documents",
+    ),
+    convention(
+        "arrays are name[]=1 or name[0]=1, nested ones actions[0][actionType]=…",
+        "v1 documents",
+    ),
+    convention("dates are YYYY-MM-DD HH:MM:SS without a zone", "v2 documents"),
+    convention(
         "the columns of a ticket, their order and types: channel_account_id is text, unassigned is 0, an unknown date null",
         "v2 documents, the sample response",
     ),
-    ("an event's id is a number, a note's a text", "v2 documents, the sample response"),
+    convention("an event's id is a number, a note's a text", "v2 documents, the sample response"),
 ];
 
 const _: () = assert!(

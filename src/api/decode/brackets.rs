@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::DecodeError;
+use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
 
 /// Builds a tree from pairs.
@@ -52,8 +52,8 @@ impl TreeBuilder {
         }
         let (first, rest) = split_name(name);
         if rest.len() >= self.limits.max_depth {
-            let (field, max_depth) = (first.chars().take(64).collect(), self.limits.max_depth);
-            return Err(DecodeError::TooDeep { field, max_depth });
+            let field = truncate_field_name(first);
+            return Err(DecodeError::TooDeep { field, max_depth: self.limits.max_depth });
         }
         self.root.insert(NodeKey::Name(first.to_owned()), &rest, text);
         Ok(())

@@ -7,7 +7,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::DecodeError;
+use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
 
 pub(super) fn decode(body: &[u8], limits: InputLimits) -> Result<Map<String, Value>, DecodeError> {
@@ -55,7 +55,7 @@ impl<'a> BoundedVisitor<'a> {
         self.value_count.set(self.value_count.get() + 1);
         let InputLimits { max_values, max_depth } = self.limits;
         let error = if self.depth > max_depth {
-            DecodeError::TooDeep { field: self.field.chars().take(64).collect(), max_depth }
+            DecodeError::TooDeep { field: truncate_field_name(self.field), max_depth }
         } else if self.value_count.get() > max_values + 1 {
             DecodeError::TooManyValues(max_values)
         } else {

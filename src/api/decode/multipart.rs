@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use memchr::memmem::{self, Finder};
 use serde_json::{Map, Value};
 
-use super::{DecodeError, TreeBuilder};
+use super::brackets::TreeBuilder;
+use super::error::DecodeError;
 use crate::api::limits::InputLimits;
 
 const TRUNCATED_MESSAGE: &str = "it ends in the middle; the closing boundary is missing";

@@ -6,8 +6,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{DecodeError, MediaType, TreeBuilder, parse_body};
+use super::brackets::TreeBuilder;
+use super::{DecodeError, parse_body};
 use crate::api::limits::InputLimits;
+use crate::contract::MediaType;
 
 const LIMITS: InputLimits = InputLimits { max_values: 8192, max_depth: 8 };
 

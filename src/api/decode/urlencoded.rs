@@ -3,7 +3,8 @@
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use super::{DecodeError, TreeBuilder};
+use super::brackets::TreeBuilder;
+use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
 
 pub(super) fn decode(input: &[u8], limits: InputLimits) -> Result<Map<String, Value>, DecodeError> {
@@ -47,9 +48,7 @@ pub(crate) fn decode_component(input: &[u8], location: &str) -> Result<String, D
         return Err(DecodeError::PercentEncoding(String::from_utf8_lossy(escape).into_owned()));
     }
     let decoded = percent_decode(input).decode_utf8();
-    decoded
-        .map(Into::into)
-        .map_err(|_| DecodeError::InvalidUtf8(location.chars().take(64).collect()))
+    decoded.map(Into::into).map_err(|_| DecodeError::InvalidUtf8(truncate_field_name(location)))
 }
 
 /// Finds the first invalid percent-escape.

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::accounts::PERMISSION_NAMES;
+use crate::contract::PERMISSION_NAMES;
 
 pub use faults::{
     Effect, Limits, LossWay, ResponseDrop, Rule, RuleList, ShownRule, Strictness, TimeToLive, When,

@@ -9,3 +9,6 @@ pub(crate) mod filter;
 pub(crate) mod ticket;
 pub(crate) mod timeline;
 pub(crate) mod unit_of_work;
+
+/// The name of the resource in change counters.
+pub(crate) const RESOURCE: &str = "ticket";

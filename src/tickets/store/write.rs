@@ -11,8 +11,9 @@ use sqlx::Row;
 use super::sql::{SqlBuilder, quote_identifier};
 use crate::journal::WithChanges;
 use crate::storage::{
-    BatchResult, BatchedWrite, BoxFuture, CommitHandle, Connection, StorageError,
+    BatchResult, BatchedWrite, BoxFuture, CommitHandle, Connection, RowId, StorageError,
 };
+use crate::tickets::model::RESOURCE;
 use crate::tickets::model::command::{
     NEW_TICKET_COLUMNS, TicketCommand, TicketCommandError, TicketCommandKind,
 };
@@ -37,9 +38,8 @@ impl BatchedWrite for TicketCommand {
             let results: Vec<_> =
                 commands.iter().map(|command| unit_of_work.execute(command)).collect();
             let succeeded = results.iter().filter_map(|result| result.as_ref().ok());
-            commit.begin(
-                succeeded.flat_map(|output: &WithChanges<_>| &output.value).copied().collect(),
-            );
+            let ids = succeeded.flat_map(|output: &WithChanges<_>| &output.value).copied();
+            commit.begin(ids.map(|id| RowId { resource: RESOURCE, id }).collect());
             write_statement(&unit_of_work).into_query().execute(connection).await?;
             Ok(results)
         })

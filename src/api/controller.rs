@@ -1,0 +1,31 @@
+//! A controller: all that the server derives its part of the API from.
+
+use super::endpoint::Endpoint;
+use crate::contract::openapi::{DocumentedResource, NotFoundResponse, ResourceSchemas};
+use crate::contract::{Assumption, Convention};
+
+/// A controller of the API, for one resource.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    /// The vendor's name of it; the operations begin with it.
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) endpoints: &'static [Endpoint],
+    pub(crate) schemas: ResourceSchemas,
+    pub(crate) not_found: NotFoundResponse,
+    pub(crate) conventions: &'static [Convention],
+    pub(crate) assumptions: &'static [Assumption],
+}
+
+impl Controller {
+    /// Returns what the OpenAPI document describes.
+    pub(crate) fn to_documented_resource(&self) -> DocumentedResource {
+        DocumentedResource {
+            name: self.name,
+            description: self.description,
+            operations: self.endpoints.iter().map(|endpoint| &endpoint.operation).collect(),
+            schemas: self.schemas,
+            not_found: self.not_found,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The errors of decoding, and how they truncate the names that they quote.
+
+/// The longest field name in an error, in characters (arbitrary). `redact` recognizes truncated keys by this length.
+pub(crate) const MAX_FIELD_NAME_CHARS: usize = 64;
+
+/// Why input cannot be decoded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("Broken percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
+    PercentEncoding(String),
+    #[error("{0} holds bytes that are no UTF-8")]
+    InvalidUtf8(String),
+    #[error("More than {0} values were sent (--max-values)")]
+    TooManyValues(usize),
+    #[error("{field} is nested deeper than {max_depth} levels (--max-depth)")]
+    TooDeep { field: String, max_depth: usize },
+    #[error("The multipart body cannot be read: {0}")]
+    InvalidMultipart(String),
+    #[error("{0}: a file was sent where text belongs")]
+    UnexpectedFile(String),
+    #[error("The body is no valid JSON: {0}")]
+    InvalidJson(String),
+    #[error(
+        "The body is JSON, but its Content-Type says that it is a form; send Content-Type: application/json"
+    )]
+    JsonSentAsForm,
+    #[error("The JSON body must be an object with the fields in it, but it is {0}")]
+    NotObject(&'static str),
+}
+
+/// Truncates a field name for an error.
+pub(super) fn truncate_field_name(name: &str) -> String {
+    name.chars().take(MAX_FIELD_NAME_CHARS).collect()
+}

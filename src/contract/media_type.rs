@@ -1,0 +1,28 @@
+//! The media types of request bodies.
+
+/// The media types that all endpoints accept; the contract says which one is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    Urlencoded,
+    Multipart,
+    Json,
+}
+
+impl MediaType {
+    /// All, in the order of messages.
+    pub(crate) const ALL: [Self; 3] = [Self::Multipart, Self::Urlencoded, Self::Json];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Urlencoded => "application/x-www-form-urlencoded",
+            Self::Multipart => "multipart/form-data",
+            Self::Json => "application/json",
+        }
+    }
+
+    /// Parses a `Content-Type` header and ignores its parameters.
+    pub(crate) fn from_content_type(content_type: &str) -> Option<Self> {
+        let name = content_type.split(';').next().unwrap_or_default().trim();
+        Self::ALL.into_iter().find(|media_type| name.eq_ignore_ascii_case(media_type.name()))
+    }
+}

@@ -1,0 +1,88 @@
+//! The declaration of an operation: one row of a controller's table.
+
+use super::fidelity::Fidelity;
+use super::field::{Field, FieldsFn};
+use super::media_type::MediaType;
+use super::permission::Permission;
+
+/// The HTTP methods of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Where an operation's fields come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputSource {
+    Query,
+    Body,
+    /// The body, or the query for fields it lacks.
+    BodyOrQuery,
+}
+
+/// The envelope of a success response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Envelope {
+    Item,
+    List,
+    Result,
+    /// A result with the id of the new row.
+    Created,
+}
+
+/// One operation of the contract.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// The name for people: `ticket.setStatus`.
+    pub(crate) name: &'static str,
+    /// The OpenAPI `operationId`, in the vendor's pattern: `ticketSetStatusPOST`.
+    pub(crate) id: &'static str,
+    pub(crate) method: Method,
+    /// With `{name}` parameters.
+    pub(crate) path: &'static str,
+    /// Whether the path ends in a named method, such as `setStatus`.
+    pub(crate) is_named_method: bool,
+    pub(crate) summary: &'static str,
+    pub(crate) fidelity: Fidelity,
+    pub(crate) permission: Permission,
+    pub(crate) permission_fidelity: Fidelity,
+    /// Path parameters.
+    pub(crate) path_fields: FieldsFn,
+    pub(crate) fields: FieldsFn,
+    pub(crate) input_source: InputSource,
+    /// The documented media type of the body, if there is one.
+    pub(crate) documented_media_type: Option<MediaType>,
+    pub(crate) envelope: Envelope,
+}
+
+impl Operation {
+    /// Splits off the named method of the path: `/api/v2/ticket/` and `setStatus`.
+    pub(crate) fn named_method(&self) -> Option<(&'static str, &'static str)> {
+        self.is_named_method
+            .then(|| self.path.split_at(self.path.rfind('/').map_or(0, |at| at + 1)))
+    }
+
+    /// Iterates over path and other fields.
+    pub(crate) fn all_fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        (self.path_fields)().iter().chain((self.fields)())
+    }
+
+    /// Returns whether the operation has such a field, also a nested one.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.all_fields().any(|field| field.contains_name(name))
+    }
+}
