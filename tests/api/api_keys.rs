@@ -1,4 +1,4 @@
-//! Keys: the ways to send one, and what each permission opens.
+//! API keys: how to send one, and which operations each permission allows.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
 use crate::support::{JsonResponse, Server};
 
-/// Name, method, path and body of each operation, and the permission that it needs.
+/// Name, method, path, body and required permission of each operation.
 const OPERATIONS: [(&str, &str, &str, &str, &str); 11] = [
     ("list", "GET", "", "", "TICKET_READ"),
     ("create", "POST", "", NEW_TICKET_FORM, "TICKET_CREATE"),
@@ -66,7 +66,7 @@ fn key_without(permission: &str) -> String {
     format!("all-but-{permission}")
 }
 
-/// A key for each permission alone, and one for each set that lacks it.
+/// Returns a seed with one key per permission, and one key per permission that lacks only that one.
 fn permission_matrix_seed() -> Value {
     let one = PERMISSIONS.iter().map(|permission| {
         json!({ "key": key_with_only(permission), "name": key_with_only(permission), "permissions": [permission] })
@@ -82,7 +82,7 @@ fn permission_matrix_seed() -> Value {
     seed
 }
 
-/// Sends the operation with the key; every try has a ticket of its own.
+/// Sends the operation with the key; use a different ticket id for each call.
 async fn send_operation(
     server: &SeededServer,
     operation: usize,
@@ -101,14 +101,14 @@ async fn send_operation(
     JsonResponse::fetch(request).await
 }
 
-fn assert_permission(name: &str, key: &str, permission: &str, reply: &JsonResponse, opens: bool) {
-    let said = &reply.body;
-    if opens {
-        assert_eq!(reply.status, 200, "{name} with {key}: {said}");
+fn assert_permission(name: &str, key: &str, permission: &str, reply: &JsonResponse, allowed: bool) {
+    let body = &reply.body;
+    if allowed {
+        assert_eq!(reply.status, 200, "{name} with {key}: {body}");
     } else {
-        assert_eq!(reply.status, 403, "{name} with {key}: {said}");
-        assert_eq!(said["status"], "error", "{name} with {key}: {said}");
-        assert!(reply.message().contains(permission), "{name} with {key}: {said}");
+        assert_eq!(reply.status, 403, "{name} with {key}: {body}");
+        assert_eq!(body["status"], "error", "{name} with {key}: {body}");
+        assert!(reply.message().contains(permission), "{name} with {key}: {body}");
     }
 }
 
@@ -118,21 +118,21 @@ async fn matrix_covers_every_documented_operation() {
     let document = server.get("/openapi.json").await.body;
     let mut documented = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
-        for (method, about) in methods.as_object().expect("methods") {
+        for (method, operation) in methods.as_object().expect("methods") {
             let text = |value: &Value| value.as_str().expect("text").to_owned();
-            let (name, needed) = (&about["x-operation"], &about["x-permission"]["name"]);
+            let (name, needed) = (&operation["x-operation"], &operation["x-permission"]["name"]);
             let path = path.replace("{ticketID}", "{id}");
             documented.push((text(name), method.to_uppercase(), path, text(needed)));
         }
     }
-    let tried = OPERATIONS.iter().map(|(name, method, path, _, permission)| {
+    let tested = OPERATIONS.iter().map(|(name, method, path, _, permission)| {
         let (name, path) = (format!("ticket.{name}"), format!("/api/v2/ticket{path}"));
         (name, (*method).to_owned(), path, (*permission).to_owned())
     });
-    let mut tried: Vec<_> = tried.collect();
+    let mut tested: Vec<_> = tested.collect();
     documented.sort();
-    tried.sort();
-    assert_eq!(tried, documented);
+    tested.sort();
+    assert_eq!(tested, documented);
 }
 
 #[tokio::test]
@@ -152,13 +152,13 @@ async fn operation_requires_exactly_its_documented_permission() {
     let mut id = 0;
     for (operation, (name, .., needed)) in OPERATIONS.iter().enumerate() {
         for permission in PERMISSIONS {
-            for (key, opens) in [
+            for (key, allowed) in [
                 (key_with_only(permission), permission == *needed),
                 (key_without(permission), permission != *needed),
             ] {
                 id += 1;
                 let reply = send_operation(&server, operation, &key, id).await;
-                assert_permission(name, &key, needed, &reply, opens);
+                assert_permission(name, &key, needed, &reply, allowed);
             }
         }
         id += 1;
@@ -234,7 +234,11 @@ async fn missing_or_unknown_api_key_is_unauthorized() {
         let challenge =
             reply.headers["www-authenticate"].to_str().expect("text").to_ascii_lowercase();
         assert!(challenge.starts_with("apikey"), "{challenge}");
-        assert!(!reply.body.to_string().contains(ACME_KEY), "no key is told: {}", reply.body);
+        assert!(
+            !reply.body.to_string().contains(ACME_KEY),
+            "the response contains no key: {}",
+            reply.body
+        );
     }
 }
 

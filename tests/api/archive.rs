@@ -1,4 +1,4 @@
-//! A ticket that was closed long enough ago leaves the lists by itself.
+//! Archiving: a closed ticket leaves the lists after `archive_after`.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::fixtures::{self, acme_seed, ticket_fixture};
 
-/// Longer than the account waits, so that a list that never changes fails its test.
+/// Longer than `archive_after`; the test fails if the list never changes.
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -15,18 +15,18 @@ async fn closed_ticket_is_archived_exactly_after_archive_after() {
     seed["accounts"]["acme"]["clock"] = json!({ "mode": "real" });
     seed["accounts"]["acme"]["dialect"] = json!({ "archive_after": "3s" });
     let server = fixtures::serve_seed(&seed);
-    let begun = Instant::now();
+    let start = Instant::now();
     let closed =
         server.send_form("POST", "/api/v2/ticket/setStatus", "status=closed&ticketIDs[]=7").await;
     assert_eq!(closed.status, 200, "{}", closed.body);
-    // Nothing writes from here on: only the time makes the difference.
+    // No writes from here on: only the passage of time changes the list.
     while server.get("/api/v2/ticket?applyView=closed").await.body["itemTotal"] == 1 {
-        assert!(begun.elapsed() < TEST_TIMEOUT, "it is still in the list");
+        assert!(start.elapsed() < TEST_TIMEOUT, "the closed ticket is still listed");
     }
     assert!(
-        begun.elapsed() > Duration::from_secs(1),
-        "it has left too early: {:?}",
-        begun.elapsed()
+        start.elapsed() > Duration::from_secs(1),
+        "the ticket was archived too early: {:?}",
+        start.elapsed()
     );
     assert_eq!(server.get("/api/v2/ticket?searchArchived=yes").await.body["itemTotal"], 1);
     assert_eq!(server.get("/api/v2/ticket/7").await.body["item"]["status"], "closed");
@@ -34,5 +34,9 @@ async fn closed_ticket_is_archived_exactly_after_archive_after() {
     let opened =
         server.send_form("POST", "/api/v2/ticket/setStatus", "status=open&ticketIDs[]=7").await;
     assert_eq!(opened.status, 200, "{}", opened.body);
-    assert_eq!(server.get("/api/v2/ticket").await.body["itemTotal"], 1, "it is back");
+    assert_eq!(
+        server.get("/api/v2/ticket").await.body["itemTotal"],
+        1,
+        "the reopened ticket is listed again"
+    );
 }

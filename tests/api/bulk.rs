@@ -1,4 +1,4 @@
-//! Thousands of tickets in one request, changed as a whole or not at all.
+//! Bulk requests with thousands of tickets: all are changed, or none.
 
 use serde_json::json;
 
@@ -82,7 +82,7 @@ async fn all_unfinished_tickets_of_a_large_account_are_solved() {
     let server = serve_tickets(5_000);
     let reply = server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await;
     assert_eq!(reply.status, 200, "{}", reply.body);
-    assert!(reply.message().contains("5000"), "the message says how many: {}", reply.body);
+    assert!(reply.message().contains("5000"), "the message has the ticket count: {}", reply.body);
     assert_eq!(get_total(&server, "status=solved").await, 5_000);
 }
 
@@ -90,11 +90,11 @@ async fn all_unfinished_tickets_of_a_large_account_are_solved() {
 async fn unknown_id_in_bulk_request_changes_nothing() {
     let server = serve_tickets(1_000);
     let before = fixtures::dump_tickets(&server).await;
-    let some = || (1..=500).chain([777_777]).chain(501..=1_000);
-    let ids = urlencoded_ids(some());
+    let ids_with_one_unknown = || (1..=500).chain([777_777]).chain(501..=1_000);
+    let ids = urlencoded_ids(ids_with_one_unknown());
     let batch = format!(
         "TicketIDs={}&actions[0][actionType]=title&actions[0][value]=Changed",
-        comma_separated_ids(some())
+        comma_separated_ids(ids_with_one_unknown())
     );
     for (method, path, body) in [
         ("POST", "setStatus", format!("status=solved{ids}")),
@@ -105,8 +105,8 @@ async fn unknown_id_in_bulk_request_changes_nothing() {
         let reply = server.send_form(method, &format!("/api/v2/ticket/{path}"), &body).await;
         assert_eq!(reply.status, 400, "{path}: {}", reply.body);
         assert_eq!(reply.body["status"], "error", "{path}: {}", reply.body);
-        assert!(reply.message().contains("777777"), "{path} names it: {}", reply.body);
-        assert!(!reply.message().contains("500"), "{path} names no other: {}", reply.body);
+        assert!(reply.message().contains("777777"), "{path} names the unknown id: {}", reply.body);
+        assert!(!reply.message().contains("500"), "{path} names no known id: {}", reply.body);
     }
     assert_eq!(fixtures::dump_tickets(&server).await, before);
 }
@@ -131,6 +131,6 @@ async fn too_many_ids_are_rejected() {
     let reply = server.send_json("POST", "/api/v2/ticket/batch", &batch).await;
     assert_eq!(reply.status, 400, "{}", reply.body);
     assert!(reply.message().contains("TicketIDs"), "{}", reply.body);
-    assert!(reply.message().contains("8000"), "the bound is named: {}", reply.body);
+    assert!(reply.message().contains("8000"), "the message names the limit: {}", reply.body);
     assert_eq!(get_total(&server, "status=open").await, 0);
 }

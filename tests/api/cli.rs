@@ -1,4 +1,4 @@
-//! The commands that start and watch a server, and what they print.
+//! The commands that start and check a server, and their output.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -12,10 +12,10 @@ use crate::process::{RunningProcess, build_command, run_to_exit};
 use crate::support::DEV_KEY;
 use crate::third_party_clients::{can_run, skip_test};
 
-/// The status with which a server answers to a key.
+/// Returns the status of a ticket list request with this key.
 pub(crate) async fn get_status(base: &str, key: &str) -> u16 {
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket")).header("apiKey", key);
-    request.send().await.expect("the server answers").status().as_u16()
+    request.send().await.expect("the server responds").status().as_u16()
 }
 
 #[tokio::test]
@@ -35,7 +35,8 @@ async fn the_port_file_receives_the_address() {
     let path = folder.path().join("port");
     let mut running = RunningProcess::spawn_server(&["--port-file", path.to_str().expect("text")]);
     let base = running.base_url();
-    let written = std::fs::read_to_string(&path).expect("it is there once the server is ready");
+    let written =
+        std::fs::read_to_string(&path).expect("the port file exists once the server is ready");
     assert_eq!(format!("http://{}", written.trim()), base);
     assert_eq!(get_status(&base, DEV_KEY).await, 200);
 }
@@ -43,26 +44,27 @@ async fn the_port_file_receives_the_address() {
 #[tokio::test]
 async fn printed_curl_command_works() {
     if !can_run("curl", &["--version"]) {
-        return skip_test("there is no curl");
+        return skip_test("curl is not installed");
     }
     let mut running = RunningProcess::spawn_server(&[]);
     let printed = running.wait_for_line(|_, line| line.contains("curl "));
-    let line = printed[printed.find("curl ").expect("it is there")..].to_owned();
+    let line =
+        printed[printed.find("curl ").expect("the line contains a curl command")..].to_owned();
     let output =
-        Command::new("sh").args(["-c", &line]).env("NO_PROXY", "*").output().expect("sh runs");
+        Command::new("sh").args(["-c", &line]).env("NO_PROXY", "*").output().expect("sh starts");
     assert!(output.status.success(), "{line}: {output:?}");
-    let answer: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{line} prints JSON ({error}): {output:?}"));
-    assert_ne!(answer["status"], "error", "{line}: {answer}");
-    assert!(answer["type"].is_string(), "{line}: {answer}");
+    let body: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{line} does not print JSON ({error}): {output:?}"));
+    assert_ne!(body["status"], "error", "{line}: {body}");
+    assert!(body["type"].is_string(), "{line}: {body}");
 }
 
 #[tokio::test]
 async fn non_loopback_server_has_random_api_key() {
     let mut keys = Vec::new();
     for _ in 0..2 {
-        let mut open = build_command(&["--listen", "0.0.0.0:0", "--ephemeral"]);
-        let mut running = RunningProcess::spawn(&mut open);
+        let mut command = build_command(&["--listen", "0.0.0.0:0", "--ephemeral"]);
+        let mut running = RunningProcess::spawn(&mut command);
         let base = running.base_url().replace("0.0.0.0", "127.0.0.1");
         assert_eq!(get_status(&base, DEV_KEY).await, 401);
         let printed = running.wait_for_line(|_, line| line.contains("curl "));
@@ -77,7 +79,7 @@ async fn non_loopback_server_has_random_api_key() {
         let text = running.stop().combined_output();
         assert!(!text.contains(DEV_KEY), "{text}");
     }
-    assert_ne!(keys[0], keys[1], "the key is made anew");
+    assert_ne!(keys[0], keys[1], "each server generates a new key");
 }
 
 #[tokio::test]
@@ -98,30 +100,33 @@ fn ready_succeeds_once_server_responds() {
 
 #[tokio::test]
 async fn ready_times_out_with_an_error() {
-    // A port that takes connections and never answers, and one that is held and takes none.
+    // A port that accepts connections and never responds, and a bound port that does not listen.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let closed = TcpSocket::new_v4().expect("a socket");
-    closed.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    for address in [silent.local_addr().expect("bound"), closed.local_addr().expect("bound")] {
-        let nothing = format!("http://{address}");
-        let begun = Instant::now();
-        let ready = run_to_exit(&["ready", "--url", &nothing, "--timeout", "300ms"]);
+    let not_listening = TcpSocket::new_v4().expect("a socket");
+    not_listening.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    for address in [
+        silent.local_addr().expect("the socket is bound"),
+        not_listening.local_addr().expect("the socket is bound"),
+    ] {
+        let url = format!("http://{address}");
+        let start = Instant::now();
+        let ready = run_to_exit(&["ready", "--url", &url, "--timeout", "300ms"]);
         assert!(!matches!(ready.exit_code, Some(0)), "{ready:?}");
-        assert!(ready.stderr.contains(&nothing), "{ready:?}");
+        assert!(ready.stderr.contains(&url), "{ready:?}");
         assert!(ready.stderr.contains("300ms"), "{ready:?}");
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 }
 
 #[test]
 fn ready_rejects_invalid_url_or_timeout() {
-    for (arguments, named) in [
+    for (arguments, text) in [
         (["ready", "--url", "nonsense", "--timeout", "300ms"], "nonsense"),
         (["ready", "--url", "http://127.0.0.1:9", "--timeout", "soon"], "soon"),
     ] {
         let ready = run_to_exit(&arguments);
         assert!(!matches!(ready.exit_code, Some(0)), "{ready:?}");
-        assert!(ready.stderr.contains(named), "{ready:?}");
+        assert!(ready.stderr.contains(text), "{ready:?}");
         assert!(!ready.combined_output().contains("panicked"), "{ready:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Many clients of one account at once.
+//! Many concurrent clients of one account.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::support::{JsonResponse, Server};
 
 const CLIENT_COUNT: u64 = 64;
 
-/// The answer is a success or a refusal, and never tells of the store's own troubles.
+/// Returns whether the request succeeded; asserts that the response mentions no database error.
 fn check_is_success(reply: &JsonResponse) -> bool {
     let text = reply.body.to_string();
     assert!([200, 400].contains(&reply.status), "{}: {text}", reply.status);
@@ -29,19 +29,19 @@ async fn send_write(server: &Server, method: &str, path: &str, body: &str) -> bo
     check_is_success(&server.send_form(method, &format!("/api/v2/ticket{path}"), body).await)
 }
 
-/// What one client did: the tickets that it made, and those that it was told to have deleted.
+/// What one client did: the ids of its tickets, and the ids whose deletion was acknowledged.
 #[derive(Default)]
 struct ClientLog {
     created_ids: Vec<u64>,
     deleted_ids: Vec<u64>,
 }
 
-/// Makes, changes, reads and deletes tickets of its own, and quarrels about a shared one.
+/// Creates, changes, reads and deletes its own tickets, and competes with other clients for shared ones.
 async fn run_client(server: Arc<Server>, task: u64) -> ClientLog {
-    let mut done = ClientLog::default();
+    let mut log = ClientLog::default();
     for round in 0..4 {
         let id = create_ticket(&server, &format!("task{task}")).await;
-        done.created_ids.push(id);
+        log.created_ids.push(id);
         let status = ["open", "pending", "solved", "closed"][round];
         assert!(
             send_write(&server, "POST", "/setStatus", &format!("status={status}&ticketIDs[]={id}"))
@@ -57,40 +57,40 @@ async fn run_client(server: Arc<Server>, task: u64) -> ClientLog {
         let list = server.get("/api/v2/ticket?itemLimit=50").await;
         assert!(check_is_success(&list));
         let total = list.body["itemTotal"].as_u64().expect("a total");
-        let shown = list.body["items"].as_array().expect("items").len() as u64;
-        assert_eq!(shown, total.min(50), "a list agrees with itself");
+        let listed = list.body["items"].as_array().expect("items").len() as u64;
+        assert_eq!(listed, total.min(50), "the list length matches its total");
     }
-    let last = done.created_ids[3];
+    let last = log.created_ids[3];
     if send_write(&server, "DELETE", &format!("/{last}"), "").await {
-        done.deleted_ids.push(last);
+        log.deleted_ids.push(last);
     }
-    // All want to delete the same tickets: one of them is told that it did.
+    // All clients delete the same tickets: exactly one of them succeeds for each.
     for shared in 2..=9 {
         if send_write(&server, "DELETE", "/multi", &format!("ticketIDs[]={shared}")).await {
-            done.deleted_ids.push(shared);
+            log.deleted_ids.push(shared);
         }
     }
-    done
+    log
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_clients_lose_and_duplicate_nothing() {
     let data = fixtures::create_temp_dir();
     let server =
-        Server::start_with_args(&["--data", data.path().to_str().expect("the path is text")]);
+        Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     for _ in 1..=9 {
         create_ticket(&server, "shared").await;
     }
     let server = Arc::new(server);
     let tasks: JoinSet<ClientLog> =
         (0..CLIENT_COUNT).map(|task| run_client(Arc::clone(&server), task)).collect();
-    let done = tasks.join_all().await;
+    let logs = tasks.join_all().await;
 
-    let made: Vec<u64> = done.iter().flat_map(|done| done.created_ids.clone()).collect();
-    let unique: BTreeSet<u64> = made.iter().copied().collect();
-    assert_eq!(unique.len(), made.len(), "an id is given once");
-    assert_eq!(unique, (10..10 + CLIENT_COUNT * 4).collect(), "no id is left out");
-    let deleted: Vec<u64> = done.iter().flat_map(|done| done.deleted_ids.clone()).collect();
+    let created: Vec<u64> = logs.iter().flat_map(|log| log.created_ids.clone()).collect();
+    let unique: BTreeSet<u64> = created.iter().copied().collect();
+    assert_eq!(unique.len(), created.len(), "ids are unique");
+    assert_eq!(unique, (10..10 + CLIENT_COUNT * 4).collect(), "ids have no gaps");
+    let deleted: Vec<u64> = logs.iter().flat_map(|log| log.deleted_ids.clone()).collect();
     assert_eq!(deleted.len() as u64, CLIENT_COUNT + 8, "each deletion is acknowledged once");
 
     let list = fixtures::get_text(&server, "/api/v2/ticket?itemLimit=9999").await;
@@ -102,35 +102,35 @@ async fn concurrent_clients_lose_and_duplicate_nothing() {
     assert!(list.replace(": ", ":").contains(&total), "{total} is not in {list:.200}");
 }
 
-/// Writes the title again and again; each acknowledged write shows in the next item and list.
+/// Updates the title repeatedly; the next item and list show each acknowledged write.
 async fn write_and_read(server: Arc<Server>, task: u64) {
     let id = create_ticket(&server, "first").await;
     let (item_path, list_path) =
         (format!("/api/v2/ticket/{id}"), "/api/v2/ticket?itemLimit=9999".to_owned());
     for round in 0..12 {
         let title = format!("task{task}round{round}");
-        // Somebody reads meanwhile, and so has the old or the new answer kept.
+        // Concurrent reads cache the old or the new response.
         let (path, body) = (format!("/{id}"), format!("title={title}"));
         let put = send_write(&server, "PUT", &path, &body);
-        let (sent, ..) = tokio::join!(put, server.get(&item_path), server.get(&list_path));
-        assert!(sent);
+        let (succeeded, ..) = tokio::join!(put, server.get(&item_path), server.get(&list_path));
+        assert!(succeeded);
         let (item, list) = tokio::join!(server.get(&item_path), server.get(&list_path));
         assert_eq!(item.body["item"]["title"], title);
         let listed =
             list.body["items"].as_array().expect("items").iter().find(|item| item["id"] == id);
-        assert_eq!(listed.expect("it is listed")["title"], title);
+        assert_eq!(listed.expect("the ticket is listed")["title"], title);
         let found = server.get(&format!("/api/v2/ticket?query={title}")).await;
         assert_eq!(found.body["itemTotal"], 1, "{title}: {}", found.body);
     }
     assert!(send_write(&server, "DELETE", &format!("/{id}"), "").await);
-    assert_eq!(server.get(&item_path).await.status, 400, "it is gone at once");
+    assert_eq!(server.get(&item_path).await.status, 400, "a deleted ticket is gone at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_write_is_seen_by_the_next_read() {
     let data = fixtures::create_temp_dir();
     let server =
-        Server::start_with_args(&["--data", data.path().to_str().expect("the path is text")]);
+        Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     let server = Arc::new(server);
     let tasks: JoinSet<()> =
         (0..16).map(|task| write_and_read(Arc::clone(&server), task)).collect();

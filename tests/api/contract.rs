@@ -1,13 +1,13 @@
-//! The vendor's facts, typed off its pages once more, held against what the server declares.
+//! Vendor contract: the documented facts, copied by hand from its pages, compared with the OpenAPI document.
 
 use serde_json::{Value, json};
 
 use crate::support::Server;
 
-/// A field as the page writes it: name, type, whether it is required, default.
+/// A documented field: name, type, whether it is required, default.
 type DocumentedField = (&'static str, &'static str, bool, Value);
 
-/// An operation as the pages have it: method, path, permission, content type of the body, fields.
+/// A documented operation: method, path, permission, content type of the body, fields.
 type DocumentedOperation =
     (&'static str, &'static str, &'static str, &'static str, Vec<DocumentedField>);
 
@@ -16,11 +16,11 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const QUERY: &str = "query";
 
 fn documented_operations() -> Vec<DocumentedOperation> {
-    let controller = collection_operations()
+    let operations = collection_operations()
         .into_iter()
         .chain(item_operations())
         .chain(named_method_operations());
-    controller.collect()
+    operations.collect()
 }
 
 fn no_default() -> Value {
@@ -140,30 +140,30 @@ fn named_method_operations() -> Vec<DocumentedOperation> {
     ]
 }
 
-/// The documented bounds of the list's parameters.
+/// The documented limits of the list's parameters.
 const PARAMETER_LIMITS: &[(&str, &str, u64)] =
     &[("applyView", "minLength", 2), ("query", "minLength", 1), ("itemLimit", "maximum", 9999)];
 
-/// What the document declares of a field: its schema and whether it is required.
+/// Returns the declared schema of a field and whether it is required.
 fn find_declared_field<'a>(
     operation: &'a Value,
-    place: &str,
+    location: &str,
     name: &str,
 ) -> Option<(&'a Value, bool)> {
-    if place == QUERY {
+    if location == QUERY {
         let parameters = operation["parameters"].as_array()?;
         let parameter = parameters.iter().find(|parameter| parameter["name"] == name)?;
         return Some((&parameter["schema"], parameter["required"] == true));
     }
-    let schema = &operation["requestBody"]["content"][place]["schema"];
+    let schema = &operation["requestBody"]["content"][location]["schema"];
     let required =
-        schema["required"].as_array().is_some_and(|names| names.iter().any(|one| one == name));
+        schema["required"].as_array().is_some_and(|names| names.iter().any(|field| field == name));
     Some((schema["properties"].get(name)?, required))
 }
 
-/// Whether a schema is of the type that the page writes.
-fn is_of_type(schema: &Value, written: &str) -> bool {
-    match written {
+/// Returns true if the schema has the documented type.
+fn is_of_type(schema: &Value, documented: &str) -> bool {
+    match documented {
         "number" => schema["type"] == "integer",
         "number[]" => schema["type"] == "array" && schema["items"]["type"] == "integer",
         "boolean" => schema["type"] == "boolean",
@@ -180,44 +180,44 @@ fn is_of_type(schema: &Value, written: &str) -> bool {
     }
 }
 
-/// The documented default, which stands under another name where the documented pattern refuses it.
+/// Returns the documented default; it is in `x-default` if the documented pattern rejects it.
 fn declared_default(schema: &Value) -> Value {
     schema.get("default").or_else(|| schema.get("x-default")).cloned().unwrap_or_default()
 }
 
-/// Everything in the document that differs from the facts.
+/// Lists every difference between the document and the documented facts.
 fn find_differences(document: &Value) -> Vec<String> {
-    let mut wrong = Vec::new();
-    for (method, path, permission, place, fields) in documented_operations() {
+    let mut differences = Vec::new();
+    for (method, path, permission, location, fields) in documented_operations() {
         let operation = &document["paths"][path][method];
         if operation["x-permission"]["name"] != permission {
-            wrong.push(format!("{method} {path} does not need {permission}"));
+            differences.push(format!("{method} {path} does not need {permission}"));
         }
-        for (name, written, required, default) in fields {
+        for (name, documented_type, required, default) in fields {
             let at = format!("{method} {path}: {name}");
-            match find_declared_field(operation, place, name) {
-                None => wrong.push(format!("{at} is lost")),
+            match find_declared_field(operation, location, name) {
+                None => differences.push(format!("{at} is missing")),
                 Some((_, is_required)) if is_required != required => {
-                    wrong.push(format!("{at} is not required: {required}"));
+                    differences.push(format!("{at}: `required` is not {required}"));
                 }
-                Some((schema, _)) if !is_of_type(schema, written) => {
-                    wrong.push(format!("{at} is not of type {written}"));
+                Some((schema, _)) if !is_of_type(schema, documented_type) => {
+                    differences.push(format!("{at} is not of type {documented_type}"));
                 }
                 Some((schema, _)) if declared_default(schema) != default => {
-                    wrong.push(format!("{at} has not the default {default}"));
+                    differences.push(format!("{at} does not have the default {default}"));
                 }
                 Some(_) => {}
             }
         }
     }
-    for (name, bound, value) in PARAMETER_LIMITS {
+    for (name, limit, value) in PARAMETER_LIMITS {
         let schema = find_declared_field(&document["paths"]["/api/v2/ticket"]["get"], QUERY, name)
-            .map(|(schema, _)| &schema[*bound]);
+            .map(|(schema, _)| &schema[*limit]);
         if schema != Some(&json!(value)) {
-            wrong.push(format!("{name} has not the {bound} {value}"));
+            differences.push(format!("{name} does not have the {limit} {value}"));
         }
     }
-    wrong
+    differences
 }
 
 #[tokio::test]
@@ -231,24 +231,32 @@ async fn openapi_matches_vendor_documentation() {
         .values()
         .map(|path| path.as_object().expect("methods").len())
         .sum();
-    assert_eq!(count, documented_operations().len(), "no operation is there that no page names");
+    assert_eq!(count, documented_operations().len(), "every operation is documented");
 }
 
 #[tokio::test]
 async fn comparison_detects_altered_openapi() {
     let server = Server::start();
     let document = server.get("/openapi.json").await.body;
-    let bend = |pointer: &str, value: Value| {
-        let mut bent = document.clone();
-        *bent.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there")) = value;
-        find_differences(&bent)
+    let differences_after_change = |pointer: &str, value: Value| {
+        let mut changed = document.clone();
+        *changed.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is missing")) = value;
+        find_differences(&changed)
     };
     let create = "/paths/~1api~1v2~1ticket/post/requestBody/content/multipart~1form-data/schema";
-    assert_eq!(bend(&format!("{create}/required"), json!([])).len(), 6);
-    assert_eq!(bend(&format!("{create}/properties/fromName/default"), json!(" ")).len(), 1);
+    assert_eq!(differences_after_change(&format!("{create}/required"), json!([])).len(), 6);
     assert_eq!(
-        bend("/paths/~1api~1v2~1ticket/post/x-permission/name", json!("TICKET_READ")).len(),
+        differences_after_change(&format!("{create}/properties/fromName/default"), json!(" "))
+            .len(),
         1
     );
-    assert_eq!(bend("/paths/~1api~1v2~1ticket~1batch/post/requestBody/content/multipart~1form-data/schema/properties", json!({})).len(), 3);
+    assert_eq!(
+        differences_after_change(
+            "/paths/~1api~1v2~1ticket/post/x-permission/name",
+            json!("TICKET_READ")
+        )
+        .len(),
+        1
+    );
+    assert_eq!(differences_after_change("/paths/~1api~1v2~1ticket~1batch/post/requestBody/content/multipart~1form-data/schema/properties", json!({})).len(), 3);
 }

@@ -1,4 +1,4 @@
-//! No surprise: what was not asked for does not happen. Nothing is called, nothing is written, nothing is on.
+//! Defaults: without flags the server makes no calls, writes no files, and enables no optional feature.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
 use crate::process::{OutputStream, RunningProcess, build_command};
 use crate::support::{ApiClient, DEV_KEY, Server};
 
-/// Asks for something of every kind.
+/// Sends requests of every kind.
 async fn exercise_server(client: &ApiClient) {
     for title in ["one", "two"] {
         let body = NEW_TICKET_FORM.replace("Printer", title);
@@ -29,12 +29,13 @@ async fn exercise_server(client: &ApiClient) {
     }
 }
 
-/// The local and the remote end of each TCP connection of a process, as the system tells them.
+/// Returns the local and remote address of each socket of a process, from `/proc`.
 #[cfg(target_os = "linux")]
 fn list_sockets(process: u32) -> Vec<(String, String)> {
-    let files = std::fs::read_dir(format!("/proc/{process}/fd")).expect("a process of ours");
+    let files =
+        std::fs::read_dir(format!("/proc/{process}/fd")).expect("the process's files are listed");
     let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
-    let own: Vec<String> = links.map(|link| link.display().to_string()).collect();
+    let targets: Vec<String> = links.map(|link| link.display().to_string()).collect();
     ["tcp", "tcp6", "udp", "udp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(format!("/proc/{process}/net/{table}")).ok())
@@ -42,7 +43,7 @@ fn list_sockets(process: u32) -> Vec<(String, String)> {
         .filter_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let socket = format!("socket:[{}]", words.get(9)?);
-            own.contains(&socket).then(|| (words[1].to_owned(), words[2].to_owned()))
+            targets.contains(&socket).then(|| (words[1].to_owned(), words[2].to_owned()))
         })
         .collect()
 }
@@ -54,25 +55,25 @@ async fn server_opens_no_outgoing_connections() {
     let base = program.base_url();
     exercise_server(&ApiClient::new(&base)).await;
     let port: u16 = base.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let own = format!(":{port:04X}");
+    let own_port = format!(":{port:04X}");
     let connections = list_sockets(program.pid());
-    assert!(!connections.is_empty(), "the listener at least");
+    assert!(!connections.is_empty(), "at least the listener has a socket");
     for (local, remote) in connections {
-        assert!(local.ends_with(&own), "{local} to {remote} is no connection that a client made");
+        assert!(local.ends_with(&own_port), "{local} to {remote} is an outgoing connection");
     }
 }
 
 #[tokio::test]
 async fn faults_rate_limits_and_auto_accounts_are_off_by_default() {
     let server = Server::start();
-    let of = |path: &str| {
+    let get_setting = |path: &str| {
         fetch_response(server.request_without_key("GET", &format!("{ACCOUNTS_PATH}/dev{path}")))
     };
-    assert_eq!(of("/faults").await.body, json!({ "faults": [] }));
-    assert_eq!(of("/limits").await.body["requests"], Value::Null);
-    assert_eq!(of("/strict").await.body["strict"], false);
-    let stranger = server.with_key("a-well-formed-key-0123456789");
-    assert_eq!(stranger.get("/api/v2/ticket").await.status, 401);
+    assert_eq!(get_setting("/faults").await.body, json!({ "faults": [] }));
+    assert_eq!(get_setting("/limits").await.body["requests"], Value::Null);
+    assert_eq!(get_setting("/strict").await.body["strict"], false);
+    let unknown = server.with_key("a-well-formed-key-0123456789");
+    assert_eq!(unknown.get("/api/v2/ticket").await.status, 401);
     let list = fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(list.body["accounts"].as_array().map(Vec::len), Some(1), "{}", list.body);
 }
@@ -83,16 +84,16 @@ async fn ephemeral_server_writes_no_files() {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--ephemeral"];
     let mut program = RunningProcess::spawn(build_command(&arguments).current_dir(folder.path()));
     exercise_server(&ApiClient::new(&program.base_url())).await;
-    let written = || std::fs::read_dir(folder.path()).expect("a folder").count();
-    assert_eq!(written(), 0);
+    let count_files = || std::fs::read_dir(folder.path()).expect("a directory").count();
+    assert_eq!(count_files(), 0);
     assert_eq!(program.stop().exit_code, Some(0));
-    assert_eq!(written(), 0);
+    assert_eq!(count_files(), 0);
 }
 
 #[tokio::test]
 async fn startup_prints_curl_command_and_reads_no_input() {
     let mut program = RunningProcess::spawn_server(&[]);
-    // Its input is closed: whatever asked for something would end it.
+    // Its stdin is closed: a prompt would end the program.
     let curl = program
         .wait_for_line(|stream, line| stream == OutputStream::Stdout && line.starts_with("curl"));
     assert!(curl.contains(DEV_KEY), "{curl}");

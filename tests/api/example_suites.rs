@@ -1,4 +1,4 @@
-//! The example suites run as they stand, and the README and the recipes show them as they are.
+//! The example suites pass unchanged, and the README and the recipes show their code.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ fn example_dir(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-/// Runs a suite in its folder, and leaves nothing behind there.
+/// Runs a suite in its directory without leaving files there.
 fn run_in_dir(mut suite: Command, folder: &Path) -> ProcessOutput {
     suite.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*");
     RunningProcess::spawn(&mut suite).wait_for_exit()
@@ -28,31 +28,31 @@ fn run_under_mock(suite: &[&str], folder: &Path) -> ProcessOutput {
     run_in_dir(build_command(&[&["run", "--"], suite].concat()), folder)
 }
 
-/// Runs a suite by itself, so that it starts a server of its own.
+/// Runs a suite without the wrapper, so that it starts its own server.
 fn run_standalone(suite: &[&str], folder: &Path) -> ProcessOutput {
     let program = Path::new(env!("CARGO_BIN_EXE_omnidesk-mock"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = program.parent().into_iter().map(Path::to_owned);
-    let places = std::env::join_paths(places.chain(std::env::split_paths(&path)));
-    let mut alone = build_clean_env_command(suite[0], &suite[1..]);
-    alone.env("PATH", places.expect("a path"));
-    run_in_dir(alone, folder)
+    let dirs = program.parent().into_iter().map(Path::to_owned);
+    let dirs = std::env::join_paths(dirs.chain(std::env::split_paths(&path)));
+    let mut command = build_clean_env_command(suite[0], &suite[1..]);
+    command.env("PATH", dirs.expect("a path"));
+    run_in_dir(command, folder)
 }
 
-/// A copy of an example in which one piece of its client is another.
-fn copy_with_replacement(name: &str, client: &str, piece: &str, other: &str) -> TempDir {
+/// Copies an example and replaces a piece of its client's code.
+fn copy_with_replacement(name: &str, client: &str, piece: &str, replacement: &str) -> TempDir {
     let folder = fixtures::create_temp_dir();
     for file in list_files(&example_dir(name)) {
         let text = std::fs::read_to_string(&file).expect("text");
         let name = file.file_name().expect("a name").to_str().expect("text");
-        let text = if name == client { text.replace(piece, other) } else { text };
+        let text = if name == client { text.replace(piece, replacement) } else { text };
         fixtures::write_file(&folder, name, &text);
     }
     folder
 }
 
 fn list_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the example is there");
+    let entries = std::fs::read_dir(folder).expect("the example exists");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.filter(|path| path.is_file()).collect()
 }
@@ -64,20 +64,20 @@ fn assert_exit(suite: &ProcessOutput, code: i32, line: &str) {
 }
 
 fn has_pytest() -> bool {
-    let there = can_run("python3", &["-c", "import pytest, requests"]);
-    if !there {
-        skip_test("there is no python3 with pytest and requests");
+    let is_installed = can_run("python3", &["-c", "import pytest, requests"]);
+    if !is_installed {
+        skip_test("python3 with pytest and requests is not installed");
     }
-    there
+    is_installed
 }
 
 fn has_node() -> bool {
-    let there =
+    let is_installed =
         can_run("node", &["-e", "if (parseInt(process.versions.node) < 20) process.exit(1)"]);
-    if !there {
-        skip_test("there is no node 20 or later");
+    if !is_installed {
+        skip_test("node 20 or later is not installed");
     }
-    there
+    is_installed
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn the_pytest_suite_passes_in_two_workers() {
             "20 passed, 2 xfailed in",
         );
     } else {
-        skip_test("there is no python3 with pytest-xdist");
+        skip_test("python3 with pytest-xdist is not installed");
     }
 }
 
@@ -125,8 +125,8 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
             1,
             "5 failed, 15 passed, 2 xfailed in",
         );
-        let nothing = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-        assert_exit(&run_under_mock(&nothing, &example_dir("pytest")), 5, "22 deselected in");
+        let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
+        assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "22 deselected in");
     }
 }
 
@@ -152,16 +152,17 @@ fn exit_code_of_failing_node_suite_is_passed_on() {
     }
 }
 
-/// Whether a text has these lines, all of them as far from the margin as each other.
+/// Returns true if the text has these lines with a common indentation.
 fn contains_block(text: &str, lines: &str) -> bool {
-    let moved = |by: &str| {
-        let line = |line: &str| if line.is_empty() { "\n".into() } else { format!("{by}{line}\n") };
+    let indented = |indent: &str| {
+        let line =
+            |line: &str| if line.is_empty() { "\n".into() } else { format!("{indent}{line}\n") };
         lines.lines().map(line).collect::<String>()
     };
-    ["", "  ", "    "].iter().any(|margin| text.contains(&moved(margin)))
+    ["", "  ", "    "].iter().any(|indent| text.contains(&indented(indent)))
 }
 
-/// What a text shows of the examples in these folders stands in their files, and there is some of each.
+/// Asserts that each code block is part of a file of its language, and that each language has a block.
 #[track_caller]
 fn assert_blocks_match_files(blocks: &[(String, String)], examples: &[(&str, &[&str])]) {
     for (language, folders) in examples {
@@ -170,12 +171,12 @@ fn assert_blocks_match_files(blocks: &[(String, String)], examples: &[(&str, &[&
             .flat_map(|folder| list_files(&example_dir(folder)))
             .map(|file| std::fs::read_to_string(file).expect("text"))
             .collect();
-        let mut shown = blocks.iter().filter(|(kind, _)| kind == language).peekable();
-        assert!(shown.peek().is_some(), "there is a {language} block");
-        for (_, block) in shown {
+        let mut of_language = blocks.iter().filter(|(kind, _)| kind == language).peekable();
+        assert!(of_language.peek().is_some(), "a {language} block is missing");
+        for (_, block) in of_language {
             assert!(
                 texts.iter().any(|text| contains_block(text, block)),
-                "{folders:?} have no\n{block}"
+                "{folders:?} don't contain\n{block}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Seeds that tests share, and servers that start from them.
+//! Shared seeds, and servers that start from them.
 
 use std::ops::Deref;
 
@@ -7,14 +7,14 @@ use tempfile::TempDir;
 
 use crate::support::{ApiClient, Server};
 
-/// The key of the account `acme`, which may do everything.
+/// The key of the account `acme`, with all permissions.
 pub(crate) const ACME_KEY: &str = "acme-key-0123456789";
-/// Where the clock of `acme` stands, as an answer writes it.
+/// The time of the frozen clock of `acme`, in the format of a response.
 pub(crate) const ACME_NOW: &str = "2026-03-01 12:00:00";
-/// The fields that a ticket needs, urlencoded.
+/// The required fields of a new ticket, urlencoded.
 pub(crate) const NEW_TICKET_FORM: &str = "brandID=1&channelID=1&direction=inbound&from=ada%40example.test&to=desk%40example.test&title=Printer";
 
-/// A server that starts from a seed of its own.
+/// A server that starts from a seed file in a temporary directory.
 pub(crate) struct SeededServer {
     server: Server,
     _temp_dir: TempDir,
@@ -29,25 +29,25 @@ impl Deref for SeededServer {
 }
 
 impl SeededServer {
-    /// Ends the server as a service manager would, and waits for it.
+    /// Stops the server with SIGTERM and waits for its exit.
     pub(crate) fn stop(self) -> std::process::ExitStatus {
         self.server.stop()
     }
 }
 
-/// A folder that goes away with the test.
+/// Creates a temporary directory that is removed when dropped.
 pub(crate) fn create_temp_dir() -> TempDir {
-    tempfile::tempdir().expect("a temporary folder")
+    tempfile::tempdir().expect("a temporary directory")
 }
 
-/// Writes a file into the folder and gives its path.
+/// Writes a file into the directory and returns its path.
 pub(crate) fn write_file(folder: &TempDir, name: &str, text: &str) -> String {
     let path = folder.path().join(name);
     std::fs::write(&path, text).expect("the file is written");
-    path.to_str().expect("the path is text").to_owned()
+    path.to_str().expect("the path is UTF-8").to_owned()
 }
 
-/// A seed with the account `acme`, whose clock stands still, and these tickets.
+/// Returns a seed with the account `acme`, its frozen clock and these tickets.
 pub(crate) fn acme_seed(tickets: impl IntoIterator<Item = Value>) -> Value {
     let tickets: Vec<Value> = tickets.into_iter().collect();
     json!({ "accounts": { "acme": {
@@ -75,7 +75,7 @@ pub(crate) fn acme_seed(tickets: impl IntoIterator<Item = Value>) -> Value {
     }}})
 }
 
-/// A ticket with nothing special about it, older than the clock of `acme`.
+/// Returns an ordinary ticket, older than the clock of `acme`.
 pub(crate) fn ticket_fixture(id: u64) -> Value {
     json!({
         "id": id, "title": format!("Ticket {id}"), "direction": "inbound",
@@ -84,12 +84,12 @@ pub(crate) fn ticket_fixture(id: u64) -> Value {
     })
 }
 
-/// An ephemeral server that starts from the seed, asked with the key of `acme`.
+/// Starts an ephemeral server from the seed; its client uses the key of `acme`.
 pub(crate) fn serve_seed(seed: &Value) -> SeededServer {
     serve_seed_with_args(seed, &["--ephemeral"])
 }
 
-/// A server that starts from the seed and takes these further arguments.
+/// Starts a server from the seed with these arguments.
 pub(crate) fn serve_seed_with_args(seed: &Value, arguments: &[&str]) -> SeededServer {
     let folder = create_temp_dir();
     let path = write_file(&folder, "seed.json", &seed.to_string());
@@ -98,14 +98,14 @@ pub(crate) fn serve_seed_with_args(seed: &Value, arguments: &[&str]) -> SeededSe
     SeededServer { server, _temp_dir: folder }
 }
 
-/// The body of an answer, byte for byte.
+/// Returns the body of a response as text.
 pub(crate) async fn get_text(client: &ApiClient, path: &str) -> String {
-    let response = client.request("GET", path).send().await.expect("the server answers");
+    let response = client.request("GET", path).send().await.expect("the server responds");
     assert_eq!(response.status(), 200, "{path}");
     response.text().await.expect("the body arrives")
 }
 
-/// Everything that an account shows of its tickets, byte for byte.
+/// Returns the list and all items of an account's tickets as text.
 pub(crate) async fn dump_tickets(client: &ApiClient) -> String {
     let mut all = get_text(client, "/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
     for id in parse_ticket_ids(&all) {
@@ -115,9 +115,9 @@ pub(crate) async fn dump_tickets(client: &ApiClient) -> String {
     all
 }
 
-/// The ids of a list, in its order.
+/// Returns the ids of a list, in its order.
 pub(crate) fn parse_ticket_ids(list: &str) -> Vec<u64> {
-    let list: Value = serde_json::from_str(list).expect("a list is JSON");
-    let items = list["items"].as_array().expect("a list has items");
+    let list: Value = serde_json::from_str(list).expect("the list is JSON");
+    let items = list["items"].as_array().expect("the list has items");
     items.iter().map(|item| item["id"].as_u64().expect("an id is a number")).collect()
 }

@@ -1,4 +1,4 @@
-//! What fuzzing and generated requests have found, each as the smallest thing that shows it.
+//! Regression tests for fuzzing and property-test findings, each as its smallest case.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::{DEV_KEY, JsonResponse, Server};
 const IMPORT_PATH: &str = "/_control/accounts/dev/import";
 const FAULTS_PATH: &str = "/_control/accounts/dev/faults";
 
-/// Few bytes that are deep: a list in a list, a mapping as the name in a mapping, and both in turns.
+/// Returns short but deeply nested YAML: sequences, mappings as keys, both in turn, and mappings.
 fn deeply_nested_yaml(levels: usize) -> [String; 4] {
     let steps: String = (0..levels.min(2_000)).map(|at| " ".repeat(at) + "a:\n").collect();
     ["- ".repeat(levels), "? ".repeat(levels), "- ? ".repeat(levels), steps]
@@ -54,24 +54,24 @@ fn seed_errors_escape_control_characters() {
     ] {
         let finished = check_seed(text);
         assert_eq!(finished.exit_code, Some(1), "{text}: {finished:?}");
-        let said = finished.stderr.trim_end();
-        assert!(!said.contains(char::is_control), "{text}: {said:?}");
-        assert!(said.contains("seed.yaml:1: "), "{text}: {said:?}");
+        let message = finished.stderr.trim_end();
+        assert!(!message.contains(char::is_control), "{text}: {message:?}");
+        assert!(message.contains("seed.yaml:1: "), "{text}: {message:?}");
     }
 }
 
-/// Whether the document lets an answer to this operation look so.
+/// Returns true if the document's schema for this operation and status accepts the response.
 fn matches_response_schema(
     document: &Value,
     (method, path, status): (&str, &str, u16),
-    answer: &Value,
+    response: &Value,
 ) -> bool {
     let operation = &document["paths"][path][method];
     let content = &operation["responses"][status.to_string()]["content"]["application/json"];
-    assert!(content["schema"].is_object(), "{status} of {method} {path} has a schema");
-    let mut whole = document.clone();
-    whole["allOf"] = json!([content["schema"]]);
-    jsonschema::draft202012::new(&whole).expect("a schema").is_valid(answer)
+    assert!(content["schema"].is_object(), "{status} of {method} {path} has no schema");
+    let mut schema = document.clone();
+    schema["allOf"] = json!([content["schema"]]);
+    jsonschema::draft202012::new(&schema).expect("a schema").is_valid(response)
 }
 
 #[tokio::test]
@@ -84,11 +84,11 @@ async fn fault_rule_responses_match_openapi_schema() {
         json!({ "effect": { "lose_answer": 503 }, "key": "dev", "fields": { "title": "Printer" } }),
         json!({ "sequence": [{ "reset": true }, null, { "delay": "1s", "when": "after" }] }),
     ] {
-        let made = server.send_json("POST", FAULTS_PATH, &rule).await;
+        let created = server.send_json("POST", FAULTS_PATH, &rule).await;
         assert!(
-            matches_response_schema(&document, ("post", path, 201), &made.body),
+            matches_response_schema(&document, ("post", path, 201), &created.body),
             "{}",
-            made.body
+            created.body
         );
     }
     let all = server.get(FAULTS_PATH).await.body;
@@ -100,18 +100,23 @@ async fn fault_number_limits_match_openapi_schema() {
     let server = Server::start();
     let document = server.get("/_control/openapi.json").await.body;
     let remove = &document["paths"]["/_control/accounts/{account}/faults/{id}"]["delete"];
-    let id = remove["parameters"].as_array().into_iter().flatten().find(|one| one["name"] == "id");
-    let id = &id.expect("it takes an id")["schema"];
-    assert_eq!(id["minimum"], 0, "-1 is refused: {id}");
+    let id = remove["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|parameter| parameter["name"] == "id");
+    let id = &id.expect("the operation has an id parameter")["schema"];
+    assert_eq!(id["minimum"], 0, "the schema rejects -1: {id}");
 
-    // What is one more than the largest number of the format that the document names.
-    let past = 1_u64 << 63;
+    // One more than the largest number of the format that the document names.
+    let too_large = 1_u64 << 63;
     for name in ["first", "every", "after"] {
-        let made =
-            server.send_json("POST", FAULTS_PATH, &json!({ "preset": "down", name: past })).await;
+        let reply = server
+            .send_json("POST", FAULTS_PATH, &json!({ "preset": "down", name: too_large }))
+            .await;
         let schema = &document["components"]["schemas"]["Rule"]["properties"][name];
-        let is_refused = made.status == 400;
-        assert!(is_refused || schema["format"] != "int64", "{schema} takes {past}");
+        let is_refused = reply.status == 400;
+        assert!(is_refused || schema["format"] != "int64", "{schema} allows {too_large}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A stop lets running requests finish, takes no new ones, and does not wait for idle connections.
+//! Graceful shutdown: running requests finish, new connections are refused, idle connections are closed.
 
 use std::time::{Duration, Instant};
 
@@ -13,24 +13,24 @@ use crate::process::RunningProcess;
 use crate::raw_http;
 use crate::support::{DEV_KEY, Server};
 
-/// Longer than a server takes to end, so that a stuck one fails its test instead of holding it.
+/// Longer than a shutdown takes; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A request whose head the server has read, and whose body it waits for.
+/// A request whose head the server has read; the body is still missing.
 pub(crate) struct PendingRequest {
     stream: TcpStream,
     body: String,
 }
 
 impl PendingRequest {
-    /// A creation of a ticket.
+    /// Starts a ticket creation.
     pub(crate) async fn start_ticket_creation(base: &str, key: &str, body: &str) -> Self {
-        let kind = "application/x-www-form-urlencoded";
-        let headers = format!("apiKey: {key}\r\nContent-Type: {kind}\r\n");
+        let content_type = "application/x-www-form-urlencoded";
+        let headers = format!("apiKey: {key}\r\nContent-Type: {content_type}\r\n");
         Self::start_post(base, ("/api/v2/ticket", &headers), body, body.len()).await
     }
 
-    /// Sends a head, and waits until the server has read it and asks for the body.
+    /// Sends a head and waits for the server's `100 Continue`.
     pub(crate) async fn start_post(
         base: &str,
         (path, headers): (&str, &str),
@@ -42,66 +42,68 @@ impl PendingRequest {
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
              Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
         );
-        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        stream.write_all(head.as_bytes()).await.expect("the head is sent");
         let mut interim = [0; 25];
-        stream.read_exact(&mut interim).await.expect("the server asks for the body");
+        stream.read_exact(&mut interim).await.expect("the server sends 100 Continue");
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         Self { stream, body: body.to_owned() }
     }
 
-    /// Sends the body and reads the answer.
+    /// Sends the body and reads the response.
     pub(crate) async fn finish(mut self) -> raw_http::RawResponse {
-        self.stream.write_all(self.body.as_bytes()).await.expect("the server still reads");
+        self.stream.write_all(self.body.as_bytes()).await.expect("the body is sent");
         raw_http::read_raw_response(self.stream).await
     }
 }
 
-/// Waits until the server takes no more connections.
+/// Waits until the server accepts no more connections.
 pub(crate) async fn wait_until_not_listening(base: &str) {
-    let address = base.strip_prefix("http://").expect("a plain address");
+    let address = base.strip_prefix("http://").expect("an http:// URL");
     let closing = async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(8), closing).await.expect("it takes no more");
+    tokio::time::timeout(Duration::from_secs(8), closing)
+        .await
+        .expect("the server stops listening");
 }
 
 #[tokio::test]
 async fn shutdown_completes_and_persists_running_request() {
     let data = fixtures::create_temp_dir();
-    let path = data.path().to_str().expect("the path is text");
+    let path = data.path().to_str().expect("the path is UTF-8");
     let server = Server::start_with_args(&["--data", path]);
     let base = server.base_url.clone();
-    let begun = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
+    let pending = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
 
     let stop = tokio::task::spawn_blocking(move || server.stop());
     wait_until_not_listening(&base).await;
-    let answer = begun.finish().await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(stop.await.expect("it ends").code(), Some(0));
+    let response = pending.finish().await;
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
 
     let server = Server::start_with_args(&["--data", path]);
     assert_eq!(server.get("/api/v2/ticket/1").await.status, 200);
 }
 
-/// Who ends a process often signals its group as well, so that the signal comes twice.
+/// A service manager often signals the process and its group, so that the signal arrives twice.
 #[tokio::test]
 async fn duplicate_sigterm_still_shuts_down_gracefully() {
     let mut server = RunningProcess::spawn_server(&[]);
     let base = server.base_url();
-    let begun = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
+    let pending = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
     let id = server.pid().to_string();
     for _ in 0..2 {
         let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
-        assert!(sent.expect("kill runs").success());
+        assert!(sent.expect("kill starts").success());
     }
     wait_until_not_listening(&base).await;
-    assert_eq!(begun.finish().await.status, 200, "the running request finishes");
+    assert_eq!(pending.finish().await.status, 200, "the running request finishes");
     assert_eq!(server.wait_for_exit().exit_code, Some(0));
 }
 
-/// A request that goes out and is not answered yet.
+/// Sends a request without reading the response.
 async fn send_without_reading(
     account: &Account,
     method: &str,
@@ -114,39 +116,39 @@ async fn send_without_reading(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\napiKey: {key}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
     );
-    stream.write_all(head.as_bytes()).await.expect("the server reads");
+    stream.write_all(head.as_bytes()).await.expect("the request is sent");
     stream
 }
 
-/// All that comes until the connection ends; how it ends does not matter.
+/// Reads until the connection is closed, cleanly or not.
 async fn read_until_close(mut stream: TcpStream) -> String {
-    let mut read = Vec::new();
-    let reading = stream.read_to_end(&mut read);
-    // A connection that is broken has nothing more to say.
+    let mut received = Vec::new();
+    let reading = stream.read_to_end(&mut received);
+    // A reset connection is fine.
     let _ = tokio::time::timeout(TEST_TIMEOUT, reading).await.expect("the connection ends");
-    String::from_utf8_lossy(&read).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
-/// Rules that hold each operation up, and how the answer begins and ends when the server ends meanwhile.
+/// Faults that block each operation, and the expected start and end of the response on shutdown.
 fn blocking_faults() -> [(&'static str, &'static str, &'static str, Value, [&'static str; 2]); 5] {
-    let good = ["HTTP/1.1 200 ", "}"];
-    let index = "/api/v2/ticket";
+    let complete = ["HTTP/1.1 200 ", "}"];
+    let list_path = "/api/v2/ticket";
     [
-        ("create", "POST", index, json!({ "delay": "5m" }), good),
-        ("get", "GET", "/api/v2/ticket/1", json!({ "delay": "5m" }), good),
-        ("list", "GET", index, json!({ "drip": "10s" }), good),
-        ("update", "PUT", "/api/v2/ticket/1", json!({ "delay": "5m", "when": "after" }), good),
+        ("create", "POST", list_path, json!({ "delay": "5m" }), complete),
+        ("get", "GET", "/api/v2/ticket/1", json!({ "delay": "5m" }), complete),
+        ("list", "GET", list_path, json!({ "drip": "10s" }), complete),
+        ("update", "PUT", "/api/v2/ticket/1", json!({ "delay": "5m", "when": "after" }), complete),
         ("delete", "DELETE", "/api/v2/ticket/1", json!({ "hang": "5m" }), ["", ""]),
     ]
 }
 
-/// Sends a request under each of the rules, and waits until all have been met.
+/// Sends a request for each fault, and waits until all faults have been applied.
 async fn start_blocked_requests(account: &Account) -> Vec<(TcpStream, [&'static str; 2])> {
     let mut streams = Vec::new();
     for (operation, method, path, effect, expected) in blocking_faults() {
         let rule = json!({ "operation": operation, "effect": effect });
-        let made = account.send_control_json("POST", "/faults", &rule).await;
-        assert_eq!(made.status, 201, "{}", made.body);
+        let created = account.send_control_json("POST", "/faults", &rule).await;
+        assert_eq!(created.status, 201, "{}", created.body);
         let body = match operation {
             "create" => NEW_TICKET_FORM,
             "update" => "title=Changed",
@@ -154,7 +156,7 @@ async fn start_blocked_requests(account: &Account) -> Vec<(TcpStream, [&'static 
         };
         streams.push((send_without_reading(account, method, path, body).await, expected));
     }
-    let met = async {
+    let all_applied = async {
         loop {
             let rules = account.send_control("GET", "/faults").await.body;
             let rules = rules["faults"].as_array().expect("rules").clone();
@@ -163,45 +165,46 @@ async fn start_blocked_requests(account: &Account) -> Vec<(TcpStream, [&'static 
             }
         }
     };
-    tokio::time::timeout(TEST_TIMEOUT, met).await.expect("all are met");
+    tokio::time::timeout(TEST_TIMEOUT, all_applied).await.expect("all faults are applied");
     streams
 }
 
-/// A wait and a stream that have taken the two places that there are.
+/// Opens a wait and a stream, which occupy both wait slots.
 async fn occupy_wait_slots(account: &Account) -> (TcpStream, TcpStream) {
     let path = |rest: &str| format!("/_control/accounts/{}{rest}", account.name);
     let mut stream = send_without_reading(account, "GET", &path("/requests/stream"), "").await;
     let mut first = [0; 12];
-    stream.read_exact(&mut first).await.expect("it is answered");
+    stream.read_exact(&mut first).await.expect("the stream starts");
     assert_eq!(&first, b"HTTP/1.1 200");
-    let both = async {
+    let occupied = async {
         loop {
             let wait = path("/wait?operation=deleteMulti&timeout=5m");
             let wait = send_without_reading(account, "GET", &wait, "").await;
-            // One that comes while a moment has the last place is turned away: it is tried once more.
+            // The wait gets 429 if the probe below holds the last slot at that moment; then retry.
             while wait.peek(&mut first).now_or_never().is_none() {
-                let moment =
+                let probe =
                     account.send_control("GET", "/wait?operation=deleteMulti&timeout=1ms").await;
-                if moment.status == 429 {
+                if probe.status == 429 {
                     return wait;
                 }
             }
         }
     };
-    (tokio::time::timeout(TEST_TIMEOUT, both).await.expect("both are there"), stream)
+    (tokio::time::timeout(TEST_TIMEOUT, occupied).await.expect("both slots are occupied"), stream)
 }
 
 #[tokio::test]
 async fn shutdown_ends_delayed_requests_waits_and_streams() {
     let data = fixtures::create_temp_dir();
-    let arguments = ["--data", data.path().to_str().expect("the path is text"), "--max-waits", "2"];
+    let arguments =
+        ["--data", data.path().to_str().expect("the path is UTF-8"), "--max-waits", "2"];
     let server = Server::start_with_args(&arguments);
     let base = server.base_url.clone();
     let dev = Account::new(&server, "dev", DEV_KEY);
     let other = Account::create(&server, &json!({ "name": "other" })).await;
     let keys = (dev.client.api_key.clone(), other.client.api_key.clone());
     assert_eq!(dev.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
-    let held = start_blocked_requests(&dev).await;
+    let blocked = start_blocked_requests(&dev).await;
     let (wait, stream) = occupy_wait_slots(&other).await;
     let write = PendingRequest::start_ticket_creation(&base, &keys.1, NEW_TICKET_FORM).await;
     let body = json!({ "accounts": { "x": { "tickets": [{ "id": 50, "title": "Imported" }] } } })
@@ -213,7 +216,7 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
     wait_until_not_listening(&base).await;
     assert_eq!(write.finish().await.status, 200);
     assert_eq!(import.finish().await.status, 200);
-    for (stream, [begin, end]) in held {
+    for (stream, [begin, end]) in blocked {
         let received = read_until_close(stream).await;
         assert!(received.starts_with(begin) && received.ends_with(end), "{begin:?}: {received:?}");
         assert_eq!(received.is_empty(), begin.is_empty(), "{received:?}");
@@ -221,7 +224,7 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
     let (wait, stream) = (read_until_close(wait).await, read_until_close(stream).await);
     assert!(wait.starts_with("HTTP/1.1 503 ") && wait.contains("/docs/control#ending"), "{wait:?}");
     assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
-    assert_eq!(stop.await.expect("it ends").code(), Some(0));
+    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
 
     let server = Server::start_with_args(&arguments);
     let total = async |key: &str| {
@@ -230,7 +233,7 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
     assert_eq!(
         (total(&keys.0).await, total(&keys.1).await),
         (2.into(), 2.into()),
-        "all of it is kept"
+        "all writes are stored"
     );
     let changed = server.get("/api/v2/ticket/1").await.body;
     assert_eq!(changed["item"]["title"], "Changed", "{changed}");
@@ -241,9 +244,9 @@ async fn idle_connection_does_not_delay_shutdown() {
     let server = Server::start();
     let idle = raw_http::connect(&server.base_url).await;
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
-    let begun = Instant::now();
+    let start = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     drop(idle);
 }
 
@@ -254,9 +257,9 @@ async fn stuck_request_delays_shutdown_for_a_bounded_time() {
     let stuck =
         PendingRequest::start_post(&server.base_url, ("/api/v2/ticket", &headers), "", 1_000_000)
             .await;
-    let begun = Instant::now();
+    let start = Instant::now();
     assert_eq!(server.stop().code(), Some(0));
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     drop(stuck);
 }
 

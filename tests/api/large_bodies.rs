@@ -1,4 +1,4 @@
-//! Bodies far beyond the limit: a readable refusal, and a server that goes on.
+//! Bodies far over the limit: the client can read the 413 response, and the server keeps working.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ fn start_server() -> SeededServer {
     fixtures::serve_seed(&acme_seed([ticket_fixture(7)]))
 }
 
-/// 100 MiB of one title, made as it is sent.
+/// Streams a form with a title of 100 MiB, generated on the fly.
 fn stream_huge_body() -> Body {
-    let chunks = (0..HUGE_BODY_BYTES / CHUNK_BYTES).map(|at| {
+    let chunks = (0..HUGE_BODY_BYTES / CHUNK_BYTES).map(|index| {
         let mut chunk = vec![b'x'; CHUNK_BYTES];
-        if at == 0 {
+        if index == 0 {
             chunk[..6].copy_from_slice(b"title=");
         }
         Ok::<_, std::io::Error>(chunk)
@@ -37,7 +37,7 @@ fn assert_content_too_large(status: u16, body: &Value) {
     let message = body["message"].as_str().expect("a message");
     assert!(
         message.contains("10") || message.contains("10485760"),
-        "the limit is named: {message}"
+        "the message names the limit: {message}"
     );
 }
 
@@ -86,15 +86,18 @@ async fn client_that_writes_whole_body_first_still_reads_413() {
     stream
         .write_all(&raw_http::build_raw_head("POST", "/api/v2/ticket", &headers))
         .await
-        .expect("the server reads");
+        .expect("the head is sent");
     let chunk = vec![b'x'; CHUNK_BYTES];
     for _ in 0..HUGE_BODY_BYTES / CHUNK_BYTES {
         if stream.write_all(&chunk).await.is_err() {
             break;
         }
     }
-    let answer = raw_http::read_raw_response(stream).await;
-    assert_content_too_large(answer.status, &serde_json::from_str(&answer.body).expect("JSON"));
+    let response = raw_http::read_raw_response(stream).await;
+    assert_content_too_large(
+        response.status,
+        &serde_json::from_str(&response.body).expect("the body is JSON"),
+    );
     assert_unchanged_and_usable(&server, &before).await;
 }
 
@@ -106,16 +109,21 @@ async fn expect_continue_gets_413_before_the_body() {
          Content-Length: {HUGE_BODY_BYTES}\r\nExpect: 100-continue\r\n"
     );
     let head = raw_http::build_raw_head("POST", "/api/v2/ticket", &headers);
-    let answer = raw_http::exchange(&server.base_url, &head);
-    let answer = tokio::time::timeout(Duration::from_secs(10), answer).await.expect("in time");
-    assert_content_too_large(answer.status, &serde_json::from_str(&answer.body).expect("JSON"));
+    let response = raw_http::exchange(&server.base_url, &head);
+    let response = tokio::time::timeout(Duration::from_secs(10), response)
+        .await
+        .expect("the server responds in time");
+    assert_content_too_large(
+        response.status,
+        &serde_json::from_str(&response.body).expect("the body is JSON"),
+    );
 }
 
 #[tokio::test]
 async fn body_limit_is_exact_to_the_byte() {
     let server = start_server();
-    let fill = MAX_BODY_BYTES - NEW_TICKET_FORM.len() - "&note=".len();
-    let body = format!("{NEW_TICKET_FORM}&note={}", "x".repeat(fill));
+    let padding = MAX_BODY_BYTES - NEW_TICKET_FORM.len() - "&note=".len();
+    let body = format!("{NEW_TICKET_FORM}&note={}", "x".repeat(padding));
     let reply = server.send_form("POST", "/api/v2/ticket", &body).await;
     assert_ne!(reply.status, 413, "{}", reply.body);
     let reply = server.send_form("POST", "/api/v2/ticket", &format!("{body}x")).await;
@@ -135,7 +143,7 @@ async fn client_disconnect_in_body_changes_nothing() {
     );
     for _ in 0..20 {
         let mut stream = raw_http::connect(&server.base_url).await;
-        stream.write_all(&bytes[..bytes.len() - 3]).await.expect("the server reads");
+        stream.write_all(&bytes[..bytes.len() - 3]).await.expect("the partial body is sent");
         drop(stream);
     }
     assert_eq!(fixtures::dump_tickets(&server).await, before);

@@ -1,5 +1,4 @@
-//! Reads never go back in time: once anybody has seen a change, or was told that it is made, every later read of any kind
-//! shows it or a newer one.
+//! Linearizability: once a change was seen or acknowledged, every later read of any kind shows it or a newer one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,13 +11,13 @@ use crate::support::{ApiClient, Server};
 
 const TICKET_COUNT: usize = 3;
 const READER_COUNT: usize = 6;
-/// How often each ticket is changed.
+/// The number of changes of each ticket.
 const CHANGES_PER_TICKET: u64 = 150;
 
-/// A ticket whose title counts its changes.
+/// A ticket whose title is the number of its last change.
 #[derive(Default)]
 struct TitleCounter {
-    /// The newest title that somebody has seen, or that was acknowledged.
+    /// The newest title that was read or acknowledged.
     max_seen: AtomicU64,
     /// The newest title that was sent.
     max_sent: AtomicU64,
@@ -32,22 +31,31 @@ struct SharedState {
 
 impl SharedState {
     fn counter(&self, id: u64) -> &TitleCounter {
-        &self.counters[usize::try_from(id - 1).expect("a small id")]
+        &self.counters[usize::try_from(id - 1).expect("the id fits in usize")]
     }
 
-    /// What was seen before a read begins, by ticket.
+    /// Returns the newest known title of each ticket before a read.
     fn lower_bounds(&self) -> [u64; TICKET_COUNT] {
         self.counters.each_ref().map(|counter| counter.max_seen.load(Ordering::SeqCst))
     }
 
-    /// Checks a ticket that a read shows which began when these titles had been seen.
-    fn assert_monotonic(&self, ticket: &Value, floors: &[u64; TICKET_COUNT], kind: &str) {
+    /// Asserts that a ticket's title is not older than its lower bound and not newer than the last one sent.
+    fn assert_monotonic(&self, ticket: &Value, lower_bounds: &[u64; TICKET_COUNT], kind: &str) {
         let id = ticket["id"].as_u64().expect("an id");
         let title: u64 = ticket["title"].as_str().and_then(|title| title.parse().ok()).unwrap_or(0);
-        let (counter, floor) = (self.counter(id), floors[usize::try_from(id - 1).expect("small")]);
-        assert!(title >= floor, "{kind} shows change {title} of {id}, after {floor} was seen");
+        let (counter, lower_bound) = (
+            self.counter(id),
+            lower_bounds[usize::try_from(id - 1).expect("the id fits in usize")],
+        );
+        assert!(
+            title >= lower_bound,
+            "{kind} shows change {title} of ticket {id} after change {lower_bound} was seen"
+        );
         let sent = counter.max_sent.load(Ordering::SeqCst);
-        assert!(title <= sent, "{kind} shows change {title} of {id}, and only {sent} were sent");
+        assert!(
+            title <= sent,
+            "{kind} shows change {title} of ticket {id}, but only {sent} were sent"
+        );
         counter.max_seen.fetch_max(title, Ordering::SeqCst);
     }
 }
@@ -63,7 +71,7 @@ async fn write_titles(client: ApiClient, state: Arc<SharedState>, id: u64) {
     }
 }
 
-/// Reads in every way that shows tickets, one after the other. Gives how often.
+/// Sends all kinds of reads that return tickets, one after the other. Returns their number.
 async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader: usize) -> usize {
     let mut reads = 0;
     for turn in reader.. {
@@ -71,9 +79,9 @@ async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader:
             break;
         }
         reads += 1;
-        let floors = state.lower_bounds();
+        let lower_bounds = state.lower_bounds();
         let id = 1 + (turn / 7) % TICKET_COUNT;
-        let next = floors[id - 1] + 1;
+        let next = lower_bounds[id - 1] + 1;
         let path = match turn % 7 {
             0 => "/api/v2/ticket".to_owned(),
             1 => "/api/v2/ticket?itemLimit=50&priority=medium".to_owned(),
@@ -85,17 +93,17 @@ async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader:
         let body = &reply.body;
         match reply.status {
             200 => {}
-            // The title was another one already.
+            // The ticket already has another title.
             409 => continue,
             status => panic!("{path}: {status} {body}"),
         }
         let lists = [&body["items"], &body["accounts"]["dev"]["tickets"]];
         let listed = lists.into_iter().filter_map(Value::as_array).flatten();
         let single = [&body["item"], &body["ticket"]].into_iter().filter(|item| item.is_object());
-        let shown: Vec<&Value> = listed.chain(single).collect();
-        assert!(!shown.is_empty(), "{path}: {body}");
-        for ticket in shown {
-            state.assert_monotonic(ticket, &floors, &path);
+        let returned: Vec<&Value> = listed.chain(single).collect();
+        assert!(!returned.is_empty(), "{path}: {body}");
+        for ticket in returned {
+            state.assert_monotonic(ticket, &lower_bounds, &path);
         }
     }
     reads
@@ -104,8 +112,8 @@ async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader:
 async fn assert_reads_are_monotonic(arguments: &[&str]) {
     let server = Server::start_with_args(arguments);
     for _ in 0..TICKET_COUNT {
-        let made = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(made.status, 200, "{}", made.body);
+        let created = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
+        assert_eq!(created.status, 200, "{}", created.body);
     }
     let state = Arc::<SharedState>::default();
     let client = || ApiClient::new(&server.base_url);
@@ -118,20 +126,20 @@ async fn assert_reads_are_monotonic(arguments: &[&str]) {
     writers.join_all().await;
     state.is_finished.store(true, Ordering::SeqCst);
     let reads: usize = readers.join_all().await.into_iter().sum();
-    assert!(reads > 100, "there were few reads: {reads}");
+    assert!(reads > 100, "too few reads: {reads}");
     assert_eq!(server.stop().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_on_disk() {
     let data = fixtures::create_temp_dir();
-    assert_reads_are_monotonic(&["--data", data.path().to_str().expect("the path is text")]).await;
+    assert_reads_are_monotonic(&["--data", data.path().to_str().expect("the path is UTF-8")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_with_power_durability() {
     let data = fixtures::create_temp_dir();
-    let data = data.path().to_str().expect("the path is text");
+    let data = data.path().to_str().expect("the path is UTF-8");
     assert_reads_are_monotonic(&["--data", data, "--durability", "power"]).await;
 }
 

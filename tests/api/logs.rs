@@ -1,4 +1,4 @@
-//! What the program tells about each request, and that it never tells a key.
+//! Log output: one line per request, and never an API key.
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -9,7 +9,7 @@ use crate::process::{OutputStream, ProcessOutput, RunningProcess, build_command}
 use crate::raw_http::{build_raw_head, build_raw_request, connect, exchange, read_raw_response};
 use crate::support::ApiClient;
 
-/// A server on the seed of `acme`, and the file that holds the seed.
+/// Starts a server from the seed of `acme`; the directory holds the seed file.
 fn serve_acme(arguments: &[&str]) -> (RunningProcess, tempfile::TempDir) {
     let folder = fixtures::create_temp_dir();
     let seed =
@@ -27,7 +27,7 @@ async fn send_sample_requests(base: &str) {
     assert_eq!(exchange(base, &build_raw_head("GET", "/api/v2/nothing", &key)).await.status, 404);
 }
 
-/// The lines about requests: each of them has a method.
+/// Returns the log lines that contain a method, one per request.
 fn request_lines(finished: &ProcessOutput) -> Vec<&str> {
     assert_eq!(finished.exit_code, Some(0), "{finished:?}");
     finished.stderr.lines().filter(|line| line.contains("GET") || line.contains("DELETE")).collect()
@@ -46,10 +46,10 @@ async fn each_request_logs_one_line() {
         &["GET", "404"],
     ]) {
         for word in words {
-            assert!(line.contains(word), "{word} is in {line}");
+            assert!(line.contains(word), "{word} is missing in {line}");
         }
-        assert!(line.contains("ms") || line.contains("µs"), "the time is in {line}");
-        assert!(!line.contains('\u{1b}'), "no colours where nobody sees them: {line:?}");
+        assert!(line.contains("ms") || line.contains("µs"), "the duration is missing in {line}");
+        assert!(!line.contains('\u{1b}'), "no colors if stderr is not a terminal: {line:?}");
     }
     assert!(!finished.stdout.contains("/api/v2/ticket/{"), "{finished:?}");
 }
@@ -58,12 +58,12 @@ async fn each_request_logs_one_line() {
 async fn rejected_connections_and_malformed_http_are_logged() {
     let (mut running, _folder) = serve_acme(&["--max-connections", "1"]);
     let base = running.base_url();
-    let mut held = connect(&base).await;
-    let crowded = exchange(&base, &build_raw_head("GET", "/api/v2/ticket", "")).await;
-    assert_eq!(crowded.status, 503, "{crowded:?}");
+    let mut open_connection = connect(&base).await;
+    let over_limit = exchange(&base, &build_raw_head("GET", "/api/v2/ticket", "")).await;
+    assert_eq!(over_limit.status, 503, "{over_limit:?}");
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("--max-connections"));
-    held.write_all(b"no HTTP\r\n\r\n").await.expect("it reads");
-    assert_eq!(read_raw_response(held).await.status, 400);
+    open_connection.write_all(b"no HTTP\r\n\r\n").await.expect("the bytes are sent");
+    assert_eq!(read_raw_response(open_connection).await.status, 400);
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("no HTTP/1.1 request"));
     assert_eq!(running.stop().exit_code, Some(0));
 }
@@ -79,7 +79,7 @@ async fn json_log_format_writes_one_object_per_line() {
     }
     let lines = request_lines(&finished);
     assert_eq!(lines.len(), 3, "{finished:?}");
-    let first: Value = serde_json::from_str(lines[0]).expect("JSON");
+    let first: Value = serde_json::from_str(lines[0]).expect("the body is JSON");
     let fields = first.get("fields").unwrap_or(&first);
     assert_eq!(fields["method"], "GET", "{first}");
     assert_eq!(fields["route"], "/api/v2/ticket/{ticketID}", "{first}");
@@ -92,7 +92,7 @@ async fn json_log_format_writes_one_object_per_line() {
     assert!(has_time, "{first}");
 }
 
-/// Sends one known and one unknown secret key in every way, right and wrong.
+/// Sends the secret in every place of a request, as a known and as an unknown key.
 async fn send_secret_everywhere(base: &str, secret: &str) {
     for path in [
         format!("/api/v2/ticket?apiKey={secret}"),
@@ -134,8 +134,8 @@ async fn send_secret_everywhere(base: &str, secret: &str) {
 
 fn assert_no_secret_in_output(finished: &ProcessOutput) {
     let text = finished.combined_output();
-    let telling: Vec<&str> = text.lines().filter(|line| line.contains("canary")).collect();
-    assert!(telling.is_empty(), "{telling:#?}");
+    let leaks: Vec<&str> = text.lines().filter(|line| line.contains("canary")).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
 #[tokio::test]
@@ -146,8 +146,8 @@ async fn log_never_contains_a_sent_api_key() {
         let mut seed = acme_seed([ticket_fixture(7)]);
         seed["accounts"]["acme"]["keys"][0]["key"] = canaries[0].into();
         let seed = fixtures::write_file(&folder, "seed.json", &seed.to_string());
-        let fixed = ["--listen", "127.0.0.1:0", "--ephemeral", "--seed", &*seed, "--log", log];
-        let mut running = RunningProcess::spawn(build_command(&fixed).env("RUST_LOG", "trace"));
+        let arguments = ["--listen", "127.0.0.1:0", "--ephemeral", "--seed", &*seed, "--log", log];
+        let mut running = RunningProcess::spawn(build_command(&arguments).env("RUST_LOG", "trace"));
         let base = running.base_url();
         for canary in canaries {
             send_secret_everywhere(&base, canary).await;
@@ -181,20 +181,20 @@ fn error_for_invalid_api_key_does_not_print_it() {
             "accounts:\n  acme:\n    keys:\n      - {{ key: {key}, name: ci, permissions: all }}\n"
         )
     };
-    for (at, bad) in
+    for (index, invalid) in
         ["'canary no key!'", "[canary-list]", "{ canary: map }", "\"canary"].iter().enumerate()
     {
-        let seed = file(&format!("seed{at}.yaml"), &seed(bad));
+        let seed = file(&format!("seed{index}.yaml"), &seed(invalid));
         let finished = crate::process::run_to_exit(&["seed", "check", &seed]);
-        assert!(matches!(finished.exit_code, Some(1..)), "{bad}: {finished:?}");
+        assert!(matches!(finished.exit_code, Some(1..)), "{invalid}: {finished:?}");
         assert_no_secret_in_output(&finished);
     }
-    for (at, bad) in
+    for (index, invalid) in
         ["\"canary no key!\"", "canary-bare", "[\"canary\", 7]", "\"canary"].iter().enumerate()
     {
-        let config = file(&format!("mock{at}.toml"), &format!("api_key = {bad}\n"));
+        let config = file(&format!("mock{index}.toml"), &format!("api_key = {invalid}\n"));
         let finished = RunningProcess::spawn_server(&["--config", &config]).wait_for_exit();
-        assert!(matches!(finished.exit_code, Some(1..)), "{bad}: {finished:?}");
+        assert!(matches!(finished.exit_code, Some(1..)), "{invalid}: {finished:?}");
         assert_no_secret_in_output(&finished);
     }
     let finished = RunningProcess::spawn_server(&["--api-key", "canary no key!"]).wait_for_exit();
@@ -209,10 +209,10 @@ async fn startup_logs_no_warnings_and_no_keys() {
     let finished = running.stop();
     assert!(
         !finished.combined_output().contains(ACME_KEY),
-        "a key of a seed is not told: {finished:?}"
+        "a seed key is not printed: {finished:?}"
     );
     for line in finished.stderr.lines() {
-        let level = serde_json::from_str::<Value>(line).expect("JSON")["level"].clone();
+        let level = serde_json::from_str::<Value>(line).expect("the body is JSON")["level"].clone();
         assert!(level != "ERROR" && level != "WARN", "{line}");
     }
     assert!(finished.stdout.starts_with("listening on "), "{finished:?}");
@@ -246,9 +246,9 @@ async fn log_line_length_is_bounded() {
         ("GET".to_owned(), format!("/{long}")),
     ] {
         let headers = format!("{key}X-Long: {long}\r\nUser-Agent: {long}\r\n");
-        let answer = exchange(&base, &build_raw_head(&method, &path, &headers)).await;
-        assert!((400..500).contains(&answer.status), "{answer:?}");
-        assert!(answer.body.len() < 1_000, "{answer:?}");
+        let response = exchange(&base, &build_raw_head(&method, &path, &headers)).await;
+        assert!((400..500).contains(&response.status), "{response:?}");
+        assert!(response.body.len() < 1_000, "{response:?}");
     }
     let client = ApiClient::new(&base);
     for (method, path) in [(&*long, "/_control/accounts"), ("PATCH", &*format!("/_control/{long}"))]
@@ -258,9 +258,9 @@ async fn log_line_length_is_bounded() {
         assert!(refused.body.to_string().len() < 1_000, "{}", refused.body);
     }
     let journal = client.request_without_key("GET", "/_control/accounts/acme/requests");
-    let shown = fetch_response(journal).await.body.to_string();
-    assert!(shown.contains("\"method\":\"XXXX"), "{shown}");
-    assert!(!shown.contains(&format!("\"method\":\"{}", "X".repeat(50))));
+    let journal = fetch_response(journal).await.body.to_string();
+    assert!(journal.contains("\"method\":\"XXXX"), "{journal}");
+    assert!(!journal.contains(&format!("\"method\":\"{}", "X".repeat(50))));
     let finished = running.stop();
     for line in finished.stderr.lines() {
         assert!(line.len() < 500, "{} bytes: {}", line.len(), &line[..200]);

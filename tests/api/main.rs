@@ -1,4 +1,4 @@
-//! The program as its users meet it: the built binary, over HTTP.
+//! End-to-end tests of the built program over HTTP.
 
 mod accounts;
 mod api_keys;

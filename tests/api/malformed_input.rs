@@ -1,4 +1,4 @@
-//! Bodies and queries that no well-meaning client sends: a clear refusal, and nothing changes.
+//! Malformed bodies and queries: each gets a clear error and changes nothing.
 
 use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
 use crate::raw_http::{RawResponse, build_raw_head, build_raw_request, exchange};
@@ -7,23 +7,23 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=edge";
 const JSON: &str = "application/json";
 
-/// A body that is refused, and words of which the message has one (whatever the case).
+/// A label, a content type, a body to reject, and words of which the message must contain one (in any case).
 type RejectedBody<'case> = (&'case str, &'case str, Vec<u8>, &'case [&'case str]);
 
 fn start_server() -> SeededServer {
     fixtures::serve_seed(&acme_seed([ticket_fixture(7), ticket_fixture(8)]))
 }
 
-fn assert_rejected(what: &str, answer: &RawResponse, status: u16, words: &[&str]) {
-    assert_eq!(answer.status, status, "{what}: {answer:?}");
-    let message = answer.error_message();
-    assert!(message.len() < 2_000, "{what}: the message is short: {} bytes", message.len());
+fn assert_rejected(what: &str, response: &RawResponse, status: u16, words: &[&str]) {
+    assert_eq!(response.status, status, "{what}: {response:?}");
+    let message = response.error_message();
+    assert!(message.len() < 2_000, "{what}: the message is too long: {} bytes", message.len());
     let lower = message.to_lowercase();
-    let named = words.iter().any(|word| lower.contains(&word.to_lowercase()));
-    assert!(named, "{what}: one of {words:?} is in {message:?}");
+    let contains_word = words.iter().any(|word| lower.contains(&word.to_lowercase()));
+    assert!(contains_word, "{what}: none of {words:?} is in {message:?}");
 }
 
-/// Sends each body to the operation that makes a ticket.
+/// Sends each body to the create operation and asserts the rejection.
 async fn assert_all_rejected(cases: Vec<RejectedBody<'_>>) {
     let server = start_server();
     let before = fixtures::dump_tickets(&server).await;
@@ -34,8 +34,8 @@ async fn assert_all_rejected(cases: Vec<RejectedBody<'_>>) {
     assert_eq!(fixtures::dump_tickets(&server).await, before);
 }
 
-/// The fields that a ticket needs, with these instead of the ones of the same name.
-fn build_multipart(more: &str) -> Vec<u8> {
+/// Builds a multipart body of the required fields except the title, followed by these parts.
+fn build_multipart(extra_parts: &str) -> Vec<u8> {
     let fields = [
         ("brandID", "1"),
         ("channelID", "1"),
@@ -45,7 +45,7 @@ fn build_multipart(more: &str) -> Vec<u8> {
     ];
     let parts = fields.map(|(name, value)| build_part(&format!("name=\"{name}\""), value));
     let mut body = parts.concat();
-    body += more;
+    body += extra_parts;
     body += "--edge--\r\n";
     body.into_bytes()
 }
@@ -56,32 +56,32 @@ fn build_part(disposition: &str, value: &str) -> String {
 
 #[tokio::test]
 async fn malformed_multipart_body_is_rejected() {
-    let whole = build_multipart(&build_part("name=\"title\"", "Printer"));
+    let valid = build_multipart(&build_part("name=\"title\"", "Printer"));
     let many: String =
-        (0..10_000).map(|at| build_part(&format!("name=\"field{at}\""), "1")).collect();
-    let file = build_part("name=\"title\"; filename=\"title.txt\"", "Printer");
-    let nameless = build_part("filename=\"title.txt\"", "Printer");
-    let mut not_text = build_multipart("");
-    not_text.truncate(not_text.len() - "--edge--\r\n".len());
-    not_text.extend(
+        (0..10_000).map(|index| build_part(&format!("name=\"field{index}\""), "1")).collect();
+    let file_part = build_part("name=\"title\"; filename=\"title.txt\"", "Printer");
+    let unnamed = build_part("filename=\"title.txt\"", "Printer");
+    let mut not_utf8 = build_multipart("");
+    not_utf8.truncate(not_utf8.len() - "--edge--\r\n".len());
+    not_utf8.extend(
         b"--edge\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n\xff\xfe\r\n--edge--\r\n",
     );
     assert_all_rejected(vec![
-        ("no boundary", "multipart/form-data", whole.clone(), &["boundary"]),
-        ("empty boundary", "multipart/form-data; boundary=", whole.clone(), &["boundary"]),
+        ("no boundary", "multipart/form-data", valid.clone(), &["boundary"]),
+        ("empty boundary", "multipart/form-data; boundary=", valid.clone(), &["boundary"]),
         (
             "another boundary",
             "multipart/form-data; boundary=other",
-            whole.clone(),
+            valid.clone(),
             &["multipart", "brandID"],
         ),
-        ("cut off in a value", MULTIPART, whole[..whole.len() - 14].to_vec(), &["multipart"]),
-        ("cut off in a head", MULTIPART, whole[..30].to_vec(), &["multipart"]),
-        ("no body at all", MULTIPART, Vec::new(), &["multipart", "brandID"]),
-        ("a file for a text", MULTIPART, build_multipart(&file), &["title"]),
-        ("a part without a name", MULTIPART, build_multipart(&nameless), &["name", "title"]),
+        ("truncated in a value", MULTIPART, valid[..valid.len() - 14].to_vec(), &["multipart"]),
+        ("truncated in a part header", MULTIPART, valid[..30].to_vec(), &["multipart"]),
+        ("empty body", MULTIPART, Vec::new(), &["multipart", "brandID"]),
+        ("a file for a text field", MULTIPART, build_multipart(&file_part), &["title"]),
+        ("a part without a name", MULTIPART, build_multipart(&unnamed), &["name", "title"]),
         ("10,000 parts", MULTIPART, build_multipart(&many), &["8192"]),
-        ("bytes that are no UTF-8", MULTIPART, not_text, &["UTF-8"]),
+        ("invalid UTF-8", MULTIPART, not_utf8, &["UTF-8"]),
         ("a NUL", MULTIPART, build_multipart(&build_part("name=\"title\"", "a\0b")), &["title"]),
     ])
     .await;
@@ -89,29 +89,29 @@ async fn malformed_multipart_body_is_rejected() {
 
 #[tokio::test]
 async fn malformed_urlencoded_body_is_rejected() {
-    let with = |more: &str| format!("{NEW_TICKET_FORM}&{more}").into_bytes();
+    let with_field = |field: &str| format!("{NEW_TICKET_FORM}&{field}").into_bytes();
     let without_title = NEW_TICKET_FORM.trim_end_matches("Printer");
-    let title = |value: &str| format!("{without_title}{value}").into_bytes();
-    let mut raw_bytes = title("");
+    let with_title = |value: &str| format!("{without_title}{value}").into_bytes();
+    let mut raw_bytes = with_title("");
     raw_bytes.extend(b"\xff\xfe");
     let nested = format!("a{}=1", "[a]".repeat(1_000));
-    let many = (0..10_000).map(|at| format!("f{at}=1&")).collect::<Vec<_>>().concat();
+    let many = (0..10_000).map(|index| format!("f{index}=1&")).collect::<Vec<_>>().concat();
     let long = "x".repeat(70_000);
     assert_all_rejected(vec![
-        ("nested 1,000 deep", URLENCODED, with(&nested), &["deep", "depth", "nest"]),
-        ("percent and no hex", URLENCODED, title("%zz"), &["percent", "%zz", "title"]),
-        ("percent at the end", URLENCODED, title("a%4"), &["percent", "%4", "title"]),
-        ("escaped bytes that are no UTF-8", URLENCODED, title("%FF%FE"), &["UTF-8"]),
-        ("raw bytes that are no UTF-8", URLENCODED, raw_bytes, &["UTF-8"]),
-        ("a name that is no UTF-8", URLENCODED, with("%FF=1"), &["UTF-8"]),
-        ("10,000 fields", URLENCODED, with(&many), &["8192"]),
-        ("a NUL", URLENCODED, title("a%00b"), &["title"]),
-        ("a long title", URLENCODED, title(&long), &["title"]),
-        ("a list for a text", URLENCODED, with("title[]=Printer"), &["title"]),
-        ("a map for a text", URLENCODED, with("title[a]=Printer"), &["title"]),
-        ("nothing", URLENCODED, Vec::new(), &["brandID"]),
+        ("nested 1,000 deep", URLENCODED, with_field(&nested), &["deep", "depth", "nest"]),
+        ("percent without hex digits", URLENCODED, with_title("%zz"), &["percent", "%zz", "title"]),
+        ("percent at the end", URLENCODED, with_title("a%4"), &["percent", "%4", "title"]),
+        ("escaped invalid UTF-8", URLENCODED, with_title("%FF%FE"), &["UTF-8"]),
+        ("raw invalid UTF-8", URLENCODED, raw_bytes, &["UTF-8"]),
+        ("invalid UTF-8 in a name", URLENCODED, with_field("%FF=1"), &["UTF-8"]),
+        ("10,000 fields", URLENCODED, with_field(&many), &["8192"]),
+        ("a NUL", URLENCODED, with_title("a%00b"), &["title"]),
+        ("a long title", URLENCODED, with_title(&long), &["title"]),
+        ("a list for a text field", URLENCODED, with_field("title[]=Printer"), &["title"]),
+        ("a map for a text field", URLENCODED, with_field("title[a]=Printer"), &["title"]),
+        ("empty body", URLENCODED, Vec::new(), &["brandID"]),
         (
-            "JSON under the wrong name",
+            "JSON with the wrong content type",
             URLENCODED,
             b"{\"title\":\"Printer\"}".to_vec(),
             &["Content-Type: application/json"],
@@ -129,12 +129,12 @@ async fn malformed_json_body_is_rejected() {
         )
         .into_bytes()
     };
-    let whole = with_title("\"Printer\"");
+    let valid = with_title("\"Printer\"");
     let long = format!("\"{}\"", "x".repeat(70_000));
-    let mut not_text = with_title("\"");
-    not_text.extend(b"\xff\"}");
+    let mut not_utf8 = with_title("\"");
+    not_utf8.extend(b"\xff\"}");
     assert_all_rejected(vec![
-        ("cut off", JSON, whole[..whole.len() - 5].to_vec(), &["JSON"]),
+        ("truncated", JSON, valid[..valid.len() - 5].to_vec(), &["JSON"]),
         ("empty", JSON, Vec::new(), &["JSON", "brandID"]),
         ("an array", JSON, b"[1, 2]".to_vec(), &["JSON", "object"]),
         ("a number", JSON, b"7".to_vec(), &["JSON", "object"]),
@@ -148,14 +148,14 @@ async fn malformed_json_body_is_rejected() {
             with_title(&format!("{}{}", "[".repeat(20), "]".repeat(20))),
             &["deep", "nest", "depth", "title"],
         ),
-        ("bytes that are no UTF-8", JSON, not_text, &["UTF-8", "JSON"]),
+        ("invalid UTF-8", JSON, not_utf8, &["UTF-8", "JSON"]),
         ("half a surrogate", JSON, with_title("\"\\ud800\""), &["JSON", "title"]),
         ("a NUL", JSON, with_title("\"a\\u0000b\""), &["title"]),
         ("a long title", JSON, with_title(&long), &["title"]),
-        ("a number for a text", JSON, with_title("7"), &["title"]),
-        ("a truth value for a text", JSON, with_title("true"), &["title"]),
+        ("a number for a text field", JSON, with_title("7"), &["title"]),
+        ("a boolean for a text field", JSON, with_title("true"), &["title"]),
         ("a number that is too large", JSON, with_title("1e999"), &["title", "JSON"]),
-        ("urlencoded under the wrong name", JSON, NEW_TICKET_FORM.into(), &["JSON"]),
+        ("urlencoded with the wrong content type", JSON, NEW_TICKET_FORM.into(), &["JSON"]),
     ])
     .await;
 }
@@ -181,12 +181,12 @@ async fn malformed_query_is_rejected() {
     for (query, words) in cases {
         let path = format!("/api/v2/ticket?{query}");
         let bytes = build_raw_head("GET", &path, &format!("apiKey: {ACME_KEY}\r\n"));
-        let answer = exchange(&server.base_url, &bytes).await;
+        let response = exchange(&server.base_url, &bytes).await;
         let what = &query[..query.len().min(60)];
-        if query.len() > 60_000 && [414, 431].contains(&answer.status) {
+        if query.len() > 60_000 && [414, 431].contains(&response.status) {
             continue;
         }
-        assert_rejected(what, &answer, 400, words);
+        assert_rejected(what, &response, 400, words);
     }
     assert_eq!(fixtures::dump_tickets(&server).await, before);
 }
@@ -211,10 +211,10 @@ async fn unsupported_content_type_is_rejected() {
             content_type,
             NEW_TICKET_FORM.as_bytes(),
         );
-        let answer = exchange(&server.base_url, &bytes).await;
+        let response = exchange(&server.base_url, &bytes).await;
         assert_rejected(
             content_type,
-            &answer,
+            &response,
             415,
             &[content_type, "content-type", "content type"],
         );
@@ -226,10 +226,11 @@ async fn unsupported_content_type_is_rejected() {
         "text/REPLACE",
         NEW_TICKET_FORM.as_bytes(),
     );
-    let at = bytes.windows(7).position(|window| window == b"REPLACE").expect("it is there");
-    bytes.splice(at..at + 7, *b"\xff\xfe\xfd");
+    let offset =
+        bytes.windows(7).position(|window| window == b"REPLACE").expect("the placeholder exists");
+    bytes.splice(offset..offset + 7, *b"\xff\xfe\xfd");
     assert_rejected(
-        "no text",
+        "non-ASCII content type",
         &exchange(&server.base_url, &bytes).await,
         415,
         &["content-type", "content type", "text/"],
@@ -248,11 +249,11 @@ async fn conflicting_api_keys_in_one_request_are_rejected() {
         ("/api/v2/ticket/7", format!("apiKey: {ACME_KEY}\r\nAuthorization: apikey {wrong}\r\n")),
         ("/api/v2/ticket/7?apiKey=another-key-0123456789", format!("apiKey: {ACME_KEY}\r\n")),
     ] {
-        let answer = exchange(&server.base_url, &build_raw_head("DELETE", path, &headers)).await;
-        assert_rejected(&headers, &answer, 400, &["key"]);
+        let response = exchange(&server.base_url, &build_raw_head("DELETE", path, &headers)).await;
+        assert_rejected(&headers, &response, 400, &["key"]);
         assert!(
-            !answer.body.contains(ACME_KEY) && !answer.body.contains(wrong),
-            "no key is told: {answer:?}"
+            !response.body.contains(ACME_KEY) && !response.body.contains(wrong),
+            "the response contains no key: {response:?}"
         );
     }
     let headers =
@@ -277,8 +278,8 @@ async fn malformed_http_is_rejected_and_changes_nothing() {
         b"POST /api/v2/ticket HTTP/1.1\r\nHost: mock.test\r\nContent-Length: -1\r\n\r\n",
         b"POST /api/v2/ticket HTTP/1.1\r\nHost: mock.test\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     ] {
-        let answer = exchange(&server.base_url, bytes).await;
-        assert!((400..500).contains(&answer.status) || answer.status == 505, "{answer:?}");
+        let response = exchange(&server.base_url, bytes).await;
+        assert!((400..500).contains(&response.status) || response.status == 505, "{response:?}");
     }
     assert_eq!(fixtures::dump_tickets(&server).await, before);
 }

@@ -1,4 +1,4 @@
-//! The served OpenAPI document describes every answer that the server gives.
+//! The served OpenAPI document describes every response of the server.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::fixtures::{self, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fix
 use crate::process::run_to_exit;
 use crate::support::{JsonResponse, Server};
 
-/// Method, path as the document writes it, path as it is asked, and body.
+/// Method, path template in the document, requested path, and body.
 type RequestCase = (&'static str, &'static str, &'static str, &'static str);
 
 const LIST_ROUTE: &str = "/api/v2/ticket";
 const ITEM_ROUTE: &str = "/api/v2/ticket/{ticketID}";
 
-/// A walk over all operations, with answers good and bad.
+/// Valid and invalid requests to all operations.
 const REQUESTS: [RequestCase; 30] = [
     ("get", LIST_ROUTE, "/api/v2/ticket", ""),
     ("get", LIST_ROUTE, "/api/v2/ticket?itemLimit=0", ""),
@@ -72,12 +72,12 @@ const REQUESTS: [RequestCase; 30] = [
 ];
 
 fn start_server() -> SeededServer {
-    let mut noted = ticket_fixture(9);
-    noted["timeline"] = json!([{
+    let mut ticket_with_note = ticket_fixture(9);
+    ticket_with_note["timeline"] = json!([{
         "id": "3143281", "type": "note", "user_id": 254, "user_name": "agent",
         "content": "A note", "created_at": "2026-02-01 10:30:13",
     }]);
-    let mut seed = acme_seed([ticket_fixture(7), ticket_fixture(8), noted]);
+    let mut seed = acme_seed([ticket_fixture(7), ticket_fixture(8), ticket_with_note]);
     let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
     keys.push(json!({ "key": "nothing-allowed", "name": "nothing", "permissions": [] }));
     fixtures::serve_seed(&seed)
@@ -87,7 +87,7 @@ async fn fetch_document(server: &Server) -> Value {
     JsonResponse::fetch(server.request_without_key("GET", "/openapi.json")).await.body
 }
 
-/// The value at a pointer, through a `$ref` where one stands there.
+/// Follows a `$ref`, if the value has one.
 fn resolve_ref<'doc>(document: &'doc Value, value: &'doc Value) -> &'doc Value {
     match value["$ref"].as_str() {
         Some(reference) => resolve_ref(document, lookup_ref(document, reference)),
@@ -96,30 +96,30 @@ fn resolve_ref<'doc>(document: &'doc Value, value: &'doc Value) -> &'doc Value {
 }
 
 fn lookup_ref<'doc>(document: &'doc Value, reference: &str) -> &'doc Value {
-    let pointer = reference.strip_prefix('#').expect("a reference stays inside the document");
+    let pointer = reference.strip_prefix('#').expect("a reference starts with #");
     let decoded = percent_encoding::percent_decode_str(pointer).decode_utf8().expect("text");
-    document.pointer(&decoded).unwrap_or_else(|| panic!("{reference} resolves"))
+    document.pointer(&decoded).unwrap_or_else(|| panic!("{reference} does not resolve"))
 }
 
-/// The schema that the document gives for an answer, as one that stands for itself.
+/// Returns the document's schema for a response, as a self-contained schema.
 fn response_schema(document: &Value, method: &str, path: &str, status: u16) -> Value {
     let operation = &document["paths"][path][method];
-    assert!(operation.is_object(), "{method} {path} is in the document");
+    assert!(operation.is_object(), "{method} {path} is missing in the document");
     let responses = &operation["responses"];
     let status = status.to_string();
     let response = responses.get(&status).or_else(|| responses.get("default"));
-    let response =
-        response.unwrap_or_else(|| panic!("{status} of {method} {path} is in the document"));
+    let response = response
+        .unwrap_or_else(|| panic!("{status} of {method} {path} is missing in the document"));
     let content = &resolve_ref(document, response)["content"]["application/json"]["schema"];
-    assert!(content.is_object(), "{status} of {method} {path} has a schema");
-    let mut whole = document.clone();
-    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    whole["allOf"] = json!([content]);
-    whole
+    assert!(content.is_object(), "{status} of {method} {path} has no schema");
+    let mut schema = document.clone();
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["allOf"] = json!([content]);
+    schema
 }
 
-fn assert_matches_schema(document: &Value, visit: &RequestCase, reply: &JsonResponse) {
-    let (method, path, asked, body) = visit;
+fn assert_matches_schema(document: &Value, case: &RequestCase, reply: &JsonResponse) {
+    let (method, path, requested_path, body) = case;
     let schema = response_schema(document, method, path, reply.status);
     let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&schema);
     let validator = validator.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
@@ -129,7 +129,7 @@ fn assert_matches_schema(document: &Value, visit: &RequestCase, reply: &JsonResp
         .collect();
     assert!(
         errors.is_empty(),
-        "{method} {asked} {body}: {}: {errors:#?} in {}",
+        "{method} {requested_path} {body}: {}: {errors:#?} in {}",
         reply.status,
         reply.body
     );
@@ -139,15 +139,15 @@ fn assert_matches_schema(document: &Value, visit: &RequestCase, reply: &JsonResp
 async fn every_response_matches_its_schema() {
     let server = start_server();
     let document = fetch_document(&server).await;
-    for visit in REQUESTS {
-        let (method, _, path, body) = visit;
+    for case in REQUESTS {
+        let (method, _, path, body) = case;
         let method = method.to_uppercase();
         let reply = if body.is_empty() {
             JsonResponse::fetch(server.request(&method, path)).await
         } else {
             server.send_form(&method, path, body).await
         };
-        assert_matches_schema(&document, &visit, &reply);
+        assert_matches_schema(&document, &case, &reply);
     }
 }
 
@@ -155,21 +155,21 @@ async fn every_response_matches_its_schema() {
 async fn error_responses_match_their_schemas() {
     let server = start_server();
     let document = fetch_document(&server).await;
-    for visit in REQUESTS {
-        let (method, _, path, _) = visit;
+    for case in REQUESTS {
+        let (method, _, path, _) = case;
         let method = method.to_uppercase();
-        let without = JsonResponse::fetch(server.request_without_key(&method, path)).await;
-        assert_eq!(without.status, 401);
-        assert_matches_schema(&document, &visit, &without);
+        let unauthenticated = JsonResponse::fetch(server.request_without_key(&method, path)).await;
+        assert_eq!(unauthenticated.status, 401);
+        assert_matches_schema(&document, &case, &unauthenticated);
         let request = server.request_without_key(&method, path).header("apiKey", "nothing-allowed");
         let forbidden = JsonResponse::fetch(request).await;
         assert_eq!(forbidden.status, 403);
-        assert_matches_schema(&document, &visit, &forbidden);
+        assert_matches_schema(&document, &case, &forbidden);
         if method == "POST" || method == "PUT" || path.contains("multi") {
             let request = server.request(&method, path).header("content-type", "text/plain");
-            let strange = JsonResponse::fetch(request.body("a")).await;
-            assert_eq!(strange.status, 415, "{method} {path}: {}", strange.body);
-            assert_matches_schema(&document, &visit, &strange);
+            let unsupported = JsonResponse::fetch(request.body("a")).await;
+            assert_eq!(unsupported.status, 415, "{method} {path}: {}", unsupported.body);
+            assert_matches_schema(&document, &case, &unsupported);
         }
     }
 }
@@ -182,7 +182,7 @@ async fn item_schema_rejects_invalid_items() {
     let schema = response_schema(&document, "get", ITEM_ROUTE, 200);
     let validator = jsonschema::draft202012::new(&schema).expect("a schema");
     assert!(validator.is_valid(&item));
-    for spoil in [
+    for invalidate in [
         (|item: &mut Value| item["type"] = "items".into()) as fn(&mut Value),
         |item| item["item"]["id"] = "9".into(),
         |item| item["item"]["channel_account_id"] = 0.into(),
@@ -191,9 +191,9 @@ async fn item_schema_rejects_invalid_items() {
         |item| _ = item["item"].as_object_mut().expect("an object").remove("timeline"),
         |item| _ = item["item"].as_object_mut().expect("an object").remove("closed_at"),
     ] {
-        let mut spoilt = item.clone();
-        spoil(&mut spoilt);
-        assert!(!validator.is_valid(&spoilt), "{spoilt}");
+        let mut invalid = item.clone();
+        invalidate(&mut invalid);
+        assert!(!validator.is_valid(&invalid), "{invalid}");
     }
 }
 
@@ -204,8 +204,8 @@ async fn served_document_is_valid_and_equals_printed_one() {
     let printed = run_to_exit(&["openapi"]).expect_success();
     let parsed = oas3::from_json(&printed).expect("an OpenAPI document");
     assert!(parsed.openapi.starts_with("3.1."), "{}", parsed.openapi);
-    assert_eq!(parsed.operations().count(), 11, "all operations and no other");
-    let printed: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(parsed.operations().count(), 11, "all 11 operations exist");
+    let printed: Value = serde_json::from_str(&printed).expect("the body is JSON");
     assert_eq!(printed, live);
 }
 
@@ -224,20 +224,20 @@ async fn references_resolve_and_operation_ids_are_unique() {
     }
     assert_eq!(names.len(), 11);
     for expected in ["ticketIndexGET", "ticketIndexPOST", "ticketItemGET", "ticketSetStatusPOST"] {
-        assert!(names.iter().any(|name| name == expected), "{expected} is in {names:?}");
+        assert!(names.iter().any(|name| name == expected), "{expected} is missing in {names:?}");
     }
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 11, "{names:?}");
 }
 
-fn visit_members(value: &Value, see: &mut impl FnMut(&str, &Value)) {
+fn visit_members(value: &Value, visit: &mut impl FnMut(&str, &Value)) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| {
-            see(key, value);
-            visit_members(value, see);
+            visit(key, value);
+            visit_members(value, visit);
         }),
-        Value::Array(items) => items.iter().for_each(|item| visit_members(item, see)),
+        Value::Array(items) => items.iter().for_each(|item| visit_members(item, visit)),
         _ => {}
     }
 }

@@ -1,23 +1,23 @@
-//! Lists of many tickets: every page is the part of the whole that it says, from whichever end it is looked for, and the
-//! total that is kept is the number that there is.
+//! Pagination of long lists: every page is the right slice of the full list, from either end, and the cached
+//! totals are correct.
 
 use serde_json::Value;
 
 use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 const TICKET_COUNT: u64 = 2300;
-/// Around the depth from which the nearer end is looked for, around the middle, and at the ends.
+/// Offsets around the depth from which a page is read from the nearer end, around the middle, and at both ends.
 const PAGE_OFFSETS: [usize; 12] = [0, 1, 985, 999, 1000, 1001, 1149, 1150, 1151, 2284, 2299, 9000];
-/// The clock of `acme`, 30 days before.
+/// 30 days before the clock of `acme`.
 const ARCHIVED_BEFORE: &str = "2026-01-30 12:00:00";
 
-/// Tickets of all kinds; of the closed ones some are archived, most of them on the day that divides them.
+/// Generates tickets of all kinds; some closed ones are archived, and many were closed near the cutoff date.
 fn generate_tickets() -> Vec<Value> {
     let statuses = ["new", "open", "pending", "holding", "solved", "closed"];
     let choose = |id: u64, names: &[&str]| {
-        names[usize::try_from(id).expect("small") % names.len()].to_owned()
+        names[usize::try_from(id).expect("the id fits in usize") % names.len()].to_owned()
     };
-    let one = |id: u64| {
+    let generate_ticket = |id: u64| {
         let mut ticket = ticket_fixture(id);
         ticket["created_at"] = "2026-01-01 09:00:00".into();
         ticket["status"] = choose(id, &statuses).into();
@@ -34,12 +34,12 @@ fn generate_tickets() -> Vec<Value> {
         }
         ticket
     };
-    (1..=TICKET_COUNT).map(one).collect()
+    (1..=TICKET_COUNT).map(generate_ticket).collect()
 }
 
 type TicketPredicate = fn(&Value) -> bool;
 
-/// Filters, and what they let through.
+/// Filters, and the predicate of each.
 const FILTERS: [(&str, TicketPredicate); 7] = [
     ("", |_| true),
     ("&status=closed", |ticket| ticket["status"] == "closed"),
@@ -53,15 +53,15 @@ const FILTERS: [(&str, TicketPredicate); 7] = [
 ];
 
 async fn assert_pages_match(server: &SeededServer, tickets: &[Value]) {
-    for (filter, is_wanted) in FILTERS {
+    for (filter, matches_filter) in FILTERS {
         for archived in ["yes", "no"] {
-            let is_shown = |ticket: &&Value| {
+            let is_listed = |ticket: &&Value| {
                 let closed_at = ticket["closed_at"].as_str();
                 let is_archived = closed_at.is_some_and(|date| date < ARCHIVED_BEFORE);
-                is_wanted(ticket) && (archived == "yes" || !is_archived)
+                matches_filter(ticket) && (archived == "yes" || !is_archived)
             };
             let ids: Vec<&Value> =
-                tickets.iter().rev().filter(is_shown).map(|ticket| &ticket["id"]).collect();
+                tickets.iter().rev().filter(is_listed).map(|ticket| &ticket["id"]).collect();
             for start in PAGE_OFFSETS {
                 let path = format!(
                     "/api/v2/ticket?itemStart={start}&itemLimit=15&searchArchived={archived}{filter}"
@@ -88,17 +88,17 @@ async fn every_page_is_a_slice_of_the_full_list() {
 async fn totals_follow_updates_and_deletions() {
     let mut tickets = generate_tickets();
     let server = serve_seed(&acme_seed(tickets.iter().cloned()));
-    let ids = |from: u64, to: u64, name: &str| {
-        let ids: Vec<String> = (from..=to).map(|id| format!("{name}[]={id}")).collect();
+    let ids = |first: u64, last: u64, name: &str| {
+        let ids: Vec<String> = (first..=last).map(|id| format!("{name}[]={id}")).collect();
         ids.join("&")
     };
-    let sent = [
+    let requests = [
         ("POST", "setStatus", format!("status=closed&{}", ids(1, 300, "ticketIDs"))),
         ("POST", "setStatus", format!("status=open&{}", ids(200, 500, "ticketIDs"))),
         ("POST", "setPriority", format!("priority=urgent&{}", ids(400, 700, "ticketIDs"))),
         ("DELETE", "multi", ids(600, 900, "ticketIDs")),
     ];
-    for (method, name, body) in sent {
+    for (method, name, body) in requests {
         let reply = server.send_form(method, &format!("/api/v2/ticket/{name}"), &body).await;
         assert_eq!(reply.status, 200, "{name}: {}", reply.body);
     }

@@ -1,5 +1,5 @@
-//! The program as the first process of a container, and signals that come before it is ready. The system throws away
-//! what the first process does not listen to, and gives it the children of those who have ended.
+//! The program as PID 1 of a container, and signals during startup. The kernel ignores signals that PID 1 does not
+//! handle, and makes PID 1 the parent of orphaned processes.
 
 use std::fs::{OpenOptions, read_to_string};
 use std::path::{Path, PathBuf};
@@ -10,42 +10,42 @@ use crate::fixtures;
 use crate::process::{OutputStream, RunningProcess, build_clean_env_command, build_command};
 use crate::third_party_clients::{can_run, skip_test};
 
-/// Longer than a process takes to do what it should, so that one that does not fails its test instead of holding it.
+/// Longer than any step takes; a hanging process fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The ways in which one may be the first process: with rights, or as a user who has them in a world of his own.
+/// `unshare` flags that make the program PID 1: with privileges, or in a user namespace.
 const UNSHARE_FLAGS: [&[&str]; 2] = [
     &["--pid", "--fork", "--kill-child"],
     &["--user", "--map-root-user", "--pid", "--fork", "--kill-child"],
 ];
 
-/// A program with these arguments as the first process; None where that is not allowed.
+/// Returns a command that runs the program as PID 1, or `None` if `unshare` is not permitted.
 fn build_pid1_command(arguments: &[&str]) -> Option<Command> {
-    let way =
-        UNSHARE_FLAGS.iter().find(|way| can_run("unshare", &[way, &["true"][..]].concat()))?;
+    let flags =
+        UNSHARE_FLAGS.iter().find(|flags| can_run("unshare", &[flags, &["true"][..]].concat()))?;
     let program = env!("CARGO_BIN_EXE_omnidesk-mock");
-    Some(build_clean_env_command("unshare", &[way, &[program][..], arguments].concat()))
+    Some(build_clean_env_command("unshare", &[flags, &[program][..], arguments].concat()))
 }
 
-/// The children of a process.
+/// Returns the child processes.
 fn child_pids(id: u32) -> Vec<u32> {
-    let listed =
-        read_to_string(format!("/proc/{id}/task/{id}/children")).expect("Linux lists them");
-    listed.split_whitespace().map(|id| id.parse().expect("a number")).collect()
+    let children = read_to_string(format!("/proc/{id}/task/{id}/children"))
+        .expect("the child list is readable");
+    children.split_whitespace().map(|id| id.parse().expect("a number")).collect()
 }
 
 fn send_signal(signal: &str, id: u32) {
-    assert!(can_run("kill", &[signal, &id.to_string()]), "{signal} is sent to {id}");
+    assert!(can_run("kill", &[signal, &id.to_string()]), "sending {signal} to {id} failed");
 }
 
-/// A pipe with a name in the folder. Who reads it waits until somebody writes.
+/// Creates a FIFO in the directory. A reader blocks until a writer opens it.
 fn create_fifo(folder: &Path) -> PathBuf {
     let pipe = folder.join("seed.yaml");
-    assert!(can_run("mkfifo", &[pipe.to_str().expect("text")]), "there is mkfifo");
+    assert!(can_run("mkfifo", &[pipe.to_str().expect("text")]), "mkfifo failed");
     pipe
 }
 
-/// The arguments of a server that reads its seed or its settings from there, and of a command beside one.
+/// Returns arguments that read the seed or the configuration from the FIFO, for `serve` and `run`.
 fn startup_arguments(pipe: &Path) -> [Vec<&str>; 4] {
     let pipe = pipe.to_str().expect("text");
     let seed = ["--listen", "127.0.0.1:0", "--ephemeral", "--seed", pipe];
@@ -65,10 +65,11 @@ fn signal_kills_server_during_startup() {
     for arguments in startup_arguments(&pipe) {
         for signal in ["-TERM", "-INT"] {
             let program = RunningProcess::spawn(&mut build_command(&arguments));
-            // There is a reader now, and it waits.
-            let writer = OpenOptions::new().write(true).open(&pipe).expect("the file is read");
+            // Opening the FIFO succeeds once the program has opened it for reading.
+            let writer =
+                OpenOptions::new().write(true).open(&pipe).expect("the program opens the FIFO");
             let ended = program.signal_and_wait(signal);
-            assert_eq!(ended.exit_code, None, "a signal ends it, {arguments:?}: {ended:?}");
+            assert_eq!(ended.exit_code, None, "the signal kills it, {arguments:?}: {ended:?}");
             assert_eq!(ended.stdout, "", "{arguments:?}: {ended:?}");
             drop(writer);
         }
@@ -81,12 +82,13 @@ fn pid1_handles_signal_during_startup() {
     let pipe = create_fifo(folder.path());
     for arguments in startup_arguments(&pipe) {
         let Some(mut command) = build_pid1_command(&arguments) else {
-            return skip_test("no process may be the first of a world of its own (unshare)");
+            return skip_test("unshare is not permitted");
         };
         let program = RunningProcess::spawn(&mut command);
-        let writer = OpenOptions::new().write(true).open(&pipe).expect("the file is read");
-        let [first] = child_pids(program.pid())[..] else { panic!("unshare has one child") };
-        send_signal("-TERM", first);
+        let writer =
+            OpenOptions::new().write(true).open(&pipe).expect("the program opens the FIFO");
+        let [pid1] = child_pids(program.pid())[..] else { panic!("unshare must have one child") };
+        send_signal("-TERM", pid1);
         let ended = program.wait_for_exit();
         assert_eq!(ended.exit_code, Some(143), "{arguments:?}: {ended:?}");
         drop(writer);
@@ -98,27 +100,27 @@ fn pid1_shuts_down_gracefully() {
     let Some(mut command) =
         build_pid1_command(&["serve", "--listen", "127.0.0.1:0", "--ephemeral"])
     else {
-        return skip_test("no process may be the first of a world of its own (unshare)");
+        return skip_test("unshare is not permitted");
     };
     let mut program = RunningProcess::spawn(&mut command);
     program.base_url();
-    let [first] = child_pids(program.pid())[..] else { panic!("unshare has one child") };
-    send_signal("-TERM", first);
+    let [pid1] = child_pids(program.pid())[..] else { panic!("unshare must have one child") };
+    send_signal("-TERM", pid1);
     let ended = program.wait_for_exit();
     assert_eq!(ended.exit_code, Some(0), "{ended:?}");
 }
 
 #[test]
 fn pid1_reaps_orphaned_processes() {
-    // One that nobody has waited for still takes a signal; the last line comes when it does not any more.
+    // A zombie still accepts `kill -0`; the last line is printed once it was reaped.
     let script = "left=$(sh -c 'sleep 0 > /dev/null & echo $!'); \
         while kill -0 $left 2> /dev/null; do sleep 0.01; done; echo reaped; exit 7";
     let Some(mut command) = build_pid1_command(&["run", "--", "sh", "-c", script]) else {
-        return skip_test("no process may be the first of a world of its own (unshare)");
+        return skip_test("unshare is not permitted");
     };
     let mut program = RunningProcess::spawn(&mut command);
     program.wait_for_line(|stream, line| stream == OutputStream::Stdout && line == "reaped");
-    assert_eq!(program.wait_for_exit().exit_code, Some(7), "the code is that of the command");
+    assert_eq!(program.wait_for_exit().exit_code, Some(7), "the exit code is the command's");
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn server_reaps_inherited_children() {
     server.base_url();
     let end = Instant::now() + TEST_TIMEOUT;
     while !child_pids(server.pid()).is_empty() {
-        assert!(Instant::now() < end, "a child stays");
+        assert!(Instant::now() < end, "the child was not reaped");
         std::thread::yield_now();
     }
     assert_eq!(server.stop().exit_code, Some(0));

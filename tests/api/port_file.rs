@@ -1,4 +1,4 @@
-//! The file of `--port-file`: what was there before, what a failed start leaves, and what is no regular file.
+//! `--port-file`: existing files, failed startups, and paths that are not regular files.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,28 +7,28 @@ use std::path::Path;
 use crate::fixtures::create_temp_dir;
 use crate::process::{RunningProcess, build_command};
 
-/// What an earlier run has left.
+/// The content of an earlier run's port file.
 const STALE_ADDRESS: &str = "127.0.0.1:9";
-/// What is no port file.
+/// The content of a file that is not a port file.
 const UNRELATED_TEXT: &str = "Call me Ishmael.";
 
 fn path_str(path: &Path) -> &str {
-    path.to_str().expect("the path is text")
+    path.to_str().expect("the path is UTF-8")
 }
 
-/// The names in a folder.
+/// Returns the file names in a directory.
 fn list_file_names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("the folder is there");
+    let entries = fs::read_dir(folder).expect("the directory exists");
     let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
     let mut names: Vec<_> =
-        entries.map(|entry| name(entry).into_string().expect("the name is text")).collect();
+        entries.map(|entry| name(entry).into_string().expect("the name is UTF-8")).collect();
     names.sort();
     names
 }
 
-/// Checks that the file tells the address.
+/// Asserts that the file contains the server's address.
 fn assert_contains_address(file: &Path, base: &str) {
-    let written = fs::read_to_string(file).expect("it is there once the server is ready");
+    let written = fs::read_to_string(file).expect("the port file exists once the server is ready");
     assert_eq!(format!("http://{written}"), base);
 }
 
@@ -38,7 +38,7 @@ fn regular_file_is_replaced_without_leftover_files() {
         let folder = create_temp_dir();
         let file = folder.path().join("port");
         if let Some(before) = before {
-            fs::write(&file, before).expect("it can be written");
+            fs::write(&file, before).expect("the file is written");
         }
         let mut running = RunningProcess::spawn_server(&["--port-file", path_str(&file)]);
         assert_contains_address(&file, &running.base_url());
@@ -49,26 +49,26 @@ fn regular_file_is_replaced_without_leftover_files() {
 
 #[test]
 fn failed_startup_leaves_existing_file_untouched() {
-    let (top, held) =
+    let (top, address_in_use) =
         (create_temp_dir(), std::net::TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    let held = held.local_addr().expect("an address").to_string();
+    let address_in_use = address_in_use.local_addr().expect("an address").to_string();
     let seed = top.path().join("seed.yaml");
-    fs::write(&seed, "accounts: 7\n").expect("it can be written");
+    fs::write(&seed, "accounts: 7\n").expect("the file is written");
     let file = top.path().join("port");
-    for (why, arguments) in [
-        ("the address is taken", vec!["--listen", &held]),
-        ("the seed is wrong", vec!["--listen", "127.0.0.1:0", "--seed", path_str(&seed)]),
-        ("the key is none", vec!["--listen", "127.0.0.1:0", "--api-key", "no key!"]),
-        ("a setting is wrong", vec!["--listen", "127.0.0.1:0", "--max-accounts", "none"]),
+    for (reason, arguments) in [
+        ("the address is in use", vec!["--listen", &address_in_use]),
+        ("the seed is invalid", vec!["--listen", "127.0.0.1:0", "--seed", path_str(&seed)]),
+        ("the key is invalid", vec!["--listen", "127.0.0.1:0", "--api-key", "no key!"]),
+        ("a setting is invalid", vec!["--listen", "127.0.0.1:0", "--max-accounts", "none"]),
     ] {
         for before in [STALE_ADDRESS, UNRELATED_TEXT] {
-            fs::write(&file, before).expect("it can be written");
-            let fixed = ["--ephemeral", "--port-file", path_str(&file)];
+            fs::write(&file, before).expect("the file is written");
+            let common = ["--ephemeral", "--port-file", path_str(&file)];
             let ended =
-                RunningProcess::spawn(&mut build_command(&[&fixed[..], &arguments[..]].concat()))
+                RunningProcess::spawn(&mut build_command(&[&common[..], &arguments[..]].concat()))
                     .wait_for_exit();
-            assert!(matches!(ended.exit_code, Some(1..)), "{why}: {ended:?}");
-            assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some(before), "{why}");
+            assert!(matches!(ended.exit_code, Some(1..)), "{reason}: {ended:?}");
+            assert_eq!(fs::read_to_string(&file).ok().as_deref(), Some(before), "{reason}");
         }
     }
 }
@@ -89,27 +89,27 @@ fn second_server_does_not_replace_running_servers_port_file() {
 
 #[test]
 fn stale_port_file_is_removed_before_seeding() {
-    // The planting fails, after the folder was taken: what is gone then was gone before.
+    // Seeding fails after the data directory was locked; the stale file was removed before that.
     let top = create_temp_dir();
     let file = top.path().join("port");
-    fs::write(&file, STALE_ADDRESS).expect("it can be written");
+    fs::write(&file, STALE_ADDRESS).expect("the file is written");
     let seed = top.path().join("seed.json");
-    let twice =
+    let duplicate_key_seed =
         r#"{"accounts":{"a":{"keys":[{"key":"dev-key","name":"ci","permissions":"all"}]}}}"#;
-    fs::write(&seed, twice).expect("it can be written");
+    fs::write(&seed, duplicate_key_seed).expect("the file is written");
     let arguments =
         ["--port-file", path_str(&file), "--seed", path_str(&seed), "--api-key", "dev-key"];
     let ended = RunningProcess::spawn_server(&arguments).wait_for_exit();
-    assert_eq!(ended.exit_code, Some(1), "two accounts want the same key: {ended:?}");
-    assert!(!file.exists(), "it would be read for the new run's");
-    fs::write(&file, UNRELATED_TEXT).expect("it can be written");
+    assert_eq!(ended.exit_code, Some(1), "two accounts have the same key: {ended:?}");
+    assert!(!file.exists(), "the stale file is removed");
+    fs::write(&file, UNRELATED_TEXT).expect("the file is written");
     assert_eq!(RunningProcess::spawn_server(&arguments).wait_for_exit().exit_code, Some(1));
-    assert_eq!(fs::read_to_string(&file).expect("it is there"), UNRELATED_TEXT);
+    assert_eq!(fs::read_to_string(&file).expect("the file is readable"), UNRELATED_TEXT);
 }
 
 #[cfg(unix)]
 mod unix {
-    //! What is no regular file.
+    //! Paths that are not regular files.
 
     use std::os::unix::fs::{FileTypeExt, symlink};
     use std::os::unix::net::UnixListener;
@@ -118,12 +118,12 @@ mod unix {
     use super::*;
 
     fn create_fifo(path: &Path) {
-        let made = Command::new("mkfifo").arg(path).status().expect("mkfifo runs");
-        assert!(made.success());
+        let status = Command::new("mkfifo").arg(path).status().expect("mkfifo starts");
+        assert!(status.success());
     }
 
     fn is_fifo(path: &Path) -> bool {
-        fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+        fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
     }
 
     #[test]
@@ -132,9 +132,9 @@ mod unix {
             let folder = create_temp_dir();
             let (link, target) = (folder.path().join("port"), folder.path().join("target"));
             if let Some(before) = before {
-                fs::write(&target, before).expect("it can be written");
+                fs::write(&target, before).expect("the file is written");
             }
-            symlink(&target, &link).expect("a link is made");
+            symlink(&target, &link).expect("the symlink is created");
             let mut running = RunningProcess::spawn_server(&["--port-file", path_str(&link)]);
             let base = running.base_url();
             assert!(link.is_symlink(), "{before:?}");
@@ -149,10 +149,10 @@ mod unix {
         let folder = create_temp_dir();
         let (fifo, link) = (folder.path().join("fifo"), folder.path().join("link"));
         create_fifo(&fifo);
-        symlink(&fifo, &link).expect("a link is made");
+        symlink(&fifo, &link).expect("the symlink is created");
         for path in [&fifo, &link] {
             let mut running = RunningProcess::spawn_server(&["--port-file", path_str(path)]);
-            // The start does not wait for the reader.
+            // Startup does not wait for the FIFO's reader.
             let base = running.base_url();
             assert_contains_address(path, &base);
             assert!(is_fifo(&fifo) && link.is_symlink());
@@ -175,12 +175,12 @@ mod unix {
     #[test]
     fn unwritable_target_is_named_and_kept() {
         let folder = create_temp_dir();
-        let (socket, inside) = (folder.path().join("socket"), folder.path().join("inside"));
-        let _listener = UnixListener::bind(&socket).expect("a socket is made");
-        fs::create_dir(&inside).expect("a folder is made");
+        let (socket, directory) = (folder.path().join("socket"), folder.path().join("inside"));
+        let _listener = UnixListener::bind(&socket).expect("the socket is bound");
+        fs::create_dir(&directory).expect("the directory is created");
         let link = folder.path().join("link");
-        symlink(&inside, &link).expect("a link is made");
-        for path in [&socket, &inside, &link] {
+        symlink(&directory, &link).expect("the symlink is created");
+        for path in [&socket, &directory, &link] {
             let ended =
                 RunningProcess::spawn_server(&["--port-file", path_str(path)]).wait_for_exit();
             assert_eq!(ended.exit_code, Some(1), "{path:?}: {ended:?}");
@@ -188,21 +188,21 @@ mod unix {
             assert!(!ended.stdout.contains("listening"), "{path:?}: {ended:?}");
         }
         assert_eq!(list_file_names(folder.path()), ["inside", "link", "socket"]);
-        let kind = fs::symlink_metadata(&socket).expect("it is there").file_type();
-        assert!(kind.is_socket() && inside.is_dir() && link.is_symlink());
+        let kind = fs::symlink_metadata(&socket).expect("the socket exists").file_type();
+        assert!(kind.is_socket() && directory.is_dir() && link.is_symlink());
     }
 
     #[test]
     fn planted_symlink_at_temporary_path_is_not_followed() {
         let folder = create_temp_dir();
         let (file, decoy) = (folder.path().join("port"), folder.path().join("decoy"));
-        fs::write(&decoy, UNRELATED_TEXT).expect("it can be written");
-        let planted = folder.path().join("port.unfinished");
-        symlink(&decoy, &planted).expect("a link is made");
+        fs::write(&decoy, UNRELATED_TEXT).expect("the file is written");
+        let temporary = folder.path().join("port.unfinished");
+        symlink(&decoy, &temporary).expect("the symlink is created");
         let mut running = RunningProcess::spawn_server(&["--port-file", path_str(&file)]);
         assert_contains_address(&file, &running.base_url());
-        assert_eq!(fs::read_to_string(&decoy).expect("it is there"), UNRELATED_TEXT);
-        assert!(planted.is_symlink());
+        assert_eq!(fs::read_to_string(&decoy).expect("the file is readable"), UNRELATED_TEXT);
+        assert!(temporary.is_symlink());
         assert_eq!(running.stop().exit_code, Some(0));
     }
 
@@ -212,8 +212,8 @@ mod unix {
         let (fifo, link) = (folder.path().join("fifo"), folder.path().join("link"));
         let target = folder.path().join("target");
         create_fifo(&fifo);
-        fs::write(&target, STALE_ADDRESS).expect("it can be written");
-        symlink(&target, &link).expect("a link is made");
+        fs::write(&target, STALE_ADDRESS).expect("the file is written");
+        symlink(&target, &link).expect("the symlink is created");
         for path in [&fifo, &link] {
             let ended = RunningProcess::spawn_server(&[
                 "--port-file",
@@ -224,7 +224,7 @@ mod unix {
             assert_eq!(ended.wait_for_exit().exit_code, Some(1));
         }
         assert!(is_fifo(&fifo) && link.is_symlink());
-        assert_eq!(fs::read_to_string(&target).expect("it is there"), STALE_ADDRESS);
+        assert_eq!(fs::read_to_string(&target).expect("the file is readable"), STALE_ADDRESS);
     }
 
     #[test]
@@ -232,12 +232,12 @@ mod unix {
         use std::os::unix::fs::PermissionsExt;
         let folder = create_temp_dir();
         let (file, plain) = (folder.path().join("port"), folder.path().join("plain"));
-        fs::write(&plain, "").expect("it can be written");
+        fs::write(&plain, "").expect("the file is written");
         let mut running = RunningProcess::spawn_server(&["--port-file", path_str(&file)]);
         running.base_url();
-        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode();
+        let mode = |path: &Path| fs::metadata(path).expect("the file exists").permissions().mode();
         assert_eq!(mode(&file), mode(&plain));
-        let written = fs::read_to_string(&file).expect("it is there");
+        let written = fs::read_to_string(&file).expect("the file is readable");
         assert!(written.parse::<SocketAddr>().is_ok(), "{written}");
     }
 }

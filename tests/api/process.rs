@@ -1,11 +1,11 @@
-//! The program as a process: what it prints while it runs, and how it ends.
+//! Runs the program as a process: its output, exit code and signals.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// Longer than anything here takes, so that a stuck program fails its test instead of holding it.
+/// Longer than any test takes; a hanging program fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +14,12 @@ pub(crate) enum OutputStream {
     Stderr,
 }
 
-/// The program with these arguments, and none of the variables that would change its settings.
+/// Returns a command for the program without environment variables that change its settings.
 pub(crate) fn build_command(arguments: &[&str]) -> Command {
     build_clean_env_command(env!("CARGO_BIN_EXE_omnidesk-mock"), arguments)
 }
 
-/// Any program, with none of the variables that would change the settings of a server below it.
+/// Returns a command for any program without environment variables that change the server's settings.
 pub(crate) fn build_clean_env_command(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -32,34 +32,34 @@ pub(crate) fn build_clean_env_command(program: &str, arguments: &[&str]) -> Comm
     command
 }
 
-/// Runs a command of the program that ends by itself.
+/// Runs the program until it exits.
 pub(crate) fn run_to_exit(arguments: &[&str]) -> ProcessOutput {
     RunningProcess::spawn(&mut build_command(arguments)).wait_for_exit()
 }
 
-/// A program that has ended.
+/// Exit code and output of a finished program.
 #[derive(Debug)]
 pub(crate) struct ProcessOutput {
-    /// None where a signal ended it.
+    /// `None` if a signal ended the process.
     pub(crate) exit_code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl ProcessOutput {
-    /// All that it printed, on both streams.
+    /// Returns stdout followed by stderr.
     pub(crate) fn combined_output(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
 
-    /// Its standard output, where it ended well.
+    /// Returns stdout; asserts exit code 0.
     pub(crate) fn expect_success(self) -> String {
         assert_eq!(self.exit_code, Some(0), "{self:?}");
         self.stdout
     }
 }
 
-/// A program that runs; it is killed when dropped.
+/// A running program; it is killed when dropped.
 pub(crate) struct RunningProcess {
     child: Child,
     line_receiver: Receiver<(OutputStream, String)>,
@@ -74,41 +74,52 @@ impl RunningProcess {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let (sender, lines) = channel();
-        forward_lines(child.stdout.take().expect("piped"), OutputStream::Stdout, sender.clone());
-        forward_lines(child.stderr.take().expect("piped"), OutputStream::Stderr, sender);
-        Self { child, line_receiver: lines, received_lines: Vec::new() }
+        let (sender, line_receiver) = channel();
+        forward_lines(
+            child.stdout.take().expect("the output is piped"),
+            OutputStream::Stdout,
+            sender.clone(),
+        );
+        forward_lines(
+            child.stderr.take().expect("the output is piped"),
+            OutputStream::Stderr,
+            sender,
+        );
+        Self { child, line_receiver, received_lines: Vec::new() }
     }
 
-    /// An ephemeral server on a free port, with further arguments.
+    /// Starts an ephemeral server on a free port, with further arguments.
     pub(crate) fn spawn_server(arguments: &[&str]) -> Self {
-        let fixed = ["serve", "--listen", "127.0.0.1:0", "--ephemeral"];
-        Self::spawn(&mut build_command(&[&fixed, arguments].concat()))
+        let common = ["serve", "--listen", "127.0.0.1:0", "--ephemeral"];
+        Self::spawn(&mut build_command(&[&common, arguments].concat()))
     }
 
-    /// The first line, seen or still to come, for which `wanted` holds.
-    pub(crate) fn wait_for_line(&mut self, wanted: impl Fn(OutputStream, &str) -> bool) -> String {
+    /// Returns the first line, already received or future, that matches the predicate.
+    pub(crate) fn wait_for_line(
+        &mut self,
+        predicate: impl Fn(OutputStream, &str) -> bool,
+    ) -> String {
         let end = Instant::now() + TEST_TIMEOUT;
-        let mut at = 0;
+        let mut index = 0;
         loop {
-            if let Some((stream, line)) = self.received_lines.get(at) {
-                if wanted(*stream, line) {
+            if let Some((stream, line)) = self.received_lines.get(index) {
+                if predicate(*stream, line) {
                     return line.clone();
                 }
-                at += 1;
+                index += 1;
                 continue;
             }
-            let left = end.saturating_duration_since(Instant::now());
-            match self.line_receiver.recv_timeout(left) {
+            let remaining = end.saturating_duration_since(Instant::now());
+            match self.line_receiver.recv_timeout(remaining) {
                 Ok(line) => self.received_lines.push(line),
                 Err(error) => {
-                    panic!("the line did not come ({error}); printed: {:#?}", self.received_lines)
+                    panic!("no line matched ({error}); printed: {:#?}", self.received_lines)
                 }
             }
         }
     }
 
-    /// The address that the first line announces.
+    /// Returns the base URL that the first line prints.
     pub(crate) fn base_url(&mut self) -> String {
         let line = self.wait_for_line(|stream, line| {
             stream == OutputStream::Stdout && line.starts_with("listening on ")
@@ -116,41 +127,41 @@ impl RunningProcess {
         line["listening on ".len()..].to_owned()
     }
 
-    /// The number of the process.
+    /// Returns the process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGTERM and waits for the exit.
     pub(crate) fn stop(self) -> ProcessOutput {
         self.signal_and_wait("-TERM")
     }
 
-    /// Sends a signal and waits for the end.
+    /// Sends a signal and waits for the exit.
     pub(crate) fn signal_and_wait(self, signal: &str) -> ProcessOutput {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("kill runs");
+        let sent = Command::new("kill").args([signal, &id]).status().expect("kill starts");
         assert!(sent.success());
         self.wait_for_exit()
     }
 
-    /// Waits for the end; a program that does not end fails the test.
+    /// Waits for the exit; a program that keeps running fails the test.
     pub(crate) fn wait_for_exit(mut self) -> ProcessOutput {
         let end = Instant::now() + TEST_TIMEOUT;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
+            let remaining = end.saturating_duration_since(Instant::now());
             assert!(
-                !left.is_zero(),
-                "the program does not end; printed: {:#?}",
+                !remaining.is_zero(),
+                "the program did not exit; printed: {:#?}",
                 self.received_lines
             );
-            match self.line_receiver.recv_timeout(left) {
+            match self.line_receiver.recv_timeout(remaining) {
                 Ok(line) => self.received_lines.push(line),
                 Err(_) if Instant::now() < end => break,
                 Err(_) => {}
             }
         }
-        let status = self.child.wait().expect("the program ends");
+        let status = self.child.wait().expect("the program exits");
         ProcessOutput {
             exit_code: status.code(),
             stdout: self.collect_output(OutputStream::Stdout),
@@ -158,15 +169,15 @@ impl RunningProcess {
         }
     }
 
-    fn collect_output(&self, wanted: OutputStream) -> String {
-        let lines = self.received_lines.iter().filter(|(stream, _)| *stream == wanted);
+    fn collect_output(&self, selected: OutputStream) -> String {
+        let lines = self.received_lines.iter().filter(|(stream, _)| *stream == selected);
         lines.flat_map(|(_, line)| [line.as_str(), "\n"]).collect()
     }
 }
 
 impl Drop for RunningProcess {
     fn drop(&mut self) {
-        // It may have ended already; there is nothing more to do then.
+        // The process may have exited already; then the kill fails.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

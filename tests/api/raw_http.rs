@@ -1,4 +1,4 @@
-//! Requests written byte by byte, for what no HTTP client would send.
+//! Raw HTTP requests over TCP, for input that no HTTP client sends.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Longer than any answer takes, so that a silent server fails its test instead of holding it.
+/// Longer than any response takes; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What came back before the connection ended.
+/// A response, read until the connection was closed.
 #[derive(Debug)]
 pub(crate) struct RawResponse {
     pub(crate) status: u16,
@@ -19,22 +19,23 @@ pub(crate) struct RawResponse {
 }
 
 impl RawResponse {
-    /// The message of an error in the documented envelope.
+    /// Returns the message of a documented error envelope.
     pub(crate) fn error_message(&self) -> String {
         assert!(self.head.contains("content-type: application/json"), "{self:?}");
         let body: Value = serde_json::from_str(&self.body)
-            .unwrap_or_else(|error| panic!("the error is JSON ({error}): {self:?}"));
+            .unwrap_or_else(|error| panic!("the error is not JSON ({error}): {self:?}"));
         assert_eq!(body["status"], "error", "{self:?}");
         body["message"].as_str().expect("an error has a message").to_owned()
     }
 
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
-        let (head, body) =
-            text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("an answer has a head: {text:?}"));
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .unwrap_or_else(|| panic!("the response has no head: {text:?}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Self {
-            status: status.unwrap_or_else(|| panic!("an answer has a status: {head:?}")),
+            status: status.unwrap_or_else(|| panic!("the response has no status: {head:?}")),
             head: head.to_ascii_lowercase(),
             body: body.to_owned(),
         }
@@ -42,34 +43,37 @@ impl RawResponse {
 }
 
 pub(crate) async fn connect(base: &str) -> TcpStream {
-    let address = base.strip_prefix("http://").expect("a plain address");
-    TcpStream::connect(address).await.expect("the server accepts")
+    let address = base.strip_prefix("http://").expect("an http:// URL");
+    TcpStream::connect(address).await.expect("the server accepts the connection")
 }
 
-/// Sends the bytes and reads until the connection ends.
+/// Sends the bytes and reads until the connection is closed.
 pub(crate) async fn exchange(base: &str, bytes: &[u8]) -> RawResponse {
     let mut stream = connect(base).await;
-    // A server may answer and stop reading before it has everything.
+    // The server may respond and stop reading before it has received everything.
     let _ = stream.write_all(bytes).await;
     read_raw_response(stream).await
 }
 
-/// Reads an answer until the connection ends.
+/// Reads a response until the connection is closed.
 pub(crate) async fn read_raw_response(mut stream: TcpStream) -> RawResponse {
     let mut bytes = Vec::new();
-    let ended = timeout(TEST_TIMEOUT, stream.read_to_end(&mut bytes)).await;
-    let ended = ended.expect("the server answers in time");
-    assert!(ended.is_ok() || !bytes.is_empty(), "an answer comes before the end: {ended:?}");
+    let result = timeout(TEST_TIMEOUT, stream.read_to_end(&mut bytes)).await;
+    let result = result.expect("the server responds in time");
+    assert!(
+        result.is_ok() || !bytes.is_empty(),
+        "the connection ended without a response: {result:?}"
+    );
     RawResponse::parse(&bytes)
 }
 
-/// The head of a request that ends its connection; further header lines end with `\r\n` each.
+/// Builds a request head with `Connection: close`; each further header line ends with `\r\n`.
 pub(crate) fn build_raw_head(method: &str, path: &str, headers: &str) -> Vec<u8> {
     format!("{method} {path} HTTP/1.1\r\nHost: mock.test\r\nConnection: close\r\n{headers}\r\n")
         .into_bytes()
 }
 
-/// A request with a body of the given type.
+/// Builds a request with a body of the given type.
 pub(crate) fn build_raw_request(
     method: &str,
     path: &str,

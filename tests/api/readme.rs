@@ -1,4 +1,4 @@
-//! What the README shows of the program, run as it stands there.
+//! Runs the commands of the README and compares their output with the README.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,23 +13,23 @@ use crate::third_party_clients::{can_run, skip_test};
 const README: &str = include_str!("../../README.md");
 const README_BASE_URL: &str = "http://127.0.0.1:8080";
 
-/// Commands, and what is shown below them.
+/// Commands, and the expected output below them.
 #[derive(Debug, PartialEq)]
 struct Step {
     commands: String,
     expected: Option<ExpectedOutput>,
 }
 
-/// What is shown of an answer.
+/// The part of the output that the README shows.
 #[derive(Debug, PartialEq)]
 enum ExpectedOutput {
-    /// All of it, or of several answers.
+    /// One or more complete responses.
     Json(String),
     /// The detail of a problem.
     ProblemDetail(String),
 }
 
-/// The fenced blocks of a section, with the word behind the fence.
+/// Returns the fenced blocks of a section, with their info strings.
 pub(crate) fn extract_fenced_blocks(readme: &str, section: &str) -> Vec<(String, String)> {
     let mut lines = readme.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
@@ -46,60 +46,66 @@ pub(crate) fn extract_fenced_blocks(readme: &str, section: &str) -> Vec<(String,
     blocks
 }
 
-/// The commands of a section, each with what is shown below.
+/// Returns the commands of a section, each with the expected output below it.
 fn parse_session(readme: &str, section: &str) -> Vec<Step> {
     let blocks = extract_fenced_blocks(readme, section);
     let steps = blocks.iter().enumerate().filter(|(_, (kind, _))| kind == "sh");
-    let shown = |at: usize| match blocks.get(at).map(|(kind, text)| (kind.as_str(), text.clone())) {
-        Some(("json", text)) => Some(ExpectedOutput::Json(text)),
-        Some(("text", text)) => Some(ExpectedOutput::ProblemDetail(text)),
-        _ => None,
-    };
-    steps.map(|(at, (_, text))| Step { commands: text.clone(), expected: shown(at + 1) }).collect()
+    let expected_output =
+        |index: usize| match blocks.get(index).map(|(kind, text)| (kind.as_str(), text.clone())) {
+            Some(("json", text)) => Some(ExpectedOutput::Json(text)),
+            Some(("text", text)) => Some(ExpectedOutput::ProblemDetail(text)),
+            _ => None,
+        };
+    steps
+        .map(|(index, (_, text))| Step {
+            commands: text.clone(),
+            expected: expected_output(index + 1),
+        })
+        .collect()
 }
 
-/// The JSON values in a text, without what is another one each time.
+/// Parses the JSON values in a text, with variable values replaced.
 fn parse_responses(text: &str) -> Vec<Value> {
     let date = Regex::new(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+)?").expect("a pattern");
     let text = date.replace_all(text, "DATE");
-    let place = Regex::new(r#"("cursor": *)"[^"]*""#).expect("a pattern");
-    let text = place.replace_all(&text, r#"$1"PLACE""#);
+    let cursor = Regex::new(r#"("cursor": *)"[^"]*""#).expect("a pattern");
+    let text = cursor.replace_all(&text, r#"$1"CURSOR""#);
     let duration = Regex::new(r#"("duration_ms": *)[0-9.]+"#).expect("a pattern");
     let text = duration.replace_all(&text, "${1}0");
-    // There only if the change came in a later second than the one before it.
-    let moved = Regex::new(r#", *\{ *"column": *"last_update"[^{}]*\}"#).expect("a pattern");
-    let text = moved.replace_all(&text, "");
+    // This change exists only if it came in a later second than the one before.
+    let last_update = Regex::new(r#", *\{ *"column": *"last_update"[^{}]*\}"#).expect("a pattern");
+    let text = last_update.replace_all(&text, "");
     let values = Deserializer::from_str(&text).into_iter().collect::<Result<_, _>>();
-    values.unwrap_or_else(|error| panic!("JSON ({error}): {text}"))
+    values.unwrap_or_else(|error| panic!("the output is not JSON ({error}): {text}"))
 }
 
-/// Runs the commands and gives the answers that they print.
+/// Runs the commands and returns the responses that they print.
 fn run_commands(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
     let commands = commands.replace(README_BASE_URL, &server.base_url);
     let mut bash = Command::new("bash");
     bash.args(["-e", "-c", &commands]).current_dir(folder).env("NO_PROXY", "*");
-    let output = bash.output().expect("bash runs");
+    let output = bash.output().expect("bash starts");
     assert!(output.status.success(), "{commands}: {output:?}");
     let printed = String::from_utf8(output.stdout).expect("text");
     parse_responses(&printed.replace(&server.base_url, README_BASE_URL))
 }
 
-fn is_error(answer: &Value) -> bool {
-    answer["status"] == "error" || answer["detail"].is_string()
+fn is_error(response: &Value) -> bool {
+    response["status"] == "error" || response["detail"].is_string()
 }
 
-/// Runs what the sections show, one after the other on one server.
+/// Runs the commands of the sections in order, on one server.
 fn assert_runs_as_shown(sections: &[&str]) {
     if !can_run("curl", &["--version"]) {
-        return skip_test("there is no curl");
+        return skip_test("curl is not installed");
     }
     let (server, folder) = (Server::start(), fixtures::create_temp_dir());
     for section in sections {
         let steps = parse_session(README, section);
-        assert!(!steps.is_empty(), "the README has a section `{section}` with commands");
-        for Step { commands, expected: shown } in steps {
+        assert!(!steps.is_empty(), "the README section `{section}` has no commands");
+        for Step { commands, expected } in steps {
             let printed = run_commands(&commands, &server, folder.path());
-            match shown {
+            match expected {
                 Some(ExpectedOutput::Json(text)) => {
                     assert_eq!(printed, parse_responses(&text), "{commands}");
                 }

@@ -1,4 +1,4 @@
-//! Refusals that a client can act on: it gets to read them, they point at what was meant, and they cost little.
+//! Rejections: the client can read the response, the message is helpful, and the cost is bounded.
 
 use serde_json::json;
 
@@ -74,6 +74,6 @@ async fn json_accepts_whole_float_as_integer() {
     new["brandID"] = json!(7);
     new["title"] = json!("ΟΔΟΣΑ");
     assert_eq!(server.send_json("POST", "/api/v2/ticket", &new).await.status, 200);
-    let found = server.get("/api/v2/ticket?query=%CE%BF%CE%B4%CE%BF%CF%83").await.body;
-    assert_eq!(found["itemTotal"], 2, "a sigma is a sigma wherever it stands");
+    let list = server.get("/api/v2/ticket?query=%CE%BF%CE%B4%CE%BF%CF%83").await.body;
+    assert_eq!(list["itemTotal"], 2, "both forms of the letter sigma match");
 }

@@ -1,4 +1,4 @@
-//! What was answered with 200 is there after a stop, after a kill, and in the next server.
+//! Acknowledged writes survive a graceful stop and a restart.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use tempfile::TempDir;
 use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, acme_seed, ticket_fixture};
 use crate::support::{DEV_KEY, Server};
 
-/// A server on the folder; its address never shows in an answer, so that answers can be compared.
-fn start_server(data: &Path, more: &[&str]) -> Server {
-    let data = data.to_str().expect("the path is text");
-    let fixed = ["--data", data, "--public-url", "https://desk.example.test"];
-    Server::start_with_args(&[&fixed, more].concat())
+/// Starts a server on the data directory with a fixed public URL, so that responses of different runs are comparable.
+fn start_server(data: &Path, extra_args: &[&str]) -> Server {
+    let data = data.to_str().expect("the path is UTF-8");
+    let common = ["--data", data, "--public-url", "https://desk.example.test"];
+    Server::start_with_args(&[&common, extra_args].concat())
 }
 
 fn start_server_with_seed(data: &TempDir, seed: &str) -> Server {
@@ -42,7 +42,7 @@ async fn restart_preserves_responses_byte_for_byte() {
 
     let server = start_server(data.path(), &[]);
     assert_eq!(fixtures::dump_tickets(&server).await, before);
-    assert_eq!(create_ticket(&server).await, 4, "ids go on");
+    assert_eq!(create_ticket(&server).await, 4, "ids continue");
 }
 
 #[tokio::test]
@@ -59,11 +59,7 @@ async fn deleted_ticket_id_is_not_reused_after_restart() {
     assert_eq!(server.stop().code(), Some(0));
 
     let server = start_server(data.path(), &[]);
-    assert_eq!(
-        create_ticket(&server).await,
-        newest + 2,
-        "no ticket is left, and the ids still go on"
-    );
+    assert_eq!(create_ticket(&server).await, newest + 2, "ids continue although no ticket is left");
 }
 
 #[tokio::test]
@@ -78,13 +74,13 @@ async fn keys_keep_working_after_a_restart() {
     assert_eq!(
         server.get("/api/v2/ticket/7").await.status,
         200,
-        "the seed's key, without the seed"
+        "the seed's key works without the seed"
     );
     DEV_KEY.clone_into(&mut server.api_key);
     assert_eq!(
         server.get("/api/v2/ticket/7").await.status,
         400,
-        "another account has no such ticket"
+        "the other account does not have this ticket"
     );
 }
 
@@ -121,7 +117,7 @@ async fn new_account_in_seed_is_added_to_existing_data() {
     both["accounts"]["other"] = other;
     let second = fixtures::write_file(&data, "second.json", &both.to_string());
     let mut server = start_server_with_seed(&data, &second);
-    assert_eq!(fixtures::dump_tickets(&server).await, before, "the kept account is as it was");
+    assert_eq!(fixtures::dump_tickets(&server).await, before, "the existing account is unchanged");
     server.api_key = "other-key-0123456789".to_owned();
     assert_eq!(server.get("/api/v2/ticket/70").await.status, 200);
     assert_eq!(server.get("/api/v2/ticket/7").await.status, 400);
@@ -134,5 +130,5 @@ async fn ephemeral_server_leaves_no_files() {
     let mut running = crate::process::RunningProcess::spawn(command.current_dir(empty.path()));
     running.base_url();
     assert_eq!(running.stop().exit_code, Some(0));
-    assert_eq!(std::fs::read_dir(empty.path()).expect("readable").count(), 0);
+    assert_eq!(std::fs::read_dir(empty.path()).expect("the directory is readable").count(), 0);
 }

@@ -1,11 +1,11 @@
-//! Paths and methods: what is known, what is not, and what the answer to the wrong one says.
+//! Routing: known paths and methods, and the errors for unknown ones.
 
 use std::collections::BTreeSet;
 
 use crate::fixtures::{self, ACME_KEY, acme_seed, ticket_fixture};
 use crate::raw_http::{build_raw_head, exchange};
 
-/// Every path of the tickets, with the methods that it knows.
+/// Every ticket path with its allowed methods.
 const ALLOWED_METHODS: [(&str, &[&str]); 8] = [
     ("/api/v2/ticket", &["GET", "HEAD", "POST"]),
     ("/api/v2/ticket/7", &["GET", "HEAD", "PUT", "DELETE"]),
@@ -52,16 +52,17 @@ async fn an_unknown_path_is_not_found() {
         "/api/v2/../ticket",
         "/api/v2/%FF",
     ] {
-        let answer = exchange(
+        let response = exchange(
             &server.base_url,
             &build_raw_head("GET", path, &format!("apiKey: {ACME_KEY}\r\n")),
         )
         .await;
-        assert_eq!(answer.status, 404, "{path}: {answer:?}");
-        assert!(!answer.error_message().is_empty(), "{path}: {answer:?}");
+        assert_eq!(response.status, 404, "{path}: {response:?}");
+        assert!(!response.error_message().is_empty(), "{path}: {response:?}");
     }
-    let elsewhere = exchange(&server.base_url, &build_raw_head("GET", "/api/v3/ticket", "")).await;
-    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+    let other_version =
+        exchange(&server.base_url, &build_raw_head("GET", "/api/v3/ticket", "")).await;
+    assert_eq!(other_version.status, 404, "{other_version:?}");
 }
 
 #[tokio::test]
@@ -72,13 +73,13 @@ async fn invalid_ticket_id_in_path_is_rejected() {
     {
         for method in ["GET", "PUT", "DELETE"] {
             let path = format!("/api/v2/ticket/{id}");
-            let answer = exchange(
+            let response = exchange(
                 &server.base_url,
                 &build_raw_head(method, &path, &format!("apiKey: {ACME_KEY}\r\n")),
             )
             .await;
-            assert_eq!(answer.status, 400, "{method} {path}: {answer:?}");
-            assert!(answer.error_message().contains("ticketID"), "{method} {path}: {answer:?}");
+            assert_eq!(response.status, 400, "{method} {path}: {response:?}");
+            assert!(response.error_message().contains("ticketID"), "{method} {path}: {response:?}");
         }
     }
     assert_eq!(server.get("/api/v2/ticket/7").await.status, 200);
@@ -102,11 +103,11 @@ async fn named_method_is_case_insensitive() {
 async fn head_matches_get_without_a_body() {
     let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
     for path in ["/api/v2/ticket", "/api/v2/ticket/7", "/api/v2/ticket/8"] {
-        let get = server.request("GET", path).send().await.expect("answered");
-        let head = server.request("HEAD", path).send().await.expect("answered");
+        let get = server.request("GET", path).send().await.expect("the server responds");
+        let head = server.request("HEAD", path).send().await.expect("the server responds");
         assert_eq!(get.status(), head.status(), "{path}");
         assert_eq!(get.headers()["content-type"], head.headers()["content-type"], "{path}");
-        assert!(head.text().await.expect("read").is_empty(), "{path}");
+        assert!(head.text().await.expect("the body arrives").is_empty(), "{path}");
     }
 }
 
@@ -121,7 +122,7 @@ async fn checks_run_in_order_path_method_key_body() {
         ("POST", "/api/v2/ticket", ACME_KEY, "application/json", 400),
     ] {
         let bytes = crate::raw_http::build_raw_request(method, path, key, content_type, b"{");
-        let answer = exchange(&server.base_url, &bytes).await;
-        assert_eq!(answer.status, expected, "{method} {path}: {answer:?}");
+        let response = exchange(&server.base_url, &bytes).await;
+        assert_eq!(response.status, expected, "{method} {path}: {response:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The command `run`: a command beside a server of its own.
+//! The command `run`: runs a command next to its own server.
 
 use serde_json::Value;
 
@@ -11,14 +11,14 @@ fn command_receives_server_address_in_environment() {
     assert_eq!(ended.exit_code, Some(0), "{ended:?}");
     assert!(ended.stdout.starts_with("base=http://127.0.0.1:"), "{ended:?}");
     assert!(ended.stdout.contains("/_control token=.\n"), "{ended:?}");
-    let told =
+    let arguments =
         ["run", "--api-key", "my-key", "--control-token", "my-token-1", "--", "sh", "-c", script];
-    let ended = run_to_exit(&told);
+    let ended = run_to_exit(&arguments);
     assert!(
         ended.stdout.contains(" key=my-key ") && ended.stdout.contains("token=my-token-1."),
         "{ended:?}"
     );
-    assert_eq!(ended.stdout.lines().count(), 1, "the server itself prints nothing: {ended:?}");
+    assert_eq!(ended.stdout.lines().count(), 1, "only the command prints to stdout: {ended:?}");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn exit_code_of_command_is_passed_on() {
     assert!(ended.stderr.contains("/no/such/command cannot be started"), "{ended:?}");
     let ended = run_to_exit(&["run", "--", "/"]);
     assert_eq!(ended.exit_code, Some(126), "{ended:?}");
-    assert_eq!(run_to_exit(&["run"]).exit_code, Some(2), "a command is needed");
+    assert_eq!(run_to_exit(&["run"]).exit_code, Some(2), "run requires a command");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn well_known_key_is_rejected_on_non_loopback_address() {
 fn openapi_control_flag_prints_control_api_document() {
     let document: Value =
         serde_json::from_str(&run_to_exit(&["openapi", "--control"]).expect_success())
-            .expect("JSON");
+            .expect("the body is JSON");
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/_control/accounts/{account}/reset"]["post"].is_object());
 }

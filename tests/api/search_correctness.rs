@@ -1,4 +1,4 @@
-//! A search finds exactly the tickets that a look at their texts finds, whatever letters they and the query have.
+//! Property test: a search finds the same tickets as a scan of their texts, for any characters.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,10 +9,10 @@ use crate::fixtures::create_temp_dir;
 use crate::support::Server;
 
 const LIST_PATH: &str = "/api/v2/ticket";
-/// What is looked through of a ticket that a client has made, beside its external id.
+/// The fields that a search covers, besides the external id.
 const SEARCHED_FIELDS: [&str; 4] = ["title", "from", "fromName", "to"];
 
-/// Letters that mean something to SQLite, to the index, to a URL, or to us.
+/// Strings with a special meaning to SQLite, the search index, URLs, or the server.
 const SPECIAL_STRINGS: &[&str] = &[
     "\u{1f}", "\u{1e}", "\u{1}", "\t", "\n", "\r", "\u{7f}", "\u{85}", "\u{200b}", "\u{feff}",
     "\u{fdd0}", "\u{fdd1}", "\u{fffd}", "\u{fffe}", "\u{ffff}", "\"", "'", "*", "%", "_", "\\",
@@ -24,7 +24,7 @@ fn text_strategy() -> impl Strategy<Value = String> {
     vec(select(SPECIAL_STRINGS), 1..7).prop_map(|parts| parts.concat())
 }
 
-/// A query: a text, or a part of what a ticket holds.
+/// A query: a text, or a substring of a ticket field.
 #[derive(Clone, Debug)]
 enum Query {
     Text(String),
@@ -35,7 +35,7 @@ fn query_strategy() -> impl Strategy<Value = Query> {
     prop_oneof![
         text_strategy().prop_map(Query::Text),
         (any::<Index>(), 0..SEARCHED_FIELDS.len(), any::<Index>(), any::<Index>())
-            .prop_map(|(ticket, field, from, to)| Query::Substring(ticket, field, from, to)),
+            .prop_map(|(ticket, field, start, end)| Query::Substring(ticket, field, start, end)),
     ]
 }
 
@@ -48,20 +48,22 @@ impl Query {
     fn text(&self, tickets: &[[String; 4]]) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Substring(ticket, field, from, to) => {
+            Self::Substring(ticket, field, start, end) => {
                 let letters: Vec<char> = ticket.get(tickets)[*field].chars().collect();
-                let (from, to) = (from.index(letters.len()), to.index(letters.len()));
-                letters[from.min(to)..=from.max(to)].iter().collect()
+                let (start, end) = (start.index(letters.len()), end.index(letters.len()));
+                letters[start.min(end)..=start.max(end)].iter().collect()
             }
         }
     }
 }
 
-/// The ids of the tickets that a query finds.
+/// Returns the ids of the tickets that the query finds.
 async fn search_ids(server: &Server, query: &str) -> Vec<u64> {
-    let asked = server.request("GET", LIST_PATH).query(&[("query", query), ("itemLimit", "9999")]);
-    let answer: Value = asked.send().await.expect("an answer").json().await.expect("JSON");
-    let items = answer["items"].as_array().unwrap_or_else(|| panic!("{query:?}: {answer}"));
+    let request =
+        server.request("GET", LIST_PATH).query(&[("query", query), ("itemLimit", "9999")]);
+    let response: Value =
+        request.send().await.expect("the server responds").json().await.expect("the body is JSON");
+    let items = response["items"].as_array().unwrap_or_else(|| panic!("{query:?}: {response}"));
     let id = |item: &Value| item["id"].as_u64().expect("an id");
     let mut ids: Vec<u64> = items.iter().map(id).collect();
     ids.sort_unstable();
@@ -70,39 +72,42 @@ async fn search_ids(server: &Server, query: &str) -> Vec<u64> {
 
 async fn assert_search_equals_scan(tickets: &[[String; 4]], queries: &[Query]) {
     let data = create_temp_dir();
-    let arguments = ["--data", data.path().to_str().expect("the path is text")];
+    let arguments = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let server = Server::start_with_args(&arguments);
-    let mut kept = Vec::new();
+    let mut created = Vec::new();
     for ticket in tickets {
         let mut body = json!({ "brandID": 1, "channelID": 1, "direction": "inbound" });
         for (field, text) in SEARCHED_FIELDS.iter().zip(ticket) {
             body[*field] = text.as_str().into();
         }
-        let made = server.send_json("POST", LIST_PATH, &body).await;
-        assert_eq!(made.status, 200, "{ticket:?}: {}", made.body);
-        let id = made.body["ticketID"].as_u64().expect("an id");
+        let reply = server.send_json("POST", LIST_PATH, &body).await;
+        assert_eq!(reply.status, 200, "{ticket:?}: {}", reply.body);
+        let id = reply.body["ticketID"].as_u64().expect("an id");
         let item = server.get(&format!("{LIST_PATH}/{id}")).await.body["item"].clone();
-        kept.push((id, normalize(item["external_id"].as_str().expect("an external id"))));
+        created.push((
+            id,
+            normalize(item["external_id"].as_str().expect("the external id is a string")),
+        ));
     }
-    // The index catches up before a server ends.
+    // A graceful stop completes the search index.
     server.stop();
     let server = Server::start_with_args(&arguments);
     for query in queries {
         let query = query.text(tickets);
-        let wanted = normalize(&query);
-        let holds = |(ticket, (_, external)): &(&[String; 4], &(u64, String))| {
-            external.contains(&wanted)
-                || ticket.iter().any(|text| normalize(text).contains(&wanted))
+        let needle = normalize(&query);
+        let is_match = |(ticket, (_, external)): &(&[String; 4], &(u64, String))| {
+            external.contains(&needle)
+                || ticket.iter().any(|text| normalize(text).contains(&needle))
         };
         let expected: Vec<u64> =
-            tickets.iter().zip(&kept).filter(holds).map(|(_, (id, _))| *id).collect();
+            tickets.iter().zip(&created).filter(is_match).map(|(_, (id, _))| *id).collect();
         assert_eq!(search_ids(&server, &query).await, expected, "{query:?} in {tickets:?}");
     }
 }
 
 fn block_on(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(future);
+    runtime.expect("the runtime starts").block_on(future);
 }
 
 fn proptest_config() -> ProptestConfig {

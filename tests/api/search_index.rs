@@ -1,4 +1,4 @@
-//! A search finds what there is, whether the index has it yet or not: it catches up when nobody waits.
+//! Search during indexing: results are complete whether or not the background index has caught up.
 
 use tempfile::TempDir;
 
@@ -6,7 +6,7 @@ use crate::fixtures::create_temp_dir;
 use crate::support::Server;
 
 const TICKET_COUNT: i64 = 300;
-/// A ticket that the index has, and one that it is unlikely to have.
+/// A ticket that is in the index, and one that probably is not yet.
 const INDEXED_TICKET: i64 = 3;
 const UNINDEXED_TICKET: i64 = TICKET_COUNT - 1;
 
@@ -30,10 +30,10 @@ async fn create_tickets(server: &Server, numbers: std::ops::RangeInclusive<i64>)
     }
 }
 
-/// A server that was stopped, which the index catches up before, and has had one more ticket since.
+/// Starts a server whose index was completed at the last stop, and adds more tickets.
 async fn start_server_with_pending_index() -> (Server, TempDir) {
     let data = create_temp_dir();
-    let arguments = ["--data", data.path().to_str().expect("the path is text")];
+    let arguments = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let server = Server::start_with_args(&arguments);
     create_tickets(&server, 1..=UNINDEXED_TICKET - 1).await;
     server.stop();
@@ -46,7 +46,11 @@ async fn start_server_with_pending_index() -> (Server, TempDir) {
 async fn every_ticket_is_found_before_and_after_it_is_indexed() {
     let (server, _data) = start_server_with_pending_index().await;
     assert_eq!(get_total(&server, "ticket").await, TICKET_COUNT);
-    assert_eq!(get_total(&server, "QQ").await, TICKET_COUNT, "two letters look at every ticket");
+    assert_eq!(
+        get_total(&server, "QQ").await,
+        TICKET_COUNT,
+        "a two-letter query scans every ticket"
+    );
     for number in [INDEXED_TICKET, UNINDEXED_TICKET] {
         assert_eq!(get_total(&server, &format!("qq{number}qq")).await, 1, "{number}");
     }

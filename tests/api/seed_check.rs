@@ -1,4 +1,4 @@
-//! `seed check`: what is wrong with a fixture, and where, without writing anything.
+//! `seed check`: reports each error in a fixture with its line, and writes nothing.
 
 use crate::fixtures::{self, write_file};
 use crate::process::{ProcessOutput, RunningProcess, build_command};
@@ -25,47 +25,49 @@ accounts:
         title: Second
 ";
 
-/// Checks the text in a folder of its own, which it leaves as it was.
+/// Runs `seed check` on the text in a temporary directory, and asserts that the directory is unchanged.
 fn check_seed(name: &str, text: &str) -> ProcessOutput {
     let folder = fixtures::create_temp_dir();
     write_file(&folder, name, text);
     let mut command = build_command(&["seed", "check", name]);
     let finished = RunningProcess::spawn(command.current_dir(folder.path())).wait_for_exit();
-    let left = std::fs::read_dir(folder.path()).expect("readable");
-    let left: Vec<_> = left.map(|entry| entry.expect("readable").file_name()).collect();
-    assert_eq!(left, [name], "nothing is written");
-    assert_eq!(std::fs::read_to_string(folder.path().join(name)).expect("readable"), text);
+    let files = std::fs::read_dir(folder.path()).expect("the directory is readable");
+    let files: Vec<_> =
+        files.map(|entry| entry.expect("the entry is readable").file_name()).collect();
+    assert_eq!(files, [name], "no file is written");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join(name)).expect("the file is readable"),
+        text
+    );
     finished
 }
 
-/// The fixture, with one line put in another's place, and the number of that line.
-fn replace_in_seed(line: &str, instead: &str) -> (String, usize) {
-    let at = VALID_SEED.lines().position(|known| known.contains(line)).expect("the line is there");
+/// Replaces a text in one line of the fixture; returns the fixture and the line number.
+fn replace_in_seed(line: &str, replacement: &str) -> (String, usize) {
+    let index =
+        VALID_SEED.lines().position(|other| other.contains(line)).expect("the line is there");
     let lines = VALID_SEED.lines().enumerate();
-    let lines =
-        lines.map(
-            |(number, known)| {
-                if number == at { known.replace(line, instead) } else { known.to_owned() }
-            },
-        );
-    (lines.map(|line| line + "\n").collect(), at + 1)
+    let lines = lines.map(|(number, other)| {
+        if number == index { other.replace(line, replacement) } else { other.to_owned() }
+    });
+    (lines.map(|line| line + "\n").collect(), index + 1)
 }
 
-/// The text is refused, and the message has the file, the line and these words.
+/// Asserts that the text is rejected, and that the message has the file, the line and these words.
 fn assert_rejected(text: &str, line: usize, words: &[&str]) {
     let finished = check_seed("fixture.yaml", text);
     assert!(matches!(finished.exit_code, Some(1..)), "{words:?}: {finished:?}");
-    let said = finished.combined_output();
-    assert!(said.contains("fixture.yaml"), "the file is named: {said}");
-    let numbers = said.split(|c: char| !c.is_ascii_digit());
+    let output = finished.combined_output();
+    assert!(output.contains("fixture.yaml"), "the message names the file: {output}");
+    let numbers = output.split(|c: char| !c.is_ascii_digit());
     assert!(
         numbers.clone().any(|number| number == line.to_string()),
-        "line {line} is named: {said}"
+        "the message names line {line}: {output}"
     );
     for word in words {
-        assert!(said.contains(word), "{word} is in {said}");
+        assert!(output.contains(word), "{word} is missing in {output}");
     }
-    assert!(!said.contains("panicked"), "{said}");
+    assert!(!output.contains("panicked"), "{output}");
 }
 
 #[test]
@@ -130,8 +132,8 @@ fn duplicate_id_is_named_with_its_line() {
 fn duplicate_key_is_reported_without_its_text() {
     let (text, line) = replace_in_seed("key: read-key-0123456789", "key: acme-key-0123456789");
     assert_rejected(&text, line, &["key"]);
-    let said = check_seed("fixture.yaml", &text).combined_output();
-    assert!(!said.contains("acme-key-0123456789"), "{said}");
+    let output = check_seed("fixture.yaml", &text).combined_output();
+    assert!(!output.contains("acme-key-0123456789"), "{output}");
 }
 
 #[test]
@@ -154,9 +156,9 @@ fn broken_yaml_is_refused_with_its_line() {
     let finished = check_seed("fixture.yaml", &text);
     assert!(matches!(finished.exit_code, Some(1..)), "{finished:?}");
     assert!(finished.combined_output().contains("fixture.yaml"), "{finished:?}");
-    // Where an open quotation ends is the reader's own opinion: its line, or the end of the text.
-    let said = finished.combined_output();
-    assert!((line..=line + 1).any(|line| said.contains(&line.to_string())), "{said}");
+    // The YAML parser may report an unclosed quote at its line or at the end of the text.
+    let output = finished.combined_output();
+    assert!((line..=line + 1).any(|line| output.contains(&line.to_string())), "{output}");
     let (text, line) = replace_in_seed("    time_zone: Europe/Amsterdam", "    time_zone: : [");
     assert_rejected(&text, line, &[]);
 }
@@ -196,9 +198,9 @@ fn server_does_not_start_from_invalid_seed() {
         "{finished:?}"
     );
     assert!(finished.stderr.contains(&line.to_string()), "{finished:?}");
-    let good = write_file(&folder, "fixture.yaml", VALID_SEED);
-    let server = crate::support::Server::start_with_args(&["--data", data, "--seed", &good]);
-    assert_eq!(server.stop().code(), Some(0), "the refused start has left nothing in the way");
+    let valid = write_file(&folder, "fixture.yaml", VALID_SEED);
+    let server = crate::support::Server::start_with_args(&["--data", data, "--seed", &valid]);
+    assert_eq!(server.stop().code(), Some(0), "the failed start must not block the next one");
 }
 
 #[test]
@@ -211,8 +213,8 @@ fn yaml_alias_expansion_is_limited_to_16_mib() {
         let first = row(&format!("&t {title}"));
         format!("accounts:\n  a:\n    tickets:\n{first}{}", row("*t").repeat(aliases))
     };
-    // 16,777 titles of 1,000 bytes are the last ones below 16 MiB; the first alias is on line 5.
+    // With 16,777 titles of 1,000 bytes the text stays just below 16 MiB; the first alias is on line 5.
     assert_rejected(&text(16_778), 5 + 16_777, &["aliases", "16 MiB of text"]);
-    let most = check_seed("fixture.yaml", &text(16_777));
-    assert_eq!(most.exit_code, Some(0), "{most:?}");
+    let largest = check_seed("fixture.yaml", &text(16_777));
+    assert_eq!(largest.exit_code, Some(0), "{largest:?}");
 }

@@ -1,4 +1,4 @@
-//! Seeds that look right and are not: each fault is found before anything is planted, and no key is told.
+//! Invalid seeds: every error is found before any data is written, and no API key is printed.
 
 use serde_json::json;
 
@@ -8,16 +8,16 @@ use crate::support::Server;
 
 const SECRET: &str = "canary-key-0123456789";
 
-/// What `seed check` says of an account with this line in it.
+/// Returns the output of `seed check` for an account with this line.
 fn seed_check_error(line: &str) -> String {
     let folder = fixtures::create_temp_dir();
     let seed = write_file(&folder, "seed.yaml", &format!("accounts:\n  acme:\n    {line}\n"));
     let finished = process::run_to_exit(&["seed", "check", &seed]);
     assert_eq!(finished.exit_code, Some(1), "{line}: {finished:?}");
-    let said = finished.combined_output();
-    assert!(said.contains("seed.yaml:3"), "{line}: {said}");
-    assert!(!said.contains("panicked") && !said.contains("canary"), "{line}: {said}");
-    said
+    let output = finished.combined_output();
+    assert!(output.contains("seed.yaml:3"), "{line}: {output}");
+    assert!(!output.contains("panicked") && !output.contains("canary"), "{line}: {output}");
+    output
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn key_of_another_account_is_rejected() {
     let mut running = serve(&first);
     running.base_url();
     assert_eq!(running.stop().exit_code, Some(0));
-    for taking in
+    for conflict in
         [vec!["--seed".to_owned(), seed("other")], vec!["--api-key".to_owned(), SECRET.to_owned()]]
     {
         let refused =
-            serve(&[vec!["--data".to_owned(), data.clone()], taking].concat()).wait_for_exit();
+            serve(&[vec!["--data".to_owned(), data.clone()], conflict].concat()).wait_for_exit();
         assert_eq!(refused.exit_code, Some(1), "{refused:?}");
         assert!(
             refused.combined_output().contains("first")
@@ -101,7 +101,11 @@ fn key_of_another_account_is_rejected() {
     }
     let mut running = serve(&first);
     running.base_url();
-    assert_eq!(running.stop().exit_code, Some(0), "what was refused is in nobody's way");
+    assert_eq!(
+        running.stop().exit_code,
+        Some(0),
+        "the rejected seed does not block the next start"
+    );
 }
 
 #[tokio::test]
@@ -111,14 +115,14 @@ async fn account_with_missing_file_is_not_recreated() {
     let path = data.display().to_string();
     let serve = || Server::start_with_args(&["--data", &path]);
     assert_eq!(serve().stop().code(), Some(0));
-    std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is there");
+    std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is removed");
     let server = serve();
     let refused = server.get("/api/v2/ticket").await;
     assert_eq!(refused.status, 500, "{refused:?}");
     let message = refused.body["message"].as_str().unwrap_or_default();
     assert!(message.contains("missing"), "{refused:?}");
     assert_eq!(server.stop().code(), Some(0));
-    assert!(!data.join("seeds/dev.db").exists(), "nothing is put in its place");
+    assert!(!data.join("seeds/dev.db").exists(), "the file is not recreated");
 }
 
 #[test]
@@ -130,8 +134,8 @@ fn seed_errors_escape_terminal_control_sequences() {
         "keys: [{ key: some-key-0123, name: \"\\x1b[1m\", permissions: [\"\\x1b[1m\"] }]",
         "tickets: [{ \"\\x1b[1m\": 1 }]",
     ] {
-        let said = seed_check_error(line);
+        let output = seed_check_error(line);
         let is_plain = |letter: char| letter == '\n' || !letter.is_control();
-        assert!(said.chars().all(is_plain), "{line}: {said:?}");
+        assert!(output.chars().all(is_plain), "{line}: {output:?}");
     }
 }

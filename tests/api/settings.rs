@@ -1,4 +1,4 @@
-//! Where a setting comes from: a flag before a variable before the file before the default.
+//! Precedence of settings: flag, environment variable, configuration file, default.
 
 use crate::cli::get_status;
 use crate::fixtures;
@@ -10,22 +10,22 @@ const VARIABLE_KEY: &str = "variable-key-0123456789";
 const FILE_KEY: &str = "file-key-0123456789";
 
 fn spawn_ephemeral(arguments: &[&str], variables: &[(&str, &str)]) -> RunningProcess {
-    let fixed = ["--listen", "127.0.0.1:0", "--ephemeral"];
-    let mut command = build_command(&[&fixed, arguments].concat());
+    let common = ["--listen", "127.0.0.1:0", "--ephemeral"];
+    let mut command = build_command(&[&common, arguments].concat());
     RunningProcess::spawn(command.envs(variables.iter().copied()))
 }
 
-/// Of the four keys, the one that the server knows.
+/// Returns the one of the four keys that the server accepts.
 async fn find_accepted_key(mut running: RunningProcess) -> &'static str {
     let base = running.base_url();
-    let mut working = Vec::new();
+    let mut accepted = Vec::new();
     for key in [FLAG_KEY, VARIABLE_KEY, FILE_KEY, DEV_KEY] {
         if get_status(&base, key).await == 200 {
-            working.push(key);
+            accepted.push(key);
         }
     }
-    assert_eq!(working.len(), 1, "{working:?}");
-    working[0]
+    assert_eq!(accepted.len(), 1, "{accepted:?}");
+    accepted[0]
 }
 
 #[tokio::test]
@@ -57,10 +57,13 @@ async fn settings_can_come_from_environment_variables() {
         .env("OMNIDESK_MOCK_PUBLIC_URL", "https://desk.example.test");
     let mut running = RunningProcess::spawn(&mut command);
     let base = running.base_url();
-    assert!(base.ends_with(std::fs::read_to_string(&port).expect("written").trim()));
+    assert!(
+        base.ends_with(std::fs::read_to_string(&port).expect("the port file is readable").trim())
+    );
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket/7"));
-    let item = request.header("apiKey", fixtures::ACME_KEY).send().await.expect("answered");
-    let item = item.text().await.expect("read");
+    let item =
+        request.header("apiKey", fixtures::ACME_KEY).send().await.expect("the server responds");
+    let item = item.text().await.expect("the body arrives");
     assert!(item.contains("https://desk.example.test/?ticketID=7"), "{item}");
     assert!(folder.path().join("data").is_dir());
     let line = running
@@ -84,14 +87,14 @@ async fn settings_can_come_from_config_file() {
     let base = running.base_url();
     assert_eq!(get_status(&base, fixtures::ACME_KEY).await, 200);
     assert_eq!(running.stop().exit_code, Some(0));
-    assert!(!folder.path().join("data").exists(), "an ephemeral server keeps nothing");
+    assert!(!folder.path().join("data").exists(), "an ephemeral server creates no data directory");
 }
 
-fn assert_startup_fails(running: RunningProcess, named: &[&str]) {
+fn assert_startup_fails(running: RunningProcess, expected: &[&str]) {
     let finished = running.wait_for_exit();
     assert!(!matches!(finished.exit_code, Some(0)), "{finished:?}");
-    for name in named {
-        assert!(finished.stderr.contains(name), "{name} is in {finished:?}");
+    for name in expected {
+        assert!(finished.stderr.contains(name), "{name} is missing in {finished:?}");
     }
     assert!(!finished.stdout.contains("listening"), "{finished:?}");
     assert!(!finished.combined_output().contains("panicked"), "{finished:?}");
@@ -178,12 +181,12 @@ fn unknown_dialect_setting_or_value_is_named() {
 
 #[test]
 fn boolean_flag_can_come_from_a_variable() {
-    for (value, keeps_nothing) in [("true", true), ("1", true), ("false", false), ("0", false)] {
+    for (value, is_ephemeral) in [("true", true), ("1", true), ("false", false), ("0", false)] {
         let folder = fixtures::create_temp_dir();
         let mut command = build_command(&["--listen", "127.0.0.1:0"]);
         command.current_dir(folder.path()).env("OMNIDESK_MOCK_EPHEMERAL", value);
         let mut running = RunningProcess::spawn(&mut command);
         running.base_url();
-        assert_eq!(!folder.path().join("data").exists(), keeps_nothing, "{value}");
+        assert_eq!(!folder.path().join("data").exists(), is_ephemeral, "{value}");
     }
 }

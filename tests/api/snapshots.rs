@@ -1,4 +1,4 @@
-//! Whole bodies and documents, as they are. The clock stands still, so nothing is left out.
+//! Snapshots of whole responses and documents. The clock is frozen, so no value needs masking.
 
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::fixtures::{self, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
 use crate::process::run_to_exit;
 
-/// A server with one ticket that has all sorts of things, and one that has none.
+/// Starts a server with a minimal ticket and one with many fields and a timeline.
 fn start_server() -> SeededServer {
-    let mut rich = ticket_fixture(858_462);
-    let more = json!({
+    let mut full = ticket_fixture(858_462);
+    let columns = json!({
         "title": "Printer on fire", "status": "open", "priority": "high", "from_name": "Ada Example",
         "customer_id": 626_822, "assigned_group_id": 10003, "assigned_user_id": 254, "form_id": 5,
         "external_id": "BFFDAFF1-6E3F-2244-93EE-65A9CF3D0ECE.1",
@@ -26,8 +26,10 @@ fn start_server() -> SeededServer {
             },
         ],
     });
-    rich.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    let seed = acme_seed([ticket_fixture(7), rich]);
+    full.as_object_mut()
+        .expect("an object")
+        .extend(columns.as_object().expect("an object").clone());
+    let seed = acme_seed([ticket_fixture(7), full]);
     fixtures::serve_seed_with_args(
         &seed,
         &["--ephemeral", "--public-url", "https://desk.example.test"],
@@ -38,8 +40,8 @@ fn start_server() -> SeededServer {
 async fn item_with_timeline_matches_snapshot() {
     let server = start_server();
     assert_json_snapshot!("item", server.get("/api/v2/ticket/858462").await.body);
-    let without = server.get("/api/v2/ticket/858462?getTicketHistory=false").await.body;
-    assert_json_snapshot!("item_without_history", without);
+    let without_history = server.get("/api/v2/ticket/858462?getTicketHistory=false").await.body;
+    assert_json_snapshot!("item_without_history", without_history);
 }
 
 #[tokio::test]
@@ -57,12 +59,13 @@ async fn item_after_each_change_matches_snapshot() {
         ),
         ("POST", "/unlinkCustomerFromTicket", "ticketID=7"),
     ];
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (method, path, body) in changes {
         let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), body).await;
-        answers.push(json!({ "request": format!("{method} {path} {body}"), "answer": reply.body }));
+        responses
+            .push(json!({ "request": format!("{method} {path} {body}"), "answer": reply.body }));
     }
-    assert_json_snapshot!("changes", answers);
+    assert_json_snapshot!("changes", responses);
     assert_json_snapshot!("item_changed", server.get("/api/v2/ticket/7").await.body);
 }
 
@@ -91,12 +94,14 @@ async fn new_ticket_matches_snapshot() {
 #[tokio::test]
 async fn delete_and_solve_all_responses_match_snapshot() {
     let server = start_server();
-    let solved = server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
-    let none = server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
-    let one = server.delete("/api/v2/ticket/7").await.body;
-    let several =
+    let solved_all =
+        server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+    let solved_none =
+        server.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await.body;
+    let deleted_one = server.delete("/api/v2/ticket/7").await.body;
+    let deleted_list =
         server.send_form("DELETE", "/api/v2/ticket/multi", "ticketIDs[]=858462").await.body;
-    assert_json_snapshot!("endings", [solved, none, one, several]);
+    assert_json_snapshot!("endings", [solved_all, solved_none, deleted_one, deleted_list]);
 }
 
 #[tokio::test]
@@ -120,17 +125,17 @@ async fn error_responses_match_snapshot() {
         ("GET", "/7/timeline", ""),
         ("PUT", "/7", "title=%zz"),
     ];
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for (method, path, body) in requests {
         let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), body).await;
         let request = format!("{method} {path} {body}");
-        answers.push(json!({ "request": request, "status": reply.status, "answer": reply.body }));
+        responses.push(json!({ "request": request, "status": reply.status, "answer": reply.body }));
     }
     let no_key =
         crate::support::JsonResponse::fetch(server.request_without_key("GET", "/api/v2/ticket"))
             .await;
-    answers.push(json!({ "request": "no key", "status": no_key.status, "answer": no_key.body }));
-    assert_json_snapshot!("errors", answers);
+    responses.push(json!({ "request": "no key", "status": no_key.status, "answer": no_key.body }));
+    assert_json_snapshot!("errors", responses);
 }
 
 #[test]
@@ -140,8 +145,8 @@ fn fidelity_report_matches_snapshot() {
 
 #[test]
 fn openapi_document_matches_snapshot() {
-    let document: Value =
-        serde_json::from_str(&run_to_exit(&["openapi"]).expect_success()).expect("JSON");
+    let document: Value = serde_json::from_str(&run_to_exit(&["openapi"]).expect_success())
+        .expect("the body is JSON");
     assert_json_snapshot!("openapi", document);
 }
 

@@ -1,7 +1,7 @@
-//! Dates are moments: a zone whose clock goes back or ahead, or another zone, changes how they are shown, and nothing else.
+//! Time zones: dates are instants. A DST transition or another time zone changes only their display.
 //!
-//! In Amsterdam 2026-10-25 has the hour from 02:00 twice: from 00:00 UTC, and from 01:00 UTC. On 2026-03-29 the hour
-//! from 02:00 is skipped: at 01:00 UTC.
+//! In Amsterdam the hour from 02:00 occurs twice on 2026-10-25, from 00:00 UTC and from 01:00 UTC, and is skipped
+//! on 2026-03-29, at 01:00 UTC.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,11 +16,11 @@ use crate::fixtures::{
 use crate::support::ApiClient;
 
 const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
-/// Lists that leave out what is archived, and count it in different ways.
+/// Lists that exclude archived tickets, with totals from different queries.
 const UNARCHIVED_LIST_QUERIES: [&str; 5] =
     ["", "?status=closed", "?applyView=closed", "?query=example", "?applyView=unassigned"];
 
-/// A seed with `acme` in Amsterdam, whose clock stands at `at`.
+/// Returns a seed with `acme` in Amsterdam and its clock frozen at `at`.
 fn amsterdam_seed(at: &str, tickets: impl IntoIterator<Item = Value>) -> Value {
     let mut seed = acme_seed(tickets);
     let account = &mut seed["accounts"]["acme"];
@@ -30,15 +30,15 @@ fn amsterdam_seed(at: &str, tickets: impl IntoIterator<Item = Value>) -> Value {
     seed
 }
 
-fn date_str(account: &Value) -> &str {
-    account.as_str().expect("a date")
+fn date_str(date: &Value) -> &str {
+    date.as_str().expect("a date")
 }
 
 fn acme_account(server: &ApiClient) -> Account {
     Account::new(server, "acme", ACME_KEY)
 }
 
-/// Stops the clock of the account at a moment.
+/// Freezes the account's clock at a time.
 async fn freeze_clock(account: &Account, at: &str) {
     let clock = json!({ "mode": "frozen", "at": at });
     let reply = account.send_control_json("PUT", "/clock", &clock).await;
@@ -67,25 +67,25 @@ async fn import_fixture(account: &Account, fixture: &Value) {
     assert_eq!(imported.status, 200, "{}", imported.body);
 }
 
-/// Whether the ticket is in every list that leaves out what is archived; it is in all or in none, and counted so.
+/// Returns true if the ticket is in the lists that exclude archived tickets; asserts that all lists and totals agree.
 async fn is_listed(account: &Account, id: u64) -> bool {
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     for list in UNARCHIVED_LIST_QUERIES {
         let body = get_text(&account.client, &format!("/api/v2/ticket{list}")).await;
         let ids = parse_ticket_ids(&body);
-        let list: Value = serde_json::from_str(&body).expect("JSON");
+        let list: Value = serde_json::from_str(&body).expect("the body is JSON");
         assert_eq!(list["itemTotal"], ids.len(), "{list}");
-        answers.push(ids.contains(&id));
+        results.push(ids.contains(&id));
     }
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    answers[0]
+    assert!(results.iter().all(|result| *result == results[0]), "{results:?}");
+    results[0]
 }
 
-/// An account in Amsterdam with three tickets and what happened in the hour that comes twice.
+/// Creates an account in Amsterdam with three tickets and changes around the repeated hour.
 async fn start_with_dst_overlap_history() -> (SeededServer, Account) {
     let server = serve_seed(&amsterdam_seed("2026-10-25T00:20:00Z", []));
     let account = acme_account(&server);
-    for (moment, operation, form) in [
+    for (time, operation, form) in [
         ("2026-10-25T00:20:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T00:40:00Z", "setPriority", "priority=high&ticketIDs[]=1"),
         ("2026-10-25T00:59:59Z", "", NEW_TICKET_FORM),
@@ -94,11 +94,11 @@ async fn start_with_dst_overlap_history() -> (SeededServer, Account) {
         ("2026-10-25T01:15:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T02:05:00Z", "setPriority", "priority=urgent&ticketIDs[]=1&ticketIDs[]=3"),
     ] {
-        freeze_clock(&account, moment).await;
+        freeze_clock(&account, time).await;
         let path = if operation.is_empty() { "" } else { "/" };
         let path = format!("/api/v2/ticket{path}{operation}");
         let reply = account.client.send_form("POST", &path, form).await;
-        assert_eq!(reply.status, 200, "{moment}: {}", reply.body);
+        assert_eq!(reply.status, 200, "{time}: {}", reply.body);
     }
     (server, account)
 }
@@ -118,13 +118,13 @@ async fn timeline_order_is_correct_across_dst_overlap() {
     ];
     assert_eq!(events, expected);
     assert_eq!(first["created_at"], "2026-10-25 02:20:00");
-    assert_eq!(first["closed_at"], "2026-10-25 02:10:00", "shown in the zone: 01:10 UTC");
+    assert_eq!(first["closed_at"], "2026-10-25 02:10:00", "01:10 UTC in the account's zone");
     assert_eq!(first["last_update"], "2026-10-25 03:05:00");
 }
 
 #[tokio::test]
 async fn archiving_is_unaffected_by_dst_transitions() {
-    // Closed before the clock goes back, after it, before it goes ahead, and on a day like any other.
+    // Closed before and after the end of DST, before its start, and on an ordinary day.
     for closed in [
         "2026-10-25T00:45:00Z",
         "2026-10-25T01:05:00Z",
@@ -155,7 +155,7 @@ async fn changing_time_zone_changes_display_but_not_archiving() {
     let server = serve_seed(&seed);
     let account = acme_account(&server);
     close_ticket(&account, 7).await;
-    for (zone, shown) in [
+    for (zone, displayed) in [
         ("UTC", "2026-03-01 12:00:00"),
         ("Asia/Tokyo", "2026-03-01 21:00:00"),
         ("America/New_York", "2026-03-01 07:00:00"),
@@ -164,16 +164,16 @@ async fn changing_time_zone_changes_display_but_not_archiving() {
         ("Europe/Amsterdam", "2026-03-01 13:00:00"),
     ] {
         import_fixture(&account, &json!({ "time_zone": zone })).await;
-        // An import without a zone leaves that as it is.
+        // An import without a time zone keeps the account's zone.
         import_fixture(&account, &json!({})).await;
         let item = get_item(&account, 7).await;
         let event = &item["timeline"][0]["created_at"];
-        assert_eq!([&item["closed_at"], &item["last_update"], event], [shown; 3], "{zone}");
+        assert_eq!([&item["closed_at"], &item["last_update"], event], [displayed; 3], "{zone}");
         let list = account.client.get("/api/v2/ticket?applyView=closed").await.body;
-        assert_eq!(list["items"][0]["closed_at"], shown, "{zone}");
-        for (moment, listed) in [("14:00:00", true), ("14:00:01", false), ("12:00:00", true)] {
-            freeze_clock(&account, &format!("2026-03-01T{moment}Z")).await;
-            assert_eq!(is_listed(&account, 7).await, listed, "{zone} at {moment}");
+        assert_eq!(list["items"][0]["closed_at"], displayed, "{zone}");
+        for (time, listed) in [("14:00:00", true), ("14:00:01", false), ("12:00:00", true)] {
+            freeze_clock(&account, &format!("2026-03-01T{time}Z")).await;
+            assert_eq!(is_listed(&account, 7).await, listed, "{zone} at {time}");
         }
     }
 }
@@ -183,10 +183,16 @@ async fn export_preserves_instants_in_dst_overlap() {
     let (_server, account) = start_with_dst_overlap_history().await;
     let export = account.export().await;
     let first = &export["tickets"][0];
-    assert_eq!(first["created_at"], "2026-10-25 02:20:00", "the first time it is shown");
-    assert_eq!(first["closed_at"], "2026-10-25 01:10:00Z", "the second time, so in UTC");
+    assert_eq!(
+        first["created_at"], "2026-10-25 02:20:00",
+        "the first occurrence of the local time"
+    );
+    assert_eq!(
+        first["closed_at"], "2026-10-25 01:10:00Z",
+        "the second occurrence is exported in UTC"
+    );
     assert_eq!(first["timeline"][1]["created_at"], "2026-10-25 01:10:00Z");
-    assert_eq!(first["last_update"], "2026-10-25 03:05:00", "shown once");
+    assert_eq!(first["last_update"], "2026-10-25 03:05:00", "an unambiguous local time");
     let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
     let fixture = json!({ "accounts": { "any": export.clone() } });
     let imported =
@@ -195,19 +201,19 @@ async fn export_preserves_instants_in_dst_overlap() {
     let mut seed = json!({ "accounts": { "acme": export.clone() } });
     seed["accounts"]["acme"]["keys"] =
         json!([{ "key": ACME_KEY, "name": "ci", "permissions": "all" }]);
-    let planted = serve_seed(&seed);
-    for other in [copy, acme_account(&planted)] {
+    let seeded = serve_seed(&seed);
+    for other in [copy, acme_account(&seeded)] {
         assert_eq!(other.export().await, export);
         assert_eq!(
             dump_tickets(&other.client).await.replace(&other.client.base_url, ""),
             dump_tickets(&account.client).await.replace(&account.client.base_url, "")
         );
-        for moment in ["2026-10-25T01:40:00Z", "2026-10-25T01:40:01Z", "2026-10-25T02:30:00Z"] {
-            freeze_clock(&account, moment).await;
-            freeze_clock(&other, moment).await;
+        for time in ["2026-10-25T01:40:00Z", "2026-10-25T01:40:01Z", "2026-10-25T02:30:00Z"] {
+            freeze_clock(&account, time).await;
+            freeze_clock(&other, time).await;
             let listed = is_listed(&account, 1).await;
-            assert_eq!(is_listed(&other, 1).await, listed, "{moment}");
-            assert_eq!(listed, moment.ends_with("40:00Z"), "{moment}");
+            assert_eq!(is_listed(&other, 1).await, listed, "{time}");
+            assert_eq!(listed, time.ends_with("40:00Z"), "{time}");
         }
         freeze_clock(&account, "2026-10-25T02:05:00Z").await;
     }
@@ -215,8 +221,8 @@ async fn export_preserves_instants_in_dst_overlap() {
 
 #[tokio::test]
 async fn seed_dates_are_read_in_account_zone_or_utc() {
-    let given = [
-        // Given, shown, exported.
+    let cases = [
+        // Date in the seed, displayed date, exported date.
         ("2026-10-25 02:30:00", "2026-10-25 02:30:00", "2026-10-25 02:30:00"),
         ("2026-10-25 00:30:00Z", "2026-10-25 02:30:00", "2026-10-25 02:30:00"),
         ("2026-10-25 01:30:00Z", "2026-10-25 02:30:00", "2026-10-25 01:30:00Z"),
@@ -225,27 +231,28 @@ async fn seed_dates_are_read_in_account_zone_or_utc() {
         ("2026-01-01 00:00:00", "2026-01-01 00:00:00", "2026-01-01 00:00:00"),
         ("9999-12-31 23:59:59", "9999-12-31 23:59:59", "9999-12-31 23:59:59"),
     ];
-    let tickets = given.iter().zip(1..).map(|((given, ..), id)| {
-        let note = json!({ "type": "note", "created_at": given });
+    let tickets = cases.iter().zip(1..).map(|((date, ..), id)| {
+        let note = json!({ "type": "note", "created_at": date });
         let mut ticket = ticket_fixture(id);
         ticket["timeline"] = json!([note]);
         for column in ["created_at", "snooze_time", "sla_next_breach"] {
-            ticket[column] = json!(given);
+            ticket[column] = json!(date);
         }
         ticket
     });
     let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", tickets));
     let account = acme_account(&server);
     let export = account.export().await;
-    for ((given, shown, exported), id) in given.iter().zip(1..) {
+    for ((date, displayed, exported), id) in cases.iter().zip(1..) {
         let item = get_item(&account, id).await;
-        let (at, ticket) = (usize::try_from(id - 1).expect("small"), &export["tickets"]);
+        let (index, ticket) =
+            (usize::try_from(id - 1).expect("the id fits in usize"), &export["tickets"]);
         for column in ["created_at", "snooze_time", "sla_next_breach"] {
-            assert_eq!(item[column], *shown, "{given}");
-            assert_eq!(ticket[at][column], *exported, "{given}");
+            assert_eq!(item[column], *displayed, "{date}");
+            assert_eq!(ticket[index][column], *exported, "{date}");
         }
-        assert_eq!(item["timeline"][0]["created_at"], *shown, "{given}");
-        assert_eq!(ticket[at]["timeline"][0]["created_at"], *exported, "{given}");
+        assert_eq!(item["timeline"][0]["created_at"], *displayed, "{date}");
+        assert_eq!(ticket[index]["timeline"][0]["created_at"], *exported, "{date}");
     }
 }
 
@@ -253,7 +260,7 @@ async fn seed_dates_are_read_in_account_zone_or_utc() {
 async fn seed_rejects_other_date_formats() {
     let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", []));
     let account = acme_account(&server);
-    for (at, wrong) in [
+    for (index, date) in [
         "2026-10-25 02:30:00z",
         "2026-10-25 02:30:00 Z",
         "2026-10-25 02:30:00ZZ",
@@ -266,14 +273,14 @@ async fn seed_rejects_other_date_formats() {
     .enumerate()
     {
         let mut ticket = ticket_fixture(7);
-        ticket["created_at"] = json!(wrong);
+        ticket["created_at"] = json!(date);
         let fixture = json!({ "accounts": { "any": { "tickets": [ticket] } } });
         let reply = account.send_control_json("POST", "/import", &fixture).await;
-        assert_eq!(reply.status, 400, "{at} {wrong}: {}", reply.body);
+        assert_eq!(reply.status, 400, "{index} {date}: {}", reply.body);
         let detail = reply.body["detail"].as_str().expect("text");
-        assert!(detail.contains("YYYY-MM-DD HH:MM:SS") && detail.contains(wrong), "{detail}");
+        assert!(detail.contains("YYYY-MM-DD HH:MM:SS") && detail.contains(date), "{detail}");
     }
-    // A ticket is waited for by what it shows, which has no zone.
+    // A wait compares displayed dates, which have no time zone.
     let wait = account.send_control("GET", "/wait?ticket=7&created_at=2026-10-25+00:30:00Z").await;
     assert_eq!(wait.status, 400, "{}", wait.body);
 }
@@ -305,7 +312,7 @@ async fn journal_and_waits_show_dates_in_account_zone() {
 #[tokio::test]
 async fn view_compares_instants_and_matches_displayed_dates() {
     let dates = [
-        // By id: two that are shown the same, one before, one after, one of another day in UTC, one without.
+        // By id: two with the same local time, one before them, one after, one of another day in UTC, one without date.
         "2026-10-25 00:30:00Z",
         "2026-10-25 01:30:00Z",
         "2026-10-25 01:59:59",
@@ -346,24 +353,24 @@ async fn view_compares_instants_and_matches_displayed_dates() {
         if !value.is_empty() {
             condition["value"] = json!(value);
         }
-        // Half of them in the other group.
+        // Half of the views use the other condition group.
         let group = if id % 2 == 0 { "all" } else { "any" };
         json!({ "id": 100 + id, "slug": format!("view-{id}"), "conditions": { group: [condition] } })
     };
     let views: Vec<Value> = cases.iter().enumerate().map(view).collect();
     let mut seed = amsterdam_seed("2026-03-01T12:00:00Z", tickets);
     seed["accounts"]["acme"]["views"] = json!(views);
-    let kept = create_temp_dir();
-    let data = kept.path().to_str().expect("the path is text");
-    for place in [&["--ephemeral"][..], &["--data", data]] {
-        let server = serve_seed_with_args(&seed, place);
+    let temp_dir = create_temp_dir();
+    let data = temp_dir.path().to_str().expect("the path is UTF-8");
+    for storage in [&["--ephemeral"][..], &["--data", data]] {
+        let server = serve_seed_with_args(&seed, storage);
         for (id, (operation, value, expected)) in cases.iter().enumerate() {
             let path = format!("/api/v2/ticket?applyView=view-{id}");
             let mut found = parse_ticket_ids(&get_text(&server, &path).await);
             found.sort_unstable();
             assert_eq!(found, *expected, "{operation} {value}");
         }
-        // The connection is as before.
+        // Writes and lists still work after the views.
         assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
         assert_eq!(parse_ticket_ids(&get_text(&server, FULL_LIST_PATH).await).len(), 7);
     }
@@ -395,7 +402,7 @@ async fn view_compares_same_instant_in_every_zone() {
             assert_eq!(found, expected, "{operation} in {zone}");
         }
     }
-    // One without a Z is read in the zone that the account has at the time.
+    // A value without `Z` is read in the account's current time zone.
     let condition =
         json!({ "fact": "created_at", "operation": "equals", "value": "2026-10-25 01:30:00" });
     let view = json!({ "id": 200, "slug": "shown", "conditions": { "all": [condition] } });
@@ -421,7 +428,7 @@ async fn view_rejects_comparison_with_invalid_date() {
         assert_eq!(views, usize::from(reply.status == 200), "{operation} {value}");
         reply
     };
-    let wrong = [
+    let invalid_dates = [
         "2026-10-25T00:00:00Z",
         "2026-10-25T00:00:00",
         "2026-10-25 00:00:00+01:00",
@@ -432,7 +439,7 @@ async fn view_rejects_comparison_with_invalid_date() {
         "yesterday",
     ];
     for operation in ["equals", "not_equals", "greater_than", "less_than"] {
-        for value in wrong {
+        for value in invalid_dates {
             let reply = send(operation, value).await;
             assert_eq!(reply.status, 400, "{operation} {value}: {}", reply.body);
             let detail = reply.body["detail"].as_str().expect("text");
@@ -445,14 +452,14 @@ async fn view_rejects_comparison_with_invalid_date() {
             assert_eq!(reply.status, 200, "{operation} {value}: {}", reply.body);
         }
     }
-    // A part of a date is a text like any other.
+    // `contains` compares text, so that a partial date is valid.
     for operation in ["contains", "not_contains", "is_empty"] {
         let reply = send(operation, "T00").await;
         assert_eq!(reply.status, 200, "{operation}: {}", reply.body);
     }
 }
 
-/// Zones whose clocks go back by an hour, by half an hour, at other times than Amsterdam's, by a law that changes, never.
+/// Zones with DST of one hour, of half an hour, on other dates than Amsterdam, with irregular rules, and without DST.
 const ZONES: [&str; 6] = [
     "Europe/Amsterdam",
     "Australia/Lord_Howe",
@@ -461,7 +468,7 @@ const ZONES: [&str; 6] = [
     "Asia/Kathmandu",
     "UTC",
 ];
-/// Shortly before clocks of some of these go back, or ahead: Unix seconds.
+/// Unix times shortly before DST transitions of some of these zones.
 const NEAR_CLOCK_CHANGES: [i64; 5] =
     [1_792_888_200, 1_774_745_000, 1_793_505_000, 1_775_313_000, 1_771_120_000];
 
@@ -471,37 +478,37 @@ proptest! {
     #[test]
     fn events_keep_chronological_order_in_every_zone(
         (zone, other) in (select(&ZONES[..]), select(&ZONES[..])),
-        begun in (select(&NEAR_CLOCK_CHANGES[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
+        start in (select(&NEAR_CLOCK_CHANGES[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
         steps in vec(1_i64..3000, 3..9),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(assert_order_across_zones(zone, other, begun, &steps));
+        runtime.expect("the runtime starts").block_on(assert_order_across_zones(zone, other, start, &steps));
     }
 }
 
-/// A moment as the control API takes it.
+/// Formats a Unix time for the control API.
 fn format_timestamp(second: i64) -> String {
-    jiff::Timestamp::from_second(second).expect("a moment").to_string()
+    jiff::Timestamp::from_second(second).expect("a valid timestamp").to_string()
 }
 
-/// Something happens at each step; halfway the account moves to another zone.
-async fn assert_order_across_zones(zone: &str, other: &str, begun: i64, steps: &[i64]) {
-    let mut seed = amsterdam_seed(&format_timestamp(begun), []);
+/// Changes a ticket at each step, and the time zone halfway; asserts order, archiving and export.
+async fn assert_order_across_zones(zone: &str, other: &str, start: i64, steps: &[i64]) {
+    let mut seed = amsterdam_seed(&format_timestamp(start), []);
     seed["accounts"]["acme"]["time_zone"] = json!(zone);
     let server = serve_seed(&seed);
     let account = acme_account(&server);
     assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
-    let mut now = begun;
-    for (at, step) in steps.iter().enumerate() {
+    let mut now = start;
+    for (index, step) in steps.iter().enumerate() {
         now += step;
         freeze_clock(&account, &format_timestamp(now)).await;
         post_form(
             &account,
             "batch",
-            &format!("TicketIDs=1&actions[0][actionType]=title&actions[0][value]=Title+{at}"),
+            &format!("TicketIDs=1&actions[0][actionType]=title&actions[0][value]=Title+{index}"),
         )
         .await;
-        if at == steps.len() / 2 {
+        if index == steps.len() / 2 {
             import_fixture(&account, &json!({ "time_zone": other })).await;
         }
     }
@@ -513,7 +520,7 @@ async fn assert_order_across_zones(zone: &str, other: &str, begun: i64, steps: &
         let events = item["timeline"].as_array().expect("a timeline");
         let titles = events.iter().filter(|event| event["item_type"] == "title");
         let titles: Vec<_> = titles.map(|event| event["item_type_id"].clone()).collect();
-        let expected = (0..steps.len()).map(|at| json!(format!("Title {at}")));
+        let expected = (0..steps.len()).map(|index| json!(format!("Title {index}")));
         assert_eq!(titles, expected.collect::<Vec<_>>(), "{item}");
         for (by, listed) in
             [(0, true), (29 * 60, true), (30 * 60, true), (30 * 60 + 1, false), (5400, false)]

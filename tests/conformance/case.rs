@@ -1,4 +1,4 @@
-//! A case file: what it holds and where it lies.
+//! Loads case files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::variables::to_form_value;
 use crate::yaml;
 
-/// The cells of one row of a table, by the name of their column.
+/// The cells of a table row by column name.
 pub(crate) type TableRow = Map<String, Value>;
 
 pub(crate) struct Case {
@@ -21,18 +21,18 @@ pub(crate) struct Case {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
-    /// One sentence: what a client may count on.
+    /// One sentence: the behavior that a client can rely on.
     pub(crate) why: String,
     pub(crate) evidence: Evidence,
-    /// The page that documents it, or the question that was open.
+    /// The documentation page, or the question that the documentation leaves open.
     pub(crate) source: String,
-    /// The fixture of the story's server, or the name of a file in `seeds/`.
+    /// The server's fixture, or the name of a file in `seeds/`.
     pub(crate) seed: Option<Value>,
-    /// The TOML configuration of the story's server.
+    /// The server's TOML configuration.
     pub(crate) config: Option<String>,
-    /// The key that is sent wherever a step says nothing else.
+    /// The API key of steps without a key of their own.
     pub(crate) key: Option<String>,
-    /// Names of tickets that are made before the first step; each then stands for an id.
+    /// Names of tickets to create before the first step; `{name}` is replaced by the id.
     #[serde(default)]
     pub(crate) tickets: Vec<String>,
     pub(crate) table: Option<Vec<TableRow>>,
@@ -46,13 +46,13 @@ pub(crate) enum Evidence {
     Chosen,
 }
 
-/// What to send and to expect, with names still to be filled in, and what to keep of the answer.
+/// A request and its expected response, with placeholders, and the values to save from the response.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
     pub(crate) send: Value,
     pub(crate) expect: Value,
-    /// Name to JSON pointer into the answer.
+    /// Variable name to JSON pointer into the response.
     #[serde(default)]
     pub(crate) save: BTreeMap<String, String>,
 }
@@ -61,17 +61,17 @@ impl Case {
     fn load(path: &Path) -> Self {
         let file = path
             .strip_prefix(conformance_dir("cases"))
-            .expect("it lies there")
+            .expect("the path is below cases/")
             .display()
             .to_string();
-        let story: Scenario = serde_json::from_value(yaml::read_file(path))
+        let scenario: Scenario = serde_json::from_value(yaml::read_file(path))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
-        assert!(story.why.ends_with('.'), "{file}: `why` is a sentence");
-        assert!(!story.source.is_empty(), "{file}: `source` names a source");
-        Self { file, scenario: story }
+        assert!(scenario.why.ends_with('.'), "{file}: `why` must end with a full stop");
+        assert!(!scenario.source.is_empty(), "{file}: `source` must not be empty");
+        Self { file, scenario }
     }
 
-    /// The file's name, and the first cell of the row.
+    /// Returns the file name and the first cell of the row.
     pub(crate) fn test_name(&self, row: &TableRow) -> String {
         let name = self.file.trim_end_matches(".yaml");
         row.values()
@@ -80,20 +80,20 @@ impl Case {
     }
 }
 
-/// Every case, in the order of their names.
+/// Loads every case, sorted by path.
 pub(crate) fn load_all() -> Vec<Case> {
     let mut paths = list_files_recursively(&conformance_dir("cases"));
     paths.sort();
     paths.iter().map(|path| Case::load(path)).collect()
 }
 
-/// A folder beside this file.
+/// Returns a directory next to this file.
 pub(crate) fn conformance_dir(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
 }
 
 fn list_files_recursively(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("the folder can be read");
+    let entries = std::fs::read_dir(folder).expect("the directory is readable");
     let paths = entries.map(|entry| entry.expect("the entry can be read").path());
     paths
         .flat_map(|path| if path.is_dir() { list_files_recursively(&path) } else { vec![path] })

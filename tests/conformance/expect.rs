@@ -1,4 +1,4 @@
-//! Compares an answer with what a step expects, and says every difference.
+//! Compares a response with a step's expectation, and lists every difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,20 +12,20 @@ use crate::variables::to_form_value;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expectation {
     status: u16,
-    /// Compared as sets of words with commas between them.
+    /// Compared as sets of comma-separated words.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// What the body must hold; more members may stand in it.
+    /// The expected members of the body; it may have more.
     body: Option<Value>,
-    /// JSON pointer to the exact set of members there.
+    /// JSON pointer to the exact set of member names.
     #[serde(default)]
     members: BTreeMap<String, BTreeSet<String>>,
     #[serde(default)]
     message_contains: Vec<Value>,
-    /// Pieces of the body as it was sent.
+    /// Substrings of the raw body.
     #[serde(default)]
     text_contains: Vec<String>,
-    /// The list and its tickets read the same before and after; true for every refusal.
+    /// The list and its tickets must be unchanged; implied by every error status.
     #[serde(default)]
     unchanged: bool,
 }
@@ -39,36 +39,36 @@ impl Expectation {
         self.status >= 400
     }
 
-    /// What is wrong with the answer, a line each; nothing if it is as expected.
-    pub(crate) fn find_differences(&self, answer: &Response) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let body: Value = serde_json::from_str(&answer.text).unwrap_or_default();
-        compare(&json!(self.status), Some(&json!(answer.status)), "status", &mut wrong);
-        self.compare_headers(answer, &mut wrong);
+    /// Returns one line for each difference; empty if the response is as expected.
+    pub(crate) fn find_differences(&self, response: &Response) -> Vec<String> {
+        let mut differences = Vec::new();
+        let body: Value = serde_json::from_str(&response.text).unwrap_or_default();
+        compare(&json!(self.status), Some(&json!(response.status)), "status", &mut differences);
+        self.compare_headers(response, &mut differences);
         if self.expects_error() {
-            check_error_envelope(&body, &mut wrong);
+            check_error_envelope(&body, &mut differences);
         }
         if let Some(expected) = &self.body {
-            compare(expected, Some(&body), "", &mut wrong);
+            compare(expected, Some(&body), "", &mut differences);
         }
         for (pointer, members) in &self.members {
-            compare_members(members, body.pointer(pointer), pointer, &mut wrong);
+            compare_members(members, body.pointer(pointer), pointer, &mut differences);
         }
         let message = body["message"].as_str().unwrap_or_default();
         for piece in self.message_contains.iter().map(to_form_value) {
-            check_contains(message, &piece, "message", &mut wrong);
+            check_contains(message, &piece, "message", &mut differences);
         }
         for piece in &self.text_contains {
-            check_contains(&answer.text, piece, "body", &mut wrong);
+            check_contains(&response.text, piece, "body", &mut differences);
         }
-        wrong
+        differences
     }
 
-    fn compare_headers(&self, answer: &Response, wrong: &mut Vec<String>) {
+    fn compare_headers(&self, response: &Response, differences: &mut Vec<String>) {
         for (name, expected) in &self.headers {
-            let found = answer.headers.get(name).and_then(|value| value.to_str().ok());
+            let found = response.headers.get(name).and_then(|value| value.to_str().ok());
             if found.map(parse_header_list) != Some(parse_header_list(expected)) {
-                wrong.push(format!("the header {name} is {found:?}, not {expected:?}"));
+                differences.push(format!("the header {name} is {found:?}, not {expected:?}"));
             }
         }
     }
@@ -78,29 +78,29 @@ fn parse_header_list(header: &str) -> BTreeSet<&str> {
     header.split(',').map(str::trim).collect()
 }
 
-/// `{"status":"error","message":"…"}` and nothing else, however a request was refused.
-fn check_error_envelope(body: &Value, wrong: &mut Vec<String>) {
-    compare(&json!({ "status": "error", "message": "<text>" }), Some(body), "", wrong);
+/// Checks for `{"status":"error","message":"…"}` without further members, as in every error response.
+fn check_error_envelope(body: &Value, differences: &mut Vec<String>) {
+    compare(&json!({ "status": "error", "message": "<text>" }), Some(body), "", differences);
     if body.as_object().is_some_and(|members| members.len() > 2) {
-        wrong.push("the error envelope holds more than a status and a message".to_owned());
+        differences.push("the error envelope has more members than status and message".to_owned());
     }
 }
 
-fn compare(expected: &Value, found: Option<&Value>, at: &str, wrong: &mut Vec<String>) {
+fn compare(expected: &Value, found: Option<&Value>, at: &str, differences: &mut Vec<String>) {
     match (expected, found) {
         (Value::Object(members), Some(Value::Object(others))) => {
             for (name, member) in members {
-                compare(member, others.get(name), &format!("{at}/{name}"), wrong);
+                compare(member, others.get(name), &format!("{at}/{name}"), differences);
             }
         }
         (Value::Array(items), Some(Value::Array(others))) if items.len() == others.len() => {
             for (index, (item, other)) in items.iter().zip(others).enumerate() {
-                compare(item, Some(other), &format!("{at}/{index}"), wrong);
+                compare(item, Some(other), &format!("{at}/{index}"), differences);
             }
         }
         _ if matches(expected, found) => {}
-        (_, None) => wrong.push(format!("{at} is missing, not {expected}")),
-        (_, Some(found)) => wrong.push(format!("{at} is {found}, not {expected}")),
+        (_, None) => differences.push(format!("{at} is missing, not {expected}")),
+        (_, Some(found)) => differences.push(format!("{at} is {found}, not {expected}")),
     }
 }
 
@@ -125,20 +125,20 @@ fn compare_members(
     expected: &BTreeSet<String>,
     found: Option<&Value>,
     at: &str,
-    wrong: &mut Vec<String>,
+    differences: &mut Vec<String>,
 ) {
     let members = found.and_then(Value::as_object).into_iter().flat_map(Map::keys);
     let found: BTreeSet<_> = members.cloned().collect();
     for name in expected.difference(&found) {
-        wrong.push(format!("{at}/{name} is missing"));
+        differences.push(format!("{at}/{name} is missing"));
     }
     for name in found.difference(expected) {
-        wrong.push(format!("{at}/{name} should not be there"));
+        differences.push(format!("{at}/{name} is unexpected"));
     }
 }
 
-fn check_contains(text: &str, piece: &str, what: &str, wrong: &mut Vec<String>) {
+fn check_contains(text: &str, piece: &str, what: &str, differences: &mut Vec<String>) {
     if !text.contains(piece) {
-        wrong.push(format!("the {what} does not contain {piece:?}"));
+        differences.push(format!("the {what} does not contain {piece:?}"));
     }
 }

@@ -1,12 +1,12 @@
-//! Runs every story in `cases/` as one named test: against a server of its own, or against the
-//! one that `OMNIDESK_CONFORMANCE_URL` names. `README.md` beside this file describes a case file.
+//! Runs every case in `cases/` as a named test, against its own server or against the one in
+//! `OMNIDESK_CONFORMANCE_URL`. `README.md` in this directory describes a case file.
 
 mod case;
 mod expect;
 mod request;
 mod runner;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "stories send their own requests; the verbs serve the other tests")]
+#[expect(dead_code, reason = "cases send their own requests; other tests use the helpers")]
 mod support;
 mod target;
 mod variables;
@@ -22,14 +22,14 @@ use target::Target;
 fn main() {
     let mut arguments = Arguments::from_args();
     if Target::is_external() {
-        // On one server, stories that ran side by side would see each other's tickets.
+        // On a shared server, concurrent cases would see each other's tickets.
         arguments.test_threads = Some(1);
     }
     let trials = case::load_all().into_iter().flat_map(trials).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// A story is one test; a story with a table is one test for each row.
+/// Returns one test for a case, or one for each row of its table.
 fn trials(case: Case) -> Vec<Trial> {
     let case = Arc::new(case);
     let rows = case.scenario.table.clone().unwrap_or_else(|| vec![TableRow::new()]);

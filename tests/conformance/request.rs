@@ -1,4 +1,4 @@
-//! Turns the `send` of a step into a request, and the response into an answer.
+//! Builds a request from the `send` of a step, and reads the response.
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
@@ -19,14 +19,14 @@ pub(crate) struct RequestSpec {
     /// `[name, value]` in the order in which they are sent; `[name, value, file]` is a file part.
     #[serde(default)]
     fields: Vec<Vec<Value>>,
-    /// The body of `raw`, and of `json` where fields cannot say it.
+    /// The body of `raw`, and of `json` if fields cannot express it.
     body: Option<Value>,
     /// The body of `raw` in hexadecimal digits.
     hex: Option<String>,
     content_type: Option<String>,
     #[serde(default)]
     headers: Vec<(String, String)>,
-    /// Another key than the story's; `none` sends no key.
+    /// Replaces the case's API key; `none` sends no key.
     key: Option<String>,
 }
 
@@ -81,7 +81,9 @@ impl RequestSpec {
             }
             Encoding::Json => request.json(&self.json_body()),
             Encoding::Raw => match &self.content_type {
-                Some(kind) => request.header("content-type", kind).body(self.raw_body()),
+                Some(content_type) => {
+                    request.header("content-type", content_type).body(self.raw_body())
+                }
                 None => request.body(self.raw_body()),
             },
         }

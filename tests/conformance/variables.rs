@@ -1,4 +1,4 @@
-//! What a story remembers. `{name}` stands for a saved value, `{ab*3}` for `ababab`.
+//! Variables of a case. `{name}` stands for a saved value, `{ab*3}` for `ababab`.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ impl Variables {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// A copy of `value` with every name in its texts filled in.
+    /// Returns a copy of `value` with all placeholders replaced.
     pub(crate) fn substitute(&self, value: &Value) -> Result<Value, String> {
         match value {
             Value::String(text) => self.substitute_text(text),
@@ -23,7 +23,7 @@ impl Variables {
         }
     }
 
-    /// A text that is nothing but one `{name}` becomes the value itself, with its type.
+    /// Replaces placeholders in a text; a text that is one `{name}` becomes the value itself, with its type.
     fn substitute_text(&self, text: &str) -> Result<Value, String> {
         let mut filled = String::new();
         let mut rest = text;
@@ -39,7 +39,7 @@ impl Variables {
         Ok(Value::from(filled + rest))
     }
 
-    /// What stands between two braces; `None` if they are just braces.
+    /// Resolves the text between two braces; `None` if it is not a placeholder.
     fn resolve(&self, inner: &str) -> Result<Option<Value>, String> {
         let is_name = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         if let Some((piece, times)) = inner.rsplit_once('*')
@@ -55,7 +55,7 @@ impl Variables {
     }
 }
 
-/// A value as a form field would carry it.
+/// Formats a value as a form field.
 pub(crate) fn to_form_value(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

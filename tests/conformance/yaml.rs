@@ -1,4 +1,4 @@
-//! Reads a YAML file as the JSON value that it describes.
+//! Reads a YAML file as a JSON value.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ fn to_json(yaml: &Yaml) -> Value {
         Yaml::Value(scalar) => scalar_to_json(scalar),
         Yaml::Sequence(items) => items.iter().map(to_json).collect(),
         Yaml::Mapping(entries) => {
-            let name = |key: &Yaml| key.as_str().expect("a name is text").to_owned();
+            let name = |key: &Yaml| key.as_str().expect("a key is a string").to_owned();
             entries.iter().map(|(key, entry)| (name(key), to_json(entry))).collect()
         }
-        other => panic!("a case holds scalars, lists and mappings, not {other:?}"),
+        other => panic!("unsupported YAML node: {other:?}"),
     }
 }
 

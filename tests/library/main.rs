@@ -1,4 +1,4 @@
-//! The Rust library as its users meet it.
+//! Tests of the public Rust library: embedded server, builder and typed control client.
 
 use std::time::Duration;
 
@@ -17,21 +17,25 @@ const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
 
 async fn create_ticket(base: &str, key: &str) -> u16 {
     let request = reqwest::Client::new().post(format!("{base}/api/v2/ticket"));
-    let answer =
-        request.header("apiKey", key).form(&NEW_TICKET_FIELDS).send().await.expect("it answers");
-    answer.status().as_u16()
+    let response = request
+        .header("apiKey", key)
+        .form(&NEW_TICKET_FIELDS)
+        .send()
+        .await
+        .expect("the server responds");
+    response.status().as_u16()
 }
 
 async fn get_total(base: &str, key: &str) -> Value {
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket"));
-    let answer = request.header("apiKey", key).send().await.expect("it answers");
-    answer.json::<Value>().await.expect("JSON")["itemTotal"].clone()
+    let response = request.header("apiKey", key).send().await.expect("the server responds");
+    response.json::<Value>().await.expect("the body is JSON")["itemTotal"].clone()
 }
 
-fn problem_kind<T: std::fmt::Debug>(refused: Result<T, ControlError>) -> String {
-    match refused {
+fn problem_kind<T: std::fmt::Debug>(result: Result<T, ControlError>) -> String {
+    match result {
         Err(ControlError::Problem(problem)) => problem.kind,
-        other => panic!("a problem, not {other:?}"),
+        other => panic!("expected a problem, not {other:?}"),
     }
 }
 
@@ -44,9 +48,9 @@ async fn two_servers_share_nothing() {
     assert_eq!(create_ticket(one.base_url(), other.api_key()).await, 401);
     assert_eq!(get_total(one.base_url(), one.api_key()).await, 1);
     assert_eq!(get_total(other.base_url(), other.api_key()).await, 0);
-    let named = NewAccount { name: Some("acme".to_owned()), ..NewAccount::default() };
-    one.control().make_account(&named).await.expect("it is made");
-    other.control().make_account(&named).await.expect("the name is free there");
+    let spec = NewAccount { name: Some("acme".to_owned()), ..NewAccount::default() };
+    one.control().make_account(&spec).await.expect("the account is created");
+    other.control().make_account(&spec).await.expect("the name is free on the other server");
 }
 
 #[tokio::test]
@@ -61,21 +65,23 @@ async fn dropped_server_stops_listening() {
 #[test]
 fn server_responds_while_test_thread_blocks() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let server = runtime.expect("a runtime").block_on(MockServer::start());
+    let server = runtime.expect("the runtime starts").block_on(MockServer::start());
     let address = server.base_url().trim_start_matches("http://").to_owned();
-    let mut stream = std::net::TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
-    std::io::Write::write_all(&mut stream, b"GET /_control/health HTTP/1.0\r\n\r\n").expect("sent");
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).expect("an answer");
-    assert!(answer.starts_with("HTTP/1.0 200") && answer.ends_with("ok"), "{answer}");
+    let mut stream = std::net::TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("the timeout is set");
+    std::io::Write::write_all(&mut stream, b"GET /_control/health HTTP/1.0\r\n\r\n")
+        .expect("the request is sent");
+    let mut response = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut response).expect("a response");
+    assert!(response.starts_with("HTTP/1.0 200") && response.ends_with("ok"), "{response}");
 }
 
 #[tokio::test]
 async fn builder_covers_command_line_flags() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let seed = folder.path().join("seed.yaml");
-    std::fs::write(&seed, "accounts: { acme: { tickets: [{ id: 7 }] } }").expect("written");
+    std::fs::write(&seed, "accounts: { acme: { tickets: [{ id: 7 }] } }")
+        .expect("the seed is written");
     let build = || {
         MockServer::builder()
             .seed(&seed)
@@ -94,14 +100,17 @@ async fn builder_covers_command_line_flags() {
     assert_eq!(create_ticket(server.base_url(), "an-unknown-key").await, 200);
     let control = server.control();
     assert_eq!(
-        control.accounts().await.expect("a list").len(),
+        control.accounts().await.expect("the accounts are listed").len(),
         4,
-        "acme, other, the fresh one, auto"
+        "acme, other, the default and the auto-created account"
     );
-    assert_eq!(control.account("self").dialect().await.expect("all")["list_type"], "tickets");
+    assert_eq!(
+        control.account("self").dialect().await.expect("the dialect is returned")["list_type"],
+        "tickets"
+    );
     let other = NewAccount { from: Some("seed:other".to_owned()), ..NewAccount::default() };
-    let made = control.make_account(&other).await.expect("it is made");
-    assert_eq!(made.base_url, "https://desk.example.test");
+    let created = control.make_account(&other).await.expect("the account is created");
+    assert_eq!(created.base_url, "https://desk.example.test");
     assert_eq!(problem_kind(control.make_account(&other).await), "/docs/control#too-many");
     assert_eq!(
         problem_kind(Control::new(server.base_url()).accounts().await),
@@ -113,7 +122,7 @@ async fn builder_covers_command_line_flags() {
     assert_eq!(
         get_total(server.base_url(), "my-own-key").await,
         2,
-        "that of the seed, and the one that was made"
+        "the ticket from the seed and the created one"
     );
 }
 
@@ -121,37 +130,49 @@ async fn builder_covers_command_line_flags() {
 async fn typed_client_covers_control_api() {
     let server = MockServer::builder().seed_text(SEED).start().await;
     let own = server.control().account("self");
-    assert_eq!(own.freeze("2026-03-01T12:00:00Z").await.expect("frozen").mode, ClockMode::Frozen);
+    assert_eq!(
+        own.freeze("2026-03-01T12:00:00Z").await.expect("the clock is frozen").mode,
+        ClockMode::Frozen
+    );
     create_ticket(server.base_url(), server.api_key()).await;
-    assert_eq!(own.take_snapshot("one").await.expect("taken").taken_at, "2026-03-01T12:00:00Z");
-    assert_eq!(own.advance("P3D").await.expect("later").now, "2026-03-04T12:00:00Z");
+    assert_eq!(
+        own.take_snapshot("one").await.expect("the snapshot is taken").taken_at,
+        "2026-03-01T12:00:00Z"
+    );
+    assert_eq!(
+        own.advance("P3D").await.expect("the clock is advanced").now,
+        "2026-03-04T12:00:00Z"
+    );
     let offset = SetClock::Offset { by: "-PT1H".to_owned() };
-    assert_eq!(own.set_clock(&offset).await.expect("off").by.as_deref(), Some("-PT1H"));
-    own.restore("one").await.expect("restored");
-    assert_eq!(own.clock().await.expect("shown").now, "2026-03-01T12:00:00Z");
-    assert_eq!(own.snapshots().await.expect("listed").len(), 1);
+    assert_eq!(
+        own.set_clock(&offset).await.expect("the clock is offset").by.as_deref(),
+        Some("-PT1H")
+    );
+    own.restore("one").await.expect("the snapshot is restored");
+    assert_eq!(own.clock().await.expect("the clock is returned").now, "2026-03-01T12:00:00Z");
+    assert_eq!(own.snapshots().await.expect("the snapshots are listed").len(), 1);
 
-    let only = PermissionsSpec::Only(vec!["TICKET_READ".to_owned()]);
-    let reader = NewKey { permissions: Some(only), ..NewKey::default() };
-    let reader = own.make_key(&reader).await.expect("made");
+    let permissions = PermissionsSpec::Only(vec!["TICKET_READ".to_owned()]);
+    let reader = NewKey { permissions: Some(permissions), ..NewKey::default() };
+    let reader = own.make_key(&reader).await.expect("the key is created");
     assert_eq!(reader.permissions, ["TICKET_READ"]);
     assert_eq!(create_ticket(server.base_url(), &reader.api_key).await, 403);
-    own.remove_key(reader.id).await.expect("removed");
-    assert_eq!(own.keys().await.expect("listed").len(), 1);
-    own.set_dialect(&json!({ "list_type": "tickets" })).await.expect("set");
+    own.remove_key(reader.id).await.expect("the key is removed");
+    assert_eq!(own.keys().await.expect("the keys are listed").len(), 1);
+    own.set_dialect(&json!({ "list_type": "tickets" })).await.expect("the dialect is set");
 
-    let fixture = own.export().await.expect("exported");
+    let fixture = own.export().await.expect("the account is exported");
     let empty = NewAccount { from: Some("empty".to_owned()), ..NewAccount::default() };
-    let made = server.control().make_account(&empty).await.expect("made");
-    let copy = server.control().account(&made.account);
-    assert_eq!(copy.import(&fixture).await.expect("imported").added.tickets, 2);
+    let created = server.control().make_account(&empty).await.expect("the account is created");
+    let copy = server.control().account(&created.account);
+    assert_eq!(copy.import(&fixture).await.expect("the export is imported").added.tickets, 2);
     assert_eq!(problem_kind(copy.import(&fixture).await), "/docs/control#conflict");
 
-    own.reset().await.expect("reset");
-    assert_eq!(own.show().await.expect("shown").counts.tickets, 1);
-    own.remove_snapshot("one").await.expect("removed");
+    own.reset().await.expect("the account is reset");
+    assert_eq!(own.show().await.expect("the account is returned").counts.tickets, 1);
+    own.remove_snapshot("one").await.expect("the snapshot is removed");
     assert_eq!(problem_kind(own.restore("one").await), "/docs/control#unknown-snapshot");
-    copy.remove().await.expect("removed");
+    copy.remove().await.expect("the account is removed");
     assert_eq!(problem_kind(copy.show().await), "/docs/control#unknown-account");
 }
 
@@ -165,7 +186,7 @@ async fn startup_error_names_its_cause() {
         (MockServer::builder().listen("192.0.2.1:1"), "192.0.2.1:1"),
         (MockServer::builder().api_key("a b"), "key"),
     ] {
-        let error = builder.try_start().await.expect_err("it cannot").to_string();
+        let error = builder.try_start().await.expect_err("the server must not start").to_string();
         assert!(error.contains(part), "{error}");
     }
 }

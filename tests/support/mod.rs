@@ -1,4 +1,4 @@
-//! A server of one's own for each test: the built program, on a free port of loopback.
+//! Starts the built program on a free loopback port, and sends requests to it.
 
 use std::io::{BufRead, BufReader};
 use std::ops::{Deref, DerefMut};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// The key that every fresh server knows.
+/// The API key of a fresh server's default account.
 pub(crate) const DEV_KEY: &str = "dev-key";
 
 /// A running server; it is killed when dropped.
@@ -15,23 +15,23 @@ pub(crate) struct Server {
     client: ApiClient,
 }
 
-/// Whoever asks a server, with a key.
+/// An HTTP client for one server and one API key.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiClient {
     /// `http://127.0.0.1:PORT`
     pub(crate) base_url: String,
-    /// The key that the verbs below send.
+    /// The key that the methods below send.
     pub(crate) api_key: String,
     http: reqwest::Client,
 }
 
 impl Server {
-    /// An ephemeral server with the account `dev`.
+    /// Starts an ephemeral server with the account `dev`.
     pub(crate) fn start() -> Self {
         Self::start_with_args(&["--ephemeral"])
     }
 
-    /// A server started with these arguments, on a free port.
+    /// Starts a server with these arguments, on a free port.
     pub(crate) fn start_with_args(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_omnidesk-mock"))
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -41,31 +41,31 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut first = String::new();
+        let mut first_line = String::new();
         let stdout = child.stdout.as_mut().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut first).expect("stdout is text");
-        let base = first.trim().strip_prefix("listening on ").unwrap_or_else(|| {
-            panic!("the first line is `listening on …`, not {first:?}");
+        BufReader::new(stdout).read_line(&mut first_line).expect("stdout is text");
+        let base = first_line.trim().strip_prefix("listening on ").unwrap_or_else(|| {
+            panic!("the first line must be `listening on …`, not {first_line:?}");
         });
         Self { child, client: ApiClient::new(base) }
     }
 
-    /// The id of its process.
+    /// Returns the process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends the server as a service manager would, and waits for it.
+    /// Sends SIGTERM to the server and waits for its exit.
     pub(crate) fn stop(mut self) -> std::process::ExitStatus {
         let id = self.pid().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill starts");
         assert!(sent.success());
-        self.child.wait().expect("the server ends")
+        self.child.wait().expect("the server exits")
     }
 }
 
 impl ApiClient {
-    /// Who asks the server at this address with the key that every fresh server knows.
+    /// Creates a client for the server at this URL, with the default API key.
     pub(crate) fn new(base: &str) -> Self {
         Self {
             base_url: base.to_owned(),
@@ -74,22 +74,22 @@ impl ApiClient {
         }
     }
 
-    /// Who asks the same server with another key.
+    /// Returns a client with another API key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { api_key: key.to_owned(), ..self.clone() }
     }
 
-    /// Where a path of the server is.
+    /// Returns the URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base_url)
     }
 
-    /// A request to `path` that carries the key.
+    /// Builds a request with the API key.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         self.request_without_key(method, path).header("apiKey", &self.api_key)
     }
 
-    /// A request to `path` with no key at all.
+    /// Builds a request without an API key.
     pub(crate) fn request_without_key(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().expect("a method");
         self.http.request(method, self.url(path))
@@ -145,13 +145,13 @@ impl DerefMut for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; there is nothing more to do then.
+        // The process may have exited already; then the kill fails.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What came back.
+/// A response with a JSON body.
 #[derive(Debug)]
 pub(crate) struct JsonResponse {
     pub(crate) status: u16,
@@ -160,18 +160,18 @@ pub(crate) struct JsonResponse {
 }
 
 impl JsonResponse {
-    /// Sends the request and reads the answer, which must be JSON.
+    /// Sends the request and reads the response, whose body must be JSON.
     pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
+        let response = request.send().await.expect("the server responds");
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.expect("the body arrives");
         let body = serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{status}: the body is JSON ({error}): {text}"));
+            .unwrap_or_else(|error| panic!("{status}: the body is not JSON ({error}): {text}"));
         Self { status, headers, body }
     }
 
-    /// The `message` of a result or an error; empty where there is none.
+    /// Returns the `message` of a result or an error; empty if it is missing.
     pub(crate) fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What becomes of an account: the model of its tickets, of its start and of its snapshots.
+//! Model of an account: its tickets, its initial state and its snapshots.
 
 use std::collections::BTreeMap;
 
@@ -22,29 +22,29 @@ impl AccountModel {
         Self { tickets: start.clone(), base: start, snapshots: BTreeMap::new() }
     }
 
-    /// Does the act to the account, which must answer as the model does.
+    /// Runs the action on the account; the response must match the model.
     pub(super) async fn run(&mut self, account: &Account, action: &Action) {
         let reply =
             control_client::fetch_response(action.build_request(account, &self.tickets)).await;
         self.apply(account, action, &reply).await;
     }
 
-    /// Goes back to the start and to each snapshot, and finds everything as it was.
+    /// Resets, then restores each snapshot, and checks the account after each.
     pub(super) async fn restore_all_snapshots(&mut self, account: &Account) {
         let names: Vec<&str> = self.snapshots.keys().copied().collect();
-        for act in std::iter::once(Action::Reset).chain(names.into_iter().map(Action::Restore)) {
-            self.run(account, &act).await;
+        for action in std::iter::once(Action::Reset).chain(names.into_iter().map(Action::Restore)) {
+            self.run(account, &action).await;
             self.assert_matches(account).await;
         }
     }
 
-    /// Does the act to the model, whose answer the account must have given.
+    /// Applies the action to the model and checks the account's response against it.
     pub(super) async fn apply(&mut self, account: &Account, action: &Action, reply: &JsonResponse) {
         match action {
             Action::TicketRequest(step) => {
-                let call = step.resolve(&self.tickets);
-                assert_response_matches_model(&call, &mut self.tickets, reply);
-                if call.operation == "create" {
+                let request = step.resolve(&self.tickets);
+                assert_response_matches_model(&request, &mut self.tickets, reply);
+                if request.operation == "create" {
                     assertions::learn_external_ids(&account.client, &mut self.tickets).await;
                 }
             }
@@ -54,10 +54,10 @@ impl AccountModel {
             }
             Action::Snapshot(name) => self.apply_snapshot(name, reply),
             Action::Restore(name) => {
-                if let Some(kept) =
+                if let Some(snapshot) =
                     check_snapshot_exists(self.snapshots.get(name).cloned(), action, reply)
                 {
-                    self.tickets = kept;
+                    self.tickets = snapshot;
                 }
             }
             Action::DeleteSnapshot(name) => {
@@ -92,41 +92,41 @@ impl AccountModel {
         assert_eq!(reply.body["now"], to_rfc3339(&self.tickets.now_text()), "{}", reply.body);
     }
 
-    /// Everything that the account shows is what the model has.
+    /// Asserts that the account shows exactly the model's data.
     pub(super) async fn assert_matches(&self, account: &Account) {
         assertions::assert_all_tickets_match(&account.client, &self.tickets).await;
-        let shown = account.send_control("GET", "").await.body;
-        assert_eq!(shown["account"], account.name, "{shown}");
-        assert_eq!(shown["counts"]["tickets"], self.tickets.tickets_by_id.len(), "{shown}");
-        assert_eq!(shown["counts"]["customers"], self.tickets.customer_count(), "{shown}");
+        let summary = account.send_control("GET", "").await.body;
+        assert_eq!(summary["account"], account.name, "{summary}");
+        assert_eq!(summary["counts"]["tickets"], self.tickets.tickets_by_id.len(), "{summary}");
+        assert_eq!(summary["counts"]["customers"], self.tickets.customer_count(), "{summary}");
         let entries: usize =
             self.tickets.tickets_by_id.values().map(|ticket| ticket.timeline.len()).sum();
-        assert_eq!(shown["counts"]["timeline"], entries, "{shown}");
+        assert_eq!(summary["counts"]["timeline"], entries, "{summary}");
         let snapshots = account.send_control("GET", "/snapshots").await.body;
-        let kept: Vec<Value> = self.snapshots.keys().map(|name| (*name).into()).collect();
-        assert_eq!(sorted_snapshot_names(&snapshots), kept, "{snapshots}");
+        let expected: Vec<Value> = self.snapshots.keys().map(|name| (*name).into()).collect();
+        assert_eq!(sorted_snapshot_names(&snapshots), expected, "{snapshots}");
         self.assert_clock(&account.send_control("GET", "/clock").await);
     }
 }
 
-/// The names of a list of snapshots, in the order of their letters.
+/// Returns the names in a snapshot list, sorted.
 fn sorted_snapshot_names(snapshots: &Value) -> Vec<Value> {
     let snapshots = snapshots["snapshots"].as_array().expect("snapshots");
-    let mut names: Vec<Value> = snapshots.iter().map(|one| one["name"].clone()).collect();
+    let mut names: Vec<Value> = snapshots.iter().map(|snapshot| snapshot["name"].clone()).collect();
     names.sort_by_key(ToString::to_string);
     names
 }
 
-/// What the model kept under a name; the account knows the name exactly when the model does.
+/// Returns the model's snapshot; the server must know the name exactly if the model does.
 fn check_snapshot_exists(
-    kept: Option<TicketsModel>,
+    snapshot: Option<TicketsModel>,
     action: &Action,
     reply: &JsonResponse,
 ) -> Option<TicketsModel> {
-    let asked = format!("{action:?}");
-    match kept {
-        Some(_) => assert_eq!(reply.status, 204, "{asked}: {}", reply.body),
-        None => assert_problem(reply, 404, "unknown-snapshot", &asked),
+    let context = format!("{action:?}");
+    match snapshot {
+        Some(_) => assert_eq!(reply.status, 204, "{context}: {}", reply.body),
+        None => assert_problem(reply, 404, "unknown-snapshot", &context),
     }
-    kept
+    snapshot
 }

@@ -1,4 +1,4 @@
-//! What is done to an account: a request of the Ticket API, or one of the control API.
+//! Actions on an account: a Ticket API request or a control API request.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -9,7 +9,7 @@ use crate::control_client::Account;
 use crate::model::{Step, TicketsModel, any_step};
 
 const SNAPSHOT_NAMES: [&str; 2] = ["one", "Two.2"];
-/// Days on which a clock is made to stand still; the seed's is the first of March.
+/// Dates to freeze the clock at; the seed's clock is at 1 March.
 const FROZEN_DATES: [&str; 3] =
     ["2026-02-10 08:30:00", "2026-03-02 00:00:00", "2026-03-23 07:59:59"];
 const ADVANCE_HOURS: [i64; 4] = [0, 1, 26, 720];
@@ -26,7 +26,7 @@ pub(super) enum Action {
     SetDialect(Value),
 }
 
-/// Any act, most often a request of the Ticket API.
+/// Returns a strategy for any action; most are Ticket API requests.
 pub(super) fn any_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         20 => any_step().prop_map(Action::TicketRequest),
@@ -50,7 +50,7 @@ fn any_dialect() -> impl Strategy<Value = Value> {
 }
 
 impl Action {
-    /// The request that it is when these are the account's tickets.
+    /// Builds the request for this action; `tickets` is the account's current state.
     pub(super) fn build_request(
         &self,
         account: &Account,
@@ -75,7 +75,7 @@ impl Action {
     }
 }
 
-/// A date of UTC as the control API writes it.
+/// Formats a UTC date as the control API does.
 pub(super) fn to_rfc3339(date: &str) -> String {
     format!("{}Z", date.replace(' ', "T"))
 }

@@ -1,4 +1,4 @@
-//! Going back happens all at once: whoever asks meanwhile sees one world or the other, and never a mixture.
+//! Restore is atomic: concurrent requests see the old or the new state, never a mixture.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use crate::support::ApiClient;
 
 const READER_COUNT: usize = 8;
 const RESTORE_COUNT: usize = 20;
-/// What an answer depends on in different ways: on the tickets, on the clock, on the dialect.
+/// Paths whose responses depend on the tickets, the clock or the dialect.
 const PATHS: [&str; 4] = [
     "/api/v2/ticket?itemStart=0",
     "/api/v2/ticket?status=closed",
@@ -22,17 +22,17 @@ const PATHS: [&str; 4] = [
     "/api/v2/ticket/999?getTicketHistory=false",
 ];
 
-/// All that an answer says: its status, its date, its body.
+/// Status, `Date` header and body of a response.
 type ObservedResponse = (u16, String, String);
 
 async fn observe(client: &ApiClient, path: &str) -> ObservedResponse {
-    let response = client.request("GET", path).send().await.expect("the server answers");
+    let response = client.request("GET", path).send().await.expect("the server responds");
     let status = response.status().as_u16();
     let date = response.headers()[DATE].to_str().expect("text").to_owned();
     (status, date, response.text().await.expect("the body arrives"))
 }
 
-/// Makes a world that differs from every other in all that it shows, and keeps it as a snapshot.
+/// Changes tickets, clock and dialect to values unique to `name`, and takes a snapshot of that state.
 async fn create_state(
     account: &Account,
     name: &str,
@@ -52,26 +52,26 @@ async fn create_state(
     join_all(PATHS.iter().map(|path| observe(&account.client, path))).await
 }
 
-/// Reads until the turns are over; each answer is that of one of the worlds. A field that no operation has makes
-/// each request a new one, to which no answer is kept.
+/// Reads until the restores are finished; each response must match one of the states. An unknown query parameter
+/// makes each request unique, so no response comes from the cache.
 async fn read_during_restores(
     client: &ApiClient,
     states: &[Vec<ObservedResponse>; 2],
     is_finished: &AtomicBool,
 ) {
-    let mut fresh = 0;
+    let mut request_number = 0;
     while !is_finished.load(Ordering::Relaxed) {
         for (number, path) in PATHS.iter().enumerate() {
-            fresh += 1;
-            let path = format!("{path}&fresh={fresh}");
+            request_number += 1;
+            let path = format!("{path}&fresh={request_number}");
             let now = observe(client, &path).await;
-            let known = states.iter().any(|world| world[number] == now);
-            assert!(known, "{path}: {now:?} is of neither world: {states:#?}");
+            let matches_a_state = states.iter().any(|state| state[number] == now);
+            assert!(matches_a_state, "{path}: {now:?} matches neither state: {states:#?}");
         }
     }
 }
 
-/// Goes to and fro; what is asked after the acknowledgement is of the new world.
+/// Restores the snapshots alternately; a read after the acknowledgement sees the restored state.
 async fn restore_alternately(
     account: &Account,
     states: &[Vec<ObservedResponse>; 2],
@@ -90,11 +90,11 @@ async fn restore_alternately(
 
 async fn check_restore_is_atomic(ephemeral: bool) {
     let data = create_temp_dir();
-    let path = data.path().to_str().expect("the path is text");
+    let path = data.path().to_str().expect("the path is UTF-8");
     let server =
         serve_seed_with_args(&acme_seed([ticket_fixture(7), ticket_fixture(8)]), &["--data", path]);
-    let wanted: Value = json!({ "ephemeral": ephemeral });
-    let account = Account::create(&server, &wanted).await;
+    let spec: Value = json!({ "ephemeral": ephemeral });
+    let account = Account::create(&server, &spec).await;
     let one = create_state(&account, "one", "2026-03-02T00:00:00Z", 400).await;
     let states = [one, create_state(&account, "other", "2026-04-20T00:00:00Z", 404).await];
     let is_finished = AtomicBool::new(false);
@@ -113,7 +113,7 @@ async fn reads_during_restore_see_old_or_new_state_only() {
 #[tokio::test]
 async fn snapshot_succeeds_right_after_reads_and_writes() {
     let data = create_temp_dir();
-    let path = data.path().to_str().expect("the path is text");
+    let path = data.path().to_str().expect("the path is UTF-8");
     let server = serve_seed_with_args(&acme_seed((1..=20).map(ticket_fixture)), &["--data", path]);
     let account = Account::new(&server, "acme", ACME_KEY);
     for number in 0..40 {
@@ -122,7 +122,7 @@ async fn snapshot_succeeds_right_after_reads_and_writes() {
         }
         let title = format!("title={number}");
         assert_eq!(server.send_form("PUT", "/api/v2/ticket/7", &title).await.status, 200);
-        let kept = account.send_control("PUT", &format!("/snapshots/{}", number % 3)).await;
-        assert!([200, 201].contains(&kept.status), "{number}: {}", kept.body);
+        let snapshot = account.send_control("PUT", &format!("/snapshots/{}", number % 3)).await;
+        assert!([200, 201].contains(&snapshot.status), "{number}: {}", snapshot.body);
     }
 }

@@ -1,4 +1,4 @@
-//! `--accounts auto`: an unknown key makes an account of its own.
+//! `--accounts auto`: an unknown key creates an account.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,26 +12,26 @@ async fn unknown_key_creates_account_from_seed() {
     let server = serve_seed_with_args(&acme_seed([ticket_fixture(7)]), &["--accounts", "auto"]);
     let one = server.with_key("my-own-key-1");
     let other = server.with_key("my-own-key-2");
-    assert_eq!(one.get("/api/v2/ticket/7").await.status, 200, "it starts from the seed");
-    assert_eq!(one.delete("/api/v2/ticket/7").await.status, 200, "it may do everything");
-    assert_eq!(other.get("/api/v2/ticket/7").await.status, 200, "the other has its own");
-    assert_eq!(server.get("/api/v2/ticket/7").await.status, 200, "acme as well");
+    assert_eq!(one.get("/api/v2/ticket/7").await.status, 200, "the account starts from the seed");
+    assert_eq!(one.delete("/api/v2/ticket/7").await.status, 200, "the new key has all permissions");
+    assert_eq!(other.get("/api/v2/ticket/7").await.status, 200, "the other account is separate");
+    assert_eq!(server.get("/api/v2/ticket/7").await.status, 200, "acme keeps its ticket");
 
-    let shown = fetch_response(one.request("GET", "/_control/accounts/self")).await;
-    let name = shown.body["account"].as_str().expect("a name").to_owned();
+    let summary = fetch_response(one.request("GET", "/_control/accounts/self")).await;
+    let name = summary.body["account"].as_str().expect("a name").to_owned();
     let own = Account::new(&one, &name, "my-own-key-1");
     assert_eq!(own.send_control("POST", "/reset").await.status, 204);
-    assert_eq!(one.get("/api/v2/ticket/7").await.status, 200, "it is back");
+    assert_eq!(one.get("/api/v2/ticket/7").await.status, 200, "the ticket exists after the reset");
 }
 
 #[tokio::test]
 async fn control_api_self_with_unknown_key_creates_account() {
     let server = Server::start_with_args(&["--ephemeral", "--accounts", "auto"]);
-    let shown =
+    let summary =
         fetch_response(server.with_key("my-own-key").request("GET", "/_control/accounts/self"))
             .await;
-    assert_eq!(shown.status, 200, "{}", shown.body);
-    assert_eq!(shown.body["counts"]["tickets"], 0);
+    assert_eq!(summary.status, 200, "{}", summary.body);
+    assert_eq!(summary.body["counts"]["tickets"], 0);
 }
 
 #[tokio::test]
@@ -40,9 +40,9 @@ async fn malformed_key_creates_no_account() {
     for key in ["short", "with.a.dot", &"k".repeat(129)] {
         assert_eq!(server.with_key(key).get("/api/v2/ticket").await.status, 401, "{key}");
     }
-    let shown =
+    let refused =
         fetch_response(server.with_key("short").request("GET", "/_control/accounts/self")).await;
-    assert_problem(&shown, 401, "no-api-key", "short");
+    assert_problem(&refused, 401, "no-api-key", "short");
 }
 
 #[tokio::test]
@@ -70,19 +70,21 @@ async fn account_is_removed_after_ttl_without_requests() {
     let brief = Account::create(&server, &json!({ "name": "brief", "ttl": "300ms" })).await;
     let lasting = Account::create(&server, &json!({ "name": "lasting", "ttl": "1h" })).await;
     assert_eq!(brief.client.get("/api/v2/ticket").await.status, 200);
-    let is_there = async || {
+    let exists = async || {
         let list = fetch_response(server.request("GET", "/_control/accounts")).await.body;
         list["accounts"].as_array().expect("a list").iter().any(|one| one["account"] == "brief")
     };
-    // Each look is a request, but none of the account.
-    let gone = async { while is_there().await {} };
-    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.expect("it goes");
+    // These requests list all accounts, so they don't extend the account's TTL.
+    let removed = async { while exists().await {} };
+    tokio::time::timeout(std::time::Duration::from_secs(20), removed)
+        .await
+        .expect("the account expires");
     assert_eq!(brief.client.get("/api/v2/ticket").await.status, 401);
     assert_problem(&brief.send_control("GET", "").await, 404, "unknown-account", "brief");
     assert_eq!(lasting.send_control("GET", "").await.body["ttl"], "PT1H");
 }
 
-/// How many accounts there are.
+/// Returns the number of accounts.
 async fn count_accounts(server: &Server) -> usize {
     let listed = fetch_response(server.request_without_key("GET", "/_control/accounts")).await;
     listed.body["accounts"].as_array().expect("accounts").len()
@@ -104,7 +106,7 @@ async fn cross_origin_request_creates_no_account() {
     {
         let key = format!("made-up-key-{number}");
         let page = server.with_key(&key);
-        // What a page can send without being asked: the key in the query, and a form.
+        // Requests that a page can send without a preflight: the key in the query, and a form.
         let in_query = format!("/api/v2/ticket?apiKey={key}");
         let urlencoded = "application/x-www-form-urlencoded";
         for request in [
@@ -123,7 +125,7 @@ async fn cross_origin_request_creates_no_account() {
             assert!(refused.message().contains("another origin"), "{}", refused.body);
         }
         assert_eq!(count_accounts(&server).await, before + number, "{name}: {value}");
-        // The key is made otherwise, and works from there as well.
+        // Another client creates the account; then cross-origin requests with this key work too.
         assert_eq!(page.get("/api/v2/ticket").await.status, 200);
         assert_eq!(count_accounts(&server).await, before + 1 + number);
         let known = fetch_response(page.request("GET", "/api/v2/ticket").header(name, value)).await;
@@ -143,12 +145,15 @@ async fn request_with_foreign_host_creates_no_account() {
         let server = Server::start_with_args(&all);
         let client = server.with_key("made-up-key");
         for host in foreign {
-            let ask = |method| client.request(method, "/api/v2/ticket").header("host", *host);
+            let request_with_host =
+                |method| client.request(method, "/api/v2/ticket").header("host", *host);
             let origin = format!("http://{host}");
             for request in [
-                ask("GET"),
-                ask("GET").header("origin", &origin).header("sec-fetch-site", "same-origin"),
-                ask("POST").header("origin", &origin).form(&[("title", "x")]),
+                request_with_host("GET"),
+                request_with_host("GET")
+                    .header("origin", &origin)
+                    .header("sec-fetch-site", "same-origin"),
+                request_with_host("POST").header("origin", &origin).form(&[("title", "x")]),
             ] {
                 let refused = fetch_response(request).await;
                 assert_eq!(refused.status, 401, "{host}: {}", refused.body);
@@ -161,7 +166,7 @@ async fn request_with_foreign_host_creates_no_account() {
             let request = one.request("GET", "/api/v2/ticket").header("host", *host);
             assert_eq!(fetch_response(request).await.status, 200, "{host}");
         }
-        // A known key works under every name.
+        // A known key works with every `Host` header.
         assert_eq!(client.get("/api/v2/ticket").await.status, 200);
         let request = client.request("GET", "/api/v2/ticket").header("host", foreign[0]);
         assert_eq!(fetch_response(request).await.status, 200);

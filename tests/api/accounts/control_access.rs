@@ -1,4 +1,4 @@
-//! Who may use the control API.
+//! Access control of the control API: token and origin.
 
 use serde_json::Value;
 
@@ -11,15 +11,15 @@ const TOKEN: &str = "a-token-of-some-length";
 #[tokio::test]
 async fn control_api_requires_configured_token() {
     let server = Server::start_with_args(&["--ephemeral", "--control-token", TOKEN]);
-    let ask = |authorization: Option<String>| {
+    let build_request = |authorization: Option<String>| {
         let request = server.request("GET", ACCOUNTS_PATH);
         match authorization {
             Some(authorization) => request.header("authorization", authorization),
             None => request,
         }
     };
-    assert_eq!(fetch_response(ask(Some(format!("Bearer {TOKEN}")))).await.status, 200);
-    assert_eq!(fetch_response(ask(Some(format!("bearer  {TOKEN}")))).await.status, 200);
+    assert_eq!(fetch_response(build_request(Some(format!("Bearer {TOKEN}")))).await.status, 200);
+    assert_eq!(fetch_response(build_request(Some(format!("bearer  {TOKEN}")))).await.status, 200);
     for wrong in [
         None,
         Some("Bearer".to_owned()),
@@ -29,20 +29,21 @@ async fn control_api_requires_configured_token() {
         Some(format!("apikey {TOKEN}")),
         Some(TOKEN.to_owned()),
     ] {
-        let asked = format!("{wrong:?}");
-        let refused = fetch_response(ask(wrong)).await;
-        assert_problem(&refused, 401, "no-token", &asked);
+        let context = format!("{wrong:?}");
+        let refused = fetch_response(build_request(wrong)).await;
+        assert_problem(&refused, 401, "no-token", &context);
         assert_eq!(refused.headers["www-authenticate"], "Bearer");
         assert!(!refused.body.to_string().contains(TOKEN));
     }
     for path in ["/_control/health", "/_control/ready"] {
-        let open = server.request_without_key("GET", path).send().await.expect("it answers");
-        assert_eq!(open.status(), 200, "{path} is open to all");
+        let open =
+            server.request_without_key("GET", path).send().await.expect("the server responds");
+        assert_eq!(open.status(), 200, "{path} needs no token");
     }
     assert_eq!(
         server.get("/api/v2/ticket").await.status,
         200,
-        "the Ticket API asks for a key alone"
+        "the Ticket API requires only an API key"
     );
 }
 
@@ -66,7 +67,7 @@ async fn cross_origin_control_request_is_rejected() {
     assert_eq!(fetch_response(own.header("sec-fetch-site", "same-origin")).await.status, 200);
 }
 
-/// The word after this text in a line of the program.
+/// Returns the word after `text` in a line that the program prints.
 fn read_word_after(program: &mut RunningProcess, text: &str) -> String {
     let line = program.wait_for_line(|_, line| line.contains(text));
     let rest = line.split(text).nth(1).unwrap_or_default();
@@ -84,23 +85,23 @@ async fn random_token_is_generated_and_printed_once_beyond_loopback() {
         assert!(token.len() >= 24, "{token}");
         let url = format!("{base}{ACCOUNTS_PATH}");
         let client = reqwest::Client::new();
-        let refused = client.get(&url).send().await.expect("it answers");
+        let refused = client.get(&url).send().await.expect("the server responds");
         assert_eq!(refused.status(), 401);
         let list: Value = client
             .get(&url)
             .bearer_auth(&token)
             .send()
             .await
-            .expect("it answers")
+            .expect("the server responds")
             .json()
             .await
-            .expect("JSON");
+            .expect("the body is JSON");
         assert_eq!(list["accounts"][0]["account"], "dev");
         let ended = program.stop();
         assert_eq!(
             ended.combined_output().matches(&token).count(),
             1,
-            "it is shown once: {ended:?}"
+            "the token is printed once: {ended:?}"
         );
         tokens.push(token);
     }

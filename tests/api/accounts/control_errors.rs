@@ -1,4 +1,4 @@
-//! Bad requests of the control API: each gets its problem, and changes nothing.
+//! Invalid control API requests: each gets its problem document and changes nothing.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem, fetch_respon
 use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
 use crate::support::Server;
 
-/// A request and its problem: method, path below the accounts, body, status, kind, and a part of the detail.
+/// A request and its expected problem: method, path below `/accounts`, body, status, kind, part of the detail.
 type Case = (&'static str, &'static str, Value, u16, &'static str, &'static str);
 
 fn all_cases() -> Vec<Case> {
@@ -140,12 +140,12 @@ async fn invalid_control_request_gets_problem_and_changes_nothing() {
     for (method, path, body, status, kind, part) in all_cases() {
         let request = server.request_without_key(method, &format!("{ACCOUNTS_PATH}{path}"));
         let request = if body.is_null() { request } else { request.json(&body) };
-        let asked = format!("{method} {path} {body}");
+        let context = format!("{method} {path} {body}");
         let reply = fetch_response(request).await;
-        assert_problem(&reply, status, kind, &asked);
-        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{asked}");
+        assert_problem(&reply, status, kind, &context);
+        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{context}");
         let detail = reply.body["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains(part), "{asked}: {detail}");
+        assert!(detail.contains(part), "{context}: {detail}");
     }
     assert_eq!(own.read_all().await, before);
     assert_eq!(
@@ -175,7 +175,7 @@ async fn max_accounts_limits_manual_and_automatic_creation() {
     let first = Account::create(&server, &json!({})).await;
     Account::create(&server, &json!({})).await;
     let full = fetch_response(server.request_without_key("POST", ACCOUNTS_PATH)).await;
-    assert_problem(&full, 409, "too-many", "the fourth");
+    assert_problem(&full, 409, "too-many", "the fourth account");
     assert!(full.body["detail"].as_str().is_some_and(|detail| detail.contains("--max-accounts")));
 
     let refused = server.with_key("unknown-key-1").get("/api/v2/ticket").await;

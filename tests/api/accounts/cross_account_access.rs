@@ -1,4 +1,4 @@
-//! What one account knows is worth nothing at another: ids, names, keys and snapshots.
+//! Isolation: ids, names, keys and snapshots of one account do not work in another.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::fixtures::{
 };
 use crate::support::{ApiClient, JsonResponse};
 
-/// Method, path and body of everything that names a ticket.
+/// Method, path and body of each request that names a ticket.
 const TICKET_REQUESTS: [(&str, &str, &str); 8] = [
     ("GET", "/{id}", ""),
     ("PUT", "/{id}", "title=Changed"),
@@ -21,7 +21,7 @@ const TICKET_REQUESTS: [(&str, &str, &str); 8] = [
     ("POST", "/batch", "TicketIDs={id}&actions[0][actionType]=status&actions[0][value]=open"),
 ];
 
-/// Method, path and body of everything that can be done to an account, its removal last.
+/// Method, path and body of each request that changes an account; the removal is last.
 const ACCOUNT_REQUESTS: [(&str, &str, &str); 9] = [
     ("PUT", "/snapshots/mine", ""),
     ("POST", "/keys", "{}"),
@@ -34,12 +34,12 @@ const ACCOUNT_REQUESTS: [(&str, &str, &str); 9] = [
     ("DELETE", "", ""),
 ];
 
-/// Two accounts of one seed; theirs has more since, and nobody may see or change that.
+/// Two accounts from one seed; the victim has additional data that the attacker must neither see nor change.
 struct AccountPair {
     server: SeededServer,
     attacker: Account,
     victim: Account,
-    /// The id of a ticket of theirs that I have not.
+    /// The id of a ticket that only the victim has.
     victim_ticket_id: u64,
     victim_state: (String, Vec<Value>),
 }
@@ -54,19 +54,19 @@ impl AccountPair {
         Self { server, attacker, victim, victim_ticket_id, victim_state }
     }
 
-    /// Theirs is byte for byte as it was.
+    /// Asserts that the victim's data is unchanged, byte for byte.
     async fn assert_victim_unchanged(&self, after: &str) {
         let now = (dump_tickets(&self.victim.client).await, self.victim.read_all().await);
         assert_eq!(now, self.victim_state, "after {after}");
     }
 
-    /// A request to the control API without any key.
+    /// Builds a control API request without an API key.
     fn build_control_request(&self, method: &str, path: &str) -> RequestBuilder {
         self.server.request_without_key(method, path)
     }
 }
 
-/// Gives the account a ticket, a customer, a view, keys and a snapshot that no other has.
+/// Adds a ticket, a customer, a view, keys and a snapshot that no other account has.
 async fn add_private_data(account: &Account) -> u64 {
     let body = NEW_TICKET_FORM.replace("Printer", "Secret");
     let created = account.client.send_form("POST", "/api/v2/ticket", &body).await.body;
@@ -78,8 +78,8 @@ async fn add_private_data(account: &Account) -> u64 {
     let views = json!({ "accounts": { "x": { "views": [view] } } });
     assert_eq!(account.send_control_json("POST", "/import", &views).await.status, 200);
     for name in ["one", "two", "three"] {
-        let made = account.send_control_json("POST", "/keys", &json!({ "name": name })).await;
-        assert_eq!(made.status, 201, "{}", made.body);
+        let created = account.send_control_json("POST", "/keys", &json!({ "name": name })).await;
+        assert_eq!(created.status, 201, "{}", created.body);
     }
     assert_eq!(account.send_control("PUT", "/snapshots/theirs").await.status, 201);
     id
@@ -110,12 +110,12 @@ async fn ticket_id_of_another_account_looks_unknown() {
     for (method, path, body) in TICKET_REQUESTS {
         let path = format!("/api/v2/ticket{}", path.replace("{id}", &id));
         let body = body.replace("{id}", &id);
-        let theirs = pair.attacker.client.send_form(method, &path, &body).await;
-        let nobodys = (path.replace(&id, "999999"), body.replace(&id, "999999"));
-        let nobodys = pair.attacker.client.send_form(method, &nobodys.0, &nobodys.1).await;
-        assert_eq!(theirs.status, 400, "{method} {path}: {}", theirs.body);
-        let said = theirs.body.to_string().replace(&id, "999999");
-        assert_eq!(said, nobodys.body.to_string(), "{method} {path}");
+        let foreign = pair.attacker.client.send_form(method, &path, &body).await;
+        let unknown = (path.replace(&id, "999999"), body.replace(&id, "999999"));
+        let unknown = pair.attacker.client.send_form(method, &unknown.0, &unknown.1).await;
+        assert_eq!(foreign.status, 400, "{method} {path}: {}", foreign.body);
+        let body = foreign.body.to_string().replace(&id, "999999");
+        assert_eq!(body, unknown.body.to_string(), "{method} {path}");
     }
     assert_eq!(dump_tickets(&pair.attacker.client).await, before);
     pair.assert_victim_unchanged("requests about its ticket").await;
@@ -124,9 +124,9 @@ async fn ticket_id_of_another_account_looks_unknown() {
 #[tokio::test]
 async fn search_and_views_find_nothing_of_another_account() {
     let pair = AccountPair::start().await;
-    let found = "/api/v2/ticket?searchArchived=yes&query=secret";
-    assert_eq!(pair.attacker.client.get(found).await.body["itemTotal"], 0);
-    assert_eq!(pair.victim.client.get(found).await.body["itemTotal"], 1);
+    let search = "/api/v2/ticket?searchArchived=yes&query=secret";
+    assert_eq!(pair.attacker.client.get(search).await.body["itemTotal"], 0);
+    assert_eq!(pair.victim.client.get(search).await.body["itemTotal"], 1);
     for view in ["secret", "99"] {
         let path = format!("/api/v2/ticket?applyView={view}");
         assert_eq!(pair.attacker.client.get(&path).await.status, 400, "{view}");
@@ -134,7 +134,7 @@ async fn search_and_views_find_nothing_of_another_account() {
     }
     let linked =
         pair.attacker.client.send_form("PUT", "/api/v2/ticket/7", "externalPrimaryID=C-secret");
-    assert_eq!(linked.await.status, 200, "a customer of mine is made");
+    assert_eq!(linked.await.status, 200, "the attacker's own customer is created");
     pair.assert_victim_unchanged("a search, and a customer of the same name").await;
 }
 
@@ -155,15 +155,15 @@ async fn snapshots_are_visible_only_to_their_own_account() {
         let listed = account.send_control("GET", "/snapshots").await.body;
         assert_eq!(listed["snapshots"], json!([]), "{listed}");
     }
-    let wanted = json!({ "from": "snapshot:mine/theirs" });
-    let made = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&wanted),
+    let spec = json!({ "from": "snapshot:mine/theirs" });
+    let refused = control_client::fetch_response(
+        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
     )
     .await;
-    assert_problem(&made, 404, "unknown-snapshot", "an account from it");
+    assert_problem(&refused, 404, "unknown-snapshot", "an account from the victim's snapshot");
 
     let same_name = pair.attacker.send_control("PUT", "/snapshots/theirs").await;
-    assert_eq!(same_name.status, 201, "mine is new: {}", same_name.body);
+    assert_eq!(same_name.status, 201, "the attacker's snapshot is new: {}", same_name.body);
     assert_eq!(pair.attacker.send_control("POST", "/snapshots/theirs/restore").await.status, 204);
     assert_eq!(
         pair.attacker.client.get(&format!("/api/v2/ticket/{}", pair.victim_ticket_id)).await.status,
@@ -176,21 +176,21 @@ async fn snapshots_are_visible_only_to_their_own_account() {
 #[tokio::test]
 async fn self_resolves_to_account_of_api_key_only() {
     let pair = AccountPair::start().await;
-    let myself = pair.attacker.clone().with_self_alias();
-    assert_eq!(myself.send_control("GET", "").await.body["account"], "mine");
-    let nobody = Account::new(&pair.server, "nobody", "nobody-0123456789").with_self_alias();
+    let own = pair.attacker.clone().with_self_alias();
+    assert_eq!(own.send_control("GET", "").await.body["account"], "mine");
+    let unknown = Account::new(&pair.server, "nobody", "nobody-0123456789").with_self_alias();
     for (method, path, body) in ACCOUNT_REQUESTS {
-        let refused = send_to_account(&nobody, method, path, body).await;
+        let refused = send_to_account(&unknown, method, path, body).await;
         assert_problem(&refused, 401, "no-api-key", path);
         let url = format!("{ACCOUNTS_PATH}/self{path}");
         let refused =
             control_client::fetch_response(pair.build_control_request(method, &url)).await;
         assert_problem(&refused, 401, "no-api-key", path);
-        let done = send_to_account(&myself, method, path, body).await;
+        let done = send_to_account(&own, method, path, body).await;
         assert!((200..=204).contains(&done.status), "{method} {path}: {}", done.body);
         pair.assert_victim_unchanged(path).await;
     }
-    assert_key_rejected(&myself.client).await;
+    assert_key_rejected(&own.client).await;
 }
 
 async fn send_to_account(account: &Account, method: &str, path: &str, body: &str) -> JsonResponse {
@@ -218,9 +218,9 @@ async fn api_key_can_be_removed_only_through_its_account() {
             &path,
         );
     }
-    let taking = json!({ "name": "taken", "api_key": ACME_KEY });
-    let refused = pair.attacker.send_control_json("POST", "/keys", &taking).await;
-    assert_problem(&refused, 409, "key-taken", "a key of theirs");
+    let duplicate = json!({ "name": "taken", "api_key": ACME_KEY });
+    let refused = pair.attacker.send_control_json("POST", "/keys", &duplicate).await;
+    assert_problem(&refused, 409, "key-taken", "a key of the victim");
     assert!(!refused.body.to_string().contains(ACME_KEY), "{}", refused.body);
     assert_eq!(list_key_ids(&pair.attacker).await, mine);
     pair.assert_victim_unchanged("requests about its keys").await;
@@ -232,14 +232,15 @@ async fn removed_api_key_is_rejected_and_other_keys_still_work() {
     let further = pair.attacker.clone().with_new_key("further").await;
     let keys = pair.attacker.send_control("GET", "/keys").await.body;
     let keys = keys["keys"].as_array().expect("keys");
-    let id = &keys.iter().find(|key| key["name"] == "further").expect("it is listed")["id"];
+    let id =
+        &keys.iter().find(|key| key["name"] == "further").expect("the new key is listed")["id"];
     assert_eq!(further.client.get("/api/v2/ticket/7").await.status, 200);
     let path = format!("/keys/{}", id.to_string().trim_matches('"'));
     assert_eq!(pair.attacker.send_control("DELETE", &path).await.status, 204);
     assert_key_rejected(&further.client).await;
     assert_eq!(pair.attacker.client.get("/api/v2/ticket/7").await.status, 200);
     assert_problem(&pair.attacker.send_control("DELETE", &path).await, 404, "unknown-key", "again");
-    pair.assert_victim_unchanged("the end of a key of another").await;
+    pair.assert_victim_unchanged("the removal of another account's key").await;
 }
 
 #[tokio::test]
@@ -257,28 +258,29 @@ async fn new_account_inherits_nothing_from_removed_namesake() {
     for (from, kind) in
         [("account:mine", "unknown-account"), ("snapshot:mine/theirs", "unknown-account")]
     {
-        let wanted = json!({ "from": from });
-        let made = control_client::fetch_response(
-            pair.build_control_request("POST", ACCOUNTS_PATH).json(&wanted),
+        let spec = json!({ "from": from });
+        let refused = control_client::fetch_response(
+            pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
         )
         .await;
-        assert_problem(&made, 404, kind, from);
+        assert_problem(&refused, 404, kind, from);
     }
     let successor = Account::create(&pair.server, &json!({ "name": "mine" })).await;
     assert_key_rejected(&pair.attacker.client).await;
     assert_eq!(successor.send_control("GET", "/snapshots").await.body["snapshots"], json!([]));
     assert_eq!(list_key_ids(&successor).await.len(), 1);
     assert_eq!(successor.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
-    assert_eq!(dump_tickets(&heir.client).await, inherited, "a copy stays");
-    pair.assert_victim_unchanged("the end of another account").await;
+    assert_eq!(dump_tickets(&heir.client).await, inherited, "the copy is unchanged");
+    pair.assert_victim_unchanged("the removal of another account").await;
 }
 
 #[tokio::test]
 async fn account_copy_and_original_are_independent() {
     let pair = AccountPair::start().await;
     let copy = Account::create(&pair.server, &json!({ "from": "account:acme" })).await;
-    let late = Account::create(&pair.server, &json!({ "from": "snapshot:acme/theirs" })).await;
-    for account in [&copy, &late] {
+    let from_snapshot =
+        Account::create(&pair.server, &json!({ "from": "snapshot:acme/theirs" })).await;
+    for account in [&copy, &from_snapshot] {
         assert_eq!(dump_tickets(&account.client).await, pair.victim_state.0);
         assert_eq!(account.send_control("GET", "/snapshots").await.body["snapshots"], json!([]));
         let solved =
@@ -288,13 +290,13 @@ async fn account_copy_and_original_are_independent() {
         pair.assert_victim_unchanged("changes of a copy").await;
     }
     assert_eq!(pair.victim.client.delete("/api/v2/ticket/7").await.status, 200);
-    for account in [&copy, &late] {
+    for account in [&copy, &from_snapshot] {
         assert_eq!(account.client.get("/api/v2/ticket/7").await.status, 200);
         assert_eq!(account.send_control("POST", "/reset").await.status, 204);
         assert_eq!(
             dump_tickets(&account.client).await,
             pair.victim_state.0,
-            "the state that it started from"
+            "the initial state of the copy"
         );
     }
 }
@@ -304,23 +306,23 @@ async fn similar_account_name_is_not_found() {
     let pair = AccountPair::start().await;
     for name in ["ACME", "acm", "acme-", "acme%20", "%61cme%00", "mine%2F..%2Facme", "a*", "Self"] {
         for (method, path, body) in ACCOUNT_REQUESTS {
-            let near = Account::new(&pair.server, name, "nobody-0123456789");
-            let refused = send_to_account(&near, method, path, body).await;
+            let account = Account::new(&pair.server, name, "nobody-0123456789");
+            let refused = send_to_account(&account, method, path, body).await;
             assert_problem(&refused, 404, "unknown-account", &format!("{name}{path}"));
         }
         pair.assert_victim_unchanged(name).await;
     }
-    let wanted = json!({ "name": "self" });
+    let spec = json!({ "name": "self" });
     let refused = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&wanted),
+        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
     )
     .await;
-    assert_problem(&refused, 400, "invalid", "an account that is called self");
-    let wanted = json!({ "name": "acme" });
+    assert_problem(&refused, 400, "invalid", "an account named self");
+    let spec = json!({ "name": "acme" });
     let refused = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&wanted),
+        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
     )
     .await;
-    assert_problem(&refused, 409, "name-taken", "a second acme");
+    assert_problem(&refused, 409, "name-taken", "a duplicate account name");
     pair.assert_victim_unchanged("an account of the same name").await;
 }

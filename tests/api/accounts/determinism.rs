@@ -1,4 +1,4 @@
-//! The same requests get the same answers, byte for byte: in another account, and on another server.
+//! Determinism: the same requests get byte-identical responses in another account and on another server.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -22,12 +22,12 @@ proptest! {
     #![proptest_config(limited_proptest_config())]
 
     #[test]
-    fn identical_requests_get_identical_responses(acts in vec(any_action(), 35..45)) {
-        block_on(run_on_twin_accounts(&acts));
+    fn identical_requests_get_identical_responses(actions in vec(any_action(), 35..45)) {
+        block_on(run_on_twin_accounts(&actions));
     }
 }
 
-/// An answer as it came over the line.
+/// A response before JSON parsing.
 #[derive(Debug, PartialEq)]
 struct RawResponse {
     status: u16,
@@ -37,7 +37,7 @@ struct RawResponse {
 
 impl RawResponse {
     async fn send(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
+        let response = request.send().await.expect("the server responds");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Self { status, headers, text: response.text().await.expect("the body arrives") }
     }
@@ -48,7 +48,7 @@ impl RawResponse {
     }
 }
 
-/// A server whose links lead to the same place wherever it listens.
+/// Starts a server with a fixed public URL, so that links don't depend on the port.
 fn start_server(tickets: &TicketsModel) -> SeededServer {
     serve_seed_with_args(
         &tickets.to_seed(),
@@ -62,12 +62,12 @@ async fn run_on_twin_accounts(actions: &[Action]) {
     assertions::learn_external_ids(&server, &mut tickets).await;
     let mut twins = Vec::new();
     for server in [&server, &server, &another] {
-        let made = Account::create(server, &json!({ "from": "seed" })).await;
-        twins.push(made.with_new_key("ci").await);
+        let account = Account::create(server, &json!({ "from": "seed" })).await;
+        twins.push(account.with_new_key("ci").await);
     }
     let mut model = AccountModel::new(tickets);
-    for act in actions {
-        run_and_compare(act, &mut model, &twins).await;
+    for action in actions {
+        run_and_compare(action, &mut model, &twins).await;
     }
     let first = (dump_tickets(&twins[0].client).await, twins[0].export().await.to_string());
     for twin in &twins[1..] {
@@ -75,14 +75,14 @@ async fn run_on_twin_accounts(actions: &[Action]) {
     }
 }
 
-/// Does the act to all twins, which answer alike.
+/// Runs the action on all twins and asserts that their responses are equal.
 async fn run_and_compare(action: &Action, model: &mut AccountModel, twins: &[Account]) {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for twin in twins {
-        answers.push(RawResponse::send(action.build_request(twin, &model.tickets)).await);
+        responses.push(RawResponse::send(action.build_request(twin, &model.tickets)).await);
     }
-    let first = answers.swap_remove(0);
-    for other in &answers {
+    let first = responses.swap_remove(0);
+    for other in &responses {
         if let Action::TicketRequest(_) = action {
             assert_eq!(*other, first, "{action:?}");
         } else {

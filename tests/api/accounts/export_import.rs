@@ -1,4 +1,4 @@
-//! An export is the whole account: imported into an empty one, or planted as a seed, it is the same again.
+//! Export round trip: importing an export, or using it as a seed, reproduces the account.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -25,13 +25,13 @@ proptest! {
 
     #[test]
     fn imported_export_reproduces_the_account(
-        acts in vec(any_action(), 10..40),
-        newest_goes in any::<bool>(),
+        actions in vec(any_action(), 10..40),
+        delete_newest in any::<bool>(),
         as_yaml in any::<bool>(),
     ) {
         block_on(async {
-            let (server, acme) = run_actions_on_acme(&acts).await;
-            if newest_goes {
+            let (server, acme) = run_actions_on_acme(&actions).await;
+            if delete_newest {
                 delete_newest_ticket(&acme.client).await;
             }
             let copy = import_copy(&server, &acme, as_yaml).await;
@@ -42,9 +42,9 @@ proptest! {
     }
 
     #[test]
-    fn export_used_as_seed_reproduces_the_account(acts in vec(any_action(), 10..40)) {
+    fn export_used_as_seed_reproduces_the_account(actions in vec(any_action(), 10..40)) {
         block_on(async {
-            let (_server, acme) = run_actions_on_acme(&acts).await;
+            let (_server, acme) = run_actions_on_acme(&actions).await;
             let another = serve_seed(&json!({ "accounts": { "acme": acme.export().await } }));
             let copy = Account::new(&another, "acme", "none").with_new_key("ci").await;
             assert_same_export(&copy, &acme).await;
@@ -52,15 +52,15 @@ proptest! {
     }
 }
 
-/// The account `acme` after these acts, with tickets that have more columns than the model knows.
+/// Runs the actions on the account `acme`, whose tickets have columns that the model does not know.
 async fn run_actions_on_acme(actions: &[Action]) -> (SeededServer, Account) {
     let mut tickets = TicketsModel::with_sample_tickets();
     let server = serve_seed(&add_rare_columns(tickets.to_seed()));
     assertions::learn_external_ids(&server, &mut tickets).await;
     let acme = Account::new(&server, "acme", ACME_KEY);
     let mut model = AccountModel::new(tickets);
-    for act in actions {
-        model.run(&acme, act).await;
+    for action in actions {
+        model.run(&acme, action).await;
     }
     (server, acme)
 }
@@ -92,7 +92,7 @@ async fn delete_newest_ticket(client: &ApiClient) {
     }
 }
 
-/// An account that was empty until the export of the other one was imported.
+/// Creates an empty account and imports the other account's export into it.
 async fn import_copy(client: &ApiClient, other: &Account, as_yaml: bool) -> Account {
     let copy = Account::create(client, &json!({ "from": "empty" })).await.with_new_key("ci").await;
     let export = json!({ "accounts": { "anything": other.export().await } });
@@ -111,7 +111,7 @@ async fn import_copy(client: &ApiClient, other: &Account, as_yaml: bool) -> Acco
     copy
 }
 
-/// Both show the same, byte for byte.
+/// Asserts that exports, tickets and lists of both accounts are equal, byte for byte.
 async fn assert_same_account(one: &Account, other: &Account) {
     assert_same_export(one, other).await;
     assert_eq!(dump_tickets(&other.client).await, dump_tickets(&one.client).await);
@@ -125,7 +125,7 @@ async fn assert_same_account(one: &Account, other: &Account) {
     }
 }
 
-/// Both exports have the same rows in the same order.
+/// Asserts that both exports have the same rows in the same order.
 async fn assert_same_export(one: &Account, other: &Account) {
     let (one, other) = (flatten_rows(&one.export().await), flatten_rows(&other.export().await));
     for (one, other) in one.iter().zip(&other) {
@@ -134,16 +134,16 @@ async fn assert_same_export(one: &Account, other: &Account) {
     assert_eq!(one.len(), other.len());
 }
 
-/// Each row, and whatever else an export has, with the name of its list.
+/// Returns each row and each other value of an export, with the name of its list.
 fn flatten_rows(export: &Value) -> Vec<(String, Value)> {
-    let of = |(name, value): (&String, &Value)| match value.as_array() {
+    let flatten = |(name, value): (&String, &Value)| match value.as_array() {
         Some(rows) => rows.iter().map(|row| (name.clone(), row.clone())).collect(),
         None => vec![(name.clone(), value.clone())],
     };
-    export.as_object().expect("an object").iter().flat_map(of).collect()
+    export.as_object().expect("an object").iter().flat_map(flatten).collect()
 }
 
-/// A ticket, a customer and an event are made in both, with the same ids.
+/// Creates a ticket, a customer and an event in both accounts; the new ids are equal.
 async fn create_and_update_in_both(one: &ApiClient, other: &ApiClient) {
     let created = one.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.body;
     assert_eq!(other.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.body, created);
@@ -175,9 +175,9 @@ async fn export_includes_time_zone_clock_and_dialect() {
     let copy = import_copy(&server, &account, false).await;
     assert_same_export(&account, &copy).await;
     assert_eq!(dump_tickets(&copy.client).await, dump_tickets(&account.client).await);
-    for back in ["/reset", "/snapshots/empty/restore"] {
-        assert_eq!(account.send_control("POST", back).await.status, 204);
-        assert_eq!(account.export().await, before, "after {back}");
+    for path in ["/reset", "/snapshots/empty/restore"] {
+        assert_eq!(account.send_control("POST", path).await.status, 204);
+        assert_eq!(account.export().await, before, "after {path}");
         assert_eq!(account.send_control_json("POST", "/import", &fixture).await.status, 200);
     }
 }

@@ -1,4 +1,4 @@
-//! Idle accounts cost nothing but their data: no thread, no open file; and clients that leave harm nothing.
+//! Idle eviction: an idle account uses no thread and no open file. Client disconnects do no harm.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
 use crate::process::{RunningProcess, build_command};
 use crate::support::ApiClient;
 
-/// Longer than it takes until an idle account is at rest.
+/// Longer than the server needs to evict an idle account.
 const EVICTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running program on Linux, as the system sees it.
+/// Thread and file counts of a running program, from `/proc` on Linux.
 struct ProcessInfo(u32);
 
 impl ProcessInfo {
@@ -28,7 +28,7 @@ impl ProcessInfo {
     }
 }
 
-/// Waits until it is so, by looking.
+/// Polls until the condition is true.
 async fn poll_until(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + EVICTION_TIMEOUT;
     while !condition() {
@@ -41,8 +41,8 @@ async fn create_accounts(client: &ApiClient, number: usize) -> Vec<Account> {
     let mut accounts = Vec::new();
     for _ in 0..number {
         let account = Account::create(client, &json!({})).await;
-        let made = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(made.status, 200, "{}", made.body);
+        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
+        assert_eq!(created.status, 200, "{}", created.body);
         accounts.push(account);
     }
     accounts
@@ -60,8 +60,8 @@ async fn idle_file_account_holds_no_thread_or_open_file() {
     let (threads, folder) = (process.thread_count(), data.path().join("accounts"));
     let accounts = create_accounts(&client, 5).await;
     assert!(process.count_open_files_in(&folder) > 0 && process.thread_count() > threads);
-    poll_until("their files are closed", || process.count_open_files_in(&folder) == 0).await;
-    poll_until("their threads have ended", || process.thread_count() <= threads + 4).await;
+    poll_until("the account files are closed", || process.count_open_files_in(&folder) == 0).await;
+    poll_until("the account threads have ended", || process.thread_count() <= threads + 4).await;
     for account in accounts {
         assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
     }
@@ -92,11 +92,11 @@ async fn client_disconnect_during_control_request_does_no_harm() {
         let body = if round % 3 == 2 { json!({ "by": "PT1S" }) } else { json!({}) };
         let _ = account.send_control("PUT", "/snapshots/one").await;
         let request = account.request("POST", path).json(&body).send();
-        // Given up after a moment that is now too short, now long enough.
-        let moment = Duration::from_micros(100 + 40 * u64::try_from(round).unwrap_or_default());
-        let _ = tokio::time::timeout(moment, request).await;
-        let made = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(made.status, 200, "{}", made.body);
+        // The request is cancelled after a timeout: too short in the first rounds, long enough in the last.
+        let timeout = Duration::from_micros(100 + 40 * u64::try_from(round).unwrap_or_default());
+        let _ = tokio::time::timeout(timeout, request).await;
+        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
+        assert_eq!(created.status, 200, "{}", created.body);
     }
     assert_eq!(program.stop().exit_code, Some(0));
 }

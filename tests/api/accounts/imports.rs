@@ -1,4 +1,4 @@
-//! What an import adds, and what it leaves as it is.
+//! Import: what it adds and what it leaves unchanged.
 
 use serde_json::json;
 
@@ -32,7 +32,10 @@ async fn import_without_settings_keeps_clock_and_dialect() {
     assert_eq!(own.send_control("GET", "/clock").await.body["mode"], "frozen");
     assert_eq!(own.client.get("/api/v2/ticket/9").await.status, 404);
     let ticket = own.client.get("/api/v2/ticket/1").await.body;
-    assert_eq!(ticket["item"]["created_at"], "2026-03-01 12:00:00", "by the account's clock");
+    assert_eq!(
+        ticket["item"]["created_at"], "2026-03-01 12:00:00",
+        "the ticket has the time of the account's clock"
+    );
 }
 
 #[tokio::test]
@@ -45,5 +48,5 @@ async fn json_body_sent_as_form_gets_content_type_hint() {
     assert_eq!(refused.status, 400, "{}", refused.body);
     assert!(refused.message().contains("Content-Type: application/json"), "{}", refused.body);
     let form = own.client.send_form("PUT", "/api/v2/ticket/1", "title=%7B%7D").await;
-    assert_eq!(form.status, 200, "braces in a value are no matter: {}", form.body);
+    assert_eq!(form.status, 200, "braces in a value are accepted: {}", form.body);
 }

@@ -1,4 +1,4 @@
-//! Many accounts on one port, all busy at once, each as if it were alone.
+//! Isolation of many busy accounts on one port.
 
 use futures_util::future::join_all;
 use proptest::collection::vec;
@@ -22,55 +22,55 @@ proptest! {
     #![proptest_config(limited_proptest_config())]
 
     #[test]
-    fn concurrent_accounts_do_not_affect_each_other(lives in vec(vec(any_action(), 16..24), ACCOUNT_COUNT)) {
-        block_on(run_accounts_concurrently(&lives));
+    fn concurrent_accounts_do_not_affect_each_other(actions_by_account in vec(vec(any_action(), 16..24), ACCOUNT_COUNT)) {
+        block_on(run_accounts_concurrently(&actions_by_account));
     }
 }
 
 async fn run_accounts_concurrently(actions_by_account: &[Vec<Action>]) {
     let data = create_temp_dir();
-    let flags = ["--data", data.path().to_str().expect("the path is text")];
+    let flags = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let (server, start) = start_modelled_server(&flags).await;
     let acme = Account::new(&server, "acme", ACME_KEY);
     assert_eq!(acme.send_control("PUT", "/snapshots/start").await.status, 201);
-    let (before, shown) = (dump_tickets(&server).await, acme.read_all().await);
+    let (before, before_control) = (dump_tickets(&server).await, acme.read_all().await);
 
     let accounts =
         join_all((0..actions_by_account.len()).map(|number| create_account(&server, number))).await;
-    let lived = accounts.into_iter().zip(actions_by_account).enumerate().map(
+    let results = accounts.into_iter().zip(actions_by_account).enumerate().map(
         |(number, (account, actions))| {
             let start = start.clone().with_key_name(&key_name(number));
             run_actions(account, actions, AccountModel::new(start))
         },
     );
-    let lived = join_all(lived).await;
-    join_all(lived.iter().map(|(account, life)| life.assert_matches(account))).await;
+    let results = join_all(results).await;
+    join_all(results.iter().map(|(account, model)| model.assert_matches(account))).await;
 
-    assert_eq!(dump_tickets(&server).await, before, "acme was asked nothing");
-    assert_eq!(acme.read_all().await, shown);
+    assert_eq!(dump_tickets(&server).await, before, "acme is unchanged");
+    assert_eq!(acme.read_all().await, before_control);
     assert_eq!(
         count_accounts(&server).await,
         actions_by_account.len() + 1,
-        "and nobody else is there"
+        "no other account exists"
     );
     assert!(server.stop().success());
-    check_after_restart(&flags, lived).await;
+    check_after_restart(&flags, results).await;
 }
 
-/// Another server on the same data has those that are kept there, as they were.
-async fn check_after_restart(flags: &[&str], lived: Vec<(Account, AccountModel)>) {
+/// Restarts the server and checks that the persistent accounts are unchanged.
+async fn check_after_restart(flags: &[&str], results: Vec<(Account, AccountModel)>) {
     let server = Server::start_with_args(flags);
-    let kept = lived.into_iter().enumerate().filter(|(number, _)| is_persistent(*number));
-    let kept: Vec<_> =
-        kept.map(|(_, (account, life))| (account.with_server(&server), life)).collect();
+    let persistent = results.into_iter().enumerate().filter(|(number, _)| is_persistent(*number));
+    let persistent: Vec<_> =
+        persistent.map(|(_, (account, model))| (account.with_server(&server), model)).collect();
     assert_eq!(
         count_accounts(&server).await,
-        kept.len() + 2,
-        "these, acme, and the account of a server"
+        persistent.len() + 2,
+        "the persistent accounts, acme and the default account"
     );
-    let checks = kept.into_iter().map(|(account, mut life)| async move {
-        life.assert_matches(&account).await;
-        life.restore_all_snapshots(&account).await;
+    let checks = persistent.into_iter().map(|(account, mut model)| async move {
+        model.assert_matches(&account).await;
+        model.restore_all_snapshots(&account).await;
     });
     join_all(checks).await;
 }
@@ -80,18 +80,18 @@ async fn count_accounts(client: &ApiClient) -> usize {
     listed["accounts"].as_array().expect("accounts").len()
 }
 
-/// An account that is like the first one in one of the ways that there are, and a key named after it.
+/// Creates an account; its source, storage and name depend on `number`.
 async fn create_account(client: &ApiClient, number: usize) -> Account {
-    let mut wanted = account_source(number);
-    wanted["ephemeral"] = (!is_persistent(number)).into();
+    let mut spec = account_source(number);
+    spec["ephemeral"] = (!is_persistent(number)).into();
     if number.is_multiple_of(2) {
-        wanted["name"] = format!("world-{number}").into();
+        spec["name"] = format!("world-{number}").into();
     }
-    let account = Account::create(client, &wanted).await.with_new_key(&key_name(number)).await;
+    let account = Account::create(client, &spec).await.with_new_key(&key_name(number)).await;
     if number.is_multiple_of(3) { account.with_self_alias() } else { account }
 }
 
-/// Whether the account is kept in the data folder; the others are in memory.
+/// Returns true if the account is stored in the data directory; the others are in memory.
 fn is_persistent(number: usize) -> bool {
     number.is_multiple_of(4)
 }
@@ -115,8 +115,8 @@ async fn run_actions(
     actions: &[Action],
     mut model: AccountModel,
 ) -> (Account, AccountModel) {
-    for act in actions {
-        model.run(&account, act).await;
+    for action in actions {
+        model.run(&account, action).await;
     }
     (account, model)
 }

@@ -1,4 +1,4 @@
-//! Accounts as worlds of their own: random lives of many of them at once, side by side, and copied.
+//! Account tests: isolation, copies, persistence and races, with random actions on many accounts.
 
 mod account_model;
 mod action;
@@ -18,7 +18,7 @@ mod races;
 use crate::fixtures::{SeededServer, serve_seed_with_args};
 use crate::model::{TicketsModel, assertions};
 
-/// A server whose account `acme` has the model's tickets, and the model.
+/// Starts a server whose account `acme` has the model's tickets, and returns both.
 async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsModel) {
     let mut tickets = TicketsModel::with_sample_tickets();
     let server = serve_seed_with_args(&tickets.to_seed(), arguments);
@@ -28,5 +28,5 @@ async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsMode
 
 fn block_on(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(future);
+    runtime.expect("the runtime starts").block_on(future);
 }

@@ -1,4 +1,4 @@
-//! With a data folder accounts, keys, snapshots and clocks are there after a restart, and after a crash.
+//! Persistence: accounts, keys, snapshots and clocks survive a restart and a crash.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
 use crate::support::Server;
 
 fn start_server_on(data: &Path) -> Server {
-    let data = data.to_str().expect("the path is text");
+    let data = data.to_str().expect("the path is UTF-8");
     Server::start_with_args(&["--data", data, "--public-url", "https://desk.example.test"])
 }
 
@@ -19,7 +19,7 @@ async fn create_ticket(account: &Account) -> Value {
     reply.body["ticketID"].clone()
 }
 
-/// The account on the server that runs now.
+/// Returns the same account on the restarted server.
 fn reconnect(account: &Account, server: &Server) -> Account {
     Account::new(server, &account.name, &account.client.api_key)
 }
@@ -45,7 +45,7 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
         200
     );
     create_ticket(&fork).await;
-    let gone = Account::create(&server, &json!({ "name": "gone", "ephemeral": true })).await;
+    let ephemeral = Account::create(&server, &json!({ "name": "gone", "ephemeral": true })).await;
     let before = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
     assert_eq!(server.stop().code(), Some(0));
 
@@ -54,30 +54,30 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
         (reconnect(&acme, &server), reconnect(&fork, &server), reconnect(&idle, &server));
     let after = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
     assert_eq!(clear_versions(after), clear_versions(before));
-    assert_eq!(reconnect(&gone, &server).client.get("/api/v2/ticket").await.status, 401);
+    assert_eq!(reconnect(&ephemeral, &server).client.get("/api/v2/ticket").await.status, 401);
     let reader = server.with_key(reader["api_key"].as_str().expect("a key"));
     assert_eq!(reader.get("/api/v2/ticket").await.status, 200);
     assert_eq!(reader.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 403);
 
     assert_eq!(acme.send_control("POST", "/snapshots/one/restore").await.status, 204);
     assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
-    assert_eq!(create_ticket(&acme).await, 2, "ids go on from the snapshot");
+    assert_eq!(create_ticket(&acme).await, 2, "ids continue from the snapshot");
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
     assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
     assert_eq!(fork.send_control("POST", "/reset").await.status, 204);
     assert_eq!(
         fork.client.get("/api/v2/ticket").await.body["itemTotal"],
         2,
-        "what it was made from"
+        "the reset restores the copied state"
     );
 }
 
-/// Versions count the changes of one run.
-fn clear_versions(mut shown: [Vec<Value>; 3]) -> [Vec<Value>; 3] {
-    for account in &mut shown {
+/// Clears the versions, which count only the changes since startup.
+fn clear_versions(mut accounts: [Vec<Value>; 3]) -> [Vec<Value>; 3] {
+    for account in &mut accounts {
         account[0]["version"] = Value::Null;
     }
-    shown
+    accounts
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn unused_files_are_removed_from_data_dir() {
 }
 
 fn list_account_files(data: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    let files = std::fs::read_dir(data.join("accounts")).expect("the directory exists");
     files.map(|file| file.expect("a file").file_name().display().to_string()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Requests that meet while accounts come and go: each is answered as if it had come before or after.
+//! Races between requests and account creation or removal: each response is as if the requests were sequential.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
 use crate::raw_http;
 use crate::support::Server;
 
-/// Nothing that clients do to each other is a failure of the server.
+/// Asserts that the status is not a server error: a race between clients must not cause one.
 fn assert_no_server_error(status: u16, what: &str) {
     assert!(status < 500, "{what}: {status}");
 }
@@ -25,12 +25,12 @@ async fn key_of_concurrently_removed_account_opens_no_other_account() {
         body.len()
     );
     let mut slow = raw_http::connect(&server.base_url).await;
-    slow.write_all(head.as_bytes()).await.expect("it is sent");
-    // The account has been found once another request on the same server is answered.
+    slow.write_all(head.as_bytes()).await.expect("the head is sent");
+    // A response to a later request proves that the server has resolved the account of the slow one.
     fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(first.send_control("DELETE", "").await.status, 204);
     let second = Account::create(&server, &json!({ "name": "acme" })).await;
-    slow.write_all(body.as_bytes()).await.expect("it is sent");
+    slow.write_all(body.as_bytes()).await.expect("the body is sent");
     let late = raw_http::read_raw_response(slow).await;
     let keys = second.send_control("GET", "/keys").await.body;
     let has_late = keys["keys"].as_array().expect("keys").iter().any(|key| key["name"] == "late");
@@ -44,8 +44,8 @@ async fn copies_and_keys_racing_account_removal_succeed_or_get_404() {
     let data = create_temp_dir();
     let server = Server::start_with_args(&["--data", data.path().to_str().expect("text")]);
     for round in 0..30 {
-        let made = json!({ "name": "acme", "ephemeral": round % 3 == 0 });
-        let account = Account::create(&server, &made).await;
+        let spec = json!({ "name": "acme", "ephemeral": round % 3 == 0 });
+        let account = Account::create(&server, &spec).await;
         assert_eq!(account.send_control("PUT", "/snapshots/s").await.status, 201);
         let start = |from: &str| {
             fetch_response(
@@ -53,14 +53,14 @@ async fn copies_and_keys_racing_account_removal_succeed_or_get_404() {
             )
         };
         let key = json!({ "api_key": format!("one-key-{round}") });
-        let (forked, copied, keyed, written, gone) = tokio::join!(
+        let (forked, copied, keyed, written, removed) = tokio::join!(
             start("snapshot:acme/s"),
             start("account:acme"),
             account.send_control_json("POST", "/keys", &key),
             account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM),
             account.send_control("DELETE", ""),
         );
-        assert_eq!(gone.status, 204, "{}", gone.body);
+        assert_eq!(removed.status, 204, "{}", removed.body);
         assert_no_server_error(written.status, "a ticket");
         for (reply, what) in [(forked, "snapshot"), (copied, "account"), (keyed, "key")] {
             assert!(reply.status == 201 || reply.status == 404, "{what}: {}", reply.body);
@@ -71,7 +71,7 @@ async fn copies_and_keys_racing_account_removal_succeed_or_get_404() {
         );
         let again = Account::create(&server, &json!({ "name": "acme" })).await;
         let reused = again.send_control_json("POST", "/keys", &key).await;
-        assert_eq!(reused.status, 201, "the text is free again: {}", reused.body);
+        assert_eq!(reused.status, 201, "the key text is free again: {}", reused.body);
         assert_eq!(again.send_control("DELETE", "").await.status, 204);
     }
 }
@@ -115,13 +115,13 @@ async fn removed_account_is_gone_for_concurrent_requests() {
     for _ in 0..20 {
         let account = Account::create(&server, &json!({ "name": "acme" })).await;
         let frozen = json!({ "mode": "frozen" });
-        let (gone, reset, taken, clock) = tokio::join!(
+        let (removed, reset, taken, clock) = tokio::join!(
             account.send_control("DELETE", ""),
             account.send_control("POST", "/reset"),
             account.send_control("PUT", "/snapshots/s"),
             account.send_control_json("PUT", "/clock", &frozen),
         );
-        assert_eq!(gone.status, 204, "{}", gone.body);
+        assert_eq!(removed.status, 204, "{}", removed.body);
         for reply in [reset, taken, clock] {
             assert!(reply.status < 300 || reply.status == 404, "{}", reply.body);
         }

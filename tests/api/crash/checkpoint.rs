@@ -1,4 +1,4 @@
-//! Servers that are killed under so much load that logs are full and are copied into their files meanwhile.
+//! Crash test: servers are killed under heavy load, while write-ahead logs are checkpointed into their databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,23 +14,23 @@ use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, integrity, restart_serve
 use crate::fixtures;
 use crate::support::{ApiClient, Server};
 
-/// How many write at once, half of them in each account.
+/// The number of concurrent writers, half of them in each account.
 const WRITER_COUNT: usize = 16;
-/// A server is killed after so many answers at most: more than it takes to fill the logs.
+/// A server is killed after at most this many responses: more than it takes to fill the write-ahead logs.
 const MAX_RESPONSES: usize = 800;
-/// So often the same folder is used, or else there are too many tickets to look at all of them.
+/// The number of rounds per data directory; with more, the tickets would be too many to check.
 const ROUNDS_PER_DATA_DIR: usize = 4;
-/// The longest name of a sender, in letters (documented: chosen for all lines), each of which takes three bytes.
+/// The longest sender name in characters (undocumented: our limit for all lines); each character takes three bytes.
 const MAX_FROM_NAME_CHARS: usize = 1000;
 
-/// A client that makes large tickets as fast as it can, and deletes some of them.
+/// A client that creates large tickets as fast as it can, and deletes some of them.
 struct LoadWriter {
-    /// What its titles begin with, and nobody else's.
+    /// The prefix of its titles, unique to this client.
     title_prefix: String,
     client: ApiClient,
     rng: Rng,
     request_count: u64,
-    /// The titles of its tickets that were acknowledged.
+    /// The titles of its acknowledged tickets.
     tickets: BTreeMap<u64, String>,
     deleted_ids: Vec<u64>,
     rejected_titles: BTreeSet<String>,
@@ -41,40 +41,38 @@ struct LoadWriter {
 #[derive(Clone, Debug)]
 enum LoadRequest {
     Create(String),
-    /// With a mistake, so that it is refused.
+    /// Invalid, so that it is rejected.
     InvalidCreate(String),
     Delete(u64),
 }
 
 impl LoadWriter {
-    fn new(mark: String, client: ApiClient, dice: Rng) -> Self {
-        let (tickets, deleted, refused) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        let tally = CrashStats::default();
+    fn new(title_prefix: String, client: ApiClient, rng: Rng) -> Self {
         Self {
-            title_prefix: mark,
+            title_prefix,
             client,
-            rng: dice,
+            rng,
             request_count: 0,
-            tickets,
-            deleted_ids: deleted,
-            rejected_titles: refused,
+            tickets: BTreeMap::new(),
+            deleted_ids: Vec::new(),
+            rejected_titles: BTreeSet::new(),
             in_flight: None,
-            stats: tally,
+            stats: CrashStats::default(),
         }
     }
 
-    /// Writes until the server is gone.
+    /// Writes until the server is down.
     async fn run(mut self, observer: CountingSender) -> Self {
         loop {
-            let ask = self.next_request();
-            self.in_flight = Some(ask.clone());
-            let request = self.build_request(&ask);
+            let load_request = self.next_request();
+            self.in_flight = Some(load_request.clone());
+            let request = self.build_request(&load_request);
             let Some((status, body)) = observer.send(request).await else { return self };
             self.in_flight = None;
-            let is_refused = matches!(ask, LoadRequest::InvalidCreate(_));
-            assert_eq!(status, if is_refused { 400 } else { 200 }, "{ask:?}: {body}");
-            self.stats.record_response(is_refused);
-            match ask {
+            let is_rejected = matches!(load_request, LoadRequest::InvalidCreate(_));
+            assert_eq!(status, if is_rejected { 400 } else { 200 }, "{load_request:?}: {body}");
+            self.stats.record_response(is_rejected);
+            match load_request {
                 LoadRequest::Create(title) => {
                     let id = body["ticketID"].as_u64().expect("an id");
                     self.tickets.insert(id, title);
@@ -99,8 +97,8 @@ impl LoadWriter {
         }
     }
 
-    fn build_request(&self, ask: &LoadRequest) -> reqwest::RequestBuilder {
-        let (title, group) = match ask {
+    fn build_request(&self, load_request: &LoadRequest) -> reqwest::RequestBuilder {
+        let (title, group) = match load_request {
             LoadRequest::Create(title) => (title, "1"),
             LoadRequest::InvalidCreate(title) => (title, "many"),
             LoadRequest::Delete(id) => {
@@ -113,93 +111,94 @@ impl LoadWriter {
         self.client.request("POST", "/api/v2/ticket").form(&fields)
     }
 
-    /// Takes its tickets out of those that are shown: what was acknowledged, with what was under way or without it.
-    fn reconcile(&mut self, shown: &mut BTreeMap<u64, String>) {
-        let mine =
-            |title: &str| title.rsplit_once(' ').is_some_and(|(mark, _)| mark == self.title_prefix);
-        let own: BTreeMap<u64, String> = shown
+    /// Removes its tickets from `listed` and checks them: the acknowledged ones, with or without the request in flight.
+    fn reconcile(&mut self, listed: &mut BTreeMap<u64, String>) {
+        let is_own = |title: &str| {
+            title.rsplit_once(' ').is_some_and(|(prefix, _)| prefix == self.title_prefix)
+        };
+        let own: BTreeMap<u64, String> = listed
             .iter()
-            .filter(|(_, title)| mine(title))
+            .filter(|(_, title)| is_own(title))
             .map(|(id, title)| (*id, title.clone()))
             .collect();
-        shown.retain(|id, _| !own.contains_key(id));
-        let mut after = self.tickets.clone();
-        let ask = self.in_flight.take();
-        if let Some(ask) = &ask {
+        listed.retain(|id, _| !own.contains_key(id));
+        let mut with_in_flight = self.tickets.clone();
+        let request = self.in_flight.take();
+        if let Some(request) = &request {
             self.stats.record_in_flight(
-                !matches!(ask, LoadRequest::InvalidCreate(_)),
+                !matches!(request, LoadRequest::InvalidCreate(_)),
                 own != self.tickets,
             );
         }
-        match ask {
+        match request {
             Some(LoadRequest::Create(title)) => {
                 let found = own.iter().find(|(_, known)| **known == title);
-                after.extend(found.map(|(id, title)| (*id, title.clone())));
+                with_in_flight.extend(found.map(|(id, title)| (*id, title.clone())));
             }
-            Some(LoadRequest::Delete(id)) => drop(after.remove(&id)),
+            Some(LoadRequest::Delete(id)) => drop(with_in_flight.remove(&id)),
             Some(LoadRequest::InvalidCreate(title)) => drop(self.rejected_titles.insert(title)),
             None => {}
         }
         let lost = self.tickets.keys().filter(|id| !own.contains_key(id)).count();
         assert!(
-            own == self.tickets || own == after,
-            "{} finds neither what was before nor what would be after what was under way; lost: {lost}",
+            own == self.tickets || own == with_in_flight,
+            "{}: the tickets match neither the acknowledged writes nor those plus the request in flight; lost: {lost}",
             self.title_prefix
         );
         assert!(
             own.values().all(|title| !self.rejected_titles.contains(title)),
-            "what was refused is there"
+            "a rejected ticket exists"
         );
         self.deleted_ids.extend(self.tickets.keys().filter(|id| !own.contains_key(id)));
         self.tickets = own;
     }
 }
 
-/// A folder with the accounts, and who writes in them.
+/// A data directory with the accounts, and their writers.
 struct LoadSetup {
     data_dir: TempDir,
     writers: Vec<LoadWriter>,
 }
 
 impl LoadSetup {
-    async fn new(dice: &mut Rng) -> (Self, Server) {
-        let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+    async fn new(rng: &mut Rng) -> (Self, Server) {
+        let (data_dir, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
         let seed =
             fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
-        let server = kill::start_server(data.path(), &["--seed", &seed]);
-        let filler = |number: usize| {
+        let server = kill::start_server(data_dir.path(), &["--seed", &seed]);
+        let new_writer = |number: usize| {
             let (name, key) = ACCOUNTS[number % ACCOUNTS.len()];
-            LoadWriter::new(format!("{name}-{number}"), server.with_key(key), dice.fork())
+            LoadWriter::new(format!("{name}-{number}"), server.with_key(key), rng.fork())
         };
-        let mut load = Self { data_dir: data, writers: (0..WRITER_COUNT).map(filler).collect() };
-        // Each account has a file of its own then.
-        for filler in load.writers.iter_mut().take(ACCOUNTS.len()) {
-            let title = format!("{} 0", filler.title_prefix);
-            let made = fetch_ok(filler.build_request(&LoadRequest::Create(title.clone()))).await;
-            filler.tickets.insert(made["ticketID"].as_u64().expect("an id"), title);
+        let mut load = Self { data_dir, writers: (0..WRITER_COUNT).map(new_writer).collect() };
+        // This write materializes the account's own database file.
+        for writer in load.writers.iter_mut().take(ACCOUNTS.len()) {
+            let title = format!("{} 0", writer.title_prefix);
+            let created = fetch_ok(writer.build_request(&LoadRequest::Create(title.clone()))).await;
+            writer.tickets.insert(created["ticketID"].as_u64().expect("an id"), title);
         }
         (load, server)
     }
 
-    /// Everything that was acknowledged is there and nothing else, and no id was given twice.
+    /// Asserts that exactly the acknowledged tickets exist, and that no id was assigned twice.
     async fn verify(&mut self, server: &ApiClient) {
         for (_, key) in ACCOUNTS {
             let client = server.with_key(key);
-            let mut shown = fetch_titles(&client).await;
+            let mut listed = fetch_titles(&client).await;
             let mut ids = BTreeSet::new();
-            for filler in self.writers.iter_mut().filter(|filler| filler.client.api_key == key) {
-                filler.client = client.clone();
-                filler.reconcile(&mut shown);
-                for id in filler.tickets.keys().chain(&filler.deleted_ids) {
-                    assert!(ids.insert(*id), "{id} was given twice");
+            for writer in self.writers.iter_mut().filter(|writer| writer.client.api_key == key) {
+                writer.client = client.clone();
+                writer.reconcile(&mut listed);
+                for id in writer.tickets.keys().chain(&writer.deleted_ids) {
+                    assert!(ids.insert(*id), "id {id} was assigned twice");
                 }
             }
-            assert!(shown.is_empty(), "nobody has made these: {shown:?}");
-            let one_more =
+            assert!(listed.is_empty(), "no writer created these tickets: {listed:?}");
+            let created =
                 fetch_ok(client.request("POST", "/api/v2/ticket").form(&last_ticket_fields()))
                     .await;
-            let id = one_more["ticketID"].as_u64().expect("an id");
-            assert!(ids.iter().all(|given| *given < id), "{id} was given before");
+            let id = created["ticketID"].as_u64().expect("an id");
+            assert!(ids.iter().all(|assigned| *assigned < id), "id {id} was already assigned");
             assert_eq!(client.delete(&format!("/api/v2/ticket/{id}")).await.status, 200);
         }
     }
@@ -209,12 +208,12 @@ fn last_ticket_fields() -> Vec<(&'static str, &'static str)> {
     REQUIRED_FIELDS.into_iter().chain([("title", "Last")]).collect()
 }
 
-/// The titles of all tickets.
+/// Returns the titles of all tickets by id.
 async fn fetch_titles(client: &ApiClient) -> BTreeMap<u64, String> {
     let list =
         fetch_ok(client.request("GET", "/api/v2/ticket?itemLimit=9999&searchArchived=yes")).await;
     let items = list["items"].as_array().expect("items");
-    assert_eq!(list["itemTotal"], items.len(), "all are on this page");
+    assert_eq!(list["itemTotal"], items.len(), "all tickets are on this page");
     let entry = |item: &Value| {
         let title = item["title"].as_str().expect("a title");
         (item["id"].as_u64().expect("an id"), title.to_owned())
@@ -222,16 +221,16 @@ async fn fetch_titles(client: &ApiClient) -> BTreeMap<u64, String> {
     items.iter().map(entry).collect()
 }
 
-/// The files of the accounts, which are written to when a log is copied into them.
+/// Lists the accounts' database files, which a checkpoint writes to.
 fn account_files(data: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    let entries = std::fs::read_dir(data.join("accounts")).expect("the directory exists");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.filter(|path| path.extension().is_some_and(|end| end == "db")).collect()
 }
 
-/// Whether the file is not as long as its first page says (documented: SQLite's file format), which its log makes good.
+/// Returns true if the file is shorter than its header says (documented: SQLite's file format); the log repairs that.
 fn is_truncated(file: &Path) -> bool {
-    let content = std::fs::read(file).expect("the file is there");
+    let content = std::fs::read(file).expect("the file exists");
     let number =
         |at: usize| content[at..].iter().take(4).fold(0, |all, byte| all << 8 | usize::from(*byte));
     let (page, pages) = (number(16) >> 16, number(28));
@@ -240,36 +239,36 @@ fn is_truncated(file: &Path) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_kill_during_checkpoint() {
-    let mut luck = CrashRun::from_env();
-    let mut now: Option<(LoadSetup, Server)> = None;
-    while luck.next_round() {
-        let (mut load, server) = match now.take() {
-            Some(now) => now,
-            None => LoadSetup::new(&mut luck.rng).await,
+    let mut run = CrashRun::from_env();
+    let mut current: Option<(LoadSetup, Server)> = None;
+    while run.next_round() {
+        let (mut load, server) = match current.take() {
+            Some(setup_and_server) => setup_and_server,
+            None => LoadSetup::new(&mut run.rng).await,
         };
         let files = account_files(load.data_dir.path());
-        // At any moment, and more often at those that chance seldom meets.
-        let moment = if luck.rng.one_in(3) {
+        // Kill at a random response, or during a file write, which a random time seldom hits.
+        let trigger = if run.rng.one_in(3) {
             KillTrigger::ResponseCount(MAX_RESPONSES)
         } else {
             KillTrigger::FileWrite(&files)
         };
         load.writers =
-            kill::run_until_killed(server, load.writers, moment, &mut luck.rng, LoadWriter::run)
+            kill::run_until_killed(server, load.writers, trigger, &mut run.rng, LoadWriter::run)
                 .await;
-        luck.stats.truncated_files += files.iter().filter(|file| is_truncated(file)).count();
+        run.stats.truncated_files += files.iter().filter(|file| is_truncated(file)).count();
         integrity::assert_databases_intact(load.data_dir.path()).await;
-        let server = restart_server(load.data_dir.path(), &mut luck).await;
+        let server = restart_server(load.data_dir.path(), &mut run).await;
         load.verify(&server).await;
-        if luck.stats.kills.is_multiple_of(ROUNDS_PER_DATA_DIR) {
+        if run.stats.kills.is_multiple_of(ROUNDS_PER_DATA_DIR) {
             assert_eq!(server.stop().code(), Some(0));
-            luck.stats += load.writers.iter().fold(CrashStats::default(), |mut all, filler| {
-                all += filler.stats;
+            run.stats += load.writers.iter().fold(CrashStats::default(), |mut all, writer| {
+                all += writer.stats;
                 all
             });
         } else {
-            now = Some((load, server));
+            current = Some((load, server));
         }
     }
-    luck.print_summary();
+    run.print_summary();
 }

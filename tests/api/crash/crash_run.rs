@@ -1,4 +1,4 @@
-//! What a test draws by lot, and how often it goes on; both are said where it fails.
+//! Random seed and round count of a crash test; both are printed on failure.
 
 use std::str::FromStr;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::rng::Rng;
 use super::stats::CrashStats;
 
-/// How often a server is killed, unless `CRASH_ROUNDS` says it.
+/// The number of kills, unless `CRASH_ROUNDS` is set.
 const DEFAULT_ROUNDS: usize = 5;
 
 pub(super) struct CrashRun {
@@ -19,28 +19,33 @@ pub(super) struct CrashRun {
 
 impl CrashRun {
     pub(super) fn from_env() -> Self {
-        let fresh = || getrandom::u64().expect("the system has random numbers");
-        let seed = parse_env_var("CRASH_SEED").unwrap_or_else(fresh);
+        let random = || getrandom::u64().expect("the OS provides random numbers");
+        let seed = parse_env_var("CRASH_SEED").unwrap_or_else(random);
         let rounds = parse_env_var("CRASH_ROUNDS").unwrap_or(DEFAULT_ROUNDS);
-        let (dice, tally) = (Rng::new(seed), CrashStats::default());
-        Self { rng: dice, stats: tally, seed, rounds, started_at: Instant::now() }
+        Self {
+            rng: Rng::new(seed),
+            stats: CrashStats::default(),
+            seed,
+            rounds,
+            started_at: Instant::now(),
+        }
     }
 
-    /// Whether there is another kill; it counts as done.
+    /// Returns true if another round is due, and counts it as done.
     pub(super) fn next_round(&mut self) -> bool {
-        let goes_on = self.stats.kills < self.rounds;
-        self.stats.kills += usize::from(goes_on);
-        goes_on
+        let has_next = self.stats.kills < self.rounds;
+        self.stats.kills += usize::from(has_next);
+        has_next
     }
 
-    #[expect(clippy::print_stdout, reason = "whoever asks for many rounds wants to know")]
+    #[expect(clippy::print_stdout, reason = "the summary of a long run is printed")]
     pub(super) fn print_summary(&self) {
         println!("CRASH_SEED={}: {:?}: {:#?}", self.seed, self.started_at.elapsed(), self.stats);
     }
 }
 
 impl Drop for CrashRun {
-    #[expect(clippy::print_stderr, reason = "whoever sees the failure wants to see it again")]
+    #[expect(clippy::print_stderr, reason = "the seed reproduces the failure")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("in round {} with CRASH_SEED={}", self.stats.kills, self.seed);
@@ -48,8 +53,8 @@ impl Drop for CrashRun {
     }
 }
 
-/// The number that this environment variable holds.
+/// Parses the environment variable as a number.
 pub(crate) fn parse_env_var<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
 }

@@ -1,4 +1,4 @@
-//! One ticket as its owner expects it: all that the API has shown of it, and what was changed since.
+//! The expected state of one ticket: the last item that the API returned, plus later changes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::fixtures::ACME_NOW;
 /// Tickets by their ids.
 pub(super) type ExpectedTickets = BTreeMap<u64, ExpectedTicket>;
 
-/// What a creation sends beside the title.
+/// The fields of a create request beside the title.
 pub(crate) const REQUIRED_FIELDS: [(&str, &str); 5] = [
     ("brandID", "1"),
     ("channelID", "1"),
@@ -25,7 +25,7 @@ pub(super) struct ExpectedTicket {
 }
 
 impl ExpectedTicket {
-    /// A ticket that was just created; the rest of its columns is not known before it was shown.
+    /// Returns a new ticket; its other columns are unknown until the API returns them.
     pub(super) fn new(id: u64, title: &str) -> Self {
         Self::from_item(&json!({
             "id": id, "title": title, "status": "new", "priority": "medium",
@@ -37,10 +37,10 @@ impl ExpectedTicket {
         }))
     }
 
-    /// The ticket that an item shows.
+    /// Returns the ticket of an API item.
     pub(super) fn from_item(item: &Value) -> Self {
-        let mut columns = item.as_object().expect("an item is an object").clone();
-        let timeline = columns.remove("timeline").expect("an item has a timeline");
+        let mut columns = item.as_object().expect("the item is an object").clone();
+        let timeline = columns.remove("timeline").expect("the item has a timeline");
         Self { columns, timeline: timeline.as_array().expect("a list").clone() }
     }
 
@@ -48,7 +48,7 @@ impl ExpectedTicket {
         self.columns[column].as_str().unwrap_or_default()
     }
 
-    /// Gives a column another value, which leaves an event; what is so already leaves none.
+    /// Sets a column, which adds a timeline event unless the value is unchanged.
     pub(super) fn set_column(&mut self, column: &str, value: &str) {
         let (cell, what) = match column {
             "status" => (value.into(), "Status set to"),
@@ -72,10 +72,10 @@ impl ExpectedTicket {
         }
     }
 
-    /// What of this ticket the item does not show.
+    /// Returns the first difference between this ticket and the item.
     fn find_mismatch(&self, item: &Value) -> Option<String> {
         let id = &self.columns["id"];
-        let timeline = item["timeline"].as_array().expect("an item has a timeline");
+        let timeline = item["timeline"].as_array().expect("the item has a timeline");
         if let Some((column, value)) = find_differing_field(&self.columns, item) {
             return Some(format!("{column} of {id} is {}, not {value}", item[column]));
         }
@@ -95,25 +95,25 @@ impl ExpectedTicket {
     }
 }
 
-/// The first field of what is expected that is shown otherwise.
+/// Returns the first expected field whose actual value differs.
 pub(super) fn find_differing_field<'map>(
     expected: &'map Map<String, Value>,
-    shown: &Value,
+    actual: &Value,
 ) -> Option<(&'map String, &'map Value)> {
-    expected.iter().find(|(name, value)| shown.get(name.as_str()) != Some(*value))
+    expected.iter().find(|(name, value)| actual.get(name.as_str()) != Some(*value))
 }
 
-/// In what the items that are shown are not exactly these tickets.
+/// Returns the first difference between the expected tickets and the actual items.
 pub(super) fn find_difference(
     expected: &ExpectedTickets,
-    shown: &BTreeMap<u64, Value>,
+    actual: &BTreeMap<u64, Value>,
 ) -> Option<String> {
-    let surplus = shown.keys().find(|id| !expected.contains_key(id));
-    if let Some(id) = surplus {
-        return Some(format!("{id} is there"));
+    let unexpected = actual.keys().find(|id| !expected.contains_key(id));
+    if let Some(id) = unexpected {
+        return Some(format!("ticket {id} is unexpected"));
     }
-    expected.iter().find_map(|(id, ticket)| match shown.get(id) {
+    expected.iter().find_map(|(id, ticket)| match actual.get(id) {
         Some(item) => ticket.find_mismatch(item),
-        None => Some(format!("{id} is not there")),
+        None => Some(format!("ticket {id} is missing")),
     })
 }

@@ -1,4 +1,4 @@
-//! The databases of a folder, looked at while no server runs.
+//! Integrity checks of the databases in a data directory, while no server runs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use sqlx::{Connection, Row};
 
 use crate::fixtures;
 
-/// Every database of the folder is sound. It is looked at in a copy, so that looking repairs nothing.
+/// Asserts that every database is intact. Checks a copy, so that opening it repairs nothing.
 pub(crate) async fn assert_databases_intact(data: &Path) {
     let copy = fixtures::create_temp_dir();
     let mut databases = Vec::new();
     copy_dir(data, copy.path(), &mut databases);
     let catalogue = copy.path().join("catalogue.db");
     assert!(databases.contains(&catalogue), "{databases:?}");
-    // Files that nobody has any more, or does not have yet: a copy may have been cut off.
+    // Orphaned or incomplete files: a crash may have truncated a copy.
     let orphaned =
         query_first_column(&mut open_database(&catalogue).await, "SELECT file FROM orphaned_file")
             .await;
@@ -35,22 +35,22 @@ pub(crate) async fn assert_databases_intact(data: &Path) {
     }
 }
 
-/// The files that the catalogue names. No server runs.
+/// Returns the files that the catalogue references. No server may run.
 pub(super) async fn catalogued_files(data: &Path) -> BTreeSet<String> {
-    let named = "SELECT file FROM account WHERE file IS NOT NULL UNION SELECT file FROM image";
-    query_first_column(&mut open_database(&data.join("catalogue.db")).await, named)
+    let statement = "SELECT file FROM account WHERE file IS NOT NULL UNION SELECT file FROM image";
+    query_first_column(&mut open_database(&data.join("catalogue.db")).await, statement)
         .await
         .into_iter()
         .collect()
 }
 
-/// Copies a folder, and gathers the databases in the copy.
+/// Copies a directory and collects the paths of the copied databases.
 fn copy_dir(from: &Path, to: &Path, databases: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(from).expect("a folder") {
+    for entry in std::fs::read_dir(from).expect("a directory") {
         let from = entry.expect("an entry").path();
         let to = to.join(from.file_name().expect("a name"));
         if from.is_dir() {
-            std::fs::create_dir(&to).expect("a new folder");
+            std::fs::create_dir(&to).expect("the directory is created");
             copy_dir(&from, &to, databases);
         } else {
             std::fs::copy(&from, &to).expect("a copy");
@@ -64,7 +64,7 @@ async fn open_database(path: &Path) -> SqliteConnection {
     opened.unwrap_or_else(|error| panic!("{} cannot be opened: {error}", path.display()))
 }
 
-/// The first column of what a statement gives.
+/// Returns the first column of a query's rows.
 async fn query_first_column(
     database: &mut SqliteConnection,
     statement: &'static str,

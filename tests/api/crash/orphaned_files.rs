@@ -1,5 +1,5 @@
-//! Accounts of one name, made and removed again and again until the server is killed: the next one leaves no file that
-//! nothing names.
+//! Concurrent creation and removal of accounts of one name until the server is killed: the next server leaves no
+//! orphaned files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,11 +13,11 @@ use crate::control_client::ACCOUNTS_PATH;
 use crate::fixtures::{self, NEW_TICKET_FORM};
 use crate::support::ApiClient;
 
-/// A server is killed after so many answers at most.
+/// A server is killed after at most this many responses.
 const MAX_RESPONSES: usize = 120;
 const CLIENT_COUNT: usize = 6;
 
-/// Makes an account, which gets a file of its own, and removes it, until the server is gone.
+/// Creates an account, which gets its own file, and removes it, until the server is down.
 async fn create_and_remove_account(client: ApiClient, observer: CountingSender) -> ApiClient {
     loop {
         let request =
@@ -38,7 +38,7 @@ async fn create_and_remove_account(client: ApiClient, observer: CountingSender) 
     }
 }
 
-/// The files of accounts and seeds, without those that SQLite keeps beside them.
+/// Lists the database files of accounts and seeds, without SQLite's sidecar files.
 fn list_database_files(data: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for part in ["accounts", "seeds"] {
@@ -56,26 +56,26 @@ fn list_database_files(data: &Path) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recreating_account_of_same_name_leaves_no_orphaned_files() {
-    let mut luck = CrashRun::from_env();
+    let mut run = CrashRun::from_env();
     let data = fixtures::create_temp_dir();
-    while luck.next_round() {
+    while run.next_round() {
         let server = kill::start_server(data.path(), &[]);
         let clients = (0..CLIENT_COUNT).map(|_| ApiClient::new(&server.base_url)).collect();
         kill::run_until_killed(
             server,
             clients,
             KillTrigger::ResponseCount(MAX_RESPONSES),
-            &mut luck.rng,
+            &mut run.rng,
             create_and_remove_account,
         )
         .await;
         let server = kill::start_server(data.path(), &[]);
         assert_eq!(server.stop().code(), Some(0));
-        let named = integrity::catalogued_files(data.path()).await;
+        let catalogued = integrity::catalogued_files(data.path()).await;
         assert_eq!(
             list_database_files(data.path()),
-            named,
-            "the catalogue names exactly what is there"
+            catalogued,
+            "the catalogue references exactly the existing files"
         );
     }
 }

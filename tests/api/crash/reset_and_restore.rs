@@ -1,5 +1,5 @@
-//! An account whose server is killed while it goes back, or is kept: it is as before or as after, with its tickets,
-//! its clock and its snapshots.
+//! Reset, snapshot and restore are atomic across a kill: the account has the state before or after, with its tickets,
+//! clock and snapshots.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,17 +16,17 @@ use crate::control_client::Account;
 use crate::fixtures::{self, ACME_NOW, ticket_fixture};
 use crate::support::ApiClient;
 
-/// The tickets that each account starts from.
+/// The number of tickets that each account starts with.
 const TICKET_COUNT: u64 = 40;
-/// A server is killed after so many answers at most.
+/// A server is killed after at most this many responses.
 const KILL_AFTER: KillTrigger<'_> = KillTrigger::ResponseCount(60);
 const SNAPSHOT_NAMES: [&str; 3] = ["one", "two", "three"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AccountState {
-    /// The title of each ticket.
+    /// Ticket titles by id.
     tickets: BTreeMap<u64, String>,
-    /// Where the clock stands.
+    /// The time of the frozen clock.
     now: String,
 }
 
@@ -48,13 +48,13 @@ enum Action {
 }
 
 impl AccountState {
-    /// What an account is made from.
+    /// Returns the initial state from the seed.
     fn from_seed() -> Self {
         let tickets = (1..=TICKET_COUNT).map(|id| (id, format!("Ticket {id}")));
         Self { tickets: tickets.collect(), now: format_utc(ACME_NOW) }
     }
 
-    /// What the account shows.
+    /// Reads the account's current state.
     async fn fetch(account: &Account) -> Self {
         let all = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
         let list = fetch_ok(account.client.request("GET", all)).await;
@@ -65,31 +65,31 @@ impl AccountState {
             (item["id"].as_u64().expect("an id"), title.to_owned())
         });
         let clock = fetch_ok(account.request("GET", "/clock")).await;
-        let now = clock["now"].as_str().expect("a moment").to_owned();
+        let now = clock["now"].as_str().expect("a time").to_owned();
         Self { tickets: tickets.collect(), now }
     }
 }
 
 impl AccountModel {
-    /// What the account and copies of its snapshots show.
+    /// Reads the state of the account and, through copies, of its snapshots.
     async fn fetch(account: &Account) -> Self {
         let state = AccountState::fetch(account).await;
         let list = fetch_ok(account.request("GET", "/snapshots")).await;
         let mut snapshots = BTreeMap::new();
         for snapshot in list["snapshots"].as_array().expect("snapshots") {
             let name = snapshot["name"].as_str().expect("a name");
-            let from = json!({ "from": format!("snapshot:{}/{name}", account.name) });
-            let copy = Account::create(&account.client, &from).await;
+            let spec = json!({ "from": format!("snapshot:{}/{name}", account.name) });
+            let copy = Account::create(&account.client, &spec).await;
             snapshots.insert(name.to_owned(), AccountState::fetch(&copy).await);
             assert_eq!(copy.send_control("DELETE", "").await.status, 204);
         }
         Self { state, snapshots }
     }
 
-    /// What the act makes of it, and the status of the answer. `new` is the id of a new ticket.
-    fn apply(&self, act: &Action, new: Option<u64>) -> (Self, u16) {
+    /// Returns the model after the action, and the expected status. `new` is the id of a new ticket.
+    fn apply(&self, action: &Action, new: Option<u64>) -> (Self, u16) {
         let mut after = self.clone();
-        let status = match act {
+        let status = match action {
             Action::CreateTicket(title) => {
                 after.state.tickets.extend(new.map(|id| (id, title.clone())));
                 200
@@ -111,8 +111,8 @@ impl AccountModel {
                 if old.is_some() { 200 } else { 201 }
             }
             Action::RestoreSnapshot(name) => match self.snapshots.get(*name) {
-                Some(kept) => {
-                    after.state = kept.clone();
+                Some(snapshot) => {
+                    after.state = snapshot.clone();
                     204
                 }
                 None => 404,
@@ -129,7 +129,7 @@ impl AccountModel {
     }
 }
 
-/// Who goes back and forth with an account of its own.
+/// A client that resets and restores its own account.
 struct SnapshotWorker {
     account: Account,
     rng: Rng,
@@ -140,21 +140,21 @@ struct SnapshotWorker {
 }
 
 impl SnapshotWorker {
-    fn new(account: Account, dice: Rng) -> Self {
-        let world = AccountModel { state: AccountState::from_seed(), snapshots: BTreeMap::new() };
-        let tally = super::CrashStats::default();
-        Self { account, rng: dice, model: world, action_count: 0, in_flight: None, stats: tally }
+    fn new(account: Account, rng: Rng) -> Self {
+        let model = AccountModel { state: AccountState::from_seed(), snapshots: BTreeMap::new() };
+        let stats = super::CrashStats::default();
+        Self { account, rng, model, action_count: 0, in_flight: None, stats }
     }
 
     async fn run(mut self, observer: CountingSender) -> Self {
         loop {
-            let act = self.next_action();
-            self.in_flight = Some(act.clone());
-            let request = build_request(&self.account, &act);
+            let action = self.next_action();
+            self.in_flight = Some(action.clone());
+            let request = build_request(&self.account, &action);
             let Some((status, body)) = observer.send(request).await else { return self };
             self.in_flight = None;
-            let (after, expected) = self.model.apply(&act, body["ticketID"].as_u64());
-            assert_eq!(status, expected, "{act:?}: {body}");
+            let (after, expected) = self.model.apply(&action, body["ticketID"].as_u64());
+            assert_eq!(status, expected, "{action:?}: {body}");
             self.stats.record_response(expected == 404);
             self.model = after;
         }
@@ -178,25 +178,26 @@ impl SnapshotWorker {
         }
     }
 
-    /// The same at another server, which shows the account as it was before or after what was under way.
+    /// Connects to the restarted server and asserts that the account is as before or after the action in flight.
     async fn verify_after_restart(mut self, server: &ApiClient) -> Self {
         self.account = self.account.with_server(server);
         let found = AccountModel::fetch(&self.account).await;
-        let act = self.in_flight.take();
-        if let Some(act) = &act {
-            let titled = |title: &str| {
-                found.state.tickets.iter().find(|(_, known)| *known == title).map(|(id, _)| *id)
+        let action = self.in_flight.take();
+        if let Some(action) = &action {
+            let find_by_title = |title: &str| {
+                found.state.tickets.iter().find(|(_, other)| *other == title).map(|(id, _)| *id)
             };
-            let new = if let Action::CreateTicket(title) = act { titled(title) } else { None };
-            let (after, _) = self.model.apply(act, new);
+            let new =
+                if let Action::CreateTicket(title) = action { find_by_title(title) } else { None };
+            let (after, _) = self.model.apply(action, new);
             let (is_before, is_after) = (found == self.model, found == after);
             assert!(
                 is_before || is_after,
-                "{found:?} is neither what was before nor what was after {act:?}: {:?}",
+                "{found:?} is neither the state before nor after {action:?}: {:?}",
                 self.model
             );
-            let leaves_trace = matches!(act, Action::CreateTicket(_)) || self.model != after;
-            self.stats.record_in_flight(leaves_trace, !is_before);
+            let has_effect = matches!(action, Action::CreateTicket(_)) || self.model != after;
+            self.stats.record_in_flight(has_effect, !is_before);
         } else {
             assert_eq!(found, self.model);
         }
@@ -205,8 +206,8 @@ impl SnapshotWorker {
     }
 }
 
-fn build_request(account: &Account, act: &Action) -> RequestBuilder {
-    match act {
+fn build_request(account: &Account, action: &Action) -> RequestBuilder {
+    match action {
         Action::CreateTicket(title) => {
             let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain([("title", &**title)]).collect();
             account.client.request("POST", "/api/v2/ticket").form(&fields)
@@ -226,51 +227,46 @@ fn build_request(account: &Account, act: &Action) -> RequestBuilder {
     }
 }
 
-/// A date of UTC as the control API writes it.
+/// Formats a UTC date as the control API does.
 fn format_utc(date: &str) -> String {
     format!("{}Z", date.replace(' ', "T"))
 }
 
 fn list_account_files(data: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    let files = std::fs::read_dir(data.join("accounts")).expect("the directory exists");
     files.map(|file| file.expect("a file").file_name().display().to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reset_and_restore_are_atomic_across_kill() {
-    let mut luck = CrashRun::from_env();
+    let mut run = CrashRun::from_env();
     let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
     let tickets: Vec<Value> = (1..=TICKET_COUNT).map(ticket_fixture).collect();
     let seed =
         fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
     let mut server = kill::start_server(data.path(), &["--seed", &seed]);
-    let mut rewinders: Vec<SnapshotWorker> = Vec::new();
+    let mut workers: Vec<SnapshotWorker> = Vec::new();
     for (name, key) in ACCOUNTS {
-        rewinders.push(SnapshotWorker::new(Account::new(&server, name, key), luck.rng.fork()));
+        workers.push(SnapshotWorker::new(Account::new(&server, name, key), run.rng.fork()));
     }
-    while luck.next_round() {
-        rewinders = kill::run_until_killed(
-            server,
-            rewinders,
-            KILL_AFTER,
-            &mut luck.rng,
-            SnapshotWorker::run,
-        )
-        .await;
+    while run.next_round() {
+        workers =
+            kill::run_until_killed(server, workers, KILL_AFTER, &mut run.rng, SnapshotWorker::run)
+                .await;
         integrity::assert_databases_intact(data.path()).await;
-        server = restart_server(data.path(), &mut luck).await;
-        let killed = std::mem::take(&mut rewinders);
-        for rewinder in killed {
-            rewinders.push(rewinder.verify_after_restart(&server).await);
+        server = restart_server(data.path(), &mut run).await;
+        let unverified = std::mem::take(&mut workers);
+        for worker in unverified {
+            workers.push(worker.verify_after_restart(&server).await);
         }
     }
-    for rewinder in rewinders {
-        luck.stats += rewinder.stats;
-        assert_eq!(rewinder.account.send_control("DELETE", "").await.status, 204);
+    for worker in workers {
+        run.stats += worker.stats;
+        assert_eq!(worker.account.send_control("DELETE", "").await.status, 204);
     }
     drop(server);
     let server = kill::start_server(data.path(), &[]);
     assert_eq!(server.stop().code(), Some(0));
-    assert_eq!(list_account_files(data.path()), [""; 0], "a start clears away what was left");
-    luck.print_summary();
+    assert_eq!(list_account_files(data.path()), [""; 0], "startup removes orphaned files");
+    run.print_summary();
 }

@@ -1,6 +1,6 @@
-//! Chance that can be repeated: the same seed draws the same.
+//! A seeded random number generator: the same seed gives the same sequence.
 
-/// `SplitMix64`: small, and good enough to draw requests with.
+/// `SplitMix64`: small, and good enough for random requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
@@ -9,17 +9,17 @@ impl Rng {
         Self(seed)
     }
 
-    /// Dice of their own for somebody else.
+    /// Returns an independent generator.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next_u64())
     }
 
-    /// A number from 0 to the one before `end`.
+    /// Returns a number in `0..end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next_u64() % end as u64).expect("it fits")
+        usize::try_from(self.next_u64() % end as u64).expect("the number fits in usize")
     }
 
-    /// True once in so many times.
+    /// Returns true with a probability of one in `times`.
     pub(crate) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
@@ -28,11 +28,11 @@ impl Rng {
         all[self.below(all.len())]
     }
 
-    /// At least one of them and at most so many, each once, in any order.
-    pub(crate) fn choose_multiple<T: Copy>(&mut self, all: &[T], most: usize) -> Vec<T> {
-        let mut left = all.to_vec();
-        let number = 1 + self.below(most.min(left.len()));
-        (0..number).map(|_| left.swap_remove(self.below(left.len()))).collect()
+    /// Returns 1 to `max` different items in random order.
+    pub(crate) fn choose_multiple<T: Copy>(&mut self, all: &[T], max: usize) -> Vec<T> {
+        let mut rest = all.to_vec();
+        let count = 1 + self.below(max.min(rest.len()));
+        (0..count).map(|_| rest.swap_remove(self.below(rest.len()))).collect()
     }
 
     fn next_u64(&mut self) -> u64 {

@@ -1,28 +1,28 @@
-//! What happened, in numbers.
+//! Counters of a crash test.
 
 use std::ops::AddAssign;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CrashStats {
     pub(super) kills: usize,
-    /// Servers that were killed before they could say that they listen, or soon afterwards.
+    /// Servers that were killed before they listened, or soon afterwards.
     pub(super) startup_kills: usize,
-    /// Files that were to grow when their server was killed, and are shorter than their first page says.
+    /// Files that are shorter than their header says: the kill interrupted their growth.
     pub(super) truncated_files: usize,
     acknowledged: usize,
     rejected: usize,
     in_flight_applied: usize,
     in_flight_not_applied: usize,
-    /// Refused ones, and those after which everything is as it was anyway.
+    /// Rejected requests, and those that change nothing.
     in_flight_without_effect: usize,
 }
 
 impl CrashStats {
-    pub(super) fn record_response(&mut self, is_refused: bool) {
-        *(if is_refused { &mut self.rejected } else { &mut self.acknowledged }) += 1;
+    pub(super) fn record_response(&mut self, is_rejected: bool) {
+        *(if is_rejected { &mut self.rejected } else { &mut self.acknowledged }) += 1;
     }
 
-    /// What became of the request that was under way when the server was killed.
+    /// Records the outcome of the request that was in flight at the kill.
     pub(super) fn record_in_flight(&mut self, has_effect: bool, is_applied: bool) {
         let count = match (has_effect, is_applied) {
             (false, _) => &mut self.in_flight_without_effect,

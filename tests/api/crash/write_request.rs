@@ -1,4 +1,4 @@
-//! A request of a writer about its own tickets: what is sent, and what it makes of them.
+//! A write request to a writer's own tickets: its form fields, and its effect on them.
 
 use reqwest::RequestBuilder;
 
@@ -6,7 +6,7 @@ use super::expected_ticket::{ExpectedTicket, ExpectedTickets, REQUIRED_FIELDS};
 use super::rng::Rng;
 use crate::support::ApiClient;
 
-/// Nobody's ticket.
+/// An id that no ticket has.
 const UNKNOWN_TICKET_ID: u64 = 4_000_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,32 +42,32 @@ impl WriteRequest {
         self.is_invalid
     }
 
-    /// The title of the ticket that it creates.
+    /// Returns the title of the ticket that the request creates.
     pub(super) fn created_title(&self) -> Option<&str> {
         let creates = self.operation == WriteOperation::Create && !self.is_invalid;
         creates.then(|| self.changes[0].1.as_str())
     }
 
-    /// The tickets that it deletes.
+    /// Returns the ids that the request deletes.
     pub(super) fn deleted_ids(&self) -> &[u64] {
         let deletes =
             matches!(self.operation, WriteOperation::Delete | WriteOperation::DeleteMulti);
         if deletes && !self.is_invalid { &self.ids } else { &[] }
     }
 
-    /// The same with one mistake, for which all of it is refused: a ticket that is not there among those that are,
-    /// or a value that no document allows.
-    pub(super) fn into_invalid(mut self, dice: &mut Rng, gone: &[u64]) -> Self {
+    /// Adds one mistake, so that the whole request is rejected: an unknown id among known ones, or a value that the
+    /// documentation does not allow.
+    pub(super) fn into_invalid(mut self, rng: &mut Rng, deleted: &[u64]) -> Self {
         self.is_invalid = true;
         match self.operation {
             WriteOperation::Create => "".clone_into(&mut self.changes[0].1),
-            WriteOperation::Delete => self.ids = vec![pick_unknown_id(dice, gone)],
-            WriteOperation::Update if dice.one_in(2) => {
-                self.ids = vec![pick_unknown_id(dice, gone)];
+            WriteOperation::Delete => self.ids = vec![pick_unknown_id(rng, deleted)],
+            WriteOperation::Update if rng.one_in(2) => {
+                self.ids = vec![pick_unknown_id(rng, deleted)];
             }
-            WriteOperation::DeleteMulti => self.insert_unknown_id(dice, gone),
-            _ if dice.one_in(2) && self.operation != WriteOperation::Update => {
-                self.insert_unknown_id(dice, gone);
+            WriteOperation::DeleteMulti => self.insert_unknown_id(rng, deleted),
+            _ if rng.one_in(2) && self.operation != WriteOperation::Update => {
+                self.insert_unknown_id(rng, deleted);
             }
             WriteOperation::Update => {
                 self.changes.truncate(1);
@@ -81,11 +81,11 @@ impl WriteRequest {
         self
     }
 
-    fn insert_unknown_id(&mut self, dice: &mut Rng, gone: &[u64]) {
-        self.ids.insert(dice.below(self.ids.len() + 1), pick_unknown_id(dice, gone));
+    fn insert_unknown_id(&mut self, rng: &mut Rng, deleted: &[u64]) {
+        self.ids.insert(rng.below(self.ids.len() + 1), pick_unknown_id(rng, deleted));
     }
 
-    /// What it makes of the tickets; `new` is the id of the one that it creates.
+    /// Applies the request to the expected tickets; `new` is the id of the ticket that it creates.
     pub(super) fn apply(&self, tickets: &mut ExpectedTickets, new: Option<u64>) {
         if self.is_invalid {
             return;
@@ -95,7 +95,7 @@ impl WriteRequest {
         }
         tickets.retain(|id, _| !self.deleted_ids().contains(id));
         for id in &self.ids {
-            // One that was deleted just now is not there any more.
+            // The same request deleted this ticket.
             let Some(ticket) = tickets.get_mut(id) else { continue };
             for (column, value) in &self.changes {
                 ticket.set_column(column, value);
@@ -138,18 +138,18 @@ impl WriteRequest {
 
     fn batch_fields(&self) -> Vec<(String, String)> {
         let ids: Vec<String> = self.ids.iter().map(u64::to_string).collect();
-        let actions = self.changes.iter().enumerate().flat_map(|(at, (column, value))| {
+        let actions = self.changes.iter().enumerate().flat_map(|(index, (column, value))| {
             [
-                (format!("actions[{at}][actionType]"), (*column).to_owned()),
-                (format!("actions[{at}][value]"), value.clone()),
+                (format!("actions[{index}][actionType]"), (*column).to_owned()),
+                (format!("actions[{index}][value]"), value.clone()),
             ]
         });
         std::iter::once(("TicketIDs".to_owned(), ids.join(","))).chain(actions).collect()
     }
 }
 
-/// A ticket that is not there: one that never was, or one that was deleted lately.
-fn pick_unknown_id(dice: &mut Rng, gone: &[u64]) -> u64 {
-    let latest = &gone[gone.len().saturating_sub(5)..];
-    if latest.is_empty() || dice.one_in(2) { UNKNOWN_TICKET_ID } else { dice.choose(latest) }
+/// Returns an id without a ticket: one that was never assigned, or a recently deleted one.
+fn pick_unknown_id(rng: &mut Rng, deleted: &[u64]) -> u64 {
+    let latest = &deleted[deleted.len().saturating_sub(5)..];
+    if latest.is_empty() || rng.one_in(2) { UNKNOWN_TICKET_ID } else { rng.choose(latest) }
 }

@@ -1,4 +1,4 @@
-//! A client that writes as fast as it can about tickets of its own, and knows exactly what it may find of them.
+//! A client that writes to its own tickets as fast as it can, and knows their exact expected state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,32 +11,32 @@ use super::stats::CrashStats;
 use super::write_request::{WriteOperation, WriteRequest};
 use crate::support::ApiClient;
 
-/// How many tickets a writer keeps, so that looking at all of them stays quick.
+/// The ticket count of a writer is limited, so that checking all of them is fast.
 const MIN_TICKETS: usize = 3;
 const MAX_TICKETS: usize = 10;
 const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
 pub(super) struct Writer {
-    /// A part of the title of each of its tickets, and of nobody else's.
+    /// A part of the title of each of its tickets, unique to this writer.
     title_marker: String,
     client: ApiClient,
     rng: Rng,
     request_count: u64,
     tickets: ExpectedTickets,
     deleted_ids: Vec<u64>,
-    /// The ids of new tickets, until they are taken.
+    /// The ids of new tickets until `take_created_ids`.
     created_ids: Vec<u64>,
     in_flight: Option<WriteRequest>,
     pub(super) stats: CrashStats,
 }
 
 impl Writer {
-    pub(super) fn new(mark: String, client: ApiClient, dice: Rng) -> Self {
+    pub(super) fn new(title_marker: String, client: ApiClient, rng: Rng) -> Self {
         Self {
-            title_marker: mark,
+            title_marker,
             client,
-            rng: dice,
+            rng,
             request_count: 0,
             tickets: ExpectedTickets::new(),
             deleted_ids: Vec::new(),
@@ -46,40 +46,44 @@ impl Writer {
         }
     }
 
-    /// The key by which it writes, which is that of its account.
+    /// Returns the writer's API key, which identifies its account.
     pub(super) fn api_key(&self) -> &str {
         &self.client.api_key
     }
 
-    /// The same at another server on the same data.
+    /// Returns the same writer, connected to another server with the same data.
     pub(super) fn with_server(self, server: &ApiClient) -> Self {
         Self { client: server.with_key(&self.client.api_key), ..self }
     }
 
-    /// Writes until the server is gone.
+    /// Writes until the server is down.
     pub(super) async fn run(mut self, observer: CountingSender) -> Self {
         loop {
-            let ask = self.next_request();
-            let request = ask.build_request(&self.client);
-            self.in_flight = Some(ask.clone());
+            let write_request = self.next_request();
+            let request = write_request.build_request(&self.client);
+            self.in_flight = Some(write_request.clone());
             let Some((status, body)) = observer.send(request).await else { return self };
             self.in_flight = None;
-            let expected = if ask.is_invalid() { 400 } else { 200 };
-            assert_eq!(status, expected, "{ask:?} of {}: {body}", self.title_marker);
-            self.stats.record_response(ask.is_invalid());
+            let expected = if write_request.is_invalid() { 400 } else { 200 };
+            assert_eq!(status, expected, "{write_request:?} of {}: {body}", self.title_marker);
+            self.stats.record_response(write_request.is_invalid());
             let new = body["ticketID"].as_u64();
-            assert_eq!(new.is_some(), ask.created_title().is_some(), "{ask:?}: {body}");
-            ask.apply(&mut self.tickets, new);
-            self.record_ids(&ask, new);
+            assert_eq!(
+                new.is_some(),
+                write_request.created_title().is_some(),
+                "{write_request:?}: {body}"
+            );
+            write_request.apply(&mut self.tickets, new);
+            self.record_ids(&write_request, new);
         }
     }
 
-    fn record_ids(&mut self, ask: &WriteRequest, new: Option<u64>) {
+    fn record_ids(&mut self, request: &WriteRequest, new: Option<u64>) {
         self.created_ids.extend(new);
-        self.deleted_ids.extend(ask.deleted_ids());
+        self.deleted_ids.extend(request.deleted_ids());
     }
 
-    /// A request, each of which leaves a trace unless it is refused.
+    /// Returns a random request; each changes something unless it is rejected.
     fn next_request(&mut self) -> WriteRequest {
         self.request_count += 1;
         let title = ("title", format!("{} {}", self.title_marker, self.request_count));
@@ -91,7 +95,7 @@ impl Writer {
         }
         let several = self.rng.choose_multiple(&own, MAX_TICKETS);
         let first = vec![several[0]];
-        let ask = match chance {
+        let request = match chance {
             0..5 => WriteRequest::new(WriteOperation::Update, first, self.update_fields(title)),
             5..7 => {
                 let status = self.pick_other_value("status", several[0], &STATUSES);
@@ -109,22 +113,26 @@ impl Writer {
                 Vec::new(),
             ),
         };
-        self.sometimes_invalidate(ask)
+        self.sometimes_invalidate(request)
     }
 
-    fn sometimes_invalidate(&mut self, ask: WriteRequest) -> WriteRequest {
-        if self.rng.one_in(6) { ask.into_invalid(&mut self.rng, &self.deleted_ids) } else { ask }
+    fn sometimes_invalidate(&mut self, request: WriteRequest) -> WriteRequest {
+        if self.rng.one_in(6) {
+            request.into_invalid(&mut self.rng, &self.deleted_ids)
+        } else {
+            request
+        }
     }
 
-    /// A value that the ticket does not have.
+    /// Returns a random value that the ticket does not have.
     fn pick_other_value(
         &mut self,
         column: &'static str,
         id: u64,
         all: &[&'static str],
     ) -> (&'static str, String) {
-        let present = self.tickets[&id].column_text(column);
-        let others: Vec<&str> = all.iter().copied().filter(|value| *value != present).collect();
+        let current = self.tickets[&id].column_text(column);
+        let others: Vec<&str> = all.iter().copied().filter(|value| *value != current).collect();
         (column, self.rng.choose(&others).to_owned())
     }
 
@@ -145,41 +153,41 @@ impl Writer {
         ]
     }
 
-    /// Finds its tickets among those that the account shows, and takes them out. They are as after the last answer,
-    /// or as after the request that was under way as well.
-    pub(super) fn reconcile(&mut self, shown: &mut BTreeMap<u64, Value>) {
-        let ask = self.in_flight.take();
-        let new = ask
+    /// Removes the writer's tickets from `listed` and checks them: they are as after the last response, or as after the
+    /// request in flight.
+    pub(super) fn reconcile(&mut self, listed: &mut BTreeMap<u64, Value>) {
+        let request = self.in_flight.take();
+        let new = request
             .as_ref()
             .and_then(WriteRequest::created_title)
-            .and_then(|title| find_by_title(shown, title));
+            .and_then(|title| find_by_title(listed, title));
         let mut after = self.tickets.clone();
-        if let Some(ask) = &ask {
-            ask.apply(&mut after, new);
+        if let Some(request) = &request {
+            request.apply(&mut after, new);
         }
         let ids: BTreeSet<u64> = self.tickets.keys().chain(after.keys()).copied().collect();
         let own: BTreeMap<u64, Value> =
-            ids.iter().filter_map(|id| shown.remove_entry(id)).collect();
-        let (not_before, not_after) =
+            ids.iter().filter_map(|id| listed.remove_entry(id)).collect();
+        let (before_mismatch, after_mismatch) =
             (find_difference(&self.tickets, &own), find_difference(&after, &own));
         assert!(
-            not_before.is_none() || not_after.is_none(),
-            "{} finds neither what was before ({not_before:?}) nor what was after ({not_after:?}) {ask:?}",
+            before_mismatch.is_none() || after_mismatch.is_none(),
+            "{}: state is neither before ({before_mismatch:?}) nor after ({after_mismatch:?}) {request:?}",
             self.title_marker
         );
-        if let Some(ask) = &ask {
-            // Whatever is kept leaves a trace.
-            let is_kept = not_before.is_some();
-            self.stats.record_in_flight(!ask.is_invalid(), is_kept);
-            if is_kept {
-                self.record_ids(ask, new);
+        if let Some(request) = &request {
+            // An applied request always changes something.
+            let is_applied = before_mismatch.is_some();
+            self.stats.record_in_flight(!request.is_invalid(), is_applied);
+            if is_applied {
+                self.record_ids(request, new);
             }
         }
         self.tickets =
             own.iter().map(|(id, item)| (*id, ExpectedTicket::from_item(item))).collect();
     }
 
-    /// A search finds exactly its tickets.
+    /// Asserts that a search finds exactly the writer's tickets.
     pub(super) async fn assert_search_finds_own_tickets(&self) {
         let search =
             [("query", &*self.title_marker), ("itemLimit", "9999"), ("searchArchived", "yes")];
@@ -188,16 +196,16 @@ impl Writer {
         let items = list["items"].as_array().expect("items");
         let found: BTreeSet<u64> = items.iter().filter_map(|item| item["id"].as_u64()).collect();
         let own: BTreeSet<u64> = self.tickets.keys().copied().collect();
-        assert_eq!(found, own, "what is found by {:?}", self.title_marker);
+        assert_eq!(found, own, "search for {:?}", self.title_marker);
     }
 
-    /// The ids of the tickets that it has made since this was asked.
+    /// Takes the ids of the tickets created since the last call.
     pub(super) fn take_created_ids(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.created_ids)
     }
 }
 
-/// The ticket with this title.
-fn find_by_title(shown: &BTreeMap<u64, Value>, title: &str) -> Option<u64> {
-    shown.iter().find(|(_, item)| item["title"] == title).map(|(id, _)| *id)
+/// Returns the id of the ticket with this title.
+fn find_by_title(listed: &BTreeMap<u64, Value>, title: &str) -> Option<u64> {
+    listed.iter().find(|(_, item)| item["title"] == title).map(|(id, _)| *id)
 }

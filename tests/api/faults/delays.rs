@@ -1,4 +1,4 @@
-//! A delay before the change or after it: what the others see while the client waits.
+//! Delays before and after the write, and what other requests see during the delay.
 
 use serde_json::json;
 
@@ -15,17 +15,18 @@ async fn ticket_is_not_visible_during_a_delay_before_the_write() {
     let (server, account) = start_with_account().await;
     for when in [json!({ "delay": "5m" }), json!({ "delay": "5m", "when": "before" })] {
         add_fault(&account, &json!({ "operation": "ticket.create", "effect": when })).await;
-        let waiting = send_raw(
+        let delayed = send_raw(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
         poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
-        let over = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=20ms").await;
-        assert_problem(&over, 409, "wait-over", "a ticket that is not there yet");
+        let timed_out =
+            account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=20ms").await;
+        assert_problem(&timed_out, 409, "wait-over", "the ticket does not exist yet");
         assert_eq!(count_tickets(&account).await, 0);
         clear_faults(&account).await;
-        drop(waiting);
+        drop(delayed);
     }
 }
 
@@ -34,35 +35,39 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
     let (server, account) = start_with_account().await;
     let effect = json!({ "delay": "5m", "when": "after" });
     add_fault(&account, &json!({ "operation": "ticket.create", "effect": effect })).await;
-    let waiting = send_raw(
+    let delayed = send_raw(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
-    let there = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
-    assert_eq!(there.status, 200, "{}", there.body);
-    assert_eq!(there.body["ticket"]["status"], "new", "{}", there.body);
-    let silent = waiting.try_read(&mut [0; 1]).expect_err("no byte has come");
-    assert_eq!(silent.kind(), std::io::ErrorKind::WouldBlock);
-    assert_eq!(account.client.get("/api/v2/ticket/1").await.status, 200, "others read it");
+    let found = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
+    assert_eq!(found.status, 200, "{}", found.body);
+    assert_eq!(found.body["ticket"]["status"], "new", "{}", found.body);
+    let error = delayed.try_read(&mut [0; 1]).expect_err("no byte has been sent");
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(
+        account.client.get("/api/v2/ticket/1").await.status,
+        200,
+        "other clients can read the ticket"
+    );
 }
 
 #[tokio::test]
 async fn disconnect_during_a_delay_does_not_cancel_the_write() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let waiting = send_raw(
+    let delayed = send_raw(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
     poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
-    drop(waiting);
-    let there = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
-    assert_eq!(there.status, 200, "{}", there.body);
+    drop(delayed);
+    let found = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
+    assert_eq!(found.status, 200, "{}", found.body);
     let entries = wait_for_entries(&account, "operation=ticket.create&changed=true", 1).await;
     assert_eq!(entries[0]["fault"]["effect"], "delay", "{entries:?}");
-    assert_eq!(count_tickets(&account).await, 1, "it is made once");
+    assert_eq!(count_tickets(&account).await, 1, "the ticket is created once");
     assert_eq!(create_ticket(&account).await.body["ticketID"], 2);
 }
 
@@ -70,17 +75,17 @@ async fn disconnect_during_a_delay_does_not_cancel_the_write() {
 async fn reset_cancels_a_delayed_write() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let waiting = send_raw(
+    let delayed = send_raw(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
     poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
-    let never = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=500ms").await;
-    assert_problem(&never, 409, "wait-over", "a ticket from before the reset");
+    let timed_out = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=500ms").await;
+    assert_problem(&timed_out, 409, "wait-over", "a ticket from before the reset");
     assert_eq!(count_tickets(&account).await, 0);
-    drop(waiting);
+    drop(delayed);
 }
 
 #[tokio::test]
@@ -91,21 +96,26 @@ async fn delayed_request_does_not_block_its_account() {
         let rule = json!({ "fields": { "title": "Printer" }, "effect": effect });
         add_fault(&account, &rule).await;
         let before = count_tickets(&account).await;
-        let waiting = send_raw(
+        let delayed = send_raw(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
-        let made = before + u64::from(when == "after");
+        let expected_count = before + u64::from(when == "after");
         poll_until("the delay", async || {
-            fault_counts(&account).await == [(1, 1)] && count_tickets(&account).await == made
+            fault_counts(&account).await == [(1, 1)]
+                && count_tickets(&account).await == expected_count
         })
         .await;
         let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
-        let passing = account.client.send_form("POST", TICKETS_PATH, &other).await;
-        assert_eq!(passing.status, 200, "{when}: {}", passing.body);
-        assert_eq!(account.client.get(TICKETS_PATH).await.body["itemTotal"], made + 1, "{when}");
+        let response = account.client.send_form("POST", TICKETS_PATH, &other).await;
+        assert_eq!(response.status, 200, "{when}: {}", response.body);
+        assert_eq!(
+            account.client.get(TICKETS_PATH).await.body["itemTotal"],
+            expected_count + 1,
+            "{when}"
+        );
         clear_faults(&account).await;
-        drop(waiting);
+        drop(delayed);
     }
 }

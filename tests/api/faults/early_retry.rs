@@ -1,4 +1,4 @@
-//! Clients that come back before the time that Retry-After asked for: the journal warns of them.
+//! Retries before Retry-After has elapsed: the journal records a warning.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use super::{
 use crate::control_client::Account;
 use crate::support::Server;
 
-/// For each request of the journal, whether it came too early.
+/// Returns for each entry of the journal whether it has the warning.
 async fn early_retry_flags(account: &Account) -> Vec<bool> {
     let is_early = |entry: &Value| {
-        let warnings = entry["warnings"].as_array().expect("a list");
+        let warnings = entry["warnings"].as_array().expect("warnings is an array");
         warnings.iter().any(|warning| warning["kind"] == "early-retry")
     };
     journal_entries(account, "").await.iter().map(is_early).collect()
@@ -24,31 +24,35 @@ async fn start_with_frozen_clock() -> (Server, Account) {
     (server, account)
 }
 
-/// Lets the next request meet this status and be asked to wait ten seconds.
+/// Fails the next request with this status and a Retry-After of ten seconds.
 async fn reject_with_retry_after(account: &Account, status: u16) {
     let effect = json!({ "status": status, "retry_after": "10s" });
     add_fault(account, &json!({ "first": 1, "effect": effect })).await;
-    let refused = account.client.get(TICKETS_PATH).await;
-    assert_eq!(refused.status, status, "{}", refused.body);
-    assert_eq!(refused.headers["retry-after"], "10");
+    let response = account.client.get(TICKETS_PATH).await;
+    assert_eq!(response.status, status, "{}", response.body);
+    assert_eq!(response.headers["retry-after"], "10");
 }
 
 #[tokio::test]
 async fn request_before_retry_after_elapses_records_a_warning() {
     for status in [401, 403, 429, 503] {
-        for (later, is_early) in
+        for (delay, is_early) in
             [(None, true), (Some("9s"), true), (Some("10s"), false), (Some("1h"), false)]
         {
             let (_server, account) = start_with_frozen_clock().await;
             reject_with_retry_after(&account, status).await;
-            if let Some(later) = later {
-                advance_clock(&account, later).await;
+            if let Some(delay) = delay {
+                advance_clock(&account, delay).await;
             }
-            assert_eq!(account.client.get(TICKETS_PATH).await.status, 200, "it is no refusal");
+            assert_eq!(
+                account.client.get(TICKETS_PATH).await.status,
+                200,
+                "an early retry is accepted"
+            );
             assert_eq!(
                 early_retry_flags(&account).await,
                 [false, is_early],
-                "{status} and {later:?} later"
+                "{status} and a retry after {delay:?}"
             );
         }
     }
@@ -59,12 +63,12 @@ async fn early_retry_warning_names_retry_after_and_is_filterable() {
     let (_server, account) = start_with_frozen_clock().await;
     reject_with_retry_after(&account, 429).await;
     account.client.get(TICKETS_PATH).await;
-    let told = journal_entries(&account, "warning=early-retry").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    let warning = &told[0]["warnings"][0];
+    let entries = journal_entries(&account, "warning=early-retry").await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    let warning = &entries[0]["warnings"][0];
     let text = warning["text"].as_str().unwrap_or_default();
     assert!(text.contains("Retry-After"), "{warning}");
-    assert_eq!(told[0]["status"], 200, "{told:?}");
+    assert_eq!(entries[0]["status"], 200, "{entries:?}");
 }
 
 #[tokio::test]

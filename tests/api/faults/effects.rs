@@ -1,4 +1,4 @@
-//! Every effect as it comes over the wire, and whether the request is carried out.
+//! The response of every effect on the wire, and whether the request is executed.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::support::JsonResponse;
 
 async fn get_ticket_title(account: &Account) -> String {
     let item = account.client.get(TICKET_PATH).await.body;
-    item["item"]["title"].as_str().expect("a title").to_owned()
+    item["item"]["title"].as_str().expect("the ticket has a title").to_owned()
 }
 
 #[tokio::test]
@@ -27,25 +27,26 @@ async fn each_effect_applies_to_a_read_with_a_cached_response() {
     let (server, account) = start_with_ticket().await;
     for path in [TICKET_PATH, TICKETS_PATH] {
         let request_bytes = build_raw_get(&account, path);
-        let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
-        for (effect, met, _) in effect_cases() {
-            let what = format!("{path} {effect}");
+        let full_body =
+            exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+        for (effect, outcome, _) in effect_cases() {
+            let label = format!("{path} {effect}");
             ExpectedOutcome::FullResponse.assert_matches(
-                &what,
+                &label,
                 &exchange_until_close(&server.base_url, &request_bytes).await,
-                &whole,
+                &full_body,
             );
             add_fault(&account, &json!({ "effect": effect })).await;
-            met.assert_matches(
-                &what,
+            outcome.assert_matches(
+                &label,
                 &exchange_until_close(&server.base_url, &request_bytes).await,
-                &whole,
+                &full_body,
             );
             clear_faults(&account).await;
             ExpectedOutcome::FullResponse.assert_matches(
-                &what,
+                &label,
                 &exchange_until_close(&server.base_url, &request_bytes).await,
-                &whole,
+                &full_body,
             );
         }
     }
@@ -56,17 +57,18 @@ async fn each_effect_executes_or_skips_the_write() {
     let (server, account) = start_with_ticket().await;
     let update =
         |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
-    let whole = exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
-    for (number, (effect, met, is_carried_out)) in effect_cases().into_iter().enumerate() {
+    let full_body =
+        exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    for (number, (effect, outcome, is_executed)) in effect_cases().into_iter().enumerate() {
         let (before, new) = (get_ticket_title(&account).await, format!("title-{number}"));
         add_fault(&account, &json!({ "operation": "ticket.update", "effect": effect })).await;
-        met.assert_matches(
+        outcome.assert_matches(
             &effect.to_string(),
             &exchange_until_close(&server.base_url, &update(&new)).await,
-            &whole,
+            &full_body,
         );
         clear_faults(&account).await;
-        let expected = if is_carried_out { new } else { before };
+        let expected = if is_executed { new } else { before };
         assert_eq!(get_ticket_title(&account).await, expected, "{effect}");
     }
 }
@@ -75,13 +77,13 @@ async fn each_effect_executes_or_skips_the_write() {
 async fn each_effect_creates_a_ticket_once_or_not_at_all() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
-    for (effect, _, is_carried_out) in effect_cases() {
+    for (effect, _, is_executed) in effect_cases() {
         let before = count_tickets(&account).await;
         add_fault(&account, &json!({ "effect": effect })).await;
         exchange_until_close(&server.base_url, &request_bytes).await;
         clear_faults(&account).await;
-        let made = count_tickets(&account).await - before;
-        assert_eq!(made, u64::from(is_carried_out), "{effect}");
+        let created = count_tickets(&account).await - before;
+        assert_eq!(created, u64::from(is_executed), "{effect}");
     }
 }
 
@@ -97,8 +99,8 @@ async fn deletion_that_was_not_executed_can_be_retried() {
     add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": "reset" } })).await;
     exchange_until_close(&server.base_url, &request_bytes).await;
     assert_eq!(count_tickets(&account).await, 0);
-    let again = account.client.delete(TICKET_PATH).await;
-    assert_eq!((again.status, again.message()), (400, "This ticket does not exist."));
+    let retry = account.client.delete(TICKET_PATH).await;
+    assert_eq!((retry.status, retry.message()), (400, "This ticket does not exist."));
 }
 
 #[tokio::test]
@@ -114,8 +116,8 @@ async fn error_effect_has_the_documented_envelope() {
             let reply = account.client.get(TICKET_PATH).await;
             assert_eq!(reply.status, status, "{effect}: {}", reply.body);
             assert_eq!(reply.body["status"], "error", "{effect}: {}", reply.body);
-            let said = reply.body["message"].as_str().unwrap_or_default();
-            assert!(!said.is_empty() && message.is_none_or(|message| said == message), "{said}");
+            let text = reply.body["message"].as_str().unwrap_or_default();
+            assert!(!text.is_empty() && message.is_none_or(|message| text == message), "{text}");
             assert_eq!(reply.headers["content-type"], "application/json", "{effect}");
             assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401, "{effect}");
             assert!(!reply.headers.contains_key("retry-after"), "{effect}");
@@ -127,7 +129,7 @@ async fn error_effect_has_the_documented_envelope() {
 #[tokio::test]
 async fn retry_after_header_is_rounded_up_to_whole_seconds() {
     let (_server, account) = start_with_ticket().await;
-    for (retry_after, told) in
+    for (retry_after, seconds) in
         [("10s", "10"), ("1m", "60"), ("1500ms", "2"), ("1ms", "1"), ("PT2M", "120")]
     {
         for status in [429, 503] {
@@ -135,7 +137,7 @@ async fn retry_after_header_is_rounded_up_to_whole_seconds() {
             add_fault(&account, &json!({ "effect": effect })).await;
             let reply = account.client.get(TICKET_PATH).await;
             assert_eq!(reply.status, status);
-            assert_eq!(reply.headers["retry-after"], told, "{effect}");
+            assert_eq!(reply.headers["retry-after"], seconds, "{effect}");
             clear_faults(&account).await;
         }
     }
@@ -149,23 +151,23 @@ async fn truncated_response_is_a_prefix_of_the_body() {
         assert_eq!(account.client.send_form("POST", TICKETS_PATH, &long).await.status, 200);
     }
     let request_bytes = build_raw_get(&account, TICKETS_PATH);
-    let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
-    assert!(whole.len() > 20_000, "{}", whole.len());
-    for bytes in [1, 100, 20_000, whole.len() - 1] {
+    let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+    assert!(full_body.len() > 20_000, "{}", full_body.len());
+    for bytes in [1, 100, 20_000, full_body.len() - 1] {
         add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
         ExpectedOutcome::TruncatedBody(bytes).assert_matches(
             "a list",
             &exchange_until_close(&server.base_url, &request_bytes).await,
-            &whole,
+            &full_body,
         );
         clear_faults(&account).await;
     }
-    for bytes in [whole.len(), 1_000_000] {
+    for bytes in [full_body.len(), 1_000_000] {
         add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
-        let heard = exchange_until_close(&server.base_url, &request_bytes).await;
-        assert_eq!(heard.content_length(), whole.len(), "{bytes}");
-        assert!(heard.body().len() < whole.len(), "{bytes}: fewer than all");
-        assert!(whole.starts_with(heard.body()), "{bytes}");
+        let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
+        assert_eq!(transcript.content_length(), full_body.len(), "{bytes}");
+        assert!(transcript.body().len() < full_body.len(), "{bytes}: the body is truncated");
+        assert!(full_body.starts_with(transcript.body()), "{bytes}");
         clear_faults(&account).await;
     }
 }
@@ -174,18 +176,21 @@ async fn truncated_response_is_a_prefix_of_the_body() {
 async fn truncated_response_is_an_error_in_an_http_client() {
     let (_server, account) = start_with_ticket().await;
     add_fault(&account, &json!({ "effect": { "cut": 20 } })).await;
-    let response = account.client.request("GET", TICKET_PATH).send().await.expect("the head comes");
+    let response =
+        account.client.request("GET", TICKET_PATH).send().await.expect("the response head arrives");
     assert_eq!(response.status(), 200);
-    assert!(response.bytes().await.is_err(), "the body is not whole");
+    assert!(response.bytes().await.is_err(), "the body is truncated");
 }
 
 #[tokio::test]
 async fn malformed_response_is_html_with_status_200() {
     let (_server, account) = start_with_ticket().await;
     add_fault(&account, &json!({ "effect": { "garbage": true } })).await;
-    let response = account.client.request("GET", TICKET_PATH).send().await.expect("it answers");
+    let response =
+        account.client.request("GET", TICKET_PATH).send().await.expect("the server responds");
     assert_eq!(response.status(), 200);
-    let content_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+    let content_type =
+        response.headers()["content-type"].to_str().expect("the content type is text").to_owned();
     assert!(content_type.starts_with("text/html"), "{content_type}");
     let text = response.text().await.expect("the body arrives");
     assert!(serde_json::from_str::<Value>(&text).is_err(), "{text}");
@@ -195,27 +200,27 @@ async fn malformed_response_is_html_with_status_200() {
 async fn dribbled_response_arrives_complete_in_many_chunks() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "PUT", TICKET_PATH, "title=Other");
-    let whole = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+    let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
     add_fault(&account, &json!({ "effect": { "drip": "5ms" } })).await;
-    let begun = Instant::now();
-    let heard = exchange_until_close(&server.base_url, &request_bytes).await;
-    let gaps = u32::try_from(whole.len() - 1).expect("it is short");
-    assert!(begun.elapsed() >= Duration::from_millis(5) * gaps, "{:?}", begun.elapsed());
-    ExpectedOutcome::FullResponse.assert_matches("drip", &heard, &whole);
-    assert_eq!(heard.content_length(), whole.len());
-    assert!(heard.read_count > 2, "{heard:?}");
+    let started = Instant::now();
+    let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
+    let gaps = u32::try_from(full_body.len() - 1).expect("the length fits");
+    assert!(started.elapsed() >= Duration::from_millis(5) * gaps, "{:?}", started.elapsed());
+    ExpectedOutcome::FullResponse.assert_matches("drip", &transcript, &full_body);
+    assert_eq!(transcript.content_length(), full_body.len());
+    assert!(transcript.read_count > 2, "{transcript:?}");
 }
 
 #[tokio::test]
 async fn hang_ends_with_a_clean_close_and_no_response() {
     let (server, account) = start_with_ticket().await;
     add_fault(&account, &json!({ "effect": { "hang": "20ms" } })).await;
-    for asked in [
+    for request in [
         build_raw_get(&account, TICKET_PATH),
         build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
     ] {
-        let heard = exchange_until_close(&server.base_url, &asked).await;
-        assert_eq!((heard.text.as_str(), heard.read_error), ("", None));
+        let transcript = exchange_until_close(&server.base_url, &request).await;
+        assert_eq!((transcript.text.as_str(), transcript.read_error), ("", None));
     }
 }
 
@@ -228,21 +233,21 @@ async fn delay_and_hang_last_the_configured_time() {
         json!({ "delay": "PT0.05S", "when": "after" }),
         json!({ "hang": "50ms" }),
     ] {
-        for asked in [
+        for request in [
             build_raw_get(&account, TICKET_PATH),
             build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
         ] {
             add_fault(&account, &json!({ "effect": effect })).await;
-            let begun = Instant::now();
-            exchange_until_close(&server.base_url, &asked).await;
-            let taken = begun.elapsed();
-            assert!(taken >= Duration::from_millis(50), "{effect}: {taken:?}");
+            let started = Instant::now();
+            exchange_until_close(&server.base_url, &request).await;
+            let elapsed = started.elapsed();
+            assert!(elapsed >= Duration::from_millis(50), "{effect}: {elapsed:?}");
             clear_faults(&account).await;
         }
     }
 }
 
-/// The bytes of a `GET` after which the connection goes on.
+/// Returns the bytes of a `GET` request that keeps the connection open.
 fn build_keep_alive_get(account: &Account) -> String {
     format!(
         "GET {TICKET_PATH} HTTP/1.1\r\nHost: mock.test\r\napiKey: {}\r\n\r\n",
@@ -255,18 +260,19 @@ async fn connection_stays_usable_after_a_non_breaking_effect() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_keep_alive_get(&account);
     let mut stream = connect(&server.base_url).await;
-    for (effect, met, _) in effect_cases() {
-        if [ExpectedOutcome::ConnectionReset, ExpectedOutcome::CloseWithoutResponse].contains(&met)
-            || matches!(met, ExpectedOutcome::TruncatedBody(_))
+    for (effect, outcome, _) in effect_cases() {
+        if [ExpectedOutcome::ConnectionReset, ExpectedOutcome::CloseWithoutResponse]
+            .contains(&outcome)
+            || matches!(outcome, ExpectedOutcome::TruncatedBody(_))
         {
             continue;
         }
         add_fault(&account, &json!({ "effect": effect })).await;
-        stream.write_all(request_bytes.as_bytes()).await.expect("the server reads");
+        stream.write_all(request_bytes.as_bytes()).await.expect("the connection is open");
         let (status, body) = read_one_response(&mut stream).await;
-        assert_eq!(Some(status), met.recorded_status(), "{effect}: {body}");
+        assert_eq!(Some(status), outcome.recorded_status(), "{effect}: {body}");
         clear_faults(&account).await;
-        stream.write_all(request_bytes.as_bytes()).await.expect("the server still reads");
+        stream.write_all(request_bytes.as_bytes()).await.expect("the connection is still open");
         let (status, body) = read_one_response(&mut stream).await;
         assert_eq!(status, 200, "after {effect}: {body}");
         assert!(body.contains("\"title\":\"Printer\""), "after {effect}: {body}");
@@ -282,7 +288,7 @@ async fn aborted_connection_does_not_affect_others() {
     for effect in [json!({ "reset": true }), json!({ "cut": 1 }), json!({ "hang": "1ms" })] {
         add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
         exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await;
-        other.write_all(request_bytes.as_bytes()).await.expect("the server reads");
+        other.write_all(request_bytes.as_bytes()).await.expect("the connection is open");
         assert_eq!(read_one_response(&mut other).await.0, 200, "{effect}");
     }
 }
@@ -308,6 +314,6 @@ async fn fault_takes_precedence_over_validation_but_not_auth() {
     assert_eq!(reply.status, 503, "{}", reply.body);
     let reply = account.client.get("/api/v2/ticket/999").await;
     assert_eq!(reply.status, 503, "{}", reply.body);
-    let stranger = account.client.with_key("no-such-key").get(TICKET_PATH).await;
-    assert_eq!(stranger.status, 401, "a key of no account meets no fault");
+    let rejected = account.client.with_key("no-such-key").get(TICKET_PATH).await;
+    assert_eq!(rejected.status, 401, "an unknown key is rejected before any fault");
 }

@@ -1,34 +1,34 @@
-//! Rules that are none: each is refused with what is wrong about it, and none is added.
+//! Invalid rules: each is rejected with its mistake, and none is added.
 
 use serde_json::{Value, json};
 
 use super::{TICKETS_PATH, add_fault, list_faults, start_with_account};
 use crate::control_client::{Account, assert_problem};
 
-/// A rule, and words of which the detail has one (whatever the case).
+/// An invalid rule and words; the detail contains at least one of them, ignoring case.
 type InvalidRule = (Value, &'static [&'static str]);
 
-/// All of them are refused, and the rules stay those that were there.
+/// Checks that all rules are rejected and that the existing rules are unchanged.
 async fn assert_all_rejected(account: &Account, cases: Vec<InvalidRule>) {
     add_fault(account, &json!({ "every": 1_000, "effect": { "status": 599 } })).await;
     let before = list_faults(account).await;
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for (rule, words) in cases {
         let reply = account.send_control_json("POST", "/faults", &rule).await;
-        let asked = rule.to_string().chars().take(300).collect::<String>();
+        let label = rule.to_string().chars().take(300).collect::<String>();
         if reply.status != 400 {
-            wrong.push(format!("{asked}: {}", reply.body));
+            failures.push(format!("{label}: {}", reply.body));
             continue;
         }
-        assert_problem(&reply, 400, "invalid", &asked);
+        assert_problem(&reply, 400, "invalid", &label);
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         let lower = detail.to_lowercase();
         let is_named = words.iter().any(|word| lower.contains(&word.to_lowercase()));
         if !is_named || detail.len() > 2_000 {
-            wrong.push(format!("{asked}: one of {words:?} is in {detail:?}"));
+            failures.push(format!("{label}: expected one of {words:?} in {detail:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(failures.is_empty(), "{failures:#?}");
     assert_eq!(list_faults(account).await, before);
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
 }
@@ -115,7 +115,7 @@ async fn invalid_effect_values_are_rejected() {
     let (_server, account) = start_with_account().await;
     let mut cases: Vec<InvalidRule> = Vec::new();
     let mut all = |name: &'static str, values: Value, words: &'static [&'static str]| {
-        for value in values.as_array().expect("a list") {
+        for value in values.as_array().expect("the values are an array") {
             let mut effect = json!({});
             effect[name] = value.clone();
             cases.push((json!({ "effect": effect }), words));

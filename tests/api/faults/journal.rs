@@ -1,4 +1,4 @@
-//! What the journal tells of requests that met a fault.
+//! Journal entries of requests that a fault rule affected.
 
 use serde_json::{Value, json};
 
@@ -9,16 +9,16 @@ use super::{
 };
 use crate::fixtures::NEW_TICKET_FORM;
 
-/// The body that the journal has of such an answer.
-fn is_recorded_body(met: ExpectedOutcome, body: &Value, whole: &str) -> bool {
-    let whole: Value = serde_json::from_str(whole).expect("JSON");
-    match met {
+/// Returns whether the recorded body fits the outcome.
+fn is_recorded_body(outcome: ExpectedOutcome, body: &Value, full_body: &str) -> bool {
+    let full_body: Value = serde_json::from_str(full_body).expect("the full body is JSON");
+    match outcome {
         ExpectedOutcome::Error(_) => body["status"] == "error" && body["message"].is_string(),
         ExpectedOutcome::ConnectionReset | ExpectedOutcome::CloseWithoutResponse => body.is_null(),
         ExpectedOutcome::MalformedBody => {
             body.as_str().is_some_and(|text| text.trim_start().starts_with('<'))
         }
-        ExpectedOutcome::TruncatedBody(_) | ExpectedOutcome::FullResponse => *body == whole,
+        ExpectedOutcome::TruncatedBody(_) | ExpectedOutcome::FullResponse => *body == full_body,
     }
 }
 
@@ -27,43 +27,48 @@ async fn each_effect_is_recorded_with_its_rule_and_changes() {
     let (server, account) = start_with_ticket().await;
     let update =
         |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
-    let whole = exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
-    for (number, (effect, met, is_carried_out)) in effect_cases().into_iter().enumerate() {
+    let full_body =
+        exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    for (number, (effect, outcome, is_executed)) in effect_cases().into_iter().enumerate() {
         let fault = add_fault(&account, &json!({ "effect": effect })).await;
         let title = format!("title-{number}");
         exchange_until_close(&server.base_url, &update(&title)).await;
-        let entry =
-            wait_for_entries(&account, "fault=true", number + 1).await.pop().expect("an entry");
-        let what = format!("{effect}: {entry}");
+        let entry = wait_for_entries(&account, "fault=true", number + 1)
+            .await
+            .pop()
+            .expect("the request is recorded");
+        let label = format!("{effect}: {entry}");
         assert_eq!(
             entry["fault"],
             json!({ "id": fault["id"], "effect": effect_name(&effect) }),
-            "{what}"
+            "{label}"
         );
-        assert_eq!(entry["status"], json!(met.recorded_status()), "{what}");
-        assert!(is_recorded_body(met, &entry["body"], &whole), "{what}");
-        assert_eq!(entry["operation"], "ticket.update", "{what}");
-        assert_eq!(entry["fields"], json!({ "ticketID": "1", "title": title }), "{what}");
-        let changes = entry["changes"].as_array().expect("a list");
-        assert_eq!(changes.len(), usize::from(is_carried_out), "{what}");
+        assert_eq!(entry["status"], json!(outcome.recorded_status()), "{label}");
+        assert!(is_recorded_body(outcome, &entry["body"], &full_body), "{label}");
+        assert_eq!(entry["operation"], "ticket.update", "{label}");
+        assert_eq!(entry["fields"], json!({ "ticketID": "1", "title": title }), "{label}");
+        let changes = entry["changes"].as_array().expect("changes is an array");
+        assert_eq!(changes.len(), usize::from(is_executed), "{label}");
         clear_faults(&account).await;
     }
-    let usual = journal_entries(&account, "fault=false").await;
-    assert_eq!(usual.len(), 2, "{usual:?}");
-    assert!(usual.iter().all(|entry| entry["fault"].is_null()), "{usual:?}");
+    let unaffected = journal_entries(&account, "fault=false").await;
+    assert_eq!(unaffected.len(), 2, "{unaffected:?}");
+    assert!(unaffected.iter().all(|entry| entry["fault"].is_null()), "{unaffected:?}");
 }
 
 #[tokio::test]
 async fn fault_on_a_read_is_recorded() {
     let (server, account) = start_with_ticket().await;
     assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
-    for (number, (effect, met, _)) in effect_cases().into_iter().enumerate() {
+    for (number, (effect, outcome, _)) in effect_cases().into_iter().enumerate() {
         add_fault(&account, &json!({ "operation": "ticket.get", "effect": effect })).await;
         exchange_until_close(&server.base_url, &super::build_raw_get(&account, TICKET_PATH)).await;
-        let entry =
-            wait_for_entries(&account, "fault=true", number + 1).await.pop().expect("an entry");
+        let entry = wait_for_entries(&account, "fault=true", number + 1)
+            .await
+            .pop()
+            .expect("the request is recorded");
         assert_eq!(entry["fault"]["effect"], effect_name(&effect), "{entry}");
-        assert_eq!(entry["status"], json!(met.recorded_status()), "{effect}: {entry}");
+        assert_eq!(entry["status"], json!(outcome.recorded_status()), "{effect}: {entry}");
         assert_eq!(entry["changes"], json!([]), "{effect}: {entry}");
         clear_faults(&account).await;
     }
@@ -78,17 +83,17 @@ async fn request_that_a_rule_skips_has_no_fault() {
     for _ in 0..4 {
         create_ticket(&account).await;
     }
-    let told: Vec<Value> =
+    let faults: Vec<Value> =
         journal_entries(&account, "").await.iter().map(|entry| entry["fault"].clone()).collect();
-    let met = json!({ "id": fault["id"], "effect": "status" });
-    assert_eq!(told, [met.clone(), Value::Null, met, Value::Null]);
+    let applied = json!({ "id": fault["id"], "effect": "status" });
+    assert_eq!(faults, [applied.clone(), Value::Null, applied, Value::Null]);
 }
 
 #[tokio::test]
 async fn dropped_response_still_records_its_changes() {
     let (server, account) = start_with_account().await;
-    for loss in [json!("reset"), json!(503)] {
-        add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": loss } })).await;
+    for mode in [json!("reset"), json!(503)] {
+        add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": mode } })).await;
         exchange_until_close(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
@@ -101,13 +106,14 @@ async fn dropped_response_still_records_its_changes() {
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
-    let told = wait_for_entries(&account, "fault=true", 3).await;
-    let statuses: Vec<&Value> = told.iter().map(|entry| &entry["status"]).collect();
-    assert_eq!(statuses, [&Value::Null, &json!(503), &Value::Null], "{told:?}");
+    let entries = wait_for_entries(&account, "fault=true", 3).await;
+    let statuses: Vec<&Value> = entries.iter().map(|entry| &entry["status"]).collect();
+    assert_eq!(statuses, [&Value::Null, &json!(503), &Value::Null], "{entries:?}");
     let changes = account.send_control("GET", "/changes").await.body;
-    let made: Vec<&Value> = changes["changes"].as_array().expect("a list").iter().collect();
-    assert_eq!(made.len(), 2, "{changes}");
-    for (number, change) in (1..).zip(made) {
+    let creations: Vec<&Value> =
+        changes["changes"].as_array().expect("changes is an array").iter().collect();
+    assert_eq!(creations.len(), 2, "{changes}");
+    for (number, change) in (1..).zip(creations) {
         assert_eq!(change["operation"], "ticket.create", "{change}");
         let row = &change["rows"][0];
         let expected = (&json!("ticket"), &json!(number), &json!("created"));
@@ -122,7 +128,11 @@ async fn only_requests_before_the_removal_record_the_fault() {
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 503);
     clear_faults(&account).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
-    assert_eq!(journal_entries(&account, "fault=true").await.len(), 1, "what was, stays");
+    assert_eq!(
+        journal_entries(&account, "fault=true").await.len(),
+        1,
+        "the earlier entry keeps its fault"
+    );
     assert_eq!(journal_entries(&account, "fault=false").await.len(), 1);
     assert_eq!(journal_entries(&account, "fault=true&status=503&operation=list").await.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! The life of a rule: as it was sent, listed, removed, gone with a reset, and nobody else's.
+//! Lifecycle of a rule: add, list, remove, reset; isolation between accounts.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -39,53 +39,53 @@ fn sample_rules() -> Vec<Value> {
 #[tokio::test]
 async fn rule_is_shown_as_it_was_sent() {
     let (_server, account) = start_with_account().await;
-    let mut made = Vec::new();
+    let mut added = Vec::new();
     for rule in sample_rules() {
-        let shown = add_fault(&account, &rule).await;
-        let id = shown["id"].as_u64().expect("an id");
-        assert!(id > 0 && made.iter().all(|other: &Value| other["id"] != id), "{shown}");
+        let rule_shown = add_fault(&account, &rule).await;
+        let id = rule_shown["id"].as_u64().expect("the rule has an ID");
+        assert!(id > 0 && added.iter().all(|other: &Value| other["id"] != id), "{rule_shown}");
         let mut expected = rule;
         for (name, value) in [("id", id), ("seen", 0), ("applied", 0)] {
             expected[name] = value.into();
         }
-        assert_eq!(shown, expected);
-        made.push(shown);
+        assert_eq!(rule_shown, expected);
+        added.push(rule_shown);
     }
-    assert_eq!(list_faults(&account).await, made, "the oldest first");
-    assert_eq!(list_faults(&account.with_self_alias()).await, made);
+    assert_eq!(list_faults(&account).await, added, "rules are listed in order of creation");
+    assert_eq!(list_faults(&account.with_self_alias()).await, added);
 }
 
 #[tokio::test]
 async fn removed_rule_no_longer_applies() {
     let (_server, account) = start_with_account().await;
-    let one = add_fault(&account, &json!({ "effect": { "status": 500 } })).await;
-    let two = add_fault(&account, &unavailable_rule()).await;
+    let first = add_fault(&account, &json!({ "effect": { "status": 500 } })).await;
+    let second = add_fault(&account, &unavailable_rule()).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 500);
     let path = |fault: &Value| format!("/faults/{}", fault["id"]);
-    assert_eq!(account.send_control("DELETE", &path(&one)).await.status, 204);
+    assert_eq!(account.send_control("DELETE", &path(&first)).await.status, 204);
     assert!(is_unavailable(&account).await);
     assert_problem(
-        &account.send_control("DELETE", &path(&one)).await,
+        &account.send_control("DELETE", &path(&first)).await,
         404,
         "unknown-fault",
-        "again",
+        "a second removal",
     );
     assert_problem(
         &account.send_control("DELETE", "/faults/999").await,
         404,
         "unknown-fault",
-        "another",
+        "an unknown ID",
     );
-    let shown = list_faults(&account).await;
-    assert_eq!((shown.len(), &shown[0]["id"]), (1, &two["id"]), "{shown:?}");
+    let remaining = list_faults(&account).await;
+    assert_eq!((remaining.len(), &remaining[0]["id"]), (1, &second["id"]), "{remaining:?}");
     let third = add_fault(&account, &unavailable_rule()).await;
-    assert_ne!(third["id"], one["id"], "an id is given once");
+    assert_ne!(third["id"], first["id"], "IDs are not reused");
     clear_faults(&account).await;
     assert!(!is_unavailable(&account).await);
     assert_eq!(list_faults(&account).await, Vec::<Value>::new());
     clear_faults(&account).await;
     let fourth = add_fault(&account, &unavailable_rule()).await;
-    assert!([one, two, third].iter().all(|other| other["id"] != fourth["id"]));
+    assert!([first, second, third].iter().all(|other| other["id"] != fourth["id"]));
 }
 
 #[tokio::test]
@@ -100,14 +100,14 @@ async fn reset_and_restore_remove_all_rules() {
         );
         assert!(is_unavailable(&account).await);
         assert_eq!(account.send_control("PUT", "/snapshots/two").await.status / 100, 2);
-        assert!(is_unavailable(&account).await, "to take a snapshot changes nothing");
+        assert!(is_unavailable(&account).await, "a new snapshot keeps the rules");
         assert_eq!(account.send_control("POST", path).await.status, 204);
         assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "{path}");
         assert!(!is_unavailable(&account).await, "{path}");
         assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
     }
     assert_eq!(account.send_control("POST", "/snapshots/two/restore").await.status, 204);
-    assert!(!is_unavailable(&account).await, "a snapshot holds no rules");
+    assert!(!is_unavailable(&account).await, "a snapshot contains no rules");
 }
 
 #[tokio::test]
@@ -116,13 +116,13 @@ async fn account_has_at_most_100_rules() {
     for _ in 0..100 {
         add_fault(&account, &json!({ "every": 1_000, "effect": { "status": 500 } })).await;
     }
-    let full = account.send_control_json("POST", "/faults", &unavailable_rule()).await;
-    assert_problem(&full, 409, "too-many", "the 101st");
-    assert!(full.body["detail"].as_str().is_some_and(|detail| detail.contains("100")));
-    let shown = list_faults(&account).await;
-    assert_eq!(shown.len(), 100);
+    let rejected = account.send_control_json("POST", "/faults", &unavailable_rule()).await;
+    assert_problem(&rejected, 409, "too-many", "the 101st rule");
+    assert!(rejected.body["detail"].as_str().is_some_and(|detail| detail.contains("100")));
+    let rules = list_faults(&account).await;
+    assert_eq!(rules.len(), 100);
     assert!(!is_unavailable(&account).await);
-    let path = format!("/faults/{}", shown[50]["id"]);
+    let path = format!("/faults/{}", rules[50]["id"]);
     assert_eq!(account.send_control("DELETE", &path).await.status, 204);
     add_fault(&account, &unavailable_rule()).await;
     assert!(is_unavailable(&account).await);
@@ -138,61 +138,62 @@ async fn account_copy_has_no_rules() {
     assert!(!is_unavailable(&copy).await);
 }
 
-/// Makes an account whose every so-and-so-manieth request meets a status of its own; gives all statuses.
+/// Creates an account with a rule that fails every `number`th request; returns the statuses of 24 requests.
 async fn collect_statuses_under_rule(server: &Server, number: u16) -> Vec<u16> {
     let account = Account::create(server, &json!({})).await;
     if number > 0 {
         let effect = json!({ "status": 500 + number });
         add_fault(&account, &json!({ "every": number, "effect": effect })).await;
     }
-    let mut met = Vec::new();
+    let mut statuses = Vec::new();
     for _ in 0..24 {
-        met.push(account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status);
+        statuses.push(account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status);
     }
-    let passed = met.iter().filter(|status| **status == 200).count() as u64;
+    let passed = statuses.iter().filter(|status| **status == 200).count() as u64;
     assert_eq!(count_tickets(&account).await, passed);
     let expected: &[(u64, u64)] = &[(24, 24 - passed)];
     assert_eq!(fault_counts(&account).await, if number == 0 { &[] } else { expected });
-    met
+    statuses
 }
 
 #[tokio::test]
 async fn concurrent_accounts_apply_only_their_own_rules() {
     let server = Server::start();
     let all = join_all((0..8).map(|number| collect_statuses_under_rule(&server, number))).await;
-    for (number, met) in (0..).zip(all) {
-        let status =
-            |at: u16| if number > 0 && at.is_multiple_of(number) { 500 + number } else { 200 };
+    for (number, statuses) in (0..).zip(all) {
+        let status = |index: u16| {
+            if number > 0 && index.is_multiple_of(number) { 500 + number } else { 200 }
+        };
         let expected: Vec<u16> = (1..=24).map(status).collect();
-        assert_eq!(met, expected, "account {number}");
+        assert_eq!(statuses, expected, "account {number}");
     }
 }
 
 #[tokio::test]
 async fn rule_changes_do_not_affect_other_accounts() {
-    let (server, one) = start_with_account().await;
+    let (server, account) = start_with_account().await;
     let other = Account::create(&server, &json!({})).await;
     add_fault(&other, &json!({ "every": 1_000, "effect": { "reset": true } })).await;
-    let kept = add_fault(&other, &unavailable_rule()).await;
-    add_fault(&one, &unavailable_rule()).await;
-    let path = format!("/faults/{}", kept["id"]);
+    let rule = add_fault(&other, &unavailable_rule()).await;
+    add_fault(&account, &unavailable_rule()).await;
+    let path = format!("/faults/{}", rule["id"]);
     assert_problem(
-        &one.send_control("DELETE", &path).await,
+        &account.send_control("DELETE", &path).await,
         404,
         "unknown-fault",
-        "an id of another",
+        "the ID of another account's rule",
     );
-    clear_faults(&one).await;
+    clear_faults(&account).await;
     assert!(is_unavailable(&other).await);
-    add_fault(&one, &unavailable_rule()).await;
-    assert_eq!(one.send_control("POST", "/reset").await.status, 204);
+    add_fault(&account, &unavailable_rule()).await;
+    assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     assert!(is_unavailable(&other).await);
-    assert_eq!(one.send_control("DELETE", "").await.status, 204);
+    assert_eq!(account.send_control("DELETE", "").await.status, 204);
     assert!(is_unavailable(&other).await);
     assert_eq!(fault_counts(&other).await, [(3, 0), (3, 3)]);
 }
 
-/// What each of some requests meets: the status and body, or the end of the connection.
+/// Runs a fixed scenario; returns the status, read error and body of each request, and the final state.
 async fn run_fault_scenario(server: &Server) -> Vec<String> {
     let account = Account::create(server, &json!({})).await;
     super::freeze_clock(&account).await;
@@ -205,35 +206,39 @@ async fn run_fault_scenario(server: &Server) -> Vec<String> {
     ] {
         add_fault(&account, &rule).await;
     }
-    let mut all = Vec::new();
+    let mut outcomes = Vec::new();
     for round in 0..24 {
         let request_bytes = match round % 4 {
             0 | 1 => build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
             2 => build_raw_get(&account, TICKET_PATH),
             _ => build_raw_form(&account, "PUT", TICKET_PATH, &format!("title=round-{round}")),
         };
-        let heard = exchange_until_close(&server.base_url, &request_bytes).await;
-        let status = if heard.text.is_empty() { 0 } else { heard.status() };
-        all.push(format!("{status} {:?} {}", heard.read_error, heard.body()));
+        let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
+        let status = if transcript.text.is_empty() { 0 } else { transcript.status() };
+        outcomes.push(format!("{status} {:?} {}", transcript.read_error, transcript.body()));
     }
-    all.push(format!("{:?}", list_faults(&account).await));
-    all.push(account.export().await["tickets"].to_string());
-    all
+    outcomes.push(format!("{:?}", list_faults(&account).await));
+    outcomes.push(account.export().await["tickets"].to_string());
+    outcomes
 }
 
 #[tokio::test]
-async fn same_requests_meet_the_same_faults() {
-    let (one, other) = (Server::start(), Server::start());
-    let first = run_fault_scenario(&one).await;
-    assert!(first.iter().any(|met| met.starts_with("500")), "{first:#?}");
-    assert!(first.iter().any(|met| met.starts_with('0')), "{first:#?}");
-    let (again, elsewhere) = tokio::join!(run_fault_scenario(&one), run_fault_scenario(&other));
-    // The tickets tell the address of their server.
-    let plain = |story: &[String], server: &Server| -> Vec<String> {
-        story.iter().map(|met| met.replace(&server.base_url, "")).collect()
+async fn same_requests_get_the_same_faults() {
+    let (server, other_server) = (Server::start(), Server::start());
+    let first = run_fault_scenario(&server).await;
+    assert!(first.iter().any(|outcome| outcome.starts_with("500")), "{first:#?}");
+    assert!(first.iter().any(|outcome| outcome.starts_with('0')), "{first:#?}");
+    let (second, on_other_server) =
+        tokio::join!(run_fault_scenario(&server), run_fault_scenario(&other_server));
+    // Tickets contain the base URL of their server.
+    let without_base_url = |outcomes: &[String], server: &Server| -> Vec<String> {
+        outcomes.iter().map(|outcome| outcome.replace(&server.base_url, "")).collect()
     };
-    assert_eq!(again, first);
-    assert_eq!(plain(&elsewhere, &other), plain(&first, &one));
+    assert_eq!(second, first);
+    assert_eq!(
+        without_base_url(&on_other_server, &other_server),
+        without_base_url(&first, &server)
+    );
 }
 
 #[tokio::test]

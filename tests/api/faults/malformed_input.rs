@@ -1,4 +1,4 @@
-//! Bodies and queries that no well-meaning client sends to these routes, and what the log says of it all.
+//! Malformed bodies and queries of the control API, and redaction of the key in the log.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -38,13 +38,13 @@ async fn malformed_body_is_rejected_and_changes_nothing() {
     let (_server, account) = start_with_account().await;
     for (method, path) in ROUTES_WITH_BODY {
         for body in malformed_bodies() {
-            let asked = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
-            let asked = format!("{method} {path} {asked}");
+            let label = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+            let label = format!("{method} {path} {label}");
             let request = account.request(method, path).header(CONTENT_TYPE, "application/json");
             let reply = fetch_response(request.body(body)).await;
-            assert_problem(&reply, 400, "invalid", &asked);
+            assert_problem(&reply, 400, "invalid", &label);
             let detail = reply.body["detail"].as_str().unwrap_or_default();
-            assert!(detail.len() < 2_000, "{asked}: {} bytes", detail.len());
+            assert!(detail.len() < 2_000, "{label}: {} bytes", detail.len());
         }
     }
     assert_unchanged(&account).await;
@@ -77,7 +77,7 @@ async fn malformed_query_is_rejected() {
     let (_server, account) = start_with_ticket().await;
     let long = format!("/requests?key={}", "x".repeat(20_000));
     let nested = format!("/requests?field.a{}=1", "[a]".repeat(1_000));
-    let mut wrong = Vec::new();
+    let mut failures = Vec::new();
     for path in [
         "/requests?nothing=1",
         "/requests?operation=ticket.creat",
@@ -113,14 +113,14 @@ async fn malformed_query_is_rejected() {
     ] {
         let reply = account.send_control("GET", path).await;
         if reply.status != 400 {
-            wrong.push(format!("{path:.80}: {} {:.200}", reply.status, reply.body.to_string()));
+            failures.push(format!("{path:.80}: {} {:.200}", reply.status, reply.body.to_string()));
             continue;
         }
         assert_problem(&reply, 400, "invalid", path);
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         assert!(detail.len() < 2_000, "{path:.80}: {} bytes", detail.len());
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(failures.is_empty(), "{failures:#?}");
     for path in [long, nested] {
         let reply = account.send_control("GET", &path).await;
         assert!([200, 400, 414, 431].contains(&reply.status), "{path:.80}: {}", reply.status);
@@ -155,31 +155,32 @@ async fn unknown_path_method_or_account_is_a_problem() {
             &format!("{method} {path}"),
         );
     }
-    let nobody = Account::new(&server, "nobody", "nobody-0123456789");
+    let missing = Account::new(&server, "nobody", "nobody-0123456789");
     for path in
         ["/faults", "/limits", "/strict", "/requests", "/changes", "/wait", "/requests/stream"]
     {
-        assert_problem(&nobody.send_control("GET", path).await, 404, "unknown-account", path);
+        assert_problem(&missing.send_control("GET", path).await, 404, "unknown-account", path);
     }
     for (method, path) in ROUTES_WITH_BODY {
         let body = json!({ "effect": { "reset": true } });
-        let refused = nobody.send_control_json(method, path, &body).await;
-        assert_problem(&refused, 404, "unknown-account", path);
-        let refused = nobody.clone().with_self_alias().send_control_json(method, path, &body).await;
-        assert_problem(&refused, 401, "no-api-key", path);
+        let rejected = missing.send_control_json(method, path, &body).await;
+        assert_problem(&rejected, 404, "unknown-account", path);
+        let rejected =
+            missing.clone().with_self_alias().send_control_json(method, path, &body).await;
+        assert_problem(&rejected, 401, "no-api-key", path);
     }
 }
 
-fn assert_no_key_in_output(finished: &ProcessOutput) {
-    assert_eq!(finished.exit_code, Some(0), "{finished:?}");
-    let text = finished.combined_output();
-    let telling: Vec<&str> = text.lines().filter(|line| line.contains("canary")).collect();
-    assert!(telling.is_empty(), "{telling:#?}");
+fn assert_no_key_in_output(output: &ProcessOutput) {
+    assert_eq!(output.exit_code, Some(0), "{output:?}");
+    let text = output.combined_output();
+    let leaks: Vec<&str> = text.lines().filter(|line| line.contains("canary")).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
     let panicked = text.lines().any(|line| line.contains("panicked"));
-    assert!(!panicked, "{finished:?}");
+    assert!(!panicked, "{output:?}");
 }
 
-/// Provokes and waits with the key in every way, also where a key does not belong.
+/// Sends the key in all places of faults, waits and other requests, also where no key belongs.
 async fn send_key_everywhere(account: &Account, key: &str) {
     let client = &account.client;
     for rule in [
@@ -206,7 +207,7 @@ async fn send_key_everywhere(account: &Account, key: &str) {
     }
     for _ in 0..10 {
         let path = format!("{TICKETS_PATH}?apiKey={key}&query={key}");
-        // Some of them are reset.
+        // A fault resets some of these connections.
         let _ = client.request_without_key("GET", &path).send().await;
         let _ = client
             .request("POST", TICKETS_PATH)

@@ -1,4 +1,4 @@
-//! Which requests a rule is about: by operation, by key, by what they hold.
+//! Criteria of rules: operation, key and fields.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use crate::control_client::Account;
 use crate::fixtures::NEW_TICKET_FORM;
 use crate::support::ApiClient;
 
-/// Method, path below the tickets, and urlencoded body.
+/// Method, path below `/api/v2/ticket`, and URL-encoded body.
 type RequestSpec = (&'static str, &'static str, &'static str);
 
-/// One request of each operation. Each succeeds or is refused for its own reasons; none gives 503.
+/// One request per operation. Some fail validation, but none returns 503 by itself.
 const OPERATIONS: [(&str, RequestSpec); 11] = [
     ("ticket.list", ("GET", "", "")),
     ("ticket.create", ("POST", "", "")),
@@ -46,21 +46,24 @@ fn with_503_effect(part: &Value) -> Value {
     rule
 }
 
-/// The rule is met by the first requests, and not by the others.
+/// Checks that the rule matches the first requests and not the others.
 async fn assert_rule_matches_only(
     account: &Account,
     part: Value,
-    met: &[RequestSpec],
+    matching: &[RequestSpec],
     others: &[RequestSpec],
 ) {
     add_fault(account, &with_503_effect(&part)).await;
-    for ask in met {
-        assert!(is_faulted(&account.client, *ask).await, "{part} is about {ask:?}");
+    for request in matching {
+        assert!(is_faulted(&account.client, *request).await, "{part} should match {request:?}");
     }
-    for ask in others {
-        assert!(!is_faulted(&account.client, *ask).await, "{part} is not about {ask:?}");
+    for request in others {
+        assert!(
+            !is_faulted(&account.client, *request).await,
+            "{part} should not match {request:?}"
+        );
     }
-    let count = met.len() as u64;
+    let count = matching.len() as u64;
     assert_eq!(fault_counts(account).await, [(count, count)], "{part}");
     clear_faults(account).await;
 }
@@ -76,12 +79,16 @@ async fn start_with_tickets() -> (crate::support::Server, Account) {
 #[tokio::test]
 async fn rule_matches_an_operation_by_full_or_short_name() {
     let (_server, account) = start_with_tickets().await;
-    for (name, own) in OPERATIONS {
-        let others: Vec<RequestSpec> =
-            OPERATIONS.iter().filter(|(other, _)| *other != name).map(|(_, ask)| *ask).collect();
+    for (name, request) in OPERATIONS {
+        let others: Vec<RequestSpec> = OPERATIONS
+            .iter()
+            .filter(|(other, _)| *other != name)
+            .map(|(_, request)| *request)
+            .collect();
         let short = name.trim_start_matches("ticket.");
         for name in [name, short] {
-            assert_rule_matches_only(&account, json!({ "operation": name }), &[own], &others).await;
+            assert_rule_matches_only(&account, json!({ "operation": name }), &[request], &others)
+                .await;
         }
     }
 }
@@ -89,14 +96,14 @@ async fn rule_matches_an_operation_by_full_or_short_name() {
 #[tokio::test]
 async fn rule_without_criteria_matches_every_request() {
     let (_server, account) = start_with_tickets().await;
-    let all = OPERATIONS.map(|(_, ask)| ask);
+    let all = OPERATIONS.map(|(_, request)| request);
     assert_rule_matches_only(&account, json!({}), &all, &[]).await;
 }
 
 #[rustfmt::skip]
 fn field_matching_cases() -> Vec<(Value, Vec<RequestSpec>, Vec<RequestSpec>)> {
     let title = |condition: Value| json!({ "operation": "ticket.update", "fields": { "title": condition } });
-    let ids = |wanted: Value| json!({ "operation": "ticket.setStatus", "fields": { "ticketIDs": wanted } });
+    let ids = |condition: Value| json!({ "operation": "ticket.setStatus", "fields": { "ticketIDs": condition } });
     let put = |body| ("PUT", "/1", body);
     let set = |body| ("POST", "/setStatus", body);
     let batch = |body| ("POST", "/batch", body);
@@ -138,8 +145,8 @@ fn field_matching_cases() -> Vec<(Value, Vec<RequestSpec>, Vec<RequestSpec>)> {
 #[tokio::test]
 async fn rule_compares_fields_as_they_were_sent() {
     let (_server, account) = start_with_tickets().await;
-    for (part, met, others) in field_matching_cases() {
-        assert_rule_matches_only(&account, part, &met, &others).await;
+    for (part, matching, others) in field_matching_cases() {
+        assert_rule_matches_only(&account, part, &matching, &others).await;
     }
 }
 
@@ -185,8 +192,8 @@ async fn rule_matches_only_the_named_key() {
     )
     .await;
     add_fault(&bot, &with_503_effect(&json!({ "key": "bot", "operation": "ticket.get" }))).await;
-    assert!(!is_faulted(&agent.client, OPERATIONS[2].1).await, "the other key");
-    assert!(!is_faulted(&bot.client, OPERATIONS[0].1).await, "another operation");
+    assert!(!is_faulted(&agent.client, OPERATIONS[2].1).await, "the rule names another key");
+    assert!(!is_faulted(&bot.client, OPERATIONS[0].1).await, "the rule names another operation");
     assert!(is_faulted(&bot.client, OPERATIONS[2].1).await);
     assert_eq!(fault_counts(&bot).await, [(1, 1)]);
 }
@@ -204,7 +211,7 @@ async fn rule_matches_a_key_in_header_or_query() {
             .header("authorization", format!("apikey {key}")),
         client.request_without_key("GET", &format!("{TICKETS_PATH}?apiKey={key}")),
     ] {
-        let asked = format!("{request:?}");
-        assert_eq!(crate::support::JsonResponse::fetch(request).await.status, 503, "{asked}");
+        let label = format!("{request:?}");
+        assert_eq!(crate::support::JsonResponse::fetch(request).await.status, 503, "{label}");
     }
 }

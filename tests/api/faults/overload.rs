@@ -1,4 +1,4 @@
-//! Many who hang or wait at once: they hold up nobody, and leave nothing behind.
+//! Many hanging requests and waits: they block no other request and release their resources.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,14 @@ use super::{
 use crate::control_client::{Account, assert_problem, fetch_response};
 use crate::support::{JsonResponse, Server};
 
-/// How many may wait at once for news of one account.
+/// The maximum number of concurrent waits per account.
 const MAX_WAITS: usize = 100;
-/// How long the server lets requests finish when it is told to end.
+/// How long the server drains requests at shutdown.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// What does not come while nobody changes anything.
+/// A wait that no request of these tests ends.
 const NEVER_MATCHING_WAIT: &str = "/wait?ticket=999&status=closed&timeout=5m";
 
-/// So many requests that hang until they are left.
+/// Starts `count` requests that hang until the client disconnects.
 async fn start_hanging_requests(account: &Account, count: usize) -> Vec<TcpStream> {
     let rule = json!({ "operation": "ticket.get", "effect": { "hang": "5m" } });
     add_fault(account, &rule).await;
@@ -33,11 +33,11 @@ async fn start_hanging_requests(account: &Account, count: usize) -> Vec<TcpStrea
             .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKET_PATH)).await);
     }
     let all = count as u64;
-    poll_until("all of them hang", async || fault_counts(account).await == [(all, all)]).await;
+    poll_until("all requests to hang", async || fault_counts(account).await == [(all, all)]).await;
     hanging
 }
 
-/// One request in a delay before, and one in a delay after.
+/// Starts one request with a delay before the write and one with a delay after it.
 async fn start_delayed_requests(account: &Account) -> Vec<TcpStream> {
     let mut delayed = Vec::new();
     for when in ["before", "after"] {
@@ -47,49 +47,50 @@ async fn start_delayed_requests(account: &Account) -> Vec<TcpStream> {
         delayed
             .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKETS_PATH)).await);
         let all = delayed.len() + 1;
-        let is_applied =
-            async || fault_counts(account).await.iter().filter(|one| one.1 > 0).count() == all;
+        let is_applied = async || {
+            fault_counts(account).await.iter().filter(|counts| counts.1 > 0).count() == all
+        };
         poll_until("the delay", is_applied).await;
     }
     delayed
 }
 
-/// Starts so many waits; each answer is sent when it comes.
+/// Starts `count` waits; the receiver gets each response.
 fn start_waits(
     account: &Account,
     path: &str,
     count: usize,
 ) -> (JoinSet<()>, mpsc::UnboundedReceiver<JsonResponse>) {
     let (sender, replies) = mpsc::unbounded_channel();
-    let ask = |request: RequestBuilder| {
+    let send = |request: RequestBuilder| {
         let sender = sender.clone();
         async move {
-            // Nobody listens any more when the test is over.
+            // The receiver is dropped at the end of the test.
             let _ = sender.send(fetch_response(request).await);
         }
     };
-    ((0..count).map(|_| ask(account.request("GET", path))).collect(), replies)
+    ((0..count).map(|_| send(account.request("GET", path))).collect(), replies)
 }
 
 async fn next_reply(replies: &mut mpsc::UnboundedReceiver<JsonResponse>) -> JsonResponse {
-    with_timeout("the answer to a wait", replies.recv()).await.expect("one is still to come")
+    with_timeout("the response to a wait", replies.recv()).await.expect("a wait is still pending")
 }
 
-/// Fills all seats: one more than there are had to go.
+/// Occupies all wait slots: starts one wait too many, which is rejected.
 async fn fill_wait_slots(account: &Account) -> JoinSet<()> {
     let (waits, mut replies) = start_waits(account, NEVER_MATCHING_WAIT, MAX_WAITS + 1);
     assert_problem(
         &next_reply(&mut replies).await,
         429,
         "too-many-waits",
-        "one more than there may be",
+        "one wait more than the limit",
     );
     waits
 }
 
-/// There is a seat again.
+/// Waits until a slot is free.
 async fn wait_for_free_slot(account: &Account) {
-    poll_until("a free seat", async || {
+    poll_until("a free wait slot", async || {
         let reply = account.send_control("GET", "/wait?ticket=999&status=closed&timeout=1ms").await;
         assert!([409, 429].contains(&reply.status), "{}", reply.body);
         reply.status == 409
@@ -111,7 +112,7 @@ async fn hanging_requests_do_not_block_others() {
     assert_eq!(account.send_control("POST", "/snapshots/one/restore").await.status, 204);
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     let reset = account.client.get(TICKET_PATH).await;
-    assert_eq!(reset.message(), "This ticket does not exist.", "the rule went with the reset");
+    assert_eq!(reset.message(), "This ticket does not exist.", "the reset removed the rule");
     assert_eq!(other.client.get(TICKET_PATH).await.status, 200);
     assert_eq!(account.send_control("DELETE", "").await.status, 204);
     drop(hanging);
@@ -126,18 +127,19 @@ async fn shutdown_does_not_wait_for_hanging_requests_or_waits() {
     let mut streams = Vec::new();
     for _ in 0..10 {
         let request = account.request("GET", "/requests/stream");
-        let stream = with_timeout("a stream", request.send()).await.expect("it answers");
+        let stream = with_timeout("a stream", request.send()).await.expect("the server responds");
         assert_eq!(stream.status(), 200);
         streams.push(stream);
     }
-    let begun = Instant::now();
-    let ended = tokio::task::spawn_blocking(move || server.stop()).await.expect("it ends");
-    let taken = begun.elapsed();
-    assert_eq!(ended.code(), Some(0));
-    assert!(taken < DRAIN_TIMEOUT, "it waited for them: {taken:?}");
-    // A wait that the server had not begun to read when it ended has no answer.
+    let started = Instant::now();
+    let status =
+        tokio::task::spawn_blocking(move || server.stop()).await.expect("the server stops");
+    let elapsed = started.elapsed();
+    assert_eq!(status.code(), Some(0));
+    assert!(elapsed < DRAIN_TIMEOUT, "shutdown waited for hanging requests: {elapsed:?}");
+    // A wait gets no response if the server had not read it before the shutdown.
     while let Some(reply) = with_timeout("the end of the waits", replies.recv()).await {
-        assert_problem(&reply, 503, "ending", "a wait at the end");
+        assert_problem(&reply, 503, "ending", "a wait at shutdown");
     }
     drop((hanging, delayed, waits, streams));
 }
@@ -146,7 +148,8 @@ async fn shutdown_does_not_wait_for_hanging_requests_or_waits() {
 async fn removing_the_account_ends_its_waits_and_streams() {
     let (server, account) = start_with_account().await;
     let (_waits, mut replies) = start_waits(&account, NEVER_MATCHING_WAIT, 10);
-    let stream = account.request("GET", "/requests/stream").send().await.expect("it answers");
+    let stream =
+        account.request("GET", "/requests/stream").send().await.expect("the server responds");
     assert_eq!(stream.status(), 200);
     assert_eq!(account.send_control("DELETE", "").await.status, 204);
     for _ in 0..10 {
@@ -157,7 +160,9 @@ async fn removing_the_account_ends_its_waits_and_streams() {
             "a wait of a removed account",
         );
     }
-    with_timeout("the end of the stream", stream.bytes()).await.expect("it ends in order");
+    with_timeout("the end of the stream", stream.bytes())
+        .await
+        .expect("the stream is closed cleanly");
     assert_eq!(server.get(TICKETS_PATH).await.status, 200);
 }
 
@@ -172,10 +177,10 @@ async fn pending_waits_block_no_request_and_release_their_slots() {
         assert_eq!(account.send_control("GET", "/requests").await.status, 200);
         assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
     }
-    let another = other.send_control("GET", "/wait?operation=ticket.list&timeout=1m").await;
-    assert_eq!(another.status, 200, "each account has seats of its own: {}", another.body);
+    let response = other.send_control("GET", "/wait?operation=ticket.list&timeout=1m").await;
+    assert_eq!(response.status, 200, "the wait limit is per account: {}", response.body);
     let stream = account.send_control("GET", "/requests/stream").await;
-    assert_problem(&stream, 429, "too-many-waits", "a stream takes a seat as well");
+    assert_problem(&stream, 429, "too-many-waits", "a stream takes a wait slot");
     assert_eq!(account.send_control("POST", "/snapshots/one/restore").await.status, 204);
     drop(waits);
     wait_for_free_slot(&account).await;
@@ -186,12 +191,13 @@ async fn streams_release_their_wait_slots() {
     let (_server, account) = start_with_account().await;
     let mut streams = Vec::new();
     for _ in 0..MAX_WAITS {
-        let stream = account.request("GET", "/requests/stream").send().await.expect("it answers");
+        let stream =
+            account.request("GET", "/requests/stream").send().await.expect("the server responds");
         assert_eq!(stream.status(), 200);
         streams.push(stream);
     }
-    let surplus = account.send_control("GET", NEVER_MATCHING_WAIT).await;
-    assert_problem(&surplus, 429, "too-many-waits", "beside as many streams as there may be");
+    let rejected = account.send_control("GET", NEVER_MATCHING_WAIT).await;
+    assert_problem(&rejected, 429, "too-many-waits", "a wait beside the maximum number of streams");
     assert_eq!(create_ticket(&account).await.status, 200);
     drop(streams);
     wait_for_free_slot(&account).await;
@@ -205,7 +211,12 @@ async fn thousand_concurrent_waits_are_limited_to_a_hundred() {
     let (_waits, mut replies) =
         start_waits(&account, "/wait?operation=ticket.create&timeout=5m", 1_000);
     for _ in MAX_WAITS..1_000 {
-        assert_problem(&next_reply(&mut replies).await, 429, "too-many-waits", "the surplus");
+        assert_problem(
+            &next_reply(&mut replies).await,
+            429,
+            "too-many-waits",
+            "a wait above the limit",
+        );
     }
     assert_eq!(create_ticket(&account).await.status, 200);
     for _ in 0..MAX_WAITS {
@@ -218,16 +229,17 @@ async fn thousand_concurrent_waits_are_limited_to_a_hundred() {
     wait_for_free_slot(&account).await;
 }
 
-/// A thousand connections are more than some machines let one program have at first.
+/// Raises the limit of open files: a thousand connections exceed the default of some systems.
 fn raise_fd_limit() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        let wanted = maximum.map_or(8_192, |maximum| maximum.min(8_192));
-        if current.is_some_and(|current| current < wanted) {
-            let raised = Rlimit { current: Some(wanted), maximum };
-            setrlimit(Resource::Nofile, raised).expect("it may be as much as allowed");
+        let required = maximum.map_or(8_192, |maximum| maximum.min(8_192));
+        if current.is_some_and(|current| current < required) {
+            let raised = Rlimit { current: Some(required), maximum };
+            setrlimit(Resource::Nofile, raised)
+                .expect("the soft limit can be raised to the hard limit");
         }
     }
 }

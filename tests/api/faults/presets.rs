@@ -1,4 +1,4 @@
-//! Ready-made rules, and what becomes of them with a trigger of one's own.
+//! Presets: their effects and triggers, also with an explicit trigger.
 
 use std::time::{Duration, Instant};
 
@@ -25,17 +25,17 @@ fn preset_rule(name: &str, more: &Value) -> Value {
     rule
 }
 
-/// Asks ten times; `x` is what the preset does, and `.` a usual answer.
-async fn collect_fault_pattern(account: &Account, met: ExpectedOutcome) -> String {
+/// Sends ten requests; `x` is the preset's effect, and `.` a normal response.
+async fn collect_fault_pattern(account: &Account, outcome: ExpectedOutcome) -> String {
     let request_bytes = build_raw_get(account, TICKET_PATH);
     let mut pattern = String::new();
     for _ in 0..10 {
-        let heard = exchange_until_close(&account.client.base_url, &request_bytes).await;
-        let is_usual = !heard.text.is_empty() && heard.status() == 200;
-        if !is_usual {
-            met.assert_matches("a preset", &heard, "");
+        let transcript = exchange_until_close(&account.client.base_url, &request_bytes).await;
+        let is_normal = !transcript.text.is_empty() && transcript.status() == 200;
+        if !is_normal {
+            outcome.assert_matches("a preset", &transcript, "");
         }
-        pattern.push(if is_usual { '.' } else { 'x' });
+        pattern.push(if is_normal { '.' } else { 'x' });
     }
     pattern
 }
@@ -43,10 +43,10 @@ async fn collect_fault_pattern(account: &Account, met: ExpectedOutcome) -> Strin
 #[tokio::test]
 async fn each_preset_has_its_effect_and_trigger() {
     let (_server, account) = start_with_ticket().await;
-    for (name, met) in PRESETS {
+    for (name, outcome) in PRESETS {
         add_fault(&account, &preset_rule(name, &json!({}))).await;
         let expected = if name == "down" { "xxxxxxxxxx" } else { "..x..x..x." };
-        assert_eq!(collect_fault_pattern(&account, met).await, expected, "{name}");
+        assert_eq!(collect_fault_pattern(&account, outcome).await, expected, "{name}");
         clear_faults(&account).await;
     }
 }
@@ -54,7 +54,7 @@ async fn each_preset_has_its_effect_and_trigger() {
 #[tokio::test]
 async fn explicit_trigger_replaces_the_preset_trigger() {
     let (_server, account) = start_with_ticket().await;
-    for (name, met) in PRESETS {
+    for (name, outcome) in PRESETS {
         for (trigger, expected) in [
             (json!({ "first": 2 }), "xx........"),
             (json!({ "every": 4 }), "...x...x.."),
@@ -62,7 +62,11 @@ async fn explicit_trigger_replaces_the_preset_trigger() {
             (json!({ "every": 1, "ttl": { "requests": 3 } }), "xxx......."),
         ] {
             add_fault(&account, &preset_rule(name, &trigger)).await;
-            assert_eq!(collect_fault_pattern(&account, met).await, expected, "{name} {trigger}");
+            assert_eq!(
+                collect_fault_pattern(&account, outcome).await,
+                expected,
+                "{name} {trigger}"
+            );
             clear_faults(&account).await;
         }
     }
@@ -102,18 +106,22 @@ async fn lost_replies_preset_executes_the_change() {
     }
     assert_eq!(is_dropped, [false, false, true, false, false, true]);
     assert_eq!(count_tickets(&account).await, 6);
-    let lost = wait_for_entries(&account, "fault=true", 2).await;
-    assert!(lost.iter().all(|entry| entry["changes"][0]["did"] == "created"), "{lost:?}");
+    let entries = wait_for_entries(&account, "fault=true", 2).await;
+    assert!(entries.iter().all(|entry| entry["changes"][0]["did"] == "created"), "{entries:?}");
 }
 
 #[tokio::test]
 async fn slow_preset_delays_by_one_second() {
     let (_server, account) = start_with_account().await;
     add_fault(&account, &preset_rule("slow", &json!({ "first": 1 }))).await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
-    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     add_fault(&account, &preset_rule("slow", &json!({}))).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
-    assert_eq!(fault_counts(&account).await, [(2, 1), (1, 1)], "all of them by default");
+    assert_eq!(
+        fault_counts(&account).await,
+        [(2, 1), (1, 1)],
+        "the preset applies to all requests by default"
+    );
 }

@@ -1,4 +1,4 @@
-//! Limits: so many requests of each key in each span of time, by the account's clock.
+//! Rate limits: requests per key and window, by the account's clock.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,17 +12,17 @@ use crate::fixtures::NEW_TICKET_FORM;
 use crate::support::JsonResponse;
 
 async fn set_rate_limit(account: &Account, limits: &Value) {
-    let set = account.send_control_json("PUT", "/limits", limits).await;
-    assert!((200..=204).contains(&set.status), "{limits}: {}", set.body);
+    let response = account.send_control_json("PUT", "/limits", limits).await;
+    assert!((200..=204).contains(&response.status), "{limits}: {}", response.body);
     assert_eq!(account.send_control("GET", "/limits").await.body, *limits);
 }
 
 fn parse_header(reply: &JsonResponse, name: &str) -> i64 {
-    let value = reply.headers.get(name).unwrap_or_else(|| panic!("{name} is told: {reply:?}"));
-    value.to_str().expect("text").parse().expect("a whole number")
+    let value = reply.headers.get(name).unwrap_or_else(|| panic!("{name} is missing: {reply:?}"));
+    value.to_str().expect("the header is text").parse().expect("the header is an integer")
 }
 
-/// The answer is within the limit of three, with so many left; gives the end of the window.
+/// Checks that the response is within the limit of three; returns the end of the window.
 fn assert_within_limit(reply: &JsonResponse, remaining: i64) -> i64 {
     assert_ne!(reply.status, 429, "{}", reply.body);
     assert_eq!(parse_header(reply, "x-ratelimit-limit"), 3);
@@ -31,7 +31,7 @@ fn assert_within_limit(reply: &JsonResponse, remaining: i64) -> i64 {
     parse_header(reply, "x-ratelimit-reset")
 }
 
-/// The answer says that there are none left; gives the seconds to wait.
+/// Checks that the request was rate limited; returns the seconds of Retry-After.
 fn assert_rate_limited(reply: &JsonResponse) -> i64 {
     assert_eq!(reply.status, 429, "{}", reply.body);
     assert_eq!(reply.body["status"], "error", "{}", reply.body);
@@ -43,7 +43,7 @@ fn assert_rate_limited(reply: &JsonResponse) -> i64 {
 }
 
 fn noon_seconds() -> i64 {
-    NOON.parse::<Timestamp>().expect("a moment").as_second()
+    NOON.parse::<Timestamp>().expect("NOON is a timestamp").as_second()
 }
 
 fn three_per_minute() -> Value {
@@ -57,16 +57,16 @@ async fn window_counts_down_rejects_and_refills() {
     set_rate_limit(&account, &three_per_minute()).await;
     let end = assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
     assert!((1..=60).contains(&(end - noon_seconds())), "{end}");
-    // The same answer again, which was kept: what is left is not.
+    // The response comes from the cache; the remaining count does not.
     assert_eq!(assert_within_limit(&account.client.get(TICKET_PATH).await, 1), end);
     assert_eq!(
         assert_within_limit(&account.client.send_form("PUT", TICKET_PATH, "title=Other").await, 0),
         end
     );
     for _ in 0..3 {
-        let refused = account.client.get(TICKET_PATH).await;
-        assert_eq!(assert_rate_limited(&refused), end - noon_seconds(), "{refused:?}");
-        assert_eq!(parse_header(&refused, "x-ratelimit-reset"), end);
+        let rejected = account.client.get(TICKET_PATH).await;
+        assert_eq!(assert_rate_limited(&rejected), end - noon_seconds(), "{rejected:?}");
+        assert_eq!(parse_header(&rejected, "x-ratelimit-reset"), end);
     }
     let just_before = end - noon_seconds() - 1;
     if just_before > 0 {
@@ -87,11 +87,11 @@ async fn rate_limited_request_changes_nothing_and_is_recorded() {
     assert_eq!(create_ticket(&account).await.status, 200);
     assert_rate_limited(&create_ticket(&account).await);
     assert_eq!(count_tickets(&account).await, 1);
-    let told = journal_entries(&account, "status=429").await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["operation"], "ticket.create", "{told:?}");
-    assert_eq!(told[0]["changes"], json!([]), "{told:?}");
-    assert_eq!(told[0]["fault"], Value::Null, "{told:?}");
+    let entries = journal_entries(&account, "status=429").await;
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert_eq!(entries[0]["operation"], "ticket.create", "{entries:?}");
+    assert_eq!(entries[0]["changes"], json!([]), "{entries:?}");
+    assert_eq!(entries[0]["fault"], Value::Null, "{entries:?}");
 }
 
 #[tokio::test]
@@ -102,9 +102,9 @@ async fn invalid_requests_count_against_the_rate_limit() {
     let unknown = account.client.get(TICKET_PATH).await;
     assert_eq!(unknown.status, 400);
     assert_within_limit(&unknown, 2);
-    let unsound = account.client.send_form("POST", TICKETS_PATH, "brandID=none").await;
-    assert_eq!(unsound.status, 400);
-    assert_within_limit(&unsound, 1);
+    let invalid = account.client.send_form("POST", TICKETS_PATH, "brandID=none").await;
+    assert_eq!(invalid.status, 400);
+    assert_within_limit(&invalid, 1);
     assert_within_limit(&account.client.get(TICKETS_PATH).await, 0);
     assert_rate_limited(&account.client.get(TICKETS_PATH).await);
 }
@@ -135,9 +135,9 @@ async fn rate_limit_does_not_affect_other_accounts() {
     account.client.get(TICKETS_PATH).await;
     assert_rate_limited(&account.client.get(TICKETS_PATH).await);
     assert_eq!(other.send_control("GET", "/limits").await.body, json!({}));
-    let free = other.client.get(TICKETS_PATH).await;
-    assert_eq!(free.status, 200);
-    assert!(!free.headers.contains_key("x-ratelimit-limit"), "{free:?}");
+    let response = other.client.get(TICKETS_PATH).await;
+    assert_eq!(response.status, 200);
+    assert!(!response.headers.contains_key("x-ratelimit-limit"), "{response:?}");
     set_rate_limit(&other, &three_per_minute()).await;
     assert_within_limit(&other.client.get(TICKETS_PATH).await, 2);
     advance_clock(&other, "1d").await;
@@ -188,15 +188,15 @@ async fn rate_limit_holds_under_concurrent_requests() {
     set_rate_limit(&account, &json!({ "requests": 20, "per": "1m" })).await;
     let requests = (0..60).map(|_| account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM));
     let replies = futures_util::future::join_all(requests).await;
-    let mut left: Vec<i64> = Vec::new();
+    let mut remaining: Vec<i64> = Vec::new();
     for reply in &replies {
         match reply.status {
-            200 => left.push(parse_header(reply, "x-ratelimit-remaining")),
+            200 => remaining.push(parse_header(reply, "x-ratelimit-remaining")),
             _ => _ = assert_rate_limited(reply),
         }
     }
-    left.sort_unstable();
-    assert_eq!(left, (0..20).collect::<Vec<i64>>(), "each number is told once");
+    remaining.sort_unstable();
+    assert_eq!(remaining, (0..20).collect::<Vec<i64>>(), "each remaining count is sent once");
     assert_eq!(count_tickets(&account).await, 20);
 }
 
@@ -205,8 +205,8 @@ async fn rate_limit_window_follows_a_running_clock() {
     let (_server, account) = start_with_account().await;
     set_rate_limit(&account, &json!({ "requests": 3, "per": "1d" })).await;
     let end = assert_within_limit(&account.client.get(TICKETS_PATH).await, 2);
-    let left = end - Timestamp::now().as_second();
-    assert!((-60..=86_401).contains(&left), "{left}");
+    let seconds = end - Timestamp::now().as_second();
+    assert!((-60..=86_401).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]
@@ -232,9 +232,9 @@ async fn invalid_rate_limit_is_rejected_and_changes_nothing() {
         (json!({ "request": 3, "per": "1m" }), "request"),
         (json!([3, "1m"]), "object"),
     ] {
-        let refused = account.send_control_json("PUT", "/limits", &limits).await;
-        assert_problem(&refused, 400, "invalid", &limits.to_string());
-        let detail = refused.body["detail"].as_str().unwrap_or_default();
+        let rejected = account.send_control_json("PUT", "/limits", &limits).await;
+        assert_problem(&rejected, 400, "invalid", &limits.to_string());
+        let detail = rejected.body["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(word), "{limits}: {detail}");
         assert_eq!(
             account.send_control("GET", "/limits").await.body,
@@ -252,16 +252,17 @@ async fn invalid_rate_limit_is_rejected_and_changes_nothing() {
 #[tokio::test]
 async fn request_at_the_announced_reset_time_is_accepted() {
     let (_server, account) = start_with_ticket().await;
-    let at = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00.8Z" });
-    assert_eq!(account.send_control_json("PUT", "/clock", &at).await.status, 200);
+    let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00.8Z" });
+    assert_eq!(account.send_control_json("PUT", "/clock", &clock).await.status, 200);
     set_rate_limit(&account, &three_per_minute()).await;
     let end = assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
     for _ in 0..2 {
         account.client.get(TICKET_PATH).await;
     }
     assert_rate_limited(&account.client.get(TICKET_PATH).await);
-    let then = Timestamp::from_second(end).expect("a moment").to_string();
-    let at = json!({ "mode": "frozen", "at": then });
-    assert_eq!(account.send_control_json("PUT", "/clock", &at).await.status, 200);
+    let reset_time =
+        Timestamp::from_second(end).expect("the reset time is a timestamp").to_string();
+    let clock = json!({ "mode": "frozen", "at": reset_time });
+    assert_eq!(account.send_control_json("PUT", "/clock", &clock).await.status, 200);
     assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
 }

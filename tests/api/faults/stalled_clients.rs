@@ -1,4 +1,4 @@
-//! Clients that stop in the middle: what they began holds up nobody.
+//! Clients that stop in the middle of a request or response: they block no other request.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::control_client::{ACCOUNTS_PATH, Account};
 use crate::fixtures::NEW_TICKET_FORM;
 
-/// A request whose body has a thousand bytes, of which the first ones are sent.
+/// Returns a request that announces a body of 1,000 bytes and contains only the first ones.
 fn build_incomplete_request(account: &Account, method: &str, path: &str) -> Vec<u8> {
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\napiKey: {}\r\n\
@@ -29,8 +29,8 @@ async fn assert_responsive(account: &Account) {
     assert!(
         (200..=204).contains(&account.send_control_json("PUT", "/limits", &limits).await.status)
     );
-    let seen = json!({ "operation": "ticket.list", "count": { "at_least": 1 } });
-    let verified = account.send_control_json("POST", "/verify", &seen).await;
+    let pattern = json!({ "operation": "ticket.list", "count": { "at_least": 1 } });
+    let verified = account.send_control_json("POST", "/verify", &pattern).await;
     assert_eq!(verified.status, 200, "{}", verified.body);
     let waited = account.send_control("GET", "/wait?operation=ticket.list&timeout=1m").await;
     assert_eq!(waited.status, 200, "{}", waited.body);
@@ -91,9 +91,9 @@ async fn stalled_stream_client_does_not_block_others() {
         assert_eq!(account.client.send_form("POST", TICKETS_PATH, &long).await.status, 200);
     }
     let request = account.request("GET", "/requests/stream");
-    let stalled = with_timeout("a stream", request.send()).await.expect("it answers");
+    let stalled = with_timeout("a stream", request.send()).await.expect("the server responds");
     assert_eq!(stalled.status(), 200);
-    // Each entry holds the whole list: more than the buffers on the way can take.
+    // Each entry contains the whole list: more data than the socket buffers hold.
     for _ in 0..400 {
         assert_eq!(account.client.get(&format!("{TICKETS_PATH}?itemLimit=30")).await.status, 200);
     }

@@ -1,4 +1,4 @@
-//! Which of the matching requests meet the effect: first, every, after, in sequence, for a time.
+//! Triggers: which of the matching requests get the effect (first, every, after, sequence, TTL).
 
 use serde_json::{Value, json};
 
@@ -8,21 +8,21 @@ use super::{
 };
 use crate::control_client::Account;
 
-/// The statuses of so many requests, one after the other.
+/// Sends `count` requests and returns their statuses.
 async fn collect_statuses(account: &Account, count: usize) -> Vec<u16> {
-    let mut met = Vec::new();
+    let mut statuses = Vec::new();
     for _ in 0..count {
-        met.push(account.client.get(TICKETS_PATH).await.status);
+        statuses.push(account.client.get(TICKETS_PATH).await.status);
     }
-    met
+    statuses
 }
 
-/// `x` for each request that meets 503, and `.` for each that passes.
+/// Returns `x` for each request that gets 503, and `.` for each that gets 200.
 async fn collect_fault_pattern(account: &Account, count: usize) -> String {
     let mark = |status| match status {
         200 => '.',
         503 => 'x',
-        other => panic!("{other} is neither"),
+        other => panic!("expected 200 or 503, not {other}"),
     };
     collect_statuses(account, count).await.into_iter().map(mark).collect()
 }
@@ -64,11 +64,11 @@ async fn each_trigger_selects_its_requests() {
     for (trigger, expected) in trigger_cases() {
         add_fault(&account, &with_503_effect(&trigger)).await;
         assert_eq!(collect_fault_pattern(&account, 10).await, expected, "{trigger}");
-        let left: Vec<(u64, u64)> = match trigger["ttl"]["requests"].as_u64() {
+        let expected_counts: Vec<(u64, u64)> = match trigger["ttl"]["requests"].as_u64() {
             Some(_) => vec![],
             None => vec![(10, expected.matches('x').count() as u64)],
         };
-        assert_eq!(fault_counts(&account).await, left, "{trigger}");
+        assert_eq!(fault_counts(&account).await, expected_counts, "{trigger}");
         clear_faults(&account).await;
     }
 }
@@ -79,12 +79,12 @@ async fn requests_that_do_not_match_are_not_counted() {
     let mut rule = with_503_effect(&json!({ "every": 2, "ttl": { "requests": 6 } }));
     rule["operation"] = "ticket.list".into();
     add_fault(&account, &rule).await;
-    let mut met = String::new();
+    let mut pattern = String::new();
     for _ in 0..8 {
         assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
-        met += &collect_fault_pattern(&account, 1).await;
+        pattern += &collect_fault_pattern(&account, 1).await;
     }
-    assert_eq!(met, ".x.x.x..");
+    assert_eq!(pattern, ".x.x.x..");
 }
 
 #[tokio::test]
@@ -102,9 +102,13 @@ async fn sequence_applies_entry_by_entry_and_then_ends() {
     ] {
         add_fault(&account, &json!({ "sequence": sequence })).await;
         assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{sequence}");
-        let applied = sequence.as_array().expect("a list").iter().filter(|one| !one.is_null());
-        let shown = list_faults(&account).await;
-        assert_eq!(shown[0]["applied"], applied.count(), "{sequence}: {shown:?}");
+        let applied = sequence
+            .as_array()
+            .expect("the sequence is an array")
+            .iter()
+            .filter(|effect| !effect.is_null());
+        let rules = list_faults(&account).await;
+        assert_eq!(rules[0]["applied"], applied.count(), "{sequence}: {rules:?}");
         clear_faults(&account).await;
     }
     let rule =
@@ -142,7 +146,7 @@ async fn rule_ttl_follows_the_account_clock() {
     assert_eq!(collect_fault_pattern(&account, 3).await, "xxx");
     assert_eq!(fault_counts(&account).await, [(6, 6)]);
     advance_clock(&account, "2s").await;
-    assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "it is gone before anyone asks");
+    assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "an expired rule is not listed");
     assert_eq!(collect_fault_pattern(&account, 3).await, "...");
 }
 
@@ -154,7 +158,7 @@ async fn first_due_rule_wins_and_later_rules_do_not_count() {
         rule["effect"] = json!({ "status": status });
         rule
     };
-    for (rules, expected, counted) in [
+    for (rules, expected, expected_counts) in [
         (
             vec![rule(json!({ "every": 2 }), 500), rule(json!({}), 501)],
             vec![501, 500, 501, 500, 501, 500],
@@ -184,7 +188,7 @@ async fn first_due_rule_wins_and_later_rules_do_not_count() {
             add_fault(&account, rule).await;
         }
         assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{rules:?}");
-        assert_eq!(fault_counts(&account).await, counted, "{rules:?}");
+        assert_eq!(fault_counts(&account).await, expected_counts, "{rules:?}");
         clear_faults(&account).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a client hears on its connection, byte by byte, and how the connection ends.
+//! Raw connections: the exact bytes that a client receives, and how the connection ends.
 
 use std::io::ErrorKind;
 
@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 use super::with_timeout;
 use crate::raw_http::connect;
 
-/// What came until the connection ended.
+/// Everything that was received until the connection ended.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTranscript {
     pub(super) text: String,
-    /// In how many pieces it came.
+    /// The number of reads.
     pub(super) read_count: usize,
-    /// None where the connection was closed in order.
+    /// `None` if the connection was closed cleanly.
     pub(super) read_error: Option<ErrorKind>,
 }
 
@@ -27,44 +27,45 @@ pub(super) async fn exchange_until_close(base: &str, bytes: &[u8]) -> Connection
 /// Sends the bytes and leaves the connection open.
 pub(super) async fn send_raw(base: &str, bytes: &[u8]) -> TcpStream {
     let mut stream = connect(base).await;
-    stream.write_all(bytes).await.expect("the server reads");
+    stream.write_all(bytes).await.expect("the request is sent");
     stream
 }
 
 async fn read_until_close(mut stream: TcpStream) -> ConnectionTranscript {
-    let mut heard = ConnectionTranscript::default();
+    let mut transcript = ConnectionTranscript::default();
     let mut buffer = [0; 4096];
     loop {
         match stream.read(&mut buffer).await {
-            Ok(0) => return heard,
+            Ok(0) => return transcript,
             Ok(count) => {
-                heard.read_count += 1;
-                heard.text += std::str::from_utf8(&buffer[..count]).expect("it is ASCII here");
+                transcript.read_count += 1;
+                transcript.text +=
+                    std::str::from_utf8(&buffer[..count]).expect("the response is ASCII");
             }
             Err(error) => {
-                heard.read_error = Some(error.kind());
-                return heard;
+                transcript.read_error = Some(error.kind());
+                return transcript;
             }
         }
     }
 }
 
-/// Reads one answer and leaves the connection open: the status and the body.
+/// Reads one response and leaves the connection open; returns the status and the body.
 pub(super) async fn read_one_response(stream: &mut TcpStream) -> (u16, String) {
-    let mut top = Vec::new();
-    while !top.ends_with(b"\r\n\r\n") {
-        top.push(with_timeout("a head", stream.read_u8()).await.expect("the connection is open"));
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(with_timeout("a head", stream.read_u8()).await.expect("the connection is open"));
     }
-    let text = String::from_utf8(top).expect("a head is ASCII");
-    let heard = ConnectionTranscript { text, ..ConnectionTranscript::default() };
-    let mut body = vec![0; heard.content_length()];
+    let text = String::from_utf8(head).expect("the response head is ASCII");
+    let transcript = ConnectionTranscript { text, ..ConnectionTranscript::default() };
+    let mut body = vec![0; transcript.content_length()];
     with_timeout("a body", stream.read_exact(&mut body)).await.expect("the connection is open");
-    (heard.status(), String::from_utf8(body).expect("a body is text"))
+    (transcript.status(), String::from_utf8(body).expect("the body is UTF-8"))
 }
 
 impl ConnectionTranscript {
     fn response_head(&self) -> &str {
-        self.text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("a head comes: {self:?}")).0
+        self.text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response head: {self:?}")).0
     }
 
     pub(super) fn body(&self) -> &str {
@@ -73,67 +74,80 @@ impl ConnectionTranscript {
 
     pub(super) fn status(&self) -> u16 {
         let status = self.response_head().split(' ').nth(1).and_then(|status| status.parse().ok());
-        status.unwrap_or_else(|| panic!("a status comes: {self:?}"))
+        status.unwrap_or_else(|| panic!("no status: {self:?}"))
     }
 
-    /// The length that the head announces.
+    /// Returns the value of Content-Length.
     pub(super) fn content_length(&self) -> usize {
         let head = self.response_head().to_ascii_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length = length.unwrap_or_else(|| panic!("the length is told: {self:?}"));
-        length.trim().parse().expect("a length is a number")
+        let length = length.unwrap_or_else(|| panic!("no Content-Length: {self:?}"));
+        length.trim().parse().expect("Content-Length is a number")
     }
 }
 
-/// What a client meets.
+/// The outcome of a request as the client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpectedOutcome {
-    /// The documented envelope, with this status.
+    /// An error in the documented envelope with this status.
     Error(u16),
-    /// RST, and no byte before it.
+    /// TCP RST before any byte.
     ConnectionReset,
-    /// The end of the connection, and no byte before it.
+    /// The connection is closed before any byte.
     CloseWithoutResponse,
-    /// So many bytes of the body.
+    /// The first bytes of the body, this many.
     TruncatedBody(usize),
-    /// 200, and no JSON.
+    /// Status 200 with a body that is no JSON.
     MalformedBody,
     FullResponse,
 }
 
 impl ExpectedOutcome {
-    /// That is what was heard where this body would have come.
-    pub(super) fn assert_matches(self, what: &str, heard: &ConnectionTranscript, full_body: &str) {
+    /// Checks that the transcript has this outcome; `full_body` is the response without a fault.
+    pub(super) fn assert_matches(
+        self,
+        label: &str,
+        transcript: &ConnectionTranscript,
+        full_body: &str,
+    ) {
         match self {
             Self::Error(status) => {
-                assert_eq!(assert_error_envelope(heard), status, "{what}: {heard:?}");
+                assert_eq!(assert_error_envelope(transcript), status, "{label}: {transcript:?}");
             }
             Self::ConnectionReset => {
-                assert_eq!(heard.read_error, Some(ErrorKind::ConnectionReset), "{what}: {heard:?}");
-                assert_eq!(heard.text, "", "{what}: {heard:?}");
+                assert_eq!(
+                    transcript.read_error,
+                    Some(ErrorKind::ConnectionReset),
+                    "{label}: {transcript:?}"
+                );
+                assert_eq!(transcript.text, "", "{label}: {transcript:?}");
             }
             Self::CloseWithoutResponse => {
-                assert_eq!(heard.text, "", "{what}: {heard:?}");
+                assert_eq!(transcript.text, "", "{label}: {transcript:?}");
             }
             Self::TruncatedBody(bytes) => {
-                assert_eq!(heard.status(), 200, "{what}: {heard:?}");
-                assert_eq!(heard.body(), &full_body[..bytes], "{what}: {heard:?}");
-                assert_eq!(heard.content_length(), full_body.len(), "{what}: {heard:?}");
+                assert_eq!(transcript.status(), 200, "{label}: {transcript:?}");
+                assert_eq!(transcript.body(), &full_body[..bytes], "{label}: {transcript:?}");
+                assert_eq!(transcript.content_length(), full_body.len(), "{label}: {transcript:?}");
             }
             Self::MalformedBody => {
-                assert_eq!(heard.status(), 200, "{what}: {heard:?}");
-                assert!(heard.body().trim_start().starts_with('<'), "{what}: {heard:?}");
-                assert_eq!(heard.content_length(), heard.body().len(), "{what}: {heard:?}");
+                assert_eq!(transcript.status(), 200, "{label}: {transcript:?}");
+                assert!(transcript.body().trim_start().starts_with('<'), "{label}: {transcript:?}");
+                assert_eq!(
+                    transcript.content_length(),
+                    transcript.body().len(),
+                    "{label}: {transcript:?}"
+                );
             }
             Self::FullResponse => {
-                assert_eq!(heard.status(), 200, "{what}: {heard:?}");
-                assert_eq!(heard.body(), full_body, "{what}");
-                assert_eq!(heard.read_error, None, "{what}: {heard:?}");
+                assert_eq!(transcript.status(), 200, "{label}: {transcript:?}");
+                assert_eq!(transcript.body(), full_body, "{label}");
+                assert_eq!(transcript.read_error, None, "{label}: {transcript:?}");
             }
         }
     }
 
-    /// The status that the journal has of it.
+    /// Returns the status in the journal entry.
     pub(super) fn recorded_status(self) -> Option<u16> {
         match self {
             Self::Error(status) => Some(status),
@@ -143,17 +157,17 @@ impl ExpectedOutcome {
     }
 }
 
-/// The status of an error in the documented envelope.
-fn assert_error_envelope(heard: &ConnectionTranscript) -> u16 {
-    let body: Value = serde_json::from_str(heard.body())
-        .unwrap_or_else(|error| panic!("an error is JSON ({error}): {heard:?}"));
-    assert_eq!(body["status"], "error", "{heard:?}");
-    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{heard:?}");
-    assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "{heard:?}");
-    heard.status()
+/// Checks that the error has the documented envelope; returns its status.
+fn assert_error_envelope(transcript: &ConnectionTranscript) -> u16 {
+    let body: Value = serde_json::from_str(transcript.body())
+        .unwrap_or_else(|error| panic!("the error is not JSON ({error}): {transcript:?}"));
+    assert_eq!(body["status"], "error", "{transcript:?}");
+    assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{transcript:?}");
+    assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "{transcript:?}");
+    transcript.status()
 }
 
-/// Each effect that ends by itself, what a client meets, and whether the request is carried out.
+/// Returns each effect that ends by itself, its outcome, and whether the request is executed.
 pub(super) fn effect_cases() -> Vec<(Value, ExpectedOutcome, bool)> {
     vec![
         (json!({ "status": 503 }), ExpectedOutcome::Error(503), false),
@@ -170,8 +184,8 @@ pub(super) fn effect_cases() -> Vec<(Value, ExpectedOutcome, bool)> {
     ]
 }
 
-/// The member that an effect is known by.
+/// Returns the member that names an effect.
 pub(super) fn effect_name(effect: &Value) -> &str {
-    let mut names = effect.as_object().expect("an effect").keys();
-    names.next().expect("an effect has a name")
+    let mut names = effect.as_object().expect("the effect is an object").keys();
+    names.next().expect("the effect has a name")
 }

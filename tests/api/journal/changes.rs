@@ -1,4 +1,4 @@
-//! What each request changed: the rows, and in them the columns, before and after.
+//! Change sets: the exact rows and columns that each request changed, with old and new values.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,10 @@ fn start_server() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// The rows of the newest change, each column in a line.
+/// Returns the rows of the newest change, one line per column.
 async fn latest_change_lines(account: &Account) -> BTreeSet<String> {
     let changes = expect_array(&account.changes(&[]).await["changes"]);
-    change_lines(&changes.last().expect("a change")["rows"])
+    change_lines(&changes.last().expect("the journal has a change")["rows"])
 }
 
 fn change_lines(rows: &Value) -> BTreeSet<String> {
@@ -41,10 +41,10 @@ fn change_lines(rows: &Value) -> BTreeSet<String> {
     lines
 }
 
-/// A ticket that was touched for the first time, and what of it became another.
+/// Returns the lines of a ticket's first update: its new `last_update` and these columns.
 fn updated_ticket_lines(id: u64, columns: &[(&str, Value, Value)]) -> Vec<String> {
-    let touched = [("last_update", json!(BEFORE), json!(NOW))];
-    let all = touched.iter().chain(columns);
+    let last_update = [("last_update", json!(BEFORE), json!(NOW))];
+    let all = last_update.iter().chain(columns);
     let lines = all.map(|(column, from, to)| format!("ticket {id} {column}: {from} {to}"));
     [format!("ticket {id} updated")].into_iter().chain(lines).collect()
 }
@@ -67,7 +67,7 @@ fn write_cases() -> Vec<(TicketRequest, Vec<Vec<String>>)> {
         ("actions[1][actionType]", "priority"),
         ("actions[1][value]", "urgent"),
     ];
-    let several = [("ticketIDs[]", "7"), ("ticketIDs[]", "8")];
+    let two_ids = [("ticketIDs[]", "7"), ("ticketIDs[]", "8")];
     vec![
         (
             update_ticket("/7", &all),
@@ -77,14 +77,14 @@ fn write_cases() -> Vec<(TicketRequest, Vec<Vec<String>>)> {
             )],
         ),
         (
-            set_status(&[&[("status", "open")][..], &several].concat()),
+            set_status(&[&[("status", "open")][..], &two_ids].concat()),
             vec![
                 updated_ticket_lines(7, std::slice::from_ref(&new)),
                 updated_ticket_lines(8, std::slice::from_ref(&new)),
             ],
         ),
         (
-            set_priority(&[&[("priority", "urgent")][..], &several[..1]].concat()),
+            set_priority(&[&[("priority", "urgent")][..], &two_ids[..1]].concat()),
             vec![updated_ticket_lines(7, std::slice::from_ref(&priority))],
         ),
         (
@@ -99,18 +99,18 @@ fn write_cases() -> Vec<(TicketRequest, Vec<Vec<String>>)> {
             [7, 8, 9].map(|id| updated_ticket_lines(id, std::slice::from_ref(&solved))).to_vec(),
         ),
         (delete_ticket("/8"), vec![vec!["ticket 8 deleted".to_owned()]]),
-        (delete_tickets(&several), [7, 8].map(|id| vec![format!("ticket {id} deleted")]).to_vec()),
+        (delete_tickets(&two_ids), [7, 8].map(|id| vec![format!("ticket {id} deleted")]).to_vec()),
     ]
 }
 
 #[tokio::test]
 async fn each_write_operation_reports_its_exact_changes() {
     let (server, acme) = start_server();
-    for (ask, expected) in write_cases() {
+    for (request, expected) in write_cases() {
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
-        ask.send_ok(&server).await;
+        request.send_ok(&server).await;
         let expected: BTreeSet<String> = expected.into_iter().flatten().collect();
-        assert_eq!(latest_change_lines(&acme).await, expected, "{ask:?}");
+        assert_eq!(latest_change_lines(&acme).await, expected, "{request:?}");
     }
 }
 
@@ -135,7 +135,10 @@ async fn created_ticket_lists_all_non_null_columns() {
     }
     let is_empty = |line: &String| line.ends_with(" null") || line.contains("closed_at");
     assert!(!rows.iter().any(is_empty), "{rows:?}");
-    assert!(!rows.iter().any(|line| line.contains("search")), "nothing internal: {rows:?}");
+    assert!(
+        !rows.iter().any(|line| line.contains("search")),
+        "internal columns are not listed: {rows:?}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +164,7 @@ async fn customer_created_by_an_update_is_a_separate_row() {
 #[tokio::test]
 async fn repeated_changes_of_a_column_are_merged() {
     let (server, acme) = start_server();
-    let twice = |last| {
+    let set_status_twice = |last| {
         batch_tickets(&[
             ("TicketIDs", "7"),
             ("actions[0][actionType]", "status"),
@@ -170,11 +173,11 @@ async fn repeated_changes_of_a_column_are_merged() {
             ("actions[1][value]", last),
         ])
     };
-    twice("solved").send_ok(&server).await;
+    set_status_twice("solved").send_ok(&server).await;
     let rows = latest_change_lines(&acme).await;
     assert!(rows.contains("ticket 7 status: \"new\" \"solved\""), "{rows:?}");
     assert!(!rows.iter().any(|line| line.contains("open")), "{rows:?}");
-    twice("solved").send_ok(&server).await;
+    set_status_twice("solved").send_ok(&server).await;
     let changes = acme.changes(&[]).await;
     assert!(!changes["changes"][1].to_string().contains("status\",\"from"), "{changes}");
 }
@@ -219,11 +222,11 @@ fn rejected_requests() -> Vec<TicketRequest> {
 #[tokio::test]
 async fn no_op_and_rejected_requests_record_no_change() {
     let (server, acme) = start_server();
-    for ask in no_op_requests() {
-        ask.send_ok(&server).await;
+    for request in no_op_requests() {
+        request.send_ok(&server).await;
     }
-    for ask in rejected_requests() {
-        assert_eq!(ask.send(&server).await.status, 400, "{ask:?}");
+    for request in rejected_requests() {
+        assert_eq!(request.send(&server).await.status, 400, "{request:?}");
     }
     let changes = acme.changes(&[]).await;
     assert_eq!(changes["changes"], json!([]), "{changes}");
@@ -232,7 +235,11 @@ async fn no_op_and_rejected_requests_record_no_change() {
     assert!(entries.iter().all(|entry| entry["changes"] == json!([])), "{entries:?}");
     solve_unfinished_tickets().send_ok(&server).await;
     solve_unfinished_tickets().send_ok(&server).await;
-    assert_eq!(expect_array(&acme.changes(&[]).await["changes"]).len(), 1, "none were left");
+    assert_eq!(
+        expect_array(&acme.changes(&[]).await["changes"]).len(),
+        1,
+        "the second request solves no ticket"
+    );
 }
 
 #[tokio::test]
@@ -249,8 +256,8 @@ async fn unchanged_row_is_not_in_the_change_set() {
 #[tokio::test]
 async fn changes_agree_with_the_journal() {
     let (server, acme) = start_server();
-    for ask in documented_requests() {
-        ask.send_ok(&server).await;
+    for request in documented_requests() {
+        request.send_ok(&server).await;
     }
     let changes = expect_array(&acme.changes(&[]).await["changes"]);
     let entries = acme.entries(&[("changed", "true")]).await;
@@ -267,8 +274,8 @@ async fn changes_agree_with_the_journal() {
 #[tokio::test]
 async fn changes_accept_the_journal_filters() {
     let (server, acme) = start_server();
-    for ask in documented_requests() {
-        ask.send_ok(&server).await;
+    for request in documented_requests() {
+        request.send_ok(&server).await;
     }
     for query in [
         &[("operation", "setStatus")][..],
@@ -296,12 +303,14 @@ async fn pages_of_changes_are_contiguous() {
         get_ticket("/7").send_ok(&server).await;
     }
     let first = expect_string(&acme.entries(&[]).await[1]["cursor"]);
-    for (limit, sizes) in [("2", &[2, 2, 2][..]), ("4", &[4, 2]), ("6", &[6]), ("1000", &[6])] {
-        let (mut since, mut all, mut found) = (first.clone(), Vec::new(), Vec::new());
+    for (limit, expected_sizes) in
+        [("2", &[2, 2, 2][..]), ("4", &[4, 2]), ("6", &[6]), ("1000", &[6])]
+    {
+        let (mut since, mut all, mut page_sizes) = (first.clone(), Vec::new(), Vec::new());
         loop {
             let page = acme.changes(&[("since", &since), ("limit", limit)]).await;
             let changes = expect_array(&page["changes"]);
-            found.push(changes.len());
+            page_sizes.push(changes.len());
             all.extend(seq_numbers(&changes));
             since = expect_string(&page["cursor"]);
             if page["more"] == false {
@@ -309,7 +318,7 @@ async fn pages_of_changes_are_contiguous() {
             }
         }
         assert_eq!(all, [3, 5, 7, 9, 11, 13], "{limit}");
-        assert_eq!(found, sizes, "{limit}");
+        assert_eq!(page_sizes, expected_sizes, "{limit}");
     }
 }
 

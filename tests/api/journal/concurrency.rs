@@ -1,4 +1,4 @@
-//! Many requests at once, and clients that leave in the middle.
+//! Concurrent requests, and clients that disconnect during a request.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::fixtures::NEW_TICKET_FORM;
 use crate::raw_http;
 use crate::support::{ApiClient, Server};
 
-/// Makes, changes and reads, each time with a title of its own.
+/// Creates, updates and lists tickets; every request has a different title.
 async fn send_mixed_requests(client: ApiClient, task: usize) {
     for round in 0..25 {
         let title = format!("task{task}round{round}");
@@ -46,29 +46,31 @@ async fn concurrent_requests_leave_entries_without_gaps() {
     let entries = account.entries(&[("since", &start)]).await;
     assert_eq!(seq_numbers(&entries), (2..=201).collect::<Vec<_>>());
     let titles: BTreeSet<String> = entries.iter().map(recorded_title).collect();
-    assert_eq!(titles.len(), 200, "each request is there once");
+    assert_eq!(titles.len(), 200, "each request is recorded exactly once");
     for task in 0..8 {
-        let own = format!("task{task}round");
+        let prefix = format!("task{task}round");
         let rounds = entries.iter().map(recorded_title).filter_map(|title| {
-            title.strip_prefix(&own).map(|round| round.parse::<usize>().expect("a number"))
+            title
+                .strip_prefix(&prefix)
+                .map(|round| round.parse::<usize>().expect("the round is a number"))
         });
-        assert!(rounds.eq(0..25), "those of one client are in its order");
+        assert!(rounds.eq(0..25), "requests of one client are recorded in the order it sent them");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_accounts_have_separate_journals() {
     let server = Server::start();
-    let one = Account::create(&server, &json!({})).await;
-    let other = Account::create(&server, &json!({})).await;
-    for account in [&one, &other] {
+    let first = Account::create(&server, &json!({})).await;
+    let second = Account::create(&server, &json!({})).await;
+    for account in [&first, &second] {
         create_ticket(&[]).send_ok(&account.client).await;
     }
     tokio::join!(
-        send_mixed_requests(one.client.clone(), 1),
-        send_mixed_requests(other.client.clone(), 2)
+        send_mixed_requests(first.client.clone(), 1),
+        send_mixed_requests(second.client.clone(), 2)
     );
-    for (account, task) in [(one, "task1"), (other, "task2")] {
+    for (account, task) in [(first, "task1"), (second, "task2")] {
         let entries = account.entries(&[]).await;
         assert_eq!(seq_numbers(&entries), (1..=26).collect::<Vec<_>>());
         assert!(entries[1..].iter().all(|entry| recorded_title(entry).starts_with(task)));
@@ -79,18 +81,18 @@ async fn concurrent_accounts_have_separate_journals() {
 async fn disconnect_during_body_upload_leaves_an_entry() {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
-    let kind = "application/x-www-form-urlencoded";
+    let content_type = "application/x-www-form-urlencoded";
     let key = &account.client.api_key;
-    let whole = raw_http::build_raw_request(
+    let request = raw_http::build_raw_request(
         "POST",
         "/api/v2/ticket",
         key,
-        kind,
+        content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    let mut leaving = raw_http::connect(&server.base_url).await;
-    leaving.write_all(&whole[..whole.len() - 10]).await.expect("it is sent");
-    drop(leaving);
+    let mut stream = raw_http::connect(&server.base_url).await;
+    stream.write_all(&request[..request.len() - 10]).await.expect("the partial request is sent");
+    drop(stream);
     let found = account.wait_ok(&[("operation", "ticket.create"), ("timeout", "1m")]).await;
     let entry = &found["requests"][0];
     assert_ne!(entry["status"], 200, "{entry}");
@@ -98,9 +100,9 @@ async fn disconnect_during_body_upload_leaves_an_entry() {
     assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
 }
 
-/// Waits until a fault has met a request.
+/// Waits until a fault rule has matched a request.
 pub(super) async fn wait_for_fault_match(account: &Account) {
-    let met = async {
+    let matched = async {
         loop {
             let faults = account.send_control("GET", "/faults").await.body;
             if faults["faults"][0]["seen"] == 1 {
@@ -108,27 +110,29 @@ pub(super) async fn wait_for_fault_match(account: &Account) {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), met).await.expect("it is met");
+    tokio::time::timeout(std::time::Duration::from_mins(1), matched)
+        .await
+        .expect("the fault rule matches within a minute");
 }
 
-/// Sends a new ticket that meets a fault, leaves, and gives the entry and how many tickets there are.
+/// Creates a ticket under a fault, disconnects, and returns the journal entry and the number of tickets.
 async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
-    let kind = "application/x-www-form-urlencoded";
+    let content_type = "application/x-www-form-urlencoded";
     let key = &account.client.api_key;
-    let whole = raw_http::build_raw_request(
+    let request = raw_http::build_raw_request(
         "POST",
         "/api/v2/ticket",
         key,
-        kind,
+        content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    let mut leaving = raw_http::connect(&server.base_url).await;
-    leaving.write_all(&whole).await.expect("it is sent");
+    let mut stream = raw_http::connect(&server.base_url).await;
+    stream.write_all(&request).await.expect("the request is sent");
     wait_for_fault_match(&account).await;
-    drop(leaving);
+    drop(stream);
     let found = account.wait_ok(&[("operation", "create"), ("timeout", "1m")]).await;
     let entry = found["requests"][0].clone();
     assert_eq!(entry["fields"]["title"], "Printer", "{effect}: {entry}");
@@ -138,14 +142,18 @@ async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
 
 #[tokio::test]
 async fn disconnect_before_response_leaves_an_entry_without_status() {
-    for (effect, made) in [
+    for (effect, expected_tickets) in [
         (json!({ "hang": "5m" }), 0),
         (json!({ "lose_answer": "hang" }), 1),
         (json!({ "delay": "1s" }), 1),
     ] {
         let (entry, total) = disconnect_during_fault(&effect).await;
-        assert_eq!(total, made, "{effect}");
-        assert_eq!(entry["changes"].as_array().map(Vec::len), Some(made), "{effect}: {entry}");
+        assert_eq!(total, expected_tickets, "{effect}");
+        assert_eq!(
+            entry["changes"].as_array().map(Vec::len),
+            Some(expected_tickets),
+            "{effect}: {entry}"
+        );
         assert_eq!(entry["status"], Value::Null, "{effect}: {entry}");
         assert_eq!(entry["body"], Value::Null, "{effect}: {entry}");
     }

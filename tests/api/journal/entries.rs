@@ -1,4 +1,4 @@
-//! What is in an entry of the journal: the parts of the request, of its answer, and of what came of it.
+//! Fields of a journal entry: the request, its response and its effects.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -26,15 +26,19 @@ const ENTRY_FIELDS: [&str; 15] = [
     "warnings",
 ];
 
-/// Nothing is missing, and nothing else is there; it was asked after this moment.
-fn assert_entry_is_complete(entry: &Value, before: Timestamp) {
+/// Checks that the entry has exactly the expected fields and was recorded after `earliest`.
+fn assert_entry_is_complete(entry: &Value, earliest: Timestamp) {
     let mut names: Vec<&String> = entry.as_object().expect("an object").keys().collect();
     names.sort();
     assert_eq!(names, ENTRY_FIELDS, "{entry}");
     assert_eq!(entry["at"], "2026-03-01T12:00:00Z", "{entry}");
-    let real: Timestamp = expect_string(&entry["real_at"]).parse().expect("a moment");
-    assert!(before <= real && real <= Timestamp::now(), "the machine's time: {entry}");
-    assert!(entry["duration_ms"].as_f64().is_some_and(|time| time >= 0.0), "{entry}");
+    let real_at: Timestamp =
+        expect_string(&entry["real_at"]).parse().expect("real_at is a timestamp");
+    assert!(
+        earliest <= real_at && real_at <= Timestamp::now(),
+        "real_at is the system time: {entry}"
+    );
+    assert!(entry["duration_ms"].as_f64().is_some_and(|ms| ms >= 0.0), "{entry}");
     assert_eq!(entry["fault"], Value::Null, "{entry}");
 }
 
@@ -42,21 +46,21 @@ fn assert_entry_is_complete(entry: &Value, before: Timestamp) {
 async fn each_operation_records_a_complete_entry() {
     let server = serve_seed(&acme_seed([7, 8, 9].map(ticket_fixture)));
     let acme = Account::acme(&server);
-    for (ask, number) in documented_requests().iter().zip(1..) {
+    for (request, number) in documented_requests().iter().zip(1..) {
         let before = Timestamp::now();
-        let reply = ask.send_ok(&server).await;
+        let reply = request.send_ok(&server).await;
         let entry = acme.latest_entry().await;
         assert_entry_is_complete(&entry, before);
         assert_eq!(entry["seq"], number, "{entry}");
-        assert_eq!(entry["operation"], ask.operation, "{entry}");
-        assert_eq!(entry["method"], ask.method, "{entry}");
-        assert_eq!(entry["path"], ask.url_path(), "{entry}");
+        assert_eq!(entry["operation"], request.operation, "{entry}");
+        assert_eq!(entry["method"], request.method, "{entry}");
+        assert_eq!(entry["path"], request.url_path(), "{entry}");
         assert_eq!(entry["key"], "ci", "{entry}");
         assert_eq!(entry["status"], 200, "{entry}");
         assert_eq!(entry["body"], reply.body, "{entry}");
-        assert_eq!(expect_array(&entry["changes"]).is_empty(), ask.is_read(), "{entry}");
+        assert_eq!(expect_array(&entry["changes"]).is_empty(), request.is_read(), "{entry}");
         let expected: &[&str] =
-            if ask.has_undocumented_encoding() { &["chosen-rule"] } else { &[] };
+            if request.has_undocumented_encoding() { &["chosen-rule"] } else { &[] };
         let mut kinds = warning_kinds(&entry);
         kinds.dedup();
         assert_eq!(kinds, expected, "{entry}");
@@ -69,12 +73,12 @@ async fn each_operation_records_a_complete_entry() {
 async fn entry_is_the_same_alone_and_in_the_list() {
     let server = serve_seed(&acme_seed([7, 8, 9].map(ticket_fixture)));
     let acme = Account::acme(&server);
-    for ask in documented_requests() {
-        ask.send_ok(&server).await;
+    for request in documented_requests() {
+        request.send_ok(&server).await;
     }
     for entry in acme.entries(&[]).await {
-        let alone = acme.send_control("GET", &format!("/requests/{}", entry["seq"])).await;
-        assert_eq!((alone.status, &alone.body), (200, &entry));
+        let single = acme.send_control("GET", &format!("/requests/{}", entry["seq"])).await;
+        assert_eq!((single.status, &single.body), (200, &entry));
     }
     for (number, status, kind) in [
         ("0", 404, "unknown-request"),
@@ -95,7 +99,7 @@ async fn journal_is_reachable_through_self() {
     let by_name = Account::acme(&server);
     let by_key = Account::acme(&server).with_self_alias();
     assert_eq!(by_key.journal(&[]).await, by_name.journal(&[]).await);
-    assert_eq!(by_key.entries(&[]).await.len(), 1, "looking at it leaves nothing in it");
+    assert_eq!(by_key.entries(&[]).await.len(), 1, "reading the journal records no entry");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The fields of an entry: decoded, from wherever they were sent.
+//! Recorded fields: decoded from the path, the query and every body type.
 
 use serde_json::{Value, json};
 
@@ -65,11 +65,11 @@ fn decoding_cases() -> Vec<(TicketRequest, Value)> {
 async fn fields_are_decoded_from_query_path_and_every_body_type() {
     let server = serve_seed(&acme_seed([7, 8].map(ticket_fixture)));
     let acme = Account::acme(&server);
-    for (ask, expected) in decoding_cases() {
-        ask.send(&server).await;
+    for (request, expected) in decoding_cases() {
+        request.send(&server).await;
         let entry = acme.latest_entry().await;
-        assert_eq!(entry["fields"], expected, "{ask:?}: {entry}");
-        assert_eq!(entry["operation"], ask.operation, "{ask:?}: {entry}");
+        assert_eq!(entry["fields"], expected, "{request:?}: {entry}");
+        assert_eq!(entry["operation"], request.operation, "{request:?}: {entry}");
     }
 }
 
@@ -78,15 +78,15 @@ async fn api_key_is_never_a_recorded_field() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let acme = Account::acme(&server);
     let path = "/api/v2/ticket/7";
-    let ask = |path: &str| server.request_without_key("GET", path);
+    let get = |path: &str| server.request_without_key("GET", path);
     let key = server.api_key.clone();
     for request in [
-        ask(path).header("apiKey", &key),
-        ask(path).header("authorization", format!("apikey {key}")),
-        ask(&format!("{path}?apiKey={key}")),
-        ask(&format!("{path}?%61piKey={key}")),
+        get(path).header("apiKey", &key),
+        get(path).header("authorization", format!("apikey {key}")),
+        get(&format!("{path}?apiKey={key}")),
+        get(&format!("{path}?%61piKey={key}")),
     ] {
-        let response = request.send().await.expect("the server answers");
+        let response = request.send().await.expect("the server responds");
         assert_eq!(response.status(), 200);
         let entry = acme.latest_entry().await;
         assert_eq!(entry["fields"], json!({ "ticketID": "7" }), "{entry}");
@@ -98,11 +98,11 @@ async fn post_and_read_recorded_fields(
     acme: &Account,
     client: &ApiClient,
     path: &str,
-    kind: &str,
+    content_type: &str,
     body: &str,
 ) -> Value {
-    let request = client.request("POST", path).header("content-type", kind.to_owned());
-    let response = request.body(body.to_owned()).send().await.expect("the server answers");
+    let request = client.request("POST", path).header("content-type", content_type.to_owned());
+    let response = request.body(body.to_owned()).send().await.expect("the server responds");
     assert!(response.status().is_client_error(), "{body}");
     acme.latest_entry().await["fields"].clone()
 }
@@ -111,7 +111,7 @@ async fn post_and_read_recorded_fields(
 async fn undecodable_body_records_no_fields() {
     let server = serve_seed(&acme_seed([]));
     let acme = Account::acme(&server);
-    for (kind, body) in [
+    for (content_type, body) in [
         ("application/json", "{"),
         ("application/json", "[1]"),
         ("application/x-www-form-urlencoded", "title=%zz"),
@@ -119,7 +119,8 @@ async fn undecodable_body_records_no_fields() {
         ("text/plain", "title=Printer"),
     ] {
         let fields =
-            post_and_read_recorded_fields(&acme, &server, "/api/v2/ticket", kind, body).await;
-        assert_eq!(fields, json!({}), "{kind}: {body}");
+            post_and_read_recorded_fields(&acme, &server, "/api/v2/ticket", content_type, body)
+                .await;
+        assert_eq!(fields, json!({}), "{content_type}: {body}");
     }
 }

@@ -1,4 +1,4 @@
-//! The filters of the journal, one by one and together, and its pages.
+//! Journal filters, alone and combined, and pagination.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::control_client::Account;
 use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::JsonResponse;
 
-/// An account that was asked eleven things that differ in all that there is a filter for.
+/// Starts an account with eleven requests that differ in every property that has a filter.
 async fn start_with_varied_requests() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([7, 8].map(ticket_fixture)));
     let acme = Account::acme(&server);
@@ -21,17 +21,17 @@ async fn start_with_varied_requests() -> (SeededServer, Account) {
     create_scanner_ticket().send_ok(&server).await;
     solved.send_ok(&server).await;
     solved.send_ok(&server).await;
-    let wrong = set_status(&[("status", "done"), ("ticketIDs[]", "7")]);
-    assert_eq!(wrong.send(&server).await.status, 400);
+    let invalid = set_status(&[("status", "done"), ("ticketIDs[]", "7")]);
+    assert_eq!(invalid.send(&server).await.status, 400);
     let path = format!("/api/v2/ticket/7?apiKey={}", second.api_key);
     assert_eq!(JsonResponse::fetch(server.request_without_key("GET", &path)).await.status, 200);
     assert_eq!(server.get("/api/v2/nothing").await.status, 404);
     acme.add_fault(&json!({ "operation": "ticket.list", "effect": { "status": 503 } })).await;
     assert_eq!(list_tickets("").send(&server).await.status, 503);
     acme.add_fault(&json!({ "operation": "ticket.delete", "effect": { "reset": true } })).await;
-    // A connection of its own, so that nothing is sent again.
-    let alone = reqwest::Client::new().delete(server.url("/api/v2/ticket/8"));
-    alone.header("apiKey", ACME_KEY).send().await.expect_err("there is no answer");
+    // A separate connection: the shared client would retry the request.
+    let delete = reqwest::Client::new().delete(server.url("/api/v2/ticket/8"));
+    delete.header("apiKey", ACME_KEY).send().await.expect_err("the fault resets the connection");
     batch_tickets(&[
         ("TicketIDs", "8"),
         ("actions[0][actionType]", "title"),
@@ -129,7 +129,7 @@ async fn verify_finds_the_same_entries_as_each_filter() {
     }
 }
 
-/// The same question in the words of verify.
+/// Converts a journal query to the equivalent pattern for verify.
 fn to_verify_pattern(query: &[(&str, &str)], count: usize) -> Value {
     let mut pattern = json!({ "count": { "exactly": count } });
     for (name, value) in query {
@@ -148,7 +148,7 @@ fn parse_scalar(text: &str) -> Value {
     }
 }
 
-/// All pages of so many, one after the other.
+/// Fetches all pages of `limit` entries after the first entry.
 async fn fetch_pages(account: &Account, limit: usize, filter: &[(&str, &str)]) -> Vec<Vec<u64>> {
     let (limit, mut pages) = (limit.to_string(), Vec::new());
     let mut since =
@@ -178,7 +178,7 @@ async fn pages_are_contiguous() {
     assert_eq!(
         fetch_pages(&acme, 10, &[]).await.len(),
         1,
-        "a full page need not have more behind it"
+        "a full last page reports no further entries"
     );
 }
 
@@ -187,7 +187,7 @@ async fn entry_cursor_points_after_the_entry() {
     let (server, acme) = start_with_varied_requests().await;
     for entry in acme.entries(&[]).await {
         let after = acme.entries(&[("since", &expect_string(&entry["cursor"]))]).await;
-        let number = entry["seq"].as_u64().expect("a number");
+        let number = entry["seq"].as_u64().expect("seq is a number");
         assert_eq!(seq_numbers(&after), (number + 1..=11).collect::<Vec<_>>());
     }
     let end = acme.cursor().await;

@@ -1,4 +1,4 @@
-//! The control API as these tests ask it: each question a method of the account.
+//! Methods of the control API for the tests of the journal.
 
 use serde_json::{Value, json};
 
@@ -10,12 +10,12 @@ use crate::support::{ApiClient, JsonResponse};
 pub(super) type QueryParams<'a> = &'a [(&'a str, &'a str)];
 
 impl Account {
-    /// The account `acme` of a server that was started from its seed.
+    /// Returns the account `acme` of a server that was started from its seed.
     pub(super) fn acme(server: &SeededServer) -> Self {
         Self::new(server, "acme", ACME_KEY)
     }
 
-    /// The answer to a question with these parameters.
+    /// Sends a GET request with these query parameters.
     pub(super) async fn send_control_query(
         &self,
         path: &str,
@@ -24,27 +24,27 @@ impl Account {
         fetch_response(self.request("GET", path).query(query)).await
     }
 
-    /// The journal, as far as the filters let it through.
+    /// Returns the journal, filtered by the query.
     pub(super) async fn journal(&self, query: QueryParams<'_>) -> Value {
         expect_ok_body(self.send_control_query("/requests", query).await, query)
     }
 
-    /// The entries that the filters let through.
+    /// Returns the entries that match the filters.
     pub(super) async fn entries(&self, query: QueryParams<'_>) -> Vec<Value> {
         expect_array(&self.journal(query).await["requests"])
     }
 
-    /// The newest entry.
+    /// Returns the newest entry.
     pub(super) async fn latest_entry(&self) -> Value {
-        self.entries(&[]).await.pop().expect("there is an entry")
+        self.entries(&[]).await.pop().expect("the journal has an entry")
     }
 
-    /// The place after all that happened until now.
+    /// Returns the cursor after the newest entry.
     pub(super) async fn cursor(&self) -> String {
         expect_string(&self.journal(&[]).await["cursor"])
     }
 
-    /// The changes after a place, or all.
+    /// Returns the changes, filtered by the query.
     pub(super) async fn changes(&self, query: QueryParams<'_>) -> Value {
         expect_ok_body(self.send_control_query("/changes", query).await, query)
     }
@@ -57,25 +57,25 @@ impl Account {
         self.send_control_query("/wait", query).await
     }
 
-    /// What a wait finds, which must find something.
+    /// Waits; the wait must succeed.
     pub(super) async fn wait_ok(&self, query: QueryParams<'_>) -> Value {
         expect_ok_body(self.wait(query).await, query)
     }
 
-    /// Lets time pass by the clock.
+    /// Advances the account's clock.
     pub(super) async fn advance_clock(&self, by: &str) {
         let advanced = self.send_control_json("POST", "/clock/advance", &json!({ "by": by })).await;
         assert_eq!(advanced.status, 200, "{}", advanced.body);
     }
 
-    /// Gives the account a fault.
+    /// Adds a fault rule to the account.
     pub(super) async fn add_fault(&self, rule: &Value) {
         let added = self.send_control_json("POST", "/faults", rule).await;
         assert_eq!(added.status, 201, "{rule}: {}", added.body);
     }
 }
 
-/// The journal of the server itself.
+/// Returns the server's journal of unmatched requests.
 pub(super) async fn unmatched_journal(client: &ApiClient, query: QueryParams<'_>) -> Value {
     expect_ok_body(
         fetch_response(client.request_without_key("GET", "/_control/requests").query(query)).await,
@@ -88,22 +88,22 @@ fn expect_ok_body(reply: JsonResponse, query: QueryParams<'_>) -> Value {
     reply.body
 }
 
-/// The entries of a JSON list.
+/// Returns the items of a JSON array.
 pub(super) fn expect_array(value: &Value) -> Vec<Value> {
-    value.as_array().unwrap_or_else(|| panic!("a list, not {value}")).clone()
+    value.as_array().unwrap_or_else(|| panic!("expected an array, not {value}")).clone()
 }
 
-/// A JSON text.
+/// Returns a JSON string.
 pub(super) fn expect_string(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("a text, not {value}")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("expected a string, not {value}")).to_owned()
 }
 
-/// The numbers of entries.
+/// Returns the sequence numbers of the entries.
 pub(super) fn seq_numbers(entries: &[Value]) -> Vec<u64> {
-    entries.iter().map(|entry| entry["seq"].as_u64().expect("a number")).collect()
+    entries.iter().map(|entry| entry["seq"].as_u64().expect("seq is a number")).collect()
 }
 
-/// The kinds of an entry's warnings.
+/// Returns the kinds of an entry's warnings.
 pub(super) fn warning_kinds(entry: &Value) -> Vec<String> {
     expect_array(&entry["warnings"]).iter().map(|warning| expect_string(&warning["kind"])).collect()
 }

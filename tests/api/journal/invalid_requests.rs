@@ -1,4 +1,4 @@
-//! Bad questions: each gets a problem that says what is wrong, and the server goes on.
+//! Invalid requests to the control API: each gets a problem that names the mistake, and changes nothing.
 
 use serde_json::{Value, json};
 
@@ -15,19 +15,19 @@ async fn start_with_two_requests() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// It is as it was, and still answers.
+/// Checks that the journal is unchanged and that the server still responds.
 async fn assert_unaffected(account: &Account) {
     assert_eq!(account.entries(&[]).await.len(), 2);
     get_ticket("/7").send_ok(&account.client).await;
     assert_eq!(account.send_control("GET", "/strict").await.body["strict"], false);
 }
 
-fn assert_detail_contains(account: &Account, asked: &str, body: &Value, part: &str) {
+fn assert_detail_contains(account: &Account, label: &str, body: &Value, part: &str) {
     let detail = expect_string(&body["detail"]);
-    assert!(detail.contains(part), "{} {asked}: {part:?} is not in {detail:?}", account.name);
+    assert!(detail.contains(part), "{} {label}: {part:?} is not in {detail:?}", account.name);
 }
 
-/// A name and a value of a query, and a part of what is said.
+/// Name and value of a query parameter, and an expected part of the problem's detail.
 type InvalidQuery = (&'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
@@ -88,10 +88,10 @@ const INVALID_WAIT_PARAMETERS: &[InvalidQuery] = &[
 
 async fn assert_all_rejected(account: &Account, path: &str, cases: &[InvalidQuery]) {
     for (name, value, part) in cases {
-        let asked = format!("{path}?{name}={value}");
-        let refused = account.send_control_query(path, &[(name, value)]).await;
-        assert_problem(&refused, 400, "invalid", &asked);
-        assert_detail_contains(account, &asked, &refused.body, part);
+        let label = format!("{path}?{name}={value}");
+        let rejected = account.send_control_query(path, &[(name, value)]).await;
+        assert_problem(&rejected, 400, "invalid", &label);
+        assert_detail_contains(account, &label, &rejected.body, part);
     }
 }
 
@@ -127,9 +127,9 @@ async fn ticket_wait_accepts_only_ticket_columns() {
         ("deleted", "false", "deleted"),
         ("search_title", "x", "search_title"),
     ] {
-        let refused = acme.wait(&[("ticket", "7"), (name, value), ("timeout", "1ms")]).await;
-        assert_problem(&refused, 400, "invalid", name);
-        assert_detail_contains(&acme, name, &refused.body, part);
+        let rejected = acme.wait(&[("ticket", "7"), (name, value), ("timeout", "1ms")]).await;
+        assert_problem(&rejected, 400, "invalid", name);
+        assert_detail_contains(&acme, name, &rejected.body, part);
     }
     assert_unaffected(&acme).await;
 }
@@ -137,8 +137,9 @@ async fn ticket_wait_accepts_only_ticket_columns() {
 #[tokio::test]
 async fn repeated_filter_is_no_server_error() {
     let (_server, acme) = start_with_two_requests().await;
-    let twice = acme.send_control_query("/requests", &[("status", "200"), ("status", "404")]).await;
-    assert!([200, 400].contains(&twice.status), "{}", twice.body);
+    let response =
+        acme.send_control_query("/requests", &[("status", "200"), ("status", "404")]).await;
+    assert!([200, 400].contains(&response.status), "{}", response.body);
     assert_unaffected(&acme).await;
 }
 
@@ -147,16 +148,19 @@ async fn foreign_or_malformed_cursor_is_rejected() {
     let (server, acme) = start_with_two_requests().await;
     let other = Account::create(&server, &json!({})).await;
     create_ticket(&[]).send_ok(&other.client).await;
-    let own = acme.cursor().await;
-    let (tag, number) = own.split_once('.').expect("a cursor has two parts");
-    let beyond = format!("{tag}.{}", number.parse::<u64>().expect("a number") + 1);
-    for cursor in [&other.cursor().await, &beyond, &format!("{own}0"), &format!("{own} x")] {
+    let own_cursor = acme.cursor().await;
+    let (tag, number) = own_cursor.split_once('.').expect("the cursor has two parts");
+    let beyond =
+        format!("{tag}.{}", number.parse::<u64>().expect("the second part is a number") + 1);
+    for cursor in
+        [&other.cursor().await, &beyond, &format!("{own_cursor}0"), &format!("{own_cursor} x")]
+    {
         for path in ["/requests", "/requests/stream", "/changes", "/wait"] {
-            let refused = acme.send_control_query(path, &[("since", cursor)]).await;
-            assert_problem(&refused, 400, "invalid", &format!("{path} {cursor}"));
+            let rejected = acme.send_control_query(path, &[("since", cursor)]).await;
+            assert_problem(&rejected, 400, "invalid", &format!("{path} {cursor}"));
         }
-        let refused = acme.verify(&json!({ "since": cursor })).await;
-        assert_problem(&refused, 400, "invalid", cursor);
+        let rejected = acme.verify(&json!({ "since": cursor })).await;
+        assert_problem(&rejected, 400, "invalid", cursor);
     }
     assert_unaffected(&acme).await;
 }
@@ -164,7 +168,7 @@ async fn foreign_or_malformed_cursor_is_rejected() {
 #[tokio::test]
 async fn cursor_from_before_a_server_restart_is_rejected() {
     let data = crate::fixtures::create_temp_dir();
-    let flags = ["--data", data.path().to_str().expect("the path is text")];
+    let flags = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let server = crate::support::Server::start_with_args(&flags);
     let account = Account::create(&server, &json!({ "name": "own" })).await;
     create_ticket(&[]).send_ok(&account.client).await;
@@ -173,8 +177,8 @@ async fn cursor_from_before_a_server_restart_is_rejected() {
     let server = crate::support::Server::start_with_args(&flags);
     let account = account.with_server(&server);
     create_ticket(&[]).send_ok(&account.client).await;
-    let refused = account.send_control_query("/requests", &[("since", &cursor)]).await;
-    assert_problem(&refused, 400, "invalid", &cursor);
+    let rejected = account.send_control_query("/requests", &[("since", &cursor)]).await;
+    assert_problem(&rejected, 400, "invalid", &cursor);
 }
 
 fn pattern_with_regex(regex: &str) -> Value {
@@ -240,10 +244,10 @@ fn invalid_verifications() -> Vec<(Value, &'static str)> {
 async fn invalid_verification_is_rejected() {
     let (_server, acme) = start_with_two_requests().await;
     for (body, part) in invalid_verifications() {
-        let refused = acme.verify(&body).await;
-        let asked = format!("{:.200}", body.to_string());
-        assert_problem(&refused, 400, "invalid", &asked);
-        assert_detail_contains(&acme, &asked, &refused.body, part);
+        let rejected = acme.verify(&body).await;
+        let label = format!("{:.200}", body.to_string());
+        assert_problem(&rejected, 400, "invalid", &label);
+        assert_detail_contains(&acme, &label, &rejected.body, part);
     }
     assert_unaffected(&acme).await;
 }
@@ -266,12 +270,12 @@ async fn non_object_or_oversized_body_is_rejected() {
     let (_server, acme) = start_with_two_requests().await;
     for (method, path) in [("POST", "/verify"), ("PUT", "/strict")] {
         for body in ["", "{", "[]", "1", "a=1", "\"x\""] {
-            let refused = fetch_response(acme.request(method, path).body(body)).await;
-            assert_problem(&refused, 400, "invalid", &format!("{path} {body}"));
+            let rejected = fetch_response(acme.request(method, path).body(body)).await;
+            assert_problem(&rejected, 400, "invalid", &format!("{path} {body}"));
         }
         let large = format!("{{{}}}", " ".repeat(2 * 1024 * 1024));
-        let refused = fetch_response(acme.request(method, path).body(large)).await;
-        assert_problem(&refused, 413, "too-large", path);
+        let rejected = fetch_response(acme.request(method, path).body(large)).await;
+        assert_problem(&rejected, 413, "too-large", path);
     }
     assert_unaffected(&acme).await;
 }
@@ -286,16 +290,16 @@ async fn invalid_strict_setting_is_rejected() {
         (json!({ "strict": true, "allow": ["nothing"] }), "chosen-rule"),
         (json!({ "strict": true, "allowed": [] }), "allowed"),
     ] {
-        let refused = acme.send_control_json("PUT", "/strict", &body).await;
-        assert_problem(&refused, 400, "invalid", &body.to_string());
-        assert_detail_contains(&acme, &body.to_string(), &refused.body, part);
+        let rejected = acme.send_control_json("PUT", "/strict", &body).await;
+        assert_problem(&rejected, 400, "invalid", &body.to_string());
+        assert_detail_contains(&acme, &body.to_string(), &rejected.body, part);
     }
-    let made = server.request_without_key("POST", crate::control_client::ACCOUNTS_PATH);
+    let creation = server.request_without_key("POST", crate::control_client::ACCOUNTS_PATH);
     assert_problem(
-        &fetch_response(made.json(&json!({ "strict": "yes" }))).await,
+        &fetch_response(creation.json(&json!({ "strict": "yes" }))).await,
         400,
         "invalid",
-        "made so",
+        "invalid strict setting at creation",
     );
     assert_unaffected(&acme).await;
 }
@@ -312,12 +316,12 @@ async fn unknown_path_method_or_account_is_a_problem() {
         ("GET", "/requests/1/more", 404, "unknown-path"),
         ("GET", "/waits", 404, "unknown-path"),
     ] {
-        let refused = acme.send_control(method, path).await;
-        assert_problem(&refused, status, kind, &format!("{method} {path}"));
+        let rejected = acme.send_control(method, path).await;
+        assert_problem(&rejected, status, kind, &format!("{method} {path}"));
     }
     for path in ["/requests", "/requests/1", "/requests/stream", "/wait", "/changes", "/strict"] {
-        let nobody = Account::new(&acme.client, "nobody", "x").send_control("GET", path).await;
-        assert_problem(&nobody, 404, "unknown-account", path);
+        let missing = Account::new(&acme.client, "nobody", "x").send_control("GET", path).await;
+        assert_problem(&missing, 404, "unknown-account", path);
     }
     assert_unaffected(&acme).await;
 }

@@ -1,4 +1,4 @@
-//! The text of a key is nowhere in what the control API shows, however it was sent.
+//! The control API never shows the text of an API key, wherever the client sent it.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::ApiClient;
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const FORM_WITHOUT_TITLE: &str = "brandID=1&channelID=1&direction=inbound&from=a&to=b";
 
-/// Where a key may come, beside the header that it belongs into; `{}` stands for it.
+/// Places for a key beside its proper header; `{}` stands for the key.
 #[rustfmt::skip]
 const KEY_PLACEMENTS: &[(&str, &str, &str)] = &[
     ("GET", "?apiKey={}", ""),
@@ -54,62 +54,62 @@ fn build_request(
     request.body(body.replace("{}", key))
 }
 
-/// Everything that is shown of what an account was asked.
+/// Collects all output of the control API about an account's requests.
 async fn collect_control_output(account: &Account) -> String {
     let journal = account.journal(&[]).await;
     let mut events = EventStream::open(account, &[]).await;
-    let mut all = String::new();
+    let mut streamed = String::new();
     for _ in expect_array(&journal["requests"]) {
-        all += &events.next().await.expect("an event").raw;
+        streamed += &events.next().await.expect("the stream has another event").raw;
     }
     let changes = account.changes(&[]).await;
     let export = account.export().await;
     let pattern = json!({ "operation": "ticket.delete", "fields": { "title": "x" } });
     let problem = account.verify(&pattern).await.body;
-    let over = account.wait(&[("operation", "ticket.delete"), ("timeout", "1ms")]).await.body;
-    format!("{journal}\n{all}\n{changes}\n{export}\n{problem}\n{over}")
+    let timed_out = account.wait(&[("operation", "ticket.delete"), ("timeout", "1ms")]).await.body;
+    format!("{journal}\n{streamed}\n{changes}\n{export}\n{problem}\n{timed_out}")
 }
 
-/// The parts of an entry that hold a text.
-fn parts_containing(entry: &Value, text: &str) -> Vec<String> {
-    let parts = entry.as_object().expect("an entry").iter();
-    let telling = parts.filter(|(_, value)| value.to_string().contains(text));
-    telling.map(|(name, _)| name.clone()).collect()
+/// Returns the names of the fields of an entry that contain a text.
+fn fields_containing(entry: &Value, text: &str) -> Vec<String> {
+    let fields = entry.as_object().expect("an entry is an object").iter();
+    let matching = fields.filter(|(_, value)| value.to_string().contains(text));
+    matching.map(|(name, _)| name.clone()).collect()
 }
 
 #[tokio::test]
 async fn key_is_redacted_wherever_it_was_sent() {
-    let mut told = Vec::new();
+    let mut leaks = Vec::new();
     for (method, path, body) in KEY_PLACEMENTS {
         let server = serve_seed(&acme_seed([ticket_fixture(7)]));
         let acme = Account::acme(&server);
         fetch_response(build_request(&server, method, path, body, ACME_KEY)).await;
-        let parts = parts_containing(&acme.latest_entry().await, ACME_KEY);
-        if collect_control_output(&acme).await.contains(ACME_KEY) || !parts.is_empty() {
-            told.push(format!("{method} {path} {body}: {parts:?}"));
+        let fields = fields_containing(&acme.latest_entry().await, ACME_KEY);
+        if collect_control_output(&acme).await.contains(ACME_KEY) || !fields.is_empty() {
+            leaks.push(format!("{method} {path} {body}: {fields:?}"));
         }
     }
-    assert!(told.is_empty(), "{told:#?}");
+    assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
 #[tokio::test]
 async fn key_is_redacted_in_json_and_multipart_bodies() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
-    let within = format!("before apiKey: {ACME_KEY} after");
+    let text_with_key = format!("before apiKey: {ACME_KEY} after");
     let body = json!({
-        "apiKey": ACME_KEY, "ApiKey": { "deep": ACME_KEY }, "title": [within, { "x": ACME_KEY }], ACME_KEY: 1, "from": { ACME_KEY: ACME_KEY },
+        "apiKey": ACME_KEY, "ApiKey": { "deep": ACME_KEY }, "title": [text_with_key, { "x": ACME_KEY }], ACME_KEY: 1, "from": { ACME_KEY: ACME_KEY },
     });
     server.send_json("POST", TICKETS_PATH, &body).await;
     server
         .send_multipart(
             "POST",
             TICKETS_PATH,
-            &[("apiKey", ACME_KEY), ("title[]", &within), (ACME_KEY, ACME_KEY)],
+            &[("apiKey", ACME_KEY), ("title[]", &text_with_key), (ACME_KEY, ACME_KEY)],
         )
         .await;
-    let shown = collect_control_output(&Account::acme(&server)).await;
-    assert!(!shown.contains(ACME_KEY), "{shown}");
-    assert!(shown.contains("\"seq\":2"), "{shown}");
+    let output = collect_control_output(&Account::acme(&server)).await;
+    assert!(!output.contains(ACME_KEY), "{output}");
+    assert!(output.contains("\"seq\":2"), "{output}");
 }
 
 #[tokio::test]
@@ -145,10 +145,10 @@ async fn unknown_key_is_redacted() {
     let journal = unmatched_journal(&server, &[]).await;
     let entries = expect_array(&journal["requests"]);
     assert_eq!(entries.len(), 2 * KEY_PLACEMENTS.len());
-    let told =
-        entries.iter().map(|entry| (entry["path"].clone(), parts_containing(entry, UNKNOWN)));
-    let told: Vec<_> = told.filter(|(_, parts)| !parts.is_empty()).collect();
-    assert!(told.is_empty(), "{told:#?}");
+    let leaks =
+        entries.iter().map(|entry| (entry["path"].clone(), fields_containing(entry, UNKNOWN)));
+    let leaks: Vec<_> = leaks.filter(|(_, fields)| !fields.is_empty()).collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
 #[tokio::test]
@@ -157,11 +157,11 @@ async fn request_with_two_keys_is_unmatched_and_both_are_redacted() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let path = format!("{TICKETS_PATH}/7?apiKey={UNKNOWN}&query={ACME_KEY}&a={UNKNOWN}");
     assert_eq!(fetch_response(server.request("GET", &path)).await.status, 400);
-    let (own, strangers) =
+    let (matched, unmatched) =
         (Account::acme(&server).journal(&[]).await, unmatched_journal(&server, &[]).await);
-    assert_eq!(own["requests"], json!([]));
-    assert_eq!(strangers["requests"][0]["status"], 400, "{strangers}");
-    let text = strangers.to_string();
+    assert_eq!(matched["requests"], json!([]));
+    assert_eq!(unmatched["requests"][0]["status"], 400, "{unmatched}");
+    let text = unmatched.to_string();
     assert!(!text.contains(ACME_KEY) && !text.contains(UNKNOWN), "{text}");
 }
 
@@ -171,16 +171,16 @@ async fn key_text_sent_as_a_key_name_is_not_echoed() {
     server.get("/api/v2/ticket/7").await;
     let acme = Account::acme(&server);
     let fault = json!({ "key": ACME_KEY, "effect": { "reset": true } });
-    let mut told = Vec::new();
-    for (what, reply) in [
+    let mut leaks = Vec::new();
+    for (endpoint, reply) in [
         ("verify", acme.verify(&json!({ "key": ACME_KEY })).await),
         ("faults", acme.send_control_json("POST", "/faults", &fault).await),
         ("requests", acme.send_control_query("/requests", &[("key", ACME_KEY)]).await),
         ("wait", acme.wait(&[("key", ACME_KEY), ("timeout", "1ms")]).await),
     ] {
-        told.extend(reply.body.to_string().contains(ACME_KEY).then_some(what));
+        leaks.extend(reply.body.to_string().contains(ACME_KEY).then_some(endpoint));
     }
-    assert!(told.is_empty(), "{told:?}");
+    assert!(leaks.is_empty(), "{leaks:?}");
 }
 
 #[tokio::test]
@@ -189,8 +189,8 @@ async fn key_in_the_query_selects_self_and_is_not_echoed() {
     server.get("/api/v2/ticket/7").await;
     for path in ["/requests", "/changes"] {
         let path = format!("/_control/accounts/self{path}?apiKey={ACME_KEY}");
-        let shown = fetch_response(server.request_without_key("GET", &path)).await;
-        assert_eq!(shown.status, 200, "{path}: {}", shown.body);
-        assert!(!shown.body.to_string().contains(ACME_KEY), "{path}: {}", shown.body);
+        let response = fetch_response(server.request_without_key("GET", &path)).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        assert!(!response.body.to_string().contains(ACME_KEY), "{path}: {}", response.body);
     }
 }

@@ -1,4 +1,4 @@
-//! How much a journal keeps, what it says of what it dropped, and when it is emptied.
+//! Size limits of the journal, eviction of old entries, truncation flags, and clearing.
 
 use serde_json::{Value, json};
 
@@ -15,10 +15,10 @@ async fn create_tickets(account: &Account, count: usize) {
     }
 }
 
-/// What is kept, and whether something is said to be missing.
+/// Returns the numbers of the retained entries, and whether the journal reports truncation.
 async fn list_retained_since(account: &Account, since: &str) -> (Vec<u64>, bool) {
     let journal = account.journal(&[("since", since)]).await;
-    let truncated = journal["truncated"].as_bool().expect("true or false");
+    let truncated = journal["truncated"].as_bool().expect("truncated is a boolean");
     (seq_numbers(&expect_array(&journal["requests"])), truncated)
 }
 
@@ -37,8 +37,8 @@ async fn newest_entries_are_retained_and_truncation_is_reported() {
     assert_eq!(seq_numbers(&expect_array(&all["requests"])), [4, 5, 6, 7, 8]);
     assert_eq!(all["truncated"], true, "{all}");
     for number in [3, 4] {
-        let one = account.send_control("GET", &format!("/requests/{number}")).await;
-        assert_eq!(one.status, if number == 3 { 404 } else { 200 }, "{}", one.body);
+        let response = account.send_control("GET", &format!("/requests/{number}")).await;
+        assert_eq!(response.status, if number == 3 { 404 } else { 200 }, "{}", response.body);
     }
     let changes = account.changes(&[("since", &start)]).await;
     assert_eq!(seq_numbers(&expect_array(&changes["changes"])), [4, 5, 6, 7, 8]);
@@ -65,13 +65,16 @@ async fn journal_bytes_limit_evicts_oldest_entries() {
     let title = "x".repeat(1_000);
     let body = NEW_TICKET_FORM.replace("Printer", &title);
     for _ in 0..100 {
-        let made = account.client.send_form("POST", "/api/v2/ticket", &body).await;
-        assert_eq!(made.status, 200, "{}", made.body);
+        let created = account.client.send_form("POST", "/api/v2/ticket", &body).await;
+        assert_eq!(created.status, 200, "{}", created.body);
     }
-    let (kept, truncated) = list_retained_since(&account, &start).await;
+    let (retained, truncated) = list_retained_since(&account, &start).await;
     assert!(truncated);
-    assert!((2..50).contains(&kept.len()), "1,000 bytes each and something more: {kept:?}");
-    assert_eq!(kept.last(), Some(&100));
+    assert!(
+        (2..50).contains(&retained.len()),
+        "each entry takes somewhat more than 1,000 bytes: {retained:?}"
+    );
+    assert_eq!(retained.last(), Some(&100));
 }
 
 #[tokio::test]
@@ -96,23 +99,27 @@ async fn zero_journal_entries_turns_the_journal_off() {
     for body in [json!({}), json!({ "count": { "never": true }, "operation": "ticket.delete" })] {
         assert_problem(&account.verify(&body).await, 409, "journal-off", &body.to_string());
     }
-    let own = fetch_response(server.request_without_key("GET", "/_control/requests")).await;
-    assert_problem(&own, 409, "journal-off", "the server's own");
+    let response = fetch_response(server.request_without_key("GET", "/_control/requests")).await;
+    assert_problem(&response, 409, "journal-off", "the unmatched journal");
     let ticket = account.wait(&[("ticket", "2"), ("status", "new")]).await;
-    assert_eq!(ticket.status, 200, "tickets need no journal: {}", ticket.body);
+    assert_eq!(
+        ticket.status, 200,
+        "a wait for a ticket works without the journal: {}",
+        ticket.body
+    );
     assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 2);
 }
 
 #[test]
 fn invalid_journal_entries_flag_is_rejected_at_startup() {
-    for bound in ["100001", "-1", "many", ""] {
-        let refused = run_to_exit(&["serve", "--ephemeral", &format!("--journal-entries={bound}")]);
-        assert_eq!(refused.exit_code, Some(2), "{refused:?}");
-        assert!(refused.stderr.contains("--journal-entries"), "{refused:?}");
+    for value in ["100001", "-1", "many", ""] {
+        let output = run_to_exit(&["serve", "--ephemeral", &format!("--journal-entries={value}")]);
+        assert_eq!(output.exit_code, Some(2), "{output:?}");
+        assert!(output.stderr.contains("--journal-entries"), "{output:?}");
     }
 }
 
-/// An account whose journal has three entries, a fault and a limit.
+/// Starts an account with three journal entries, a fault and a rate limit.
 async fn start_with_entries_fault_and_rate_limit() -> (Server, Account) {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
@@ -124,17 +131,17 @@ async fn start_with_entries_fault_and_rate_limit() -> (Server, Account) {
     (server, account)
 }
 
-/// It is as if nothing had been asked, but the numbers go on.
+/// Checks that the journal is empty and that sequence numbers continue.
 async fn assert_journal_cleared(account: &Account, before: &str) {
     let journal = account.journal(&[("since", before)]).await;
     assert_eq!(journal["requests"], json!([]), "{journal}");
-    assert_eq!(journal["truncated"], false, "nothing was dropped by a bound: {journal}");
+    assert_eq!(journal["truncated"], false, "clearing is no truncation: {journal}");
     assert_eq!(account.journal(&[]).await["truncated"], false);
     assert_eq!(account.changes(&[]).await["changes"], json!([]));
     assert_problem(&account.send_control("GET", "/requests/1").await, 404, "unknown-request", "1");
     create_ticket(&[]).send_ok(&account.client).await;
     let next = account.entries(&[("since", before)]).await;
-    assert_eq!(seq_numbers(&next), [4], "numbers go on");
+    assert_eq!(seq_numbers(&next), [4], "sequence numbers continue");
 }
 
 #[tokio::test]
@@ -144,21 +151,21 @@ async fn deleting_requests_clears_only_the_journal() {
     assert_eq!(account.send_control("DELETE", "/requests").await.status, 204);
     assert_journal_cleared(&account, &before).await;
     let faults = account.send_control("GET", "/faults").await.body;
-    assert_eq!(expect_array(&faults["faults"]).len(), 1, "and nothing else: {faults}");
+    assert_eq!(expect_array(&faults["faults"]).len(), 1, "the fault rule remains: {faults}");
 }
 
 #[tokio::test]
 async fn reset_and_restore_clear_journal_faults_and_rate_limit() {
-    for back in ["/reset", "/snapshots/start/restore"] {
+    for path in ["/reset", "/snapshots/start/restore"] {
         let (_server, account) = start_with_entries_fault_and_rate_limit().await;
         let before = account.cursor().await;
-        assert_eq!(account.send_control("POST", back).await.status, 204);
+        assert_eq!(account.send_control("POST", path).await.status, 204);
         assert_eq!(
             account.send_control("GET", "/faults").await.body,
             json!({ "faults": [] }),
-            "{back}"
+            "{path}"
         );
-        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{back}");
+        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
         assert_journal_cleared(&account, &before).await;
     }
 }
@@ -181,5 +188,5 @@ async fn account_copy_starts_with_an_empty_journal() {
     assert_eq!(copy.entries(&[]).await, Vec::<Value>::new());
     get_ticket("/1").send_ok(&copy.client).await;
     assert_eq!(seq_numbers(&copy.entries(&[]).await), [1]);
-    assert_eq!(account.entries(&[]).await.len(), 3, "the other one's is its own");
+    assert_eq!(account.entries(&[]).await.len(), 3, "the original keeps its own journal");
 }

@@ -1,4 +1,4 @@
-//! What a person reads when what a test expects has not happened.
+//! Explanations in the problems of failed verifications and waits.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::fixtures::{
 };
 use crate::support::JsonResponse;
 
-/// The detail of a problem.
+/// Returns the detail of a 409 problem.
 fn problem_detail(reply: &JsonResponse) -> String {
     assert_eq!(reply.status, 409, "{}", reply.body);
     expect_string(&reply.body["detail"])
@@ -31,7 +31,7 @@ async fn start_with_requests() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// Verifies and takes a snapshot of what is told.
+/// Verifies the pattern and compares the problem's detail with a snapshot.
 async fn assert_verify_snapshot(name: &str, account: &Account, body: Value) {
     insta::assert_snapshot!(name, problem_detail(&account.verify(&body).await));
 }
@@ -39,11 +39,11 @@ async fn assert_verify_snapshot(name: &str, account: &Account, body: Value) {
 #[tokio::test]
 async fn verify_explains_a_missing_request() {
     let (_server, acme) = start_with_requests().await;
-    let wanted = json!({
+    let pattern = json!({
         "operation": "ticket.setStatus", "status": 200,
         "fields": { "status": "solved", "ticketIDs": ["7"] },
     });
-    assert_verify_snapshot("none", &acme, wanted).await;
+    assert_verify_snapshot("none", &acme, pattern).await;
     assert_verify_snapshot("no_such_operation", &acme, json!({ "operation": "ticket.delete" }))
         .await;
     let all = json!({
@@ -91,8 +91,8 @@ async fn verify_explains_a_wrong_order() {
     .await;
     let missing = json!({ "order": [{ "operation": "create" }, status("open"), status("closed")] });
     assert_verify_snapshot("order_missing", &acme, missing).await;
-    let apart = json!({ "order": [status("open"), status("solved")], "apart": "90s" });
-    assert_verify_snapshot("order_apart", &acme, apart).await;
+    let too_close = json!({ "order": [status("open"), status("solved")], "apart": "90s" });
+    assert_verify_snapshot("order_apart", &acme, too_close).await;
 }
 
 #[tokio::test]
@@ -152,15 +152,23 @@ async fn verify_shortens_long_and_nested_values() {
 #[tokio::test]
 async fn wait_explains_a_timeout() {
     let (_server, acme) = start_with_requests().await;
-    let over = async |query: &[(&str, &str)]| {
+    let timeout_detail = async |query: &[(&str, &str)]| {
         problem_detail(&acme.wait(&[query, &[("timeout", "1ms")]].concat()).await)
     };
-    let none = over(&[("operation", "setStatus"), ("field.status", "closed")]).await;
+    let none = timeout_detail(&[("operation", "setStatus"), ("field.status", "closed")]).await;
     insta::assert_snapshot!("wait_none", none);
-    let few = over(&[("operation", "setStatus"), ("status", "200"), ("count", "3")]).await;
+    let few =
+        timeout_detail(&[("operation", "setStatus"), ("status", "200"), ("count", "3")]).await;
     insta::assert_snapshot!("wait_few", few);
-    let ticket = over(&[("ticket", "7"), ("status", "closed"), ("priority", "medium")]).await;
+    let ticket =
+        timeout_detail(&[("ticket", "7"), ("status", "closed"), ("priority", "medium")]).await;
     insta::assert_snapshot!("wait_ticket", ticket);
-    insta::assert_snapshot!("wait_missing", over(&[("ticket", "99"), ("status", "new")]).await);
-    insta::assert_snapshot!("wait_deleted", over(&[("ticket", "7"), ("deleted", "true")]).await);
+    insta::assert_snapshot!(
+        "wait_missing",
+        timeout_detail(&[("ticket", "99"), ("status", "new")]).await
+    );
+    insta::assert_snapshot!(
+        "wait_deleted",
+        timeout_detail(&[("ticket", "7"), ("deleted", "true")]).await
+    );
 }

@@ -1,4 +1,4 @@
-//! Orders whose requests are expected to keep a distance, by the account's clock.
+//! Verification of an order with a minimum interval, measured by the account's clock.
 
 use serde_json::json;
 
@@ -8,19 +8,19 @@ use crate::control_client::{Account, assert_problem};
 use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
 use crate::support::JsonResponse;
 
-/// A client that tries three times, with these pauses in between; whether it kept so long apart.
-async fn verify_spaced_requests(pauses: [&str; 2], apart: &str) -> JsonResponse {
+/// Verifies the minimum interval of three requests that were sent with these pauses in between.
+async fn verify_spaced_requests(pauses: [&str; 2], min_interval: &str) -> JsonResponse {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let acme = Account::acme(&server);
     get_ticket("/7").send_ok(&server).await;
     for pause in pauses {
         acme.advance_clock(pause).await;
-        // Somebody else comes between and does not count.
+        // A request that does not match the order is ignored.
         update_ticket("/7", &[("title", "x")]).send_ok(&server).await;
         get_ticket("/7").send_ok(&server).await;
     }
     let get = json!({ "operation": "ticket.get" });
-    acme.verify(&json!({ "order": [get, get, get], "apart": apart })).await
+    acme.verify(&json!({ "order": [get, get, get], "apart": min_interval })).await
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn min_interval_fails_when_clock_is_frozen() {
 
 #[tokio::test]
 async fn min_interval_is_measured_by_account_clock() {
-    for (pauses, apart, holds) in [
+    for (pauses, min_interval, holds) in [
         (["1s", "1s"], "1s", true),
         (["1s", "1s"], "999ms", true),
         (["1s", "1s"], "1001ms", false),
@@ -41,11 +41,11 @@ async fn min_interval_is_measured_by_account_clock() {
         (["5m", "1d"], "PT5M", true),
         (["0s", "1d"], "1s", false),
     ] {
-        let verdict = verify_spaced_requests(pauses, apart).await;
+        let verdict = verify_spaced_requests(pauses, min_interval).await;
         if holds {
-            assert_eq!(verdict.body["requests"], json!([1, 3, 5]), "{pauses:?} {apart}");
+            assert_eq!(verdict.body["requests"], json!([1, 3, 5]), "{pauses:?} {min_interval}");
         } else {
-            assert_problem(&verdict, 409, "not-verified", &format!("{pauses:?} {apart}"));
+            assert_problem(&verdict, 409, "not-verified", &format!("{pauses:?} {min_interval}"));
         }
     }
 }
@@ -62,7 +62,7 @@ async fn min_interval_fails_when_clock_was_set_back() {
     let verdict = acme.verify(&json!({ "order": [get, get], "apart": "1s" })).await;
     assert_problem(&verdict, 409, "not-verified", "set back");
     let verdict = acme.verify(&json!({ "order": [get, get] })).await;
-    assert_eq!(verdict.status, 200, "their order is that of their coming: {}", verdict.body);
+    assert_eq!(verdict.status, 200, "requests are ordered by arrival: {}", verdict.body);
 }
 
 #[tokio::test]
@@ -70,14 +70,14 @@ async fn order_follows_request_arrival_not_response_time() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let acme = Account::acme(&server);
     acme.add_fault(&json!({ "first": 1, "effect": { "delay": "1s" } })).await;
-    let ask = get_ticket("/7");
+    let request = get_ticket("/7");
     let second = async {
         wait_for_fault_match(&acme).await;
         acme.advance_clock("2s").await;
-        ask.send_ok(&server).await;
+        request.send_ok(&server).await;
     };
-    tokio::join!(ask.send_ok(&server), second);
+    tokio::join!(request.send_ok(&server), second);
     let get = json!({ "operation": "ticket.get" });
     let verdict = acme.verify(&json!({ "order": [get, get], "apart": "2s" })).await;
-    assert_eq!(verdict.status, 200, "the second came 2s later: {}", verdict.body);
+    assert_eq!(verdict.status, 200, "the second request arrived 2s later: {}", verdict.body);
 }

@@ -1,4 +1,4 @@
-//! What an account has been asked: its journal, what tests verify by it and wait for, its changes, its stream.
+//! The request journal of an account: entries, filters, verification, waits, changes and the event stream.
 
 mod changes;
 mod concurrency;

@@ -1,4 +1,4 @@
-//! What a pattern asks of fields: texts, regular expressions, presence; lists and names within names.
+//! Conditions on fields in patterns: equality, regular expressions, presence, lists and nested names.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::ticket_requests::{request_without_body, set_status, with_json};
 use crate::control_client::Account;
 use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
 
-/// A request with every shape of a field. It is refused, which does not matter here.
+/// Returns fields of every shape. The server rejects the request, which does not matter here.
 fn sample_fields() -> Value {
     json!({
         "title": "Printer on fire", "brandID": 12, "empty": "", "none": null, "flag": true, "part": 1.5,
@@ -142,8 +142,8 @@ async fn field_filters_agree_with_field_conditions() {
         .send(&server)
         .await;
     for (fields, holds) in equality_cases() {
-        let fields = fields.as_object().expect("an object");
-        // A filter has no words for lists and further conditions.
+        let fields = fields.as_object().expect("the fields are an object");
+        // A filter supports neither lists nor operators.
         let plain = |value: &Value| !value.is_object() && !value.is_array();
         if fields.is_empty() || !fields.values().all(plain) {
             continue;

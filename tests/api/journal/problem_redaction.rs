@@ -1,4 +1,4 @@
-//! The problems of the control API do not repeat the key or the token of the request.
+//! Problems of the control API never repeat the API key or the control token of the request.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use crate::support::{ApiClient, JsonResponse, Server};
 const KEY: &str = "canary_key_0123456789";
 const TOKEN: &str = "canary_token_0123456789";
 
-/// A problem that may be shown: it holds neither secret, and says that it hid one.
-fn assert_redacted(reply: &JsonResponse, what: &str) {
+/// Checks that the problem contains neither secret, but the redaction placeholder.
+fn assert_redacted(reply: &JsonResponse, label: &str) {
     let body = reply.body.to_string();
-    assert!(reply.status >= 400, "{what}: {body}");
-    assert!(!body.contains("canary"), "{what}: {body}");
-    assert!(body.contains("(hidden)"), "{what}: {body}");
+    assert!(reply.status >= 400, "{label}: {body}");
+    assert!(!body.contains("canary"), "{label}: {body}");
+    assert!(body.contains("(hidden)"), "{label}: {body}");
 }
 
 async fn send(client: &ApiClient, method: &str, path: &str, body: Option<&Value>) -> JsonResponse {
@@ -77,8 +77,8 @@ async fn secret_in_body_is_redacted_in_problems() {
             ("PUT", "/accounts/self/dialect", json!({ secret: 1 })),
             ("POST", "/accounts", json!({ "from": secret })),
         ] {
-            let what = format!("{method} {path} {body}");
-            assert_redacted(&send(&client, method, path, Some(&body)).await, &what);
+            let label = format!("{method} {path} {body}");
+            assert_redacted(&send(&client, method, path, Some(&body)).await, &label);
         }
         let request = client.request("POST", "/_control/accounts/self/import");
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
@@ -108,14 +108,18 @@ async fn long_secret_is_redacted_in_a_truncated_problem() {
 }
 
 #[tokio::test]
-async fn created_key_is_shown_and_other_words_stay() {
+async fn created_key_is_shown_and_longer_words_are_not_redacted() {
     let server = start_server();
     let client = server.with_key(KEY);
     let new = json!({ "name": "own", "api_key": "own_key_0123456789" });
-    let made = send(&client, "POST", "/accounts/self/keys", Some(&new)).await;
-    assert_eq!((made.status, &made.body["api_key"]), (201, &new["api_key"]));
+    let created = send(&client, "POST", "/accounts/self/keys", Some(&new)).await;
+    assert_eq!((created.status, &created.body["api_key"]), (201, &new["api_key"]));
     let reply = send(&client, "GET", &format!("/accounts/x{KEY}"), None).await;
-    assert!(reply.body.to_string().contains(&format!("x{KEY}")), "another word: {}", reply.body);
+    assert!(
+        reply.body.to_string().contains(&format!("x{KEY}")),
+        "a longer word is not redacted: {}",
+        reply.body
+    );
     let reply = send(&client, "GET", "/accounts/nobody", None).await;
     assert_eq!(reply.body["detail"], "There is no account nobody.");
 }
@@ -128,7 +132,7 @@ proptest! {
         around in proptest::collection::vec(("([a-z]{0,4}[ \"'`=:/&\t\n,;])?", "([ \"'`=:/&\t\n,;][a-z]{0,4})?"), 8),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        runtime.expect("the runtime starts").block_on(async {
             let server = start_server();
             let client = server.with_key(KEY);
             for (before, after) in &around {

@@ -1,4 +1,4 @@
-//! What is hidden of a request is its key, and not what has the key's letters: keys are short words here.
+//! Redaction hides the key itself, not longer words that contain it. The keys here are short words.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -13,10 +13,10 @@ use crate::support::ApiClient;
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const REDACTED: &str = "(hidden)";
 
-/// A server whose account `acme` has this key as well.
+/// Starts a server whose account `acme` also has this key.
 fn start_with_key(key: &str) -> (SeededServer, Account) {
     let mut seed = acme_seed([ticket_fixture(7)]);
-    let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
+    let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("the seed has keys");
     keys.push(json!({ "key": key, "name": "short", "permissions": "all" }));
     let server = serve_seed(&seed);
     let account = Account::new(&server, "acme", key);
@@ -30,7 +30,7 @@ fn new_ticket_body(title: &Value) -> Value {
     })
 }
 
-/// Whether a JSON value holds the text as a plain value, or as a name.
+/// Returns whether a JSON value contains the text as a scalar or as a name.
 fn contains_value(value: &Value, wanted: &str) -> bool {
     match value {
         Value::Array(entries) => entries.iter().any(|entry| contains_value(entry, wanted)),
@@ -49,8 +49,8 @@ async fn text_that_contains_the_key_is_not_redacted() {
     let titles =
         ["test printer", "latest", "a test, testing", "Re: test", "100% test", "unit/test"];
     for title in titles {
-        let made = server.send_json("POST", TICKETS_PATH, &new_ticket_body(&title.into())).await;
-        assert_eq!(made.status, 200, "{title}: {}", made.body);
+        let created = server.send_json("POST", TICKETS_PATH, &new_ticket_body(&title.into())).await;
+        assert_eq!(created.status, 200, "{title}: {}", created.body);
         let entry = acme.latest_entry().await;
         assert_eq!(entry["fields"]["title"], title, "{entry}");
         let columns = expect_array(&entry["changes"][0]["columns"]);
@@ -58,16 +58,16 @@ async fn text_that_contains_the_key_is_not_redacted() {
         let pattern = json!({ "fields": { "title": title }, "count": { "exactly": 1 } });
         let verdict = acme.verify(&pattern).await;
         assert_eq!(verdict.status, 200, "{title}: {}", verdict.body);
-        let id = &made.body["ticketID"];
+        let id = &created.body["ticketID"];
         server.get(&format!("{TICKETS_PATH}/{id}")).await;
         assert_eq!(acme.latest_entry().await["body"]["item"]["title"], title);
     }
-    // What is said of mistakes as well.
-    let refused =
+    // Error messages and warnings are not redacted either.
+    let rejected =
         server.send_form("PUT", &format!("{TICKETS_PATH}/7"), "status=test printer&tests=1").await;
     let entry = acme.latest_entry().await;
-    assert!(refused.message().contains("\"test printer\" was sent"), "{}", refused.body);
-    assert_eq!(entry["body"], refused.body);
+    assert!(rejected.message().contains("\"test printer\" was sent"), "{}", rejected.body);
+    assert_eq!(entry["body"], rejected.body);
     assert!(
         expect_string(&entry["warnings"][0]["text"]).starts_with("tests is not a field"),
         "{entry}"
@@ -104,9 +104,9 @@ async fn contract_names_equal_to_the_key_are_not_redacted() {
             "priority",
             "{key}"
         );
-        let refused = server.send_form("PUT", &format!("{TICKETS_PATH}/7"), "status=wrong").await;
-        assert!(refused.message().starts_with("status must be"), "{key}: {}", refused.body);
-        assert_eq!(acme.latest_entry().await["body"], refused.body, "{key}");
+        let rejected = server.send_form("PUT", &format!("{TICKETS_PATH}/7"), "status=wrong").await;
+        assert!(rejected.message().starts_with("status must be"), "{key}: {}", rejected.body);
+        assert_eq!(acme.latest_entry().await["body"], rejected.body, "{key}");
         fetch_response(server.request("PATCH", &format!("{TICKETS_PATH}/7"))).await;
         assert_eq!(acme.latest_entry().await["path"], format!("{TICKETS_PATH}/7"), "{key}");
     }
@@ -116,16 +116,19 @@ async fn contract_names_equal_to_the_key_are_not_redacted() {
 async fn title_equal_to_the_key_is_redacted_in_the_journal() {
     let (_seeded, acme) = start_with_key("test");
     let server = acme.client.clone();
-    let made = server.send_json("POST", TICKETS_PATH, &new_ticket_body(&"test".into())).await;
-    let id = made.body["ticketID"].clone();
+    let created = server.send_json("POST", TICKETS_PATH, &new_ticket_body(&"test".into())).await;
+    let id = created.body["ticketID"].clone();
     server.send_form("PUT", &format!("{TICKETS_PATH}/{id}"), "title=other").await;
     server.send_form("PUT", &format!("{TICKETS_PATH}/{id}"), "title=test").await;
     for _ in 0..2 {
-        // The second comes from what is kept.
-        let shown = server.get(&format!("{TICKETS_PATH}/{id}")).await;
-        assert_eq!(shown.body["item"]["title"], "test", "the client reads its data");
-        let shown = server.get(TICKETS_PATH).await;
-        assert!(contains_value(&shown.body, "test"), "{}", shown.body);
+        // The second response comes from the cache.
+        let response = server.get(&format!("{TICKETS_PATH}/{id}")).await;
+        assert_eq!(
+            response.body["item"]["title"], "test",
+            "responses to the client are not redacted"
+        );
+        let response = server.get(TICKETS_PATH).await;
+        assert!(contains_value(&response.body, "test"), "{}", response.body);
         server.get(&format!("{TICKETS_PATH}?query=test")).await;
         server.get(&format!("{TICKETS_PATH}?query=%74est&applyView=test")).await;
     }
@@ -133,8 +136,8 @@ async fn title_equal_to_the_key_is_redacted_in_the_journal() {
     assert!(!contains_value(&journal, "test"), "{journal:#}");
     let changes = acme.changes(&[]).await;
     assert!(!contains_value(&changes, "test") && contains_value(&changes, REDACTED), "{changes:#}");
-    let shown = acme.entries(&[("operation", "ticket.get")]).await;
-    assert!(shown.iter().all(|entry| entry["body"]["item"]["title"] == REDACTED), "{shown:#?}");
+    let entries = acme.entries(&[("operation", "ticket.get")]).await;
+    assert!(entries.iter().all(|entry| entry["body"]["item"]["title"] == REDACTED), "{entries:#?}");
 }
 
 #[tokio::test]
@@ -149,8 +152,8 @@ async fn numeric_key_is_redacted_as_a_number() {
         server.send_json("POST", TICKETS_PATH, &body).await;
     }
     let body = json!({ "status": "open", "ticketIDs": [12345, 7] });
-    let refused = server.send_json("POST", &format!("{TICKETS_PATH}/setStatus"), &body).await;
-    assert_eq!(refused.message(), "This ticket does not exist: (hidden). Nothing was changed.");
+    let rejected = server.send_json("POST", &format!("{TICKETS_PATH}/setStatus"), &body).await;
+    assert_eq!(rejected.message(), "This ticket does not exist: (hidden). Nothing was changed.");
     let body = "status=open&ticketIDs[]=12345&ticketIDs[]=12345";
     server.send_form("POST", &format!("{TICKETS_PATH}/setStatus"), body).await;
     server.get(&format!("{TICKETS_PATH}/12345")).await;
@@ -158,7 +161,10 @@ async fn numeric_key_is_redacted_as_a_number() {
     let journal = acme.journal(&[]).await;
     assert!(!contains_value(&journal, "12345"), "{journal:#}");
     assert!(!journal.to_string().replace("12345.5", "").contains("12345"), "{journal:#}");
-    assert!(journal.to_string().contains("12345.5"), "another number stays: {journal:#}");
+    assert!(
+        journal.to_string().contains("12345.5"),
+        "a different number is not redacted: {journal:#}"
+    );
 }
 
 #[tokio::test]
@@ -167,8 +173,8 @@ async fn method_equal_to_the_key_is_redacted_in_journal_and_log() {
     let (seeded, acme) = start_with_key(METHOD);
     let server = acme.client.clone();
     for path in [format!("{TICKETS_PATH}/7"), "/api/v2/nothing".to_owned()] {
-        let refused = fetch_response(server.request(METHOD, &path)).await;
-        assert!(!refused.body.to_string().contains(METHOD), "{}", refused.body);
+        let rejected = fetch_response(server.request(METHOD, &path)).await;
+        assert!(!rejected.body.to_string().contains(METHOD), "{}", rejected.body);
         let entry = acme.latest_entry().await;
         assert_eq!(entry["method"], REDACTED);
         assert!(!entry.to_string().contains(METHOD), "{entry}");
@@ -180,7 +186,7 @@ async fn method_equal_to_the_key_is_redacted_in_journal_and_log() {
     let mut running = RunningProcess::spawn_server(&["--api-key", METHOD]);
     let client = ApiClient::new(&running.base_url()).with_key(METHOD);
     for path in [TICKETS_PATH, "/nothing", "/_control/nothing", "/docs"] {
-        client.request(METHOD, path).send().await.expect("an answer");
+        client.request(METHOD, path).send().await.expect("the server responds");
     }
     running.wait_for_line(|stream, line| stream == OutputStream::Stderr && line.contains("405"));
     let finished = running.stop();
@@ -248,7 +254,7 @@ async fn cached_response_is_redacted_for_the_requesting_key() {
     let server = acme.client.clone();
     let other = server.with_key(ACME_KEY);
     for path in ["?query=test", "?query=%74est", "?direction=test&query=a"] {
-        // Kept for the one, and asked for by the other.
+        // Cached for one key, then requested with the other.
         for client in [&other, &other, &server, &server] {
             client.get(&format!("{TICKETS_PATH}{path}")).await;
         }
@@ -267,9 +273,9 @@ async fn fault_rule_matches_text_that_contains_the_key() {
     let server = acme.client.clone();
     let rule = json!({ "fields": { "title": "test printer" }, "effect": { "status": 503 } });
     assert_eq!(acme.send_control_json("POST", "/faults", &rule).await.status, 201);
-    let asked =
+    let response =
         server.send_json("POST", TICKETS_PATH, &new_ticket_body(&"test printer".into())).await;
-    assert_eq!(asked.status, 503, "{}", asked.body);
+    assert_eq!(response.status, 503, "{}", response.body);
 }
 
 const TICKET_PATH: &str = "/api/v2/ticket/7";
@@ -287,8 +293,11 @@ async fn warning_about_an_accepted_value_redacts_the_key() {
         let body = [("TicketIDs", "1"), ("actions[0][actionType]", &*value)];
         fetch_response(server.request("POST", &format!("{TICKETS_PATH}/batch")).form(&body)).await;
         let entry = acme.latest_entry().await;
-        let warned = entry["warnings"].to_string();
-        assert!(warned.contains("by a choice") && warned.contains(REDACTED), "{value}: {entry:#}");
+        let warnings = entry["warnings"].to_string();
+        assert!(
+            warnings.contains("by a choice") && warnings.contains(REDACTED),
+            "{value}: {entry:#}"
+        );
         assert!(!entry.to_string().contains(CANARY_KEY), "{value}: {entry:#}");
     }
 }
@@ -314,12 +323,12 @@ async fn message_redacts_a_key_beside_escaped_characters() {
         let path = format!("{TICKETS_PATH}/setStatus");
         let form = [("status", &*value), ("ticketIDs[]", "7")];
         let json = json!({ "status": value, "ticketIDs": [7] });
-        for refused in [
+        for rejected in [
             fetch_response(server.request("POST", &path).form(&form)).await,
             server.send_json("POST", &path, &json).await,
         ] {
-            assert_eq!(refused.status, 400, "{}", refused.body);
-            let message = refused.message();
+            assert_eq!(rejected.status, 400, "{}", rejected.body);
+            let message = rejected.message();
             assert!(
                 message.contains(REDACTED) && !message.contains(CANARY_KEY),
                 "{value:?}: {message}"
@@ -354,7 +363,7 @@ async fn field_name_redacts_a_key_in_brackets() {
         fetch_response(server.request("PUT", TICKET_PATH).form(&[(&*name, "1")])).await;
         fetch_response(server.request("GET", TICKETS_PATH).query(&[(&*name, "1")])).await;
         fetch_response(server.request("GET", "/api/v2/nothing").query(&[(&*name, "1")])).await;
-        for entry in acme.journal(&[]).await["requests"].as_array().expect("requests") {
+        for entry in acme.journal(&[]).await["requests"].as_array().expect("requests is an array") {
             assert!(!entry.to_string().contains(CANARY_KEY), "{name}: {entry:#}");
         }
     }
@@ -380,14 +389,14 @@ proptest! {
         ),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        runtime.expect("the runtime starts").block_on(async {
             let (_seeded, acme) = start_with_key(CANARY_KEY);
             let server = acme.client.clone();
             for (before, label, after) in &values {
                 let value = format!("{before}{label}{CANARY_KEY}{after}");
                 let form = [("status", &*value), ("ticketIDs[]", "7")];
-                let refused = fetch_response(server.request("POST", &format!("{TICKETS_PATH}/setStatus")).form(&form)).await;
-                assert!(!refused.body.to_string().contains(CANARY_KEY), "{value:?}: {}", refused.body);
+                let rejected = fetch_response(server.request("POST", &format!("{TICKETS_PATH}/setStatus")).form(&form)).await;
+                assert!(!rejected.body.to_string().contains(CANARY_KEY), "{value:?}: {}", rejected.body);
                 let form = [("TicketIDs", "1"), ("actions[0][actionType]", &*value)];
                 fetch_response(server.request("POST", &format!("{TICKETS_PATH}/batch")).form(&form)).await;
             }
@@ -397,7 +406,7 @@ proptest! {
     }
 }
 
-/// A value of a field; `{}` stands for the key.
+/// Generates the value of a field; `{}` stands for the key.
 fn field_value_strategy() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("{}".to_owned()),
@@ -413,7 +422,7 @@ fn field_value_strategy() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What is shown of it; None where it is what was sent.
+/// Returns the redacted form of the value; `None` if it is not redacted.
 fn expected_redaction(value: &str) -> Option<&'static str> {
     match value {
         "{}" | " {} " => Some(REDACTED),
@@ -426,10 +435,10 @@ fn expected_redaction(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Sends the values in one of three encodings, and looks at what is shown of them.
+/// Sends the values in one of three encodings and checks their redaction in the control API.
 async fn assert_exact_redaction(server: &SeededServer, key: &str, values: &[String], encoding: u8) {
-    let wanted = json!({ "from": "account:acme", "ephemeral": true });
-    let mut account = Account::create(server, &wanted).await;
+    let settings = json!({ "from": "account:acme", "ephemeral": true });
+    let mut account = Account::create(server, &settings).await;
     let new = json!({ "name": "short", "api_key": key });
     assert_eq!(account.send_control_json("POST", "/keys", &new).await.status, 201);
     account.client = account.client.with_key(key);
@@ -442,7 +451,7 @@ async fn assert_exact_redaction(server: &SeededServer, key: &str, values: &[Stri
     let rest = [("brandID", "1"), ("channelID", "1"), ("direction", "inbound"), ("to", "b")];
     let all = fields.iter().map(|(name, value)| (*name, value.as_str())).chain(rest);
     let all: Vec<(&str, &str)> = all.collect();
-    let sent = match encoding {
+    let response = match encoding {
         0 => fetch_response(account.client.request("POST", TICKETS_PATH).form(&all)).await,
         1 => account.client.send_multipart("POST", TICKETS_PATH, &all).await,
         _ => {
@@ -460,20 +469,20 @@ async fn assert_exact_redaction(server: &SeededServer, key: &str, values: &[Stri
             "{key}: {name}={value:?}"
         );
     }
-    if sent.status == 200 {
+    if response.status == 200 {
         let columns = expect_array(&entry["changes"][0]["columns"]);
         let title = columns.iter().find(|column| column["column"] == "title");
         let expected = expected_redaction(&values[0]).unwrap_or(&fields[0].1);
-        assert_eq!(title.expect("a title")["to"], expected, "{entry:#}");
+        assert_eq!(title.expect("the title changed")["to"], expected, "{entry:#}");
     }
     let pattern = json!({ "operation": "ticket.delete" });
-    for shown in [
+    for output in [
         account.journal(&[]).await,
         account.changes(&[]).await,
         account.verify(&pattern).await.body,
     ] {
-        assert!(!contains_value(&shown, key), "{key}: {shown:#}");
-        assert!(!shown.to_string().contains(&format!("apiKey={key}")), "{key}: {shown:#}");
+        assert!(!contains_value(&output, key), "{key}: {output:#}");
+        assert!(!output.to_string().contains(&format!("apiKey={key}")), "{key}: {output:#}");
     }
 }
 
@@ -489,7 +498,7 @@ proptest! {
         requests in vec(("[A-Z][A-Za-z0-9_-]{3,12}X", vec(field_value_strategy(), 5), 0_u8..3), 4),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
+        runtime.expect("the runtime starts").block_on(async {
             let server = serve_seed(&acme_seed([]));
             for (key, values, encoding) in &requests {
                 assert_exact_redaction(&server, key, values, *encoding).await;

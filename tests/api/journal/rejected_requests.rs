@@ -1,4 +1,4 @@
-//! Refused requests are in the journal too; those of nobody known in the server's own.
+//! Rejected requests are in the account's journal; requests with unknown keys are in the unmatched journal.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::control_client::{Account, fetch_response};
 use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
 use crate::support::{ApiClient, Server};
 
-/// Method, path, content type, body; the status and the operation of the entry.
+/// Method, path, content type and body; the status and the operation of the entry.
 type RejectedCase = (&'static str, &'static str, &'static str, String, u16, Value);
 
 const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -40,30 +40,36 @@ fn rejected_cases() -> Vec<RejectedCase> {
 async fn rejected_request_records_status_and_operation() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let acme = Account::acme(&server);
-    for (number, (method, path, kind, body, status, operation)) in (1..).zip(rejected_cases()) {
-        let asked = format!("{method} {path} {body:.60}");
-        let request = server.request(method, path).header("content-type", kind).body(body);
+    for (number, (method, path, content_type, body, status, operation)) in
+        (1..).zip(rejected_cases())
+    {
+        let label = format!("{method} {path} {body:.60}");
+        let request = server.request(method, path).header("content-type", content_type).body(body);
         let reply = fetch_response(request).await;
-        assert_eq!(reply.status, status, "{asked}: {}", reply.body);
+        assert_eq!(reply.status, status, "{label}: {}", reply.body);
         let entry = acme.latest_entry().await;
-        assert_eq!(entry["seq"], number, "{asked}: {entry}");
-        assert_eq!(entry["status"], status, "{asked}: {entry}");
-        assert_eq!(entry["operation"], operation, "{asked}: {entry}");
-        assert_eq!(entry["method"], method, "{asked}: {entry}");
-        assert_eq!(entry["path"], path.split('?').next().expect("a path"), "{asked}: {entry}");
-        assert_eq!(entry["body"], reply.body, "{asked}: {entry}");
-        assert_eq!(entry["key"], "ci", "{asked}: {entry}");
-        assert_eq!(entry["changes"], json!([]), "{asked}: {entry}");
+        assert_eq!(entry["seq"], number, "{label}: {entry}");
+        assert_eq!(entry["status"], status, "{label}: {entry}");
+        assert_eq!(entry["operation"], operation, "{label}: {entry}");
+        assert_eq!(entry["method"], method, "{label}: {entry}");
+        assert_eq!(
+            entry["path"],
+            path.split('?').next().expect("the path has a first part"),
+            "{label}: {entry}"
+        );
+        assert_eq!(entry["body"], reply.body, "{label}: {entry}");
+        assert_eq!(entry["key"], "ci", "{label}: {entry}");
+        assert_eq!(entry["changes"], json!([]), "{label}: {entry}");
     }
     let all = unmatched_journal(&server, &[]).await;
-    assert_eq!(all["requests"], json!([]), "a known key is no stranger's");
+    assert_eq!(all["requests"], json!([]), "requests with a known key are not unmatched");
 }
 
 #[tokio::test]
 async fn request_without_permission_is_recorded() {
     let server = Server::start();
-    let made = json!({ "permissions": ["TICKET_READ"] });
-    let account = Account::create(&server, &made).await;
+    let settings = json!({ "permissions": ["TICKET_READ"] });
+    let account = Account::create(&server, &settings).await;
     assert_eq!(create_ticket(&[]).send(&account.client).await.status, 403);
     let entry = account.latest_entry().await;
     assert_eq!(entry["status"], 403, "{entry}");
@@ -76,14 +82,14 @@ async fn request_without_permission_is_recorded() {
 async fn rejected_request_records_its_warnings() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     let acme = Account::acme(&server);
-    let ask = set_status(&[("Status", "open"), ("ticketIDs[]", "7")]);
-    assert_eq!(ask.send(&server).await.status, 400);
+    let request = set_status(&[("Status", "open"), ("ticketIDs[]", "7")]);
+    assert_eq!(request.send(&server).await.status, 400);
     let entry = acme.latest_entry().await;
     assert_eq!(entry["warnings"][0]["kind"], "wrong-case", "{entry}");
     assert_eq!(entry["warnings"][0]["nearest"], "status", "{entry}");
 }
 
-/// The same client without a key, and with ones that nobody has.
+/// Returns the client without a key and with unknown keys.
 fn clients_with_unknown_keys(client: &ApiClient) -> Vec<ApiClient> {
     ["", "unknown-key-0123456789", "x"].map(|key| client.with_key(key)).to_vec()
 }
@@ -95,9 +101,9 @@ async fn unauthenticated_requests_are_only_in_the_unmatched_journal() {
     let other = Account::create(&server, &json!({})).await;
     let mut expected_entries = Vec::new();
     for client in clients_with_unknown_keys(&server) {
-        for ask in documented_requests() {
-            assert_eq!(ask.send(&client).await.status, 401);
-            expected_entries.push((ask.method, ask.url_path(), 401));
+        for request in documented_requests() {
+            assert_eq!(request.send(&client).await.status, 401);
+            expected_entries.push((request.method, request.url_path(), 401));
         }
         let missing = client.get("/api/v2/nothing").await;
         expected_entries.push(("GET", "/api/v2/nothing".to_owned(), missing.status));
@@ -119,10 +125,10 @@ async fn unauthenticated_requests_are_only_in_the_unmatched_journal() {
 #[tokio::test]
 async fn unmatched_journal_supports_filters_and_deletion() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
-    let nobody = server.with_key("unknown-key-0123456789");
-    get_ticket("/7").send(&nobody).await;
-    create_ticket(&[]).send(&nobody).await;
-    nobody.get("/api/v1/ticket").await;
+    let client = server.with_key("unknown-key-0123456789");
+    get_ticket("/7").send(&client).await;
+    create_ticket(&[]).send(&client).await;
+    client.get("/api/v1/ticket").await;
     for (name, value, count) in [
         ("operation", "ticket.get", 1),
         ("method", "get", 2),
@@ -136,8 +142,8 @@ async fn unmatched_journal_supports_filters_and_deletion() {
         assert_eq!(found["more"], name == "limit", "{name}={value}: {found}");
         assert_eq!(found["truncated"], false, "{name}={value}: {found}");
     }
-    let emptied = fetch_response(server.request_without_key("DELETE", "/_control/requests")).await;
-    assert_eq!(emptied.status, 204, "{}", emptied.body);
+    let deleted = fetch_response(server.request_without_key("DELETE", "/_control/requests")).await;
+    assert_eq!(deleted.status, 204, "{}", deleted.body);
     assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
 }
 
@@ -146,7 +152,7 @@ async fn requests_outside_api_are_not_recorded() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     for path in ["/openapi.json", "/docs", "/nothing", "/_control/health", "/_control/accounts"] {
         for request in [server.request("GET", path), server.request_without_key("GET", path)] {
-            request.send().await.expect("the server answers");
+            request.send().await.expect("the server responds");
         }
     }
     assert_eq!(Account::acme(&server).entries(&[]).await, Vec::<Value>::new());
@@ -158,8 +164,8 @@ async fn auto_created_account_records_its_first_request() {
     let server = Server::start_with_args(&["--ephemeral", "--accounts", "auto"]);
     let client = server.with_key("my-own-key-1");
     get_ticket("/7").send(&client).await;
-    let shown = fetch_response(client.request("GET", "/_control/accounts/self")).await;
-    let own = Account::new(&server, &expect_string(&shown.body["account"]), "my-own-key-1");
-    assert_eq!(own.entries(&[]).await.len(), 1);
+    let response = fetch_response(client.request("GET", "/_control/accounts/self")).await;
+    let account = Account::new(&server, &expect_string(&response.body["account"]), "my-own-key-1");
+    assert_eq!(account.entries(&[]).await.len(), 1);
     assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
 }

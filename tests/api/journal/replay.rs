@@ -1,5 +1,5 @@
-//! The changes in their order, laid over what was there first, give what is there last: none is missing, none comes
-//! twice, none stands at a wrong place.
+//! Replays the change sets over the initial rows: the result equals the final state, so no change is missing,
+//! duplicated or out of order.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::fixtures::{
 };
 use crate::support::ApiClient;
 
-/// Rows by kind and id.
+/// Rows by kind and ID.
 type RowMap = BTreeMap<(String, u64), Map<String, Value>>;
 
-/// Lays all changes over the rows; each must find what it says it found.
+/// Applies all changes to the rows. The old value in each change must equal the current value.
 async fn replay_changes(account: &Account, since: &str, mut rows: RowMap) -> RowMap {
     let mut since = since.to_owned();
     loop {
@@ -39,7 +39,7 @@ async fn replay_changes(account: &Account, since: &str, mut rows: RowMap) -> Row
 }
 
 fn apply_row_change(rows: &mut RowMap, row: &Value) {
-    let key = (expect_string(&row["kind"]), row["id"].as_u64().expect("an id"));
+    let key = (expect_string(&row["kind"]), row["id"].as_u64().expect("an id is a number"));
     let columns = expect_array(&row["columns"]);
     match row["did"].as_str() {
         Some("created") => assert!(rows.insert(key.clone(), Map::new()).is_none(), "{row}"),
@@ -50,30 +50,30 @@ fn apply_row_change(rows: &mut RowMap, row: &Value) {
         }
         _ => panic!("{row}"),
     }
-    let known = rows.entry(key).or_default();
+    let current = rows.entry(key).or_default();
     for column in columns {
         let (from, to) = (column["from"].clone(), column["to"].clone());
         assert_ne!(from, to, "{row}");
-        let before = known.insert(expect_string(&column["column"]), to);
+        let before = current.insert(expect_string(&column["column"]), to);
         assert_eq!(before.unwrap_or_default(), from, "{row}");
     }
 }
 
-/// Tickets and customers as an export has them, but what holds nothing.
+/// Returns the exported tickets and customers without null columns.
 async fn exported_rows(account: &Account) -> RowMap {
     let export = account.export().await;
     let mut rows = RowMap::new();
     for (kind, name) in [("ticket", "tickets"), ("customer", "customers")] {
         for row in export[name].as_array().into_iter().flatten() {
-            let columns = row.as_object().expect("a row").clone();
-            let id = columns["id"].as_u64().expect("an id");
+            let columns = row.as_object().expect("a row is an object").clone();
+            let id = columns["id"].as_u64().expect("an id is a number");
             rows.insert((kind.to_owned(), id), retain_comparable_columns(columns));
         }
     }
     rows
 }
 
-/// Without what is no column, what holds nothing, and the names of customers, which no request changes.
+/// Drops null values, fields that are no columns, and the names of customers, which no request changes.
 fn retain_comparable_columns(mut columns: Map<String, Value>) -> Map<String, Value> {
     let others = ["timeline", "id", "firstname", "lastname"];
     columns.retain(|name, value| !others.contains(&name.as_str()) && !value.is_null());
@@ -84,31 +84,31 @@ fn retain_comparable_rows(rows: RowMap) -> RowMap {
     rows.into_iter().map(|(key, columns)| (key, retain_comparable_columns(columns))).collect()
 }
 
-/// The tickets as the Ticket API lists them, with the columns that writers change.
+/// Returns the tickets as the Ticket API lists them, with the columns that the writers change.
 async fn listed_rows(client: &ApiClient) -> RowMap {
     let all = client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await.body;
     let tickets = expect_array(&all["items"]).into_iter().map(|ticket| {
         let columns = ["status", "priority", "title", "last_update", "closed_at"];
-        let shown = columns.map(|name| (name.to_owned(), ticket[name].clone()));
-        let id = ticket["id"].as_u64().expect("an id");
-        (("ticket".to_owned(), id), retain_comparable_columns(Map::from_iter(shown)))
+        let columns = columns.map(|name| (name.to_owned(), ticket[name].clone()));
+        let id = ticket["id"].as_u64().expect("an id is a number");
+        (("ticket".to_owned(), id), retain_comparable_columns(Map::from_iter(columns)))
     });
     tickets.collect()
 }
 
-/// Fights with all others about the same tickets.
+/// Writes to the same tickets as all other tasks.
 async fn send_conflicting_writes(client: ApiClient, task: usize) {
     const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
     const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
     for round in 0..6 {
         let pick = task * 7 + round * 5;
         let ids = format!("ticketIDs[]={}&ticketIDs[]={}", 1 + pick % 4, 5 + pick % 3);
-        let (path, what) = if (task + round).is_multiple_of(2) {
+        let (path, parameter) = if (task + round).is_multiple_of(2) {
             ("/setStatus", format!("status={}", STATUSES[pick % 6]))
         } else {
             ("/setPriority", format!("priority={}", PRIORITIES[pick % 4]))
         };
-        let body = format!("{what}&{ids}");
+        let body = format!("{parameter}&{ids}");
         let reply = client.send_form("POST", &format!("/api/v2/ticket{path}"), &body).await;
         assert_eq!(reply.status, 200, "{body}: {}", reply.body);
     }
@@ -131,11 +131,11 @@ async fn assert_concurrent_changes_replay(flags: &[&str]) {
 async fn changes_of_concurrent_writers_replay_to_the_final_state() {
     assert_concurrent_changes_replay(&["--ephemeral"]).await;
     let data = create_temp_dir();
-    assert_concurrent_changes_replay(&["--data", data.path().to_str().expect("the path is text")])
+    assert_concurrent_changes_replay(&["--data", data.path().to_str().expect("the path is UTF-8")])
         .await;
 }
 
-/// A write that may or may not find its tickets.
+/// A random write; its tickets need not exist.
 #[derive(Clone, Debug)]
 enum RandomWrite {
     Create,
@@ -188,7 +188,7 @@ fn write_strategy() -> impl Strategy<Value = RandomWrite> {
     ]
 }
 
-/// Where single tickets are.
+/// Paths of single tickets; some need not exist.
 const TICKET_PATHS: [&str; 6] = ["/1", "/2", "/3", "/8", "/9", "/10"];
 
 async fn assert_random_changes_replay(writers: &[Vec<RandomWrite>]) {
@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn changes_of_random_writes_replay_to_the_final_state(writers in vec(vec(write_strategy(), 4..14), 1..7)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(assert_random_changes_replay(&writers));
+        runtime.expect("the runtime starts").block_on(assert_random_changes_replay(&writers));
     }
 }
 
@@ -229,8 +229,8 @@ async fn changes_of_sequential_requests_replay_to_the_final_state() {
     let server = serve_seed(&acme_seed([7, 8, 9].map(ticket_fixture)));
     let acme = Account::acme(&server);
     let (start, before) = (acme.cursor().await, exported_rows(&acme).await);
-    for ask in documented_requests() {
-        ask.send_ok(&server).await;
+    for request in documented_requests() {
+        request.send_ok(&server).await;
     }
     let changed = acme.verify(&json!({ "changed": true, "count": { "exactly": 9 } })).await;
     assert_eq!(changed.status, 200, "{}", changed.body);

@@ -1,4 +1,4 @@
-//! The stream as a client of server-sent events reads it.
+//! A client for the server-sent events of the journal stream.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::helpers::QueryParams;
 use crate::control_client::Account;
 
-/// Longer than any event takes to come, so that a silent server fails its test instead of holding it.
+/// Longer than any event takes, so that a silent server fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// One event as it came.
+/// One server-sent event.
 #[derive(Clone, Debug)]
 pub(super) struct SseEvent {
     pub(super) raw: String,
@@ -29,7 +29,7 @@ impl SseEvent {
         Self { id: all("id:"), name: all("event:"), data: all("data:"), raw }
     }
 
-    /// The entry that it tells of.
+    /// Returns the journal entry in the event.
     pub(super) fn entry(&self) -> Value {
         assert_eq!(self.name, "request", "{self:?}");
         let entry: Value = serde_json::from_str(&self.data).expect("an entry is JSON");
@@ -37,9 +37,9 @@ impl SseEvent {
         entry
     }
 
-    /// The number of the entry that it tells of.
+    /// Returns the sequence number of the entry.
     pub(super) fn seq(&self) -> u64 {
-        self.entry()["seq"].as_u64().expect("a number")
+        self.entry()["seq"].as_u64().expect("seq is a number")
     }
 }
 
@@ -55,28 +55,29 @@ impl EventStream {
         Self::open_after(account, query, None).await
     }
 
-    /// Opens one that goes on after the event with this id.
+    /// Opens a stream that resumes after the event with this ID.
     pub(super) async fn open_after(
         account: &Account,
         query: QueryParams<'_>,
-        last: Option<&str>,
+        last_event_id: Option<&str>,
     ) -> Self {
         let request = account.request("GET", "/requests/stream").query(query);
-        let request = match last {
-            Some(last) => request.header("last-event-id", last),
+        let request = match last_event_id {
+            Some(last_event_id) => request.header("last-event-id", last_event_id),
             None => request,
         };
-        let response = request.send().await.expect("the server answers");
+        let response = request.send().await.expect("the server responds");
         assert_eq!(response.status(), 200, "{query:?}");
-        let kind = response.headers()["content-type"].to_str().expect("text");
-        assert!(kind.starts_with("text/event-stream"), "{kind}");
+        let content_type =
+            response.headers()["content-type"].to_str().expect("the content type is text");
+        assert!(content_type.starts_with("text/event-stream"), "{content_type}");
         Self { response, buffer: Vec::new() }
     }
 
-    /// The next event; None once the stream has ended.
+    /// Returns the next event, or `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<SseEvent> {
         loop {
-            if let Some(end) = self.buffer.windows(2).position(|two| two == b"\n\n") {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
                 let event = String::from_utf8(event).expect("events are UTF-8");
                 if event.lines().any(|line| !line.is_empty() && !line.starts_with(':')) {
@@ -85,16 +86,18 @@ impl EventStream {
                 continue;
             }
             let chunk = tokio::time::timeout(TEST_TIMEOUT, self.response.chunk()).await;
-            let chunk = chunk.expect("an event comes in time").expect("the stream is whole");
+            let chunk = chunk
+                .expect("an event arrives before the timeout")
+                .expect("the stream is not cut off");
             self.buffer.extend_from_slice(&chunk?);
         }
     }
 
-    /// The numbers of the next requests, as many as are asked for.
+    /// Returns the sequence numbers of the next `count` entries.
     pub(super) async fn next_seq_numbers(&mut self, count: usize) -> Vec<u64> {
         let mut numbers = Vec::new();
         while numbers.len() < count {
-            numbers.push(self.next().await.expect("an event").seq());
+            numbers.push(self.next().await.expect("the stream has another event").seq());
         }
         numbers
     }

@@ -1,4 +1,4 @@
-//! The stream of a journal: what is there, then what comes, each once and in order.
+//! The journal stream: first the existing entries, then new ones, each once and in order.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ async fn event_contains_the_entry_and_its_cursor_as_id() {
     let (_server, account) = start_with_account().await;
     let mut events = EventStream::open(&account, &[]).await;
     create_ticket(&[("fromName", "Zoë\r\nline\n\nline")]).send_ok(&account.client).await;
-    let event = events.next().await.expect("an event");
+    let event = events.next().await.expect("the stream has an event");
     assert_eq!(event.name, "request", "{event:?}");
     assert_eq!(event.entry(), account.latest_entry().await);
     get_ticket("/1").send_ok(&account.client).await;
@@ -56,8 +56,8 @@ async fn stream_sends_only_entries_that_match_the_filters() {
     assert_eq!(events.next_seq_numbers(3).await, [2, 6, 10]);
     let mut all = EventStream::open(&account, &[]).await;
     assert_eq!(all.next_seq_numbers(12).await, (1..=12).collect::<Vec<_>>());
-    let mut refused = EventStream::open(&account, &[("status", "4xx")]).await;
-    assert_eq!(refused.next_seq_numbers(3).await, [3, 7, 11]);
+    let mut rejected = EventStream::open(&account, &[("status", "4xx")]).await;
+    assert_eq!(rejected.next_seq_numbers(3).await, [3, 7, 11]);
 }
 
 #[tokio::test]
@@ -72,18 +72,17 @@ async fn stream_starts_after_since_and_resumes_after_last_event_id() {
     assert_eq!(since.next_seq_numbers(3).await, [3, 4, 5]);
     let mut last = EventStream::open_after(&account, &[], Some(&cursor(2))).await;
     assert_eq!(last.next_seq_numbers(2).await, [4, 5]);
-    // A browser keeps the query when it comes back; what it has read says more.
+    // A browser repeats the query when it reconnects; `Last-Event-ID` takes precedence over `since`.
     let mut both =
         EventStream::open_after(&account, &[("since", &cursor(0))], Some(&cursor(3))).await;
     assert_eq!(both.next_seq_numbers(1).await, [5]);
     for events in [&mut since, &mut last, &mut both] {
         get_ticket("/1").send_ok(&account.client).await;
         let number = events.next_seq_numbers(1).await[0];
-        assert_eq!(number, 6, "nothing lies between");
+        assert_eq!(number, 6, "the next event is the next entry");
     }
 }
 
-/// Writes until all is written.
 async fn create_tickets(client: &ApiClient, count: usize) {
     for _ in 0..count {
         create_ticket(&[]).send_ok(client).await;
@@ -96,10 +95,10 @@ async fn reconnecting_client_loses_and_repeats_no_entry() {
     let (_server, account) = start_with_account().await;
     let read = async {
         let (mut seen, mut last) = (Vec::new(), None::<String>);
-        for pause in [1, 3, 2, 7, 5].into_iter().cycle() {
+        for batch_size in [1, 3, 2, 7, 5].into_iter().cycle() {
             let mut events = EventStream::open_after(&account, &[], last.as_deref()).await;
-            for _ in 0..pause {
-                let event = events.next().await.expect("an event");
+            for _ in 0..batch_size {
+                let event = events.next().await.expect("the stream has another event");
                 seen.push(event.seq());
                 last = Some(event.id);
                 if seen.len() == COUNT {
@@ -149,7 +148,7 @@ async fn removing_the_account_ends_its_streams() {
     create_ticket(&[]).send_ok(&account.client).await;
     assert_eq!(events.next_seq_numbers(1).await, [1]);
     assert_eq!(account.send_control("DELETE", "").await.status, 204);
-    assert!(events.next().await.is_none(), "nothing more comes");
+    assert!(events.next().await.is_none(), "the stream has ended");
 }
 
 #[tokio::test]
@@ -158,7 +157,7 @@ async fn open_stream_does_not_delay_shutdown() {
     let mut events = EventStream::open(&account, &[]).await;
     let stop = tokio::task::spawn_blocking(move || server.stop());
     while events.next().await.is_some() {}
-    assert!(stop.await.expect("it ends").success());
+    assert!(stop.await.expect("the server stops").success());
 }
 
 #[tokio::test]

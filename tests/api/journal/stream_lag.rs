@@ -1,4 +1,4 @@
-//! Readers of the stream that do not keep up: they hold nobody up, and learn that they missed something.
+//! Slow readers of the stream: they block no request and receive a `truncated` event.
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -20,15 +20,19 @@ async fn truncation_before_the_stream_is_reported_once() {
         create_ticket(&[]).send_ok(&account.client).await;
     }
     let mut events = EventStream::open(&account, &[("since", &start)]).await;
-    let first = events.next().await.expect("an event");
+    let first = events.next().await.expect("the stream has an event");
     assert_eq!(first.name, "truncated", "{first:?}");
     assert_eq!(events.next_seq_numbers(5).await, [4, 5, 6, 7, 8]);
     get_ticket("/8").send_ok(&account.client).await;
     assert_eq!(events.next_seq_numbers(1).await, [9]);
     let entries = account.entries(&[]).await;
-    let mut whole =
+    let mut complete =
         EventStream::open(&account, &[("since", &expect_string(&entries[1]["cursor"]))]).await;
-    assert_eq!(whole.next_seq_numbers(3).await, [7, 8, 9], "nothing is missing after this place");
+    assert_eq!(
+        complete.next_seq_numbers(3).await,
+        [7, 8, 9],
+        "no entry is missing after the cursor"
+    );
 }
 
 #[tokio::test]
@@ -38,9 +42,9 @@ async fn client_that_never_reads_does_not_block_requests() {
     let mut unread_stream = raw_http::connect(&server.base_url).await;
     let path = format!("{ACCOUNTS_PATH}/acme/requests/stream");
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    unread_stream.write_all(head.as_bytes()).await.expect("it is sent");
-    // Its answer has begun, so it is a reader now.
-    unread_stream.readable().await.expect("the answer begins");
+    unread_stream.write_all(head.as_bytes()).await.expect("the request is sent");
+    // The response has started, so the server counts the client as a reader.
+    unread_stream.readable().await.expect("the response starts");
     for _ in 0..500 {
         assert_eq!(server.get("/api/v2/ticket?itemLimit=30").await.status, 200);
     }
@@ -54,24 +58,24 @@ async fn lagging_client_receives_a_truncated_event() {
     let server = serve_seed(&acme_seed((1..=40).map(ticket_fixture)));
     let acme = Account::acme(&server);
     let mut events = EventStream::open(&acme, &[]).await;
-    // More than the connection and the journal together can hold.
+    // More entries than the socket buffers and the journal hold together.
     for _ in 0..COUNT {
         assert_eq!(server.get("/api/v2/ticket?itemLimit=40").await.status, 200);
     }
-    let (mut before, mut truncated_events) = (0, 0);
-    while before < COUNT {
-        let event = events.next().await.expect("an event");
+    let (mut last, mut truncated_events) = (0, 0);
+    while last < COUNT {
+        let event = events.next().await.expect("the stream has another event");
         if event.name == "truncated" {
             truncated_events += 1;
-            let next = events.next().await.expect("an event").seq();
-            assert!(next > before + 1, "{next} after {before}");
-            before = next;
+            let next = events.next().await.expect("an entry follows the truncated event").seq();
+            assert!(next > last + 1, "{next} after {last}");
+            last = next;
         } else {
-            assert_eq!(event.seq(), before + 1, "nothing is left out without a word");
-            before += 1;
+            assert_eq!(event.seq(), last + 1, "every gap is reported");
+            last += 1;
         }
     }
-    assert!(truncated_events > 0, "{COUNT} entries of 40 KB do not fit");
+    assert!(truncated_events > 0, "{COUNT} entries of 40 KB exceed the buffers");
 }
 
 #[tokio::test]
@@ -81,8 +85,8 @@ async fn large_entries_are_streamed_complete_and_in_order() {
     let start = account.cursor().await;
     let body = format!("title={}", "x".repeat(60_000));
     for _ in 0..20 {
-        let refused = account.client.send_form("POST", "/api/v2/ticket", &body).await;
-        assert_eq!(refused.status, 400, "{}", refused.body);
+        let rejected = account.client.send_form("POST", "/api/v2/ticket", &body).await;
+        assert_eq!(rejected.status, 400, "{}", rejected.body);
     }
     let mut events = EventStream::open(&account, &[("since", &start)]).await;
     assert_eq!(events.next_seq_numbers(20).await, (1..=20).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! Strict accounts: what is warned about elsewhere is refused here, and changes nothing.
+//! Strict accounts: a request that would get a warning is rejected and changes nothing.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,14 @@ const ALL_WARNING_KINDS: [&str; 6] =
 impl Account {
     async fn set_strict(&self, allow: &[&str]) {
         let strict = json!({ "strict": true, "allow": allow });
-        let set = self.send_control_json("PUT", "/strict", &strict).await;
-        assert!(set.status < 300, "{strict}: {}", set.body);
+        let response = self.send_control_json("PUT", "/strict", &strict).await;
+        assert!(response.status < 300, "{strict}: {}", response.body);
     }
 
     async fn is_strict(&self) -> bool {
-        let shown = self.send_control("GET", "/strict").await;
-        assert_eq!(shown.status, 200, "{}", shown.body);
-        shown.body["strict"].as_bool().expect("true or false")
+        let response = self.send_control("GET", "/strict").await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        response.body["strict"].as_bool().expect("strict is a boolean")
     }
 }
 
@@ -32,7 +32,7 @@ fn start_server() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// What the warnings about the newest request say.
+/// Returns the texts of the warnings in the newest entry.
 async fn latest_warning_texts(account: &Account) -> Vec<String> {
     expect_array(&account.latest_entry().await["warnings"])
         .iter()
@@ -43,28 +43,28 @@ async fn latest_warning_texts(account: &Account) -> Vec<String> {
 #[tokio::test]
 async fn each_warning_becomes_a_rejection_that_changes_nothing() {
     let (server, acme) = start_server();
-    for (ask, expected) in warning_cases() {
+    for (request, expected) in warning_cases() {
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
-        ask.send_ok(&server).await;
-        let warned = latest_warning_texts(&acme).await;
-        assert_eq!(warned.len(), expected.len(), "{ask:?}: {warned:?}");
+        request.send_ok(&server).await;
+        let warnings = latest_warning_texts(&acme).await;
+        assert_eq!(warnings.len(), expected.len(), "{request:?}: {warnings:?}");
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
         acme.set_strict(&[]).await;
         let before = acme.export().await;
-        let refused = ask.send(&server).await;
-        assert_eq!(refused.status, 400, "{ask:?}: {}", refused.body);
-        assert_eq!(refused.body["status"], "error", "{ask:?}: {}", refused.body);
-        for text in &warned {
-            assert!(refused.message().contains(text), "{text:?}: {}", refused.body);
+        let rejected = request.send(&server).await;
+        assert_eq!(rejected.status, 400, "{request:?}: {}", rejected.body);
+        assert_eq!(rejected.body["status"], "error", "{request:?}: {}", rejected.body);
+        for text in &warnings {
+            assert!(rejected.message().contains(text), "{text:?}: {}", rejected.body);
         }
-        assert_eq!(acme.export().await, before, "{ask:?}");
+        assert_eq!(acme.export().await, before, "{request:?}");
         let entry = acme.latest_entry().await;
         assert_eq!(entry["status"], 400, "{entry}");
         assert_eq!(entry["changes"], json!([]), "{entry}");
         assert_eq!(
             warning_kinds(&entry).len(),
             expected.len(),
-            "it is still warned about: {entry}"
+            "the entry still has its warnings: {entry}"
         );
     }
 }
@@ -74,10 +74,10 @@ async fn key_in_the_query_is_rejected() {
     let (server, acme) = start_server();
     acme.set_strict(&[]).await;
     let path = format!("/api/v2/ticket/7?apiKey={ACME_KEY}");
-    let refused = JsonResponse::fetch(server.request_without_key("GET", &path)).await;
-    assert_eq!(refused.status, 400, "{}", refused.body);
-    assert!(refused.message().contains("query"), "{}", refused.body);
-    assert!(!refused.body.to_string().contains(ACME_KEY), "{}", refused.body);
+    let rejected = JsonResponse::fetch(server.request_without_key("GET", &path)).await;
+    assert_eq!(rejected.status, 400, "{}", rejected.body);
+    assert!(rejected.message().contains("query"), "{}", rejected.body);
+    assert!(!rejected.body.to_string().contains(ACME_KEY), "{}", rejected.body);
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn early_retry_is_rejected_until_retry_after_elapses() {
     let effect = json!({ "status": 503, "retry_after": "10s" });
     acme.add_fault(&json!({ "first": 1, "effect": effect })).await;
     assert_eq!(get_ticket("/7").send(&server).await.status, 503);
-    let refused = get_ticket("/7").send(&server).await;
-    assert_eq!(refused.status, 400, "{}", refused.body);
+    let rejected = get_ticket("/7").send(&server).await;
+    assert_eq!(rejected.status, 400, "{}", rejected.body);
     acme.advance_clock("10s").await;
     get_ticket("/7").send_ok(&server).await;
 }
@@ -97,15 +97,15 @@ async fn early_retry_is_rejected_until_retry_after_elapses() {
 async fn documented_requests_are_accepted() {
     let (server, acme) = start_server();
     acme.set_strict(&[]).await;
-    for ask in documented_requests() {
-        let reply = ask.send(&server).await;
-        let expected = if ask.has_undocumented_encoding() { 400 } else { 200 };
-        assert_eq!(reply.status, expected, "{ask:?}: {}", reply.body);
+    for request in documented_requests() {
+        let reply = request.send(&server).await;
+        let expected = if request.has_undocumented_encoding() { 400 } else { 200 };
+        assert_eq!(reply.status, expected, "{request:?}: {}", reply.body);
     }
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
     acme.set_strict(&["chosen-rule"]).await;
-    for ask in documented_requests() {
-        ask.send_ok(&server).await;
+    for request in documented_requests() {
+        request.send_ok(&server).await;
     }
 }
 
@@ -113,13 +113,13 @@ async fn documented_requests_are_accepted() {
 async fn only_allowed_warning_kinds_are_accepted() {
     let (server, acme) = start_server();
     for allowed in ALL_WARNING_KINDS {
-        for (ask, expected) in warning_cases() {
+        for (request, expected) in warning_cases() {
             assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
             acme.set_strict(&[allowed]).await;
-            let passes = expected.iter().all(|(kind, ..)| *kind == allowed);
-            let reply = ask.send(&server).await;
-            let status = if passes { 200 } else { 400 };
-            assert_eq!(reply.status, status, "{allowed}: {ask:?}: {}", reply.body);
+            let is_allowed = expected.iter().all(|(kind, ..)| *kind == allowed);
+            let reply = request.send(&server).await;
+            let status = if is_allowed { 200 } else { 400 };
+            assert_eq!(reply.status, status, "{allowed}: {request:?}: {}", reply.body);
         }
     }
 }
@@ -128,19 +128,19 @@ async fn only_allowed_warning_kinds_are_accepted() {
 async fn allowing_all_warning_kinds_rejects_nothing() {
     let (server, acme) = start_server();
     acme.set_strict(&ALL_WARNING_KINDS).await;
-    for (ask, _) in warning_cases() {
-        ask.send_ok(&server).await;
+    for (request, _) in warning_cases() {
+        request.send_ok(&server).await;
     }
 }
 
 #[tokio::test]
 async fn strict_setting_is_shown_and_can_be_turned_off() {
     let (server, acme) = start_server();
-    assert!(!acme.is_strict().await, "nobody is unless asked to be");
+    assert!(!acme.is_strict().await, "accounts are not strict by default");
     acme.set_strict(&["chosen-rule", "content-type"]).await;
-    let shown = acme.send_control("GET", "/strict").await.body;
+    let setting = acme.send_control("GET", "/strict").await.body;
     let expected = json!({ "strict": true, "allow": ["chosen-rule", "content-type"] });
-    assert_eq!(shown, expected);
+    assert_eq!(setting, expected);
     assert_eq!(list_tickets("?page=2").send(&server).await.status, 400);
     let off = json!({ "strict": false });
     assert!(acme.send_control_json("PUT", "/strict", &off).await.status < 300);
@@ -153,18 +153,18 @@ async fn reset_and_restore_recover_the_strict_setting() {
     let (_server, acme) = start_server();
     acme.set_strict(&["chosen-rule"]).await;
     assert_eq!(acme.send_control("PUT", "/snapshots/strict").await.status, 201);
-    let shown = acme.send_control("GET", "/strict").await.body;
+    let setting = acme.send_control("GET", "/strict").await.body;
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
-    assert!(!acme.is_strict().await, "it was not when it was made");
+    assert!(!acme.is_strict().await, "the account was not created strict");
     assert_eq!(acme.send_control("POST", "/snapshots/strict/restore").await.status, 204);
-    assert_eq!(acme.send_control("GET", "/strict").await.body, shown);
+    assert_eq!(acme.send_control("GET", "/strict").await.body, setting);
 }
 
 #[tokio::test]
 async fn account_created_strict_is_strict_after_a_reset() {
     let server = Server::start();
-    let made = json!({ "strict": true });
-    let strict = Account::create(&server, &made).await;
+    let settings = json!({ "strict": true });
+    let strict = Account::create(&server, &settings).await;
     assert!(strict.is_strict().await);
     assert_eq!(create_ticket(&[("titel", "x")]).send(&strict.client).await.status, 400);
     create_ticket(&[]).send_ok(&strict.client).await;
@@ -172,24 +172,24 @@ async fn account_created_strict_is_strict_after_a_reset() {
     assert!(strict.send_control_json("PUT", "/strict", &off).await.status < 300);
     create_ticket(&[("titel", "x")]).send_ok(&strict.client).await;
     assert_eq!(strict.send_control("POST", "/reset").await.status, 204);
-    assert!(strict.is_strict().await, "that is how it was made");
-    let usual = Account::create(&server, &json!({ "strict": false })).await;
-    create_ticket(&[("titel", "x")]).send_ok(&usual.client).await;
+    assert!(strict.is_strict().await, "the account was created strict");
+    let lenient = Account::create(&server, &json!({ "strict": false })).await;
+    create_ticket(&[("titel", "x")]).send_ok(&lenient.client).await;
 }
 
 #[tokio::test]
 async fn strict_setting_survives_a_server_restart() {
     let data = crate::fixtures::create_temp_dir();
-    let flags = ["--data", data.path().to_str().expect("the path is text")];
+    let flags = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let server = Server::start_with_args(&flags);
     let account = Account::create(&server, &json!({ "name": "own" })).await;
     account.set_strict(&["content-type"]).await;
-    let shown = account.send_control("GET", "/strict").await.body;
+    let setting = account.send_control("GET", "/strict").await.body;
     assert!(server.stop().success());
     let server = Server::start_with_args(&flags);
-    let again = account.with_server(&server);
-    assert_eq!(again.send_control("GET", "/strict").await.body, shown);
-    assert_eq!(create_ticket(&[("titel", "x")]).send(&again.client).await.status, 400);
+    let account = account.with_server(&server);
+    assert_eq!(account.send_control("GET", "/strict").await.body, setting);
+    assert_eq!(create_ticket(&[("titel", "x")]).send(&account.client).await.status, 400);
 }
 
 #[tokio::test]
@@ -211,15 +211,16 @@ async fn key_in_the_query_is_rejected_in_every_spelling() {
     {
         for (number, client) in [&*server, &server.with_key(ACME_KEY)].into_iter().enumerate() {
             for path in ["/api/v2/ticket/7", "/api/v2/ticket"] {
-                let refused = client.get(&format!("{path}?{name}={ACME_KEY}")).await;
-                assert_eq!(refused.status, 400, "{name} {number}: {}", refused.body);
-                assert!(refused.message().contains("This account is strict"), "{}", refused.body);
+                let rejected = client.get(&format!("{path}?{name}={ACME_KEY}")).await;
+                assert_eq!(rejected.status, 400, "{name} {number}: {}", rejected.body);
+                assert!(rejected.message().contains("This account is strict"), "{}", rejected.body);
             }
         }
     }
-    let plain = server.request_without_key("GET", &format!("/api/v2/ticket/7?api%4Bey={ACME_KEY}"));
-    let refused = JsonResponse::fetch(plain).await;
-    assert_eq!(refused.status, 400, "{}", refused.body);
+    let request =
+        server.request_without_key("GET", &format!("/api/v2/ticket/7?api%4Bey={ACME_KEY}"));
+    let rejected = JsonResponse::fetch(request).await;
+    assert_eq!(rejected.status, 400, "{}", rejected.body);
     let entry = acme.latest_entry().await;
     assert_eq!(warning_kinds(&entry), ["key-in-query"], "{entry}");
     assert_eq!(server.get("/api/v2/ticket/7").await.status, 200);

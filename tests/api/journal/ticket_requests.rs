@@ -1,11 +1,11 @@
-//! Requests of the Ticket API as data, and each operation in its documented form.
+//! Ticket API requests as data, and each operation in its documented form.
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
 use crate::support::{ApiClient, JsonResponse};
 
-/// Names and texts.
+/// Names and values of fields.
 pub(super) type FieldList = Vec<(&'static str, &'static str)>;
 
 #[derive(Clone, Debug)]
@@ -16,13 +16,13 @@ pub(super) enum RequestBody {
     Json(Value),
 }
 
-/// One request.
+/// One request to the Ticket API.
 #[derive(Clone, Debug)]
 pub(super) struct TicketRequest {
-    /// What the journal calls it.
+    /// The operation's name in the journal.
     pub(super) operation: &'static str,
     pub(super) method: &'static str,
-    /// Below the index of tickets, with the query.
+    /// The path below `/api/v2/ticket`, with the query.
     pub(super) path: &'static str,
     pub(super) body: RequestBody,
 }
@@ -47,20 +47,20 @@ impl TicketRequest {
         JsonResponse::fetch(self.to_request_builder(client)).await
     }
 
-    /// Sends it, and it must be done.
+    /// Sends the request, which must succeed.
     pub(super) async fn send_ok(&self, client: &ApiClient) -> JsonResponse {
         let reply = self.send(client).await;
         assert_eq!(reply.status, 200, "{self:?}: {}", reply.body);
         reply
     }
 
-    /// The path of the request without its query.
+    /// Returns the path of the request without its query.
     pub(super) fn url_path(&self) -> String {
         let path = self.path.split('?').next().unwrap_or_default();
         format!("/api/v2/ticket{path}")
     }
 
-    /// Whether the documents do not say how it is asked, so that each form of it is chosen.
+    /// Returns whether the documentation leaves the encoding open, so that every encoding is our assumption.
     pub(super) fn has_undocumented_encoding(&self) -> bool {
         ["ticket.deleteMulti", "ticket.batch", "ticket.solveUnfinishedTickets"]
             .contains(&self.operation)
@@ -71,7 +71,7 @@ impl TicketRequest {
     }
 }
 
-/// A request without a body.
+/// Returns a request without a body.
 pub(super) fn request_without_body(
     operation: &'static str,
     method: &'static str,
@@ -80,7 +80,7 @@ pub(super) fn request_without_body(
     TicketRequest { operation, method, path, body: RequestBody::None }
 }
 
-/// The same request with these parts.
+/// Replaces the body with a multipart form.
 pub(super) fn with_multipart(
     mut request: TicketRequest,
     fields: &[(&'static str, &'static str)],
@@ -89,7 +89,7 @@ pub(super) fn with_multipart(
     request
 }
 
-/// The same request with this form.
+/// Replaces the body with a URL-encoded form.
 pub(super) fn with_form(
     mut request: TicketRequest,
     fields: &[(&'static str, &'static str)],
@@ -98,13 +98,13 @@ pub(super) fn with_form(
     request
 }
 
-/// The same request with this JSON.
+/// Replaces the body with JSON.
 pub(super) fn with_json(mut request: TicketRequest, body: Value) -> TicketRequest {
     request.body = RequestBody::Json(body);
     request
 }
 
-/// What a new ticket needs.
+/// The required fields of a new ticket.
 pub(super) const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
     ("brandID", "1"),
     ("channelID", "1"),
@@ -114,7 +114,7 @@ pub(super) const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
     ("title", "Printer on fire"),
 ];
 
-/// What a new ticket needs, and this.
+/// Returns the required fields of a new ticket and these.
 pub(super) fn new_ticket_fields(more: &[(&'static str, &'static str)]) -> FieldList {
     [&NEW_TICKET_FIELDS[..], more].concat()
 }
@@ -127,7 +127,7 @@ pub(super) fn get_ticket(path: &'static str) -> TicketRequest {
     request_without_body("ticket.get", "GET", path)
 }
 
-/// A new ticket with further fields.
+/// Returns a creation of a ticket with additional fields.
 pub(super) fn create_ticket(more: &[(&'static str, &'static str)]) -> TicketRequest {
     with_multipart(request_without_body("ticket.create", "POST", ""), &new_ticket_fields(more))
 }
@@ -171,8 +171,8 @@ pub(super) fn delete_tickets(fields: &[(&'static str, &'static str)]) -> TicketR
     with_form(request_without_body("ticket.deleteMulti", "DELETE", "/multi"), fields)
 }
 
-/// Every operation as the documents have it, to be asked in this order where there are tickets 7, 8 and 9 and a
-/// customer `C-77`.
+/// Returns every operation as documented, in an order that works if tickets 7, 8 and 9 and the customer `C-77`
+/// exist.
 pub(super) fn documented_requests() -> Vec<TicketRequest> {
     vec![
         list_tickets("?query=Ticket&status=new&itemStart=0&itemLimit=15&searchArchived=no"),

@@ -1,4 +1,4 @@
-//! The time to live of an account counts from the end of its last request, however long that takes.
+//! The time to live of an account starts at the end of its last request, however long the request takes.
 
 use std::time::Duration;
 
@@ -16,39 +16,42 @@ use crate::graceful_shutdown::PendingRequest;
 use crate::raw_http;
 use crate::support::{ApiClient, Server};
 
-/// Shorter than each request here takes, and longer than two requests are apart.
+/// Shorter than each request here takes, and longer than the time between two requests.
 const TTL: &str = "1500ms";
-/// Longer than an account stays, so that one that stays for good fails its test instead of holding it.
+/// Longer than any account lives, so that an account that is never removed fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 async fn create_account(client: &ApiClient, name: &str) -> Account {
     Account::create(client, &json!({ "name": name, "ttl": TTL })).await
 }
 
-/// The names of all accounts. To look is a request of none of them.
+/// Returns the names of all accounts. The request touches none of them.
 async fn account_names(client: &ApiClient) -> Vec<String> {
-    let shown = fetch_response(client.request_without_key("GET", ACCOUNTS_PATH)).await;
-    expect_array(&shown.body["accounts"])
+    let response = fetch_response(client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    expect_array(&response.body["accounts"])
         .iter()
         .map(|account| expect_string(&account["account"]))
         .collect()
 }
 
 async fn wait_until_removed(client: &ApiClient, name: &str) {
-    let gone = async { while account_names(client).await.iter().any(|known| known == name) {} };
-    tokio::time::timeout(TEST_TIMEOUT, gone).await.unwrap_or_else(|_| panic!("{name} stays"));
+    let removed =
+        async { while account_names(client).await.iter().any(|existing| existing == name) {} };
+    tokio::time::timeout(TEST_TIMEOUT, removed)
+        .await
+        .unwrap_or_else(|_| panic!("{name} is not removed"));
 }
 
 /// Waits until accounts that were last used now have been removed.
 async fn wait_until_ttl_elapsed(client: &ApiClient) {
-    // Those of one round go in no order, so the second one is sure to go after them.
+    // One round removes accounts in any order; the second marker is removed in a later round.
     for name in ["first-marker", "second-marker"] {
         create_account(client, name).await;
         wait_until_removed(client, name).await;
     }
 }
 
-/// A creation that a fault holds up, and its connection.
+/// Starts a ticket creation that a fault delays; returns the account and the connection.
 async fn start_faulted_creation(
     client: &ApiClient,
     name: &str,
@@ -57,16 +60,16 @@ async fn start_faulted_creation(
     let account = create_account(client, name).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
     let mut stream = raw_http::connect(&client.base_url).await;
-    let kind = "application/x-www-form-urlencoded";
+    let content_type = "application/x-www-form-urlencoded";
     let path = "/api/v2/ticket";
     let bytes = raw_http::build_raw_request(
         "POST",
         path,
         &account.client.api_key,
-        kind,
+        content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    stream.write_all(&bytes).await.expect("it is sent");
+    stream.write_all(&bytes).await.expect("the request is sent");
     let applied = async {
         while account.send_control("GET", "/faults").await.body["faults"][0]["applied"] != 1 {}
     };
@@ -80,16 +83,16 @@ async fn pending_wait_or_stream_keeps_the_account_alive() {
     let waits = create_account(&server, "waits").await;
     let (wait, others) = start_wait_in_last_slot(&waits, "operation=ticket.create").await;
     drop(others);
-    let looks = create_account(&server, "looks").await;
-    let (look, others) = start_wait_in_last_slot(&looks, "ticket=1&status=new").await;
+    let ticket_waits = create_account(&server, "looks").await;
+    let (ticket_wait, others) = start_wait_in_last_slot(&ticket_waits, "ticket=1&status=new").await;
     drop(others);
     let follows = create_account(&server, "follows").await;
     let mut events = EventStream::open(&follows, &[]).await;
     wait_until_ttl_elapsed(&server).await;
-    for account in [&waits, &looks, &follows] {
+    for account in [&waits, &ticket_waits, &follows] {
         create_ticket(&[]).send_ok(&account.client).await;
     }
-    for stream in [wait, look] {
+    for stream in [wait, ticket_wait] {
         assert_eq!(raw_http::read_raw_response(stream).await.status, 200);
     }
     assert_eq!(events.next_seq_numbers(1).await, [1]);
@@ -114,8 +117,8 @@ async fn body_upload_keeps_the_account_alive() {
     let import = PendingRequest::start_post(&server.base_url, (&path, ""), body, body.len()).await;
     wait_until_ttl_elapsed(&server).await;
     for request in [creation, import] {
-        let answer = request.finish().await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+        let response = request.finish().await;
+        assert_eq!(response.status, 200, "{response:?}");
     }
     for name in ["creates", "imports"] {
         wait_until_removed(&server, name).await;
@@ -125,7 +128,7 @@ async fn body_upload_keeps_the_account_alive() {
 #[tokio::test]
 async fn request_held_by_a_fault_keeps_the_account_alive() {
     let server = Server::start();
-    let mut held = Vec::new();
+    let mut delayed = Vec::new();
     for (name, effect) in [
         ("before", json!({ "delay": "5m" })),
         ("after", json!({ "delay": "5m", "when": "after" })),
@@ -133,16 +136,20 @@ async fn request_held_by_a_fault_keeps_the_account_alive() {
         ("lost", json!({ "lose_answer": "hang" })),
         ("drip", json!({ "drip": "10s" })),
     ] {
-        held.push(start_faulted_creation(&server, name, &effect).await);
+        delayed.push(start_faulted_creation(&server, name, &effect).await);
     }
     wait_until_ttl_elapsed(&server).await;
-    let there = account_names(&server).await;
-    for (account, _) in &held {
-        assert!(there.contains(&account.name), "{} is not among {there:?}", account.name);
-        // What is held up ends with a reset.
+    let names = account_names(&server).await;
+    for (account, _) in &delayed {
+        assert!(
+            names.contains(&account.name),
+            "{} is removed, the accounts are {names:?}",
+            account.name
+        );
+        // A reset ends the delayed request.
         assert_eq!(account.send_control("POST", "/reset").await.status, 204, "{}", account.name);
     }
-    for (account, stream) in held {
+    for (account, stream) in delayed {
         drop(stream);
         wait_until_removed(&server, &account.name).await;
     }

@@ -1,4 +1,4 @@
-//! Verify: how many requests are as expected, and in which order.
+//! Verification of the number and the order of requests.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::ticket_requests::{create_ticket, get_ticket, set_status, update_ticke
 use crate::control_client::{Account, assert_problem};
 use crate::fixtures::{SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
 
-/// An account whose requests 1 to 3 solve ticket 7, and whose fourth looks at it.
+/// Starts an account with four requests: 1 to 3 solve ticket 7, request 4 gets it.
 async fn start_with_four_requests() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     for _ in 0..3 {
@@ -30,7 +30,7 @@ fn with_member(pattern: &Value, name: &str, value: Value) -> Value {
 
 #[rustfmt::skip]
 fn count_cases() -> Vec<(Value, [bool; 3])> {
-    // Whether it holds of three requests, of one, of none.
+    // Whether the count holds for three requests, for one, and for none.
     vec![
         (json!({ "exactly": 3 }), [true, false, false]),
         (json!({ "exactly": 1 }), [false, true, false]),
@@ -51,10 +51,10 @@ fn count_cases() -> Vec<(Value, [bool; 3])> {
     ]
 }
 
-/// More than so many are too many.
+/// Returns the highest count that still passes.
 fn max_count(count: &Value) -> u64 {
-    let most = count["exactly"].as_u64().or(count["at_most"].as_u64());
-    most.unwrap_or(if count["never"] == true { 0 } else { u64::MAX })
+    let max = count["exactly"].as_u64().or(count["at_most"].as_u64());
+    max.unwrap_or(if count["never"] == true { 0 } else { u64::MAX })
 }
 
 fn pattern_cases() -> [(Value, Vec<u64>); 3] {
@@ -110,7 +110,7 @@ async fn verify_counts_only_requests_after_the_cursor() {
     assert_eq!(verdict.body["requests"], json!([3]), "{}", verdict.body);
     let end = expect_string(&verdict.body["cursor"]);
     let any = json!({ "since": end });
-    assert_problem(&acme.verify(&any).await, 409, "not-verified", "nothing came");
+    assert_problem(&acme.verify(&any).await, 409, "not-verified", "no request after the cursor");
     get_ticket("/7").send_ok(&server).await;
     assert_eq!(acme.verify(&any).await.body["requests"], json!([5]));
     let order =
@@ -121,11 +121,11 @@ async fn verify_counts_only_requests_after_the_cursor() {
 #[tokio::test]
 async fn near_misses_list_the_differences_of_each_field() {
     let (_server, acme) = start_with_four_requests().await;
-    let wanted = json!({
+    let pattern = json!({
         "operation": "ticket.setStatus", "status": 400,
         "fields": { "status": "closed", "ticketIDs": ["7"] },
     });
-    let verdict = acme.verify(&wanted).await;
+    let verdict = acme.verify(&pattern).await;
     assert_problem(&verdict, 409, "not-verified", "closed");
     let misses = expect_array(&verdict.body["misses"]);
     assert_eq!(misses[0]["operation"], "ticket.setStatus", "{misses:?}");
@@ -134,10 +134,10 @@ async fn near_misses_list_the_differences_of_each_field() {
         { "what": "field status", "wanted": "\"closed\"", "was": "\"solved\"" },
     ]);
     assert_eq!(misses[0]["differences"], expected, "{misses:?}");
-    assert_eq!(seq_numbers(&misses), [1, 2, 3], "another operation is no near miss");
+    assert_eq!(seq_numbers(&misses), [1, 2, 3], "other operations are no near misses");
 }
 
-/// Which operations are expected one after the other, and by which requests that holds.
+/// The expected order of operations, and the matching requests.
 type OrderCase = (&'static [&'static str], Option<&'static [u64]>);
 
 const ORDER_CASES: &[OrderCase] = &[
@@ -182,10 +182,11 @@ async fn order_compares_the_fields_of_each_pattern() {
     for id in ["8", "7", "8"] {
         solve_ticket(id).send_ok(&server).await;
     }
-    let of = |id: &str| json!({ "operation": "setStatus", "fields": { "ticketIDs": id } });
-    let verdict = acme.verify(&json!({ "order": [of("7"), of("8")] })).await;
+    let solve_pattern =
+        |id: &str| json!({ "operation": "setStatus", "fields": { "ticketIDs": id } });
+    let verdict = acme.verify(&json!({ "order": [solve_pattern("7"), solve_pattern("8")] })).await;
     assert_eq!(verdict.body["requests"], json!([2, 3]), "{}", verdict.body);
-    let verdict = acme.verify(&json!({ "order": [of("7"), of("7")] })).await;
+    let verdict = acme.verify(&json!({ "order": [solve_pattern("7"), solve_pattern("7")] })).await;
     assert_problem(&verdict, 409, "not-verified", "7 twice");
 }
 
@@ -196,11 +197,11 @@ async fn verify_reports_truncation_if_evicted_entries_could_matter() {
         &["--ephemeral", "--journal-entries", "5"],
     );
     let acme = Account::acme(&server);
-    let start = acme.cursor().await;
+    let start_cursor = acme.cursor().await;
     for _ in 0..6 {
         get_ticket("/7").send_ok(&server).await;
     }
-    let late = acme.cursor().await;
+    let late_cursor = acme.cursor().await;
     solve_ticket("7").send_ok(&server).await;
     let order = json!([{ "operation": "setStatus" }, { "operation": "get" }]);
     for (body, status) in [
@@ -215,9 +216,9 @@ async fn verify_reports_truncation_if_evicted_entries_could_matter() {
         (json!({ "operation": "create" }), 0),
         (json!({ "order": order }), 0),
         (json!({ "order": [{ "operation": "get" }, { "operation": "setStatus" }] }), 200),
-        (json!({ "operation": "create", "count": { "never": true }, "since": late }), 200),
-        (json!({ "operation": "get", "since": late }), 409),
-        (json!({ "operation": "create", "since": start }), 0),
+        (json!({ "operation": "create", "count": { "never": true }, "since": late_cursor }), 200),
+        (json!({ "operation": "get", "since": late_cursor }), 409),
+        (json!({ "operation": "create", "since": start_cursor }), 0),
     ] {
         let verdict = acme.verify(&body).await;
         match status {

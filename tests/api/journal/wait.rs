@@ -1,4 +1,4 @@
-//! Waiting for requests: those that came already, those that are still to come, and none.
+//! Waits for requests: existing ones, later ones, and none.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -11,9 +11,9 @@ use crate::fixtures::{
 };
 use crate::support::Server;
 
-/// Longer than it takes, so that what does not come fails the test.
+/// Longer than any request takes, so that a missing request fails the test.
 const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
-/// So short that only what is there already is found.
+/// No waiting: only existing entries are found.
 const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 async fn start_with_account() -> (Server, Account) {
@@ -41,7 +41,7 @@ async fn existing_requests_end_a_wait_at_once() {
         let entries = expect_array(&found["requests"]);
         assert_eq!(seq_numbers(&entries), expected, "{query:?}");
         let last = entries.last().expect("an entry");
-        assert_eq!(found["cursor"], last["cursor"], "it is the place after the last: {found}");
+        assert_eq!(found["cursor"], last["cursor"], "the cursor is after the last entry: {found}");
     }
 }
 
@@ -88,7 +88,7 @@ async fn one_request_ends_all_waits_for_it() {
     let waits = join_all((0..50).map(|_| account.wait_ok(&query)));
     let write = create_ticket(&[]);
     let (found, _) = tokio::join!(waits, write.send_ok(&account.client));
-    assert!(found.iter().all(|found| found["requests"][0]["seq"] == 1));
+    assert!(found.iter().all(|wait| wait["requests"][0]["seq"] == 1));
 }
 
 #[tokio::test]
@@ -127,10 +127,10 @@ async fn timeout_is_a_problem_with_near_misses() {
         (&[("operation", "create"), ("field.title", "Scanner")], 1),
         (&[("operation", "create"), ("since", &end)], 0),
     ] {
-        let over = account.wait(&[query, &[ZERO_TIMEOUT]].concat()).await;
-        assert_problem(&over, 409, "wait-over", &format!("{query:?}"));
-        let near_miss_count = over.body["misses"].as_array().map_or(0, Vec::len);
-        assert_eq!(near_miss_count, misses, "{query:?}: {}", over.body);
+        let timed_out = account.wait(&[query, &[ZERO_TIMEOUT]].concat()).await;
+        assert_problem(&timed_out, 409, "wait-over", &format!("{query:?}"));
+        let near_miss_count = timed_out.body["misses"].as_array().map_or(0, Vec::len);
+        assert_eq!(near_miss_count, misses, "{query:?}: {}", timed_out.body);
     }
 }
 
@@ -140,7 +140,7 @@ async fn wait_ignores_deleted_entries() {
     create_ticket(&[]).send_ok(&account.client).await;
     assert_eq!(account.send_control("DELETE", "/requests").await.status, 204);
     let query = [("operation", "create"), ZERO_TIMEOUT];
-    assert_problem(&account.wait(&query).await, 409, "wait-over", "emptied");
+    assert_problem(&account.wait(&query).await, 409, "wait-over", "the journal is empty");
     let query = [("operation", "create"), LONG_TIMEOUT];
     let write = create_ticket(&[]);
     let (found, _) = tokio::join!(account.wait_ok(&query), write.send_ok(&account.client));
@@ -191,7 +191,7 @@ async fn wait_accepts_every_journal_filter() {
     ] {
         let found = acme.wait_ok(&[(name, value), ZERO_TIMEOUT]).await;
         assert_eq!(seq_numbers(&expect_array(&found["requests"])), [1], "{name}={value}");
-        let over = acme.wait(&[(name, other), ZERO_TIMEOUT]).await;
-        assert_problem(&over, 409, "wait-over", name);
+        let timed_out = acme.wait(&[(name, other), ZERO_TIMEOUT]).await;
+        assert_problem(&timed_out, 409, "wait-over", name);
     }
 }

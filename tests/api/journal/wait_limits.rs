@@ -1,4 +1,4 @@
-//! How many may wait at once, and how a wait ends when its client, its account or its server goes.
+//! The limit of concurrent waits, and the end of a wait on disconnect, removal of the account and shutdown.
 
 use futures_util::FutureExt;
 use serde_json::json;
@@ -12,9 +12,9 @@ use crate::fixtures::NEW_TICKET_FORM;
 use crate::raw_http;
 use crate::support::{JsonResponse, Server};
 
-/// How many waits and streams an account may have.
+/// The maximum number of waits and streams per account.
 const MAX_WAITS: usize = 100;
-/// Longer than it takes until the server has seen that a client left.
+/// Longer than the server takes to notice a disconnect.
 const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
 async fn start_with_account() -> (Server, Account) {
@@ -31,33 +31,33 @@ async fn open_streams(account: &Account, count: usize) -> Vec<EventStream> {
     all
 }
 
-/// A wait that takes a place for a moment, where there is one.
+/// Starts a wait of 1 ms; it fails with 429 if there is no free slot.
 async fn try_short_wait(account: &Account) -> JsonResponse {
     account.wait(&[("operation", "delete"), ("timeout", "1ms")]).await
 }
 
 async fn wait_for_free_slot(account: &Account) {
-    let free = async { while try_short_wait(account).await.status == 429 {} };
-    tokio::time::timeout(TEST_TIMEOUT, free).await.expect("a place becomes free");
+    let slot_freed = async { while try_short_wait(account).await.status == 429 {} };
+    tokio::time::timeout(TEST_TIMEOUT, slot_freed).await.expect("a slot becomes free");
 }
 
 const WAIT_FOR_CREATION: &str = "operation=ticket.create";
 const WAIT_FOR_TICKET: &str = "ticket=1&status=new";
 
-/// Begins a wait for a creation or a ticket, and gives back its connection when the server has it: it is the last that there
-/// is a place for then.
+/// Starts a wait for a creation or a ticket and returns its connection once the wait occupies the last free
+/// slot.
 pub(super) async fn start_wait_in_last_slot(
     account: &Account,
-    wanted: &str,
+    query: &str,
 ) -> (TcpStream, Vec<EventStream>) {
     let others = open_streams(account, MAX_WAITS - 1).await;
-    let path = format!("{ACCOUNTS_PATH}/{}/wait?{wanted}&timeout=5m", account.name);
+    let path = format!("{ACCOUNTS_PATH}/{}/wait?{query}&timeout=5m", account.name);
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     loop {
         let mut stream = raw_http::connect(&account.client.base_url).await;
-        stream.write_all(head.as_bytes()).await.expect("it is sent");
+        stream.write_all(head.as_bytes()).await.expect("the request is sent");
         let mut first = [0];
-        // One that came while a moment had the last place was turned away: it is tried once more.
+        // A short wait may have held the last slot, so this one was rejected: retry.
         while stream.peek(&mut first).now_or_never().is_none() {
             if try_short_wait(account).await.status == 429 {
                 return (stream, others);
@@ -78,7 +78,7 @@ async fn waits_and_streams_share_a_limit_of_100() {
     assert_eq!(
         account.send_control("GET", "/requests").await.status,
         200,
-        "looking takes no place"
+        "reading the journal takes no slot"
     );
     create_ticket(&[]).send_ok(&account.client).await;
     drop(all);
@@ -99,28 +99,28 @@ async fn disconnected_streams_release_their_wait_slots() {
     for _ in 0..3 {
         drop(open_streams(&account, MAX_WAITS).await);
         wait_for_free_slot(&account).await;
-        let again = async {
-            let mut again = Vec::new();
-            while again.len() < MAX_WAITS {
+        let reopened = async {
+            let mut reopened = Vec::new();
+            while reopened.len() < MAX_WAITS {
                 let request = account.request("GET", "/requests/stream");
-                let response = request.send().await.expect("the server answers");
-                // Until the last of those before has been seen to leave.
+                let response = request.send().await.expect("the server responds");
+                // 429 until the server has noticed that all previous clients disconnected.
                 if response.status() != 429 {
-                    again.push(response);
+                    reopened.push(response);
                 }
             }
         };
-        tokio::time::timeout(TEST_TIMEOUT, again).await.expect("all places are free again");
+        tokio::time::timeout(TEST_TIMEOUT, reopened).await.expect("all slots are released");
         wait_for_free_slot(&account).await;
     }
 }
 
 #[tokio::test]
 async fn disconnected_wait_releases_its_slot() {
-    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+    for query in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
         let (_server, account) = start_with_account().await;
-        let (stream, others) = start_wait_in_last_slot(&account, wanted).await;
-        assert_problem(&try_short_wait(&account).await, 429, "too-many-waits", wanted);
+        let (stream, others) = start_wait_in_last_slot(&account, query).await;
+        assert_problem(&try_short_wait(&account).await, 429, "too-many-waits", query);
         drop(stream);
         wait_for_free_slot(&account).await;
         drop(others);
@@ -129,44 +129,49 @@ async fn disconnected_wait_releases_its_slot() {
 
 #[tokio::test]
 async fn matching_request_ends_a_pending_wait() {
-    for (wanted, part) in
+    for (query, part) in
         [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer on fire")]
     {
         let (_server, account) = start_with_account().await;
-        let (stream, _others) = start_wait_in_last_slot(&account, wanted).await;
+        let (stream, _others) = start_wait_in_last_slot(&account, query).await;
         create_ticket(&[]).send_ok(&account.client).await;
-        let answer = raw_http::read_raw_response(stream).await;
-        assert_eq!(answer.status, 200, "{wanted}: {answer:?}");
-        assert!(answer.body.contains(part), "{wanted}: {answer:?}");
+        let response = raw_http::read_raw_response(stream).await;
+        assert_eq!(response.status, 200, "{query}: {response:?}");
+        assert!(response.body.contains(part), "{query}: {response:?}");
     }
 }
 
 #[tokio::test]
 async fn removing_the_account_ends_its_pending_waits() {
-    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+    for query in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
         let (_server, account) = start_with_account().await;
-        let (stream, mut others) = start_wait_in_last_slot(&account, wanted).await;
+        let (stream, mut others) = start_wait_in_last_slot(&account, query).await;
         assert_eq!(account.send_control("DELETE", "").await.status, 204);
-        let answer = raw_http::read_raw_response(stream).await;
-        assert_eq!(answer.status, 404, "{wanted}: {answer:?}");
-        assert!(answer.body.contains("/docs/control#unknown-account"), "{answer:?}");
+        let response = raw_http::read_raw_response(stream).await;
+        assert_eq!(response.status, 404, "{query}: {response:?}");
+        assert!(response.body.contains("/docs/control#unknown-account"), "{response:?}");
         for stream in &mut others {
             while stream.next().await.is_some() {}
         }
-        assert_problem(&try_short_wait(&account).await, 404, "unknown-account", "it is gone");
+        assert_problem(
+            &try_short_wait(&account).await,
+            404,
+            "unknown-account",
+            "the account was removed",
+        );
     }
 }
 
 #[tokio::test]
 async fn server_shutdown_ends_pending_waits() {
-    for wanted in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
+    for query in [WAIT_FOR_CREATION, WAIT_FOR_TICKET] {
         let (server, account) = start_with_account().await;
-        let (stream, others) = start_wait_in_last_slot(&account, wanted).await;
+        let (stream, others) = start_wait_in_last_slot(&account, query).await;
         let stop = tokio::task::spawn_blocking(move || server.stop());
-        let answer = raw_http::read_raw_response(stream).await;
-        assert_eq!(answer.status, 503, "{wanted}: {answer:?}");
-        assert!(answer.body.contains("/docs/control#ending"), "{answer:?}");
-        assert!(stop.await.expect("it ends").success());
+        let response = raw_http::read_raw_response(stream).await;
+        assert_eq!(response.status, 503, "{query}: {response:?}");
+        assert!(response.body.contains("/docs/control#ending"), "{response:?}");
+        assert!(stop.await.expect("the server stops").success());
         drop(others);
     }
 }
@@ -183,10 +188,10 @@ async fn wait_fails_when_matching_entries_are_evicted() {
     while stream.peek(&mut first).now_or_never().is_none() {
         assert_eq!(account.client.send_form("POST", "/api/v2/ticket", &body).await.status, 200);
     }
-    let answer = raw_http::read_raw_response(stream).await;
-    assert_eq!(answer.status, 409, "{answer:?}");
-    assert!(answer.body.contains("/docs/control#journal-truncated"), "{answer:?}");
-    assert!(answer.body.contains("--journal-bytes"), "it says what to do: {answer:?}");
+    let response = raw_http::read_raw_response(stream).await;
+    assert_eq!(response.status, 409, "{response:?}");
+    assert!(response.body.contains("/docs/control#journal-truncated"), "{response:?}");
+    assert!(response.body.contains("--journal-bytes"), "the problem names the flag: {response:?}");
 }
 
 #[tokio::test]
@@ -198,9 +203,9 @@ async fn wait_count_above_the_journal_capacity_is_rejected() {
     }
     let all = account.wait_ok(&[("count", "5"), ("timeout", "0s")]).await;
     assert_eq!(all["requests"].as_array().map(Vec::len), Some(5), "{all}");
-    let more = account.wait(&[("count", "6"), ("timeout", "0s")]).await;
-    assert_problem(&more, 400, "invalid", "one more");
-    let detail = more.body["detail"].as_str().expect("a problem has a detail");
+    let rejected = account.wait(&[("count", "6"), ("timeout", "0s")]).await;
+    assert_problem(&rejected, 400, "invalid", "one more than the capacity");
+    let detail = rejected.body["detail"].as_str().expect("a problem has a detail");
     for part in ["at most 5", "--journal-entries", "6 was sent"] {
         assert!(detail.contains(part), "{detail}");
     }

@@ -1,4 +1,4 @@
-//! Waiting until a ticket is in a state, whoever brings it there.
+//! Waits until a ticket has the expected state, whichever request changes it.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 const SHORT_TIMEOUT: (&str, &str) = ("timeout", "1ms");
-/// No time to wait at all: what is so already is found nevertheless.
+/// No waiting: only the current state is checked.
 const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 fn start_server() -> (SeededServer, Account) {
@@ -21,7 +21,7 @@ fn start_server() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// It says so, rather than nothing.
+/// Checks that the result has an explicit null instead of no ticket.
 fn assert_ticket_is_null(found: &Value) {
     assert_eq!(found.get("ticket"), Some(&Value::Null), "{found}");
 }
@@ -40,8 +40,8 @@ async fn current_ticket_state_ends_a_wait_at_once() {
         assert_eq!(found["ticket"]["title"], "Ticket 7", "{query:?}: {found}");
         assert_eq!(found["cursor"], acme.cursor().await, "{query:?}");
     }
-    let gone = acme.wait_ok(&[("ticket", "99"), ("deleted", "true"), ZERO_TIMEOUT]).await;
-    assert_ticket_is_null(&gone);
+    let deleted = acme.wait_ok(&[("ticket", "99"), ("deleted", "true"), ZERO_TIMEOUT]).await;
+    assert_ticket_is_null(&deleted);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn each_write_operation_ends_a_wait() {
     let (server, acme) = start_server();
     let title = [("actions[0][actionType]", "title"), ("actions[0][value]", "Batched")];
     let batched = [&[("TicketIDs", "7")][..], &title].concat();
-    for (ask, column, value) in [
+    for (request, column, value) in [
         (set_status(&[("status", "open"), ("ticketIDs[]", "7")]), "status", "open"),
         (set_priority(&[("priority", "urgent"), ("ticketIDs[]", "7")]), "priority", "urgent"),
         (update_ticket("/7", &[("title", "Updated")]), "title", "Updated"),
@@ -59,22 +59,22 @@ async fn each_write_operation_ends_a_wait() {
         (update_ticket("/7", &[("status", "closed")]), "closed_at", "2026-03-01 12:00:00"),
     ] {
         let query = [("ticket", "7"), (column, value), LONG_TIMEOUT];
-        let (found, _) = tokio::join!(acme.wait_ok(&query), ask.send_ok(&server));
-        let shown = &found["ticket"][column];
-        let shown = shown.as_str().map_or(shown.to_string(), str::to_owned);
-        assert_eq!(shown, value, "{ask:?}: {found}");
+        let (found, _) = tokio::join!(acme.wait_ok(&query), request.send_ok(&server));
+        let actual = &found["ticket"][column];
+        let actual = actual.as_str().map_or(actual.to_string(), str::to_owned);
+        assert_eq!(actual, value, "{request:?}: {found}");
     }
 }
 
 #[tokio::test]
 async fn creation_and_deletion_of_the_ticket_end_a_wait() {
     let (server, acme) = start_server();
-    let (come, go) = (create_ticket(&[]), delete_ticket("/8"));
+    let (creation, deletion) = (create_ticket(&[]), delete_ticket("/8"));
     let query = [("ticket", "8"), ("status", "new"), ("title", "Printer on fire"), LONG_TIMEOUT];
-    let (found, _) = tokio::join!(acme.wait_ok(&query), come.send_ok(&server));
+    let (found, _) = tokio::join!(acme.wait_ok(&query), creation.send_ok(&server));
     assert_eq!(found["ticket"]["id"], 8, "{found}");
     let query = [("ticket", "8"), ("deleted", "true"), LONG_TIMEOUT];
-    let (found, _) = tokio::join!(acme.wait_ok(&query), go.send_ok(&server));
+    let (found, _) = tokio::join!(acme.wait_ok(&query), deletion.send_ok(&server));
     assert_ticket_is_null(&found);
 }
 
@@ -97,12 +97,12 @@ async fn all_columns_must_match_at_the_same_time() {
 async fn restore_reset_and_import_end_a_wait() {
     let (server, acme) = start_server();
     assert_eq!(acme.send_control("PUT", "/snapshots/before").await.status, 201);
-    for back in ["/snapshots/before/restore", "/reset"] {
+    for path in ["/snapshots/before/restore", "/reset"] {
         set_status(&[("status", "solved"), ("ticketIDs[]", "7")]).send_ok(&server).await;
         let query = [("ticket", "7"), ("status", "new"), LONG_TIMEOUT];
-        let (found, gone) = tokio::join!(acme.wait_ok(&query), acme.send_control("POST", back));
-        assert_eq!(gone.status, 204, "{back}: {}", gone.body);
-        assert_eq!(found["ticket"]["status"], "new", "{back}: {found}");
+        let (found, response) = tokio::join!(acme.wait_ok(&query), acme.send_control("POST", path));
+        assert_eq!(response.status, 204, "{path}: {}", response.body);
+        assert_eq!(found["ticket"]["status"], "new", "{path}: {found}");
     }
     create_ticket(&[]).send_ok(&server).await;
     let query = [("ticket", "8"), ("deleted", "true"), LONG_TIMEOUT];
@@ -127,8 +127,8 @@ async fn timeout_is_a_problem() {
         &[("ticket", "99"), ("status", "new")],
         &[("ticket", "7"), ("assigned_group_id", "1")],
     ] {
-        let over = acme.wait(&[query, &[SHORT_TIMEOUT]].concat()).await;
-        assert_problem(&over, 409, "wait-over", &format!("{query:?}"));
+        let timed_out = acme.wait(&[query, &[SHORT_TIMEOUT]].concat()).await;
+        assert_problem(&timed_out, 409, "wait-over", &format!("{query:?}"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests that are accepted although the documents do not have them so, and what the warnings say.
+//! Accepted requests that deviate from the documentation, and the expected warnings.
 
 use serde_json::json;
 
@@ -8,24 +8,24 @@ use super::ticket_requests::{
     solve_unfinished_tickets, unlink_customer, update_ticket, with_form, with_json, with_multipart,
 };
 
-/// A kind of warning, the field that it is about, and what was meant.
+/// Kind of the warning, the field, and the suggested name.
 pub(super) type ExpectedWarning = (&'static str, Option<&'static str>, Option<&'static str>);
 
-/// A request, and its warnings.
+/// A request and its expected warnings.
 pub(super) type WarningCase = (TicketRequest, Vec<ExpectedWarning>);
 
 fn unknown_field(field: &'static str, nearest: Option<&'static str>) -> ExpectedWarning {
     ("unknown-field", Some(field), nearest)
 }
 
-fn wrong_case(field: &'static str, right: &'static str) -> ExpectedWarning {
-    ("wrong-case", Some(field), Some(right))
+fn wrong_case(field: &'static str, suggestion: &'static str) -> ExpectedWarning {
+    ("wrong-case", Some(field), Some(suggestion))
 }
 
 const CONTENT_TYPE: ExpectedWarning = ("content-type", None, None);
 const UNDOCUMENTED: ExpectedWarning = ("chosen-rule", None, None);
 
-/// All of them, to be asked in this order where there are tickets 7 to 10.
+/// All cases, in an order that works if tickets 7 to 10 exist.
 pub(super) fn warning_cases() -> Vec<WarningCase> {
     [field_cases(), content_type_cases(), undocumented_cases(), combined_cases()].concat()
 }
@@ -33,7 +33,7 @@ pub(super) fn warning_cases() -> Vec<WarningCase> {
 #[rustfmt::skip]
 fn field_cases() -> Vec<WarningCase> {
     let status = [("status", "open"), ("ticketIDs[]", "7")];
-    let unlinked = |path| with_multipart(request_without_body("ticket.unlinkCustomerFromTicket", "POST", path), &[("ticketID", "7")]);
+    let unlink = |path| with_multipart(request_without_body("ticket.unlinkCustomerFromTicket", "POST", path), &[("ticketID", "7")]);
     vec![
         (create_ticket(&[("titel", "x")]), vec![unknown_field("titel", Some("title"))]),
         (create_ticket(&[("colour", "red")]), vec![unknown_field("colour", None)]),
@@ -43,7 +43,7 @@ fn field_cases() -> Vec<WarningCase> {
         (get_ticket("/7?history=true"), vec![unknown_field("history", None)]),
         (with_form(delete_ticket("/8"), &[("reason", "spam")]), vec![unknown_field("reason", None)]),
         (with_multipart(request_without_body("ticket.setStatus", "POST", "/setStatus?reason=x"), &status), vec![unknown_field("reason", None)]),
-        (unlinked("/unlinkCustomerFromTicket?customerID=7"), vec![unknown_field("customerID", None)]),
+        (unlink("/unlinkCustomerFromTicket?customerID=7"), vec![unknown_field("customerID", None)]),
         (create_ticket(&[("FromName", "Ada")]), vec![wrong_case("FromName", "fromName")]),
         (create_ticket(&[("formid", "5")]), vec![wrong_case("formid", "formID")]),
         (update_ticket("/7", &[("TITLE", "x")]), vec![wrong_case("TITLE", "title")]),
@@ -55,14 +55,14 @@ fn field_cases() -> Vec<WarningCase> {
 
 #[rustfmt::skip]
 fn content_type_cases() -> Vec<WarningCase> {
-    let created = || request_without_body("ticket.create", "POST", "");
-    let updated = || request_without_body("ticket.update", "PUT", "/7");
+    let create = || request_without_body("ticket.create", "POST", "");
+    let update = || request_without_body("ticket.update", "PUT", "/7");
     let new = NEW_TICKET_FIELDS.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
     vec![
-        (with_form(created(), &NEW_TICKET_FIELDS), vec![CONTENT_TYPE]),
-        (with_json(created(), serde_json::Value::Object(new)), vec![CONTENT_TYPE]),
-        (with_multipart(updated(), &[("title", "x")]), vec![CONTENT_TYPE]),
-        (with_json(updated(), json!({ "title": "x" })), vec![CONTENT_TYPE]),
+        (with_form(create(), &NEW_TICKET_FIELDS), vec![CONTENT_TYPE]),
+        (with_json(create(), serde_json::Value::Object(new)), vec![CONTENT_TYPE]),
+        (with_multipart(update(), &[("title", "x")]), vec![CONTENT_TYPE]),
+        (with_json(update(), json!({ "title": "x" })), vec![CONTENT_TYPE]),
         (with_form(set_status(&[]), &[("status", "open"), ("ticketIDs[]", "7")]), vec![CONTENT_TYPE]),
         (with_json(set_priority(&[]), json!({ "priority": "low", "ticketIDs": [7] })), vec![CONTENT_TYPE]),
         (with_form(unlink_customer("7"), &[("ticketID", "7")]), vec![CONTENT_TYPE]),
@@ -94,7 +94,7 @@ fn undocumented_cases() -> Vec<WarningCase> {
 #[rustfmt::skip]
 fn combined_cases() -> Vec<WarningCase> {
     let priority = [("priority", "low"), ("ticketIDs[]", "7"), ("why", "x")];
-    let deleted = json!({ "ticketIDs": [10] });
+    let body = json!({ "ticketIDs": [10] });
     let action = [
         ("TicketIDs", "7"), ("actions[0][actionType]", "priority"), ("actions[0][value]", "low"), ("actions[0][note]", "x"),
     ];
@@ -102,7 +102,7 @@ fn combined_cases() -> Vec<WarningCase> {
         (with_form(set_priority(&[]), &priority), vec![CONTENT_TYPE, unknown_field("why", None)]),
         (create_ticket(&[("colour", "red"), ("FromName", "Ada"), ("formID", "")]),
             vec![unknown_field("colour", None), wrong_case("FromName", "fromName"), UNDOCUMENTED]),
-        (with_json(delete_tickets(&[]), deleted), vec![CONTENT_TYPE, UNDOCUMENTED]),
+        (with_json(delete_tickets(&[]), body), vec![CONTENT_TYPE, UNDOCUMENTED]),
         (batch_tickets(&action), vec![UNDOCUMENTED, unknown_field("actions[0][note]", None)]),
         (list_tickets("?page=2&Status=new&itemLimit=0"), vec![unknown_field("page", None), wrong_case("Status", "status"), UNDOCUMENTED]),
     ]

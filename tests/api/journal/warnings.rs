@@ -1,4 +1,4 @@
-//! Warnings: one for each thing that the documents do not have so, and none for what they do.
+//! Warnings: one for each deviation from the documentation, none for documented requests.
 
 use serde_json::{Value, json};
 
@@ -17,18 +17,18 @@ fn start_server() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// Kind, field and nearest name; a chosen rule may name its field or not.
+/// Returns kind, field and suggestion; without field and suggestion for undocumented rules.
 fn recorded_warnings(entry: &Value) -> Vec<(String, Option<String>, Option<String>)> {
-    let told = expect_array(&entry["warnings"]).into_iter().map(|warning| {
-        assert!(expect_string(&warning["text"]).len() > 10, "it says something: {warning}");
+    let warnings = expect_array(&entry["warnings"]).into_iter().map(|warning| {
+        assert!(expect_string(&warning["text"]).len() > 10, "the warning has a text: {warning}");
         let kind = expect_string(&warning["kind"]);
         let field = (kind != "chosen-rule").then(|| warning["field"].as_str()).flatten();
         let nearest = (kind != "chosen-rule").then(|| warning["nearest"].as_str()).flatten();
         (kind, field.map(str::to_owned), nearest.map(str::to_owned))
     });
-    let mut told: Vec<_> = told.collect();
-    told.sort();
-    told
+    let mut warnings: Vec<_> = warnings.collect();
+    warnings.sort();
+    warnings
 }
 
 fn sorted_expectations(
@@ -45,17 +45,21 @@ fn sorted_expectations(
 #[tokio::test]
 async fn each_warning_kind_is_recorded_for_its_request() {
     let (server, acme) = start_server();
-    for (ask, expected) in warning_cases() {
-        ask.send_ok(&server).await;
+    for (request, expected) in warning_cases() {
+        request.send_ok(&server).await;
         let entry = acme.latest_entry().await;
-        assert_eq!(recorded_warnings(&entry), sorted_expectations(&expected), "{ask:?}: {entry}");
+        assert_eq!(
+            recorded_warnings(&entry),
+            sorted_expectations(&expected),
+            "{request:?}: {entry}"
+        );
     }
 }
 
 #[tokio::test]
 async fn warning_names_the_sent_field_and_the_suggestion() {
     let (server, acme) = start_server();
-    for (ask, words) in [
+    for (request, words) in [
         (create_ticket(&[("titel", "x")]), &["titel", "did you mean title?"][..]),
         (create_ticket(&[("FromName", "x")]), &["FromName", "fromName"]),
         (list_tickets("?searchArchived=yes"), &["searchArchived"]),
@@ -63,9 +67,9 @@ async fn warning_names_the_sent_field_and_the_suggestion() {
         (get_ticket("/7?getTicketHistory=1"), &["getTicketHistory"]),
         (create_ticket(&[("formID", "")]), &["formID"]),
     ] {
-        ask.send_ok(&server).await;
+        request.send_ok(&server).await;
         let warnings = acme.latest_entry().await["warnings"].clone();
-        assert_eq!(expect_array(&warnings).len(), 1, "{ask:?}: {warnings}");
+        assert_eq!(expect_array(&warnings).len(), 1, "{request:?}: {warnings}");
         for word in words {
             assert!(expect_string(&warnings[0]["text"]).contains(word), "{word}: {warnings}");
         }
@@ -74,7 +78,7 @@ async fn warning_names_the_sent_field_and_the_suggestion() {
 
 fn requests_without_warnings() -> Vec<TicketRequest> {
     let mut all = documented_requests();
-    all.retain(|ask| !ask.has_undocumented_encoding());
+    all.retain(|request| !request.has_undocumented_encoding());
     all.extend([
         list_tickets(""),
         list_tickets("?query=&applyView=&searchArchived=no"),
@@ -91,10 +95,10 @@ fn requests_without_warnings() -> Vec<TicketRequest> {
 #[tokio::test]
 async fn documented_request_has_no_warning() {
     let (server, acme) = start_server();
-    for ask in requests_without_warnings() {
-        ask.send_ok(&server).await;
+    for request in requests_without_warnings() {
+        request.send_ok(&server).await;
         let entry = acme.latest_entry().await;
-        assert_eq!(entry["warnings"], json!([]), "{ask:?}");
+        assert_eq!(entry["warnings"], json!([]), "{request:?}");
     }
 }
 
@@ -102,13 +106,13 @@ async fn documented_request_has_no_warning() {
 async fn key_in_the_query_is_a_warning_and_in_a_header_is_not() {
     let (server, acme) = start_server();
     let path = "/api/v2/ticket/7";
-    let alone = |path: &str| server.request_without_key("GET", path);
+    let without_key = |path: &str| server.request_without_key("GET", path);
     for (request, expected) in [
-        (alone(&format!("{path}?apiKey={ACME_KEY}")), &["key-in-query"][..]),
+        (without_key(&format!("{path}?apiKey={ACME_KEY}")), &["key-in-query"][..]),
         (server.request("GET", &format!("{path}?apiKey={ACME_KEY}")), &["key-in-query"]),
-        (alone(path).header("apiKey", ACME_KEY), &[]),
-        (alone(path).header("APIKEY", ACME_KEY), &[]),
-        (alone(path).header("authorization", format!("apikey {ACME_KEY}")), &[]),
+        (without_key(path).header("apiKey", ACME_KEY), &[]),
+        (without_key(path).header("APIKEY", ACME_KEY), &[]),
+        (without_key(path).header("authorization", format!("apikey {ACME_KEY}")), &[]),
     ] {
         assert_eq!(JsonResponse::fetch(request).await.status, 200);
         assert_eq!(warning_kinds(&acme.latest_entry().await), expected);
@@ -134,11 +138,11 @@ async fn retry_before_retry_after_elapses_is_a_warning() {
     let effect = json!({ "status": 503, "retry_after": "10s" });
     acme.add_fault(&json!({ "operation": "ticket.get", "first": 1, "effect": effect })).await;
     assert_eq!(get_ticket("/7").send(&server).await.status, 503);
-    for (by, early) in [("0s", true), ("9s", true), ("1s", false), ("1h", false)] {
+    for (by, is_early) in [("0s", true), ("9s", true), ("1s", false), ("1h", false)] {
         acme.advance_clock(by).await;
         get_ticket("/7").send_ok(&server).await;
         let entry = acme.latest_entry().await;
-        let expected: &[&str] = if early { &["early-retry"] } else { &[] };
+        let expected: &[&str] = if is_early { &["early-retry"] } else { &[] };
         assert_eq!(warning_kinds(&entry), expected, "after {by}: {entry}");
     }
     assert_eq!(seq_numbers(&acme.entries(&[("warning", "early-retry")]).await), [2, 3]);
@@ -163,11 +167,11 @@ async fn early_retry_after_a_rate_limit_is_a_warning() {
 #[tokio::test]
 async fn number_of_warnings_per_entry_is_limited() {
     let (server, acme) = start_server();
-    let query = (0..5_000).map(|at| format!("f{at}=1&")).collect::<Vec<_>>().concat();
+    let query = (0..5_000).map(|index| format!("f{index}=1&")).collect::<Vec<_>>().concat();
     assert_eq!(server.get(&format!("/api/v2/ticket?{query}")).await.status, 200);
     let entry = acme.latest_entry().await;
-    let warned = expect_array(&entry["warnings"]).len();
-    assert!((1..=100).contains(&warned), "{warned} warnings");
+    let count = expect_array(&entry["warnings"]).len();
+    assert!((1..=100).contains(&count), "the entry has {count} warnings");
 }
 
 #[tokio::test]

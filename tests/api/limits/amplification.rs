@@ -1,5 +1,5 @@
-//! A small body makes nothing large: the memory that a request takes stays within a small multiple of its body, whether
-//! it is carried out or refused.
+//! Memory of requests: it stays within a small multiple of the body's size, for accepted and rejected
+//! requests.
 
 use std::fs;
 use std::process::Command;
@@ -18,64 +18,69 @@ const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// How often its body a request may take, and what any may take, in bytes: as SECURITY.md says it.
+/// The memory limit of a request: a multiple of its body plus a base, as SECURITY.md promises.
 const MAX_BODY_MULTIPLE: u64 = 20;
 const BASE_MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The value of this line of `/proc/PID/status`, in bytes.
+/// Returns the value of a line of `/proc/PID/status`, in bytes.
 fn read_proc_status_bytes(server: &Server, name: &str) -> u64 {
     let path = format!("/proc/{}/status", server.pid());
     let text = fs::read_to_string(path).expect("the server runs");
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
+    let line =
+        text.lines().find_map(|line| line.strip_prefix(name)).expect("the status has the line");
     let number = line.trim_matches(|letter: char| !letter.is_ascii_digit());
-    number.parse::<u64>().expect("a number") * 1024
+    number.parse::<u64>().expect("the value is a number") * 1024
 }
 
-/// Sends a body to a fresh server that may take no more memory than that. Gives what it answers.
+/// Sends a body to a new server with an address space limit. Returns the response.
 async fn send_with_memory_limit(
-    what: &str,
+    label: &str,
     path: &str,
     content_type: &str,
     body: String,
 ) -> Option<JsonResponse> {
-    send_with_memory_limit_to(Server::start(), what, (path, content_type), body).await
+    send_with_memory_limit_to(Server::start(), label, (path, content_type), body).await
 }
 
-/// The same on a server that has been started already.
+/// Does the same on a running server.
 async fn send_with_memory_limit_to(
     server: Server,
-    what: &str,
+    label: &str,
     (path, content_type): (&str, &str),
     body: String,
 ) -> Option<JsonResponse> {
     if !can_run("prlimit", &["--version"]) || fs::metadata("/proc/self/status").is_err() {
-        skip_test("there is no prlimit, or no /proc");
+        skip_test("prlimit or /proc is not available");
         return None;
     }
-    // The first request makes what all others share.
+    // The first request allocates what all requests share.
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
     let allowed = MAX_BODY_MULTIPLE * body.len() as u64 + BASE_MEMORY_BYTES;
-    let space = read_proc_status_bytes(&server, "VmSize:") + allowed;
+    let address_space = read_proc_status_bytes(&server, "VmSize:") + allowed;
     let limit = Command::new("prlimit")
-        .args(["--pid", &server.pid().to_string(), &format!("--as={space}")])
+        .args(["--pid", &server.pid().to_string(), &format!("--as={address_space}")])
         .status();
-    assert!(limit.expect("prlimit runs").success(), "{what}");
+    assert!(limit.expect("prlimit runs").success(), "{label}");
     let before = read_proc_status_bytes(&server, "VmHWM:");
     let request = server.request("POST", path).header("content-type", content_type).body(body);
     let reply = JsonResponse::fetch(request).await;
-    let taken = read_proc_status_bytes(&server, "VmHWM:").saturating_sub(before);
-    assert!(taken <= allowed, "{what}: {taken} bytes were taken, and {allowed} are allowed");
-    assert_eq!(server.get("/api/v2/ticket").await.status, 200, "{what}: the server goes on");
+    let used = read_proc_status_bytes(&server, "VmHWM:").saturating_sub(before);
+    assert!(used <= allowed, "{label}: {used} bytes used, at most {allowed} allowed");
+    assert_eq!(
+        server.get("/api/v2/ticket").await.status,
+        200,
+        "{label}: the server still responds"
+    );
     Some(reply)
 }
 
-/// The text of a refusal.
-fn assert_rejected(what: &str, reply: Option<JsonResponse>, words: &[&str]) {
+/// Checks that the request was rejected with a short message that contains the words.
+fn assert_rejected(label: &str, reply: Option<JsonResponse>, words: &[&str]) {
     let Some(reply) = reply else { return };
-    assert_eq!(reply.status, 400, "{what}: {}", reply.body);
+    assert_eq!(reply.status, 400, "{label}: {}", reply.body);
     let text = reply.body["detail"].as_str().unwrap_or(reply.message()).to_owned();
-    assert!(words.iter().all(|word| text.contains(word)), "{what}: {words:?}: {text}");
-    assert!(text.len() < 4_000, "{what}: {} characters", text.len());
+    assert!(words.iter().all(|word| text.contains(word)), "{label}: {words:?}: {text}");
+    assert!(text.len() < 4_000, "{label}: {} characters", text.len());
 }
 
 fn build_fixture(text: &str) -> String {
@@ -84,39 +89,41 @@ fn build_fixture(text: &str) -> String {
 
 #[tokio::test]
 async fn yaml_aliases_count_at_their_expanded_size() {
-    let megabyte = "x".repeat(1_000_000);
+    let megabyte_text = "x".repeat(1_000_000);
     let ladder = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
-    let rung =
-        |at: usize| format!("a{at}: &a{at} [{}]\n", vec![format!("*a{}", at - 1); 9].join(","));
+    let rung = |index: usize| {
+        format!("a{index}: &a{index} [{}]\n", vec![format!("*a{}", index - 1); 9].join(","))
+    };
     let fields = "a0: &a0 { k: v }\n".to_owned();
-    let field = |at: usize| {
-        let fields = concat_indexed(9, |key| format!("k{key}: *a{},", at - 1));
-        format!("a{at}: &a{at} {{{fields}}}\n")
+    let field = |index: usize| {
+        let fields = concat_indexed(9, |key| format!("k{key}: *a{},", index - 1));
+        format!("a{index}: &a{index} {{{fields}}}\n")
     };
     let nested = |text: &str| {
-        let open = concat_indexed(60, |at| format!("&a{at} ["));
+        let open = concat_indexed(60, |index| format!("&a{index} ["));
         format!(
             "x: {open}{text}{}\ny: [{}]\n",
             "]".repeat(60),
-            concat_indexed(60, |at| format!("*a{at},"))
+            concat_indexed(60, |index| format!("*a{index},"))
         )
     };
     let key = format!("a: &a {}\nb:\n{}", "k".repeat(60_000), "- { *a : 1 }\n".repeat(8_000));
-    let merged = format!("a: &a {{ text: {megabyte} }}\nb:\n{}", "- { <<: *a }\n".repeat(4_000));
-    for (what, body) in [
-        ("one large text", format!("x: &a {megabyte}\ny:\n{}", "- *a\n".repeat(4_000))),
-        ("a ladder of lists", ladder + &concat_indexed(12, |at| rung(at + 1))),
-        ("a ladder of mappings", fields + &concat_indexed(12, |at| field(at + 1))),
-        ("anchors inside of anchors", nested(&megabyte)),
+    let merged =
+        format!("a: &a {{ text: {megabyte_text} }}\nb:\n{}", "- { <<: *a }\n".repeat(4_000));
+    for (label, body) in [
+        ("one large text", format!("x: &a {megabyte_text}\ny:\n{}", "- *a\n".repeat(4_000))),
+        ("a ladder of lists", ladder + &concat_indexed(12, |index| rung(index + 1))),
+        ("a ladder of mappings", fields + &concat_indexed(12, |index| field(index + 1))),
+        ("anchors inside of anchors", nested(&megabyte_text)),
         ("a key", key),
         ("a merge key", merged),
     ] {
-        let reply = send_with_memory_limit(what, IMPORT_PATH, YAML, body).await;
-        assert_rejected(what, reply, &["fixture.yaml:"]);
+        let reply = send_with_memory_limit(label, IMPORT_PATH, YAML, body).await;
+        assert_rejected(label, reply, &["fixture.yaml:"]);
     }
 }
 
-/// Text without a pattern, so that an index of its letters is as large as it can be.
+/// Generates text without repetition, so that its trigram index is as large as possible.
 fn generate_random_text(length: usize) -> String {
     let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     let letters = std::iter::successors(Some(1_u64), next).skip(1);
@@ -129,39 +136,40 @@ async fn yaml_alias_text_is_limited_for_in_memory_accounts() {
     let row =
         |text: &str| format!("    - &t {{ title: \"{text}\" }}\n{}", "    - *t\n".repeat(49_000));
     let title = |text: &str, times: usize| {
-        let again = "    - { title: *t }\n".repeat(times);
-        format!("    - {{ title: &t \"{text}\" }}\n{again}")
+        let aliases = "    - { title: *t }\n".repeat(times);
+        format!("    - {{ title: &t \"{text}\" }}\n{aliases}")
     };
-    for (what, tickets) in [
+    for (label, tickets) in [
         ("rows", row(&"A".repeat(1_000))),
         ("titles", title(&"A".repeat(900), 40_000)),
         ("titles without a pattern", title(&generate_random_text(1_000), 4_300)),
     ] {
         let server = Server::start();
         let reply =
-            send_with_memory_limit_to(server, what, (IMPORT_PATH, YAML), accounts(tickets)).await;
-        assert_rejected(what, reply, &["fixture.yaml:", "aliases", "4 MiB of text"]);
+            send_with_memory_limit_to(server, label, (IMPORT_PATH, YAML), accounts(tickets)).await;
+        assert_rejected(label, reply, &["fixture.yaml:", "aliases", "4 MiB of text"]);
     }
-    // The most that there may be, in the fewest rows and in the most.
-    for (what, tickets, added) in [
+    // The maximum number of aliases, in the fewest rows and in the most.
+    for (label, tickets, added) in [
         ("few titles", title(&generate_random_text(1_000), 4_100), 4_101),
         ("many rows", row(&generate_random_text(70)), 49_001),
     ] {
         let server = Server::start();
         let reply =
-            send_with_memory_limit_to(server, what, (IMPORT_PATH, YAML), accounts(tickets)).await;
+            send_with_memory_limit_to(server, label, (IMPORT_PATH, YAML), accounts(tickets)).await;
         let Some(reply) = reply else { return };
-        assert_eq!(reply.status, 200, "{what}: {}", reply.body);
-        assert_eq!(reply.body["added"]["tickets"], added, "{what}: {}", reply.body);
+        assert_eq!(reply.status, 200, "{label}: {}", reply.body);
+        assert_eq!(reply.body["added"]["tickets"], added, "{label}: {}", reply.body);
     }
 }
 
 #[tokio::test]
 async fn many_small_values_are_rejected_during_parsing() {
-    let deep = |at: usize| format!("\"{at:x}\":{}0{},", r#"{"a":"#.repeat(60), "}".repeat(60));
+    let deep =
+        |index: usize| format!("\"{index:x}\":{}0{},", r#"{"a":"#.repeat(60), "}".repeat(60));
     let rows = format!("\"tickets\":[{}{{}}]", "{},".repeat(3_000_000));
     let numbers = format!("[{}0]", "0,".repeat(5_000_000));
-    for (what, content_type, body, word) in [
+    for (label, content_type, body, word) in [
         ("rows", JSON, build_fixture(&rows), "50000 rows"),
         ("rows of YAML", YAML, build_fixture(&rows), "commas and brackets"),
         ("numbers", JSON, numbers.clone(), "50000 rows"),
@@ -170,14 +178,16 @@ async fn many_small_values_are_rejected_during_parsing() {
         (
             "fields",
             JSON,
-            build_fixture(&(concat_indexed(1_000_000, |at| format!("\"{at:x}\":0,")) + "\"z\":0")),
+            build_fixture(
+                &(concat_indexed(1_000_000, |index| format!("\"{index:x}\":0,")) + "\"z\":0"),
+            ),
             "MB",
         ),
         ("mappings", JSON, build_fixture(&(concat_indexed(20_000, deep) + "\"z\":0")), "MB"),
         ("no JSON", JSON, numbers.replace("0]", "0"), "50000 rows"),
     ] {
-        let reply = send_with_memory_limit(what, IMPORT_PATH, content_type, body).await;
-        assert_rejected(what, reply, &["fixture.", word]);
+        let reply = send_with_memory_limit(label, IMPORT_PATH, content_type, body).await;
+        assert_rejected(label, reply, &["fixture.", word]);
     }
 }
 
@@ -193,35 +203,35 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     let many_tickets = build_ticket_rows(20_000);
     let bad = r#"{"id":0,"title":"T"}"#;
     let json = build_fixture(&format!("\"tickets\":[\n{many_tickets}{bad}]"));
-    let what = "a fault at the end of JSON";
+    let label = "an error at the end of JSON";
     assert_rejected(
-        what,
-        send_with_memory_limit(what, IMPORT_PATH, JSON, json.clone()).await,
+        label,
+        send_with_memory_limit(label, IMPORT_PATH, JSON, json.clone()).await,
         &["fixture.json:20002: "],
     );
-    let what = "a fault at the end of JSON that is sent as YAML";
+    let label = "an error at the end of YAML";
     let yaml = format!("accounts:\n  a:\n    tickets:\n{}    - {{ id: 0 }}\n", {
         concat_indexed(5_000, |id| {
             format!("    - {{ id: {}, title: T, direction: inbound }}\n", id + 1)
         })
     });
     assert_rejected(
-        what,
-        send_with_memory_limit(what, IMPORT_PATH, YAML, yaml).await,
+        label,
+        send_with_memory_limit(label, IMPORT_PATH, YAML, yaml).await,
         &["fixture.yaml:5004: "],
     );
-    let what = "JSON that ends early";
+    let label = "JSON that ends early";
     assert_rejected(
-        what,
-        send_with_memory_limit(what, IMPORT_PATH, JSON, json[..json.len() - 1].to_owned()).await,
+        label,
+        send_with_memory_limit(label, IMPORT_PATH, JSON, json[..json.len() - 1].to_owned()).await,
         &["EOF"],
     );
-    let what = "the same id again and again";
+    let label = "a repeated ID";
     let same = concat_indexed(49_000, |_| r#"{"id":5,"name":"A"},"#.to_owned());
     let same = build_fixture(&format!("\"brands\":[{}]", same.trim_end_matches(',')));
     assert_rejected(
-        what,
-        send_with_memory_limit(what, IMPORT_PATH, JSON, same).await,
+        label,
+        send_with_memory_limit(label, IMPORT_PATH, JSON, same).await,
         &["given twice"],
     );
 }
@@ -240,7 +250,7 @@ async fn valid_large_imports_stay_within_memory_limit() {
             "{{\"title\":\"T\",{TICKET_FIELDS},\"timeline\":[{{\"type\":\"note\",\"content\":\"{text}\"}}]}},"
         )
     });
-    for (what, list, rows, counted, number) in [
+    for (label, list, rows, counted, number) in [
         ("short tickets", "tickets", build_ticket_rows(5_000), "tickets", 5_000),
         ("short notes", "tickets", notes, "timeline", 10_000),
         ("brands", "brands", brands, "brands", 49_000),
@@ -248,21 +258,22 @@ async fn valid_large_imports_stay_within_memory_limit() {
     ] {
         let body =
             build_fixture(&format!("\"{list}\":[{}]", rows.trim_end().trim_end_matches(',')));
-        let Some(reply) = send_with_memory_limit(what, IMPORT_PATH, JSON, body).await else {
+        let Some(reply) = send_with_memory_limit(label, IMPORT_PATH, JSON, body).await else {
             return;
         };
-        assert_eq!(reply.status, 200, "{what}: {}", reply.body);
-        assert_eq!(reply.body["added"][counted], number, "{what}: {}", reply.body);
+        assert_eq!(reply.status, 200, "{label}: {}", reply.body);
+        assert_eq!(reply.body["added"][counted], number, "{label}: {}", reply.body);
     }
 }
 
 #[tokio::test]
 async fn other_request_bodies_stay_within_memory_limit() {
-    let nested = |at: usize| format!("\"{at:x}\":{}0{},", r#"{"a":"#.repeat(25), "}".repeat(25));
-    let small = |at: usize| format!("\"{at:x}\":{{\"a\":0}},");
+    let nested =
+        |index: usize| format!("\"{index:x}\":{}0{},", r#"{"a":"#.repeat(25), "}".repeat(25));
+    let small = |index: usize| format!("\"{index:x}\":{{\"a\":0}},");
     let fields = |fields: String| format!("{{\"fields\":{{{}}}}}", fields.trim_end_matches(','));
     let key = "dev-key".repeat(1_000_000);
-    for (what, path, content_type, body, words) in [
+    for (label, path, content_type, body, words) in [
         (
             "mappings",
             VERIFY_PATH,
@@ -302,7 +313,11 @@ async fn other_request_bodies_stay_within_memory_limit() {
             &["title"],
         ),
     ] {
-        assert_rejected(what, send_with_memory_limit(what, path, content_type, body).await, words);
+        assert_rejected(
+            label,
+            send_with_memory_limit(label, path, content_type, body).await,
+            words,
+        );
     }
 }
 
@@ -316,20 +331,20 @@ async fn yaml_aliases_and_json_numbers_are_imported_correctly() {
     assert_eq!(reply.body["added"]["tickets"], 2, "{}", reply.body);
     assert_eq!(reply.body["added"]["groups"], 1, "{}", reply.body);
     let list = server.get("/api/v2/ticket").await.body;
-    let items = list["items"].as_array().expect("items");
+    let items = list["items"].as_array().expect("items is an array");
     assert!(items.iter().all(|item| item["title"] == "Größe" && item["priority"] == "medium"));
     let numbers = json!({ "accounts": { "dev": { "brands": [{ "id": 1e300, "name": "B" }] } } });
     let reply = server.send_json("POST", IMPORT_PATH, &numbers).await;
     assert_eq!((reply.status, &reply.body["status"]), (400, &Value::from(400)), "{}", reply.body);
 }
 
-/// How often its answer a request may take, as README.md says it.
+/// The memory of a response as a multiple of its size, as README.md promises.
 const MAX_RESPONSE_MULTIPLE: u64 = 12;
 
 #[tokio::test]
 async fn large_response_memory_is_a_small_multiple_of_its_size() {
     if fs::metadata("/proc/self/status").is_err() {
-        skip_test("there is no /proc");
+        skip_test("/proc is not available");
         return;
     }
     let server = Server::start();
@@ -345,15 +360,15 @@ async fn large_response_memory_is_a_small_multiple_of_its_size() {
     for (path, multiple) in
         [("/_control/accounts/dev/export", 6), ("/api/v2/ticket/500000", MAX_RESPONSE_MULTIPLE)]
     {
-        // From here on the peak is that of what follows.
+        // Resets the peak memory, so that it measures only the next request.
         let peak = format!("/proc/{}/clear_refs", server.pid());
-        fs::write(peak, "5").expect("the peak is forgotten");
+        fs::write(peak, "5").expect("the peak memory is reset");
         let before = read_proc_status_bytes(&server, "VmHWM:");
-        let answer = server.request("GET", path).send().await.expect("an answer");
-        let length = answer.bytes().await.expect("a body").len() as u64;
+        let response = server.request("GET", path).send().await.expect("the server responds");
+        let length = response.bytes().await.expect("the body arrives").len() as u64;
         assert!(length > 10_000_000, "{path}: {length}");
-        let taken = read_proc_status_bytes(&server, "VmHWM:").saturating_sub(before);
+        let used = read_proc_status_bytes(&server, "VmHWM:").saturating_sub(before);
         let allowed = multiple * length;
-        assert!(taken <= allowed, "{path}: {taken} bytes were taken for an answer of {length}");
+        assert!(used <= allowed, "{path}: {used} bytes used for a response of {length} bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! How large a body may be, in every form in which it is sent.
+//! The size limit of request bodies, in every encoding.
 
 use super::{
     JSON, LIST_PATH, MULTIPART, URLENCODED, assert_unchanged_and_serving, build_chunked_request,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::fixtures::NEW_TICKET_FORM;
 
-/// A body that makes a ticket, of exactly so many bytes, in each encoding.
+/// Returns bodies of exactly `size` bytes that create a ticket, one per encoding.
 fn build_bodies(size: usize) -> [(&'static str, Vec<u8>); 3] {
     let filler = |empty: usize| "x".repeat(size - empty);
     let form = format!("{NEW_TICKET_FORM}&note=");
@@ -23,7 +23,7 @@ fn build_bodies(size: usize) -> [(&'static str, Vec<u8>); 3] {
     [(URLENCODED, form.into_bytes()), (MULTIPART, multipart), (JSON, json.into_bytes())]
 }
 
-/// Each body whole and in chunks.
+/// Returns requests with each body, with Content-Length and chunked.
 fn build_requests(size: usize) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for (content_type, body) in build_bodies(size) {
@@ -33,8 +33,8 @@ fn build_requests(size: usize) -> Vec<(String, Vec<u8>)> {
             build_request_with_body("POST", LIST_PATH, content_type, &body),
         ));
         for chunk in [100, 1_000_000] {
-            let what = format!("{content_type} in chunks of {chunk}");
-            all.push((what, build_chunked_request("POST", LIST_PATH, content_type, &body, chunk)));
+            let label = format!("{content_type} in chunks of {chunk}");
+            all.push((label, build_chunked_request("POST", LIST_PATH, content_type, &body, chunk)));
         }
     }
     all
@@ -44,17 +44,17 @@ fn build_requests(size: usize) -> Vec<(String, Vec<u8>)> {
 async fn body_at_size_limit_is_accepted_and_one_byte_more_is_rejected() {
     for max_bytes in [1_024, 70_000] {
         let server = start_server(&["--max-body-bytes", &max_bytes.to_string()]);
-        for (what, request) in build_requests(max_bytes) {
-            let answer = send_request(&what, &server.base_url, &request).await;
-            assert_eq!(answer.status, 200, "{what}: {answer:?}");
+        for (label, request) in build_requests(max_bytes) {
+            let response = send_request(&label, &server.base_url, &request).await;
+            assert_eq!(response.status, 200, "{label}: {response:?}");
         }
         let before = list_all_tickets(&server.base_url).await;
         for size in [max_bytes + 1, max_bytes + 1_000, 20 * max_bytes] {
-            for (what, request) in build_requests(size) {
-                let answer = send_request(&what, &server.base_url, &request).await;
-                assert_eq!(answer.status, 413, "{size} by {what}: {answer:?}");
-                let message = answer.error_message();
-                assert!(message.contains(&max_bytes.to_string()), "{what}: {message}");
+            for (label, request) in build_requests(size) {
+                let response = send_request(&label, &server.base_url, &request).await;
+                assert_eq!(response.status, 413, "{size} by {label}: {response:?}");
+                let message = response.error_message();
+                assert!(message.contains(&max_bytes.to_string()), "{label}: {message}");
             }
         }
         assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -68,8 +68,8 @@ async fn raised_body_size_limit_accepts_larger_body() {
     for (size, status) in [(default_max_bytes + 2, 200), (default_max_bytes + 3, 413)] {
         for (content_type, body) in build_bodies(size) {
             let request = build_request_with_body("POST", LIST_PATH, content_type, &body);
-            let answer = send_request(content_type, &server.base_url, &request).await;
-            assert_eq!(answer.status, status, "{size} of {content_type}: {answer:?}");
+            let response = send_request(content_type, &server.base_url, &request).await;
+            assert_eq!(response.status, status, "{size} of {content_type}: {response:?}");
         }
     }
     assert_eq!(count_tickets(&server.base_url).await, 4);

@@ -1,4 +1,4 @@
-//! Bodies that do not arrive: there is only so much time for one, however it is sent and wherever it goes.
+//! The timeout of request bodies, for every framing and route.
 
 use std::iter;
 
@@ -17,7 +17,7 @@ use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
 use crate::raw_http::RawResponse;
 
 const BODY_TIMEOUT: &str = "300ms";
-/// What the head says of a body that does not come to its end.
+/// Framing headers of a body that never ends.
 const CONTENT_LENGTH_HEADER: &str = "Content-Length: 100000\r\n";
 const CHUNKED_HEADER: &str = "Transfer-Encoding: chunked\r\n";
 
@@ -25,7 +25,7 @@ fn start_server_with_body_timeout() -> SeededServer {
     start_server(&["--body-timeout", BODY_TIMEOUT])
 }
 
-/// A head, and a body that begins so and goes on so, over and over.
+/// A request whose body starts with `body_start` and then repeats `repeated_body`.
 #[derive(Clone)]
 struct SlowRequest {
     method: &'static str,
@@ -50,7 +50,7 @@ impl SlowRequest {
         format!("{method} {path} {headers:?} {:?} {:?}", self.body_start, self.repeated_body)
     }
 
-    /// Sends it until there is an answer, and gives all that come.
+    /// Sends the request byte by byte until the server responds; returns all responses.
     async fn send_until_response(self, base: &str) -> (Self, Vec<RawResponse>) {
         let stream = connect_and_send(
             base,
@@ -58,14 +58,14 @@ impl SlowRequest {
         )
         .await;
         let bytes = self.body_start.bytes().chain(self.repeated_body.bytes().cycle());
-        let answers = send_byte_by_byte(stream, bytes).await;
-        (self, answers)
+        let responses = send_byte_by_byte(stream, bytes).await;
+        (self, responses)
     }
 }
 
 const PART_HEAD: &str = "--edge\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\n";
 
-/// To the Ticket API, in every encoding.
+/// Returns requests to the Ticket API in every encoding.
 fn slow_ticket_requests() -> Vec<SlowRequest> {
     let mut all = Vec::new();
     let update = ("PUT", "/api/v2/ticket/7");
@@ -90,21 +90,21 @@ fn slow_ticket_requests() -> Vec<SlowRequest> {
     all
 }
 
-/// To the control API, whose bodies are JSON, and YAML in an import.
+/// Returns requests to the control API.
 fn slow_control_requests() -> Vec<SlowRequest> {
-    let own = |rest: &str| format!("{ACCOUNTS_PATH}/acme/{rest}");
+    let account_path = |rest: &str| format!("{ACCOUNTS_PATH}/acme/{rest}");
     let mut all = Vec::new();
     for (method, path) in [
         ("POST", ACCOUNTS_PATH.to_owned()),
-        ("PUT", own("clock")),
-        ("POST", own("clock/advance")),
-        ("POST", own("keys")),
-        ("PUT", own("dialect")),
-        ("POST", own("import")),
-        ("POST", own("verify")),
-        ("POST", own("faults")),
-        ("PUT", own("limits")),
-        ("PUT", own("strict")),
+        ("PUT", account_path("clock")),
+        ("POST", account_path("clock/advance")),
+        ("POST", account_path("keys")),
+        ("PUT", account_path("dialect")),
+        ("POST", account_path("import")),
+        ("POST", account_path("verify")),
+        ("POST", account_path("faults")),
+        ("PUT", account_path("limits")),
+        ("PUT", account_path("strict")),
     ] {
         all.extend([
             SlowRequest::new((method, &path), (JSON, CONTENT_LENGTH_HEADER), ("{", " ")),
@@ -120,14 +120,14 @@ async fn unfinished_body_times_out() {
     let server = start_server_with_body_timeout();
     let before = list_all_tickets(&server.base_url).await;
     let all = slow_ticket_requests().into_iter().chain(slow_control_requests());
-    for (slow, answers) in
+    for (slow, responses) in
         join_all(all.map(|slow| slow.send_until_response(&server.base_url))).await
     {
-        let what = slow.describe();
+        let label = slow.describe();
         REQUEST_TIMED_OUT.assert_matches(
-            &what,
+            &label,
             &slow.path,
-            &expect_single_response(&what, answers),
+            &expect_single_response(&label, responses),
         );
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -152,13 +152,13 @@ async fn body_withheld_after_expect_continue_times_out() {
             .await,
         )
     });
-    for (path, answers) in join_all(all).await {
-        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, answers));
+    for (path, responses) in join_all(all).await {
+        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, responses));
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
 
-/// What is refused for another reason, or asks for no body, with the status that it has.
+/// Returns requests that fail for another reason or need no body, with their status.
 fn slow_requests_with_unread_body() -> Vec<(u16, SlowRequest)> {
     let mut all = Vec::new();
     for (framing, filler) in
@@ -187,15 +187,15 @@ async fn slow_unread_body_ends_at_body_timeout() {
     let all = slow_requests_with_unread_body()
         .into_iter()
         .map(async |(status, slow)| (status, slow.send_until_response(&server.base_url).await));
-    for (status, (slow, answers)) in join_all(all).await {
-        let what = slow.describe();
-        let answer = expect_single_response(&what, answers);
-        assert!([status, 408].contains(&answer.status), "{what}: {answer:?}");
+    for (status, (slow, responses)) in join_all(all).await {
+        let label = slow.describe();
+        let response = expect_single_response(&label, responses);
+        assert!([status, 408].contains(&response.status), "{label}: {response:?}");
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
 
-/// Sends all but the last bytes, then those with a pause after each.
+/// Sends all but the last 30 bytes at once, then the rest byte by byte.
 async fn send_last_bytes_slowly(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
     let (first, last) = bytes.split_at(bytes.len() - 30);
     send_byte_by_byte(connect_and_send(base, first).await, last.to_vec()).await
@@ -218,9 +218,9 @@ async fn slow_body_within_timeout_is_accepted() {
         build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{                              }"),
     ];
     let all = requests.map(async |bytes| send_last_bytes_slowly(&server.base_url, &bytes).await);
-    for (at, answers) in join_all(all).await.into_iter().enumerate() {
-        let answer = expect_single_response("a slow body", answers);
-        assert_eq!(answer.status, if at == 4 { 201 } else { 200 }, "{at}: {answer:?}");
+    for (index, responses) in join_all(all).await.into_iter().enumerate() {
+        let response = expect_single_response("a slow body", responses);
+        assert_eq!(response.status, if index == 4 { 201 } else { 200 }, "{index}: {response:?}");
     }
     assert_eq!(count_tickets(&server.base_url).await, 5);
 }
@@ -234,20 +234,20 @@ async fn body_timeout_restarts_for_second_request() {
              Content-Type: {URLENCODED}\r\nContent-Length: {length}\r\n\r\n"
         )
     };
-    let whole = [head(NEW_TICKET_FORM.len()).as_bytes(), NEW_TICKET_FORM.as_bytes()].concat();
-    let mut stream = connect_and_send(&server.base_url, &whole).await;
+    let first = [head(NEW_TICKET_FORM.len()).as_bytes(), NEW_TICKET_FORM.as_bytes()].concat();
+    let mut stream = connect_and_send(&server.base_url, &first).await;
     assert_eq!(read_response(&mut stream).await.status, 200);
-    let more = head(100_000).into_bytes();
-    let answers = send_head_and_slow_body(stream, more).await;
+    let second_head = head(100_000).into_bytes();
+    let responses = send_head_and_slow_body(stream, second_head).await;
     REQUEST_TIMED_OUT.assert_matches(
-        "the second",
+        "the second request",
         LIST_PATH,
-        &expect_single_response("the second", answers),
+        &expect_single_response("the second request", responses),
     );
-    assert_eq!(count_tickets(&server.base_url).await, 2, "the first has been made");
+    assert_eq!(count_tickets(&server.base_url).await, 2, "the first request created a ticket");
 }
 
 async fn send_head_and_slow_body(mut stream: TcpStream, head: Vec<u8>) -> Vec<RawResponse> {
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await.expect("it is open");
+    tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await.expect("the connection is open");
     send_byte_by_byte(stream, iter::repeat(b'x')).await
 }

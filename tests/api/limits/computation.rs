@@ -1,5 +1,5 @@
-//! What takes much work is done beside all else, for a bounded time: others get their answers meanwhile, and whoever asked
-//! for it is told.
+//! Expensive computations: they are limited in time, do not block other requests, and end with a clear
+//! error.
 
 use futures_util::future::select_all;
 use serde_json::{Value, json};
@@ -15,16 +15,16 @@ const VERIFY_PATH: &str = "/_control/accounts/acme/verify";
 const FAULTS_PATH: &str = "/_control/accounts/acme/faults";
 const LIST_PATH: &str = "/api/v2/ticket";
 
-/// An expression that takes as long for each letter as one may.
+/// A regular expression with the highest possible cost per character.
 const SLOW_REGEX: &str = "([ab]{1,50}){1,20}y";
-/// The longest text that such an expression looks at.
+/// The longest text that an expensive expression is applied to.
 const MAX_REGEX_INPUT_BYTES: usize = 4 * 1024;
-/// More requests than there are threads that answer.
+/// More requests than worker threads.
 fn oversubscribed_request_count() -> usize {
     std::thread::available_parallelism().map_or(4, usize::from) + 2
 }
 
-/// A text of `a` and `b` in which nothing comes again.
+/// Generates a text of `a` and `b` without repetition.
 fn generate_letters(length: usize) -> String {
     let mut state = 1_u32;
     let next = |_| {
@@ -38,21 +38,21 @@ fn start_server() -> SeededServer {
     serve_seed_with_args(&acme_seed([ticket_fixture(7)]), &["--ephemeral"])
 }
 
-/// Sends requests at once, and asks for other things until the first of them is answered. Gives that, and how often the
-/// others were answered.
+/// Sends requests concurrently and reads a ticket until the first one gets its response. Returns that response and
+/// the number of reads.
 async fn send_beside_reads(
     client: &ApiClient,
     requests: Vec<reqwest::RequestBuilder>,
 ) -> (JsonResponse, usize) {
     let requests = requests.into_iter().map(|request| tokio::spawn(JsonResponse::fetch(request)));
     let mut first = select_all(requests.collect::<Vec<_>>());
-    let mut answered = 0;
+    let mut read_count = 0;
     loop {
         tokio::select! {
-            (reply, _, _) = &mut first => return (reply.expect("it is answered"), answered),
-            other = client.get("/api/v2/ticket/7") => {
-                assert_eq!(other.status, 200, "{}", other.body);
-                answered += 1;
+            (reply, _, _) = &mut first => return (reply.expect("the request does not panic"), read_count),
+            ticket = client.get("/api/v2/ticket/7") => {
+                assert_eq!(ticket.status, 200, "{}", ticket.body);
+                read_count += 1;
             }
         }
     }
@@ -91,7 +91,7 @@ async fn value_too_long_for_regex_is_named_in_error() {
             &["title", "request 1", "240000", "4096", "smaller"],
         );
     }
-    // A small expression looks at all of it, and what is about other requests needs not look.
+    // A cheap expression is applied to the whole text, and requests that differ otherwise are not searched.
     let small =
         json!({ "fields": { "title": { "matches": "^[ab]+$" } }, "count": { "exactly": 3 } });
     assert_eq!(server.send_json("POST", VERIFY_PATH, &small).await.status, 200);
@@ -103,8 +103,8 @@ async fn value_too_long_for_regex_is_named_in_error() {
 async fn slow_verification_times_out_without_blocking_other_requests() {
     let server = start_server();
     let title = generate_letters(MAX_REGEX_INPUT_BYTES - 10);
-    for at in 0..200 {
-        let body = format!("title={title}{at}");
+    for index in 0..200 {
+        let body = format!("title={title}{index}");
         server.send_form("PUT", "/api/v2/ticket/7", &body).await;
     }
     let fields = json!({ "title": { "matches": SLOW_REGEX } });
@@ -112,9 +112,9 @@ async fn slow_verification_times_out_without_blocking_other_requests() {
     let requests = (0..oversubscribed_request_count())
         .map(|_| server.request("POST", VERIFY_PATH).json(&body))
         .collect();
-    let (reply, answered) = send_beside_reads(&server, requests).await;
+    let (reply, read_count) = send_beside_reads(&server, requests).await;
     assert_problem(&reply, 409, "too-much-work", &["longer than 5s", "since"]);
-    assert!(answered > 50, "{answered} requests were answered meanwhile");
+    assert!(read_count > 50, "{read_count} reads were served during the verification");
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn regex_size_and_count_are_limited() {
         );
     }
     let fields: serde_json::Map<String, Value> =
-        (0..11).map(|at| (format!("title[{at}]"), json!({ "matches": "a" }))).collect();
+        (0..11).map(|index| (format!("title[{index}]"), json!({ "matches": "a" }))).collect();
     assert_problem(
         &server.send_json("POST", VERIFY_PATH, &json!({ "fields": fields })).await,
         400,
@@ -179,32 +179,32 @@ async fn fault_rule_with_regex_does_not_block_other_accounts() {
     let requests: Vec<_> = (0..oversubscribed_request_count()).map(send).collect();
     let requests = requests.into_iter().map(|request| tokio::spawn(JsonResponse::fetch(request)));
     let mut first = select_all(requests.collect::<Vec<_>>());
-    let mut answered = 0;
+    let mut list_count = 0;
     let reply = loop {
         tokio::select! {
-            (reply, _, _) = &mut first => break reply.expect("it is answered"),
+            (reply, _, _) = &mut first => break reply.expect("the request does not panic"),
             list = other.client.get(LIST_PATH) => {
                 assert_eq!(list.status, 200, "{}", list.body);
-                answered += 1;
+                list_count += 1;
             }
         }
     };
-    assert_eq!(reply.status, 400, "the title is too long: {}", reply.body);
-    assert!(answered > 10, "{answered} requests were answered meanwhile");
-    // It does not look at what is longer, and goes on with what it matches.
+    assert_eq!(reply.status, 400, "the title exceeds its limit: {}", reply.body);
+    assert!(list_count > 10, "{list_count} lists were served during the fault matching");
+    // The rule skips longer values, and still applies to those that match.
     let longer = format!("title={}y", generate_letters(100_000));
     assert_eq!(server.send_form("PUT", "/api/v2/ticket/7", &longer).await.status, 400);
     assert_eq!(server.send_form("PUT", "/api/v2/ticket/7", "title=aby").await.status, 503);
 }
 
-/// Tickets whose titles are as long as they may be, and of few letters.
+/// Returns tickets with these titles.
 fn build_tickets_with_titles(number: u64, title: impl Fn(u64) -> String) -> Vec<Value> {
-    let one = |id| {
+    let ticket_with_title = |id| {
         let mut ticket = ticket_fixture(id);
         ticket["title"] = title(id).into();
         ticket
     };
-    (1..=number).map(one).collect()
+    (1..=number).map(ticket_with_title).collect()
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn search_finds_texts_of_few_distinct_letters() {
     };
     let seed = acme_seed(build_tickets_with_titles(3_000, titles));
     let server = serve_seed_with_args(&seed, &["--ephemeral", "--answer-timeout", "5s"]);
-    for (query, found) in [
+    for (query, expected_total) in [
         ("a".repeat(500), 1_500),
         ("a".repeat(501), 750),
         ("a".repeat(499) + "B" + &"a".repeat(500), 750),
@@ -232,15 +232,15 @@ async fn search_finds_texts_of_few_distinct_letters() {
             .query(&[("query", &query), ("itemLimit", &"1".into())]);
         let reply = JsonResponse::fetch(request).await;
         assert_eq!(reply.status, 200, "{query}: {}", reply.body);
-        assert_eq!(reply.body["itemTotal"], found, "{query}");
+        assert_eq!(reply.body["itemTotal"], expected_total, "{query}");
     }
 }
 
-/// A view that compares each title with a hundred long texts.
+/// Returns a seed with a view that compares each title with a hundred long texts.
 fn build_seed_with_slow_view() -> Value {
     let mut seed = acme_seed(build_tickets_with_titles(3_000, |_| "a".repeat(1_000)));
-    let condition = |at: usize| {
-        let value = format!("{}b{at}", "a".repeat(500));
+    let condition = |index: usize| {
+        let value = format!("{}b{index}", "a".repeat(500));
         json!({ "fact": "title", "operation": "contains", "value": value })
     };
     let any: Vec<Value> = (0..100).map(condition).collect();
@@ -251,10 +251,11 @@ fn build_seed_with_slow_view() -> Value {
 
 async fn assert_slow_view_times_out(server: &ApiClient) {
     let slow = server.request("GET", LIST_PATH).query(&[("applyView", "slow")]);
-    let asked = (0..8).map(|_| slow.try_clone().expect("it has no body")).map(JsonResponse::fetch);
-    let replies = futures_util::future::join_all(asked).await;
-    let given_up = replies.iter().filter(|reply| reply.message().contains("was given up"));
-    assert!(given_up.count() > 0, "{replies:?}");
+    let requests =
+        (0..8).map(|_| slow.try_clone().expect("the request has no body")).map(JsonResponse::fetch);
+    let replies = futures_util::future::join_all(requests).await;
+    let interrupted = replies.iter().filter(|reply| reply.message().contains("was given up"));
+    assert!(interrupted.count() > 0, "{replies:?}");
     for reply in &replies {
         assert_eq!(reply.status, 503, "{}", reply.body);
         assert!(reply.message().contains("--answer-timeout"), "{}", reply.body);
@@ -271,7 +272,7 @@ async fn slow_query_is_interrupted_in_memory_database() {
     let reply = JsonResponse::fetch(slow).await;
     assert_eq!(reply.status, 503, "{}", reply.body);
     assert!(reply.message().contains("was given up"), "{}", reply.body);
-    // The only connection is free again.
+    // The only database connection is free again.
     let reply = server.send_form("PUT", "/api/v2/ticket/7", "title=Printer").await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(server.get("/api/v2/ticket/8").await.status, 200);
@@ -286,9 +287,9 @@ async fn slow_queries_are_interrupted_in_file_database() {
         Server::start_with_args(&["--data", &data, "--seed", &seed, "--answer-timeout", "1s"]);
     ACME_KEY.clone_into(&mut server.api_key);
     assert_slow_view_times_out(&server).await;
-    // All connections are free again, and their next queries have time.
-    let asked = concat_indexed(8, |at| format!("{}\n", at + 1));
-    for id in asked.lines() {
+    // All database connections are free again, and new queries get the full timeout.
+    let ids = concat_indexed(8, |index| format!("{}\n", index + 1));
+    for id in ids.lines() {
         let reply = server.get(&format!("/api/v2/ticket/{id}")).await;
         assert_eq!(reply.status, 200, "{}", reply.body);
     }

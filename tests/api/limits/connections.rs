@@ -1,4 +1,4 @@
-//! More connections than there may be: those beyond are told so and closed, and let in again once one has gone.
+//! The connection limit: excess connections get 503 and are closed, and a closed connection frees its slot.
 
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
@@ -17,7 +17,7 @@ use crate::raw_http::RawResponse;
 
 const MAX_CONNECTIONS: usize = 3;
 
-/// A server all of whose connections are taken, and those.
+/// Starts a server and occupies all of its connections.
 async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<TcpStream>) {
     let server = start_server(&[&["--max-connections", "3"][..], flags].concat());
     let mut all = Vec::new();
@@ -31,28 +31,28 @@ async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<TcpStream>) {
     (server, all)
 }
 
-fn assert_over_capacity(what: &str, path: &str, answer: &RawResponse) {
-    TOO_MANY_CONNECTIONS.assert_matches(what, path, answer);
-    assert!(answer.head.contains("retry-after: 1"), "{what}: {answer:?}");
+fn assert_over_capacity(label: &str, path: &str, response: &RawResponse) {
+    TOO_MANY_CONNECTIONS.assert_matches(label, path, response);
+    assert!(response.head.contains("retry-after: 1"), "{label}: {response:?}");
 }
 
-/// Those who are in are served.
+/// Checks that the open connections still get responses.
 async fn assert_still_served(all: &mut [TcpStream]) {
     for stream in all {
         stream
             .write_all(&build_keep_alive_request("GET", LIST_PATH, ""))
             .await
-            .expect("it is open");
-        let answer = read_response(stream).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
+            .expect("the connection is open");
+        let response = read_response(stream).await;
+        assert_eq!(response.status, 200, "{response:?}");
     }
 }
 
-/// Asks until there is a place.
+/// Repeats the request until a connection slot is free.
 async fn send_until_accepted(base: &str, bytes: &[u8]) -> RawResponse {
-    poll_until("a place", async || {
-        let answer = send_request("a place", base, bytes).await;
-        (answer.status != 503).then_some(answer)
+    poll_until("a free connection slot", async || {
+        let response = send_request("a request for a free slot", base, bytes).await;
+        (response.status != 503).then_some(response)
     })
     .await
 }
@@ -61,8 +61,8 @@ async fn send_until_accepted(base: &str, bytes: &[u8]) -> RawResponse {
 async fn excess_connection_gets_503_in_error_format_of_its_path() {
     let (server, mut all) = start_full_server(&[]).await;
     for path in PATHS.into_iter().chain(["/_control/health", "/openapi.json"]) {
-        let answer = send_request(path, &server.base_url, &build_request("GET", path, "")).await;
-        assert_over_capacity(path, path, &answer);
+        let response = send_request(path, &server.base_url, &build_request("GET", path, "")).await;
+        assert_over_capacity(path, path, &response);
         assert_still_served(&mut all).await;
     }
 }
@@ -97,8 +97,8 @@ async fn rejected_connection_changes_nothing() {
         (ACCOUNTS_PATH, build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{}")),
     ] {
         for _ in 0..10 {
-            let answer = send_request(path, &server.base_url, &bytes).await;
-            assert_over_capacity(path, path, &answer);
+            let response = send_request(path, &server.base_url, &bytes).await;
+            assert_over_capacity(path, path, &response);
         }
     }
     assert_still_served(&mut all).await;
@@ -117,7 +117,7 @@ async fn closed_connection_frees_its_slot() {
             &send_request("full", &server.base_url, &build_request("GET", LIST_PATH, "")).await,
         );
         all.pop();
-        let mut stream = poll_until("a place", async || {
+        let mut stream = poll_until("a free connection slot", async || {
             let mut stream =
                 connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
                     .await;
@@ -134,11 +134,11 @@ async fn closed_connection_frees_its_slot() {
 async fn simultaneous_excess_connections_all_get_503() {
     let (server, mut all) = start_full_server(&[]).await;
     let bytes = [LIST_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
-    let many = (0..50).map(async |at| {
-        let (path, bytes) = &bytes[at % 2];
+    let connections = (0..50).map(async |index| {
+        let (path, bytes) = &bytes[index % 2];
         assert_over_capacity(path, path, &send_request(path, &server.base_url, bytes).await);
     });
-    join_all(many).await;
+    join_all(connections).await;
     assert_still_served(&mut all).await;
 }
 
@@ -146,12 +146,12 @@ async fn simultaneous_excess_connections_all_get_503() {
 async fn hundreds_of_excess_connections_get_503_or_are_closed() {
     let (server, mut all) = start_full_server(&[]).await;
     let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
-    let many = (0..400).map(async |_| {
-        for answer in send_and_read_all(&server.base_url, &bytes).await {
-            assert_over_capacity("one of hundreds", LIST_PATH, &answer);
+    let connections = (0..400).map(async |_| {
+        for response in send_and_read_all(&server.base_url, &bytes).await {
+            assert_over_capacity("one of hundreds", LIST_PATH, &response);
         }
     });
-    join_all(many).await;
+    join_all(connections).await;
     assert_still_served(&mut all).await;
     drop(all);
     let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
@@ -161,14 +161,14 @@ async fn hundreds_of_excess_connections_get_503_or_are_closed() {
 #[tokio::test]
 async fn silent_excess_connection_is_closed() {
     let (server, mut all) = start_full_server(&[]).await;
-    let many = (0..20).map(async |at| {
-        // Nothing, or too little to be a request.
-        let bytes = &b"GET /api"[..at % 3 * 4];
-        for answer in read_remaining(connect_and_send(&server.base_url, bytes).await).await {
-            assert_eq!(answer.status, 503, "{answer:?}");
+    let connections = (0..20).map(async |index| {
+        // No bytes, or too few for a request.
+        let bytes = &b"GET /api"[..index % 3 * 4];
+        for response in read_remaining(connect_and_send(&server.base_url, bytes).await).await {
+            assert_eq!(response.status, 503, "{response:?}");
         }
     });
-    join_all(many).await;
+    join_all(connections).await;
     assert_still_served(&mut all).await;
 }
 
@@ -202,30 +202,35 @@ async fn timed_out_slow_clients_free_their_slots() {
 #[tokio::test]
 async fn exactly_max_connections_are_accepted() {
     let server = start_server(&["--max-connections", "50"]);
-    let many = (0..50).map(async |_| {
+    let connections = (0..50).map(async |_| {
         let mut stream =
             connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
                 .await;
         assert_eq!(read_response(&mut stream).await.status, 200);
         stream
     });
-    let mut all = join_all(many).await;
+    let mut all = join_all(connections).await;
     assert_over_capacity(
-        "the 51st",
+        "the 51st connection",
         LIST_PATH,
-        &send_request("51", &server.base_url, &build_request("GET", LIST_PATH, "")).await,
+        &send_request(
+            "the 51st connection",
+            &server.base_url,
+            &build_request("GET", LIST_PATH, ""),
+        )
+        .await,
     );
     assert_still_served(&mut all).await;
-    // One that ends by itself leaves its place.
-    let mut last = all.pop().expect("there are some");
-    last.write_all(&build_request("GET", LIST_PATH, "")).await.expect("it is open");
+    // A connection that is closed after its response frees its slot.
+    let mut last = all.pop().expect("there are open connections");
+    last.write_all(&build_request("GET", LIST_PATH, "")).await.expect("the connection is open");
     assert_eq!(read_remaining(last).await.len(), 1);
-    let again = poll_until("a place", async || {
-        let answers =
+    let accepted = poll_until("a free connection slot", async || {
+        let responses =
             send_and_read_all(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
-        (answers[0].status == 200).then_some(())
+        (responses[0].status == 200).then_some(())
     });
-    again.await;
+    accepted.await;
     drop(all);
     send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
     assert_eq!(count_tickets(&server.base_url).await, 1);

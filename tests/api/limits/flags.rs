@@ -1,4 +1,4 @@
-//! The bounds as settings: what they are unless told otherwise, what they can be, and what is refused by name.
+//! Limits as settings: defaults, minimum and maximum, and errors that name the setting.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::fixtures;
 use crate::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
 use crate::support::DEV_KEY;
 
-/// A setting: its flag, its default, and the least and the most that it can be.
+/// Flag, default, minimum and maximum of a setting.
 type Setting = (&'static str, &'static str, &'static str, &'static str);
 
 const SETTINGS: [Setting; 13] = [
@@ -26,7 +26,7 @@ const SETTINGS: [Setting; 13] = [
     ("durability", "process", "process", "power"),
 ];
 
-/// What each setting cannot be: a little less and a little more than it can, and what is none at all.
+/// Invalid values of each setting: just below the minimum, just above the maximum, and malformed ones.
 const INVALID_VALUES: [(&str, &[&str]); 13] = [
     ("max-connections", &["0", "100001", "-1", "", "many", "1.5", "1k"]),
     ("max-header-bytes", &["8191", "1048577", "-8192", "64k"]),
@@ -47,7 +47,7 @@ fn env_variable(flag: &str) -> String {
     format!("OMNIDESK_MOCK_{}", flag.replace('-', "_").to_uppercase())
 }
 
-/// A line of the file; what is a number stands there as one.
+/// Returns a line of the config file; numbers are not quoted.
 fn toml_line(flag: &str, value: &str) -> String {
     let name = flag.replace('-', "_");
     match value.parse::<f64>() {
@@ -56,7 +56,7 @@ fn toml_line(flag: &str, value: &str) -> String {
     }
 }
 
-/// A server on a free port, with further arguments.
+/// Returns a command that serves on a free port, with additional arguments.
 fn serve_command(arguments: &[String]) -> Command {
     let mut command = build_command(&["serve", "--listen", "127.0.0.1:0", "--ephemeral"]);
     command.args(arguments);
@@ -65,38 +65,38 @@ fn serve_command(arguments: &[String]) -> Command {
 
 #[test]
 fn help_shows_default_and_env_variable_of_each_limit() {
-    for task in ["serve", "run"] {
-        let help = run_to_exit(&[task, "--help"]).expect_success();
+    for command in ["serve", "run"] {
+        let help = run_to_exit(&[command, "--help"]).expect_success();
         for (flag, default, _, _) in SETTINGS {
             let (_, rest) = help
                 .split_once(&format!(" --{flag} "))
-                .unwrap_or_else(|| panic!("{task}: --{flag} is in {help}"));
-            let own = rest.split("\n      --").next().unwrap_or_default();
-            let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
+                .unwrap_or_else(|| panic!("{command}: --{flag} is missing in {help}"));
+            let flag_help = rest.split("\n      --").next().unwrap_or_default();
+            let flag_help = flag_help.split_whitespace().collect::<Vec<_>>().join(" ");
             for part in [format!("[default: {default}]"), format!("[env: {}=", env_variable(flag))]
             {
-                assert!(own.contains(&part), "{task}: {part} of --{flag}: {own}");
+                assert!(flag_help.contains(&part), "{command}: {part} of --{flag}: {flag_help}");
             }
         }
     }
 }
 
-fn assert_startup_rejected(what: &str, flag: &str, finished: &ProcessOutput) {
-    assert!(finished.exit_code.is_some_and(|code| code != 0), "{what}: {finished:?}");
-    assert!(!finished.stdout.contains("listening"), "{what}: {finished:?}");
-    assert!(!finished.combined_output().contains("panicked"), "{what}: {finished:?}");
-    let named = finished.stderr.replace('_', "-");
-    assert!(named.contains(flag), "{what}: it is named: {finished:?}");
+fn assert_startup_rejected(label: &str, flag: &str, output: &ProcessOutput) {
+    assert!(output.exit_code.is_some_and(|code| code != 0), "{label}: {output:?}");
+    assert!(!output.stdout.contains("listening"), "{label}: {output:?}");
+    assert!(!output.combined_output().contains("panicked"), "{label}: {output:?}");
+    let stderr = output.stderr.replace('_', "-");
+    assert!(stderr.contains(flag), "{label}: the flag is named: {output:?}");
 }
 
 #[test]
 fn invalid_flag_value_is_rejected_by_name() {
     for (flag, values) in INVALID_VALUES {
         for value in values {
-            let what = format!("--{flag}={value}");
-            let finished = RunningProcess::spawn(&mut serve_command(std::slice::from_ref(&what)))
+            let argument = format!("--{flag}={value}");
+            let output = RunningProcess::spawn(&mut serve_command(std::slice::from_ref(&argument)))
                 .wait_for_exit();
-            assert_startup_rejected(&what, &format!("--{flag}"), &finished);
+            assert_startup_rejected(&argument, &format!("--{flag}"), &output);
         }
     }
 }
@@ -106,9 +106,9 @@ fn invalid_env_variable_is_rejected_by_name() {
     for (flag, values) in INVALID_VALUES {
         for value in &values[..2] {
             let mut command = serve_command(&[]);
-            let finished =
+            let output =
                 RunningProcess::spawn(command.env(env_variable(flag), value)).wait_for_exit();
-            assert_startup_rejected(&format!("{}={value}", env_variable(flag)), flag, &finished);
+            assert_startup_rejected(&format!("{}={value}", env_variable(flag)), flag, &output);
         }
     }
 }
@@ -117,31 +117,31 @@ fn invalid_env_variable_is_rejected_by_name() {
 fn invalid_config_file_value_is_rejected_by_name() {
     let folder = fixtures::create_temp_dir();
     for (flag, values) in INVALID_VALUES {
-        for (at, value) in values.iter().take(2).enumerate() {
+        for (index, value) in values.iter().take(2).enumerate() {
             let line = toml_line(flag, value);
-            let path = fixtures::write_file(&folder, &format!("{flag}-{at}.toml"), &line);
+            let path = fixtures::write_file(&folder, &format!("{flag}-{index}.toml"), &line);
             let mut command = serve_command(&["--config".to_owned(), path.clone()]);
-            let finished = RunningProcess::spawn(&mut command).wait_for_exit();
-            assert_startup_rejected(&line, flag, &finished);
-            assert!(finished.stderr.contains(&path), "the file is named: {finished:?}");
+            let output = RunningProcess::spawn(&mut command).wait_for_exit();
+            assert_startup_rejected(&line, flag, &output);
+            assert!(output.stderr.contains(&path), "the error names the file: {output:?}");
         }
     }
 }
 
-/// A server with this command listens.
-fn assert_starts(what: &str, command: &mut Command) {
+/// Checks that the server starts and stops.
+fn assert_starts(label: &str, command: &mut Command) {
     let mut running = RunningProcess::spawn(command);
     let base = running.base_url();
-    let finished = running.stop();
-    assert_eq!(finished.exit_code, Some(0), "{what}: {base}: {finished:?}");
+    let output = running.stop();
+    assert_eq!(output.exit_code, Some(0), "{label}: {base}: {output:?}");
 }
 
 #[test]
 fn min_and_max_of_each_limit_are_accepted() {
     let folder = fixtures::create_temp_dir();
-    let least = SETTINGS.map(|(flag, _, least, _)| (flag, least));
-    let most = SETTINGS.map(|(flag, _, _, most)| (flag, most));
-    for (name, settings) in [("least", least), ("most", most)] {
+    let minimums = SETTINGS.map(|(flag, _, min, _)| (flag, min));
+    let maximums = SETTINGS.map(|(flag, _, _, max)| (flag, max));
+    for (name, settings) in [("minimum", minimums), ("maximum", maximums)] {
         let flags = settings.map(|(flag, value)| format!("--{flag}={value}"));
         assert_starts(name, &mut serve_command(&flags));
         let variables = settings.map(|(flag, value)| (env_variable(flag), value));
@@ -152,10 +152,10 @@ fn min_and_max_of_each_limit_are_accepted() {
     }
 }
 
-/// The status of a list that is asked for with two values.
+/// Lists tickets with three values in the query; returns the status.
 async fn send_two_values(mut running: RunningProcess) -> u16 {
     let path = format!("{LIST_PATH}?query=a&status=open&apiKey={DEV_KEY}");
-    let bytes = String::from_utf8(build_request("GET", &path, "")).expect("text");
+    let bytes = String::from_utf8(build_request("GET", &path, "")).expect("the request is text");
     let bytes = bytes.replace(&format!("apiKey: {}\r\n", fixtures::ACME_KEY), "");
     send_request("two values", &running.base_url(), bytes.as_bytes()).await.status
 }
@@ -163,7 +163,7 @@ async fn send_two_values(mut running: RunningProcess) -> u16 {
 #[tokio::test]
 async fn limit_applies_from_flag_env_and_config_file() {
     let folder = fixtures::create_temp_dir();
-    // The key is one of the values.
+    // The API key counts as one of the values.
     let path = fixtures::write_file(&folder, "two.toml", "max_values = 2\n");
     let file = ["--config".to_owned(), path];
     let flag = "--max-values=3".to_owned();

@@ -1,4 +1,4 @@
-//! Heads of requests: how long a URL may be, and how much all headers together.
+//! Limits of the request head: length of the URL, size and number of headers.
 
 use crate::fixtures::SeededServer;
 
@@ -8,51 +8,52 @@ use super::{
     count_tickets, list_all_tickets, send_request, start_server,
 };
 
-/// The longest URL, in bytes.
+/// The maximum length of a URL, in bytes.
 const MAX_URL_BYTES: usize = 65_534;
 
-/// This URL with a query of nothing that anybody knows, so that it has so many bytes.
+/// Returns the path with an unknown query parameter, so that the URL has this many bytes.
 fn build_url(path: &str, bytes: usize) -> String {
     let filler = "x".repeat(bytes - path.len() - "?x=".len());
     format!("{path}?x={filler}")
 }
 
-/// A head of exactly so many bytes, most of them in one header.
+/// Returns a request head of exactly this many bytes, most of them in one header.
 fn build_request_with_large_header(method: &str, path: &str, bytes: usize) -> Vec<u8> {
     let empty = build_request(method, path, "X-Large: \r\n").len();
     build_request(method, path, &format!("X-Large: {}\r\n", "x".repeat(bytes - empty)))
 }
 
-/// A head of exactly so many bytes, most of them in dozens of headers.
+/// Returns a request head of exactly this many bytes, most of them in dozens of headers.
 fn build_request_with_many_headers(method: &str, path: &str, bytes: usize) -> Vec<u8> {
-    let (mut headers, mut left) = (String::new(), bytes - build_request(method, path, "").len());
-    let usual = left / 80;
+    let (mut headers, mut remaining) =
+        (String::new(), bytes - build_request(method, path, "").len());
+    let header_size = remaining / 80;
     for number in 0.. {
         let name = format!("x{number}:");
-        // The last one takes what is left.
-        let size = if left < 2 * usual { left } else { usual };
+        // The last header takes the rest.
+        let size = if remaining < 2 * header_size { remaining } else { header_size };
         let value = "y".repeat(size - name.len() - 2);
         headers.extend([&name, &value, "\r\n"]);
-        left -= size;
-        if left == 0 {
+        remaining -= size;
+        if remaining == 0 {
             break;
         }
     }
     build_request(method, path, &headers)
 }
 
-/// It is refused wherever it is sent, and a ticket is not made by it.
+/// Checks that the request is rejected on all paths and methods, and creates no ticket.
 async fn assert_rejected_on_all_paths(
     server: &SeededServer,
-    refusal: ExpectedRejection,
+    rejection: ExpectedRejection,
     request: impl Fn(&str, &str) -> Vec<u8>,
 ) {
     let before = list_all_tickets(&server.base_url).await;
     for method in ["GET", "POST"] {
         for path in PATHS {
-            let what = format!("{method} {path}");
-            let answer = send_request(&what, &server.base_url, &request(method, path)).await;
-            refusal.assert_matches(&what, path, &answer);
+            let label = format!("{method} {path}");
+            let response = send_request(&label, &server.base_url, &request(method, path)).await;
+            rejection.assert_matches(&label, path, &response);
         }
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -61,16 +62,16 @@ async fn assert_rejected_on_all_paths(
 #[tokio::test]
 async fn url_at_length_limit_is_accepted_and_one_byte_more_is_rejected() {
     let server = start_server(&[]);
-    let longest = send_request(
-        "the longest",
+    let at_limit = send_request(
+        "the longest URL",
         &server.base_url,
         &build_request("GET", &build_url(LIST_PATH, MAX_URL_BYTES), ""),
     )
     .await;
-    assert_eq!(longest.status, 200, "{longest:?}");
-    for more in [1, 2, 1_000, 40_000] {
+    assert_eq!(at_limit.status, 200, "{at_limit:?}");
+    for excess in [1, 2, 1_000, 40_000] {
         let request = |method: &str, path: &str| {
-            build_request(method, &build_url(path, MAX_URL_BYTES + more), "")
+            build_request(method, &build_url(path, MAX_URL_BYTES + excess), "")
         };
         assert_rejected_on_all_paths(&server, URL_TOO_LONG, request).await;
     }
@@ -78,18 +79,19 @@ async fn url_at_length_limit_is_accepted_and_one_byte_more_is_rejected() {
 
 #[tokio::test]
 async fn headers_at_size_limit_are_accepted_and_one_byte_more_is_rejected() {
-    for (flags, bound) in [
+    for (flags, max_bytes) in [
         (&[][..], 131_072),
         (&["--max-header-bytes", "8192"], 8_192),
         (&["--max-header-bytes", "500001"], 500_001),
     ] {
         let server = start_server(flags);
         for head in [build_request_with_large_header, build_request_with_many_headers] {
-            let exact = head("GET", LIST_PATH, bound);
-            assert_eq!(exact.len(), bound);
-            let answer = send_request("the most", &server.base_url, &exact).await;
-            assert_eq!(answer.status, 200, "{bound}: {answer:?}");
-            let request = |method: &str, path: &str| head(method, path, bound + 1);
+            let exact = head("GET", LIST_PATH, max_bytes);
+            assert_eq!(exact.len(), max_bytes);
+            let response =
+                send_request("headers of the maximum size", &server.base_url, &exact).await;
+            assert_eq!(response.status, 200, "{max_bytes}: {response:?}");
+            let request = |method: &str, path: &str| head(method, path, max_bytes + 1);
             assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
         }
     }
@@ -104,7 +106,7 @@ async fn huge_headers_get_readable_431_response() {
     let request =
         |method: &str, path: &str| build_request_with_many_headers(method, path, 1_000_000);
     assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
-    let headers = concat_indexed(100_000, |at| format!("x{at}: y\r\n"));
+    let headers = concat_indexed(100_000, |index| format!("x{index}: y\r\n"));
     let request = |method: &str, path: &str| build_request(method, path, &headers);
     assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
 }
@@ -112,12 +114,15 @@ async fn huge_headers_get_readable_431_response() {
 #[tokio::test]
 async fn hundred_headers_are_accepted_and_one_more_is_rejected() {
     let server = start_server(&[]);
-    let more = |count: usize| concat_indexed(count, |at| format!("x{at}: y\r\n"));
-    // Three are there anyway.
-    let most =
-        send_request("a hundred", &server.base_url, &build_request("GET", LIST_PATH, &more(97)))
-            .await;
-    assert_eq!(most.status, 200, "{most:?}");
+    let more = |count: usize| concat_indexed(count, |index| format!("x{index}: y\r\n"));
+    // Every request has three more headers.
+    let at_limit = send_request(
+        "a hundred headers",
+        &server.base_url,
+        &build_request("GET", LIST_PATH, &more(97)),
+    )
+    .await;
+    assert_eq!(at_limit.status, 200, "{at_limit:?}");
     let request = |method: &str, path: &str| build_request(method, path, &more(98));
     assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
 }
@@ -127,13 +132,13 @@ async fn many_tiny_headers_within_largest_size_limit_do_no_harm() {
     let server = start_server(&["--max-header-bytes", "1048576"]);
     let before = list_all_tickets(&server.base_url).await;
     for count in [1_000, 24_000, 25_000, 33_000, 66_000, 90_000] {
-        let headers = concat_indexed(count, |at| format!("x{at}:\r\n"));
+        let headers = concat_indexed(count, |index| format!("x{index}:\r\n"));
         let head = build_request("GET", LIST_PATH, &headers);
         assert!(head.len() < 1_048_576);
-        let answer = send_request("many headers", &server.base_url, &head).await;
-        assert!([200, 431].contains(&answer.status), "{count}: {answer:?}");
-        if answer.status == 431 {
-            HEADERS_TOO_LARGE.assert_matches("many headers", LIST_PATH, &answer);
+        let response = send_request("many headers", &server.base_url, &head).await;
+        assert!([200, 431].contains(&response.status), "{count}: {response:?}");
+        if response.status == 431 {
+            HEADERS_TOO_LARGE.assert_matches("many headers", LIST_PATH, &response);
         }
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -145,8 +150,8 @@ async fn header_size_limit_applies_per_request_on_keep_alive() {
     let filler = format!("X-Large: {}\r\n", "x".repeat(7_000));
     let mut bytes = build_keep_alive_request("GET", LIST_PATH, &filler).repeat(5);
     bytes.extend(build_request_with_large_header("GET", LIST_PATH, 8_192));
-    let answers = super::raw_connection::send_and_read_all(&server.base_url, &bytes).await;
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-    assert_eq!(statuses, [200; 6], "each has as much room as the first");
+    let responses = super::raw_connection::send_and_read_all(&server.base_url, &bytes).await;
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
+    assert_eq!(statuses, [200; 6], "the limit applies to each request");
     assert_eq!(count_tickets(&server.base_url).await, 1);
 }

@@ -1,4 +1,4 @@
-//! Heads that do not end: from a request's first byte on, there is only so much time for the rest.
+//! The timeout of request heads, from the first byte of a request to the end of its headers.
 
 use std::iter;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use super::{
 use crate::fixtures::SeededServer;
 
 const HEADER_TIMEOUT: &str = "300ms";
-/// Longer than that.
+/// Longer than the header timeout.
 const LONGER_THAN_HEADER_TIMEOUT: Duration = Duration::from_millis(600);
 
 fn start_server_with_header_timeout() -> SeededServer {
     start_server(&["--header-timeout", HEADER_TIMEOUT])
 }
 
-/// The beginning of a head, and what follows it over and over.
+/// Label, path, the start of a request head, and the bytes that follow it repeatedly.
 fn unfinished_head_cases() -> Vec<(&'static str, &'static str, String, &'static str)> {
     let mut cases =
         vec![("a method", "", "G".to_owned(), "E"), ("empty lines", "", "\r".to_owned(), "\n\r")];
@@ -45,18 +45,18 @@ fn unfinished_head_cases() -> Vec<(&'static str, &'static str, String, &'static 
 async fn unfinished_request_head_times_out() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = unfinished_head_cases().into_iter().map(async |(what, path, start, more)| {
-        let bytes = start.bytes().chain(more.bytes().cycle());
+    let all = unfinished_head_cases().into_iter().map(async |(label, path, start, repeated)| {
+        let bytes = start.bytes().chain(repeated.bytes().cycle());
         let stream = connect_and_send(&server.base_url, b"").await;
-        (what, path, send_byte_by_byte(stream, bytes).await)
+        (label, path, send_byte_by_byte(stream, bytes).await)
     });
-    for (what, path, answers) in join_all(all).await {
-        let what = format!("{what}, {path}");
-        // Empty lines before a request are none of it, and may end in silence.
-        if what.starts_with("empty lines") && answers.is_empty() {
+    for (label, path, responses) in join_all(all).await {
+        let label = format!("{label}, {path}");
+        // Empty lines before a request are not part of it; the connection may be closed without a response.
+        if label.starts_with("empty lines") && responses.is_empty() {
             continue;
         }
-        REQUEST_TIMED_OUT.assert_matches(&what, path, &expect_single_response(&what, answers));
+        REQUEST_TIMED_OUT.assert_matches(&label, path, &expect_single_response(&label, responses));
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
@@ -73,8 +73,8 @@ async fn unfinished_second_request_head_times_out() {
         let start = format!("POST {path} HTTP/1.1\r\nX-Long: ");
         (path, send_byte_by_byte(stream, start.bytes().chain(iter::repeat(b'a'))).await)
     });
-    for (path, answers) in join_all(all).await {
-        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, answers));
+    for (path, responses) in join_all(all).await {
+        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, responses));
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
@@ -83,16 +83,16 @@ async fn unfinished_second_request_head_times_out() {
 async fn header_timeout_starts_at_first_byte() {
     let server = start_server_with_header_timeout();
     let mut stream = connect_and_send(&server.base_url, b"").await;
-    for round in ["the first", "the second", "the third"] {
+    for round in ["the first request", "the second request", "the third request"] {
         assert_stays_silent(round, &stream, LONGER_THAN_HEADER_TIMEOUT).await;
         tokio::io::AsyncWriteExt::write_all(
             &mut stream,
             &build_keep_alive_request("GET", LIST_PATH, ""),
         )
         .await
-        .expect("it is open");
-        let answer = read_response(&mut stream).await;
-        assert_eq!(answer.status, 200, "{round}: {answer:?}");
+        .expect("the connection is open");
+        let response = read_response(&mut stream).await;
+        assert_eq!(response.status, 200, "{round}: {response:?}");
     }
 }
 
@@ -100,19 +100,19 @@ async fn header_timeout_starts_at_first_byte() {
 async fn slow_head_within_timeout_is_answered() {
     let server = start_server(&[]);
     let stream = connect_and_send(&server.base_url, b"").await;
-    let answer = expect_single_response(
+    let response = expect_single_response(
         "a slow head",
         send_byte_by_byte(stream, build_request("GET", LIST_PATH, "")).await,
     );
-    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(response.status, 200, "{response:?}");
 }
 
 #[tokio::test]
 async fn simultaneously_stalled_heads_all_get_408() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = (0..100).map(async |at| {
-        let path = [LIST_PATH, ACCOUNTS_PATH][at % 2];
+    let all = (0..100).map(async |index| {
+        let path = [LIST_PATH, ACCOUNTS_PATH][index % 2];
         (
             path,
             read_remaining(
@@ -121,8 +121,8 @@ async fn simultaneously_stalled_heads_all_get_408() {
             .await,
         )
     });
-    for (path, answers) in join_all(all).await {
-        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, answers));
+    for (path, responses) in join_all(all).await {
+        REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, responses));
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }

@@ -1,4 +1,4 @@
-//! Connections on which nobody asks for anything: closed in silence after a while, but never while a request runs.
+//! The idle timeout: an idle connection is closed without a response, but never during a request.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use super::{
 };
 use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
 
-/// Longer than every time that the servers here give their clients.
+/// Longer than all timeouts of the servers in these tests.
 const LONGER_THAN_TIMEOUTS: &str = "1500ms";
 const LONGER_THAN_TIMEOUTS_DURATION: Duration = Duration::from_millis(1_500);
 
-/// A server that has little patience for anything.
+/// Starts a server with short timeouts.
 fn start_server_with_short_timeouts() -> SeededServer {
     start_server(&[
         "--idle-timeout",
@@ -44,16 +44,16 @@ fn account_path(rest: &str) -> String {
 async fn add_fault(server: &SeededServer, rule: &Value) {
     let bytes =
         build_request_with_body("POST", &account_path("faults"), JSON, rule.to_string().as_bytes());
-    let made = send_request("a fault", &server.base_url, &bytes).await;
-    assert_eq!(made.status, 201, "{rule}: {made:?}");
+    let created = send_request("a fault", &server.base_url, &bytes).await;
+    assert_eq!(created.status, 201, "{rule}: {created:?}");
 }
 
 #[tokio::test]
 async fn idle_connection_is_closed_without_response() {
     let server = start_server(&["--idle-timeout", "200ms"]);
     let before = list_all_tickets(&server.base_url).await;
-    let all = (0..30).map(async |at| {
-        let requests = at % 3;
+    let all = (0..30).map(async |index| {
+        let requests = index % 3;
         let mut stream = connect_and_send(&server.base_url, b"").await;
         for _ in 0..requests {
             tokio::io::AsyncWriteExt::write_all(
@@ -61,12 +61,17 @@ async fn idle_connection_is_closed_without_response() {
                 &build_keep_alive_request("GET", LIST_PATH, ""),
             )
             .await
-            .expect("it is open");
+            .expect("the connection is open");
             assert_eq!(read_response(&mut stream).await.status, 200);
         }
-        let mut last = Vec::new();
-        let ended = with_timeout("the end", stream.read_to_end(&mut last)).await;
-        assert_eq!(ended.expect("it is closed in order"), 0, "after {requests}: {last:?}");
+        let mut received = Vec::new();
+        let result =
+            with_timeout("the end of the connection", stream.read_to_end(&mut received)).await;
+        assert_eq!(
+            result.expect("the connection is closed cleanly"),
+            0,
+            "after {requests}: {received:?}"
+        );
     });
     join_all(all).await;
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -81,20 +86,28 @@ async fn connection_becomes_idle_after_unread_body_is_discarded() {
         &build_keep_alive_request("POST", path, "Content-Length: 9\r\n"),
     )
     .await;
-    // It comes when the answer is there and waits for it.
-    assert_stays_silent("the answer waits for the body", &stream, Duration::from_millis(50)).await;
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"unread=me").await.expect("it is open");
+    // The body arrives after the response is ready; the response waits for the body.
+    assert_stays_silent("the response waits for the body", &stream, Duration::from_millis(50))
+        .await;
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"unread=me")
+        .await
+        .expect("the connection is open");
     assert_eq!(read_response(&mut stream).await.status, 404);
-    let mut last = Vec::new();
-    let ended = with_timeout("the end", stream.read_to_end(&mut last)).await;
-    assert_eq!(ended.expect("it is closed in order"), 0, "{}", String::from_utf8_lossy(&last));
+    let mut received = Vec::new();
+    let result = with_timeout("the end of the connection", stream.read_to_end(&mut received)).await;
+    assert_eq!(
+        result.expect("the connection is closed cleanly"),
+        0,
+        "{}",
+        String::from_utf8_lossy(&received)
+    );
 }
 
 #[tokio::test]
 async fn connection_in_use_outlives_idle_timeout() {
     let server = start_server(&["--idle-timeout", "1s"]);
     let mut stream = connect_and_send(&server.base_url, b"").await;
-    // In all for longer than one that is idle may be there.
+    // Longer than the idle timeout in total.
     for _ in 0..6 {
         assert_stays_silent("a pause", &stream, Duration::from_millis(250)).await;
         tokio::io::AsyncWriteExt::write_all(
@@ -102,7 +115,7 @@ async fn connection_in_use_outlives_idle_timeout() {
             &build_keep_alive_request("GET", LIST_PATH, ""),
         )
         .await
-        .expect("it is open");
+        .expect("the connection is open");
         assert_eq!(read_response(&mut stream).await.status, 200);
     }
 }
@@ -110,22 +123,28 @@ async fn connection_in_use_outlives_idle_timeout() {
 #[tokio::test]
 async fn wait_request_is_not_cut_short_by_server_timeouts() {
     let server = start_server_with_short_timeouts();
-    for wanted in ["operation=ticket.delete", "ticket=7&status=closed"] {
-        let path = account_path(&format!("wait?{wanted}&timeout={LONGER_THAN_TIMEOUTS}"));
-        let answer = send_request(wanted, &server.base_url, &build_request("GET", &path, "")).await;
-        assert_eq!(answer.status, 409, "{wanted}: {answer:?}");
-        assert!(answer.body.contains("/docs/control#wait-over"), "{wanted}: {answer:?}");
+    for query in ["operation=ticket.delete", "ticket=7&status=closed"] {
+        let path = account_path(&format!("wait?{query}&timeout={LONGER_THAN_TIMEOUTS}"));
+        let response =
+            send_request(query, &server.base_url, &build_request("GET", &path, "")).await;
+        assert_eq!(response.status, 409, "{query}: {response:?}");
+        assert!(response.body.contains("/docs/control#wait-over"), "{query}: {response:?}");
     }
 }
 
-/// Reads until the text has come.
+/// Reads until the text has been received.
 async fn read_until(stream: &mut TcpStream, text: &str) {
-    let mut heard = Vec::new();
-    while !String::from_utf8_lossy(&heard).contains(text) {
-        let mut some = [0; 4096];
-        let count = with_timeout(text, stream.read(&mut some)).await.expect("it is open");
-        assert!(count > 0, "{text} comes: {:?}", String::from_utf8_lossy(&heard));
-        heard.extend(&some[..count]);
+    let mut received = Vec::new();
+    while !String::from_utf8_lossy(&received).contains(text) {
+        let mut buffer = [0; 4096];
+        let count =
+            with_timeout(text, stream.read(&mut buffer)).await.expect("the connection is open");
+        assert!(
+            count > 0,
+            "the connection was closed before {text:?}: {:?}",
+            String::from_utf8_lossy(&received)
+        );
+        received.extend(&buffer[..count]);
     }
 }
 
@@ -136,12 +155,13 @@ async fn quiet_event_stream_is_not_closed_by_server_timeouts() {
     let mut stream =
         connect_and_send(&server.base_url, &build_keep_alive_request("GET", &path, "")).await;
     read_until(&mut stream, "\r\n\r\n").await;
-    let wait =
+    let path =
         account_path(&format!("wait?operation=ticket.delete&timeout={LONGER_THAN_TIMEOUTS}"));
-    let wait = send_request("a wait", &server.base_url, &build_request("GET", &wait, "")).await;
-    assert_eq!(wait.status, 409, "{wait:?}");
-    let made = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
-    assert_eq!(send_request("a ticket", &server.base_url, &made).await.status, 200);
+    let response = send_request("a wait", &server.base_url, &build_request("GET", &path, "")).await;
+    assert_eq!(response.status, 409, "{response:?}");
+    let request =
+        build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    assert_eq!(send_request("a ticket", &server.base_url, &request).await.status, 200);
     read_until(&mut stream, "ticket.create").await;
 }
 
@@ -153,19 +173,19 @@ async fn delay_fault_is_not_cut_short_by_server_timeouts() {
             .await;
         let bytes =
             build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
-        let read = build_request("GET", ITEM_PATH, "");
-        let (made, read) = tokio::join!(
+        let read_request = build_request("GET", ITEM_PATH, "");
+        let (created, read) = tokio::join!(
             send_request("a ticket", &server.base_url, &bytes),
-            send_request("read", &server.base_url, &read)
+            send_request("read", &server.base_url, &read_request)
         );
-        assert_eq!((made.status, read.status), (200, 200), "{when}: {made:?}, {read:?}");
-        let calm = send_request(
-            "calm",
+        assert_eq!((created.status, read.status), (200, 200), "{when}: {created:?}, {read:?}");
+        let cleared = send_request(
+            "clearing the faults",
             &server.base_url,
             &build_request("DELETE", &account_path("faults"), ""),
         )
         .await;
-        assert_eq!(calm.status, 204);
+        assert_eq!(cleared.status, 204);
         assert_eq!(count_tickets(&server.base_url).await, 2, "{when}");
     }
 }
@@ -197,7 +217,7 @@ async fn dribbled_response_completes_despite_server_timeouts() {
     let drip = json!({ "operation": "ticket.create", "effect": { "drip": "30ms" } });
     add_fault(&server, &drip).await;
     let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
-    let answers = read_remaining(connect_and_send(&server.base_url, &bytes).await).await;
-    assert_eq!(answers.len(), 1, "{answers:?}");
-    assert!(answers[0].body.ends_with('}'), "it is whole: {answers:?}");
+    let responses = read_remaining(connect_and_send(&server.base_url, &bytes).await).await;
+    assert_eq!(responses.len(), 1, "{responses:?}");
+    assert!(responses[0].body.ends_with('}'), "the body is complete: {responses:?}");
 }

@@ -1,4 +1,4 @@
-//! An answer to a request whose body nobody wanted: the connection goes on, or the answer says that it does not.
+//! Responses to requests whose body was not read: the connection stays open, or the response says `close`.
 
 use futures_util::future::join_all;
 
@@ -8,7 +8,7 @@ use crate::fixtures::ACME_KEY;
 
 const TOKEN: &str = "control-token-0123";
 
-/// Requests that are answered without their body: method, path, further header lines, status.
+/// Requests whose body is not read: method, path, additional headers, status.
 fn request_cases() -> Vec<(&'static str, String, String, u16)> {
     let bearer = format!("Authorization: Bearer {TOKEN}\r\n");
     let key = format!("apiKey: {ACME_KEY}\r\n");
@@ -47,7 +47,7 @@ fn request_cases() -> Vec<(&'static str, String, String, u16)> {
     ]
 }
 
-/// Bodies: what the head says of them, and themselves.
+/// Bodies: label, framing headers, and the body itself.
 fn body_cases() -> Vec<(&'static str, String, String)> {
     let long = "a".repeat(300_000);
     let length = |body: &str| format!("Content-Length: {}\r\n", body.len());
@@ -58,7 +58,7 @@ fn body_cases() -> Vec<(&'static str, String, String)> {
         ("a long one", length(&long), long.clone()),
         ("chunks", chunked.clone(), "2\r\n{}\r\n0\r\n\r\n".to_owned()),
         ("long chunks", chunked, format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len())),
-        // Withheld until the server asks for it, which it does not.
+        // The client withholds the body until the server sends 100, which it never does.
         (
             "one that is withheld",
             format!("{}Expect: 100-continue\r\n", length(&long)),
@@ -72,27 +72,30 @@ async fn connection_is_kept_alive_or_response_says_close() {
     let server = start_server(&["--control-token", TOKEN]);
     let (cases, bodies) = (request_cases(), body_cases());
     let host = server.base_url.trim_start_matches("http://");
-    let asked = cases.iter().flat_map(|case| bodies.iter().map(move |body| (case, body)));
-    // A body of another type is read before that is said, and so it is asked for.
-    let asked = asked.filter(|((_, _, headers, _), (_, length, _))| {
+    let requests = cases.iter().flat_map(|case| bodies.iter().map(move |body| (case, body)));
+    // A body with an unsupported content type is read before the rejection, so the server sends 100.
+    let requests = requests.filter(|((_, _, headers, _), (_, length, _))| {
         !(headers.contains("text/plain") && length.contains("Expect"))
     });
-    let all = asked.map(async |((method, path, headers, status), (what, length, body))| {
+    let all = requests.map(async |((method, path, headers, status), (label, length, body))| {
         let first =
             format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}{length}\r\n{body}");
         let second =
             format!("GET /_control/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        let what = format!("{method} {path} {headers:?} with {what}");
-        let answers =
+        let label = format!("{method} {path} {headers:?} with {label}");
+        let responses =
             send_and_read_all(&server.base_url, &[first, second].concat().into_bytes()).await;
-        assert!(!answers.is_empty(), "{what}: no answer");
-        assert_eq!(answers[0].status, *status, "{what}: {answers:?}");
-        let ends = answers[0].head.contains("connection: close");
-        let is_sent = !length.contains("Expect");
-        assert_eq!(answers.len(), if ends { 1 } else { 2 }, "{what}: {answers:?}");
-        assert!(!(ends && is_sent), "{what}: it need not end: {answers:?}");
-        answers.len()
+        assert!(!responses.is_empty(), "{label}: no response");
+        assert_eq!(responses[0].status, *status, "{label}: {responses:?}");
+        let closes = responses[0].head.contains("connection: close");
+        let is_body_sent = !length.contains("Expect");
+        assert_eq!(responses.len(), if closes { 1 } else { 2 }, "{label}: {responses:?}");
+        assert!(
+            !(closes && is_body_sent),
+            "{label}: the connection should stay open: {responses:?}"
+        );
+        responses.len()
     });
-    let numbers = join_all(all).await;
-    assert!(numbers.contains(&1) && numbers.contains(&2), "{numbers:?}");
+    let response_counts = join_all(all).await;
+    assert!(response_counts.contains(&1) && response_counts.contains(&2), "{response_counts:?}");
 }

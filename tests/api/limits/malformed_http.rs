@@ -1,4 +1,4 @@
-//! Bytes that are no request at all: told so, in the envelope, and the connection is closed.
+//! Bytes that are no HTTP request: the server responds with an error and closes the connection.
 
 use super::{
     ACCOUNTS_PATH, LIST_PATH, MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets,
@@ -6,10 +6,10 @@ use super::{
 };
 use crate::fixtures::ACME_KEY;
 
-/// The first flight of a TLS client.
+/// The first bytes of a TLS client.
 const TLS_CLIENT_HELLO: &[u8] =
     b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 a hello that is none here";
-/// What a client of HTTP/2 begins with.
+/// The first bytes of an HTTP/2 client.
 const HTTP2_PREFACE: &[u8] =
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
 
@@ -17,7 +17,7 @@ const HTTP2_PREFACE: &[u8] =
 async fn non_http_bytes_get_400() {
     let server = start_server(&["--header-timeout", "500ms"]);
     let before = list_all_tickets(&server.base_url).await;
-    for (what, bytes) in [
+    for (label, bytes) in [
         ("TLS", TLS_CLIENT_HELLO),
         ("SSH", b"SSH-2.0-OpenSSH_9.9\r\n"),
         ("a mail", b"EHLO mail.example.test\r\nMAIL FROM:<ada@example.test>\r\n"),
@@ -33,8 +33,8 @@ async fn non_http_bytes_get_400() {
         ("no name", b"GET /api/v2/ticket HTTP/1.1\r\n: localhost\r\n\r\n"),
         ("JSON", b"{\"title\":\"Printer\"}\r\n\r\n"),
     ] {
-        let answer = send_request(what, &server.base_url, bytes).await;
-        MALFORMED_HTTP.assert_matches(what, "", &answer);
+        let response = send_request(label, &server.base_url, bytes).await;
+        MALFORMED_HTTP.assert_matches(label, "", &response);
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
@@ -54,7 +54,7 @@ async fn malformed_header_is_rejected_in_error_format_of_its_path() {
     let server = start_server(&[]);
     let before = list_all_tickets(&server.base_url).await;
     for path in [LIST_PATH, ACCOUNTS_PATH] {
-        for (what, header) in [
+        for (label, header) in [
             ("a space before the colon", "apiKey : acme-key-0123456789\r\n"),
             ("a space in a name", "api Key: acme-key-0123456789\r\n"),
             ("a folded line", "apiKey: acme-key-\r\n 0123456789\r\n"),
@@ -64,11 +64,11 @@ async fn malformed_header_is_rejected_in_error_format_of_its_path() {
             ("a CR in a value", "apiKey: acme-key\r-0123456789\r\n"),
             ("a name that is no ASCII", "schlüssel: acme-key-0123456789\r\n"),
         ] {
-            let what = format!("{what}, {path}");
+            let label = format!("{label}, {path}");
             let host = format!("Host: localhost\r\napiKey: {ACME_KEY}\r\n");
             let bytes = format!("POST {path} HTTP/1.1\r\n{host}{header}Content-Length: 0\r\n\r\n");
-            let answer = send_request(&what, &server.base_url, bytes.as_bytes()).await;
-            MALFORMED_HTTP.assert_matches(&what, path, &answer);
+            let response = send_request(&label, &server.base_url, bytes.as_bytes()).await;
+            MALFORMED_HTTP.assert_matches(&label, path, &response);
         }
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;

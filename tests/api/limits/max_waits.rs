@@ -1,4 +1,4 @@
-//! How many may wait on an account at once.
+//! The limit of concurrent waits per account as a setting.
 
 use reqwest::Response;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::control_client::{Account, assert_problem};
 use crate::fixtures::SeededServer;
 use crate::support::JsonResponse;
 
-/// The account of a server with this bound, and as many streams.
+/// Starts a server with this limit and opens as many streams.
 async fn start_server_at_wait_limit(max_waits: usize) -> (SeededServer, Account, Vec<Response>) {
     let server = start_server(&["--max-waits", &max_waits.to_string()]);
     let account = Account::new(&server, "acme", &server.api_key);
@@ -24,10 +24,10 @@ async fn start_server_at_wait_limit(max_waits: usize) -> (SeededServer, Account,
 
 async fn open_stream(account: &Account) -> Response {
     let request = account.request("GET", "/requests/stream").send();
-    with_timeout("a stream", request).await.expect("the server answers")
+    with_timeout("a stream", request).await.expect("the server responds")
 }
 
-/// A wait that takes a place for a moment, where there is one.
+/// Starts a wait of 1 ms; it fails with 429 if there is no free slot.
 async fn wait_briefly(account: &Account) -> JsonResponse {
     account.send_control("GET", "/wait?operation=ticket.delete&timeout=1ms").await
 }
@@ -39,14 +39,16 @@ async fn waits_at_limit_are_accepted_and_one_more_is_rejected() {
         assert_problem(&wait_briefly(&account).await, 429, "too-many-waits", "a wait");
         let ticket = account.send_control("GET", "/wait?ticket=7&status=closed&timeout=1ms").await;
         assert_problem(&ticket, 429, "too-many-waits", "a wait for a ticket");
-        let refused = open_stream(&account).await;
-        assert_eq!(refused.status(), 429, "a stream beside {max_waits}");
-        let text = refused.text().await.expect("it arrives");
-        assert!(text.contains(&max_waits.to_string()), "the bound is told: {text}");
+        let rejected = open_stream(&account).await;
+        assert_eq!(rejected.status(), 429, "a stream beside {max_waits}");
+        let text = rejected.text().await.expect("the body arrives");
+        assert!(text.contains(&max_waits.to_string()), "the error names the limit: {text}");
         let other = Account::create(&server, &json!({})).await;
         assert_problem(&wait_briefly(&other).await, 409, "wait-over", "another account");
         all.pop();
-        poll_until("a place", async || (wait_briefly(&account).await.status == 409).then_some(()))
-            .await;
+        poll_until("a free slot", async || {
+            (wait_briefly(&account).await.status == 409).then_some(())
+        })
+        .await;
     }
 }

@@ -1,5 +1,5 @@
-//! How much may be asked of the server, and how long it may take: within the bounds it is done, beyond them it is
-//! refused in words, and nobody else is harmed.
+//! Limits of size and time: requests within them succeed, requests beyond them get a clear error and affect
+//! nothing else.
 
 mod amplification;
 mod body_size;
@@ -38,20 +38,20 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 const MULTIPART: &str = "multipart/form-data; boundary=edge";
 
-/// A path in each part of the server: both envelopes, pages, and what is not there.
+/// A path in each part of the server: both error formats, pages, and unknown paths.
 const PATHS: [&str; 6] =
     [LIST_PATH, ITEM_PATH, ACCOUNTS_PATH, "/_control/nothing", "/docs", "/nothing"];
 
-/// A server with ticket 7 in an account whose clock stands still, and these further flags.
+/// Starts a server with ticket 7, an account with a frozen clock, and these flags.
 fn start_server(flags: &[&str]) -> SeededServer {
     serve_seed_with_args(&acme_seed([ticket_fixture(7)]), &[&["--ephemeral"][..], flags].concat())
 }
 
-/// What is said to whom a bound refuses.
+/// The response to a request that exceeds a limit.
 #[derive(Clone, Copy, Debug)]
 struct ExpectedRejection {
     status: u16,
-    /// What the control API calls it.
+    /// The type of the problem in the control API.
     kind: &'static str,
     closes_connection: bool,
 }
@@ -70,54 +70,60 @@ const ACCOUNT_BUSY: ExpectedRejection =
     ExpectedRejection { status: 503, kind: "busy", closes_connection: false };
 
 impl ExpectedRejection {
-    /// The answer to what was asked for at this path is this refusal, in the envelope that goes with the path.
-    fn assert_matches(self, what: &str, path: &str, answer: &RawResponse) {
-        let Self { status, kind, closes_connection: closes } = self;
-        assert_eq!(answer.status, status, "{what}: {answer:?}");
+    /// Checks that the response is this rejection, in the error format of the path.
+    fn assert_matches(self, label: &str, path: &str, response: &RawResponse) {
+        let Self { status, kind, closes_connection } = self;
+        assert_eq!(response.status, status, "{label}: {response:?}");
         if path.starts_with("/_control") {
-            let head = &answer.head;
-            assert!(head.contains("content-type: application/problem+json"), "{what}: {answer:?}");
-            let body = parse_json(what, answer);
-            assert_eq!(body["type"], format!("/docs/control#{kind}"), "{what}: {answer:?}");
-            assert_eq!(body["status"], status, "{what}: {answer:?}");
-            assert!(body["title"].is_string() && body["detail"].is_string(), "{what}: {answer:?}");
+            let head = &response.head;
+            assert!(
+                head.contains("content-type: application/problem+json"),
+                "{label}: {response:?}"
+            );
+            let body = parse_json(label, response);
+            assert_eq!(body["type"], format!("/docs/control#{kind}"), "{label}: {response:?}");
+            assert_eq!(body["status"], status, "{label}: {response:?}");
+            assert!(
+                body["title"].is_string() && body["detail"].is_string(),
+                "{label}: {response:?}"
+            );
         } else {
-            let message = answer.error_message();
-            assert!((5..2_000).contains(&message.len()), "{what}: {answer:?}");
-            let members = parse_json(what, answer).as_object().map(serde_json::Map::len);
-            assert_eq!(members, Some(2), "{what}: {answer:?}");
+            let message = response.error_message();
+            assert!((5..2_000).contains(&message.len()), "{label}: {response:?}");
+            let members = parse_json(label, response).as_object().map(serde_json::Map::len);
+            assert_eq!(members, Some(2), "{label}: {response:?}");
         }
-        if closes {
-            assert!(answer.head.contains("connection: close"), "{what}: {answer:?}");
+        if closes_connection {
+            assert!(response.head.contains("connection: close"), "{label}: {response:?}");
         }
     }
 }
 
-fn parse_json(what: &str, answer: &RawResponse) -> Value {
-    serde_json::from_str(&answer.body)
-        .unwrap_or_else(|error| panic!("{what}: a body is JSON ({error}): {answer:?}"))
+fn parse_json(label: &str, response: &RawResponse) -> Value {
+    serde_json::from_str(&response.body)
+        .unwrap_or_else(|error| panic!("{label}: the body is not JSON ({error}): {response:?}"))
 }
 
-/// A request without a body, after which the connection ends; further header lines end with `\r\n` each.
+/// Returns a request without a body that closes the connection; each additional header ends with `\r\n`.
 fn build_request(method: &str, path: &str, headers: &str) -> Vec<u8> {
     let host = "Host: localhost\r\nConnection: close\r\n";
     format!("{method} {path} HTTP/1.1\r\n{host}apiKey: {ACME_KEY}\r\n{headers}\r\n").into_bytes()
 }
 
-/// The same that leaves the connection open.
+/// Returns a request without a body that keeps the connection open.
 fn build_keep_alive_request(method: &str, path: &str, headers: &str) -> Vec<u8> {
     let host = "Host: localhost\r\n";
     format!("{method} {path} HTTP/1.1\r\n{host}apiKey: {ACME_KEY}\r\n{headers}\r\n").into_bytes()
 }
 
-/// A request with a body, after which the connection ends.
+/// Returns a request with a body that closes the connection.
 fn build_request_with_body(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let headers = format!("Content-Type: {content_type}\r\nContent-Length: {length}\r\n");
     [&build_request(method, path, &headers), body].concat()
 }
 
-/// The same with a body in chunks of so many bytes.
+/// Returns a request with a chunked body; each chunk has `size` bytes.
 fn build_chunked_request(
     method: &str,
     path: &str,
@@ -136,7 +142,7 @@ fn build_chunked_request(
     bytes
 }
 
-/// The fields that a ticket needs and this one, as parts.
+/// Returns a multipart body with the required fields of a ticket and this one.
 fn build_multipart_body(name: &str, value: &str) -> Vec<u8> {
     let mut body = String::new();
     for (name, value) in REQUIRED_FIELDS.into_iter().chain([(name, value)]) {
@@ -149,7 +155,7 @@ fn build_part(name: &str, value: &str) -> String {
     format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
-/// The fields that a ticket needs.
+/// The required fields of a new ticket.
 const REQUIRED_FIELDS: [(&str, &str); 6] = [
     ("brandID", "1"),
     ("channelID", "1"),
@@ -159,41 +165,41 @@ const REQUIRED_FIELDS: [(&str, &str); 6] = [
     ("title", "Printer"),
 ];
 
-/// So many pieces of text, one after the other.
+/// Concatenates `count` pieces of text.
 fn concat_indexed(count: usize, piece: impl Fn(usize) -> String) -> String {
     (0..count).map(piece).collect::<Vec<_>>().concat()
 }
 
-/// All tickets of the account as they are shown, over a connection of its own.
+/// Returns all tickets of the account, over a new connection.
 async fn list_all_tickets(base: &str) -> Value {
     let path = format!("{LIST_PATH}?itemLimit=9999&searchArchived=yes");
-    let answer = send_request("all tickets", base, &build_request("GET", &path, "")).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    parse_json("all tickets", &answer)
+    let response = send_request("all tickets", base, &build_request("GET", &path, "")).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    parse_json("all tickets", &response)
 }
 
-/// How many tickets there are.
+/// Returns the number of tickets.
 async fn count_tickets(base: &str) -> u64 {
-    let answer = send_request(
+    let response = send_request(
         "a list",
         base,
         &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), ""),
     )
     .await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    parse_json("a list", &answer)["itemTotal"].as_u64().expect("a number")
+    assert_eq!(response.status, 200, "{response:?}");
+    parse_json("a list", &response)["itemTotal"].as_u64().expect("itemTotal is a number")
 }
 
-/// Nothing has been changed, and the server does what it is asked for.
+/// Checks that the tickets are unchanged and that the server still serves requests.
 async fn assert_unchanged_and_serving(base: &str, before: &Value) {
     assert_eq!(list_all_tickets(base).await, *before);
-    let made = raw_http::build_raw_request(
+    let request = raw_http::build_raw_request(
         "POST",
         LIST_PATH,
         ACME_KEY,
         URLENCODED,
         NEW_TICKET_FORM.as_bytes(),
     );
-    let made = send_request("a ticket", base, &made).await;
-    assert_eq!(made.status, 200, "{made:?}");
+    let created = send_request("a ticket", base, &request).await;
+    assert_eq!(created.status, 200, "{created:?}");
 }

@@ -1,4 +1,4 @@
-//! Hundreds of clients that are slow in every way at once, beside one that is not.
+//! Hundreds of slow clients of every kind beside a normal one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,7 +15,7 @@ use crate::third_party_clients::can_run;
 
 const SLOW_CLIENTS: usize = 300;
 
-/// What a slow client begins and never ends, and what it is told, and below which path.
+/// Returns an incomplete request, and the path of the expected timeout response.
 fn build_partial_request(number: usize) -> (Vec<u8>, Option<&'static str>) {
     let form = format!("Content-Type: {URLENCODED}\r\nContent-Length: 1000\r\n");
     let chunks = format!("Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n");
@@ -39,17 +39,17 @@ fn build_partial_request(number: usize) -> (Vec<u8>, Option<&'static str>) {
     }
 }
 
-/// Those in a head or a body are told that they are too slow, and those who are idle nothing.
-fn assert_slow_client_responses(number: usize, answers: &[RawResponse]) {
-    let what = format!("client {number}");
-    match (number % 9, answers) {
-        (0..6, [answer]) => REQUEST_TIMED_OUT.assert_matches(
-            &what,
+/// Checks that clients with an incomplete head or body get 408, and idle ones no response.
+fn assert_slow_client_responses(number: usize, responses: &[RawResponse]) {
+    let label = format!("client {number}");
+    match (number % 9, responses) {
+        (0..6, [response]) => REQUEST_TIMED_OUT.assert_matches(
+            &label,
             build_partial_request(number).1.unwrap_or_default(),
-            answer,
+            response,
         ),
         (6.., []) => {}
-        _ => panic!("{what}: {answers:?}"),
+        _ => panic!("{label}: {responses:?}"),
     }
 }
 
@@ -59,37 +59,41 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
     let server =
         start_server(&["--header-timeout", time, "--body-timeout", time, "--idle-timeout", time]);
     let before = super::list_all_tickets(&server.base_url).await;
-    let slow_ones = (0..SLOW_CLIENTS).map(async |number| {
+    let slow_clients = (0..SLOW_CLIENTS).map(async |number| {
         connect_and_send(&server.base_url, &build_partial_request(number).0).await
     });
-    let slow_ones = join_all(slow_ones).await;
-    let left = AtomicUsize::new(SLOW_CLIENTS);
-    let heard = slow_ones.into_iter().map(async |stream| {
-        let answers = read_remaining(stream).await;
-        left.fetch_sub(1, Ordering::Relaxed);
-        answers
+    let slow_clients = join_all(slow_clients).await;
+    let remaining = AtomicUsize::new(SLOW_CLIENTS);
+    let reads = slow_clients.into_iter().map(async |stream| {
+        let responses = read_remaining(stream).await;
+        remaining.fetch_sub(1, Ordering::Relaxed);
+        responses
     });
     let normal = async {
-        let mut made = Vec::new();
-        // As long as any of them is there, and some time more.
-        while left.load(Ordering::Relaxed) > 0 || made.len() < 20 {
+        let mut creations = Vec::new();
+        // As long as any slow client is connected, and at least 20 requests.
+        while remaining.load(Ordering::Relaxed) > 0 || creations.len() < 20 {
             let bytes =
                 build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
             let created = send_request("a ticket", &server.base_url, &bytes).await;
             assert_eq!(created.status, 200, "{created:?}");
-            let shown =
+            let list =
                 send_request("a list", &server.base_url, &build_request("GET", LIST_PATH, ""))
                     .await;
-            assert_eq!(shown.status, 200, "{shown:?}");
-            made.push(created);
+            assert_eq!(list.status, 200, "{list:?}");
+            creations.push(created);
         }
-        made.len() as u64
+        creations.len() as u64
     };
-    let (heard, made) = tokio::join!(join_all(heard), normal);
-    for (number, answers) in heard.iter().enumerate() {
-        assert_slow_client_responses(number, answers);
+    let (responses_per_client, created_count) = tokio::join!(join_all(reads), normal);
+    for (number, responses) in responses_per_client.iter().enumerate() {
+        assert_slow_client_responses(number, responses);
     }
-    assert_eq!(count_tickets(&server.base_url).await, 1 + made, "the slow ones made none");
+    assert_eq!(
+        count_tickets(&server.base_url).await,
+        1 + created_count,
+        "slow clients created no ticket"
+    );
     let reset = format!("{ACCOUNTS_PATH}/acme/reset");
     assert_eq!(
         send_request("a reset", &server.base_url, &build_request("POST", &reset, "")).await.status,
@@ -98,21 +102,25 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
 
-/// As many as wait on any Linux; more than libraries ask for by default.
+/// The backlog that every Linux allows; more than libraries request by default.
 const BURST_CONNECTIONS: usize = 1_000;
 
 #[tokio::test]
 async fn listen_backlog_holds_connection_burst_of_suspended_server() {
     let server = start_server(&["--idle-timeout", "200ms"]);
     let id = server.pid().to_string();
-    assert!(can_run("kill", &["-STOP", &id]), "the server is held up");
+    assert!(can_run("kill", &["-STOP", &id]), "the server is suspended");
     let address = server.base_url.trim_start_matches("http://");
     let burst =
         try_join_all((0..BURST_CONNECTIONS).map(|_| tokio::net::TcpStream::connect(address)));
-    let burst = with_timeout("all connections", burst).await.expect("the kernel takes them");
-    assert!(can_run("kill", &["-CONT", &id]), "the server goes on");
-    // None sends anything, so the kernel tries none again: one that was lost would stay open.
-    for answers in join_all(burst.into_iter().map(read_remaining)).await {
-        assert!(answers.is_empty(), "idle connections are closed in silence: {answers:?}");
+    let burst =
+        with_timeout("all connections", burst).await.expect("the kernel accepts the connections");
+    assert!(can_run("kill", &["-CONT", &id]), "the server is resumed");
+    // No client sends anything, so the kernel never retries: a lost connection would stay open.
+    for responses in join_all(burst.into_iter().map(read_remaining)).await {
+        assert!(
+            responses.is_empty(),
+            "idle connections are closed without a response: {responses:?}"
+        );
     }
 }

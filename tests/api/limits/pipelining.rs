@@ -1,5 +1,5 @@
-//! Requests that come before the earlier ones are answered: each has its answer, in order, and a bad one harms none
-//! that came before it.
+//! Pipelined requests: each gets its response, in order, and an invalid request does not affect the requests
+//! before it.
 
 use futures_util::future::join_all;
 
@@ -20,8 +20,8 @@ fn build_create_request(title: &str) -> Vec<u8> {
     [&build_keep_alive_request("POST", LIST_PATH, &headers), body.as_bytes()].concat()
 }
 
-fn collect_statuses(answers: &[RawResponse]) -> Vec<u16> {
-    answers.iter().map(|answer| answer.status).collect()
+fn collect_statuses(responses: &[RawResponse]) -> Vec<u16> {
+    responses.iter().map(|response| response.status).collect()
 }
 
 #[tokio::test]
@@ -37,14 +37,14 @@ async fn pipelined_requests_are_answered_in_order() {
         ));
     }
     bytes.extend(build_request("GET", "/docs", ""));
-    let answers = send_and_read_all(&server.base_url, &bytes).await;
-    assert_eq!(collect_statuses(&answers), [200; 41]);
-    for (number, pair) in answers.chunks_exact(2).enumerate() {
+    let responses = send_and_read_all(&server.base_url, &bytes).await;
+    assert_eq!(collect_statuses(&responses), [200; 41]);
+    for (number, pair) in responses.chunks_exact(2).enumerate() {
         let id = 8 + number;
         assert!(pair[0].body.contains(&format!("\"ticketID\":{id}")), "{number}: {pair:?}");
         assert!(pair[1].body.contains(&format!("\"title\":\"Printer{number}\"")), "{pair:?}");
     }
-    assert!(answers[40].head.contains("text/html"), "{:?}", answers[40].head);
+    assert!(responses[40].head.contains("text/html"), "{:?}", responses[40].head);
     assert_eq!(count_tickets(&server.base_url).await, 21);
 }
 
@@ -57,16 +57,18 @@ async fn requests_arriving_in_pieces_are_served() {
         build_request("GET", LIST_PATH, ""),
     ]
     .concat();
-    let answers = send_in_pieces(&server.base_url, &bytes).await;
-    assert_eq!(collect_statuses(&answers), [200; 3], "{answers:?}");
+    let responses = send_in_pieces(&server.base_url, &bytes).await;
+    assert_eq!(collect_statuses(&responses), [200; 3], "{responses:?}");
     assert_eq!(count_tickets(&server.base_url).await, 3);
 }
 
-/// Sends all but the last request's end at once, and that byte by byte.
+/// Sends the bytes in pieces of 70; returns all responses.
 async fn send_in_pieces(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
     let mut stream = connect_and_send(base, &bytes[..70]).await;
     for piece in bytes[70..].chunks(70) {
-        tokio::io::AsyncWriteExt::write_all(&mut stream, piece).await.expect("it is open");
+        tokio::io::AsyncWriteExt::write_all(&mut stream, piece)
+            .await
+            .expect("the connection is open");
         tokio::task::yield_now().await;
     }
     super::raw_connection::read_remaining(stream).await
@@ -83,7 +85,7 @@ async fn bad_pipelined_request_does_not_affect_the_first() {
         ("no HTTP", "", MALFORMED_HTTP, b"\x16\x03\x01\x00\xa5\x01\x00\r\n\r\n".to_vec()),
         ("half a method", "", REQUEST_TIMED_OUT, b"POS".to_vec()),
     ];
-    // The library forgets this head before it refuses it, and with it the path.
+    // hyper drops this head, and with it the path, before it rejects the request.
     let lengths = "Content-Length: 1\r\nContent-Length: 2\r\n";
     cases.push((
         "two lengths",
@@ -117,16 +119,16 @@ async fn bad_pipelined_request_does_not_affect_the_first() {
             ),
         ]);
     }
-    let all = cases.iter().map(async |(what, path, refusal, second)| {
+    let all = cases.iter().map(async |(label, path, rejection, second)| {
         let bytes = [&build_create_request("First"), &second[..]].concat();
-        let answers = send_and_read_all(&server.base_url, &bytes).await;
+        let responses = send_and_read_all(&server.base_url, &bytes).await;
         assert_eq!(
-            collect_statuses(&answers),
-            [200, refusal.status],
-            "{what}, {path}: {answers:?}"
+            collect_statuses(&responses),
+            [200, rejection.status],
+            "{label}, {path}: {responses:?}"
         );
-        assert!(answers[0].body.contains("Ticket created"), "{what}, {path}: {answers:?}");
-        refusal.assert_matches(what, path, &answers[1]);
+        assert!(responses[0].body.contains("Ticket created"), "{label}, {path}: {responses:?}");
+        rejection.assert_matches(label, path, &responses[1]);
     });
     join_all(all).await;
     assert_eq!(count_tickets(&server.base_url).await, 1 + cases.len() as u64);
@@ -138,10 +140,10 @@ async fn requests_after_rejected_request_are_not_executed() {
     for bad in [&b"\x00\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nX : y\r\n\r\n"]
     {
         let bytes = [bad, &build_create_request("Behind")].concat();
-        let answers = send_and_read_all(&server.base_url, &bytes).await;
-        assert_eq!(collect_statuses(&answers), [400], "{answers:?}");
+        let responses = send_and_read_all(&server.base_url, &bytes).await;
+        assert_eq!(collect_statuses(&responses), [400], "{responses:?}");
     }
-    // Nor behind one that ends its connection.
+    // A request after `Connection: close` is not executed either.
     let bytes = [build_request("GET", LIST_PATH, ""), build_create_request("Behind")].concat();
     assert_eq!(collect_statuses(&send_and_read_all(&server.base_url, &bytes).await), [200]);
     assert_eq!(count_tickets(&server.base_url).await, 1);
@@ -154,10 +156,10 @@ async fn header_timeout_applies_to_pipelined_second_request() {
     let bytes = [build_create_request("First"), start.into_bytes()].concat();
     let mut stream = connect_and_send(&server.base_url, &bytes).await;
     assert_eq!(read_response(&mut stream).await.status, 200);
-    let answer = expect_single_response(
-        "the second",
+    let response = expect_single_response(
+        "the second request",
         send_byte_by_byte(stream, std::iter::repeat(b'x')).await,
     );
-    REQUEST_TIMED_OUT.assert_matches("the second", LIST_PATH, &answer);
+    REQUEST_TIMED_OUT.assert_matches("the second request", LIST_PATH, &response);
     assert_eq!(count_tickets(&server.base_url).await, 2);
 }

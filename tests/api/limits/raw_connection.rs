@@ -1,4 +1,4 @@
-//! Conversations on raw connections: everything that came back until they ended, as answers.
+//! Raw connections: sends bytes and parses everything that comes back as responses.
 
 use std::time::Duration;
 
@@ -8,142 +8,149 @@ use tokio::time::timeout;
 
 use crate::raw_http::{RawResponse, connect};
 
-/// Longer than anything here takes, so that a server that hangs fails its test instead of holding it.
+/// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// A slow client's pause after each byte.
+/// The pause of a slow client after each byte.
 const BYTE_PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits for something that must come.
-pub(super) async fn with_timeout<T>(what: &str, coming: impl Future<Output = T>) -> T {
-    timeout(TIMEOUT, coming).await.unwrap_or_else(|_| panic!("it does not come: {what}"))
+/// Waits for a future with a timeout.
+pub(super) async fn with_timeout<T>(label: &str, future: impl Future<Output = T>) -> T {
+    timeout(TIMEOUT, future).await.unwrap_or_else(|_| panic!("timed out waiting for {label}"))
 }
 
-/// Tries again and again until something is there.
-pub(super) async fn poll_until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
-    let found = async {
+/// Polls until there is a result.
+pub(super) async fn poll_until<T>(label: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let polling = async {
         loop {
-            if let Some(found) = poll().await {
-                return found;
+            if let Some(result) = poll().await {
+                return result;
             }
         }
     };
-    with_timeout(what, found).await
+    with_timeout(label, polling).await
 }
 
 /// Opens a connection and sends the bytes.
 pub(super) async fn connect_and_send(base: &str, bytes: &[u8]) -> TcpStream {
     let mut stream = connect(base).await;
-    stream.write_all(bytes).await.expect("the server takes it");
+    stream.write_all(bytes).await.expect("the bytes are sent");
     stream
 }
 
-/// Sends the bytes on a connection of their own, and gives all answers until it ends.
+/// Sends the bytes on a new connection and returns all responses until it is closed.
 pub(super) async fn send_and_read_all(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
     let mut stream = connect(base).await;
     let (mut reader, mut writer) = stream.split();
-    let sent = async {
-        // A server may answer and stop reading before it has everything.
+    let send = async {
+        // The server may respond and stop reading before it has received everything.
         let _ = writer.write_all(bytes).await;
     };
-    let heard = async {
-        let mut heard = Vec::new();
-        // What came before a break counts.
-        let _ = reader.read_to_end(&mut heard).await;
-        heard
+    let receive = async {
+        let mut received = Vec::new();
+        // The bytes before a connection error count.
+        let _ = reader.read_to_end(&mut received).await;
+        received
     };
-    let (heard, ()) = with_timeout("the end", async { tokio::join!(heard, sent) }).await;
-    parse_responses(&heard)
+    let (received, ()) =
+        with_timeout("the end of the connection", async { tokio::join!(receive, send) }).await;
+    parse_responses(&received)
 }
 
-/// The same where one answer is all that comes.
-pub(super) async fn send_request(what: &str, base: &str, bytes: &[u8]) -> RawResponse {
-    expect_single_response(what, send_and_read_all(base, bytes).await)
+/// Sends the bytes on a new connection and returns the only response.
+pub(super) async fn send_request(label: &str, base: &str, bytes: &[u8]) -> RawResponse {
+    expect_single_response(label, send_and_read_all(base, bytes).await)
 }
 
-/// The one answer that there is.
-pub(super) fn expect_single_response(what: &str, mut answers: Vec<RawResponse>) -> RawResponse {
-    assert_eq!(answers.len(), 1, "{what}: one answer comes: {answers:?}");
-    answers.remove(0)
+/// Returns the only response.
+pub(super) fn expect_single_response(label: &str, mut responses: Vec<RawResponse>) -> RawResponse {
+    assert_eq!(responses.len(), 1, "{label}: expected one response: {responses:?}");
+    responses.remove(0)
 }
 
-/// All answers that come until the connection ends.
+/// Returns all responses until the connection is closed.
 pub(super) async fn read_remaining(mut stream: TcpStream) -> Vec<RawResponse> {
-    let mut heard = Vec::new();
-    let _ = with_timeout("the end", stream.read_to_end(&mut heard)).await;
-    parse_responses(&heard)
+    let mut received = Vec::new();
+    let _ = with_timeout("the end of the connection", stream.read_to_end(&mut received)).await;
+    parse_responses(&received)
 }
 
-/// The next answer on a connection that stays open.
+/// Returns the next response on an open connection.
 pub(super) async fn read_response(stream: &mut TcpStream) -> RawResponse {
-    let mut heard = Vec::new();
-    while !heard.ends_with(b"\r\n\r\n") {
-        heard.push(with_timeout("a head", stream.read_u8()).await.expect("the connection is open"));
+    let mut received = Vec::new();
+    while !received.ends_with(b"\r\n\r\n") {
+        received.push(
+            with_timeout("a response head", stream.read_u8())
+                .await
+                .expect("the connection is open"),
+        );
     }
-    let start = heard.len();
-    heard.resize(start + content_length(&String::from_utf8_lossy(&heard)), 0);
-    with_timeout("a body", stream.read_exact(&mut heard[start..]))
+    let start = received.len();
+    received.resize(start + content_length(&String::from_utf8_lossy(&received)), 0);
+    with_timeout("a response body", stream.read_exact(&mut received[start..]))
         .await
         .expect("the connection is open");
-    expect_single_response("the next", parse_responses(&heard))
+    expect_single_response("the next response", parse_responses(&received))
 }
 
-/// Sends a byte after the other, with a pause after each, until the server says something or there are no more; gives
-/// all that it says until the connection ends.
+/// Sends the bytes one by one with a pause after each, until the server responds or there are no more; returns all
+/// responses until the connection is closed.
 pub(super) async fn send_byte_by_byte(
     mut stream: TcpStream,
     bytes: impl IntoIterator<Item = u8>,
 ) -> Vec<RawResponse> {
-    let sent = async {
+    let send = async {
         for byte in bytes {
             if stream.write_all(&[byte]).await.is_err() || has_incoming_data(&stream).await {
                 return;
             }
         }
     };
-    with_timeout("a word while it trickles", sent).await;
+    with_timeout("a response to a slow request", send).await;
     read_remaining(stream).await
 }
 
-/// Whether something comes, or the end, in the time of a pause.
+/// Returns whether data or the end of the connection arrives during the pause.
 async fn has_incoming_data(stream: &TcpStream) -> bool {
     timeout(BYTE_PAUSE, stream.peek(&mut [0])).await.is_ok()
 }
 
-/// What makes a client slow; nothing here waits so for a server.
+/// Sleeps as a slow client; no test waits for the server this way.
 pub(super) async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Nothing comes for so long, and no end.
-pub(super) async fn assert_stays_silent(what: &str, stream: &TcpStream, time: Duration) {
-    let heard = timeout(time, stream.peek(&mut [0])).await;
-    assert!(heard.is_err(), "{what}: nothing comes, and no end: {heard:?}");
+/// Checks that the server sends nothing and keeps the connection open for this time.
+pub(super) async fn assert_stays_silent(label: &str, stream: &TcpStream, time: Duration) {
+    let result = timeout(time, stream.peek(&mut [0])).await;
+    assert!(result.is_err(), "{label}: expected silence on an open connection: {result:?}");
 }
 
 fn parse_responses(mut bytes: &[u8]) -> Vec<RawResponse> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     while !bytes.is_empty() {
-        let shown = String::from_utf8_lossy(bytes);
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end.unwrap_or_else(|| panic!("an answer has a head: {shown:?}")) + 4;
+        let text = String::from_utf8_lossy(bytes);
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("a response without a head: {text:?}")) + 4;
         let head = String::from_utf8_lossy(&bytes[..end - 4]).to_ascii_lowercase();
         let status = head.strip_prefix("http/1.1 ").or_else(|| head.strip_prefix("http/1.0 "));
         let status = status.and_then(|rest| rest.get(..3)?.parse().ok());
-        let status: u16 = status.unwrap_or_else(|| panic!("an answer has a status: {shown:?}"));
-        let whole = end + content_length(&head);
-        let body = bytes.get(end..whole).unwrap_or_else(|| panic!("it is whole: {shown:?}"));
-        let body = String::from_utf8(body.to_vec()).expect("a body is text");
-        // Those before 200 only say that there is more to come.
+        let status: u16 = status.unwrap_or_else(|| panic!("a response without a status: {text:?}"));
+        let response_end = end + content_length(&head);
+        let body = bytes
+            .get(end..response_end)
+            .unwrap_or_else(|| panic!("a truncated response: {text:?}"));
+        let body = String::from_utf8(body.to_vec()).expect("the body is UTF-8");
+        // Skips interim responses (1xx).
         if status >= 200 {
-            answers.push(RawResponse { status, head, body });
+            responses.push(RawResponse { status, head, body });
         }
-        bytes = &bytes[whole..];
+        bytes = &bytes[response_end..];
     }
-    answers
+    responses
 }
 
 fn content_length(head: &str) -> usize {
     let head = head.to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    length.map_or(0, |length| length.trim().parse().expect("a length is a number"))
+    length.map_or(0, |length| length.trim().parse().expect("Content-Length is a number"))
 }

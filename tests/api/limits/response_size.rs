@@ -1,4 +1,4 @@
-//! How large an answer may be: a larger one is not begun, and the client is told how to ask for less.
+//! The size limit of responses: a larger response is rejected before it starts, with advice how to request less.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_request, send_request};
 use crate::fixtures::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
 use crate::raw_http::RawResponse;
 
-/// So that links are as long on every server.
+/// Makes links equally long on every server.
 const PUBLIC_URL_FLAGS: [&str; 2] = ["--public-url", "http://desk.example.test"];
 
-/// A server with 40 tickets, the seventh of which is a long story.
+/// Starts a server with 40 tickets; ticket 7 has a long timeline.
 fn start_server_with_tickets(flags: &[&str]) -> SeededServer {
     let mut tickets: Vec<_> = (1..=40).map(ticket_fixture).collect();
     let event = |id: usize| json!({ "type": "event", "id": id, "description": "x".repeat(900) });
@@ -24,25 +24,25 @@ async fn get(server: &SeededServer, path: &str) -> RawResponse {
     send_request(path, &server.base_url, &build_request("GET", path, "")).await
 }
 
-fn assert_response_too_large(path: &str, max_bytes: usize, answer: &RawResponse) {
-    assert_eq!(answer.status, 400, "{path} with {max_bytes}: {}", answer.head);
-    let message = answer.error_message();
+fn assert_response_too_large(path: &str, max_bytes: usize, response: &RawResponse) {
+    assert_eq!(response.status, 400, "{path} with {max_bytes}: {}", response.head);
+    let message = response.error_message();
     assert!(message.contains(&format!("{max_bytes} bytes")), "{path}: {message}");
     assert!(message.contains("itemLimit"), "{path}: {message}");
 }
 
 #[tokio::test]
 async fn response_at_size_limit_is_sent_and_one_byte_more_is_rejected() {
-    let usual = start_server_with_tickets(&[]);
+    let unlimited = start_server_with_tickets(&[]);
     let list = format!("{LIST_PATH}?itemLimit=40");
     for path in [&list, ITEM_PATH] {
-        let whole = get(&usual, path).await;
-        assert_eq!(whole.status, 200, "{path}");
-        let size = whole.body.len();
+        let full = get(&unlimited, path).await;
+        assert_eq!(full.status, 200, "{path}");
+        let size = full.body.len();
         assert!(size > 10_000, "{path}: {size}");
-        let exact = start_server_with_tickets(&["--max-answer-bytes", &size.to_string()]);
-        let given = get(&exact, path).await;
-        assert_eq!((given.status, given.body), (200, whole.body), "{path}");
+        let at_limit = start_server_with_tickets(&["--max-answer-bytes", &size.to_string()]);
+        let response = get(&at_limit, path).await;
+        assert_eq!((response.status, response.body), (200, full.body), "{path}");
         let less = (size - 1).to_string();
         let smaller = start_server_with_tickets(&["--max-answer-bytes", &less]);
         assert_response_too_large(path, size - 1, &get(&smaller, path).await);
@@ -59,7 +59,7 @@ async fn smaller_page_fits_response_size_limit() {
         ITEM_PATH,
     ] {
         assert_response_too_large(path, 5_000, &get(&server, path).await);
-        // What was refused is not kept as something else.
+        // The cache must not turn the rejection into something else.
         assert_response_too_large(path, 5_000, &get(&server, path).await);
     }
     for path in [
@@ -68,8 +68,8 @@ async fn smaller_page_fits_response_size_limit() {
         "/api/v2/ticket/8".to_owned(),
         format!("{ITEM_PATH}?getTicketHistory=false"),
     ] {
-        let answer = get(&server, &path).await;
-        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        let response = get(&server, &path).await;
+        assert_eq!(response.status, 200, "{path}: {response:?}");
     }
     let export = get(&server, &format!("{ACCOUNTS_PATH}/acme/export")).await;
     assert_eq!(export.status, 200, "{}", export.head);
@@ -82,10 +82,10 @@ async fn growing_ticket_is_rejected_once_response_is_too_large() {
     assert_eq!(get(&server, path).await.status, 200);
     for round in 0..20 {
         let form = format!("title=Printer+{round}");
-        let renamed =
+        let update =
             super::build_request_with_body("PUT", path, super::URLENCODED, form.as_bytes());
-        let answer = send_request(path, &server.base_url, &renamed).await;
-        assert_eq!(answer.status, 200, "it can still be changed: {answer:?}");
+        let response = send_request(path, &server.base_url, &update).await;
+        assert_eq!(response.status, 200, "the ticket can still be updated: {response:?}");
     }
     assert_response_too_large(path, 2_000, &get(&server, path).await);
     assert_eq!(get(&server, &format!("{path}?getTicketHistory=false")).await.status, 200);

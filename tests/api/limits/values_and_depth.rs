@@ -1,4 +1,4 @@
-//! How many values a request may have and how deep they may be nested, in every form in which they are sent.
+//! Limits of the number and the nesting depth of values, in every encoding.
 
 use super::{
     JSON, LIST_PATH, MULTIPART, REQUIRED_FIELDS, URLENCODED, build_part, build_request,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
 
-/// A form in which values are sent.
+/// An encoding of request values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Encoding {
     Query,
@@ -19,8 +19,8 @@ const ENCODINGS: [Encoding; 4] =
     [Encoding::Query, Encoding::Urlencoded, Encoding::Multipart, Encoding::Json];
 
 impl Encoding {
-    /// A request with these texts beside the fields that it needs; what they are called may have brackets. JSON that is
-    /// no text comes as it is.
+    /// Returns a request with these values and the required fields. Names may have brackets; JSON values are inserted
+    /// unquoted.
     fn build_request_with_values(self, more: &[(String, String)]) -> Vec<u8> {
         let pairs = || more.iter().map(|(name, value)| format!("&{name}={value}"));
         match self {
@@ -33,23 +33,24 @@ impl Encoding {
                 build_request_with_body("POST", LIST_PATH, URLENCODED, body.as_bytes())
             }
             Self::Multipart => {
-                let own = REQUIRED_FIELDS.map(|(name, value)| build_part(name, value)).concat();
+                let required =
+                    REQUIRED_FIELDS.map(|(name, value)| build_part(name, value)).concat();
                 let more: String =
                     more.iter().map(|(name, value)| build_part(name, value)).collect();
                 build_request_with_body(
                     "POST",
                     LIST_PATH,
                     MULTIPART,
-                    format!("{own}{more}--edge--\r\n").as_bytes(),
+                    format!("{required}{more}--edge--\r\n").as_bytes(),
                 )
             }
             Self::Json => {
-                let own = REQUIRED_FIELDS.map(|(name, value)| match value.parse::<u64>() {
+                let required = REQUIRED_FIELDS.map(|(name, value)| match value.parse::<u64>() {
                     Ok(number) => format!("\"{name}\":{number}"),
                     Err(_) => format!("\"{name}\":\"{value}\""),
                 });
                 let more = more.iter().map(|(name, value)| format!("\"{name}\":{value}"));
-                let all: Vec<String> = own.into_iter().chain(more).collect();
+                let all: Vec<String> = required.into_iter().chain(more).collect();
                 build_request_with_body(
                     "POST",
                     LIST_PATH,
@@ -60,20 +61,20 @@ impl Encoding {
         }
     }
 
-    /// The values that such a request has anyway.
+    /// Returns the number of values that such a request always has.
     fn required_value_count(self) -> usize {
         if self == Self::Query { 1 } else { REQUIRED_FIELDS.len() }
     }
 
-    /// A request with so many values.
+    /// Returns a request with `count` values.
     fn build_request_with_value_count(self, count: usize) -> Vec<u8> {
         let more: Vec<_> = (self.required_value_count()..count)
-            .map(|at| (format!("f{at}"), "1".to_owned()))
+            .map(|index| (format!("f{index}"), "1".to_owned()))
             .collect();
         self.build_request_with_values(&more)
     }
 
-    /// Requests with a value that is nested so deep.
+    /// Returns requests with a value nested `levels` deep.
     fn build_nested_requests(self, levels: usize) -> Vec<Vec<u8>> {
         let inner = levels - 1;
         if self == Self::Json {
@@ -88,21 +89,21 @@ impl Encoding {
     }
 }
 
-async fn assert_accepted(what: &str, server: &SeededServer, request: &[u8]) {
-    let answer = send_request(what, &server.base_url, request).await;
-    assert_eq!(answer.status, 200, "{what}: {answer:?}");
+async fn assert_accepted(label: &str, server: &SeededServer, request: &[u8]) {
+    let response = send_request(label, &server.base_url, request).await;
+    assert_eq!(response.status, 200, "{label}: {response:?}");
 }
 
 async fn assert_rejected(
-    what: &str,
+    label: &str,
     server: &SeededServer,
     request: &[u8],
     expected_message: &str,
 ) {
-    let answer = send_request(what, &server.base_url, request).await;
-    assert_eq!(answer.status, 400, "{what}: {answer:?}");
-    let message = answer.error_message();
-    assert!(message.contains(expected_message) && message.len() < 500, "{what}: {message}");
+    let response = send_request(label, &server.base_url, request).await;
+    assert_eq!(response.status, 400, "{label}: {response:?}");
+    let message = response.error_message();
+    assert!(message.contains(expected_message) && message.len() < 500, "{label}: {message}");
 }
 
 #[tokio::test]
@@ -114,19 +115,19 @@ async fn max_values_are_accepted_and_one_more_is_rejected() {
         (&["--max-values", "12000", "--max-header-bytes", "500000"], 12_000),
     ] {
         let server = start_server(flags);
-        let said = format!("More than {max_values} values were sent");
+        let message = format!("More than {max_values} values were sent");
         for encoding in ENCODINGS {
-            let what = format!("{max_values} by {encoding:?}");
-            // A URL has no room for more.
-            let room = if encoding == Encoding::Query { 65_000 } else { usize::MAX };
+            let label = format!("{max_values} by {encoding:?}");
+            // A longer URL exceeds its limit.
+            let max_request_bytes = if encoding == Encoding::Query { 65_000 } else { usize::MAX };
             let requests = [max_values, max_values + 1, (max_values * 3).min(max_values + 5_000)];
             let requests = requests.map(|count| encoding.build_request_with_value_count(count));
-            if requests[2].len() < room {
-                assert_accepted(&what, &server, &requests[0]).await;
+            if requests[2].len() < max_request_bytes {
+                assert_accepted(&label, &server, &requests[0]).await;
                 let before = list_all_tickets(&server.base_url).await;
-                assert_rejected(&what, &server, &requests[1], &said).await;
-                assert_rejected(&what, &server, &requests[2], &said).await;
-                assert_eq!(list_all_tickets(&server.base_url).await, before, "{what}");
+                assert_rejected(&label, &server, &requests[1], &message).await;
+                assert_rejected(&label, &server, &requests[2], &message).await;
+                assert_eq!(list_all_tickets(&server.base_url).await, before, "{label}");
             }
         }
         assert_eq!(count_tickets(&server.base_url).await, 4);
@@ -148,10 +149,10 @@ async fn nested_values_count_toward_max_values() {
     let list = |count: usize| format!("[{}]", vec!["1"; count].join(","));
     let request =
         |count| Encoding::Json.build_request_with_values(&[("many".to_owned(), list(count))]);
-    // The list itself is one, too.
+    // The list itself counts as a value.
     assert_accepted("a list", &server, &request(13)).await;
-    let said = "More than 20 values were sent";
-    assert_rejected("a longer list", &server, &request(14), said).await;
+    let message = "More than 20 values were sent";
+    assert_rejected("a longer list", &server, &request(14), message).await;
     for encoding in [Encoding::Urlencoded, Encoding::Multipart] {
         let pairs = |count| vec![("many[]".to_owned(), "1".to_owned()); count];
         assert_accepted("a list", &server, &encoding.build_request_with_values(&pairs(14))).await;
@@ -159,7 +160,7 @@ async fn nested_values_count_toward_max_values() {
             "a longer list",
             &server,
             &encoding.build_request_with_values(&pairs(15)),
-            said,
+            message,
         )
         .await;
     }
@@ -171,7 +172,7 @@ async fn values_at_max_depth_are_accepted_and_deeper_ones_rejected() {
         [(&[][..], 8), (&["--max-depth", "4"], 4), (&["--max-depth", "64"], 64)]
     {
         let server = start_server(flags);
-        let said = format!("deep is nested deeper than {max_depth} levels");
+        let message = format!("deep is nested deeper than {max_depth} levels");
         for encoding in ENCODINGS {
             for levels in [max_depth, max_depth - 1, 1] {
                 for request in encoding.build_nested_requests(levels) {
@@ -182,8 +183,8 @@ async fn values_at_max_depth_are_accepted_and_deeper_ones_rejected() {
             let before = list_all_tickets(&server.base_url).await;
             for levels in [max_depth + 1, max_depth + 2, 100] {
                 for request in encoding.build_nested_requests(levels) {
-                    let what = format!("{levels} levels by {encoding:?}");
-                    assert_rejected(&what, &server, &request, &said).await;
+                    let label = format!("{levels} levels by {encoding:?}");
+                    assert_rejected(&label, &server, &request, &message).await;
                 }
             }
             assert_eq!(list_all_tickets(&server.base_url).await, before, "{encoding:?}");
@@ -201,10 +202,10 @@ async fn extreme_nesting_is_rejected_without_harm() {
                 .await;
         }
     }
-    for opened in ["[", "{\"a\":"] {
-        let body = format!("{{\"deep\":{}", opened.repeat(1_000_000));
+    for opening in ["[", "{\"a\":"] {
+        let body = format!("{{\"deep\":{}", opening.repeat(1_000_000));
         let request = build_request_with_body("POST", LIST_PATH, JSON, body.as_bytes());
-        assert_rejected(opened, &server, &request, "deep is nested deeper").await;
+        assert_rejected(opening, &server, &request, "deep is nested deeper").await;
     }
     assert_eq!(list_all_tickets(&server.base_url).await, before);
 }

@@ -1,4 +1,4 @@
-//! Gauges go up and down with what they count.
+//! Gauges follow the number of accounts, journal entries, databases and connections.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -21,21 +21,21 @@ async fn read_gauge(client: &ApiClient, name: &str) -> u64 {
 #[tokio::test]
 async fn account_gauge_follows_creation_and_removal() {
     let server = Server::start();
-    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 1, "dev");
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 1, "the default account dev");
     let mut accounts = Vec::new();
     for number in 2..6 {
         accounts.push(Account::create(&server, &json!({})).await);
         assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, number);
     }
-    let taken = fetch_response(
+    let conflict = fetch_response(
         server.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": "dev" })),
     )
     .await;
-    assert_eq!(taken.status, 409);
-    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 5, "what is refused is none");
-    for (account, left) in accounts.iter().zip((1..5).rev()) {
+    assert_eq!(conflict.status, 409);
+    assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 5, "a rejected account is not counted");
+    for (account, remaining) in accounts.iter().zip((1..5).rev()) {
         assert_eq!(account.send_control("DELETE", "").await.status, 204);
-        assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, left);
+        assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, remaining);
     }
 }
 
@@ -50,7 +50,7 @@ async fn auto_created_account_is_counted() {
 #[tokio::test]
 async fn account_gauge_is_restored_after_restart() {
     let data = create_temp_dir();
-    let path = data.path().to_str().expect("the path is text");
+    let path = data.path().to_str().expect("the path is UTF-8");
     let server = Server::start_with_args(&["--data", path]);
     for _ in 0..3 {
         Account::create(&server, &json!({})).await;
@@ -60,24 +60,24 @@ async fn account_gauge_is_restored_after_restart() {
     let server = Server::start_with_args(&["--data", path]);
     let metrics = scrape(&server).await;
     assert_eq!(metrics.sample_value(ACCOUNTS_GAUGE, &[]), 4);
-    assert_eq!(metrics.request_counts().len(), 0, "requests are those of this run");
+    assert_eq!(metrics.request_counts().len(), 0, "the counters start at zero");
 }
 
 #[tokio::test]
 async fn journal_gauge_sums_entries_of_all_accounts() {
     let server = Server::start();
-    let (one, other) =
+    let (first, second) =
         (Account::create(&server, &json!({})).await, Account::create(&server, &json!({})).await);
     let before = read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await;
-    for account in [&one, &other] {
+    for account in [&first, &second] {
         for _ in 0..5 {
             assert_eq!(account.client.get("/api/v2/ticket").await.status, 200);
         }
     }
     assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before + 10);
-    assert_eq!(one.send_control("DELETE", "/requests").await.status, 204);
+    assert_eq!(first.send_control("DELETE", "/requests").await.status, 204);
     assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before + 5);
-    assert_eq!(other.send_control("DELETE", "").await.status, 204);
+    assert_eq!(second.send_control("DELETE", "").await.status, 204);
     assert_eq!(read_gauge(&server, JOURNAL_ENTRIES_GAUGE).await, before);
 }
 
@@ -95,14 +95,16 @@ async fn journal_gauge_stops_at_entry_limit() {
 #[tokio::test]
 async fn database_gauge_counts_open_databases() {
     let data = create_temp_dir();
-    let path = data.path().to_str().expect("the path is text");
+    let path = data.path().to_str().expect("the path is UTF-8");
     for arguments in [&["--ephemeral"][..], &["--data", path]] {
         let server = Server::start_with_args(arguments);
         let account = Account::create(&server, &json!({})).await;
-        poll_until("nothing is open", async || read_gauge(&server, DATABASES_GAUGE).await == 0)
-            .await;
-        // One that nobody uses is closed soon, so it is asked again.
-        poll_until("one is open", async || {
+        poll_until("all databases to be closed", async || {
+            read_gauge(&server, DATABASES_GAUGE).await == 0
+        })
+        .await;
+        // An idle database is closed soon, so the request is repeated.
+        poll_until("an open database", async || {
             assert_eq!(
                 account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status,
                 200
@@ -111,28 +113,33 @@ async fn database_gauge_counts_open_databases() {
         })
         .await;
         assert_eq!(account.send_control("DELETE", "").await.status, 204);
-        poll_until("it is closed", async || read_gauge(&server, DATABASES_GAUGE).await == 0).await;
+        poll_until("the database to be closed", async || {
+            read_gauge(&server, DATABASES_GAUGE).await == 0
+        })
+        .await;
     }
 }
 
 #[tokio::test]
 async fn connection_gauge_counts_open_connections() {
     let server = Server::start();
-    // The one of this client is open from now on.
+    // This client's connection stays open from now on.
     read_gauge(&server, CONNECTIONS_GAUGE).await;
     let before = read_gauge(&server, CONNECTIONS_GAUGE).await;
-    assert_eq!(before, 1, "the asker's own");
+    assert_eq!(before, 1, "the connection of the client itself");
     let mut open = join_all((0..20).map(|_| connect(&server.base_url))).await;
-    poll_until("all are open", async || {
+    poll_until("20 open connections", async || {
         read_gauge(&server, CONNECTIONS_GAUGE).await == before + 20
     })
     .await;
     drop(open.split_off(5));
-    poll_until("five are open", async || {
+    poll_until("five open connections", async || {
         read_gauge(&server, CONNECTIONS_GAUGE).await == before + 5
     })
     .await;
     drop(open);
-    poll_until("none is open", async || read_gauge(&server, CONNECTIONS_GAUGE).await == before)
-        .await;
+    poll_until("no open connections", async || {
+        read_gauge(&server, CONNECTIONS_GAUGE).await == before
+    })
+    .await;
 }

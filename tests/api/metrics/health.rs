@@ -1,4 +1,4 @@
-//! Whether the server runs, and whether it answers: anybody may ask.
+//! Health and readiness, without authentication.
 
 use crate::control_client::{assert_problem, fetch_response};
 use crate::fixtures::create_temp_dir;
@@ -23,13 +23,15 @@ async fn health_and_readiness_ignore_token_host_and_origin() {
                 ("authorization", "Bearer another-token-of-some-length"),
                 ("apiKey", "unknown-key-0123456789"),
             ] {
-                let asked = server.request_without_key("GET", path).header(name, value);
-                let told = asked.send().await.expect("it answers");
-                assert_eq!(told.status(), 200, "{path} {name}");
-                let header = |name: &str| told.headers()[name].to_str().expect("text").to_owned();
+                let request = server.request_without_key("GET", path).header(name, value);
+                let response = request.send().await.expect("the server responds");
+                assert_eq!(response.status(), 200, "{path} {name}");
+                let header = |name: &str| {
+                    response.headers()[name].to_str().expect("the header is text").to_owned()
+                };
                 assert!(header("content-type").starts_with("text/plain"), "{path}");
                 assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
-                assert_eq!(told.text().await.expect("the body arrives"), word, "{path} {name}");
+                assert_eq!(response.text().await.expect("the body arrives"), word, "{path} {name}");
             }
         }
     }
@@ -39,8 +41,8 @@ async fn health_and_readiness_ignore_token_host_and_origin() {
 async fn health_and_readiness_are_read_only() {
     let server = Server::start();
     for (path, _) in HEALTH_ENDPOINTS {
-        let asked = server.request("HEAD", path).send().await.expect("it answers");
-        assert_eq!(asked.status(), 200, "{path}");
+        let response = server.request("HEAD", path).send().await.expect("the server responds");
+        assert_eq!(response.status(), 200, "{path}");
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
             assert_problem(
                 &fetch_response(server.request(method, path)).await,
@@ -57,11 +59,15 @@ async fn health_and_readiness_are_not_journaled() {
     let server = Server::start();
     for (path, _) in HEALTH_ENDPOINTS {
         for _ in 0..3 {
-            assert_eq!(server.request("GET", path).send().await.expect("it answers").status(), 200);
+            assert_eq!(
+                server.request("GET", path).send().await.expect("the server responds").status(),
+                200
+            );
         }
     }
-    let kept = fetch_response(server.request_without_key("GET", "/_control/requests")).await.body;
-    assert_eq!(kept["requests"], serde_json::json!([]), "{kept}");
+    let journal =
+        fetch_response(server.request_without_key("GET", "/_control/requests")).await.body;
+    assert_eq!(journal["requests"], serde_json::json!([]), "{journal}");
 }
 
 #[tokio::test]
@@ -76,24 +82,24 @@ async fn ready_command_accepts_server_with_control_token() {
 async fn unreadable_catalogue_makes_server_not_ready_but_healthy() {
     let data = create_temp_dir();
     let server =
-        Server::start_with_args(&["--data", data.path().to_str().expect("the path is text")]);
+        Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     for name in ["catalogue.db", "catalogue.db-wal"] {
-        std::fs::write(data.path().join(name), "").expect("it is emptied");
+        std::fs::write(data.path().join(name), "").expect("the file is truncated");
     }
-    // What is in memory of it may be taken for it once.
+    // Pages in memory may serve the first probe.
     let mut failed = 0;
     for _ in 0..4 {
-        let asked = server.request_without_key("GET", "/_control/ready").send().await;
-        let asked = asked.expect("it answers");
-        if asked.status() == 200 {
+        let response = server.request_without_key("GET", "/_control/ready").send().await;
+        let response = response.expect("the server responds");
+        if response.status() == 200 {
             continue;
         }
-        assert_eq!(asked.status(), 503);
-        let said = asked.text().await.expect("the body arrives");
-        assert!(said.contains("/docs/control#not-ready"), "{said}");
+        assert_eq!(response.status(), 503);
+        let body = response.text().await.expect("the body arrives");
+        assert!(body.contains("/docs/control#not-ready"), "{body}");
         failed += 1;
     }
-    assert!(failed > 0, "it is not ready");
-    let healthy = server.request_without_key("GET", "/_control/health").send().await;
-    assert_eq!(healthy.expect("it answers").status(), 200);
+    assert!(failed > 0, "the server is not ready");
+    let health = server.request_without_key("GET", "/_control/health").send().await;
+    assert_eq!(health.expect("the server responds").status(), 200);
 }

@@ -1,4 +1,4 @@
-//! No label holds what a client has chosen, and odd requests make no new ones.
+//! Labels never contain values chosen by a client, so unusual requests add no series.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,19 @@ use crate::control_client::{ACCOUNTS_PATH, Account};
 use crate::raw_http::{build_raw_head, exchange};
 use crate::support::{ApiClient, Server};
 
-/// A name that is nowhere in the program.
+/// A name that occurs nowhere in the program.
 const MARKER_NAME: &str = "zebra";
 const MARKER_KEY: &str = "zebra-key-0123456789";
 
-/// Every word that a label may hold, by the name of the label.
+/// Returns every allowed pair of label name and value.
 async fn allowed_labels(client: &ApiClient) -> BTreeSet<(String, String)> {
     let document = client.get("/openapi.json").await.body;
-    let paths = document["paths"].as_object().expect("paths").values();
-    let operations = paths.flat_map(|methods| methods.as_object().expect("methods").values());
+    let paths = document["paths"].as_object().expect("paths is an object").values();
     let operations =
-        operations.map(|about| about["x-operation"].as_str().expect("a name").to_owned());
+        paths.flat_map(|methods| methods.as_object().expect("the path is an object").values());
+    let operations = operations.map(|operation| {
+        operation["x-operation"].as_str().expect("x-operation is a string").to_owned()
+    });
     let mut operations: Vec<String> = operations.collect();
     assert_eq!(operations.len(), 11);
     operations.extend(["control", "other"].map(str::to_owned));
@@ -39,22 +41,22 @@ async fn allowed_labels(client: &ApiClient) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// The labels that hold something else.
+/// Returns the labels that are not allowed.
 fn unexpected_labels(
     allowed: &BTreeSet<(String, String)>,
     metrics: &ParsedMetrics,
 ) -> Vec<(String, String)> {
     let labels = metrics.families.values().flat_map(|family| &family.samples);
     let labels: BTreeSet<_> = labels.flat_map(|sample| sample.labels.clone()).collect();
-    let is_known = |(name, value): &(String, String)| {
+    let is_allowed = |(name, value): &(String, String)| {
         let is_status = name == "status" && value.len() == 3 && value.parse::<u16>().is_ok();
         let is_bound = name == "le" && value.replace("+Inf", "inf").parse::<f64>().is_ok();
         is_status || is_bound || allowed.contains(&(name.clone(), value.clone()))
     };
-    labels.into_iter().filter(|label| !is_known(label)).collect()
+    labels.into_iter().filter(|label| !is_allowed(label)).collect()
 }
 
-/// Five hundred requests that are odd in one way or another; `turn` makes each of them another one.
+/// Sends five hundred unusual requests; `round` makes them differ between calls.
 async fn send_odd_requests(account: &Account, round: usize) {
     let base = &account.client.base_url;
     for number in 0..100 {
@@ -72,8 +74,8 @@ async fn send_odd_requests(account: &Account, round: usize) {
             ("DELETE", format!("/_control/accounts/{name}/keys/{name}"), &key),
             ("PUT", format!("/api/v2/ticket/SET{name}\"}}%0a"), &key),
         ] {
-            let answer = exchange(base, &build_raw_head(method, &path, headers)).await;
-            assert!((400..500).contains(&answer.status), "{method} {path}: {answer:?}");
+            let response = exchange(base, &build_raw_head(method, &path, headers)).await;
+            assert!((400..500).contains(&response.status), "{method} {path}: {response:?}");
         }
     }
 }
@@ -82,22 +84,22 @@ async fn send_odd_requests(account: &Account, round: usize) {
 async fn odd_requests_create_no_new_labels() {
     let server = Server::start();
     let account = Account::create(&server, &json!({ "name": MARKER_NAME })).await;
-    let made = account
+    let created = account
         .send_control_json("POST", "/keys", &json!({ "name": MARKER_NAME, "api_key": MARKER_KEY }))
         .await;
-    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(created.status, 201, "{}", created.body);
     let allowed = allowed_labels(&server).await;
     send_odd_requests(&account, 0).await;
     let before = scrape(&server).await;
-    assert_eq!(unexpected_labels(&allowed, &before), [], "no label is a client's");
+    assert_eq!(unexpected_labels(&allowed, &before), [], "no label contains a client's value");
     send_odd_requests(&account, 1).await;
     let after = scrape(&server).await;
     let series = (before.series(), after.series());
-    let new: Vec<_> = series.1.difference(&series.0).collect();
-    assert!(new.is_empty(), "{new:#?}");
+    let added: Vec<_> = series.1.difference(&series.0).collect();
+    assert!(added.is_empty(), "{added:#?}");
     assert!(series.1.len() < 400, "{}", series.1.len());
-    let asked: u64 = after.request_counts().values().sum();
-    assert!(asked >= 1_000, "{asked}");
+    let total: u64 = after.request_counts().values().sum();
+    assert!(total >= 1_000, "{total}");
 }
 
 #[tokio::test]
@@ -119,16 +121,20 @@ async fn metrics_contain_no_account_key_or_url() {
         assert_eq!(account.send_control("PUT", "/snapshots/zebra").await.status, 201);
         assert_eq!(account.send_control("GET", "/requests?key=zebra").await.status / 100, 2);
     }
-    let listed =
+    let list =
         crate::control_client::fetch_response(server.request_without_key("GET", ACCOUNTS_PATH))
             .await
             .body;
-    let names = listed["accounts"].as_array().expect("accounts").iter();
-    let names: Vec<_> = names.map(|account| account["account"].as_str().expect("a name")).collect();
+    let names = list["accounts"].as_array().expect("accounts is an array").iter();
+    let names: Vec<_> =
+        names.map(|account| account["account"].as_str().expect("the account has a name")).collect();
     assert!(names.len() > 40, "{names:?}");
-    let text =
-        server.request_without_key("GET", super::METRICS_PATH).send().await.expect("it answers");
-    let text = text.text().await.expect("the body arrives").to_lowercase();
+    let response = server
+        .request_without_key("GET", super::METRICS_PATH)
+        .send()
+        .await
+        .expect("the server responds");
+    let text = response.text().await.expect("the body arrives").to_lowercase();
     assert!(!text.contains(MARKER_NAME), "{text}");
     let samples = text.lines().filter(|line| !line.starts_with('#'));
     for line in samples {

@@ -1,4 +1,4 @@
-//! What the server tells of itself: its metrics, its health, and whether it is ready.
+//! Metrics, health and readiness of the server.
 
 mod access;
 mod gauges;
@@ -18,23 +18,24 @@ use crate::support::ApiClient;
 use prometheus_text::ParsedMetrics;
 
 const METRICS_PATH: &str = "/_control/metrics";
-/// Longer than anything here takes, so that a stuck server fails its test instead of holding it.
+/// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// All metrics of a server, checked.
+/// Returns all metrics of a server, validated.
 async fn scrape(client: &ApiClient) -> ParsedMetrics {
     let response =
-        client.request_without_key("GET", METRICS_PATH).send().await.expect("it answers");
+        client.request_without_key("GET", METRICS_PATH).send().await.expect("the server responds");
     assert_eq!(response.status(), 200);
-    let kind = response.headers()["content-type"].to_str().expect("text").to_owned();
-    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    let content_type =
+        response.headers()["content-type"].to_str().expect("the content type is text").to_owned();
+    assert!(content_type.starts_with("text/plain; version=0.0.4"), "{content_type}");
     ParsedMetrics::parse(&response.text().await.expect("the body arrives"))
 }
 
-/// Looks again and again until something holds.
-async fn poll_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let held = async { while !condition().await {} };
-    tokio::time::timeout(TIMEOUT, held)
+/// Polls until the condition holds.
+async fn poll_until(label: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let poll = async { while !condition().await {} };
+    tokio::time::timeout(TIMEOUT, poll)
         .await
-        .unwrap_or_else(|_| panic!("it does not come: {what}"));
+        .unwrap_or_else(|_| panic!("timed out waiting for {label}"));
 }

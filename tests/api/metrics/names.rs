@@ -1,10 +1,10 @@
-//! Every metric that is promised is there, and no other.
+//! The server exposes exactly the documented metrics.
 
 use super::{METRICS_PATH, scrape};
 use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
 use crate::support::Server;
 
-/// Name, kind and labels of each.
+/// Name, type and labels of each metric.
 pub(super) const EXPECTED_METRICS: [(&str, &str, &[&str]); 10] = [
     ("omnidesk_mock_requests_total", "counter", &["operation", "status"]),
     ("omnidesk_mock_request_duration_seconds", "histogram", &["operation", "le"]),
@@ -72,28 +72,32 @@ async fn build_info_has_program_version() {
 #[tokio::test]
 async fn metrics_stay_well_formed_under_load() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
-    let work = async {
+    let load = async {
         for _ in 0..40 {
             let created = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
             assert_eq!(created.status, 200);
             assert_eq!(server.get("/api/v2/ticket?query=rin").await.status, 200);
         }
     };
-    let look = async {
+    let scrapes = async {
         for _ in 0..40 {
             scrape(&server).await;
         }
     };
-    tokio::join!(work, look);
-    let again = scrape(&server).await;
+    tokio::join!(load, scrapes);
+    let metrics = scrape(&server).await;
     assert_eq!(
-        again.sample_value(
+        metrics.sample_value(
             "omnidesk_mock_requests_total",
             &[("operation", "ticket.create"), ("status", "200")]
         ),
         40
     );
-    let with_key =
-        server.with_key(ACME_KEY).request("GET", METRICS_PATH).send().await.expect("it answers");
-    assert_eq!(with_key.status(), 200, "a key is no harm");
+    let with_key = server
+        .with_key(ACME_KEY)
+        .request("GET", METRICS_PATH)
+        .send()
+        .await
+        .expect("the server responds");
+    assert_eq!(with_key.status(), 200, "an API key is ignored");
 }

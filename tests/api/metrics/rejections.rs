@@ -1,4 +1,4 @@
-//! What is refused before it is understood is counted by its reason.
+//! Requests that are rejected before they are parsed are counted by reason.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn rejections_by_reason(metrics: &ParsedMetrics) -> BTreeMap<&'static str, u64> 
     REJECTION_REASONS.into_iter().map(|reason| (reason, count(reason))).collect()
 }
 
-/// Exactly this has been refused since.
+/// Checks the number of rejections by reason; all others must be 0.
 async fn assert_rejections(client: &ApiClient, expected: &[(&'static str, u64)]) {
     let mut all: BTreeMap<_, _> = REJECTION_REASONS.into_iter().map(|reason| (reason, 0)).collect();
     all.extend(expected.iter().copied());
@@ -49,8 +49,8 @@ async fn oversized_and_malformed_requests_are_counted() {
         (b"GET /api/v2/ticket HTTP/1.1\r\nno colon\r\n\r\n".to_vec(), 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n".to_vec(), 400),
     ] {
-        let answer = exchange(&server.base_url, &bytes).await;
-        assert_eq!(answer.status, status, "{answer:?}");
+        let response = exchange(&server.base_url, &bytes).await;
+        assert_eq!(response.status, status, "{response:?}");
     }
     assert_rejections(&server, &[("url-too-long", 1), ("headers-too-large", 1), ("bad-http", 3)])
         .await;
@@ -62,9 +62,11 @@ async fn oversized_and_malformed_requests_are_counted() {
 async fn timed_out_request_is_counted() {
     let server = Server::start_with_args(&["--ephemeral", "--header-timeout", "50ms"]);
     let mut slow = connect(&server.base_url).await;
-    slow.write_all(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n").await.expect("it is sent");
-    let answer = crate::raw_http::read_raw_response(slow).await;
-    assert_eq!(answer.status, 408, "{answer:?}");
+    slow.write_all(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n")
+        .await
+        .expect("the partial request is sent");
+    let response = crate::raw_http::read_raw_response(slow).await;
+    assert_eq!(response.status, 408, "{response:?}");
     assert_rejections(&server, &[("too-slow", 1)]).await;
 }
 
@@ -77,68 +79,68 @@ async fn client_errors_and_disconnects_are_not_rejections() {
         ("GET", "/api/v2/ticket", 401),
         ("GET", "/_control/accounts/nobody", 404),
     ] {
-        let answer =
+        let response =
             exchange(&server.base_url, &build_raw_head(method, path, "Host: localhost\r\n")).await;
         assert!(
-            answer.status == status || answer.status == 403 || answer.status == 400,
-            "{path}: {answer:?}"
+            response.status == status || response.status == 403 || response.status == 400,
+            "{path}: {response:?}"
         );
     }
-    // A client that says nothing, or leaves in the middle, was not refused.
+    // A client that sends nothing or disconnects is not rejected.
     drop(connect(&server.base_url).await);
-    let mut left = connect(&server.base_url).await;
-    left.write_all(b"GET /api/v2/ticket HT").await.expect("it is sent");
-    drop(left);
+    let mut disconnecting = connect(&server.base_url).await;
+    disconnecting.write_all(b"GET /api/v2/ticket HT").await.expect("the partial request is sent");
+    drop(disconnecting);
     assert_rejections(&server, &[]).await;
 }
 
-/// What comes back to a request for the metrics; None where the connection is closed without an answer.
+/// Requests the metrics; `None` if the connection is closed without a response.
 async fn request_metrics(base: &str) -> Option<(u16, String)> {
     let mut stream: TcpStream = connect(base).await;
-    // Who is refused may be answered before all is sent.
-    let asked =
+    // A rejected client may get its response before all bytes are sent.
+    let request =
         format!("GET {METRICS_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let _ = stream.write_all(asked.as_bytes()).await;
-    let mut read = Vec::new();
-    timeout(TIMEOUT, stream.read_to_end(&mut read)).await.expect("the connection ends").ok();
-    let text = String::from_utf8_lossy(&read).into_owned();
-    let (top, body) = text.split_once("\r\n\r\n")?;
-    let status = top.split(' ').nth(1)?.parse().ok()?;
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut received = Vec::new();
+    timeout(TIMEOUT, stream.read_to_end(&mut received)).await.expect("the connection ends").ok();
+    let text = String::from_utf8_lossy(&received).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
     Some((status, body.to_owned()))
 }
 
 #[tokio::test]
 async fn connections_over_the_limit_are_counted() {
     let server = Server::start_with_args(&["--ephemeral", "--max-connections", "3"]);
-    let mut held = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..3 {
-        // Each is served once, so it has a place.
+        // The response shows that the connection occupies a slot.
         let mut stream = connect(&server.base_url).await;
         stream
             .write_all(b"GET /_control/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await
-            .expect("sent");
+            .expect("the request is sent");
         let mut first = [0; 12];
-        stream.read_exact(&mut first).await.expect("it is answered");
+        stream.read_exact(&mut first).await.expect("the server responds");
         assert_eq!(&first, b"HTTP/1.1 200");
-        held.push(stream);
+        connections.push(stream);
     }
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..5 {
-        let (status, body) = request_metrics(&server.base_url).await.expect("an answer comes");
+        let (status, body) = request_metrics(&server.base_url).await.expect("the server responds");
         assert_eq!(status, 503, "{body}");
-        refused += 1;
+        rejected += 1;
     }
-    drop(held);
-    let told = async {
+    drop(connections);
+    let poll = async {
         loop {
             match request_metrics(&server.base_url).await {
-                Some((503, _)) => refused += 1,
+                Some((503, _)) => rejected += 1,
                 Some((200, body)) => return body,
                 other => panic!("{other:?}"),
             }
         }
     };
-    let told = timeout(TIMEOUT, told).await.expect("there is room again");
-    assert_eq!(rejections_by_reason(&ParsedMetrics::parse(&told))["connections"], refused);
+    let body = timeout(TIMEOUT, poll).await.expect("a connection slot becomes free");
+    assert_eq!(rejections_by_reason(&ParsedMetrics::parse(&body))["connections"], rejected);
 }

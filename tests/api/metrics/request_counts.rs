@@ -1,4 +1,4 @@
-//! Requests are counted exactly, by what they ask for and what they are answered.
+//! Exact request counts by operation and status.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ const OTHER_OPERATION: &str = "other";
 type RequestRow = (&'static str, &'static str, &'static str, &'static str);
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 
-/// What a client has seen.
+/// The requests that a client sent, by operation and status.
 #[derive(Debug, Default)]
 struct RequestCounts(BTreeMap<(String, String), u64>);
 
 impl RequestCounts {
-    /// Sends a request and counts it; gives its status, or `none`.
+    /// Sends a request and counts it; returns its status, or `none`.
     async fn send(&mut self, operation: &str, request: RequestBuilder) -> String {
         let status = match request.send().await {
             Ok(response) => response.status().as_u16().to_string(),
@@ -32,7 +32,7 @@ impl RequestCounts {
         status
     }
 
-    /// A request of the Ticket API with a form.
+    /// Sends a request of the Ticket API with a form.
     async fn send_form(&mut self, client: &ApiClient, row: RequestRow) -> String {
         let (operation, method, path, body) = row;
         let request = client.request(method, &format!("{LIST_PATH}{path}"));
@@ -43,7 +43,7 @@ impl RequestCounts {
         self.send(operation, request).await
     }
 
-    /// A request to an account by the control API.
+    /// Sends a control API request for an account.
     async fn send_control(
         &mut self,
         account: &Account,
@@ -54,7 +54,7 @@ impl RequestCounts {
         self.send(CONTROL_OPERATION, account.request(method, path).json(body)).await
     }
 
-    /// The server has counted the same.
+    /// Checks that the server has the same counts.
     async fn assert_equals_metrics(&self, client: &ApiClient) {
         let metrics = scrape(client).await;
         assert_eq!(metrics.request_counts(), self.0);
@@ -63,16 +63,16 @@ impl RequestCounts {
             *all.entry(operation).or_default() += count;
         }
         for (operation, count) in all {
-            let timed = metrics.sample_value(
+            let timed_count = metrics.sample_value(
                 "omnidesk_mock_request_duration_seconds_count",
                 &[("operation", operation)],
             );
-            assert_eq!(timed, count, "{operation} is timed as often as it is asked");
+            assert_eq!(timed_count, count, "every {operation} request is timed");
         }
     }
 }
 
-/// Each operation in some ways, and the status.
+/// Requests of each operation, and their status.
 #[rustfmt::skip]
 const REQUEST_ROWS: [(RequestRow, &str); 21] = [
     (("ticket.create", "POST", "", NEW_TICKET_FORM), "200"),
@@ -110,12 +110,15 @@ async fn new_server_counts_no_requests() {
     let server = Server::start();
     for _ in 0..3 {
         for path in ["/_control/health", "/_control/ready"] {
-            assert_eq!(server.request("GET", path).send().await.expect("it answers").status(), 200);
+            assert_eq!(
+                server.request("GET", path).send().await.expect("the server responds").status(),
+                200
+            );
         }
         assert_eq!(
             scrape(&server).await.request_counts(),
             BTreeMap::new(),
-            "nor those that ask how it is"
+            "probes and scrapes are not counted"
         );
     }
 }
@@ -145,13 +148,13 @@ async fn rejected_requests_count_under_their_operation() {
         counts.send_form(&account.client.with_key("reader-key-0123456789"), row).await,
         "403"
     );
-    let typed =
+    let plain_text =
         account.client.request("POST", LIST_PATH).header("content-type", "text/plain").body("a");
-    assert_eq!(counts.send("ticket.create", typed).await, "415");
+    assert_eq!(counts.send("ticket.create", plain_text).await, "415");
     let keyless = account.client.request_without_key("GET", LIST_PATH);
     assert_eq!(counts.send("ticket.list", keyless).await, "401");
-    let two = account.client.request("GET", &format!("{LIST_PATH}?apiKey=another-key"));
-    assert_eq!(counts.send("ticket.list", two).await, "400");
+    let two_keys = account.client.request("GET", &format!("{LIST_PATH}?apiKey=another-key"));
+    assert_eq!(counts.send("ticket.list", two_keys).await, "400");
     let limits = json!({ "requests": 1, "per": "1h" });
     assert_eq!(counts.send_control(&account, "PUT", "/limits", &limits).await, "200");
     let row = ("ticket.list", "GET", "", "");
@@ -182,16 +185,16 @@ async fn control_requests_count_as_control_and_pages_as_other() {
         ("GET", "/api/v2/nothing", OTHER_OPERATION, "404"),
         ("GET", "/api/v1/ticket", OTHER_OPERATION, "404"),
     ] {
-        let asked = counts.send(operation, server.request_without_key(method, path)).await;
-        assert_eq!(asked, expected, "{method} {path}");
+        let status = counts.send(operation, server.request_without_key(method, path)).await;
+        assert_eq!(status, expected, "{method} {path}");
     }
     let foreign = server.request("GET", ACCOUNTS_PATH).header("host", "desk.example.test");
     assert_eq!(counts.send(CONTROL_OPERATION, foreign).await, "403");
     let foreign =
         server.request("GET", ACCOUNTS_PATH).header("origin", "https://desk.example.test");
     assert_eq!(counts.send(CONTROL_OPERATION, foreign).await, "403");
-    let over = account.request("GET", "/wait?timeout=1ms");
-    assert_eq!(counts.send(CONTROL_OPERATION, over).await, "409");
+    let timed_out = account.request("GET", "/wait?timeout=1ms");
+    assert_eq!(counts.send(CONTROL_OPERATION, timed_out).await, "409");
     counts.assert_equals_metrics(&server).await;
 }
 
@@ -216,9 +219,9 @@ async fn faulted_request_is_counted_by_status_sent_to_client() {
         let rule = json!({ "first": 1, "effect": effect });
         assert_eq!(counts.send_control(&account, "POST", "/faults", &rule).await, "201");
         for row in [("ticket.get", "GET", "/1", ""), ("ticket.update", "PUT", "/1", "title=b")] {
-            let asked = counts.send_form(&account.client, row).await;
-            let is_met = row.0 == "ticket.get";
-            assert_eq!(asked, if is_met { expected } else { "200" }, "{rule}: {row:?}");
+            let status = counts.send_form(&account.client, row).await;
+            let is_faulted = row.0 == "ticket.get";
+            assert_eq!(status, if is_faulted { expected } else { "200" }, "{rule}: {row:?}");
         }
         counts.assert_equals_metrics(&server).await;
     }
@@ -229,16 +232,16 @@ async fn concurrent_requests_are_all_counted() {
     let mut counts = RequestCounts::default();
     let (server, account) = start_server_with_account(&mut counts).await;
     let writers = (0..8).map(async |_| {
-        let mut own = RequestCounts::default();
+        let mut client_counts = RequestCounts::default();
         for _ in 0..10 {
-            own.send_form(&account.client, REQUEST_ROWS[0].0).await;
-            own.send_form(&account.client, ("ticket.list", "GET", "", "")).await;
+            client_counts.send_form(&account.client, REQUEST_ROWS[0].0).await;
+            client_counts.send_form(&account.client, ("ticket.list", "GET", "", "")).await;
         }
-        own
+        client_counts
     });
-    for own in futures_util::future::join_all(writers).await {
-        for (what, count) in own.0 {
-            *counts.0.entry(what).or_default() += count;
+    for client_counts in futures_util::future::join_all(writers).await {
+        for (key, count) in client_counts.0 {
+            *counts.0.entry(key).or_default() += count;
         }
     }
     counts.assert_equals_metrics(&server).await;

@@ -1,4 +1,4 @@
-//! Two servers in one process have nothing in common.
+//! Two servers in one process have separate metrics.
 
 use omnidesk_mock::MockServer;
 
@@ -7,16 +7,16 @@ use crate::support::ApiClient;
 
 #[tokio::test]
 async fn servers_in_one_process_share_no_metrics() {
-    let (one, other) = tokio::join!(MockServer::start(), MockServer::start());
+    let (first, second) = tokio::join!(MockServer::start(), MockServer::start());
     let client = |server: &MockServer| ApiClient::new(server.base_url()).with_key(server.api_key());
-    let (one, other) = (client(&one), client(&other));
-    let before = scrape(&other).await;
+    let (first, second) = (client(&first), client(&second));
+    let before = scrape(&second).await;
     for _ in 0..7 {
-        assert_eq!(one.get("/api/v2/ticket").await.status, 200);
+        assert_eq!(first.get("/api/v2/ticket").await.status, 200);
     }
     let listed = [("operation", "ticket.list"), ("status", "200")];
-    assert_eq!(scrape(&one).await.sample_value("omnidesk_mock_requests_total", &listed), 7);
-    let after = scrape(&other).await;
+    assert_eq!(scrape(&first).await.sample_value("omnidesk_mock_requests_total", &listed), 7);
+    let after = scrape(&second).await;
     assert_eq!(after.request_counts(), before.request_counts());
     for name in [
         "omnidesk_mock_accounts",

@@ -1,4 +1,4 @@
-//! The time in SQLite, and how often it commits.
+//! SQLite metrics: queries and commits.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::support::Server;
 
 const LIST_PATH: &str = "/api/v2/ticket";
 
-/// Reads, writes and commits.
+/// The number of reads, writes and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SqliteCounts {
     reads: u64,
@@ -39,7 +39,7 @@ impl SqliteCounts {
     }
 }
 
-/// An account that has been asked already.
+/// Starts a server with an account that has been used.
 async fn start_server_with_account(arguments: &[&str]) -> (Server, Account) {
     let server = Server::start_with_args(arguments);
     let account = Account::create(&server, &json!({})).await;
@@ -50,7 +50,7 @@ async fn start_server_with_account(arguments: &[&str]) -> (Server, Account) {
 #[tokio::test]
 async fn each_sequential_write_is_one_commit() {
     let data = create_temp_dir();
-    let data = data.path().to_str().expect("the path is text");
+    let data = data.path().to_str().expect("the path is UTF-8");
     for arguments in [&["--ephemeral"][..], &["--data", data]] {
         let (server, account) = start_server_with_account(arguments).await;
         let before = SqliteCounts::scrape_counts(&server).await;
@@ -60,8 +60,8 @@ async fn each_sequential_write_is_one_commit() {
                 200
             );
         }
-        let work = SqliteCounts::scrape_counts(&server).await.since(before);
-        assert_eq!((work.writes, work.commits), (5, 5), "{arguments:?}: {work:?}");
+        let counts = SqliteCounts::scrape_counts(&server).await.since(before);
+        assert_eq!((counts.writes, counts.commits), (5, 5), "{arguments:?}: {counts:?}");
     }
 }
 
@@ -84,11 +84,11 @@ async fn cached_response_does_not_query_sqlite() {
     let item = "/api/v2/ticket/1";
     let before = SqliteCounts::scrape_counts(&server).await;
     assert_eq!(account.client.get(item).await.status, 200);
-    let fresh = SqliteCounts::scrape_counts(&server).await;
-    assert!(fresh.since(before).reads > 0, "{before:?}, {fresh:?}");
-    assert_eq!(fresh.since(before).commits, 0);
+    let after_read = SqliteCounts::scrape_counts(&server).await;
+    assert!(after_read.since(before).reads > 0, "{before:?}, {after_read:?}");
+    assert_eq!(after_read.since(before).commits, 0);
     assert_eq!(account.client.get(item).await.status, 200);
-    assert_eq!(SqliteCounts::scrape_counts(&server).await, fresh);
+    assert_eq!(SqliteCounts::scrape_counts(&server).await, after_read);
 }
 
 #[tokio::test]
@@ -98,6 +98,6 @@ async fn concurrent_writes_share_commits() {
     let all = (0..60).map(|_| account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM));
     let all = futures_util::future::join_all(all).await;
     assert!(all.iter().all(|reply| reply.status == 200), "{all:?}");
-    let work = SqliteCounts::scrape_counts(&server).await.since(before);
-    assert!((1..=60).contains(&work.commits) && work.writes == work.commits, "{work:?}");
+    let counts = SqliteCounts::scrape_counts(&server).await.since(before);
+    assert!((1..=60).contains(&counts.commits) && counts.writes == counts.commits, "{counts:?}");
 }

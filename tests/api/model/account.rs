@@ -1,4 +1,4 @@
-//! The tickets of one account, in a map, and what each operation does to them.
+//! Model of one account's tickets, and the effect of each operation on them.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ pub(crate) struct TicketsModel {
     /// External id and id of each customer.
     customers: Vec<(String, u64)>,
     next_id: u64,
-    /// The name of the key that changes them.
+    /// The name of the API key that makes the changes.
     key_name: String,
-    /// Where the account's clock stands, in UTC.
+    /// The time of the account's frozen clock, in UTC.
     clock: DateTime,
-    /// The account's settings that are not the server's.
+    /// The account's settings that differ from the server's.
     dialect: Value,
 }
 
-/// What an accepted request answers with.
+/// The expected content of a successful response.
 #[derive(Default)]
 pub(crate) struct ExpectedResponse {
     pub(crate) list: Option<ListPage>,
@@ -34,9 +34,9 @@ pub(crate) struct ExpectedResponse {
 }
 
 impl TicketsModel {
-    /// A handful of tickets of all kinds, one of them closed long ago.
+    /// Returns a model with some tickets of different states, one of them archived.
     pub(crate) fn with_sample_tickets() -> Self {
-        let mut all = Self {
+        let mut model = Self {
             tickets_by_id: BTreeMap::new(),
             customers: vec![("C-77".to_owned(), 626_822)],
             next_id: 1,
@@ -53,34 +53,34 @@ impl TicketsModel {
         ] {
             let mut columns = TicketModel::new(ACME_NOW).columns;
             for (column, value) in ticket_fixture(id).as_object().expect("an object") {
-                let known = columns.keys().find(|known| *known == column);
-                let known = *known.unwrap_or_else(|| panic!("{column} is a column"));
-                columns.insert(known, value.clone());
+                let name = columns.keys().find(|name| *name == column);
+                let name = *name.unwrap_or_else(|| panic!("{column} is not a column"));
+                columns.insert(name, value.clone());
             }
             columns.insert("status", status.into());
             columns.insert("closed_at", closed_at);
             columns.insert("last_update_customer", columns["created_at"].clone());
-            all.tickets_by_id.insert(id, TicketModel { columns, timeline: Vec::new() });
-            all.next_id = id + 1;
+            model.tickets_by_id.insert(id, TicketModel { columns, timeline: Vec::new() });
+            model.next_id = id + 1;
         }
-        all.tickets_by_id.get_mut(&10).expect("planted").timeline = sample_timeline();
-        all
+        model.tickets_by_id.get_mut(&10).expect("ticket 10 exists").timeline = sample_timeline();
+        model
     }
 
-    /// The same, changed from now on by the key with this name.
+    /// Returns the model with another API key name.
     pub(crate) fn with_key_name(self, key: &str) -> Self {
         Self { key_name: key.to_owned(), ..self }
     }
 
-    /// The seed that plants these tickets.
+    /// Returns a seed with these tickets.
     pub(crate) fn to_seed(&self) -> Value {
         let derived = ["brand_name", "channel_name", "external_id"];
         let tickets = self.tickets_by_id.values().map(|ticket| {
-            let mut planted = json!(ticket.columns);
-            let columns = planted.as_object_mut().expect("an object");
+            let mut row = json!(ticket.columns);
+            let columns = row.as_object_mut().expect("an object");
             columns.retain(|column, _| !derived.contains(&&**column));
-            planted["timeline"] = json!(ticket.timeline);
-            planted
+            row["timeline"] = json!(ticket.timeline);
+            row
         });
         acme_seed(tickets)
     }
@@ -89,12 +89,12 @@ impl TicketsModel {
         self.next_id
     }
 
-    /// Where the clock stands, as an answer writes it.
+    /// Returns the clock's time in the format of a response.
     pub(crate) fn now_text(&self) -> String {
         format_date(self.clock)
     }
 
-    /// The same as the `Date` header of an answer has it.
+    /// Returns the clock's time in the format of the `Date` header.
     pub(crate) fn date_header(&self) -> String {
         self.clock.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
@@ -123,77 +123,82 @@ impl TicketsModel {
         ChangeContext { now: self.now_text(), key_name: self.key_name.clone() }
     }
 
-    /// Does what the request asks for, or nothing.
+    /// Applies the request, or returns why it is rejected.
     pub(crate) fn apply(
         &mut self,
-        call: &TicketRequest,
+        request: &TicketRequest,
     ) -> Result<ExpectedResponse, RejectionReason> {
-        match call.operation {
+        match request.operation {
             "list" => {
                 let archived_before = format_date(self.clock - 30.days());
-                let list = Some(list::list_tickets(call, &self.tickets_by_id, &archived_before)?);
+                let list =
+                    Some(list::list_tickets(request, &self.tickets_by_id, &archived_before)?);
                 return Ok(ExpectedResponse { list, item: None });
             }
-            "get" => return self.get(call),
-            "create" => self.create(call)?,
-            "update" => self.update(call)?,
+            "get" => return self.get(request),
+            "create" => self.create(request)?,
+            "update" => self.update(request)?,
             "delete" => {
                 let id = self.require_ticket(validation::parse_id(
-                    call.id.as_deref().unwrap_or_default(),
+                    request.id.as_deref().unwrap_or_default(),
                 )?)?;
                 self.tickets_by_id.remove(&id);
             }
             "deleteMulti" => {
-                let ids = self.resolve_ids(validation::parse_id_list(call)?)?;
+                let ids = self.resolve_ids(validation::parse_id_list(request)?)?;
                 self.tickets_by_id.retain(|id, _| !ids.contains(id));
             }
             "setStatus" => {
                 let status = validation::require_allowed(
-                    validation::require_text(call, "status")?,
+                    validation::require_text(request, "status")?,
                     &STATUSES,
                 )?;
-                let ids = self.resolve_ids(validation::parse_id_list(call)?)?;
-                self.update_each(&ids, |ticket, stamp| ticket.set_text("status", status, stamp));
+                let ids = self.resolve_ids(validation::parse_id_list(request)?)?;
+                self.update_each(&ids, |ticket, context| {
+                    ticket.set_text("status", status, context);
+                });
             }
             "setPriority" => {
                 let priority = validation::require_allowed(
-                    validation::require_text(call, "priority")?,
+                    validation::require_text(request, "priority")?,
                     &PRIORITIES,
                 )?;
-                let ids = self.resolve_ids(validation::parse_id_list(call)?)?;
-                self.update_each(&ids, |ticket, stamp| {
-                    ticket.set_text("priority", priority, stamp);
+                let ids = self.resolve_ids(validation::parse_id_list(request)?)?;
+                self.update_each(&ids, |ticket, context| {
+                    ticket.set_text("priority", priority, context);
                 });
             }
             "solveUnfinishedTickets" => {
                 let unsolved = self.tickets_by_id.iter().filter(|(_, ticket)| ticket.is_unsolved());
                 let ids: Vec<u64> = unsolved.map(|(id, _)| *id).collect();
-                self.update_each(&ids, |ticket, stamp| ticket.set_text("status", "solved", stamp));
+                self.update_each(&ids, |ticket, context| {
+                    ticket.set_text("status", "solved", context);
+                });
             }
             "unlinkCustomerFromTicket" => {
                 let id = self.require_ticket(validation::parse_id(validation::require_text(
-                    call, "ticketID",
+                    request, "ticketID",
                 )?)?)?;
-                self.update_each(&[id], |ticket, stamp| {
-                    ticket.set_column("customer_id", 0.into(), "Unlinked from customer", stamp);
+                self.update_each(&[id], |ticket, context| {
+                    ticket.set_column("customer_id", 0.into(), "Unlinked from customer", context);
                 });
             }
             "batch" => {
-                let ids = validation::parse_comma_separated_ids(call)?;
-                let actions = validation::parse_actions(call)?;
+                let ids = validation::parse_comma_separated_ids(request)?;
+                let actions = validation::parse_actions(request)?;
                 let ids = self.resolve_ids(ids)?;
-                self.update_each(&ids, |ticket, stamp| {
+                self.update_each(&ids, |ticket, context| {
                     for (kind, value) in actions {
-                        ticket.apply_action(kind, value, stamp);
+                        ticket.apply_action(kind, value, context);
                     }
                 });
             }
-            other => panic!("{other} is an operation"),
+            other => panic!("{other} is not an operation"),
         }
         Ok(ExpectedResponse::default())
     }
 
-    /// The one ticket that the request is about.
+    /// Returns the id if the ticket exists.
     fn require_ticket(&self, id: u64) -> Result<u64, RejectionReason> {
         if self.tickets_by_id.contains_key(&id) {
             Ok(id)
@@ -202,7 +207,7 @@ impl TicketsModel {
         }
     }
 
-    /// The tickets that the request is about; the dialect says what happens to unknown ones.
+    /// Returns the existing ids; the dialect decides whether unknown ones are skipped or rejected.
     fn resolve_ids(&self, ids: Vec<u64>) -> Result<Vec<u64>, RejectionReason> {
         if self.dialect["unknown_ids"] == "skip" {
             return Ok(ids.into_iter().filter(|id| self.tickets_by_id.contains_key(id)).collect());
@@ -211,77 +216,79 @@ impl TicketsModel {
     }
 
     fn update_each(&mut self, ids: &[u64], change: impl Fn(&mut TicketModel, &ChangeContext)) {
-        let stamp = self.change_context();
+        let context = self.change_context();
         for id in ids {
-            change(self.tickets_by_id.get_mut(id).expect("known"), &stamp);
+            change(self.tickets_by_id.get_mut(id).expect("the ticket exists"), &context);
         }
     }
 
-    fn get(&self, call: &TicketRequest) -> Result<ExpectedResponse, RejectionReason> {
-        let id = validation::parse_id(call.id.as_deref().unwrap_or_default())?;
-        let history = call.text("getTicketHistory").unwrap_or("true");
+    fn get(&self, request: &TicketRequest) -> Result<ExpectedResponse, RejectionReason> {
+        let id = validation::parse_id(request.id.as_deref().unwrap_or_default())?;
+        let history = request.text("getTicketHistory").unwrap_or("true");
         let history = validation::require_allowed(history, &["true", "false", "1", "0"])?;
         let id = self.require_ticket(id)?;
         let item = self.tickets_by_id[&id].to_item(["true", "1"].contains(&history));
         Ok(ExpectedResponse { list: None, item: Some(item) })
     }
 
-    fn create(&mut self, call: &TicketRequest) -> Result<(), RejectionReason> {
+    fn create(&mut self, request: &TicketRequest) -> Result<(), RejectionReason> {
         let TicketModel { mut columns, timeline } = TicketModel::new(&self.now_text());
         for (field, column) in [("from", "from"), ("to", "to"), ("title", "title")] {
-            columns.insert(column, validation::require_text(call, field)?.into());
+            columns.insert(column, validation::require_text(request, field)?.into());
         }
         let direction = validation::require_allowed(
-            validation::require_text(call, "direction")?,
+            validation::require_text(request, "direction")?,
             &["inbound", "outbound"],
         )?;
         columns.insert("direction", direction.into());
         let updated_by =
             if direction == "inbound" { "last_update_customer" } else { "last_update_agent" };
         columns.insert(updated_by, self.now_text().into());
-        let brand = validation::parse_number(validation::require_text(call, "brandID")?)?;
+        let brand = validation::parse_number(validation::require_text(request, "brandID")?)?;
         columns.insert("brand_id", brand.into());
-        let channel = validation::parse_number(validation::require_text(call, "channelID")?)?;
+        let channel = validation::parse_number(validation::require_text(request, "channelID")?)?;
         columns.insert("channel_id", channel.into());
         set_reference_names(&mut columns, brand, channel);
-        let group = validation::parse_optional_number(call, "assignedGroupID")?.unwrap_or(0);
+        let group = validation::parse_optional_number(request, "assignedGroupID")?.unwrap_or(0);
         columns.insert("assigned_group_id", group.into());
-        columns.insert("form_id", json!(validation::parse_optional_number(call, "formID")?));
-        columns.insert("from_name", call.text("fromName").unwrap_or_default().into());
+        columns.insert("form_id", json!(validation::parse_optional_number(request, "formID")?));
+        columns.insert("from_name", request.text("fromName").unwrap_or_default().into());
         columns.insert("id", self.next_id.into());
         self.tickets_by_id.insert(self.next_id, TicketModel { columns, timeline });
         self.next_id += 1;
         Ok(())
     }
 
-    fn update(&mut self, call: &TicketRequest) -> Result<(), RejectionReason> {
-        let id = validation::parse_id(call.id.as_deref().unwrap_or_default())?;
-        let status = call
+    fn update(&mut self, request: &TicketRequest) -> Result<(), RejectionReason> {
+        let id = validation::parse_id(request.id.as_deref().unwrap_or_default())?;
+        let status = request
             .text("status")
             .map(|text| validation::require_allowed(text, &["solved", "closed"]));
         let status = status.transpose()?;
         let id = self.require_ticket(id)?;
-        let external = call.text("externalPrimaryID");
+        let external = request.text("externalPrimaryID");
         let customer =
             external.map(|external| self.find_or_create_customer(external)).transpose()?;
-        self.update_each(&[id], |ticket, stamp| {
+        self.update_each(&[id], |ticket, context| {
             if let (Some(external), Some(customer)) = (external, customer) {
                 let description = format!("Linked to customer {external}");
-                ticket.set_column("customer_id", customer.into(), &description, stamp);
+                ticket.set_column("customer_id", customer.into(), &description, context);
             }
-            if let Some(title) = call.text("title") {
-                ticket.set_text("title", title, stamp);
+            if let Some(title) = request.text("title") {
+                ticket.set_text("title", title, context);
             }
             if let Some(status) = status {
-                ticket.set_text("status", status, stamp);
+                ticket.set_text("status", status, context);
             }
         });
         Ok(())
     }
 
-    /// The customer with this external id, made where there is none and the dialect has it so.
+    /// Returns the customer's id; creates an unknown customer if the dialect allows it.
     fn find_or_create_customer(&mut self, external: &str) -> Result<u64, RejectionReason> {
-        if let Some((_, id)) = self.customers.iter().find(|(known, _)| known == external) {
+        if let Some((_, id)) =
+            self.customers.iter().find(|(external_id, _)| external_id == external)
+        {
             return Ok(*id);
         }
         if self.dialect["unknown_customer"] == "refuse" {
@@ -297,7 +304,7 @@ fn format_date(date: DateTime) -> String {
     date.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// A timeline with an event and a note, as an item shows them.
+/// Returns a timeline with an event and a note, in the format of an item.
 fn sample_timeline() -> Vec<Value> {
     let event = json!({
         "ticket_id": 10, "item_type": "assigned_group_id", "item_type_id": "10003",

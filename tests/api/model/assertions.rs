@@ -1,4 +1,4 @@
-//! Everything that the server shows, compared with the model.
+//! Compares the server's responses with the model.
 
 use serde_json::{Value, json};
 
@@ -22,19 +22,19 @@ const VIEWS: [&str; 12] = [
     "12",
 ];
 
-/// The form of an external id is the program's own; the model takes it from a ticket's first showing.
+/// Copies unknown external ids from the server to the model: their format is the server's own.
 pub(crate) async fn learn_external_ids(client: &ApiClient, model: &mut TicketsModel) {
     for (id, ticket) in &mut model.tickets_by_id {
         if ticket.columns["external_id"].is_null() {
-            let shown = client.get(&format!("/api/v2/ticket/{id}")).await;
-            let external = shown.body["item"]["external_id"].clone();
-            assert!(external.is_string(), "{}", shown.body);
+            let reply = client.get(&format!("/api/v2/ticket/{id}")).await;
+            let external = reply.body["item"]["external_id"].clone();
+            assert!(external.is_string(), "{}", reply.body);
             ticket.columns.insert("external_id", external);
         }
     }
 }
 
-/// Every item, and the list of all.
+/// Compares every item and the list of all tickets.
 pub(crate) async fn assert_all_tickets_match(client: &ApiClient, model: &TicketsModel) {
     for id in model.tickets_by_id.keys() {
         send_and_compare(client, model, get_request(*id)).await;
@@ -47,7 +47,7 @@ pub(crate) async fn assert_all_tickets_match(client: &ApiClient, model: &Tickets
     .await;
 }
 
-/// Every item, every view, every status, some searches, and all pages.
+/// Compares every item, view, status and page, and some searches.
 pub(crate) async fn assert_everything_matches(client: &ApiClient, model: &TicketsModel) {
     assert_all_tickets_match(client, model).await;
     for view in VIEWS {
@@ -71,9 +71,9 @@ pub(crate) async fn assert_everything_matches(client: &ApiClient, model: &Ticket
     }
 }
 
-async fn send_and_compare(client: &ApiClient, model: &TicketsModel, call: TicketRequest) {
-    let reply = call.send(client).await;
-    super::assert_response_matches_model(&call, &mut model.clone(), &reply);
+async fn send_and_compare(client: &ApiClient, model: &TicketsModel, request: TicketRequest) {
+    let reply = request.send(client).await;
+    super::assert_response_matches_model(&request, &mut model.clone(), &reply);
 }
 
 fn get_request(id: u64) -> TicketRequest {
@@ -99,29 +99,29 @@ pub(crate) fn assert_list_matches(
     body: &Value,
     list_type: &str,
     expected: &ListPage,
-    call: &TicketRequest,
+    request: &TicketRequest,
 ) {
     let ListPage { start, limit, total, ids } = expected;
-    let shown: Vec<_> =
+    let ids_on_page: Vec<_> =
         body["items"].as_array().expect("items").iter().map(|item| &item["id"]).collect();
     let actual =
-        json!([body["type"], body["itemStart"], body["itemLimit"], body["itemTotal"], shown]);
-    assert_eq!(actual, json!([list_type, start, limit, total, ids]), "{call:?}");
+        json!([body["type"], body["itemStart"], body["itemLimit"], body["itemTotal"], ids_on_page]);
+    assert_eq!(actual, json!([list_type, start, limit, total, ids]), "{request:?}");
 }
 
-/// The item has the columns and the timeline that the model has, in the order of dates and ids.
-pub(crate) fn assert_item_matches(body: &Value, expected: &Value, call: &TicketRequest) {
-    assert_eq!(body["type"], "item", "{call:?}");
+/// Asserts that the item has the model's columns and timeline, and that the timeline is sorted by date and id.
+pub(crate) fn assert_item_matches(body: &Value, expected: &Value, request: &TicketRequest) {
+    assert_eq!(body["type"], "item", "{request:?}");
     let mut actual = body["item"].clone();
     let timeline = actual["timeline"].as_array_mut().expect("a timeline");
-    let places: Vec<_> = timeline.iter_mut().map(take_sort_key).collect();
-    assert!(places.is_sorted_by(|one, next| one < next), "{call:?}: {places:?}");
+    let sort_keys: Vec<_> = timeline.iter_mut().map(take_sort_key).collect();
+    assert!(sort_keys.is_sorted_by(|one, next| one < next), "{request:?}: {sort_keys:?}");
     for (column, value) in expected.as_object().expect("an object") {
-        assert_eq!(actual[column], *value, "{column} of {call:?}");
+        assert_eq!(actual[column], *value, "{column} of {request:?}");
     }
 }
 
-/// The date and the id of an entry, which then has no id any more: the model knows none.
+/// Returns date and id of an entry, and removes the id, which the model does not know.
 fn take_sort_key(entry: &mut Value) -> (String, u64) {
     let id = entry.as_object_mut().and_then(|entry| entry.remove("id")).expect("an id");
     let id = id.as_str().map_or_else(|| id.as_u64(), |digits| digits.parse().ok());

@@ -1,4 +1,4 @@
-//! Which tickets a list shows.
+//! Expected content of a list: filters and pages.
 
 use std::collections::BTreeMap;
 
@@ -15,36 +15,38 @@ pub(crate) struct ListPage {
     pub(crate) ids: Vec<u64>,
 }
 
-/// What was closed before the date is archived.
+/// Returns a page of the list. Tickets closed before `archived_before` are archived.
 pub(crate) fn list_tickets(
-    call: &TicketRequest,
+    request: &TicketRequest,
     tickets: &BTreeMap<u64, TicketModel>,
     archived_before: &str,
 ) -> Result<ListPage, RejectionReason> {
-    let view = call.text("applyView").unwrap_or("all");
-    let shown_by_view = view_predicate(view)?;
-    let start = validation::parse_optional_number(call, "itemStart")?.unwrap_or(0);
-    let limit = validation::parse_optional_number(call, "itemLimit")?.unwrap_or(15);
+    let view = request.text("applyView").unwrap_or("all");
+    let is_in_view = view_predicate(view)?;
+    let start = validation::parse_optional_number(request, "itemStart")?.unwrap_or(0);
+    let limit = validation::parse_optional_number(request, "itemLimit")?.unwrap_or(15);
     if limit > 9999 {
         return Err("itemLimit is at most 9999".to_owned());
     }
-    let archived =
-        validation::require_allowed(call.text("searchArchived").unwrap_or("no"), &["yes", "no"])?;
-    let status = call
+    let archived = validation::require_allowed(
+        request.text("searchArchived").unwrap_or("no"),
+        &["yes", "no"],
+    )?;
+    let status = request
         .text("status")
         .map(|status| validation::require_allowed(status, &STATUSES))
         .transpose()?;
-    let query = call.text("query").unwrap_or_default();
+    let query = request.text("query").unwrap_or_default();
 
     let matching = tickets.iter().rev().filter(|(id, ticket)| {
-        shown_by_view(ticket)
+        is_in_view(ticket)
             && (archived == "yes" || !is_archived(ticket, archived_before))
             && status.is_none_or(|status| ticket.column_text("status") == status)
             && (query.is_empty() || matches_query(**id, ticket, query))
     });
     let all: Vec<u64> = matching.map(|(id, _)| *id).collect();
     let total = all.len() as u64;
-    let size = |number| usize::try_from(number).expect("it fits");
+    let size = |number| usize::try_from(number).expect("the number fits in usize");
     let ids = all.into_iter().skip(size(start)).take(size(limit)).collect();
     Ok(ListPage { start, limit, total, ids })
 }
@@ -55,10 +57,10 @@ fn is_archived(ticket: &TicketModel, archived_before: &str) -> bool {
 }
 
 fn matches_query(id: u64, ticket: &TicketModel, query: &str) -> bool {
-    let searched = ["title", "from", "from_name", "to", "to_name", "external_id"];
+    let columns = ["title", "from", "from_name", "to", "to_name", "external_id"];
     let query_lower = query.to_lowercase();
     id.to_string() == query
-        || searched
+        || columns
             .iter()
             .any(|column| ticket.column_text(column).to_lowercase().contains(&query_lower))
 }

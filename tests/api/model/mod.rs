@@ -1,4 +1,4 @@
-//! Random sequences of all operations, against tickets kept in memory in the simplest way.
+//! Property test: random sequences of all operations match a simple in-memory model.
 
 mod account;
 pub(crate) mod assertions;
@@ -17,7 +17,7 @@ pub(crate) use account::TicketsModel;
 pub(crate) use request::TicketRequest;
 pub(crate) use strategies::{Step, any_step};
 
-/// After so many steps everything is compared, and not only the answer.
+/// After this many steps everything is compared, not only the response.
 const FULL_CHECK_INTERVAL: usize = 20;
 
 fn proptest_config() -> ProptestConfig {
@@ -30,7 +30,7 @@ proptest! {
     #[test]
     fn random_operations_match_the_model(steps in vec(any_step(), 35..45)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(run_steps(&steps));
+        runtime.expect("the runtime starts").block_on(run_steps(&steps));
     }
 }
 
@@ -39,10 +39,10 @@ async fn run_steps(steps: &[Step]) {
     let server = serve_seed(&model.to_seed());
     assertions::learn_external_ids(&server, &mut model).await;
     for (number, step) in steps.iter().enumerate() {
-        let call = step.resolve(&model);
-        let reply = call.send(&server).await;
-        assert_response_matches_model(&call, &mut model, &reply);
-        if call.operation == "create" {
+        let request = step.resolve(&model);
+        let reply = request.send(&server).await;
+        assert_response_matches_model(&request, &mut model, &reply);
+        if request.operation == "create" {
             assertions::learn_external_ids(&server, &mut model).await;
         }
         if (number + 1) % FULL_CHECK_INTERVAL == 0 {
@@ -52,37 +52,37 @@ async fn run_steps(steps: &[Step]) {
     assertions::assert_everything_matches(&server, &model).await;
 }
 
-/// The server's answer is the one that the model gives.
+/// Asserts that the server's response matches the model's.
 pub(crate) fn assert_response_matches_model(
-    call: &TicketRequest,
+    request: &TicketRequest,
     model: &mut TicketsModel,
     reply: &JsonResponse,
 ) {
     let before = model.next_id();
-    let (status, said) = (reply.status, &reply.body);
-    match model.apply(call) {
-        Err(why) => {
-            assert_eq!(status, 400, "{call:?} is refused ({why}): {said}");
-            assert_eq!(said["status"], "error", "{call:?}: {said}");
-            assert!(said["message"].is_string(), "{call:?}: {said}");
+    let (status, body) = (reply.status, &reply.body);
+    match model.apply(request) {
+        Err(reason) => {
+            assert_eq!(status, 400, "{request:?} must be rejected ({reason}): {body}");
+            assert_eq!(body["status"], "error", "{request:?}: {body}");
+            assert!(body["message"].is_string(), "{request:?}: {body}");
         }
         Ok(expected) => {
-            assert_eq!(status, 200, "{call:?}: {said}");
-            match call.operation {
+            assert_eq!(status, 200, "{request:?}: {body}");
+            match request.operation {
                 "list" => {
                     let page = expected.list.as_ref().expect("a list");
-                    assertions::assert_list_matches(said, model.list_type(), page, call);
+                    assertions::assert_list_matches(body, model.list_type(), page, request);
                 }
                 "get" => assertions::assert_item_matches(
-                    said,
+                    body,
                     expected.item.as_ref().expect("an item"),
-                    call,
+                    request,
                 ),
-                _ => assert_eq!(said["type"], "result", "{call:?}: {said}"),
+                _ => assert_eq!(body["type"], "result", "{request:?}: {body}"),
             }
         }
     }
     if model.next_id() > before {
-        assert_eq!(said["ticketID"], before, "{call:?}: {said}");
+        assert_eq!(body["ticketID"], before, "{request:?}: {body}");
     }
 }

@@ -1,4 +1,4 @@
-//! One request, as fields; how it is encoded is drawn by lot, and must not matter.
+//! One Ticket API request as fields; its random encoding must not matter.
 
 use reqwest::RequestBuilder;
 use reqwest::multipart::Form;
@@ -21,7 +21,7 @@ pub(crate) enum FieldValue {
     Actions(Vec<(String, String)>),
 }
 
-/// A request; `id` stands in the path where the operation has one.
+/// A request; `id` is in the path if the operation has one.
 #[derive(Clone, Debug)]
 pub(crate) struct TicketRequest {
     pub(crate) operation: &'static str,
@@ -32,10 +32,10 @@ pub(crate) struct TicketRequest {
 
 impl TicketRequest {
     pub(crate) fn field(&self, name: &str) -> Option<&FieldValue> {
-        self.fields.iter().find(|(known, _)| *known == name).map(|(_, field)| field)
+        self.fields.iter().find(|(key, _)| *key == name).map(|(_, field)| field)
     }
 
-    /// The text of a field; one that is sent empty counts as not sent.
+    /// Returns the text of a field; an empty text counts as missing.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         match self.field(name) {
             Some(FieldValue::Text(text)) if !text.is_empty() => Some(text),
@@ -47,7 +47,7 @@ impl TicketRequest {
         JsonResponse::fetch(self.build_request(client)).await
     }
 
-    /// The request as this client sends it.
+    /// Builds the HTTP request for this client.
     pub(crate) fn build_request(&self, client: &ApiClient) -> RequestBuilder {
         let ((method, path), pairs) = (self.method_and_path(), self.form_pairs());
         if method == "GET" {
@@ -121,7 +121,7 @@ fn action_pairs((index, (kind, value)): (usize, &(String, String))) -> [(String,
     ]
 }
 
-/// The fields that are numbers go as such, where the text is one.
+/// Sends number fields as JSON numbers if the text is a number.
 fn to_json_value(name: &str, text: &str) -> Value {
     match name {
         "brandID" | "channelID" | "assignedGroupID" | "formID" | "ticketID" => {

@@ -1,4 +1,4 @@
-//! The requests that are drawn by lot: good ones most of the time, and all sorts of bad ones.
+//! Strategies for random requests: mostly valid ones, and many kinds of invalid ones.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -28,7 +28,7 @@ const TITLES: [&str; 12] = [
 const INVALID_STATUSES: [&str; 3] = ["SOLVED", "done", ""];
 const INVALID_PRIORITIES: [&str; 3] = ["Urgent", "none", ""];
 
-/// A ticket of the moment, or a text that is the id of none.
+/// An existing ticket, or a text that is no ticket's id.
 #[derive(Clone, Debug)]
 enum IdChoice {
     Existing(Index),
@@ -40,8 +40,13 @@ impl IdChoice {
         match self {
             Self::Existing(_) if tickets.tickets_by_id.is_empty() => "999999".to_owned(),
             Self::Existing(index) => {
-                let at = index.index(tickets.tickets_by_id.len());
-                tickets.tickets_by_id.keys().nth(at).expect("in range").to_string()
+                let position = index.index(tickets.tickets_by_id.len());
+                tickets
+                    .tickets_by_id
+                    .keys()
+                    .nth(position)
+                    .expect("the index is in range")
+                    .to_string()
             }
             Self::Literal(text) => (*text).to_owned(),
         }
@@ -57,7 +62,7 @@ enum UnresolvedValue {
     Actions(Vec<(String, String)>),
 }
 
-/// A request whose ids are not yet chosen.
+/// A request whose ids are resolved later.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     operation: &'static str,
@@ -67,15 +72,18 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// The request, with ids from among the tickets that there are now.
+    /// Returns the request, with ids of the model's current tickets.
     pub(crate) fn resolve(&self, model: &TicketsModel) -> TicketRequest {
-        let all = |ids: &[IdChoice]| ids.iter().map(|id| id.resolve(model)).collect::<Vec<_>>();
+        let resolve_all =
+            |ids: &[IdChoice]| ids.iter().map(|id| id.resolve(model)).collect::<Vec<_>>();
         let fields = self.fields.iter().map(|(name, value)| {
             let field = match value {
                 UnresolvedValue::Text(text) => FieldValue::Text(text.clone()),
                 UnresolvedValue::Id(id) => FieldValue::Text(id.resolve(model)),
-                UnresolvedValue::Ids(ids) => FieldValue::List(all(ids)),
-                UnresolvedValue::CommaIds(ids, comma) => FieldValue::Text(all(ids).join(comma)),
+                UnresolvedValue::Ids(ids) => FieldValue::List(resolve_all(ids)),
+                UnresolvedValue::CommaIds(ids, separator) => {
+                    FieldValue::Text(resolve_all(ids).join(separator))
+                }
                 UnresolvedValue::Actions(actions) => FieldValue::Actions(actions.clone()),
             };
             (*name, field)
@@ -90,7 +98,7 @@ impl Step {
     }
 }
 
-/// Any request, the making and changing of tickets more often than their end.
+/// Returns a strategy for any request; tickets are created and changed more often than deleted.
 pub(crate) fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => step_with("create", None, create_fields()),
@@ -115,7 +123,7 @@ fn step_with(
     fields: impl Strategy<Value = FormFields>,
 ) -> impl Strategy<Value = Step> {
     (any_id(), fields, select(&ENCODINGS[..])).prop_map(move |(id, fields, encoding)| {
-        // A multipart body without any part is no multipart body.
+        // A multipart body needs at least one part.
         let encoding = if fields.is_empty() { BodyEncoding::Urlencoded } else { encoding };
         Step { operation, id: has_id.map(|()| id), fields, encoding }
     })
@@ -134,9 +142,9 @@ fn any_ids() -> impl Strategy<Value = UnresolvedValue> {
 }
 
 fn any_comma_ids() -> impl Strategy<Value = UnresolvedValue> {
-    let commas = mostly_valid(&[",", ", ", " , "], &[",,", " "]);
-    (prop::collection::vec(any_id(), 1..4), commas)
-        .prop_map(|(ids, comma)| UnresolvedValue::CommaIds(ids, comma))
+    let separators = mostly_valid(&[",", ", ", " , "], &[",,", " "]);
+    (prop::collection::vec(any_id(), 1..4), separators)
+        .prop_map(|(ids, separator)| UnresolvedValue::CommaIds(ids, separator))
 }
 
 fn any_actions() -> impl Strategy<Value = UnresolvedValue> {
@@ -152,12 +160,12 @@ fn any_actions() -> impl Strategy<Value = UnresolvedValue> {
     prop::collection::vec(action, 1..4).prop_map(UnresolvedValue::Actions)
 }
 
-/// Mostly one of the good words.
+/// Returns a strategy that mostly picks a valid value.
 fn mostly_valid(
-    good: &[&'static str],
-    bad: &[&'static str],
+    valid: &[&'static str],
+    invalid: &[&'static str],
 ) -> impl Strategy<Value = &'static str> + use<> {
-    prop_oneof![12 => select(good.to_vec()), 1 => select(bad.to_vec())]
+    prop_oneof![12 => select(valid.to_vec()), 1 => select(invalid.to_vec())]
 }
 
 fn any_status() -> impl Strategy<Value = FormFields> {
@@ -183,15 +191,19 @@ fn create_fields() -> impl Strategy<Value = FormFields> {
         optional_field("assignedGroupID", &["10003", "0", "4", ""]).boxed(),
         optional_field("formID", &["5", "0", ""]).boxed(),
     ];
-    let whole = required.to_vec().prop_map(|fields| fields.concat());
-    let spoiled = (whole, any::<Index>(), select(&INVALID_NUMBERS[..]));
-    (spoiled, prop::bool::weighted(0.2)).prop_map(|((mut fields, at, bad), spoil)| {
-        if spoil {
-            let at = at.index(fields.len());
-            fields[at].1 = UnresolvedValue::Text(if at == 2 { "inbounds" } else { bad }.to_owned());
-        }
-        fields
-    })
+    let fields = required.to_vec().prop_map(|fields| fields.concat());
+    let with_mistake = (fields, any::<Index>(), select(&INVALID_NUMBERS[..]));
+    (with_mistake, prop::bool::weighted(0.2)).prop_map(
+        |((mut fields, position, invalid), is_invalid)| {
+            if is_invalid {
+                let position = position.index(fields.len());
+                fields[position].1 = UnresolvedValue::Text(
+                    if position == 2 { "inbounds" } else { invalid }.to_owned(),
+                );
+            }
+            fields
+        },
+    )
 }
 
 fn update_fields() -> impl Strategy<Value = FormFields> {
@@ -253,12 +265,12 @@ fn rare_field(
 }
 
 fn weighted_field(
-    chance: f64,
+    probability: f64,
     name: &'static str,
     values: &[&'static str],
 ) -> impl Strategy<Value = FormFields> + use<> {
-    let sent = prop::option::weighted(chance, required_field(name, values));
-    sent.prop_map(Option::unwrap_or_default)
+    let field = prop::option::weighted(probability, required_field(name, values));
+    field.prop_map(Option::unwrap_or_default)
 }
 
 fn concat_fields(

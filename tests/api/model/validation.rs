@@ -1,4 +1,4 @@
-//! What a request may hold, written down a second time and without the program's help.
+//! Validation rules of the model, independent of the server's code.
 
 use super::request::{FieldValue, TicketRequest};
 
@@ -6,15 +6,15 @@ pub(crate) const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "so
 pub(crate) const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 
-/// Why a request is refused; for the reader of a failure only.
+/// Why a request is rejected; only for failure messages.
 pub(crate) type RejectionReason = String;
 
 pub(crate) fn parse_number(text: &str) -> Result<u64, RejectionReason> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let leading_zero = text.len() > 1 && text.starts_with('0');
+    let is_numeric = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_leading_zero = text.len() > 1 && text.starts_with('0');
     match text.parse() {
-        Ok(number) if digits && !leading_zero && number <= MAX_SAFE_INTEGER => Ok(number),
-        _ => Err(format!("{text:?} is no whole number")),
+        Ok(number) if is_numeric && !has_leading_zero && number <= MAX_SAFE_INTEGER => Ok(number),
+        _ => Err(format!("{text:?} is not a whole number")),
     }
 }
 
@@ -29,27 +29,31 @@ pub(crate) fn require_allowed<'text>(
     text: &'text str,
     allowed: &[&str],
 ) -> Result<&'text str, RejectionReason> {
-    if allowed.contains(&text) { Ok(text) } else { Err(format!("{text:?} is none of {allowed:?}")) }
+    if allowed.contains(&text) {
+        Ok(text)
+    } else {
+        Err(format!("{text:?} is not one of {allowed:?}"))
+    }
 }
 
-pub(crate) fn require_text<'call>(
-    call: &'call TicketRequest,
+pub(crate) fn require_text<'request>(
+    request: &'request TicketRequest,
     name: &str,
-) -> Result<&'call str, RejectionReason> {
-    call.text(name).ok_or_else(|| format!("{name} is missing"))
+) -> Result<&'request str, RejectionReason> {
+    request.text(name).ok_or_else(|| format!("{name} is missing"))
 }
 
-/// The number of an optional field.
+/// Returns the number of an optional field.
 pub(crate) fn parse_optional_number(
-    call: &TicketRequest,
+    request: &TicketRequest,
     name: &str,
 ) -> Result<Option<u64>, RejectionReason> {
-    call.text(name).map(parse_number).transpose()
+    request.text(name).map(parse_number).transpose()
 }
 
-/// The ids of `ticketIDs[]`.
-pub(crate) fn parse_id_list(call: &TicketRequest) -> Result<Vec<u64>, RejectionReason> {
-    match call.field("ticketIDs") {
+/// Returns the ids of `ticketIDs[]`.
+pub(crate) fn parse_id_list(request: &TicketRequest) -> Result<Vec<u64>, RejectionReason> {
+    match request.field("ticketIDs") {
         Some(FieldValue::List(items)) if !items.is_empty() => {
             require_distinct(items.iter().map(|item| parse_id(item)))
         }
@@ -57,9 +61,11 @@ pub(crate) fn parse_id_list(call: &TicketRequest) -> Result<Vec<u64>, RejectionR
     }
 }
 
-/// The ids of `TicketIDs`, with commas between them.
-pub(crate) fn parse_comma_separated_ids(call: &TicketRequest) -> Result<Vec<u64>, RejectionReason> {
-    let text = require_text(call, "TicketIDs")?;
+/// Returns the comma-separated ids of `TicketIDs`.
+pub(crate) fn parse_comma_separated_ids(
+    request: &TicketRequest,
+) -> Result<Vec<u64>, RejectionReason> {
+    let text = require_text(request, "TicketIDs")?;
     require_distinct(text.split(',').map(|piece| parse_id(piece.trim_matches(' '))))
 }
 
@@ -67,13 +73,15 @@ fn require_distinct(
     ids: impl Iterator<Item = Result<u64, RejectionReason>>,
 ) -> Result<Vec<u64>, RejectionReason> {
     let ids: Vec<u64> = ids.collect::<Result<_, _>>()?;
-    let repeated = ids.iter().enumerate().any(|(at, id)| ids[..at].contains(id));
-    if repeated { Err("an id occurs twice".to_owned()) } else { Ok(ids) }
+    let has_duplicate = ids.iter().enumerate().any(|(index, id)| ids[..index].contains(id));
+    if has_duplicate { Err("an id occurs twice".to_owned()) } else { Ok(ids) }
 }
 
-/// The actions of a batch, each with a value that its type allows.
-pub(crate) fn parse_actions(call: &TicketRequest) -> Result<&[(String, String)], RejectionReason> {
-    let Some(FieldValue::Actions(actions)) = call.field("actions") else {
+/// Returns the actions of a batch; each value must be valid for its type.
+pub(crate) fn parse_actions(
+    request: &TicketRequest,
+) -> Result<&[(String, String)], RejectionReason> {
+    let Some(FieldValue::Actions(actions)) = request.field("actions") else {
         return Err("actions is missing".to_owned());
     };
     if actions.is_empty() {
@@ -85,7 +93,7 @@ pub(crate) fn parse_actions(call: &TicketRequest) -> Result<&[(String, String)],
             "priority" => _ = require_allowed(value, &PRIORITIES)?,
             "assigned_group_id" | "assigned_user_id" => _ = parse_number(value)?,
             "title" if !value.is_empty() => {}
-            _ => return Err(format!("{kind:?} with {value:?} is no action")),
+            _ => return Err(format!("{kind:?} with {value:?} is not an action")),
         }
     }
     Ok(actions)

@@ -1,10 +1,10 @@
-//! The token of the control API and the keys of a start: nothing that the program prints tells one.
+//! Secrets on the command line: no output contains the control token or an API key.
 
 use super::{CONTROL_TOKEN, TEST_API_KEY};
 use crate::fixtures::{create_temp_dir, write_file};
 use crate::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
 
-/// What stands in every secret here.
+/// A part of every secret in this file.
 const CANARY_MARKER: &str = "canary";
 
 fn assert_no_secret_in_output(what: &str, finished: &ProcessOutput) {
@@ -14,7 +14,7 @@ fn assert_no_secret_in_output(what: &str, finished: &ProcessOutput) {
     );
 }
 
-/// Tokens that nobody could send.
+/// Tokens that are not valid in an HTTP header, or too short or too long.
 fn invalid_tokens() -> Vec<String> {
     let long = format!("canary{}", "x".repeat(300));
     ["canary", "canary with spaces", "canäry-cänary-canary", "canary\tcanary", &long]
@@ -29,19 +29,19 @@ fn invalid_control_token_is_not_printed() {
         let finished = RunningProcess::spawn_server(&["--control-token", token]).wait_for_exit();
         assert!(matches!(finished.exit_code, Some(1..)), "{token}: {finished:?}");
         assert!(finished.stderr.contains("8 to 256 visible ASCII characters"), "{finished:?}");
-        assert_no_secret_in_output("a flag", &finished);
+        assert_no_secret_in_output("flag", &finished);
 
-        let mut by_variable = build_command(&["--ephemeral", "--listen", "127.0.0.1:0"]);
-        let finished = RunningProcess::spawn(by_variable.env("OMNIDESK_MOCK_CONTROL_TOKEN", token))
+        let mut command = build_command(&["--ephemeral", "--listen", "127.0.0.1:0"]);
+        let finished = RunningProcess::spawn(command.env("OMNIDESK_MOCK_CONTROL_TOKEN", token))
             .wait_for_exit();
         assert!(matches!(finished.exit_code, Some(1..)), "{token}: {finished:?}");
-        assert_no_secret_in_output("a variable", &finished);
+        assert_no_secret_in_output("environment variable", &finished);
 
         let text = format!("control_token = {}\n", serde_json::Value::from(token.as_str()));
         let config = write_file(&folder, &format!("mock{number}.toml"), &text);
         let finished = RunningProcess::spawn_server(&["--config", &config]).wait_for_exit();
         assert!(matches!(finished.exit_code, Some(1..)), "{token}: {finished:?}");
-        assert_no_secret_in_output("a file", &finished);
+        assert_no_secret_in_output("configuration file", &finished);
     }
 }
 
@@ -115,19 +115,19 @@ fn rejected_command_line_prints_no_secret() {
 
 #[test]
 fn generated_secrets_are_printed_once_and_given_ones_never() {
-    let shown = |arguments: &[&str]| {
-        let fixed = ["--ephemeral", "--listen", "0.0.0.0:0"];
+    let run_and_get_output = |arguments: &[&str]| {
+        let common = ["--ephemeral", "--listen", "0.0.0.0:0"];
         let mut program = RunningProcess::spawn(
-            build_command(&[&fixed, arguments].concat()).env("RUST_LOG", "trace"),
+            build_command(&[&common, arguments].concat()).env("RUST_LOG", "trace"),
         );
         program.base_url();
         program.wait_for_line(|_, line| line.contains("curl "));
         program.stop().combined_output()
     };
-    let both = shown(&[]);
-    assert_eq!(both.matches("asks for the token ").count(), 1, "{both}");
-    assert_eq!(both.matches("apiKey: ").count(), 1, "{both}");
-    let given = shown(&["--api-key", TEST_API_KEY, "--control-token", CONTROL_TOKEN]);
-    assert!(!given.contains(TEST_API_KEY) && !given.contains(CONTROL_TOKEN), "{given}");
-    assert!(!given.contains("asks for the token"), "{given}");
+    let output = run_and_get_output(&[]);
+    assert_eq!(output.matches("asks for the token ").count(), 1, "{output}");
+    assert_eq!(output.matches("apiKey: ").count(), 1, "{output}");
+    let output = run_and_get_output(&["--api-key", TEST_API_KEY, "--control-token", CONTROL_TOKEN]);
+    assert!(!output.contains(TEST_API_KEY) && !output.contains(CONTROL_TOKEN), "{output}");
+    assert!(!output.contains("asks for the token"), "{output}");
 }

@@ -1,11 +1,11 @@
-//! Requests that name two hosts, or one in a way of their own: none of that opens anything.
+//! Host spoofing: requests with two hosts, or with unusual spellings of one, are rejected.
 
 use super::http_client::{HttpRequest, HttpResponse};
 use super::{BoundServer, CONTROL_TOKEN, PAGE_PATHS};
 use crate::control_client::ACCOUNTS_PATH;
 use crate::raw_http;
 
-/// Names that are no host at all, and look as if they were one of this machine.
+/// Malformed hosts that look like a loopback host.
 const MALFORMED_HOSTS: [&str; 24] = [
     "user@localhost",
     "user:word@127.0.0.1",
@@ -35,34 +35,39 @@ const MALFORMED_HOSTS: [&str; 24] = [
 
 const GUARDED_PATHS: [&str; 4] = [ACCOUNTS_PATH, PAGE_PATHS[0], PAGE_PATHS[1], PAGE_PATHS[3]];
 
-fn is_rejected(answer: &HttpResponse) -> bool {
-    [400, 403].contains(&answer.status)
+fn is_rejected(response: &HttpResponse) -> bool {
+    [400, 403].contains(&response.status)
 }
 
-/// Each of the requests is turned away, by a server with a token and by one without.
+/// Asserts that each request is rejected, with and without a control token.
 async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<HttpRequest>) {
-    let mut wrong = Vec::new();
+    let mut accepted = Vec::new();
     for token in [&[][..], &["--control-token", CONTROL_TOKEN]] {
         let bound = BoundServer::start("127.0.0.1:0", token);
         for path in GUARDED_PATHS {
-            for asked in build_requests(path) {
+            for request in build_requests(path) {
                 let bearer = format!("Bearer {CONTROL_TOKEN}");
-                let answer =
-                    asked.clone().with_header("Authorization", bearer).send(&bound.base_url).await;
-                wrong.extend((!is_rejected(&answer)).then(|| format!("{asked:?}: {answer:?}")));
+                let response = request
+                    .clone()
+                    .with_header("Authorization", bearer)
+                    .send(&bound.base_url)
+                    .await;
+                accepted.extend(
+                    (!is_rejected(&response)).then(|| format!("{request:?}: {response:?}")),
+                );
             }
         }
-        let good = HttpRequest::new("GET", PAGE_PATHS[1]).send(&bound.base_url).await;
-        assert_eq!(good.status, 200, "the server goes on");
+        let valid = HttpRequest::new("GET", PAGE_PATHS[1]).send(&bound.base_url).await;
+        assert_eq!(valid.status, 200, "the server still works");
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(accepted.is_empty(), "{accepted:#?}");
 }
 
 #[tokio::test]
 async fn malformed_host_is_rejected() {
     assert_all_rejected(|path| {
-        let asked = |host: &&str| HttpRequest::new("GET", path).set_header("Host", *host);
-        MALFORMED_HOSTS.iter().map(asked).collect()
+        let build_request = |host: &&str| HttpRequest::new("GET", path).set_header("Host", *host);
+        MALFORMED_HOSTS.iter().map(build_request).collect()
     })
     .await;
 }
@@ -76,10 +81,10 @@ async fn duplicate_host_headers_are_rejected() {
             ("desk.example.test", "example.test"),
             ("", "localhost"),
         ];
-        let asked = |(one, other): (&str, &str)| {
-            HttpRequest::new("GET", path).set_header("Host", one).with_header("Host", other)
+        let build_request = |(first, second): (&str, &str)| {
+            HttpRequest::new("GET", path).set_header("Host", first).with_header("Host", second)
         };
-        pairs.into_iter().map(asked).collect()
+        pairs.into_iter().map(build_request).collect()
     })
     .await;
 }
@@ -105,12 +110,12 @@ async fn forwarded_headers_do_not_bypass_host_check() {
             ("X-Rewrite-URL", "/_control/health"),
             ("X-HTTP-Method-Override", "GET"),
         ];
-        let asked = |(name, value): (&'static str, &str)| {
+        let build_request = |(name, value): (&'static str, &str)| {
             HttpRequest::new("GET", path)
                 .set_header("Host", "desk.example.test")
                 .with_header(name, value)
         };
-        headers.into_iter().map(asked).collect()
+        headers.into_iter().map(build_request).collect()
     })
     .await;
 }
@@ -119,10 +124,10 @@ async fn forwarded_headers_do_not_bypass_host_check() {
 async fn forwarded_headers_do_not_block_valid_host() {
     let bound = BoundServer::start_on_loopback();
     for path in GUARDED_PATHS {
-        let asked =
+        let request =
             HttpRequest::new("GET", path).with_header("X-Forwarded-Host", "desk.example.test");
-        let answer = asked.send(&bound.base_url).await;
-        assert!([200, 307].contains(&answer.status), "{path}: {answer:?}");
+        let response = request.send(&bound.base_url).await;
+        assert!([200, 307].contains(&response.status), "{path}: {response:?}");
     }
 }
 
@@ -131,11 +136,11 @@ async fn absolute_target_does_not_bypass_host_check() {
     assert_all_rejected(|path| {
         let targets =
             ["http://localhost", "http://127.0.0.1", "https://localhost", "http://u:p@localhost"];
-        let asked = |target: &str| {
+        let build_request = |target: &str| {
             let target = format!("{target}{path}");
             HttpRequest::new("GET", target).set_header("Host", "desk.example.test")
         };
-        targets.into_iter().map(asked).collect()
+        targets.into_iter().map(build_request).collect()
     })
     .await;
 }
@@ -146,8 +151,8 @@ async fn http_1_0_request_without_host_is_served() {
     for (path, status) in [(ACCOUNTS_PATH, 200), ("/docs", 200), ("/", 307), ("/openapi.json", 200)]
     {
         let bytes = format!("GET {path} HTTP/1.0\r\n\r\n");
-        let answer = raw_http::exchange(&bound.base_url, bytes.as_bytes()).await;
-        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        let response = raw_http::exchange(&bound.base_url, bytes.as_bytes()).await;
+        assert_eq!(response.status, status, "{path}: {response:?}");
     }
 }
 
@@ -175,9 +180,9 @@ async fn alternative_target_spellings_do_not_bypass_token() {
         "*",
     ] {
         for method in ["GET", "HEAD", "POST", "CONNECT", "OPTIONS"] {
-            let answer = HttpRequest::new(method, target).send(&bound.base_url).await;
-            assert!((400..500).contains(&answer.status), "{method} {target}: {answer:?}");
-            assert!(!answer.body.contains("\"dev\""), "{method} {target}: {answer:?}");
+            let response = HttpRequest::new(method, target).send(&bound.base_url).await;
+            assert!((400..500).contains(&response.status), "{method} {target}: {response:?}");
+            assert!(!response.body.contains("\"dev\""), "{method} {target}: {response:?}");
         }
     }
 }

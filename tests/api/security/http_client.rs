@@ -1,4 +1,4 @@
-//! Requests written byte by byte, many over one connection, and their answers one by one.
+//! Raw HTTP client: sends several requests over one connection and parses their responses.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use tokio::time::timeout;
 
 use crate::raw_http::connect;
 
-/// Longer than any answers take, so that a silent server fails its test instead of holding it.
+/// Longer than any response takes; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// A request to be written.
+/// A request to send.
 #[derive(Clone, Debug)]
 pub(super) struct HttpRequest {
     pub(super) method: String,
@@ -20,38 +20,38 @@ pub(super) struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A request without a body, from this machine.
+    /// Creates a request without a body; its host is loopback.
     pub(super) fn new(method: &str, target: impl Into<String>) -> Self {
         let headers = vec![("Host", "127.0.0.1".to_owned())];
         Self { method: method.to_owned(), target: target.into(), headers, body: Vec::new() }
     }
 
-    /// The same with a further header.
+    /// Adds a header.
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The same with a header in place of the one that it has.
+    /// Replaces a header.
     pub(super) fn set_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(other, _)| *other != name);
         self.with_header(name, value)
     }
 
-    /// The same with this parameter, which must be encoded as it has to be.
+    /// Adds a query parameter, which must be encoded already.
     pub(super) fn with_query(mut self, parameter: &str) -> Self {
-        let mark = if self.target.contains('?') { '&' } else { '?' };
-        let _ = write!(self.target, "{mark}{parameter}");
+        let separator = if self.target.contains('?') { '&' } else { '?' };
+        let _ = write!(self.target, "{separator}{parameter}");
         self
     }
 
-    /// The same with a body.
+    /// Sets the body.
     pub(super) fn with_body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.with_header("Content-Type", content_type)
     }
 
-    /// As it goes over the line.
+    /// Serializes the request.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
@@ -65,17 +65,17 @@ impl HttpRequest {
         bytes
     }
 
-    /// Asks over a connection of its own.
+    /// Sends the request over its own connection.
     pub(super) async fn send(self, base: &str) -> HttpResponse {
-        let asked = [self];
-        send_pipelined(base, &asked)
+        let requests = [self];
+        send_pipelined(base, &requests)
             .await
             .pop()
-            .unwrap_or_else(|| panic!("an answer comes: {asked:?}"))
+            .unwrap_or_else(|| panic!("no response to: {requests:?}"))
     }
 }
 
-/// What came back.
+/// A parsed response.
 #[derive(Clone, Default)]
 pub(super) struct HttpResponse {
     pub(super) status: u16,
@@ -85,22 +85,22 @@ pub(super) struct HttpResponse {
 }
 
 impl std::fmt::Debug for HttpResponse {
-    /// Short enough for a list of what is wrong.
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    /// Truncates the body, so that a list of failures stays readable.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let body: String = self.body.chars().take(300).collect();
-        write!(to, "{}\n{body}", self.head)
+        write!(formatter, "{}\n{body}", self.head)
     }
 }
 
 impl HttpResponse {
-    /// The value of a header; empty where it has none.
+    /// Returns the value of a header; empty if it is missing.
     pub(super) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         let mut values = lines.filter(|(other, _)| *other == name).map(|(_, value)| value.trim());
         values.next().unwrap_or_default()
     }
 
-    /// Whether it is this problem of the control API.
+    /// Returns true if the response is this problem of the control API.
     pub(super) fn is_problem(&self, status: u16, kind: &str) -> bool {
         self.status == status
             && self.header("content-type") == "application/problem+json"
@@ -108,47 +108,47 @@ impl HttpResponse {
     }
 }
 
-/// Asks one after the other over one connection without waiting, and gives the answers in their order.
-pub(super) async fn send_pipelined(base: &str, asked: &[HttpRequest]) -> Vec<HttpResponse> {
-    let Some((last, others)) = asked.split_last() else { return Vec::new() };
+/// Sends the requests over one connection without waiting, and returns the responses in order.
+pub(super) async fn send_pipelined(base: &str, requests: &[HttpRequest]) -> Vec<HttpResponse> {
+    let Some((last, others)) = requests.split_last() else { return Vec::new() };
     let last = last.clone().with_header("Connection", "close");
     let bytes: Vec<u8> = others.iter().chain([&last]).flat_map(HttpRequest::to_bytes).collect();
-    let methods: Vec<&str> = asked.iter().map(|asked| asked.method.as_str()).collect();
+    let methods: Vec<&str> = requests.iter().map(|request| request.method.as_str()).collect();
     parse_responses(&exchange(base, &bytes).await, &methods)
 }
 
-/// Sends the bytes while it reads all that comes until the connection ends.
+/// Sends the bytes, and concurrently reads until the connection is closed.
 pub(super) async fn exchange(base: &str, bytes: &[u8]) -> Vec<u8> {
-    let (mut from, mut to) = connect(base).await.into_split();
-    let mut read = Vec::new();
+    let (mut reader, mut writer) = connect(base).await.into_split();
+    let mut received = Vec::new();
     let both = async {
-        // A server may answer and stop reading, or break the connection, before it has everything.
-        tokio::join!(to.write_all(bytes), from.read_to_end(&mut read))
+        // The server may respond and stop reading, or reset the connection, before it has received everything.
+        tokio::join!(writer.write_all(bytes), reader.read_to_end(&mut received))
     };
-    timeout(TEST_TIMEOUT, both).await.map(drop).expect("the server answers in time");
-    read
+    timeout(TEST_TIMEOUT, both).await.map(drop).expect("the server responds in time");
+    received
 }
 
-/// The answers to requests with these methods.
+/// Parses the responses to requests with these methods.
 fn parse_responses(mut bytes: &[u8], methods: &[&str]) -> Vec<HttpResponse> {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for method in methods {
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { break };
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { break };
         let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
         bytes = &bytes[end + 4..];
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let mut answer = HttpResponse {
-            status: status.unwrap_or_else(|| panic!("an answer has a status: {head:?}")),
+        let mut response = HttpResponse {
+            status: status.unwrap_or_else(|| panic!("the response has no status: {head:?}")),
             head,
             body: String::new(),
         };
-        let is_chunked = !answer.header("transfer-encoding").is_empty();
-        let length = answer.header("content-length").parse().unwrap_or(0);
+        let is_chunked = !response.header("transfer-encoding").is_empty();
+        let length = response.header("content-length").parse().unwrap_or(0);
         let length = if is_chunked { bytes.len() } else { length };
         let length = if *method == "HEAD" { 0 } else { length.min(bytes.len()) };
-        answer.body = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        response.body = String::from_utf8_lossy(&bytes[..length]).into_owned();
         bytes = &bytes[length..];
-        answers.push(answer);
+        responses.push(response);
     }
-    answers
+    responses
 }

@@ -1,4 +1,4 @@
-//! Markup in what an account holds, and in what a client sends: it comes back as data, and never as a page.
+//! Markup injection: markup in stored or sent data comes back as data, never as HTML.
 
 use serde_json::{Value, json};
 
@@ -7,34 +7,33 @@ use super::openapi_routes::{self, Route};
 use crate::control_client::{ACCOUNTS_PATH, Account};
 use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
-/// Markup that a browser would run, wherever it stands in a page.
+/// Markup that a browser executes anywhere in a page.
 pub(super) const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></title>";
-/// The same as a part of a URL.
+/// The same markup, percent-encoded for a URL.
 pub(super) const ENCODED_MARKUP: &str =
     "%22%27%3E%3Cscript%3Ealert(1)%3C/script%3E%3Cimg%20src=x%20onerror=alert(1)%3E";
 
-/// Whether a text holds markup of ours that no page has escaped.
+/// Returns true if the text contains the markup unescaped.
 pub(super) fn has_unescaped_markup(text: &str) -> bool {
     text.contains("<script>alert") || text.contains("<img src=x")
 }
 
-/// Whether no browser takes the answer for a page, unless it is one of ours.
-pub(super) fn is_inert(path: &str, answer: &HttpResponse) -> bool {
-    let kind = answer.header("content-type");
+/// Returns true if no browser renders the response as HTML with the markup.
+pub(super) fn is_inert(path: &str, response: &HttpResponse) -> bool {
+    let content_type = response.header("content-type");
     let is_data = ["application/json", "application/problem+json", "text/event-stream"];
-    let is_data = is_data.contains(&kind.split(';').next().unwrap_or_default());
-    let cannot_be_taken_for_another = answer.header("x-content-type-options") == "nosniff";
-    if path.starts_with("/_control") && !cannot_be_taken_for_another {
+    let is_data = is_data.contains(&content_type.split(';').next().unwrap_or_default());
+    let has_nosniff = response.header("x-content-type-options") == "nosniff";
+    if path.starts_with("/_control") && !has_nosniff {
         return false;
     }
-    if answer.body.is_empty() || is_data {
+    if response.body.is_empty() || is_data {
         return true;
     }
-    cannot_be_taken_for_another
-        && (kind.starts_with("text/plain") || !has_unescaped_markup(&answer.body))
+    has_nosniff && (content_type.starts_with("text/plain") || !has_unescaped_markup(&response.body))
 }
 
-/// An account with markup in every text that it can have.
+/// Returns a seed whose account has markup in every text field.
 fn seed_with_markup() -> Value {
     let mut seed = acme_seed([]);
     let account = &mut seed["accounts"]["acme"];
@@ -47,20 +46,20 @@ fn seed_with_markup() -> Value {
     }
     account["views"][0]["title"] = MARKUP.into();
     account["keys"][0]["name"] = MARKUP.into();
-    let mut one = ticket_fixture(7);
+    let mut ticket = ticket_fixture(7);
     for name in ["title", "from", "from_name", "to", "to_name", "icon", "external_id"] {
-        one[name] = MARKUP.into();
+        ticket[name] = MARKUP.into();
     }
-    one["customer_id"] = 626_822.into();
-    one["timeline"] = json!([
+    ticket["customer_id"] = 626_822.into();
+    ticket["timeline"] = json!([
         { "type": "event", "description": MARKUP, "initiated_by": MARKUP, "item_type": MARKUP },
         { "type": "note", "content": MARKUP, "user_name": MARKUP, "user_avatar": MARKUP },
     ]);
-    account["tickets"] = json!([one]);
+    account["tickets"] = json!([ticket]);
     seed
 }
 
-/// All that is shown of an account with markup, after requests and rules that have some as well.
+/// Returns all read responses of the account, after requests and fault rules with markup.
 async fn read_all_routes(server: &SeededServer) -> Vec<(String, HttpResponse)> {
     let account = Account::new(server, "acme", ACME_KEY);
     let rule = json!({ "key": MARKUP, "fields": { "title": MARKUP }, "effect": { "status": 503, "message": MARKUP } });
@@ -74,34 +73,40 @@ async fn read_all_routes(server: &SeededServer) -> Vec<(String, HttpResponse)> {
     let mut routes = openapi_routes::read_control_routes(&server.base_url, "").await;
     routes.extend(openapi_routes::read_ticket_routes(&server.base_url).await);
     routes.extend(openapi_routes::page_routes());
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for route in routes.iter().filter(|route| route.is_read_only() && !route.is_stream()) {
         for account in ["acme", "self"] {
             let path = route.fill_path(account, "7");
-            let asked = HttpRequest::new("GET", path.as_str()).with_header("apiKey", ACME_KEY);
-            answers.push((path, asked.send(&server.base_url).await));
+            let request = HttpRequest::new("GET", path.as_str()).with_header("apiKey", ACME_KEY);
+            responses.push((path, request.send(&server.base_url).await));
         }
     }
-    answers
+    responses
 }
 
 #[tokio::test]
 async fn stored_markup_is_returned_as_data() {
     let server = serve_seed(&seed_with_markup());
-    let shown = read_all_routes(&server).await;
-    let wrong: Vec<_> = shown.iter().filter(|(path, answer)| !is_inert(path, answer)).collect();
-    assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
+    let responses = read_all_routes(&server).await;
+    let unsafe_responses: Vec<_> =
+        responses.iter().filter(|(path, response)| !is_inert(path, response)).collect();
+    assert!(
+        unsafe_responses.is_empty(),
+        "{} unsafe responses: {unsafe_responses:#?}",
+        unsafe_responses.len()
+    );
     for path in ["/export", "/requests", "/faults", "/keys"] {
         let path = format!("{ACCOUNTS_PATH}/acme{path}");
-        let marked = shown
-            .iter()
-            .any(|(other, answer)| other.starts_with(&path) && has_unescaped_markup(&answer.body));
-        assert!(marked, "{path} shows markup as it is");
+        let has_markup = responses.iter().any(|(other, response)| {
+            other.starts_with(&path) && has_unescaped_markup(&response.body)
+        });
+        assert!(has_markup, "{path} returns the markup unescaped");
     }
     assert!(
-        shown
+        responses
             .iter()
-            .any(|(path, answer)| path == "/api/v2/ticket/7" && has_unescaped_markup(&answer.body))
+            .any(|(path, response)| path == "/api/v2/ticket/7"
+                && has_unescaped_markup(&response.body))
     );
 }
 
@@ -110,24 +115,24 @@ async fn request_stream_is_served_as_data() {
     let server = serve_seed(&seed_with_markup());
     server.send_json("POST", "/api/v2/ticket", &json!({ "title": MARKUP })).await;
     let stream = Account::new(&server, "acme", ACME_KEY).request("GET", "/requests/stream");
-    let mut stream = stream.send().await.expect("it answers");
+    let mut stream = stream.send().await.expect("the server responds");
     let header = |name: &str| stream.headers()[name].to_str().expect("text").to_owned();
     assert!(header("content-type").starts_with("text/event-stream"));
     assert_eq!(header("x-content-type-options"), "nosniff");
-    let first = stream.chunk().await.expect("an event comes").expect("the stream is open");
-    let text = String::from_utf8_lossy(&first).into_owned();
+    let chunk = stream.chunk().await.expect("an event arrives").expect("the stream is open");
+    let text = String::from_utf8_lossy(&chunk).into_owned();
     assert!(text.lines().all(|line| line.is_empty() || line.contains(':')), "{text}");
 }
 
-/// A route with markup in every place that there is.
+/// Builds requests to a route with markup in every possible place.
 fn requests_with_markup(route: &Route) -> Vec<HttpRequest> {
-    let to = |account: &str, other: &str| {
+    let build = |account: &str, other: &str| {
         HttpRequest::new(&route.method, route.fill_path(account, other))
             .with_header("apiKey", ACME_KEY)
     };
-    // What changes something must not take away what the others ask for.
+    // Requests that change something must not affect the account that the others read.
     let account = if route.is_read_only() { "acme" } else { "scratch" };
-    let plain = to(account, "7");
+    let plain = build(account, "7");
     let names = [
         "title",
         "status",
@@ -142,10 +147,10 @@ fn requests_with_markup(route: &Route) -> Vec<HttpRequest> {
     ];
     let fields: serde_json::Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), MARKUP.into())).collect();
-    let one = |name: &str| json!({ name: MARKUP }).to_string();
+    let body_with_field = |name: &str| json!({ name: MARKUP }).to_string();
     let mut all = vec![
-        to(ENCODED_MARKUP, "7"),
-        to(account, ENCODED_MARKUP),
+        build(ENCODED_MARKUP, "7"),
+        build(account, ENCODED_MARKUP),
         plain.clone().with_query(&format!("{ENCODED_MARKUP}=1")),
         plain.clone().with_query(&format!("status={ENCODED_MARKUP}")),
         plain.clone().with_query(&format!("operation={ENCODED_MARKUP}")),
@@ -163,13 +168,15 @@ fn requests_with_markup(route: &Route) -> Vec<HttpRequest> {
         plain.clone().with_body("text/html", MARKUP),
         plain.clone().with_body("application/json", MARKUP),
         plain.clone().with_body("application/json", Value::Object(fields).to_string()),
-        plain.clone().with_body("application/json", one(MARKUP)),
+        plain.clone().with_body("application/json", body_with_field(MARKUP)),
         plain.clone().with_body(
             "application/x-www-form-urlencoded",
             format!("{ENCODED_MARKUP}={ENCODED_MARKUP}"),
         ),
     ];
-    all.extend(names.map(|name| plain.clone().with_body("application/json", one(name))));
+    all.extend(
+        names.map(|name| plain.clone().with_body("application/json", body_with_field(name))),
+    );
     all
 }
 
@@ -179,28 +186,32 @@ async fn sent_markup_is_returned_as_data() {
     let mut routes = openapi_routes::read_control_routes(&server.base_url, "").await;
     routes.extend(openapi_routes::read_ticket_routes(&server.base_url).await);
     routes.extend(openapi_routes::page_routes());
-    let mut wrong = Vec::new();
-    let mut repeated = 0;
+    let mut unsafe_responses = Vec::new();
+    let mut echoed = 0;
     for route in &routes {
         let scratch =
             server.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": "scratch" }));
         assert!(scratch.send().await.is_ok());
-        for (method, most) in [(None, usize::MAX), (Some("PATCH"), 5)] {
-            for mut asked in requests_with_markup(route).into_iter().take(most) {
-                method.unwrap_or(&route.method).clone_into(&mut asked.method);
+        for (method, max) in [(None, usize::MAX), (Some("PATCH"), 5)] {
+            for mut request in requests_with_markup(route).into_iter().take(max) {
+                method.unwrap_or(&route.method).clone_into(&mut request.method);
                 if route.is_stream() && method.is_none() {
-                    asked = asked.with_query("since=none");
+                    request = request.with_query("since=none");
                 }
-                let answer = asked.clone().send(&server.base_url).await;
-                repeated += usize::from(has_unescaped_markup(&answer.body));
-                if !is_inert(&route.path, &answer) || has_unescaped_markup(&answer.head) {
-                    wrong.push(format!("{asked:?}: {answer:?}"));
+                let response = request.clone().send(&server.base_url).await;
+                echoed += usize::from(has_unescaped_markup(&response.body));
+                if !is_inert(&route.path, &response) || has_unescaped_markup(&response.head) {
+                    unsafe_responses.push(format!("{request:?}: {response:?}"));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
-    assert!(repeated > 20, "some of it comes back: {repeated}");
+    assert!(
+        unsafe_responses.is_empty(),
+        "{} unsafe responses: {unsafe_responses:#?}",
+        unsafe_responses.len()
+    );
+    assert!(echoed > 20, "too few responses contain the markup: {echoed}");
 }
 
 #[tokio::test]
@@ -222,15 +233,18 @@ async fn not_found_response_is_never_html() {
         "/_control/<img src=x onerror=alert(1)>".to_owned(),
     ] {
         for method in ["GET", "POST", "BREW"] {
-            let asked = HttpRequest::new(method, path.as_str()).with_header("apiKey", ACME_KEY);
-            let answer = asked.with_header("Accept", "text/html").send(&server.base_url).await;
-            let is_page = path.starts_with("/docs?") && answer.status == 200;
-            assert!(is_page || (400..500).contains(&answer.status), "{method} {path}: {answer:?}");
+            let request = HttpRequest::new(method, path.as_str()).with_header("apiKey", ACME_KEY);
+            let response = request.with_header("Accept", "text/html").send(&server.base_url).await;
+            let is_page = path.starts_with("/docs?") && response.status == 200;
             assert!(
-                is_page || !answer.header("content-type").contains("html"),
-                "{method} {path}: {answer:?}"
+                is_page || (400..500).contains(&response.status),
+                "{method} {path}: {response:?}"
             );
-            assert!(is_inert("", &answer), "{method} {path}: {answer:?}");
+            assert!(
+                is_page || !response.header("content-type").contains("html"),
+                "{method} {path}: {response:?}"
+            );
+            assert!(is_inert("", &response), "{method} {path}: {response:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Nobody in: no key to read, no path outside, no page of another origin, no foreign name, no script.
+//! Security tests: secrets, path traversal, cross-origin requests, host spoofing and injection.
 
 mod cli_secrets;
 mod cross_origin;
@@ -15,35 +15,35 @@ mod traversal_payloads;
 
 use crate::process::{RunningProcess, build_command};
 
-/// A token that can be sent.
+/// A valid control token.
 const CONTROL_TOKEN: &str = "a-token-of-some-length";
-/// The pages, and the document that they are made from.
+/// The HTML pages, and the OpenAPI document that they are built from.
 const PAGE_PATHS: [&str; 4] = ["/", "/docs", "/docs/control", "/openapi.json"];
 
-/// A server on an address of its own.
+/// A server on a chosen listen address.
 struct BoundServer {
-    /// It runs as long as this is held.
+    /// The server process; it is killed when dropped.
     _process: RunningProcess,
-    /// Where it can be reached from here.
+    /// The URL under which the test reaches the server.
     base_url: String,
     port: String,
 }
 
 impl BoundServer {
-    /// An ephemeral server with the key `dev-key-of-this-test` that listens there, with further arguments.
+    /// Starts an ephemeral server with the key `dev-key-of-this-test` on this address, with further arguments.
     fn start(listen_address: &str, arguments: &[&str]) -> Self {
-        let fixed = ["--ephemeral", "--api-key", TEST_API_KEY, "--listen", listen_address];
-        let mut program = RunningProcess::spawn(&mut build_command(&[&fixed, arguments].concat()));
+        let common = ["--ephemeral", "--api-key", TEST_API_KEY, "--listen", listen_address];
+        let mut program = RunningProcess::spawn(&mut build_command(&[&common, arguments].concat()));
         let base = program.base_url().replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
         let port = base.rsplit(':').next().expect("a port").to_owned();
         Self { _process: program, base_url: base, port }
     }
 
-    /// One on loopback, without a token.
+    /// Starts a server on loopback, without a token.
     fn start_on_loopback() -> Self {
         Self::start("127.0.0.1:0", &[])
     }
 }
 
-/// The key of the account `dev` there.
+/// The key of the account `dev` on a `BoundServer`.
 const TEST_API_KEY: &str = "dev-key-of-this-test";

@@ -1,22 +1,22 @@
-//! Every route that the two documents of a server declare.
+//! Reads every route from the server's two OpenAPI documents.
 
 use serde_json::Value;
 
 use super::PAGE_PATHS;
 use crate::support::ApiClient;
 
-/// A route as its document has it.
+/// A documented route.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) method: String,
-    /// With its parameters in braces.
+    /// The path template, with parameters in braces.
     pub(super) path: String,
-    /// The name of the operation.
+    /// The operation id.
     pub(super) id: String,
 }
 
 impl Route {
-    /// Its path, with these texts in place of its parameters. What waits, waits for a moment, and lists are short.
+    /// Fills the path parameters. Waits get a short timeout, and lists a small limit.
     pub(super) fn fill_path(&self, account: &str, id: &str) -> String {
         let path = self.path.replace("{account}", account).replace("{ticketID}", id);
         let names = ["{name}", "{id}", "{seq}"].into_iter();
@@ -28,28 +28,28 @@ impl Route {
         }
     }
 
-    /// Whether anybody may use it.
+    /// Returns true if the route needs no token.
     pub(super) fn is_unguarded(&self) -> bool {
         ["health", "ready"].contains(&&*self.id)
     }
 
-    /// Whether it only shows something.
+    /// Returns true if the route only reads.
     pub(super) fn is_read_only(&self) -> bool {
         self.method == "GET"
     }
 
-    /// Whether its answer does not end by itself.
+    /// Returns true if the response does not end by itself.
     pub(super) fn is_stream(&self) -> bool {
         self.id == "streamRequests"
     }
 
-    /// Whether it takes the journal away that others are looked up in.
+    /// Returns true if the route clears the journal of unmatched requests, which other checks read.
     pub(super) fn clears_unmatched_requests(&self) -> bool {
         self.id == "clearStrangers"
     }
 }
 
-/// The routes of the control API, which asks for this token or for none.
+/// Returns the control API routes; `token` may be empty.
 pub(super) async fn read_control_routes(base: &str, token: &str) -> Vec<Route> {
     let routes = read_openapi_routes(base, "/_control/openapi.json", token).await;
     assert!(routes.len() > 40, "{} routes", routes.len());
@@ -57,14 +57,14 @@ pub(super) async fn read_control_routes(base: &str, token: &str) -> Vec<Route> {
     routes
 }
 
-/// The operations of the Ticket API.
+/// Returns the Ticket API routes.
 pub(super) async fn read_ticket_routes(base: &str) -> Vec<Route> {
     let routes = read_openapi_routes(base, "/openapi.json", "").await;
     assert_eq!(routes.len(), 11);
     routes
 }
 
-/// The pages.
+/// Returns the page routes.
 pub(super) fn page_routes() -> Vec<Route> {
     let page = |path: &str| Route {
         method: "GET".to_owned(),
@@ -76,15 +76,22 @@ pub(super) fn page_routes() -> Vec<Route> {
 
 async fn read_openapi_routes(base: &str, path: &str, token: &str) -> Vec<Route> {
     let request = ApiClient::new(base).request_without_key("GET", path).bearer_auth(token);
-    let document: Value =
-        request.send().await.expect("it answers").json().await.expect("a document is JSON");
-    let paths = document["paths"].as_object().unwrap_or_else(|| panic!("paths: {document}"));
+    let document: Value = request
+        .send()
+        .await
+        .expect("the server responds")
+        .json()
+        .await
+        .expect("a document is JSON");
+    let paths = document["paths"]
+        .as_object()
+        .unwrap_or_else(|| panic!("the document has no paths: {document}"));
     let routes = paths.iter().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods").iter();
-        methods.map(|(method, about)| Route {
+        methods.map(|(method, operation)| Route {
             method: method.to_uppercase(),
             path: path.clone(),
-            id: about["operationId"].as_str().expect("a name").to_owned(),
+            id: operation["operationId"].as_str().expect("a name").to_owned(),
         })
     });
     routes.collect()

@@ -1,4 +1,4 @@
-//! The pages show nothing that a client sends, and no header holds a line that a client has made up.
+//! Pages never contain client input, and response headers cannot be injected.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn page_content_ignores_request_input() {
     let bound = BoundServer::start_on_loopback();
     for path in PAGE_PATHS {
         let plain = HttpRequest::new("GET", path).send(&bound.base_url).await;
-        for asked in [
+        for request in [
             HttpRequest::new("GET", path).with_query(&format!("{ENCODED_MARKUP}={ENCODED_MARKUP}")),
             HttpRequest::new("GET", path)
                 .with_query(&format!("apiKey={ENCODED_MARKUP}&token={ENCODED_MARKUP}")),
@@ -33,10 +33,19 @@ async fn page_content_ignores_request_input() {
                 .with_header("X-Forwarded-Host", MARKUP)
                 .with_header("X-Forwarded-Prefix", MARKUP),
         ] {
-            let answer = asked.clone().send(&bound.base_url).await;
-            assert_eq!((answer.status, &answer.body), (plain.status, &plain.body), "{asked:?}");
-            let date = |head: &str| head.lines().filter(|line| !line.starts_with("date:")).count();
-            assert_eq!(date(&answer.head), date(&plain.head), "{asked:?}");
+            let response = request.clone().send(&bound.base_url).await;
+            assert_eq!(
+                (response.status, &response.body),
+                (plain.status, &plain.body),
+                "{request:?}"
+            );
+            let count_lines_without_date =
+                |head: &str| head.lines().filter(|line| !line.starts_with("date:")).count();
+            assert_eq!(
+                count_lines_without_date(&response.head),
+                count_lines_without_date(&plain.head),
+                "{request:?}"
+            );
         }
     }
 }
@@ -57,7 +66,7 @@ async fn content_security_policy_allows_only_own_script() {
         let scripts = page.body.matches("<script").count();
         assert_eq!(page.body.matches("<script src=\"/assets/").count(), scripts, "{path}");
         for inline in [" onclick=", " onload=", " onerror=", " style=", "<style", "javascript:"] {
-            assert!(!page.body.contains(inline), "{path} has {inline}");
+            assert!(!page.body.contains(inline), "{path} contains {inline}");
         }
     }
 }
@@ -69,8 +78,8 @@ async fn public_url_markup_never_reaches_a_page() {
         "http://desk.example.test/<img src=x onerror=alert(1)>",
         "http://<script>alert(1)</script>",
     ] {
-        let fixed = ["--ephemeral", "--listen", "127.0.0.1:0", "--public-url", public];
-        let mut program = RunningProcess::spawn(&mut build_command(&fixed));
+        let arguments = ["--ephemeral", "--listen", "127.0.0.1:0", "--public-url", public];
+        let mut program = RunningProcess::spawn(&mut build_command(&arguments));
         let line = program.wait_for_line(|_, line| {
             line.starts_with("listening on ") || line.contains("public-url")
         });
@@ -79,17 +88,17 @@ async fn public_url_markup_never_reaches_a_page() {
             continue;
         };
         for path in PAGE_PATHS {
-            let answer = HttpRequest::new("GET", path).send(base).await;
-            let is_page = answer.header("content-type").starts_with("text/html");
+            let response = HttpRequest::new("GET", path).send(base).await;
+            let is_page = response.header("content-type").starts_with("text/html");
             assert!(
-                !(is_page && has_unescaped_markup(&answer.body)),
-                "{public} in {path}: {answer:?}"
+                !(is_page && has_unescaped_markup(&response.body)),
+                "{public} in {path}: {response:?}"
             );
         }
     }
 }
 
-/// Texts that would begin a header of their own, or a body, where they stood in a head as they are.
+/// Texts that would start another header, or the body, if they were copied into a response head.
 const HEADER_INJECTION_PAYLOADS: [&str; 6] = [
     "a\r\nX-Injected: 1",
     "a\nX-Injected: 1",
@@ -103,25 +112,26 @@ const HEADER_INJECTION_PAYLOADS: [&str; 6] = [
 async fn fault_message_cannot_inject_headers() {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
-    let plain = json!({ "effect": { "status": 429, "message": "a", "retry_after": "1s" } });
-    let ask = async |rule: &serde_json::Value| {
+    let base_rule = json!({ "effect": { "status": 429, "message": "a", "retry_after": "1s" } });
+    let request_with_fault = async |rule: &serde_json::Value| {
         account.send_control("DELETE", "/faults").await;
-        let made = account.send_control_json("POST", "/faults", rule).await;
-        assert_eq!(made.status, 201, "{rule}: {}", made.body);
-        let asked = HttpRequest::new("GET", "/api/v2/ticket")
+        let created = account.send_control_json("POST", "/faults", rule).await;
+        assert_eq!(created.status, 201, "{rule}: {}", created.body);
+        let request = HttpRequest::new("GET", "/api/v2/ticket")
             .with_header("apiKey", &account.client.api_key);
-        asked.send(&server.base_url).await
+        request.send(&server.base_url).await
     };
-    let lines = ask(&plain).await.head.lines().count();
+    let line_count = request_with_fault(&base_rule).await.head.lines().count();
     for text in HEADER_INJECTION_PAYLOADS {
-        let mut rule = plain.clone();
+        let mut rule = base_rule.clone();
         rule["effect"]["message"] = text.into();
-        let answer = ask(&rule).await;
-        assert_eq!(answer.status, 429, "{answer:?}");
-        assert_eq!(answer.head.lines().count(), lines, "{text:?}: {answer:?}");
-        assert_eq!(answer.header("content-type"), "application/json", "{answer:?}");
-        let body: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
-        assert_eq!(body["message"], text, "{answer:?}");
+        let response = request_with_fault(&rule).await;
+        assert_eq!(response.status, 429, "{response:?}");
+        assert_eq!(response.head.lines().count(), line_count, "{text:?}: {response:?}");
+        assert_eq!(response.header("content-type"), "application/json", "{response:?}");
+        let body: serde_json::Value =
+            serde_json::from_str(&response.body).expect("the body is JSON");
+        assert_eq!(body["message"], text, "{response:?}");
     }
 }
 
@@ -162,15 +172,15 @@ async fn request_input_never_reaches_response_headers() {
             format!("/_control/accounts/dev/requests?since={part}"),
         ] {
             for method in ["GET", "PUT", "PATCH"] {
-                let asked = HttpRequest::new(method, path.as_str());
-                let asked = if path.contains("apiKey") {
-                    asked
+                let request = HttpRequest::new(method, path.as_str());
+                let request = if path.contains("apiKey") {
+                    request
                 } else {
-                    asked.with_header("apiKey", TEST_API_KEY)
+                    request.with_header("apiKey", TEST_API_KEY)
                 };
-                let answer = asked.send(&bound.base_url).await;
-                assert!(!answer.head.contains("injected"), "{method} {path}: {answer:?}");
-                assert!(answer.status < 500, "{method} {path}: {answer:?}");
+                let response = request.send(&bound.base_url).await;
+                assert!(!response.head.contains("injected"), "{method} {path}: {response:?}");
+                assert!(response.status < 500, "{method} {path}: {response:?}");
             }
         }
     }
@@ -192,10 +202,11 @@ async fn redirects_never_leave_the_server() {
         "/api/v2/ticket/",
         "/_control/",
     ] {
-        let asked = HttpRequest::new("GET", path).with_header("X-Forwarded-Host", "example.test");
-        let answer = asked.with_header("X-Forwarded-Proto", "https").send(&bound.base_url).await;
-        let to = answer.header("location");
-        assert!(to.is_empty() || to == "/docs", "{path}: {answer:?}");
+        let request = HttpRequest::new("GET", path).with_header("X-Forwarded-Host", "example.test");
+        let response =
+            request.with_header("X-Forwarded-Proto", "https").send(&bound.base_url).await;
+        let location = response.header("location");
+        assert!(location.is_empty() || location == "/docs", "{path}: {response:?}");
     }
 }
 
@@ -206,16 +217,19 @@ async fn malformed_body_fault_contains_no_request_input() {
     let rule = json!({ "effect": { "garbage": true } });
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
     let body = NEW_TICKET_FORM.replace("Printer", ENCODED_MARKUP);
-    let kind = "application/x-www-form-urlencoded";
+    let content_type = "application/x-www-form-urlencoded";
     let bytes = raw_http::build_raw_request(
         "POST",
         "/api/v2/ticket",
         &account.client.api_key,
-        kind,
+        content_type,
         body.as_bytes(),
     );
-    let answer = raw_http::exchange(&server.base_url, &bytes).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(answer.body.starts_with("<!DOCTYPE html>"), "{answer:?}");
-    assert!(!has_unescaped_markup(&answer.body) && !answer.body.contains("alert"), "{answer:?}");
+    let response = raw_http::exchange(&server.base_url, &bytes).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    assert!(response.body.starts_with("<!DOCTYPE html>"), "{response:?}");
+    assert!(
+        !has_unescaped_markup(&response.body) && !response.body.contains("alert"),
+        "{response:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Names that try to lead to another file: they are refused, and nothing around the data folder is touched.
+//! Path traversal: names that look like paths are rejected, and no file outside the data directory is touched.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::fixtures::{
 use crate::process::{RunningProcess, build_command};
 use crate::support::Server;
 
-/// A data folder with other things around it, and a server on it.
+/// A server whose data directory lies next to other files.
 struct TraversalFixture {
     root: TempDir,
     server: Server,
@@ -27,69 +27,66 @@ struct TraversalFixture {
     names_inside: Vec<String>,
 }
 
-/// What is around the data folder.
+/// Creates a directory with files around the future data directory.
 fn create_surroundings() -> TempDir {
-    let top = create_temp_dir();
+    let root = create_temp_dir();
     for name in ["decoy", "decoy.db", "passwd"] {
-        write_file(&top, name, "not yours");
+        write_file(&root, name, "not yours");
     }
-    std::fs::create_dir_all(top.path().join("x/y")).expect("a folder is made");
-    write_file(&top, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
-    top
+    std::fs::create_dir_all(root.path().join("x/y")).expect("the directory is created");
+    write_file(&root, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
+    root
 }
 
 fn path_str(path: &Path) -> &str {
-    path.to_str().expect("the path is text")
+    path.to_str().expect("the path is UTF-8")
 }
 
-fn start_server(top: &TempDir) -> Server {
-    let (data, seed) = (top.path().join("data"), top.path().join("seed.json"));
-    // What an account shows is the same on every port then.
-    let public = ["--public-url", "http://desk.example.test"];
-    let fixed = ["--data", path_str(&data), "--seed", path_str(&seed)];
-    let mut server = Server::start_with_args(&[&fixed[..], &public].concat());
+fn start_server(root: &TempDir) -> Server {
+    let (data, seed) = (root.path().join("data"), root.path().join("seed.json"));
+    // With a fixed public URL, responses don't depend on the port.
+    let public_url = ["--public-url", "http://desk.example.test"];
+    let common = ["--data", path_str(&data), "--seed", path_str(&seed)];
+    let mut server = Server::start_with_args(&[&common[..], &public_url].concat());
     ACME_KEY.clone_into(&mut server.api_key);
     server
 }
 
-/// All that is around the data folder.
-fn read_files_outside(top: &TempDir) -> BTreeMap<String, Option<Vec<u8>>> {
-    let mut tree = read_tree(top.path());
+/// Reads everything outside the data directory.
+fn read_files_outside(root: &TempDir) -> BTreeMap<String, Option<Vec<u8>>> {
+    let mut tree = read_tree(root.path());
     tree.retain(|name, _| !name.starts_with("data"));
     tree
 }
 
 impl TraversalFixture {
     async fn start() -> Self {
-        let top = create_surroundings();
-        let server = start_server(&top);
-        let before = dump_tickets(&server).await;
-        let taken =
+        let root = create_surroundings();
+        let server = start_server(&root);
+        let tickets_before = dump_tickets(&server).await;
+        let snapshot =
             Account::new(&server, "acme", ACME_KEY).send_control("PUT", "/snapshots/one").await;
-        assert_eq!(taken.status, 201, "{}", taken.body);
-        assert_eq!(dump_tickets(&server).await, before);
-        let (around, inside) =
-            (read_files_outside(&top), list_file_names(&top.path().join("data")));
-        assert!(inside.iter().any(|name| name.starts_with("accounts/acme")), "{inside:?}");
-        Self {
-            root: top,
-            server,
-            tickets_before: before,
-            files_outside: around,
-            names_inside: inside,
-        }
+        assert_eq!(snapshot.status, 201, "{}", snapshot.body);
+        assert_eq!(dump_tickets(&server).await, tickets_before);
+        let (files_outside, names_inside) =
+            (read_files_outside(&root), list_file_names(&root.path().join("data")));
+        assert!(
+            names_inside.iter().any(|name| name.starts_with("accounts/acme")),
+            "{names_inside:?}"
+        );
+        Self { root, server, tickets_before, files_outside, names_inside }
     }
 
     async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> HttpResponse {
-        let asked = HttpRequest::new(method, path).with_header("apiKey", ACME_KEY);
-        let asked = match body {
-            Some(body) => asked.with_body("application/json", body.to_string()),
-            None => asked,
+        let request = HttpRequest::new(method, path).with_header("apiKey", ACME_KEY);
+        let request = match body {
+            Some(body) => request.with_body("application/json", body.to_string()),
+            None => request,
         };
-        asked.send(&self.server.base_url).await
+        request.send(&self.server.base_url).await
     }
 
-    /// All is as it was, and still is when the server starts once more.
+    /// Asserts that tickets and files are unchanged, also after a stop and a restart.
     async fn assert_untouched(self) {
         assert_eq!(dump_tickets(&self.server).await, self.tickets_before);
         assert_eq!(list_file_names(&self.root.path().join("data")), self.names_inside);
@@ -104,7 +101,7 @@ impl TraversalFixture {
     }
 }
 
-/// Everything that has a name in its path.
+/// Routes with a name in the path.
 const ROUTES_WITH_NAME: [(&str, &str); 16] = [
     ("GET", "{}"),
     ("DELETE", "{}"),
@@ -124,57 +121,57 @@ const ROUTES_WITH_NAME: [(&str, &str); 16] = [
     ("PUT", "self/snapshots/{}"),
 ];
 
-/// A name among the paths, as one is written in a request; gives what was not refused.
-async fn find_accepted_paths(scene: &TraversalFixture, part: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// Requests each route with this path segment; returns the accepted ones.
+async fn find_accepted_paths(fixture: &TraversalFixture, part: &str) -> Vec<String> {
+    let mut accepted = Vec::new();
     for (method, path) in ROUTES_WITH_NAME {
         let path = format!("{ACCOUNTS_PATH}/{}", path.replace("{}", part));
-        let answer = scene.send_request(method, &path, None).await;
-        if !(400..500).contains(&answer.status) {
+        let response = fixture.send_request(method, &path, None).await;
+        if !(400..500).contains(&response.status) {
             let part: String = part.chars().take(60).collect();
-            wrong.push(format!("{method} {path} ({part:?}): {answer:?}"));
+            accepted.push(format!("{method} {path} ({part:?}): {response:?}"));
         }
     }
-    wrong
+    accepted
 }
 
-/// Whether something is a name of a snapshot all the same.
+/// Returns true if the text is nevertheless a valid snapshot name.
 fn is_valid_snapshot_name(name: &str) -> bool {
     ["acme.db"].contains(&name)
 }
 
 #[tokio::test]
 async fn name_in_path_cannot_escape_data_dir() {
-    let scene = TraversalFixture::start().await;
-    let mut wrong = Vec::new();
+    let fixture = TraversalFixture::start().await;
+    let mut accepted = Vec::new();
     let names = INVALID_NAMES.iter().map(|name| (*name).to_owned()).chain(generate_invalid_names());
     for name in names.filter(|name| !is_valid_snapshot_name(name)) {
-        wrong.extend(find_accepted_paths(&scene, &percent_encode(&name)).await);
+        accepted.extend(find_accepted_paths(&fixture, &percent_encode(&name)).await);
     }
-    assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
-    scene.assert_untouched().await;
+    assert!(accepted.is_empty(), "{} requests accepted: {accepted:#?}", accepted.len());
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn raw_path_cannot_escape_data_dir() {
-    let scene = TraversalFixture::start().await;
-    let mut wrong = Vec::new();
+    let fixture = TraversalFixture::start().await;
+    let mut accepted = Vec::new();
     for part in RAW_PATH_SEGMENTS {
-        wrong.extend(find_accepted_paths(&scene, part).await);
+        accepted.extend(find_accepted_paths(&fixture, part).await);
     }
-    assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
+    assert!(accepted.is_empty(), "{} requests accepted: {accepted:#?}", accepted.len());
     for path in
         ["/docs/{}", "/assets/{}", "/assets/{}/page.css", "/{}", "/docs/control/{}", "/_control/{}"]
     {
         for part in RAW_PATH_SEGMENTS.iter().chain(&["/etc/passwd", "page.css%00", "....//decoy"]) {
-            let answer = scene.send_request("GET", &path.replace("{}", part), None).await;
-            assert!((400..500).contains(&answer.status), "{path} {part}: {answer:?}");
+            let response = fixture.send_request("GET", &path.replace("{}", part), None).await;
+            assert!((400..500).contains(&response.status), "{path} {part}: {response:?}");
         }
     }
-    scene.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
-/// The bodies that can hold the name, with where they are sent.
+/// Returns request bodies that contain the name, each with its path.
 fn bodies_with_name(name: &str) -> Vec<(&'static str, Value)> {
     let from = |from: String| ("", json!({ "from": from }));
     vec![
@@ -192,30 +189,30 @@ fn bodies_with_name(name: &str) -> Vec<(&'static str, Value)> {
 
 #[tokio::test]
 async fn name_in_body_cannot_escape_data_dir() {
-    let scene = TraversalFixture::start().await;
-    let mut wrong = Vec::new();
+    let fixture = TraversalFixture::start().await;
+    let mut accepted = Vec::new();
     for name in INVALID_NAMES.iter().map(|name| (*name).to_owned()).chain(generate_invalid_names())
     {
         for (path, body) in bodies_with_name(&name) {
-            let answer =
-                scene.send_request("POST", &format!("{ACCOUNTS_PATH}{path}"), Some(&body)).await;
-            if !(400..500).contains(&answer.status) {
-                wrong.push(format!("{body}: {answer:?}"));
+            let response =
+                fixture.send_request("POST", &format!("{ACCOUNTS_PATH}{path}"), Some(&body)).await;
+            if !(400..500).contains(&response.status) {
+                accepted.push(format!("{body}: {response:?}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of them: {wrong:#?}", wrong.len());
+    assert!(accepted.is_empty(), "{} requests accepted: {accepted:#?}", accepted.len());
     let accounts =
-        fetch_response(scene.server.request_without_key("GET", ACCOUNTS_PATH)).await.body;
+        fetch_response(fixture.server.request_without_key("GET", ACCOUNTS_PATH)).await.body;
     assert_eq!(accounts["accounts"].as_array().map(Vec::len), Some(1), "{accounts}");
-    scene.assert_untouched().await;
+    fixture.assert_untouched().await;
 }
 
 #[tokio::test]
 async fn file_like_names_are_ordinary_names() {
-    let scene = TraversalFixture::start().await;
-    let own = Account::new(&scene.server, "acme", ACME_KEY);
-    let odd = [
+    let fixture = TraversalFixture::start().await;
+    let acme = Account::new(&fixture.server, "acme", ACME_KEY);
+    let names = [
         "CON",
         "nul",
         "COM1.txt",
@@ -227,23 +224,23 @@ async fn file_like_names_are_ordinary_names() {
         "0",
         "x_-.",
     ];
-    for name in odd {
+    for name in names {
         let path = format!("/snapshots/{name}");
-        assert_eq!(own.send_control("PUT", &path).await.status, 201, "{name}");
+        assert_eq!(acme.send_control("PUT", &path).await.status, 201, "{name}");
         assert_eq!(
-            own.send_control("POST", &format!("{path}/restore")).await.status,
+            acme.send_control("POST", &format!("{path}/restore")).await.status,
             204,
             "{name}"
         );
-        let wanted = json!({ "from": format!("snapshot:acme/{name}"), "ephemeral": true });
-        let copy = Account::create(&scene.server, &wanted).await;
-        assert_eq!(dump_tickets(&copy.client).await, scene.tickets_before, "{name}");
+        let spec = json!({ "from": format!("snapshot:acme/{name}"), "ephemeral": true });
+        let copy = Account::create(&fixture.server, &spec).await;
+        assert_eq!(dump_tickets(&copy.client).await, fixture.tickets_before, "{name}");
         assert_eq!(copy.send_control("DELETE", "").await.status, 204, "{name}");
     }
     for name in ["con", "lock", "catalogue", "accounts", "seeds", "wal", "0", "a-"] {
-        let account = Account::create(&scene.server, &json!({ "name": name })).await;
-        assert_eq!(dump_tickets(&account.client).await, scene.tickets_before, "{name}");
-        let path = scene.root.path().join("data");
+        let account = Account::create(&fixture.server, &json!({ "name": name })).await;
+        assert_eq!(dump_tickets(&account.client).await, fixture.tickets_before, "{name}");
+        let path = fixture.root.path().join("data");
         let prefix = format!("accounts/{name}");
         assert!(
             list_file_names(&path).iter().any(|file| file.starts_with(&prefix)),
@@ -252,29 +249,29 @@ async fn file_like_names_are_ordinary_names() {
         );
         assert_eq!(account.send_control("DELETE", "").await.status, 204, "{name}");
     }
-    for name in odd {
+    for name in names {
         assert_eq!(
-            own.send_control("DELETE", &format!("/snapshots/{name}")).await.status,
+            acme.send_control("DELETE", &format!("/snapshots/{name}")).await.status,
             204,
             "{name}"
         );
     }
-    assert_eq!(dump_tickets(&scene.server).await, scene.tickets_before);
+    assert_eq!(dump_tickets(&fixture.server).await, fixture.tickets_before);
     assert!(
-        read_files_outside(&scene.root) == scene.files_outside,
+        read_files_outside(&fixture.root) == fixture.files_outside,
         "{:?}",
-        read_files_outside(&scene.root).keys()
+        read_files_outside(&fixture.root).keys()
     );
-    let inside = list_file_names(&scene.root.path().join("data"));
-    let top: Vec<_> = inside.iter().filter(|name| !name.contains('/')).collect();
-    let before: Vec<_> = scene.names_inside.iter().filter(|name| !name.contains('/')).collect();
-    assert_eq!(top, before, "nothing new beside the catalogue");
+    let names_inside = list_file_names(&fixture.root.path().join("data"));
+    let top_level: Vec<_> = names_inside.iter().filter(|name| !name.contains('/')).collect();
+    let before: Vec<_> = fixture.names_inside.iter().filter(|name| !name.contains('/')).collect();
+    assert_eq!(top_level, before, "no new files next to the catalogue");
 }
 
 #[test]
 fn seed_with_invalid_account_name_is_rejected_and_writes_nothing() {
-    let top = create_surroundings();
-    let data = top.path().join("data");
+    let root = create_surroundings();
+    let data = root.path().join("data");
     for name in [
         "..",
         "../decoy",
@@ -289,13 +286,13 @@ fn seed_with_invalid_account_name_is_rejected_and_writes_nothing() {
         "",
     ] {
         let seed = json!({ "accounts": { name: { "keys": [] } } }).to_string();
-        let seed = write_file(&top, "bad.json", &seed);
-        let before = read_tree(top.path());
+        let seed = write_file(&root, "bad.json", &seed);
+        let before = read_tree(root.path());
         let arguments = ["--listen", "127.0.0.1:0", "--data", path_str(&data), "--seed", &*seed];
         let ended = RunningProcess::spawn(&mut build_command(&arguments)).wait_for_exit();
         assert_eq!(ended.exit_code, Some(1), "{name:?}: {ended:?}");
         assert!(ended.stderr.contains("bad.json"), "{name:?}: {ended:?}");
-        assert!(read_tree(top.path()) == before, "{name:?}: {:?}", read_tree(top.path()).keys());
+        assert!(read_tree(root.path()) == before, "{name:?}: {:?}", read_tree(root.path()).keys());
         let checked = crate::process::run_to_exit(&["seed", "check", &seed]);
         assert_eq!(checked.exit_code, Some(1), "{name:?}: {checked:?}");
     }
@@ -303,16 +300,16 @@ fn seed_with_invalid_account_name_is_rejected_and_writes_nothing() {
 
 #[test]
 fn unwritable_port_file_is_named_and_nothing_is_created() {
-    let top = create_surroundings();
-    let before = read_tree(top.path());
+    let root = create_surroundings();
+    let before = read_tree(root.path());
     for name in ["missing/port", "x", "x/", "decoy/port"] {
-        let path = top.path().join(name);
+        let path = root.path().join(name);
         let ended = RunningProcess::spawn_server(&["--port-file", path_str(&path)]).wait_for_exit();
         assert_eq!(ended.exit_code, Some(1), "{name}: {ended:?}");
         assert!(ended.stderr.contains(path_str(&path)), "{name}: {ended:?}");
         assert!(!ended.combined_output().contains("panicked"), "{name}: {ended:?}");
         assert!(!ended.stdout.contains("listening"), "{name}: {ended:?}");
-        let now = read_tree(top.path());
-        assert!(now == before, "{name}: {:?}", now.keys());
+        let after = read_tree(root.path());
+        assert!(after == before, "{name}: {:?}", after.keys());
     }
 }

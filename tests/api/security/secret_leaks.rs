@@ -1,4 +1,4 @@
-//! Keys and tokens that are sent in every way to everything: none of them is found in what the program writes.
+//! Secret leaks: API keys and tokens sent in every place to every route appear in no output of the program.
 
 use std::path::Path;
 
@@ -21,9 +21,9 @@ use crate::fixtures::{acme_seed, create_temp_dir, ticket_fixture, write_file};
 use crate::process::{RunningProcess, build_command};
 use crate::raw_http::connect;
 
-/// What stands in data, so that one sees that data are looked through.
+/// A text in the data, which proves that the search covers the data.
 const DATA_MARKER: &str = "Sentinel-in-a-title";
-/// Longer than any connection lasts, so that a stuck server fails its test instead of holding it.
+/// Longer than any connection lasts; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
 struct LeakTest {
@@ -31,45 +31,45 @@ struct LeakTest {
     base_url: String,
     root: TempDir,
     routes: Vec<Route>,
-    /// What was answered, by status.
+    /// The number of responses by status.
     status_counts: std::sync::Mutex<std::collections::BTreeMap<u16, usize>>,
 }
 
-/// The places where a text holds a secret, with a little of what is around them.
+/// Returns the first secret in the text, with some context.
 fn find_secret(what: &str, text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
-    let at = lower.find(CANARY_MARKER)?;
-    let from = lower.floor_char_boundary(at.saturating_sub(160));
-    let to = lower.floor_char_boundary((at + 160).min(text.len()));
-    Some(format!("{what}: …{}…", &text[from..to]))
+    let position = lower.find(CANARY_MARKER)?;
+    let start = lower.floor_char_boundary(position.saturating_sub(160));
+    let end = lower.floor_char_boundary((position + 160).min(text.len()));
+    Some(format!("{what}: …{}…", &text[start..end]))
 }
 
-/// What comes back when a client sends the bytes and then nothing more.
+/// Sends the bytes, half-closes the connection, and returns the response.
 async fn exchange_half_closed(base: &str, bytes: &[u8]) -> String {
-    let (mut from, mut to) = connect(base).await.into_split();
-    let mut read = Vec::new();
+    let (mut reader, mut writer) = connect(base).await.into_split();
+    let mut received = Vec::new();
     let send = async {
-        // A server may answer and stop reading before it has everything.
-        let _ = to.write_all(bytes).await;
-        let _ = to.shutdown().await;
+        // The server may respond and stop reading before it has received everything.
+        let _ = writer.write_all(bytes).await;
+        let _ = writer.shutdown().await;
     };
-    let both = async { tokio::join!(send, from.read_to_end(&mut read)) };
-    timeout(TEST_TIMEOUT, both).await.map(drop).expect("the connection ends in time");
-    String::from_utf8_lossy(&read).into_owned()
+    let both = async { tokio::join!(send, reader.read_to_end(&mut received)) };
+    timeout(TEST_TIMEOUT, both).await.map(drop).expect("the connection is closed in time");
+    String::from_utf8_lossy(&received).into_owned()
 }
 
-/// The account that a secret opens, or one that it does not.
+/// Returns `self` if the secret is a valid API key, otherwise an account that it does not open.
 fn account_for_secret(secret: &str) -> &'static str {
     if [SEED_KEY, CREATED_KEY, FLAG_KEY].contains(&secret) { "self" } else { "acme" }
 }
 
 impl LeakTest {
     async fn start(arguments: &[&str]) -> Self {
-        let top = create_temp_dir();
+        let root = create_temp_dir();
         let [data, temporary, work] =
-            ["data", "temporary", "work"].map(|name| top.path().join(name));
-        for made in [&temporary, &work] {
-            std::fs::create_dir(made).expect("a folder is made");
+            ["data", "temporary", "work"].map(|name| root.path().join(name));
+        for directory in [&temporary, &work] {
+            std::fs::create_dir(directory).expect("the directory is created");
         }
         let mut seed = acme_seed([ticket_fixture(7), ticket_fixture(8)]);
         let keys = ["seed", "plain"].into_iter().zip([SEED_KEY, NON_SECRET_KEY]);
@@ -80,16 +80,17 @@ impl LeakTest {
         let seeds = create_temp_dir();
         let seed = write_file(&seeds, "seed.json", &seed.to_string());
         let port = work.join("port");
-        let path = |path: &Path| path.to_str().expect("the path is text").to_owned();
+        let path = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let (data, port) = (path(&data), path(&port));
-        let fixed =
+        let common =
             ["--listen", "127.0.0.1:0", "--data", &data, "--port-file", &port, "--seed", &seed];
-        let secret = ["--api-key", FLAG_KEY, "--control-token", CONTROL_TOKEN];
-        let room = ["--journal-entries", "100000", "--journal-bytes", "200000000"];
-        let mut command = build_command(&[&fixed[..], &secret, &room, arguments].concat());
+        let secrets = ["--api-key", FLAG_KEY, "--control-token", CONTROL_TOKEN];
+        let journal_limits = ["--journal-entries", "100000", "--journal-bytes", "200000000"];
+        let mut command =
+            build_command(&[&common[..], &secrets, &journal_limits, arguments].concat());
         let command = command.env("RUST_LOG", "trace").env("TMPDIR", temporary).current_dir(work);
-        let mut program = RunningProcess::spawn(command);
-        let base = program.base_url();
+        let mut process = RunningProcess::spawn(command);
+        let base = process.base_url();
         let mut routes = openapi_routes::read_control_routes(&base, CONTROL_TOKEN).await;
         routes.retain(|route| !route.is_stream() && !route.clears_unmatched_requests());
         routes.extend(openapi_routes::read_ticket_routes(&base).await);
@@ -99,132 +100,159 @@ impl LeakTest {
             path: path.to_owned(),
             id: "nothing".to_owned(),
         }));
-        let scene = Self {
-            process: program,
+        let test = Self {
+            process,
             base_url: base,
-            root: top,
+            root,
             routes,
             status_counts: std::sync::Mutex::default(),
         };
-        scene.create_accounts().await;
-        scene
+        test.create_accounts().await;
+        test
     }
 
-    /// Accounts for every secret to be tried on, and the key that is made.
+    /// Creates an account for each secret, and the account with the created key.
     async fn create_accounts(&self) {
-        // One of them in files, the others in memory, which is quicker.
-        let bench = |number| json!({ "name": format!("bench-{number}"), "ephemeral": number > 0 });
-        for body in (0..ALL_SECRETS.len()).map(bench).chain([json!({ "name": "made" })]) {
-            let made = self.send_control("POST", "", Some(body)).await;
-            assert_eq!(made.status, 201, "{made:?}");
+        // One account is in a file; the others are in memory, which is faster.
+        let spec = |number| json!({ "name": format!("bench-{number}"), "ephemeral": number > 0 });
+        for body in (0..ALL_SECRETS.len()).map(spec).chain([json!({ "name": "made" })]) {
+            let created = self.send_control("POST", "", Some(body)).await;
+            assert_eq!(created.status, 201, "{created:?}");
         }
-        let made =
+        let created =
             self.send_control("POST", "/made/keys", Some(json!({ "api_key": CREATED_KEY }))).await;
-        assert_eq!((made.status, made.body.matches(CREATED_KEY).count()), (201, 1), "{made:?}");
+        assert_eq!(
+            (created.status, created.body.matches(CREATED_KEY).count()),
+            (201, 1),
+            "{created:?}"
+        );
         for (method, path) in
             [("PUT", "/snapshots/one"), ("POST", "/snapshots/one/restore"), ("POST", "/reset")]
         {
-            let done = self.send_control(method, &format!("/made{path}"), None).await;
-            assert!((200..=204).contains(&done.status), "{path}: {done:?}");
+            let reply = self.send_control(method, &format!("/made{path}"), None).await;
+            assert!((200..=204).contains(&reply.status), "{path}: {reply:?}");
         }
     }
 
     async fn send_control(&self, method: &str, path: &str, body: Option<Value>) -> HttpResponse {
-        let asked = HttpRequest::new(method, format!("{ACCOUNTS_PATH}{path}"));
-        let asked = asked.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"));
+        let request = HttpRequest::new(method, format!("{ACCOUNTS_PATH}{path}"));
+        let request = request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"));
         let body = body.map(|body| body.to_string());
-        let asked = match body {
-            Some(body) => asked.with_body("application/json", body),
-            None => asked,
+        let request = match body {
+            Some(body) => request.with_body("application/json", body),
+            None => request,
         };
-        asked.send(&self.base_url).await
+        request.send(&self.base_url).await
     }
 
-    /// The requests of one way, one to each route, after one that makes what is going to be removed.
+    /// Builds a request with this placement for each route, after one that creates the account to remove.
     fn build_requests(
         &self,
         secret: &str,
         placement: SecretPlacement,
         only_control: bool,
     ) -> Vec<(&str, HttpRequest)> {
-        let number =
-            ALL_SECRETS.iter().position(|other| *other == secret).expect("it is one of them");
-        let (bench, scratch) = (format!("bench-{number}"), format!("scratch-{number}"));
-        let token = |asked: HttpRequest| {
-            asked.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
+        let number = ALL_SECRETS
+            .iter()
+            .position(|other| *other == secret)
+            .expect("the secret is in the list");
+        let (target, scratch) = (format!("bench-{number}"), format!("scratch-{number}"));
+        let token = |request: HttpRequest| {
+            request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
         };
-        let scratched = json!({ "name": scratch, "ephemeral": true }).to_string();
-        let first =
-            token(HttpRequest::new("POST", ACCOUNTS_PATH)).with_body("application/json", scratched);
+        let scratch_spec = json!({ "name": scratch, "ephemeral": true }).to_string();
+        let first = token(HttpRequest::new("POST", ACCOUNTS_PATH))
+            .with_body("application/json", scratch_spec);
         let routes = self.routes.iter().filter(|route| {
-            // What is the same for all takes long to make: once is enough.
+            // Static documents are slow to generate; request them with one secret only.
             let is_page = ["page", "controlOpenapi", "fidelity"].contains(&&*route.id);
             (!only_control || route.path.starts_with(ACCOUNTS_PATH))
                 && (!is_page || secret == CREATED_KEY)
         });
-        let asked = routes.map(|route| {
+        let requests = routes.map(|route| {
             let account = match &*route.id {
                 "removeAccount" => &scratch,
                 _ if route.is_read_only() => account_for_secret(secret),
-                _ => &bench,
+                _ => &target,
             };
-            let other = if route.path.starts_with("/api") { "7" } else { "1" };
-            let other = if route.method == "DELETE" { "999" } else { other };
-            let asked = placement(
-                token(HttpRequest::new(&route.method, route.fill_path(account, other))),
+            let id = if route.path.starts_with("/api") { "7" } else { "1" };
+            let id = if route.method == "DELETE" { "999" } else { id };
+            let request = placement(
+                token(HttpRequest::new(&route.method, route.fill_path(account, id))),
                 secret,
             );
-            let is_bare = asked.body.is_empty() && route.id == "makeAccount";
-            let usual = || json!({ "name": "acme" }).to_string();
-            (&*route.id, if is_bare { asked.with_body("application/json", usual()) } else { asked })
+            let needs_body = request.body.is_empty() && route.id == "makeAccount";
+            let default_body = || json!({ "name": "acme" }).to_string();
+            (
+                &*route.id,
+                if needs_body {
+                    request.with_body("application/json", default_body())
+                } else {
+                    request
+                },
+            )
         });
-        [("makeAccount", first)].into_iter().chain(asked).collect()
+        [("makeAccount", first)].into_iter().chain(requests).collect()
     }
 
-    /// Asks, and gives the answers beside what was asked.
+    /// Sends the requests and returns their responses with the operation ids.
     async fn send_all(&self, requests: Vec<(&str, HttpRequest)>) -> Vec<(String, HttpResponse)> {
-        let (ids, asked): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-        let answers = send_pipelined(&self.base_url, &asked).await;
-        assert_eq!(answers.len(), asked.len(), "after {:?} to {:?}", answers.last(), asked.first());
-        let mut statuses = self.status_counts.lock().expect("nobody panics");
-        for answer in &answers {
-            *statuses.entry(answer.status).or_default() += 1;
+        let (ids, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        let responses = send_pipelined(&self.base_url, &requests).await;
+        assert_eq!(
+            responses.len(),
+            requests.len(),
+            "responses are missing after {:?} to {:?}",
+            responses.last(),
+            requests.first()
+        );
+        let mut statuses = self.status_counts.lock().expect("no task panics");
+        for response in &responses {
+            *statuses.entry(response.status).or_default() += 1;
         }
         let ids = ids.into_iter().map(str::to_owned);
-        ids.zip(answers).collect()
+        ids.zip(responses).collect()
     }
 
-    /// Sends a secret as one, in every way, to every route; gives the answers that repeat it.
+    /// Sends a secret as a credential, in every placement, to every route; returns the responses that contain it.
     async fn send_as_credential(&self, secret: &str) -> Vec<String> {
-        let opens = account_for_secret(secret) == "self";
-        let names = KEY_FILTER_PLACEMENTS.iter().filter(|_| opens);
-        let control = names.chain(CONTROL_API_PLACEMENTS).map(|way| (way, true));
-        let ways = CREDENTIAL_PLACEMENTS.iter().map(|way| (way, false)).chain(control);
-        let mut told = Vec::new();
-        for ((name, way), only_control) in ways {
-            for (id, answer) in self.send_all(self.build_requests(secret, *way, only_control)).await
+        let is_valid_key = account_for_secret(secret) == "self";
+        let names = KEY_FILTER_PLACEMENTS.iter().filter(|_| is_valid_key);
+        let control = names.chain(CONTROL_API_PLACEMENTS).map(|placement| (placement, true));
+        let placements =
+            CREDENTIAL_PLACEMENTS.iter().map(|placement| (placement, false)).chain(control);
+        let mut leaks = Vec::new();
+        for ((name, placement), only_control) in placements {
+            for (id, response) in
+                self.send_all(self.build_requests(secret, *placement, only_control)).await
             {
-                let is_made = id == "makeKey" && answer.status == 201;
-                let times = usize::from(is_made);
-                let text = format!("{}\n{}", answer.head, answer.body.replacen(secret, "", times));
-                told.extend(find_secret(&format!("{id} by {name}"), &text));
+                let is_created_key = id == "makeKey" && response.status == 201;
+                let expected_count = usize::from(is_created_key);
+                let text = format!(
+                    "{}\n{}",
+                    response.head,
+                    response.body.replacen(secret, "", expected_count)
+                );
+                leaks.extend(find_secret(&format!("{id} by {name}"), &text));
             }
         }
-        told
+        leaks
     }
 
-    /// Sends a secret as a key, and as anything else besides.
+    /// Sends a secret as an API key, and as arbitrary text.
     async fn send_as_arbitrary_text(&self, secret: &str) {
-        let names =
-            KEY_FILTER_PLACEMENTS.iter().chain(NAME_SUBSTRING_PLACEMENTS).map(|way| (way, true));
-        for ((_, way), only_control) in
-            ARBITRARY_PLACEMENTS.iter().map(|way| (way, false)).chain(names)
+        let names = KEY_FILTER_PLACEMENTS
+            .iter()
+            .chain(NAME_SUBSTRING_PLACEMENTS)
+            .map(|placement| (placement, true));
+        for ((_, placement), only_control) in
+            ARBITRARY_PLACEMENTS.iter().map(|placement| (placement, false)).chain(names)
         {
-            self.send_all(self.build_requests(secret, *way, only_control)).await;
+            self.send_all(self.build_requests(secret, *placement, only_control)).await;
         }
-        let with = |method: &str, target: String| {
-            let asked = HttpRequest::new(method, target).with_header("apiKey", secret);
-            asked.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
+        let build_request = |method: &str, target: String| {
+            let request = HttpRequest::new(method, target).with_header("apiKey", secret);
+            request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
         };
         for route in &self.routes {
             let mut targets = vec![
@@ -235,26 +263,30 @@ impl LeakTest {
                 format!("/api/v2/ticket/{secret}/{}", route.id),
             ];
             targets.retain(|target| target.contains(secret));
-            let asked = targets.into_iter().map(|target| ("path", with(&route.method, target)));
-            self.send_all(asked.collect()).await;
+            let requests =
+                targets.into_iter().map(|target| ("path", build_request(&route.method, target)));
+            self.send_all(requests.collect()).await;
         }
     }
 
-    /// Requests that break, stop in the middle or are left alone; gives the answers that repeat a secret.
+    /// Sends malformed and incomplete requests; returns the responses that contain a secret.
     async fn send_malformed(&self, secret: &str) -> Vec<String> {
-        let heard = malformed_requests(secret).into_iter().map(async |bytes| {
-            let mut left = connect(&self.base_url).await;
-            // Half of it, and nobody waits for an answer.
-            let _ = left.write_all(&bytes[..bytes.len().min(5_000) / 2]).await;
-            drop(left);
-            find_secret("an answer to rubbish", &exchange_half_closed(&self.base_url, &bytes).await)
+        let checks = malformed_requests(secret).into_iter().map(async |bytes| {
+            let mut abandoned = connect(&self.base_url).await;
+            // Sends a half request and disconnects without reading.
+            let _ = abandoned.write_all(&bytes[..bytes.len().min(5_000) / 2]).await;
+            drop(abandoned);
+            find_secret(
+                "response to a malformed request",
+                &exchange_half_closed(&self.base_url, &bytes).await,
+            )
         });
-        join_all(heard).await.into_iter().flatten().collect()
+        join_all(checks).await.into_iter().flatten().collect()
     }
 
-    /// A request with a secret under every effect of a fault.
+    /// Sends requests with a secret under each fault effect; returns the leaks.
     async fn send_under_faults(&self) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut leaks = Vec::new();
         for effect in [
             json!({ "status": 503 }),
             json!({ "reset": true }),
@@ -269,28 +301,31 @@ impl LeakTest {
             let rule = json!({ "effect": effect });
             assert_eq!(self.send_control("POST", "/acme/faults", Some(rule)).await.status, 201);
             for target in ["/api/v2/ticket?itemLimit=0", "/api/v2/ticket?status=wrong"] {
-                for asked in [
+                for request in [
                     HttpRequest::new("GET", target).with_header("apiKey", SEED_KEY),
                     HttpRequest::new("GET", target)
                         .with_query(&format!("apiKey={SEED_KEY}&query={SEED_KEY}")),
                 ] {
-                    let heard = exchange(
+                    let received = exchange(
                         &self.base_url,
-                        &asked.with_header("Connection", "close").to_bytes(),
+                        &request.with_header("Connection", "close").to_bytes(),
                     )
                     .await;
-                    told.extend(find_secret("a fault", &String::from_utf8_lossy(&heard)));
+                    leaks.extend(find_secret(
+                        "response with a fault",
+                        &String::from_utf8_lossy(&received),
+                    ));
                 }
             }
             assert_eq!(self.send_control("DELETE", "/acme/faults", None).await.status, 204);
         }
-        told
+        leaks
     }
 
-    /// All that the server shows of what it was asked and what it holds.
+    /// Returns everything that the server shows of its data and its journals.
     async fn read_all_responses(&self) -> Vec<(String, String)> {
-        let listed = self.send_control("GET", "", None).await;
-        let accounts: Value = serde_json::from_str(&listed.body).expect("JSON");
+        let reply = self.send_control("GET", "", None).await;
+        let accounts: Value = serde_json::from_str(&reply.body).expect("the body is JSON");
         let accounts = accounts["accounts"].as_array().expect("accounts").clone();
         let names = accounts.iter().map(|account| account["account"].as_str().expect("a name"));
         let mut paths: Vec<String> = names.map(|name| format!("{ACCOUNTS_PATH}/{name}")).collect();
@@ -314,41 +349,44 @@ impl LeakTest {
         let others = ["", "/metrics", "/fidelity", "/openapi.json", "/health", "/ready"];
         paths.extend(others.map(|path| format!("/_control{path}")));
         paths.extend(["/docs", "/docs/control", "/openapi.json", "/nothing"].map(str::to_owned));
-        let asked = |path: &String| {
+        let build_request = |path: &String| {
             (
-                "shown",
+                "read",
                 HttpRequest::new("GET", path.as_str())
                     .with_header("Authorization", format!("Bearer {CONTROL_TOKEN}")),
             )
         };
-        let answers = self.send_all(paths.iter().map(asked).collect()).await;
-        let mut shown: Vec<_> =
-            paths.into_iter().zip(answers).map(|(path, (_, answer))| (path, answer.body)).collect();
+        let responses = self.send_all(paths.iter().map(build_request).collect()).await;
+        let mut texts: Vec<_> = paths
+            .into_iter()
+            .zip(responses)
+            .map(|(path, (_, response))| (path, response.body))
+            .collect();
         for account in &accounts {
             for list in ["requests", "changes"] {
                 let path = format!(
                     "{ACCOUNTS_PATH}/{}/{list}",
                     account["account"].as_str().expect("a name")
                 );
-                shown.push((path.clone(), self.read_all_pages(&path).await));
+                texts.push((path.clone(), self.read_all_pages(&path).await));
             }
         }
-        shown.push(("strangers".to_owned(), self.read_all_pages("/_control/requests").await));
-        shown
+        texts.push(("strangers".to_owned(), self.read_all_pages("/_control/requests").await));
+        texts
     }
 
-    /// A list to its end.
+    /// Reads all pages of a list.
     async fn read_all_pages(&self, path: &str) -> String {
         let (mut text, mut since) = (String::new(), String::new());
         loop {
-            let asked = HttpRequest::new("GET", format!("{path}?limit=1000{since}"));
-            let answer = asked
+            let request = HttpRequest::new("GET", format!("{path}?limit=1000{since}"));
+            let response = request
                 .with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
                 .send(&self.base_url)
                 .await;
-            let page: Value = serde_json::from_str(&answer.body)
-                .unwrap_or_else(|error| panic!("{path} is JSON ({error}): {answer:?}"));
-            text += &answer.body;
+            let page: Value = serde_json::from_str(&response.body)
+                .unwrap_or_else(|error| panic!("{path} is not JSON ({error}): {response:?}"));
+            text += &response.body;
             if page["more"] != true {
                 return text;
             }
@@ -356,9 +394,9 @@ impl LeakTest {
         }
     }
 
-    /// What stands in the files that the program has written.
-    fn read_written_files(top: &TempDir) -> Vec<(String, String)> {
-        let files = read_tree(top.path()).into_iter();
+    /// Reads the files that the program has written.
+    fn read_written_files(root: &TempDir) -> Vec<(String, String)> {
+        let files = read_tree(root.path()).into_iter();
         let files = files.filter_map(|(name, bytes)| Some((name, bytes?)));
         files.map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect()
     }
@@ -368,27 +406,28 @@ fn find_secrets(all: &[(String, String)]) -> Vec<String> {
     all.iter().filter_map(|(what, text)| find_secret(what, text)).collect()
 }
 
-/// Whether something of this kind was looked through that holds the text.
+/// Asserts that the searched texts of this kind contain the text.
 fn assert_contains(all: &[(String, String)], kind: &str, text: &str) {
-    let found = all.iter().any(|(what, whole)| what.contains(kind) && whole.contains(text));
-    let what: Vec<_> = all.iter().map(|(what, whole)| (what, whole.len())).collect();
-    assert!(found, "{text} in {kind}: {what:#?}");
+    let found = all.iter().any(|(what, content)| what.contains(kind) && content.contains(text));
+    let searched: Vec<_> =
+        all.iter().map(|(searched, content)| (searched, content.len())).collect();
+    assert!(found, "{text} in {kind}: {searched:#?}");
 }
 
-/// Sends secrets as such, and some of them as anything else as well.
+/// Sends all secrets as credentials, and two of them as arbitrary text as well; asserts that none leaks.
 async fn run_leak_test(secrets: &[&str], some: [&str; 2], arguments: &[&str]) {
-    let scene = LeakTest::start(arguments).await;
-    let mut wrong = Vec::new();
-    for told in join_all(secrets.iter().map(|secret| scene.send_as_credential(secret))).await {
-        wrong.extend(told);
+    let test = LeakTest::start(arguments).await;
+    let mut leaks = Vec::new();
+    for found in join_all(secrets.iter().map(|secret| test.send_as_credential(secret))).await {
+        leaks.extend(found);
     }
-    join_all(some.map(|secret| scene.send_as_arbitrary_text(secret))).await;
-    for told in join_all(secrets.iter().map(|secret| scene.send_malformed(secret))).await {
-        wrong.extend(told);
+    join_all(some.map(|secret| test.send_as_arbitrary_text(secret))).await;
+    for found in join_all(secrets.iter().map(|secret| test.send_malformed(secret))).await {
+        leaks.extend(found);
     }
-    wrong.extend(scene.send_under_faults().await);
-    let shown = scene.read_all_responses().await;
-    wrong.extend(find_secrets(&shown));
+    leaks.extend(test.send_under_faults().await);
+    let texts = test.read_all_responses().await;
+    leaks.extend(find_secrets(&texts));
     for (kind, text) in [
         ("acme/requests", "(hidden)"),
         ("acme/requests", DATA_MARKER),
@@ -398,27 +437,27 @@ async fn run_leak_test(secrets: &[&str], some: [&str; 2], arguments: &[&str]) {
         ("/_control/metrics", "omnidesk_mock_requests_total"),
         ("/docs", "operations"),
     ] {
-        assert_contains(&shown, kind, text);
+        assert_contains(&texts, kind, text);
     }
-    let statuses = scene.status_counts.lock().expect("nobody panics").clone();
+    let statuses = test.status_counts.lock().expect("no task panics").clone();
     for status in [200, 201, 204, 307, 400, 401, 403, 404, 405, 409, 415] {
-        assert!(statuses.contains_key(&status), "{status} in {statuses:?}");
+        assert!(statuses.contains_key(&status), "no response with status {status}: {statuses:?}");
     }
-    let LeakTest { process: program, root: top, .. } = scene;
-    let running = LeakTest::read_written_files(&top);
-    assert_contains(&running, "data/accounts/acme", DATA_MARKER);
-    wrong.extend(find_secrets(&running));
-    let finished = program.stop();
+    let LeakTest { process, root, .. } = test;
+    let files = LeakTest::read_written_files(&root);
+    assert_contains(&files, "data/accounts/acme", DATA_MARKER);
+    leaks.extend(find_secrets(&files));
+    let finished = process.stop();
     assert_eq!(finished.exit_code, Some(0));
-    let left = LeakTest::read_written_files(&top);
-    assert_contains(&left, "data/accounts/acme", DATA_MARKER);
-    assert_contains(&left, "work/port", ":");
-    wrong.extend(find_secrets(&left));
-    assert!(finished.stderr.lines().count() > 1_000, "the log is there");
-    wrong.extend(
+    let files = LeakTest::read_written_files(&root);
+    assert_contains(&files, "data/accounts/acme", DATA_MARKER);
+    assert_contains(&files, "work/port", ":");
+    leaks.extend(find_secrets(&files));
+    assert!(finished.stderr.lines().count() > 1_000, "the log is not empty");
+    leaks.extend(
         finished.combined_output().lines().filter_map(|line| find_secret("printed", line)).take(20),
     );
-    assert!(wrong.is_empty(), "{} of them: {:#?}", wrong.len(), &wrong[..wrong.len().min(40)]);
+    assert!(leaks.is_empty(), "{} leaks: {:#?}", leaks.len(), &leaks[..leaks.len().min(40)]);
 }
 
 #[tokio::test]

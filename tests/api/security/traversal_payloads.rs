@@ -1,9 +1,9 @@
-//! Names that would lead out of a folder, or to something else in it, where they were taken for a path.
+//! Path traversal payloads: names that would leave a directory, or open another file, if used as a path.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// None of them is the name of an account, or of anything else that there is.
+/// Invalid account names; nothing on the server has such a name.
 pub(super) const INVALID_NAMES: [&str; 59] = [
     "",
     ".",
@@ -66,7 +66,7 @@ pub(super) const INVALID_NAMES: [&str; 59] = [
     "аcme",
 ];
 
-/// More of them: what differs from a name by a mark that nobody sees, or is too long.
+/// Generates more invalid names: with invisible characters, or too long.
 pub(super) fn generate_invalid_names() -> Vec<String> {
     let mut names: Vec<String> = [
         "acme\u{200b}",
@@ -84,7 +84,7 @@ pub(super) fn generate_invalid_names() -> Vec<String> {
     names
 }
 
-/// Parts of a path as only a client that is written by hand sends them.
+/// Path segments that only a raw client can send.
 pub(super) const RAW_PATH_SEGMENTS: [&str; 17] = [
     "..",
     "../..",
@@ -105,39 +105,40 @@ pub(super) const RAW_PATH_SEGMENTS: [&str; 17] = [
     "%ff%fe",
 ];
 
-/// A name as a part of a path: every byte of it that could mean something is encoded.
+/// Percent-encodes every byte that is not alphanumeric.
 pub(super) fn percent_encode(name: &str) -> String {
-    let byte = |byte: u8| {
+    let encode_byte = |byte: u8| {
         if byte.is_ascii_alphanumeric() {
             char::from(byte).to_string()
         } else {
             format!("%{byte:02X}")
         }
     };
-    name.bytes().map(byte).collect()
+    name.bytes().map(encode_byte).collect()
 }
 
-/// All that is in a folder: of each file its bytes, of a folder nothing.
+/// Reads a directory tree: the bytes of each file, `None` for each directory.
 pub(super) fn read_tree(folder: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    collect_tree(folder, folder, &mut found);
-    found
+    let mut tree = BTreeMap::new();
+    collect_tree(folder, folder, &mut tree);
+    tree
 }
 
-fn collect_tree(top: &Path, folder: &Path, found: &mut BTreeMap<String, Option<Vec<u8>>>) {
-    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+fn collect_tree(root: &Path, folder: &Path, tree: &mut BTreeMap<String, Option<Vec<u8>>>) {
+    for entry in std::fs::read_dir(folder).expect("the directory exists") {
         let path = entry.expect("an entry").path();
-        let name = path.strip_prefix(top).expect("inside").display().to_string();
+        let name =
+            path.strip_prefix(root).expect("the path is below the root").display().to_string();
         if path.is_dir() {
-            found.insert(name, None);
-            collect_tree(top, &path, found);
+            tree.insert(name, None);
+            collect_tree(root, &path, tree);
         } else if let Ok(bytes) = std::fs::read(&path) {
-            found.insert(name, Some(bytes));
+            tree.insert(name, Some(bytes));
         }
     }
 }
 
-/// The names of the files in a data folder, without those that are there while a database is open.
+/// Lists the files in a data directory, without SQLite's sidecar files.
 pub(super) fn list_file_names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = read_tree(folder).into_keys().collect();
     names.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
