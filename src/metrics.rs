@@ -1,9 +1,10 @@
 //! The server's metrics, in the format of Prometheus. No label holds input of a client.
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::{
     EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, prometheus_text,
 };
@@ -275,7 +276,7 @@ impl Metrics {
     /// # Errors
     /// None known; the library's functions may return some.
     pub(crate) fn encode(&self, gauges: GaugeSnapshot) -> Result<String, std::fmt::Error> {
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let registry = self.registry.lock();
         let to_i64 = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.accounts.set(to_i64(gauges.accounts));
         self.journal_entries.set(to_i64(gauges.journal_entries));

@@ -2,9 +2,10 @@
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use regex::Regex;
 use tokio::sync::{RwLock as AsyncRwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::timeout;
@@ -202,7 +203,7 @@ impl Account {
 
     /// Returns the settings, which are stable under a lease.
     pub(crate) fn settings(&self) -> Arc<EffectiveSettings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.settings.read())
     }
 
     /// Merges other settings of the account with the server's.
@@ -235,7 +236,7 @@ impl Account {
 
     /// Replaces the settings, and invalidates responses that were cached under the old ones.
     pub(super) fn set_settings(&self, settings: EffectiveSettings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        *self.settings.write() = Arc::new(settings);
         self.change_counter.advance();
     }
 
@@ -263,12 +264,12 @@ impl Account {
 
     /// Returns keys, oldest first.
     pub(crate) fn keys(&self) -> Vec<ApiKeyInfo> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.keys.lock().clone()
     }
 
     /// Updates the list of its keys.
     pub(super) fn update_keys<T>(&self, change: impl FnOnce(&mut Vec<ApiKeyInfo>) -> T) -> T {
-        change(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.keys.lock())
     }
 
     /// Records a request's start or end.

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::account::Account;
@@ -194,7 +195,7 @@ impl DatabasePool {
     /// Adds the account, and closes the least recently used databases above the pool's size, unless they are in use.
     async fn add_and_evict(&self, account: &Arc<Account>) {
         {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut open = self.open.lock();
             open.insert(account.serial, Arc::downgrade(account));
             if open.len() <= self.max_open {
                 return;
@@ -223,13 +224,13 @@ impl DatabasePool {
 
     /// Returns the accounts with an open database, unsorted.
     fn all(&self) -> Vec<Arc<Account>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.open.lock();
         open.values().filter_map(Weak::upgrade).collect()
     }
 
     /// Returns the number of open databases.
     pub(super) fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.open.lock().len()
     }
 
     /// Closes the databases that no request has used for a while.
@@ -276,7 +277,7 @@ impl DatabasePool {
 
     /// Forgets an account whose database is closed or replaced.
     pub(super) fn remove(&self, account: &Account) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&account.serial);
+        self.open.lock().remove(&account.serial);
     }
 }
 

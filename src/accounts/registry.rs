@@ -1,9 +1,10 @@
 //! The registry of all accounts, by name, and of all API keys, by hash.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::account::Account;
@@ -55,7 +56,7 @@ impl Registry {
     /// Finds a key by its secret, in constant time for secrets of the same length.
     pub(super) fn find_key(&self, secret: &str) -> Option<Arc<ApiKey>> {
         let hash = SecretHash::from_secret(secret);
-        let keys = self.keys_by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys_by_hash.read();
         let key = keys.get(&hash).cloned();
         if let Some(key) = &key {
             key.account.touch();
@@ -65,7 +66,7 @@ impl Registry {
 
     /// Finds an account by name.
     pub(super) fn find(&self, name: &str) -> Option<Arc<Account>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.by_name.read().get(name).cloned()
     }
 
     /// Finds an account by name, and marks it as used.
@@ -80,11 +81,11 @@ impl Registry {
 
     /// Returns all accounts, unsorted.
     pub(super) fn all(&self) -> Vec<Arc<Account>> {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.by_name.read().values().cloned().collect()
     }
 
     pub(super) fn count(&self) -> usize {
-        self.by_name.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.by_name.read().len()
     }
 
     /// Generates a name that no account has.
@@ -101,14 +102,14 @@ impl Registry {
     pub(super) fn register(&self, account: Account) -> Arc<Account> {
         let account = Arc::new(account);
         account.touch();
-        let mut accounts = self.by_name.write().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.by_name.write();
         accounts.insert(account.name.to_string(), Arc::clone(&account));
         account
     }
 
     /// Removes an account and its keys.
     pub(super) fn unregister(&self, account: &Account) {
-        self.by_name.write().unwrap_or_else(PoisonError::into_inner).remove(&*account.name);
+        self.by_name.write().remove(&*account.name);
         for key_info in account.keys() {
             self.unindex_key(&key_info.hash);
         }
@@ -130,12 +131,12 @@ impl Registry {
         let ApiKeyInfo { hash, name, permissions, .. } = key_info.clone();
         account.update_keys(|keys| keys.push(key_info));
         let key = Arc::new(ApiKey { hash, name, permissions, account: Arc::clone(account) });
-        self.keys_by_hash.write().unwrap_or_else(PoisonError::into_inner).insert(hash, key);
+        self.keys_by_hash.write().insert(hash, key);
     }
 
     /// Removes a key from the index.
     pub(super) fn unindex_key(&self, hash: &SecretHash) {
-        self.keys_by_hash.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.keys_by_hash.write().remove(hash);
     }
 
     pub(super) fn assign_key_id(&self, key: NewApiKey) -> ApiKeyInfo {
@@ -157,7 +158,7 @@ impl Registry {
         keys: &[NewApiKey],
     ) -> Result<(), AccountError> {
         let own_serial = account.map(|account| account.serial);
-        let keys_by_hash = self.keys_by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let keys_by_hash = self.keys_by_hash.read();
         let owner = |key: &NewApiKey| keys_by_hash.get(&key.hash).map(|key| &key.account);
         let mut taken = keys.iter().filter_map(|key| Some((key, owner(key)?)));
         match taken.find(|(_, owner)| Some(owner.serial) != own_serial) {

@@ -1,7 +1,8 @@
 //! Builds images from seed fixtures; new accounts start from an image.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use parking_lot::RwLock;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -40,7 +41,7 @@ impl SeedImages {
 
     /// Returns the seed with this name, or the first one.
     pub(super) fn find(&self, name: Option<String>) -> Result<SavedState, AccountError> {
-        let seeds = self.seeds.read().unwrap_or_else(PoisonError::into_inner);
+        let seeds = self.seeds.read();
         let found = seeds.iter().find(|seed| name.as_ref().is_none_or(|name| seed.name == *name));
         let state = found.map(|seed| seed.state.clone());
         state.ok_or(name.map_or(AccountError::NoSeed, AccountError::SeedNotFound))
@@ -117,7 +118,7 @@ impl SeedImages {
             });
             catalogue.delete_orphaned_files(orphaned_files.await?).await;
         }
-        *self.seeds.write().unwrap_or_else(PoisonError::into_inner) = seeds;
+        *self.seeds.write() = seeds;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The context of a handler.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -29,7 +30,7 @@ pub(super) struct JournalSlot(Arc<Mutex<Option<PendingEntry>>>);
 
 impl JournalSlot {
     pub(super) fn take(&self) -> Option<PendingEntry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.0.lock().take()
     }
 }
 
@@ -60,7 +61,7 @@ impl HandlerContext {
             (journal.map(|journal| Journal::reserve(&journal, changes)), value)
         };
         let (pending_entry, value) = self.database.write_batched(change, on_commit).await?;
-        *self.journal_slot.0.lock().unwrap_or_else(PoisonError::into_inner) = pending_entry;
+        *self.journal_slot.0.lock() = pending_entry;
         Ok(value)
     }
 }

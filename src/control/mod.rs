@@ -27,14 +27,13 @@ mod wait;
 mod wait_query;
 pub(crate) mod wire;
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::{Json, Router};
+use parking_lot::Mutex;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,7 +49,7 @@ pub(crate) const PATH_PREFIX: &str = "/_control";
 /// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
 /// them, or waits for the rest.
 pub(crate) fn prebuild_router() {
-    let mut prebuilt = PREBUILT_ROUTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut prebuilt = PREBUILT_ROUTER.lock();
     prebuilt.get_or_insert_with(protected_routes);
 }
 
@@ -96,7 +95,7 @@ fn public_routes() -> OpenApiRouter<SharedState> {
 
 /// Returns all routes.
 pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
-    let prebuilt = PREBUILT_ROUTER.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let prebuilt = PREBUILT_ROUTER.lock().take();
     let (protected, _) = prebuilt.unwrap_or_else(protected_routes).split_for_parts();
     let (public, _) = public_routes().split_for_parts();
     let add_nosniff = map_response(async |mut response: Response| {

@@ -2,10 +2,11 @@
 //! account's clock.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 
 /// Number of windows from which on expired ones are evicted (arbitrary): keys come and go.
 const WINDOW_PRUNE_THRESHOLD: usize = 1000;
@@ -53,7 +54,7 @@ type RetryKey = (Arc<str>, Option<&'static str>);
 
 impl RateLimiter {
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn update_active_flag(&self, state: &LimiterState) {

@@ -1,9 +1,10 @@
 //! Fault rules of one account: picks the effect for a request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 
 use super::effect::Effect;
@@ -63,7 +64,7 @@ impl RuleTable {
 
 impl FaultRules {
     fn lock(&self) -> MutexGuard<'_, RuleTable> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rules.lock()
     }
 
     fn update_flags(&self, table: &RuleTable) {

@@ -4,9 +4,10 @@
 //! the entries of all numbers that are already reserved, which takes microseconds.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::{ChangeSet, Entry};
@@ -160,7 +161,7 @@ impl Journal {
     }
 
     fn ring(&self) -> MutexGuard<'_, RingBuffer> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ring.lock()
     }
 
     /// Returns the number of requests.

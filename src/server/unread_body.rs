@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::header::{CONNECTION, EXPECT};
 use axum::http::{HeaderValue, Request, Response};
 use hyper::body::{Frame, Incoming, SizeHint};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::api::ConnectionAbort;
 use crate::api::body::discard_body;
@@ -28,7 +29,7 @@ struct BodyState {
 
 impl SharedBody {
     fn lock(&self) -> MutexGuard<'_, BodyState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use tokio::sync::Notify;
 
 /// The most rows with their own values (arbitrary); beyond it all get the newest value.
@@ -72,7 +73,7 @@ impl ChangeCounter {
 
     /// Returns the value that a cached response about a row must have; None during a commit of the row.
     pub(crate) fn stable_row_value(&self, row: RowId) -> Option<u64> {
-        let rows = self.0.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let rows = self.0.rows.read();
         let is_pending = match &rows.pending {
             PendingCommit::Idle => false,
             PendingCommit::Rows(pending_rows) => pending_rows.contains(&row),
@@ -83,7 +84,7 @@ impl ChangeCounter {
 
     /// Marks a commit of these rows, or with None of anything, as pending.
     pub(crate) fn begin_commit(&self, changed_rows: Option<&[RowId]>) {
-        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.0.rows.write();
         rows.pending = changed_rows.map_or(PendingCommit::AllRows, |changed_rows| {
             PendingCommit::Rows(changed_rows.to_vec())
         });
@@ -112,7 +113,7 @@ impl ChangeCounter {
     }
 
     fn advance_with(&self, update: impl FnOnce(&mut RowCounters, u64)) {
-        let mut rows = self.0.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let mut rows = self.0.rows.write();
         // Advanced under the lock, so that no row's value decreases.
         let value = self.0.value.fetch_add(1, Ordering::AcqRel) + 1;
         update(&mut rows, value);
