@@ -65,10 +65,10 @@ pub(super) fn to_row_changes(entry: &Entry) -> Vec<Row> {
                 let columns = columns.map(|(name, to)| column_change(name, Value::Null, to));
                 (Did::Created, columns.collect())
             }
-            journal::ChangeKind::Updated(columns) => {
-                let columns = columns
-                    .iter()
-                    .map(|(name, from, to)| column_change(name, from.clone(), to.clone()));
+            journal::ChangeKind::Updated(diffs) => {
+                let columns = diffs.iter().map(|diff| {
+                    column_change(diff.column, diff.before.clone(), diff.after.clone())
+                });
                 (Did::Updated, columns.collect())
             }
             journal::ChangeKind::Deleted => (Did::Deleted, Vec::new()),

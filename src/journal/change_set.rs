@@ -25,9 +25,16 @@ pub(crate) enum ChangeKind {
         columns: &'static [&'static str],
         values: Box<str>,
     },
-    /// With each changed column, its old value and its new value.
-    Updated(Vec<(&'static str, Value, Value)>),
+    Updated(Vec<ColumnDiff>),
     Deleted,
+}
+
+/// A changed column of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ColumnDiff {
+    pub(crate) column: &'static str,
+    pub(crate) before: Value,
+    pub(crate) after: Value,
 }
 
 /// The rows that one request changed; only the first ones if they exceed a limit.
@@ -76,10 +83,10 @@ impl ChangeSet {
                     cells.iter_mut().for_each(&redact_cell);
                     *values = Value::from(cells).to_string().into();
                 }
-                ChangeKind::Updated(columns) => {
-                    for (_, old, new) in columns {
-                        redact_cell(old);
-                        redact_cell(new);
+                ChangeKind::Updated(diffs) => {
+                    for diff in diffs {
+                        redact_cell(&mut diff.before);
+                        redact_cell(&mut diff.after);
                     }
                 }
                 ChangeKind::Created { .. } | ChangeKind::Deleted => {}
@@ -113,8 +120,8 @@ impl RowChange {
     fn estimated_bytes(&self) -> usize {
         let column_bytes = match &self.change {
             ChangeKind::Created { values, .. } => values.len(),
-            ChangeKind::Updated(columns) => {
-                columns.iter().map(|(_, old, new)| cell_bytes(old) + cell_bytes(new)).sum()
+            ChangeKind::Updated(diffs) => {
+                diffs.iter().map(|diff| cell_bytes(&diff.before) + cell_bytes(&diff.after)).sum()
             }
             ChangeKind::Deleted => 0,
         };

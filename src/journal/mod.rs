@@ -11,7 +11,7 @@ mod verification;
 mod warning;
 
 pub(crate) use bounded_regex::{BoundedRegex, SearchDeadline, SearchError};
-pub(crate) use change_set::{ChangeKind, ChangeSet, RowChange, WithChanges};
+pub(crate) use change_set::{ChangeKind, ChangeSet, ColumnDiff, RowChange, WithChanges};
 pub(crate) use entry::{AppliedFault, Entry, KeyFingerprint, RecordedInput};
 pub(crate) use pattern::{
     Difference, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningMatcher,

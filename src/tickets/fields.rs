@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::model::batch::ACTION_TYPES;
+use super::model::batch::{ACTION_TYPES, MAX_ACTIONS_PER_BATCH};
 use super::model::ticket::{Direction, Priority, Status};
 use crate::contract::{
     Field, FieldType, Literal, MAX_SAFE_INTEGER, TICKET_ID, UndocumentedValues, optional, required,
@@ -17,8 +17,6 @@ static ID_LIST_PATTERN: LazyLock<Regex> =
 
 /// Ticket limit per request (our choice; undocumented).
 const MAX_TICKETS_PER_REQUEST: usize = 8_000;
-/// Action limit per batch (our choice; undocumented).
-const MAX_ACTIONS_PER_BATCH: usize = 100;
 
 const V1_TICKET_DOCS: &str = "v1 documents, Ticket";
 const V2_TICKET_DOCS: &str = "v2 documents, Ticket";

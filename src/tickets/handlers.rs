@@ -6,10 +6,11 @@ use super::model::batch::{self, BatchAction};
 use super::model::command::{
     CustomerLink, NewTicket, TicketCommand, TicketCommandError, TicketCommandKind, TicketSelection,
 };
-use super::model::filter::{self, PageRequest, TicketFilter, ViewConditions};
+use super::model::filter::{PageRequest, TicketFilter};
 use super::model::ticket::{Priority, Status, TicketChange};
+use super::model::view::{self, ViewConditions};
 use super::responses;
-use super::store;
+use super::store::{self, TicketWriteError};
 use crate::api::{ApiError, HandlerContext, JsonBody};
 
 #[derive(Deserialize)]
@@ -42,7 +43,7 @@ pub(super) async fn list(mut context: HandlerContext) -> Result<JsonBody, ApiErr
     let url = context.state.public_url.clone();
     let query =
         context.database.read_maybe_interruptible(filter.is_expensive(), move |connection| {
-            Box::pin(async move { store::list_tickets(connection, &url, filter, page).await })
+            Box::pin(async move { store::list_tickets(connection, &url, &filter, page).await })
         });
     let (total, entries) = query.await?;
     Ok(responses::list(&context.settings.dialect.list_type, page, total, &entries))
@@ -53,7 +54,7 @@ async fn resolve_view(context: &HandlerContext, name: String) -> Result<ViewCond
     if name.is_empty() {
         return Ok(ViewConditions::default());
     }
-    if let Some(conditions) = filter::built_in_view(&name) {
+    if let Some(conditions) = view::built_in_view(&name) {
         return Ok(conditions);
     }
     let slug = name.clone();
@@ -63,7 +64,7 @@ async fn resolve_view(context: &HandlerContext, name: String) -> Result<ViewCond
     lookup.await?.ok_or_else(|| {
         let rule = format!(
             "must be the slug or id of a view of this account, or one of {}",
-            filter::BUILT_IN_VIEWS.join(", ")
+            view::BUILT_IN_VIEWS.join(", ")
         );
         ApiError::invalid_value("applyView", rule, &name.into())
     })
@@ -94,8 +95,7 @@ pub(super) async fn get(mut context: HandlerContext) -> Result<JsonBody, ApiErro
     let with_events = input.with_history.unwrap_or(true);
     let query = context.database.read(move |connection| {
         Box::pin(async move {
-            store::fetch_ticket_with_timeline(connection, (&url, &zone), input.id, with_events)
-                .await
+            store::fetch_ticket_with_timeline(connection, &url, &zone, input.id, with_events).await
         })
     });
     let ticket = query.await?.ok_or(ApiError::UnknownTicket)?;
@@ -252,17 +252,17 @@ async fn execute_single(context: &HandlerContext, kind: TicketCommandKind) -> Re
     })
 }
 
-impl From<TicketCommandError> for ApiError {
-    fn from(error: TicketCommandError) -> Self {
+impl From<TicketWriteError> for ApiError {
+    fn from(error: TicketWriteError) -> Self {
         match error {
-            TicketCommandError::UnknownTickets(ids) => {
+            TicketWriteError::Rejected(TicketCommandError::UnknownTickets(ids)) => {
                 Self::UnknownTickets(ids.iter().map(ToString::to_string).collect())
             }
-            TicketCommandError::UnknownCustomer(external) => {
+            TicketWriteError::Rejected(TicketCommandError::UnknownCustomer(external)) => {
                 let rule = "must be that of a customer of this account";
                 Self::invalid_value("externalPrimaryID", rule, &external.into())
             }
-            TicketCommandError::Storage(error) => Self::Storage(error),
+            TicketWriteError::Storage(error) => Self::Storage(error),
         }
     }
 }

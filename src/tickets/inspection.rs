@@ -20,7 +20,7 @@ pub(crate) async fn fetch_ticket(
 ) -> Result<Option<Value>, StorageError> {
     let (url, zone) = (public_url.to_owned(), zone.clone());
     let query = database.read(move |connection| {
-        Box::pin(async move { store::fetch_ticket(connection, (&url, &zone), id).await })
+        Box::pin(async move { store::fetch_ticket(connection, &url, &zone, id).await })
     });
     let text = query.await?;
     let value = text.map(|text| serde_json::from_str(&text)).transpose();

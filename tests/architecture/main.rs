@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("journal", &["journal/"]),
     ("faults", &["faults/"]),
     ("accounts", &["accounts/"]),
-    ("ticket model", &["tickets/model/", "tickets/store/", "tickets/fixture.rs"]),
+    ("ticket model", &["tickets/model/", "tickets/store/", "tickets/fixture/"]),
     ("seed", &["seed/"]),
     ("api", &["api/"]),
     ("resources", &["tickets/", "controllers.rs"]),
@@ -34,7 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Crates that only some files may use, with these files.
 const CRATES: &[(&str, &[&str])] = &[
-    ("sqlx", &["storage/", "accounts/catalogue.rs", "tickets/store/", "tickets/fixture.rs"]),
+    ("sqlx", &["storage/", "accounts/catalogue.rs", "tickets/store/"]),
     ("axum", &["server/", "api/", "control/", "console/", "fuzzing.rs"]),
     ("hyper", &["server/"]),
     ("clap", &["cli/"]),

@@ -1,6 +1,8 @@
 //! Parses the actions of a batch into ticket changes. Pure.
 
-use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as NameError;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::ticket::{Priority, Status, TicketChange};
@@ -10,6 +12,8 @@ use crate::contract::{MAX_SAFE_INTEGER, Violation, ViolationKind, parse_decimal_
 pub(crate) const ACTION_TYPES: &[&str] =
     &["status", "priority", "assigned_group_id", "assigned_user_id", "title"];
 
+/// Action limit per batch (our choice; undocumented).
+pub(crate) const MAX_ACTIONS_PER_BATCH: usize = 100;
 /// Change limit per batch, tickets times actions (our choice; undocumented).
 pub(crate) const MAX_CHANGES_PER_BATCH: usize = 50_000;
 
@@ -56,20 +60,20 @@ pub(crate) fn parse_changes(
 fn parse_change(action: &BatchAction) -> Result<TicketChange, ViolationKind> {
     let value = action.value.as_str();
     match action.action_type.as_str() {
-        "status" => {
-            expect_one_of(Status::from_name(value), Status::NAMES).map(TicketChange::Status)
-        }
-        "priority" => {
-            expect_one_of(Priority::from_name(value), Priority::NAMES).map(TicketChange::Priority)
-        }
+        "status" => parse_name(value, Status::NAMES).map(TicketChange::Status),
+        "priority" => parse_name(value, Priority::NAMES).map(TicketChange::Priority),
         "assigned_group_id" => parse_id(value).map(TicketChange::AssignedGroup),
         "assigned_user_id" => parse_id(value).map(TicketChange::AssignedUser),
         _ => Ok(TicketChange::Title(value.to_owned())),
     }
 }
 
-fn expect_one_of<T>(found: Option<T>, names: &'static [&'static str]) -> Result<T, ViolationKind> {
-    found.ok_or(ViolationKind::NotInEnum { values: names, documented_as: "" })
+fn parse_name<T: DeserializeOwned>(
+    name: &str,
+    names: &'static [&'static str],
+) -> Result<T, ViolationKind> {
+    let parsed: Result<T, NameError> = T::deserialize(name.into_deserializer());
+    parsed.map_err(|_| ViolationKind::NotInEnum { values: names, documented_as: "" })
 }
 
 fn parse_id(value: &str) -> Result<i64, ViolationKind> {

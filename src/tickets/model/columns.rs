@@ -147,26 +147,39 @@ pub(crate) fn is_date_column(name: &str) -> bool {
 
 /// Returns all ticket column names.
 pub(crate) fn ticket_column_names() -> &'static [&'static str] {
-    static NAMES: LazyLock<Vec<&str>> =
-        LazyLock::new(|| TICKET_COLUMNS.iter().map(|column| column.name).collect());
+    static NAMES: LazyLock<Vec<&str>> = LazyLock::new(|| column_names(TICKET_COLUMNS));
     &NAMES
+}
+
+/// Returns the names of columns.
+pub(crate) fn column_names(columns: &[Column]) -> Vec<&'static str> {
+    columns.iter().map(|column| column.name).collect()
+}
+
+/// Returns the columns of events and notes, each once.
+pub(crate) fn timeline_columns() -> impl Iterator<Item = &'static Column> {
+    let is_note_only =
+        |column: &&Column| EVENT_COLUMNS.iter().all(|event| event.name != column.name);
+    EVENT_COLUMNS.iter().chain(NOTE_COLUMNS.iter().filter(is_note_only))
 }
 
 /// Returns a fixture's fields for these columns, all optional.
 pub(crate) fn fixture_fields(columns: &'static [Column]) -> impl Iterator<Item = Field> {
-    columns.iter().map(|column| {
-        optional(column.name, column.data_type.field_type()).default_value(column.default)
-    })
+    columns.iter().map(Column::fixture_field)
+}
+
+impl Column {
+    /// Returns a fixture's field for the column.
+    fn fixture_field(&self) -> Field {
+        optional(self.name, self.data_type.field_type()).default_value(self.default)
+    }
 }
 
 /// Returns a fixture's fields for a timeline entry.
 pub(crate) fn timeline_entry_fields() -> &'static [Field] {
     static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(|| {
-        let fields = fixture_fields(EVENT_COLUMNS).chain(
-            fixture_fields(NOTE_COLUMNS)
-                .filter(|field| EVENT_COLUMNS.iter().all(|column| column.name != field.name)),
-        );
-        let without_type = fields.filter(|field| field.name != "type");
+        let without_type = timeline_columns().filter(|column| column.name != "type");
+        let without_type = without_type.map(Column::fixture_field);
         let type_field =
             required("type", FieldType::TextEnum { values: &["event", "note"], documented_as: "" });
         without_type.chain([type_field]).collect()

@@ -1,12 +1,13 @@
 //! Ticket commands: the writes that requests make. Pure.
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::ticket::{Direction, TicketChange, join_search_texts, normalize_search_text};
+use super::row::row;
+use super::search_text::{join_search_texts, normalize_search_text};
+use super::ticket::{Direction, Priority, Status, TicketChange};
+use super::ticket_state::MutableColumns;
 use crate::clock::Zone;
 use crate::contract::dialect::{UnknownCustomer, UnknownIds};
-use crate::storage::StorageError;
 
 /// The write of one request.
 #[derive(Debug)]
@@ -76,58 +77,82 @@ pub(crate) struct NewTicket {
     pub(crate) form_id: Option<i64>,
 }
 
-/// The columns of a new ticket's INSERT; the others have their defaults.
-pub(crate) const NEW_TICKET_COLUMNS: [&str; 17] = [
-    "id",
-    "external_id",
-    "brand_id",
-    "channel_id",
-    "direction",
-    "from",
-    "from_name",
-    "to",
-    "title",
-    "assigned_group_id",
-    "form_id",
-    "created_at",
-    "last_update",
-    "last_update_customer",
-    "last_update_agent",
-    "search_title",
-    "search_rest",
-];
-
-/// The values of those columns, in order.
-pub(crate) type NewTicketRow = [Value; NEW_TICKET_COLUMNS.len()];
+row! {
+    /// A new ticket's row; the other columns have their defaults.
+    #[derive(Debug)]
+    struct NewTicketRow {
+        id: i64,
+        external_id: String,
+        brand_id: i64,
+        channel_id: i64,
+        direction: Direction,
+        from: String,
+        from_name: String,
+        to: String,
+        title: String,
+        assigned_group_id: i64,
+        form_id: Option<i64>,
+        created_at: String,
+        last_update: String,
+        last_update_customer: Option<String>,
+        last_update_agent: Option<String>,
+        search_title: String,
+        search_rest: String,
+    }
+}
 
 impl NewTicket {
     /// Returns the row to insert for this id.
-    pub(crate) fn to_row(&self, id: i64, now: &str) -> NewTicketRow {
+    pub(super) fn to_row(&self, id: i64, now: &str) -> NewTicketRow {
         let external_id = derive_external_id(id);
-        let (last_update_customer, last_update_agent) = match self.direction {
-            Direction::Inbound => (now.into(), Value::Null),
-            Direction::Outbound => (Value::Null, now.into()),
-        };
-        let search_rest = join_search_texts(&[&self.from, &self.from_name, &self.to, &external_id]);
-        [
-            id.into(),
-            external_id.into(),
-            self.brand_id.into(),
-            self.channel_id.into(),
-            self.direction.name().into(),
-            self.from.as_str().into(),
-            self.from_name.as_str().into(),
-            self.to.as_str().into(),
-            self.title.as_str().into(),
-            self.assigned_group_id.into(),
-            self.form_id.into(),
-            now.into(),
-            now.into(),
-            last_update_customer,
-            last_update_agent,
-            normalize_search_text(&self.title).into(),
-            search_rest.into(),
-        ]
+        let date_if = |direction| (self.direction == direction).then(|| now.to_owned());
+        NewTicketRow {
+            id,
+            brand_id: self.brand_id,
+            channel_id: self.channel_id,
+            direction: self.direction,
+            from: self.from.clone(),
+            from_name: self.from_name.clone(),
+            to: self.to.clone(),
+            title: self.title.clone(),
+            assigned_group_id: self.assigned_group_id,
+            form_id: self.form_id,
+            created_at: now.to_owned(),
+            last_update: now.to_owned(),
+            last_update_customer: date_if(Direction::Inbound),
+            last_update_agent: date_if(Direction::Outbound),
+            search_title: normalize_search_text(&self.title),
+            search_rest: join_search_texts(&[&self.from, &self.from_name, &self.to, &external_id]),
+            external_id,
+        }
+    }
+}
+
+impl NewTicketRow {
+    /// Returns the columns that changes can update, with the defaults of those that the row leaves out.
+    pub(super) fn to_mutable_columns(&self) -> MutableColumns {
+        MutableColumns {
+            status: Status::New,
+            priority: Priority::Medium,
+            assigned_group_id: self.assigned_group_id,
+            assigned_user_id: 0,
+            title: Some(self.title.clone()),
+            customer_id: 0,
+            closed_at: None,
+            last_update: self.last_update.clone(),
+        }
+    }
+}
+
+row! {
+    /// A customer's row.
+    #[derive(Debug)]
+    struct CustomerRow {
+        id: i64,
+        external_primary_id: String,
+        firstname: String,
+        lastname: String,
+        brand_id: i64,
     }
 }
 
@@ -144,11 +169,59 @@ pub(crate) enum TicketCommandError {
     UnknownTickets(Vec<i64>),
     /// No customer has this external primary id.
     UnknownCustomer(String),
-    Storage(StorageError),
 }
 
-impl From<StorageError> for TicketCommandError {
-    fn from(error: StorageError) -> Self {
-        Self::Storage(error)
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::tickets::model::columns;
+    use crate::tickets::model::row::Row as _;
+
+    const NOW: &str = "2026-07-01 10:00:00";
+
+    fn new_ticket(direction: Direction) -> NewTicket {
+        NewTicket {
+            brand_id: 2,
+            channel_id: 3,
+            direction,
+            from: "FROM".to_owned(),
+            from_name: "FROM NAME".to_owned(),
+            to: "TO".to_owned(),
+            title: "TITLE".to_owned(),
+            assigned_group_id: 4,
+            form_id: Some(5),
+        }
+    }
+
+    #[test]
+    fn row_has_each_value_in_its_column() {
+        let row = |direction| new_ticket(direction).to_row(1, NOW).to_object();
+        let mut expected = json!({
+            "id": 1, "external_id": "00000001-0000-4000-8000-000000000001.1", "brand_id": 2, "channel_id": 3,
+            "direction": "inbound", "from": "FROM", "from_name": "FROM NAME", "to": "TO", "title": "TITLE",
+            "assigned_group_id": 4, "form_id": 5, "created_at": NOW, "last_update": NOW,
+            "last_update_customer": NOW, "last_update_agent": null, "search_title": "title",
+            "search_rest": "from\u{1f}from name\u{1f}to\u{1f}00000001-0000-4000-8000-000000000001.1",
+        });
+        assert_eq!(row(Direction::Inbound), expected);
+        expected["direction"] = "outbound".into();
+        expected["last_update_customer"] = Value::Null;
+        expected["last_update_agent"] = NOW.into();
+        assert_eq!(row(Direction::Outbound), expected);
+    }
+
+    #[test]
+    fn columns_without_a_value_have_their_defaults() {
+        let row = new_ticket(Direction::Inbound).to_row(1, NOW);
+        let inserted = row.cells();
+        for cell in row.to_mutable_columns().cells() {
+            let value = inserted.iter().find(|inserted| inserted.column == cell.column);
+            let column = columns::find_ticket_column(cell.column).expect("a ticket column");
+            let expected =
+                value.map_or(Value::from(column.default), |cell| cell.value.clone().into());
+            assert_eq!(Value::from(cell.value), expected, "{}", cell.column);
+        }
     }
 }

@@ -66,10 +66,10 @@ pub(crate) fn localize_change_set(change_set: &mut ChangeSet, zone: &Zone) {
                 columns.iter().zip(&mut cells).for_each(|(column, cell)| localize(column, cell));
                 *values = Value::from(cells).to_string().into();
             }
-            ChangeKind::Updated(columns) => {
-                for (column, before, after) in columns {
-                    localize(column, before);
-                    localize(column, after);
+            ChangeKind::Updated(diffs) => {
+                for diff in diffs {
+                    localize(diff.column, &mut diff.before);
+                    localize(diff.column, &mut diff.after);
                 }
             }
             ChangeKind::Deleted => {}
@@ -111,17 +111,28 @@ fn complete_date(value: &str) -> String {
     format!("{value}{}", EARLIEST_DATE.get(value.len()..).unwrap_or_default())
 }
 
-/// Returns the stored date to compare with, and whether it is the first instant of a period such as a day. For UTC
-/// dates see [`parse_utc_date`].
-pub(crate) fn to_utc_bound(value: String, zone: &Zone) -> (String, bool) {
+/// A stored date to compare with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DateBound {
+    pub(crate) utc: String,
+    /// Whether it is the first instant of a period such as a day.
+    pub(crate) is_partial: bool,
+}
+
+/// Returns the stored date to compare with. For UTC dates see [`parse_utc_date`].
+pub(crate) fn to_utc_bound(value: String, zone: &Zone) -> DateBound {
     let is_partial = has_partial_date_length(&value);
     if zone.is_utc() || !(is_partial || value.len() == EARLIEST_DATE.len()) {
-        return (value, false);
+        return DateBound { utc: value, is_partial: false };
     }
     let completed = complete_date(&value);
     let stored = zone.to_utc(&completed);
     // Text that is no date stays unchanged.
-    if stored == completed { (value, false) } else { (stored, is_partial) }
+    if stored == completed {
+        DateBound { utc: value, is_partial: false }
+    } else {
+        DateBound { utc: stored, is_partial }
+    }
 }
 
 #[cfg(test)]
@@ -205,7 +216,7 @@ mod tests {
             ("äöü1", "äöü1", false),
         ] {
             let bound = to_utc_bound(value.to_owned(), &amsterdam);
-            assert_eq!(bound, (stored.to_owned(), is_partial), "{value}");
+            assert_eq!(bound, DateBound { utc: stored.to_owned(), is_partial }, "{value}");
         }
     }
 }

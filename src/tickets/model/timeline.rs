@@ -1,27 +1,82 @@
-//! Derives the fields of timeline events from changes. Pure.
+//! Derives timeline events from changes. Pure.
 
-use super::ticket::{ColumnValue, TicketChange};
+use super::reference::{ReferenceKey, ReferenceKind};
+use super::row::{RowForTickets, row};
+use super::ticket::TicketChange;
 
-/// Returns the kind and id of the reference that names the new value.
-pub(crate) const fn reference_key(change: &TicketChange) -> Option<(&'static str, i64)> {
+/// One event for the timelines of several tickets.
+pub(crate) type TimelineEvent = RowForTickets<EventRow>;
+
+row! {
+    /// The columns of an event, except those of its ticket.
+    #[derive(Debug, PartialEq, Eq)]
+    struct EventRow {
+        item_type: &'static str,
+        item_type_id: String,
+        description: String,
+        initiated_by: String,
+        created_at: String,
+    }
+}
+
+impl EventRow {
+    /// Creates the event of a change; `name` is the new value's name in the reference data.
+    pub(crate) fn from_change(
+        change: &TicketChange,
+        name: Option<&str>,
+        key_name: &str,
+        now: &str,
+    ) -> Self {
+        Self {
+            item_type: item_type(change),
+            item_type_id: item_type_id(change),
+            description: description(change, name),
+            initiated_by: initiated_by(key_name),
+            created_at: now.to_owned(),
+        }
+    }
+}
+
+/// Returns the key of the reference that names the new value.
+pub(crate) const fn reference_key(change: &TicketChange) -> Option<ReferenceKey> {
     match change {
-        TicketChange::AssignedGroup(id) if *id != 0 => Some(("group", *id)),
-        TicketChange::AssignedUser(id) if *id != 0 => Some(("user", *id)),
+        TicketChange::AssignedGroup(id) if *id != 0 => {
+            Some(ReferenceKey { kind: ReferenceKind::Group, id: *id })
+        }
+        TicketChange::AssignedUser(id) if *id != 0 => {
+            Some(ReferenceKey { kind: ReferenceKind::User, id: *id })
+        }
         _ => None,
     }
 }
 
+/// Returns the event's `item_type`: the changed column.
+const fn item_type(change: &TicketChange) -> &'static str {
+    match change {
+        TicketChange::Status(_) => "status",
+        TicketChange::Priority(_) => "priority",
+        TicketChange::AssignedGroup(_) => "assigned_group_id",
+        TicketChange::AssignedUser(_) => "assigned_user_id",
+        TicketChange::Title(_) => "title",
+        TicketChange::LinkCustomer { .. } | TicketChange::UnlinkCustomer => "customer_id",
+    }
+}
+
 /// Returns the event's `item_type_id`: the new value as text (our choice; the sample has an id there).
-pub(crate) fn item_type_id(change: &TicketChange) -> String {
-    match change.new_value() {
-        ColumnValue::Number(number) => number.to_string(),
-        ColumnValue::Text(text) => text,
+fn item_type_id(change: &TicketChange) -> String {
+    match change {
+        TicketChange::Status(status) => status.name().to_owned(),
+        TicketChange::Priority(priority) => priority.name().to_owned(),
+        TicketChange::Title(title) => title.clone(),
+        TicketChange::AssignedGroup(id)
+        | TicketChange::AssignedUser(id)
+        | TicketChange::LinkCustomer { id, .. } => id.to_string(),
+        TicketChange::UnlinkCustomer => "0".to_owned(),
     }
 }
 
 /// Returns the event's `description` (the sample documents "Assigned to …"; the others are our choice).
-/// `name` is the new value's name in the reference data.
-pub(crate) fn description(change: &TicketChange, name: Option<&str>) -> String {
+fn description(change: &TicketChange, name: Option<&str>) -> String {
     match (change, name) {
         (TicketChange::AssignedGroup(0), _) => "Unassigned from group".to_owned(),
         (TicketChange::AssignedUser(0), _) => "Unassigned from user".to_owned(),
@@ -33,12 +88,14 @@ pub(crate) fn description(change: &TicketChange, name: Option<&str>) -> String {
         (TicketChange::Status(status), _) => format!("Status set to {}", status.name()),
         (TicketChange::Priority(priority), _) => format!("Priority set to {}", priority.name()),
         (TicketChange::Title(title), _) => format!("Title set to {title}"),
-        (TicketChange::LinkCustomer(_, external), _) => format!("Linked to customer {external}"),
+        (TicketChange::LinkCustomer { external_primary_id, .. }, _) => {
+            format!("Linked to customer {external_primary_id}")
+        }
         (TicketChange::UnlinkCustomer, _) => "Unlinked from customer".to_owned(),
     }
 }
 
 /// Returns the event's `initiated_by` (our choice; the sample names a trigger the same way).
-pub(crate) fn initiated_by(key_name: &str) -> String {
+fn initiated_by(key_name: &str) -> String {
     format!("api: {key_name}")
 }

@@ -5,16 +5,19 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqlStr, query};
 
-use super::sql::quote_identifier;
+use super::sql::{column_list_sql, json_fields_sql};
 use crate::storage::{Connection, StorageError};
-use crate::tickets::model::columns::{EVENT_COLUMNS, NOTE_COLUMNS, TICKET_COLUMNS};
+use crate::tickets::model::columns;
+use crate::tickets::model::command::CustomerRow;
+use crate::tickets::model::reference::ReferenceKind;
+use crate::tickets::model::row::Row as _;
 
 /// Row limit per statement.
 pub(crate) const ROWS_PER_STATEMENT: usize = 500;
 
 pub(crate) async fn insert_references(
     connection: &mut Connection,
-    kind: &str,
+    kind: ReferenceKind,
     rows: &[Value],
 ) -> Result<(), StorageError> {
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
@@ -23,7 +26,7 @@ pub(crate) async fn insert_references(
              SELECT $2, value ->> '$.id', value ->> '$.name', value ->> '$.icon' FROM json_each($1)",
         )
         .bind(rows_to_json(rows))
-        .bind(kind)
+        .bind(kind.name())
         .execute(&mut *connection)
         .await?;
     }
@@ -34,22 +37,14 @@ pub(crate) async fn insert_customers(
     connection: &mut Connection,
     rows: &[Value],
 ) -> Result<(), StorageError> {
-    insert_rows(
-        connection,
-        rows,
-        "customer",
-        &["id", "external_primary_id", "firstname", "lastname", "brand_id"],
-        json_field_sql,
-    )
-    .await
+    insert_rows(connection, rows, "customer", CustomerRow::COLUMNS).await
 }
 
 pub(crate) async fn insert_views(
     connection: &mut Connection,
     rows: &[Value],
 ) -> Result<(), StorageError> {
-    insert_rows(connection, rows, "view", &["id", "slug", "title", "conditions"], json_field_sql)
-        .await
+    insert_rows(connection, rows, "view", &["id", "slug", "title", "conditions"]).await
 }
 
 pub(crate) async fn insert_tickets(
@@ -57,10 +52,10 @@ pub(crate) async fn insert_tickets(
     rows: &[Value],
 ) -> Result<(), StorageError> {
     static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-        let names = TICKET_COLUMNS.iter().map(|column| column.name);
+        let names = columns::ticket_column_names().iter().copied();
         names.chain(["search_title", "search_rest"]).collect()
     });
-    insert_rows(connection, rows, "ticket", &COLUMNS, json_field_sql).await
+    insert_rows(connection, rows, "ticket", &COLUMNS).await
 }
 
 /// Rebuilds the tally and indexes new tickets, after all tickets are inserted.
@@ -80,25 +75,13 @@ const REBUILD_DERIVED_TABLES_SQL: &str = "DELETE FROM tally; \
     SELECT id, search_title, search_rest FROM ticket WHERE id IN (SELECT id FROM search_queue WHERE title IS NULL); \
     DELETE FROM search_queue WHERE title IS NULL";
 
-/// The columns of events and notes.
-static TIMELINE_COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| {
-    let notes = NOTE_COLUMNS.iter().map(|column| column.name);
-    let events = EVENT_COLUMNS.iter().map(|column| column.name);
-    events
-        .chain(notes.filter(|name| EVENT_COLUMNS.iter().all(|column| column.name != *name)))
-        .collect()
-});
-
 pub(crate) async fn insert_timeline(
     connection: &mut Connection,
     rows: &[Value],
 ) -> Result<(), StorageError> {
-    insert_rows(connection, rows, "timeline", &TIMELINE_COLUMNS, json_field_sql).await
-}
-
-/// Reads a column from the JSON row.
-fn json_field_sql(column: &str) -> String {
-    format!("value ->> '$.{column}'")
+    static COLUMNS: LazyLock<Vec<&str>> =
+        LazyLock::new(|| columns::timeline_columns().map(|column| column.name).collect());
+    insert_rows(connection, rows, "timeline", &COLUMNS).await
 }
 
 async fn insert_rows(
@@ -106,15 +89,10 @@ async fn insert_rows(
     rows: &[Value],
     table: &str,
     columns: &[&str],
-    value_sql: fn(&str) -> String,
 ) -> Result<(), StorageError> {
-    let names: Vec<String> = columns.iter().map(|column| quote_identifier(column)).collect();
-    let values: Vec<String> = columns.iter().map(|column| value_sql(column)).collect();
-    let statement = format!(
-        "INSERT INTO {table} ({}) SELECT {} FROM json_each($1) WHERE true",
-        names.join(", "),
-        values.join(", ")
-    );
+    // A fixture's rows are JSON objects.
+    let (names, fields) = (column_list_sql(columns), json_fields_sql(columns));
+    let statement = format!("INSERT INTO {table} ({names}) SELECT {fields} FROM json_each($1)");
     let statement: SqlStr = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement));
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
         query(statement.clone()).bind(rows_to_json(rows)).execute(&mut *connection).await?;

@@ -2,13 +2,12 @@
 
 use std::sync::LazyLock;
 
-use super::sql::quote_identifier;
+use super::sql::{json_object_args, quote_identifier};
 use crate::clock::Zone;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::model::columns;
-use crate::tickets::model::columns::Column;
 use crate::tickets::model::dates;
-use crate::tickets::model::filter::ViewConditions;
+use crate::tickets::model::view::ViewConditions;
 
 /// Returns SQL for a column's displayed value, with dates in UTC. `$1` is always the server's public URL.
 pub(super) fn ticket_column_sql(column: &str) -> String {
@@ -46,25 +45,18 @@ fn timeline_column_sql(column: &str) -> String {
     }
 }
 
-fn json_object_args(columns: &[Column], column_sql: fn(&str) -> String) -> String {
-    let pairs: Vec<String> = columns
-        .iter()
-        .map(|column| format!("'{}', {}", column.name, column_sql(column.name)))
-        .collect();
-    pairs.join(", ")
-}
-
 /// A ticket's JSON in a list.
 pub(super) static LIST_ITEM_SQL: LazyLock<String> = LazyLock::new(|| {
-    format!("json_object({})", json_object_args(columns::TICKET_COLUMNS, ticket_column_sql))
+    format!("json_object({})", json_object_args(columns::ticket_column_names(), ticket_column_sql))
 });
 
 /// Selects a ticket with its timeline: `$2` is its id, `$3` whether events are included.
 static ITEM_STATEMENT: LazyLock<String> = LazyLock::new(|| {
-    let ticket = json_object_args(columns::TICKET_COLUMNS, ticket_column_sql);
-    let event = json_object_args(columns::EVENT_COLUMNS, timeline_column_sql);
+    let ticket = json_object_args(columns::ticket_column_names(), ticket_column_sql);
+    let event =
+        json_object_args(&columns::column_names(columns::EVENT_COLUMNS), timeline_column_sql);
     // A note's id is a text, an event's a number (documented: the sample).
-    let note = json_object_args(columns::NOTE_COLUMNS, timeline_column_sql)
+    let note = json_object_args(&columns::column_names(columns::NOTE_COLUMNS), timeline_column_sql)
         .replace("'id', e.\"id\"", "'id', CAST(e.id AS TEXT)");
     format!(
         "SELECT json_object({ticket}, 'timeline', (\
@@ -78,7 +70,8 @@ static ITEM_STATEMENT: LazyLock<String> = LazyLock::new(|| {
 /// Returns a ticket with its timeline, as JSON; None if it does not exist.
 pub(crate) async fn fetch_ticket_with_timeline(
     connection: &mut Connection,
-    (public_url, zone): (&str, &Zone),
+    public_url: &str,
+    zone: &Zone,
     id: i64,
     with_events: bool,
 ) -> Result<Option<String>, StorageError> {
@@ -91,7 +84,8 @@ pub(crate) async fn fetch_ticket_with_timeline(
 /// Returns a ticket without its timeline, as JSON; None if it does not exist.
 pub(crate) async fn fetch_ticket(
     connection: &mut Connection,
-    (public_url, zone): (&str, &Zone),
+    public_url: &str,
+    zone: &Zone,
     id: i64,
 ) -> Result<Option<String>, StorageError> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {

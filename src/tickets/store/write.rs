@@ -1,32 +1,47 @@
 //! Group commit of ticket commands in two round trips: the first begins the transaction and loads what the commands
 //! need, the second writes the changes and commits.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::Row;
 
-use super::sql::{SqlBuilder, quote_identifier};
+use super::sql::{
+    SqlBuilder, column_list_sql, insert_sql, json_array_sql, json_elements_sql, quote_identifier,
+};
 use crate::journal::WithChanges;
 use crate::storage::{
     BatchResult, BatchedWrite, BoxFuture, CommitHandle, Connection, RowId, StorageError,
 };
 use crate::tickets::model::RESOURCE;
 use crate::tickets::model::command::{
-    NEW_TICKET_COLUMNS, TicketCommand, TicketCommandError, TicketCommandKind,
+    CustomerRow, NewTicketRow, TicketCommand, TicketCommandError, TicketCommandKind,
 };
-use crate::tickets::model::ticket::{ColumnValue, Status, TicketChange, normalize_search_text};
-use crate::tickets::model::timeline;
-use crate::tickets::model::unit_of_work::{
-    BulkUpdate, MUTABLE_COLUMNS, MutableValues, PendingWrites, TicketState, TimelineEvent,
-    UnitOfWork,
-};
+use crate::tickets::model::dates;
+use crate::tickets::model::reference::{ReferenceKey, ReferenceKind};
+use crate::tickets::model::row::{ROW_PATH, Row as _, TICKET_IDS_PATH, loaded_row};
+use crate::tickets::model::ticket::{Status, TicketChange};
+use crate::tickets::model::ticket_state::{MutableColumns, TallyDelta, TicketState};
+use crate::tickets::model::timeline::{self, EventRow, TimelineEvent};
+use crate::tickets::model::unit_of_work::{BulkUpdate, PendingWrites, UnitOfWork};
+
+/// Why a command was not committed.
+#[derive(Debug)]
+pub(crate) enum TicketWriteError {
+    Rejected(TicketCommandError),
+    Storage(StorageError),
+}
+
+impl From<StorageError> for TicketWriteError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
 
 impl BatchedWrite for TicketCommand {
     type Output = WithChanges<Vec<i64>>;
-    type Error = TicketCommandError;
+    type Error = TicketWriteError;
 
     fn apply_batch<'c>(
         connection: &'c mut Connection,
@@ -35,8 +50,16 @@ impl BatchedWrite for TicketCommand {
     ) -> BoxFuture<'c, BatchResult<Self>> {
         Box::pin(async move {
             let mut unit_of_work = load(connection, commands).await?;
-            let results: Vec<_> =
-                commands.iter().map(|command| unit_of_work.execute(command)).collect();
+            let execute = |command: &&Self| {
+                let mut output = unit_of_work.execute(command)?;
+                dates::localize_change_set(&mut output.changes, &command.zone);
+                Ok(output)
+            };
+            let results: Vec<_> = commands
+                .iter()
+                .map(execute)
+                .map(|result| result.map_err(TicketWriteError::Rejected))
+                .collect();
             let succeeded = results.iter().filter_map(|result| result.as_ref().ok());
             let ids = succeeded.flat_map(|output: &WithChanges<_>| &output.value).copied();
             commit.begin(ids.map(|id| RowId { resource: RESOURCE, id }).collect());
@@ -65,7 +88,7 @@ struct Preload<'a> {
     ticket_ids: Vec<i64>,
     needs_unfinished: bool,
     external_primary_ids: Vec<&'a str>,
-    reference_keys: Vec<(&'static str, i64)>,
+    reference_keys: Vec<ReferenceKey>,
     needs_last_ticket_id: bool,
     needs_titles: bool,
 }
@@ -93,61 +116,61 @@ impl<'a> Preload<'a> {
         preload
     }
 
-    /// Returns SQL that begins a transaction and selects the data as one row.
+    /// Returns SQL that begins a transaction and selects the data as one JSON object, a [`LoadedData`].
     fn to_statement(&self) -> SqlBuilder {
         let mut sql = SqlBuilder::default();
-        sql.push("BEGIN IMMEDIATE; SELECT json_array(");
+        let mut fields = Vec::new();
         if !self.ticket_ids.is_empty() || self.needs_unfinished {
-            // Few commands need the title, the longest column.
-            let columns = MUTABLE_COLUMNS.map(|column| match column {
-                "title" if !self.needs_titles => "NULL".to_owned(),
-                column => quote_identifier(column),
-            });
-            sql.push(&format!(
-                "(SELECT json_group_array(json_array(ticket.id, brand_id, json_array({}))) FROM ",
-                columns.join(", ")
-            ));
-            if self.needs_unfinished {
-                let statuses = sql.bind(ColumnValue::Text(json!(Status::UNFINISHED).to_string()));
-                let ids = sql.bind(ids_to_json(&self.ticket_ids));
-                sql.push(&format!(
-                    "ticket WHERE status IN (SELECT value FROM json_each({statuses})) \
-                     OR id IN (SELECT value FROM json_each({ids}))"
-                ));
-            } else {
-                let ids = sql.bind(ids_to_json(&self.ticket_ids));
-                // CROSS JOIN, so that tickets are looked up by id.
-                sql.push(&format!(
-                    "json_each({ids}) AS ids CROSS JOIN ticket ON ticket.id = ids.value"
-                ));
-            }
-            sql.push(")");
-        } else {
-            sql.push("NULL");
+            fields.push(format!("'tickets', ({})", self.tickets_sql(&mut sql)));
         }
-        if self.external_primary_ids.is_empty() {
-            sql.push(", NULL, 0");
-        } else {
-            let external_ids =
-                sql.bind(ColumnValue::Text(json!(self.external_primary_ids).to_string()));
+        if !self.external_primary_ids.is_empty() {
+            let external_ids = sql.bind(json!(self.external_primary_ids).to_string());
             let last = last_id_sql("customer");
-            sql.push(&format!(
-                ", (SELECT json_group_array(json_array(external_primary_id, id)) FROM customer \
-                 WHERE external_primary_id IN (SELECT value FROM json_each({external_ids}))), {last}"
+            fields.push(format!(
+                "'customers', (SELECT json_group_array({customer}) FROM customer \
+                 WHERE external_primary_id IN (SELECT value FROM json_each({external_ids}))), \
+                 'last_customer_id', {last}",
+                customer = json_array_sql(LoadedCustomer::FIELDS, quote_identifier),
             ));
         }
-        if self.reference_keys.is_empty() {
-            sql.push(", NULL");
-        } else {
-            let keys = sql.bind(ColumnValue::Text(json!(self.reference_keys).to_string()));
-            sql.push(&format!(
-                ", (SELECT json_group_array(json_array(kind, id, name)) FROM reference \
-                 WHERE (kind, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each({keys})))"
+        if !self.reference_keys.is_empty() {
+            let keys = sql.bind(json!(self.reference_keys).to_string());
+            fields.push(format!(
+                "'references', (SELECT json_group_array({reference}) FROM reference WHERE (kind, id) IN \
+                     (SELECT value ->> '$.kind', value ->> '$.id' FROM json_each({keys})))",
+                reference = json_array_sql(LoadedReference::FIELDS, quote_identifier),
             ));
         }
-        let last = if self.needs_last_ticket_id { last_id_sql("ticket") } else { "0".to_owned() };
-        sql.push(&format!(", {last})"));
+        if self.needs_last_ticket_id {
+            fields.push(format!("'last_ticket_id', {}", last_id_sql("ticket")));
+        }
+        sql.push(&format!("BEGIN IMMEDIATE; SELECT json_object({})", fields.join(", ")));
         sql
+    }
+
+    fn tickets_sql(&self, sql: &mut SqlBuilder) -> String {
+        // Few commands need the title, the longest column.
+        let columns = json_array_sql(MutableColumns::COLUMNS, |column| match column {
+            "title" if !self.needs_titles => "NULL".to_owned(),
+            column => quote_identifier(column),
+        });
+        let ticket = json_array_sql(LoadedTicket::FIELDS, |field| match field {
+            "columns" => columns.clone(),
+            field => format!("ticket.{field}"),
+        });
+        let from = if self.needs_unfinished {
+            let statuses = sql.bind(json!(Status::UNFINISHED).to_string());
+            let ids = sql.bind(ids_to_json(&self.ticket_ids));
+            format!(
+                "ticket WHERE status IN (SELECT value FROM json_each({statuses})) \
+                 OR id IN (SELECT value FROM json_each({ids}))"
+            )
+        } else {
+            let ids = sql.bind(ids_to_json(&self.ticket_ids));
+            // CROSS JOIN, so that tickets are looked up by id.
+            format!("json_each({ids}) AS ids CROSS JOIN ticket ON ticket.id = ids.value")
+        };
+        format!("SELECT json_group_array({ticket}) FROM {from}")
     }
 }
 
@@ -156,15 +179,39 @@ fn last_id_sql(table: &str) -> String {
     format!("(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{table}')")
 }
 
-/// The result of [`Preload::to_statement`].
-#[derive(Deserialize)]
-struct LoadedRow(
-    Option<Vec<(i64, i64, MutableValues)>>,
-    Option<Vec<(String, i64)>>,
-    i64,
-    Option<Vec<(String, i64, String)>>,
-    i64,
-);
+/// The result of [`Preload::to_statement`]; what the commands do not need is empty.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LoadedData {
+    tickets: Vec<LoadedTicket>,
+    customers: Vec<LoadedCustomer>,
+    last_customer_id: i64,
+    references: Vec<LoadedReference>,
+    last_ticket_id: i64,
+}
+
+loaded_row! {
+    struct LoadedTicket {
+        id: i64,
+        brand_id: i64,
+        columns: MutableColumns,
+    }
+}
+
+loaded_row! {
+    struct LoadedCustomer {
+        external_primary_id: String,
+        id: i64,
+    }
+}
+
+loaded_row! {
+    struct LoadedReference {
+        kind: ReferenceKind,
+        id: i64,
+        name: String,
+    }
+}
 
 /// Begins a transaction and loads the unit of work of the commands.
 async fn load(
@@ -174,18 +221,23 @@ async fn load(
     let row =
         Preload::from_commands(commands).to_statement().into_query().fetch_one(connection).await?;
     let text: &str = row.try_get(0)?;
-    let loaded = serde_json::from_str(text);
-    let LoadedRow(tickets, customers, last_customer_id, names, last_ticket_id) =
-        loaded.map_err(|error| StorageError::corrupt(error.to_string()))?;
-    let tickets = tickets.into_iter().flatten();
-    let tickets = tickets.map(|(id, brand, cells)| (id, TicketState::from_stored(brand, cells)));
-    let names = names.into_iter().flatten().map(|(kind, id, name)| ((kind, id), name));
+    let loaded: LoadedData =
+        serde_json::from_str(text).map_err(|error| StorageError::corrupt(error.to_string()))?;
+    let tickets = loaded.tickets.into_iter();
+    let tickets = tickets
+        .map(|ticket| (ticket.id, TicketState::from_stored(ticket.brand_id, ticket.columns)));
+    let customers = loaded.customers.into_iter();
+    let references = loaded.references.into_iter();
+    let reference_names = references
+        .map(|reference| (ReferenceKey { kind: reference.kind, id: reference.id }, reference.name));
     Ok(UnitOfWork {
         tickets: tickets.collect(),
-        customer_ids: customers.into_iter().flatten().collect::<HashMap<_, _>>(),
-        reference_names: names.collect(),
-        last_ticket_id,
-        last_customer_id,
+        customer_ids: customers
+            .map(|customer| (customer.external_primary_id, customer.id))
+            .collect(),
+        reference_names: reference_names.collect(),
+        last_ticket_id: loaded.last_ticket_id,
+        last_customer_id: loaded.last_customer_id,
         pending_writes: PendingWrites::default(),
     })
 }
@@ -197,16 +249,14 @@ fn write_statement(unit_of_work: &UnitOfWork) -> SqlBuilder {
     let mut sql = SqlBuilder::default();
     if !new_tickets.is_empty() {
         sql.push(&INSERT_TICKETS_PREFIX);
-        let rows = sql.bind(rows_to_json(new_tickets));
+        let rows = sql.bind(to_json(new_tickets));
         sql.push(&format!("jsonb_each({rows}); "));
     }
     if !new_customers.is_empty() {
-        let (rows, columns) = (sql.bind(rows_to_json(new_customers)), json_array_columns(3));
-        sql.push(&format!(
-            "INSERT INTO customer (id, external_primary_id, brand_id) SELECT {columns} FROM jsonb_each({rows}); "
-        ));
+        let rows = sql.bind(to_json(new_customers));
+        sql.push(&insert_sql("customer", CustomerRow::COLUMNS, &format!("jsonb_each({rows}); ")));
     }
-    for update in unit_of_work.bulk_updates() {
+    for update in &unit_of_work.bulk_updates() {
         push_bulk_update(&mut sql, update);
     }
     if !events.is_empty() {
@@ -216,90 +266,67 @@ fn write_statement(unit_of_work: &UnitOfWork) -> SqlBuilder {
         let ids = sql.bind(ids_to_json(deleted_ids));
         sql.push(&format!("DELETE FROM ticket WHERE id IN (SELECT value FROM json_each({ids})); "));
     }
-    let tally_deltas: Vec<_> = unit_of_work
-        .tally_deltas()
-        .map(|((status, priority, assigned, closed_on), delta)| {
-            (status, priority, i64::from(assigned), closed_on, delta)
-        })
-        .collect();
+    let tally_deltas = unit_of_work.tally_deltas();
     if !tally_deltas.is_empty() {
-        let (rows, columns) = (sql.bind(rows_to_json(&tally_deltas)), json_array_columns(5));
+        let rows = sql.bind(to_json(&tally_deltas));
+        sql.push(&INSERT_TALLY_PREFIX);
         sql.push(&format!(
-            "INSERT INTO tally (status, priority, is_assigned, closed_on, tickets) \
-             SELECT {columns} FROM jsonb_each({rows}) \
-             WHERE true ON CONFLICT DO UPDATE SET tickets = tickets + excluded.tickets; "
+            "jsonb_each({rows}) WHERE true \
+             ON CONFLICT DO UPDATE SET tickets = tickets + excluded.tickets; "
         ));
     }
     sql.push("COMMIT");
     sql
 }
 
-/// Inserts tickets from the row source appended to it.
-static INSERT_TICKETS_PREFIX: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<String> =
-        NEW_TICKET_COLUMNS.iter().map(|column| quote_identifier(column)).collect();
-    format!(
-        "INSERT INTO ticket ({}) SELECT {} FROM ",
-        names.join(", "),
-        json_array_columns(NEW_TICKET_COLUMNS.len())
-    )
-});
+/// Inserts tickets from the table of JSON arrays appended to it.
+static INSERT_TICKETS_PREFIX: LazyLock<String> =
+    LazyLock::new(|| insert_sql("ticket", NewTicketRow::COLUMNS, ""));
 
-/// Selects the elements of a JSON array.
-fn json_array_columns(width: usize) -> String {
-    let columns: Vec<String> =
-        (0..width).map(|index| format!("value ->> {index} AS v{index}")).collect();
-    columns.join(", ")
-}
+/// Inserts changes of the tally in the same way.
+static INSERT_TALLY_PREFIX: LazyLock<String> =
+    LazyLock::new(|| insert_sql("tally", TallyDelta::COLUMNS, ""));
 
 /// Serializes rows.
-fn rows_to_json(rows: &(impl Serialize + ?Sized)) -> ColumnValue {
-    ColumnValue::Text(serde_json::to_string(rows).unwrap_or_default())
+fn to_json(rows: &(impl Serialize + ?Sized)) -> String {
+    serde_json::to_string(rows).unwrap_or_default()
 }
 
 /// Updates ticket columns; each group's values are parsed once for all its tickets.
-fn push_bulk_update(sql: &mut SqlBuilder, (changed_columns, mut rows): BulkUpdate) {
-    let mut names: Vec<String> =
-        changed_columns.iter().map(|column| quote_identifier(column)).collect();
-    if let Some(title_index) = changed_columns.iter().position(|column| *column == "title") {
-        names.push(quote_identifier("search_title"));
-        for (values, _) in &mut rows {
-            let search_title =
-                normalize_search_text(values[title_index].as_str().unwrap_or_default());
-            values.push(search_title.into());
-        }
-    }
-    for (values, ids) in &mut rows {
-        values.push(std::mem::take(ids).into());
-    }
-    let rows: Vec<_> = rows.into_iter().map(|(values, _)| values).collect();
-    let width = names.len();
-    let sets: Vec<String> =
-        names.iter().enumerate().map(|(index, name)| format!("{name} = n.v{index}")).collect();
-    let source_columns: Vec<String> = (0..width).map(|index| format!("c.v{index}")).collect();
-    let rows = sql.bind(rows_to_json(&rows));
+fn push_bulk_update(sql: &mut SqlBuilder, update: &BulkUpdate<'_>) {
+    let groups = sql.bind(to_json(&update.groups));
+    let set = |column: &&str| format!("{0} = changed.{0}", quote_identifier(column));
     sql.push(&format!(
-        "WITH c AS MATERIALIZED (SELECT {}, jsonb_extract(value, '$[{width}]') AS ids FROM jsonb_each({rows})), \
-         n AS MATERIALIZED (SELECT t.value AS id, {} FROM c CROSS JOIN json_each(c.ids) AS t) \
-         UPDATE ticket SET {} FROM n WHERE ticket.id = n.id; ",
-        json_array_columns(width),
-        source_columns.join(", "),
-        sets.join(", ")
+        "{source}, changed AS MATERIALIZED \
+             (SELECT ids.value AS id, {columns} FROM source CROSS JOIN json_each(ticket_ids) AS ids) \
+         UPDATE ticket SET {sets} FROM changed WHERE ticket.id = changed.id; ",
+        source = with_source_sql(&update.columns, &groups),
+        columns = column_list_sql(&update.columns),
+        sets = update.columns.iter().map(set).collect::<Vec<_>>().join(", "),
     ));
 }
 
 /// Inserts timeline events; each event is parsed once for all its tickets.
 fn push_events(sql: &mut SqlBuilder, events: &[TimelineEvent]) {
-    let rows = sql.bind(rows_to_json(events));
+    let events = sql.bind(to_json(events));
+    let columns = column_list_sql(EventRow::COLUMNS);
     sql.push(&format!(
-        "WITH e AS MATERIALIZED (SELECT {}, jsonb_extract(value, '$[5]') AS ids FROM jsonb_each({rows})) \
-         INSERT INTO timeline (ticket_id, type, item_type, item_type_id, description, initiated_by, created_at) \
-         SELECT t.value, 'event', e.v0, e.v1, e.v2, e.v3, e.v4 FROM e CROSS JOIN json_each(e.ids) AS t; ",
-        json_array_columns(5)
+        "{source} INSERT INTO timeline (ticket_id, type, {columns}) \
+         SELECT ids.value, 'event', {columns} FROM source CROSS JOIN json_each(ticket_ids) AS ids; ",
+        source = with_source_sql(EventRow::COLUMNS, &events),
     ));
 }
 
+/// Returns the common table expression `source` of rows with the ids of their tickets.
+fn with_source_sql(columns: &[&str], rows: &str) -> String {
+    let elements = json_elements_sql(columns, ROW_PATH);
+    format!(
+        "WITH source AS MATERIALIZED \
+         (SELECT {elements}, jsonb_extract(value, '{TICKET_IDS_PATH}') AS ticket_ids FROM jsonb_each({rows}))"
+    )
+}
+
 /// Serializes ids.
-fn ids_to_json(ids: &[i64]) -> ColumnValue {
-    ColumnValue::Text(json!(ids).to_string())
+fn ids_to_json(ids: &[i64]) -> String {
+    json!(ids).to_string()
 }

@@ -9,7 +9,10 @@ use crate::support::Server;
 
 #[tokio::test]
 async fn unknown_key_creates_account_from_seed() {
-    let server = serve_seed_with_args(&acme_seed([ticket_fixture(7)]), &["--ephemeral", "--accounts", "auto"]);
+    let server = serve_seed_with_args(
+        &acme_seed([ticket_fixture(7)]),
+        &["--ephemeral", "--accounts", "auto"],
+    );
     let one = server.with_key("my-own-key-1");
     let other = server.with_key("my-own-key-2");
     assert_eq!(one.get("/api/v2/ticket/7").await.status, 200, "the account starts from the seed");
