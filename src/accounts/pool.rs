@@ -21,7 +21,7 @@ use crate::clock::Stopwatch;
 use crate::storage::{ACCOUNT_SCHEMA, Database, DatabasePermit, OpenMode, Storage, StorageError};
 
 /// The most open databases, unless more are in use at the same time (arbitrary).
-const MAX_OPEN_DATABASES: usize = 64;
+const MAX_OPEN_BEFORE_EVICTION: usize = 64;
 /// Time without a request until a database is closed (arbitrary).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait for a database in use before the next scan of all of them (arbitrary).
@@ -39,7 +39,7 @@ pub(super) struct DatabasePool {
 
 impl DatabasePool {
     pub(super) fn new(storage: Storage) -> Self {
-        let max_open = MAX_OPEN_DATABASES.min(storage.database_limit.max_open);
+        let max_open = MAX_OPEN_BEFORE_EVICTION.min(storage.database_limit.max_open);
         Self { storage, max_open, open: Mutex::default() }
     }
 

@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 
-use super::disconnect::{DisconnectGuard, DisconnectWatcher};
+use super::client_disconnect::{DisconnectGuard, DisconnectWatcher};
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::execute::execute;

@@ -26,9 +26,9 @@ use tokio::time::{sleep, timeout};
 use crate::api::ProtocolError;
 use crate::api::limits::ConnectionLimits;
 use crate::api::state::SharedState;
+use crate::server::connection::{REQUEST_PREFIX_BYTES, ServerStream};
 use crate::server::logging;
 use crate::server::router::{self, App};
-use crate::server::stream::{REQUEST_PREFIX_BYTES, ServerStream};
 use crate::server::unread_body::UnreadBody;
 
 /// How long running requests may take to finish during shutdown.

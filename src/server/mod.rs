@@ -1,13 +1,13 @@
 //! The server's lifecycle: opens the accounts, binds the address, serves requests and shuts down.
 
 pub(crate) mod config;
+mod connection;
 pub(crate) mod listener;
 mod logging;
 pub(crate) mod os_limits;
 pub(crate) mod port_file;
 pub(crate) mod router;
 mod start;
-mod stream;
 mod unread_body;
 
 use std::future::Future;
