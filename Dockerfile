@@ -12,17 +12,19 @@ WORKDIR /build
 
 # The dependencies, with empty sources: this layer lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
+COPY client/Cargo.toml client/
 COPY examples/rust/Cargo.toml examples/rust/
 COPY scripts/release-build.sh scripts/
-RUN { echo src/main.rs; echo examples/rust/src/lib.rs; sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml; } \
+RUN { echo src/main.rs; echo client/src/lib.rs; echo examples/rust/src/lib.rs; sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml; } \
     | while read -r file; do mkdir -p "${file%/*}" && echo 'fn main() {}' > "$file"; done \
  && touch src/lib.rs \
  && scripts/release-build.sh "$(uname -m)-unknown-linux-musl"
 
 COPY migrations migrations
+COPY client/src client/src
 COPY src src
 # The touch makes cargo see that the sources are new, whatever their dates.
-RUN touch src/main.rs src/lib.rs \
+RUN touch client/src/lib.rs src/main.rs src/lib.rs \
  && scripts/release-build.sh "$(uname -m)-unknown-linux-musl" \
  && cp "target/$(uname -m)-unknown-linux-musl/release/omnidesk-mock" /omnidesk-mock
 

@@ -21,7 +21,7 @@
 //!     .send()
 //!     .await?;
 //! assert_eq!(response.status(), 200);
-//! assert_eq!(server.control().account("self").show().await?.counts.tickets, 1);
+//! assert_eq!(server.control().account("self").details().await?.counts.tickets, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -34,7 +34,6 @@ mod accounts;
 mod api;
 #[cfg(feature = "cli")]
 mod cli;
-mod client;
 mod clock;
 mod console;
 mod contract;
@@ -53,10 +52,8 @@ mod tickets;
 
 #[cfg(feature = "cli")]
 pub use cli::main;
-pub use client::{Account, Control, ControlError, Filter, Requests};
-pub use mock_server::{Builder, MockServer, StartError};
-
-/// The request and response types of the control API.
-pub mod wire {
-    pub use crate::control::wire::*;
-}
+pub use mock_server::{MockServer, MockServerBuilder, StartError};
+#[doc(inline)]
+pub use omnidesk_mock_client::{
+    AccountClient, ControlClient, ControlError, RequestFilter, RequestStream, types,
+};

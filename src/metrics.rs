@@ -49,7 +49,7 @@ struct OperationLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SqliteLabels {
-    work: &'static str,
+    access: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,11 +79,11 @@ impl RejectionReason {
     const fn labels(self) -> RejectionLabels {
         RejectionLabels {
             reason: match self {
-                Self::TooManyConnections => "connections",
+                Self::TooManyConnections => "too-many-connections",
                 Self::HeadersTooLarge => "headers-too-large",
                 Self::UrlTooLong => "url-too-long",
-                Self::MalformedHttp => "bad-http",
-                Self::HeaderTimeout => "too-slow",
+                Self::MalformedHttp => "malformed-http",
+                Self::HeaderTimeout => "header-timeout",
             },
         }
     }
@@ -117,7 +117,7 @@ impl Default for SqliteMetrics {
     fn default() -> Self {
         let durations = Family::new_with_constructor(DurationHistogram);
         let [read_duration, write_duration] =
-            ["read", "write"].map(|work| durations.get_or_create_owned(&SqliteLabels { work }));
+            ["read", "write"].map(|access| durations.get_or_create_owned(&SqliteLabels { access }));
         Self { durations, read_duration, write_duration, commits: Counter::default() }
     }
 }
@@ -197,39 +197,39 @@ impl Metrics {
         let mut registry = Registry::with_prefix(METRIC_PREFIX);
         registry.register(
             "requests",
-            "Requests, by operation and status; none is a request that a fault left without an answer",
+            "Requests by operation and status; the status none is a request without a response",
             self.requests.clone(),
         );
         registry.register(
             "request_duration_seconds",
-            "Time from the head of a request to the head of its answer",
+            "Time from the head of a request to the head of its response",
             self.durations.clone(),
         );
         registry.register(
-            "refused",
-            "Requests and connections that were refused before they were understood",
+            "rejections",
+            "Connections and requests that were rejected before they were parsed",
             self.rejections.clone(),
         );
         registry.register(
             "sqlite_seconds",
-            "Time in SQLite: of a read, and of a group of writes that is committed at once",
+            "Time in SQLite of a read, and of a group commit",
             sqlite.durations.clone(),
         );
-        registry.register("sqlite_commits", "Committed groups of writes", sqlite.commits.clone());
+        registry.register("sqlite_commits", "Group commits", sqlite.commits.clone());
         registry.register("accounts", "Accounts", self.accounts.clone());
         registry.register(
             "journal_entries",
-            "Requests that the journals of all accounts hold",
+            "Requests in the journals of all accounts",
             self.journal_entries.clone(),
         );
         registry.register(
             "open_databases",
-            "Databases of accounts that are open",
+            "Open databases of accounts",
             self.open_databases.clone(),
         );
         registry.register("open_connections", "Open connections", self.connections.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The program", build);
+        registry.register("build", "The build of the server", build);
         registry
     }
 

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::thread::JoinHandle;
 
+use omnidesk_mock_client::ControlClient;
 use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
-use crate::client::Control;
 use crate::journal::JournalLimits;
 use crate::server::config::ServerConfig;
 use crate::server::{Server, listener};
@@ -60,14 +60,14 @@ impl MockServer {
     /// Starts a server with the built-in seed: names for the most common ids, and no tickets.
     ///
     /// # Panics
-    /// If no port, thread or memory is available. [`Builder::try_start`] returns the error.
+    /// If no port, thread or memory is available. [`MockServerBuilder::try_start`] returns the error.
     pub async fn start() -> Self {
         Self::builder().start().await
     }
 
     /// Returns a builder for other settings.
-    pub fn builder() -> Builder {
-        Builder { config: ServerConfig::in_memory() }
+    pub fn builder() -> MockServerBuilder {
+        MockServerBuilder { config: ServerConfig::in_memory() }
     }
 
     /// Returns the server's URL without a trailing slash: `http://127.0.0.1:PORT`. The Ticket API is at
@@ -82,8 +82,8 @@ impl MockServer {
     }
 
     /// Returns a client of the control API. Its account `self` is that of [`MockServer::api_key`].
-    pub fn control(&self) -> Control {
-        let control = Control::new(&self.base_url).with_api_key(&self.api_key);
+    pub fn control(&self) -> ControlClient {
+        let control = ControlClient::new(&self.base_url).with_api_key(&self.api_key);
         match &self.control_token {
             Some(token) => control.with_token(token),
             None => control,
@@ -122,16 +122,16 @@ impl Drop for MockServer {
 ///     .start()
 ///     .await;
 /// let account = server.control().account("self");
-/// assert_eq!(account.show().await?.counts.tickets, 1);
+/// assert_eq!(account.details().await?.counts.tickets, 1);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct MockServerBuilder {
     config: ServerConfig,
 }
 
-impl Builder {
+impl MockServerBuilder {
     /// Adds a seed file, YAML or JSON, that accounts start from.
     #[must_use]
     pub fn seed(mut self, file: impl AsRef<Path>) -> Self {
@@ -147,9 +147,9 @@ impl Builder {
     }
 
     /// Sets the data directory of the accounts. Without one they are lost when the server stops. Each start adds a
-    /// fresh account, unless [`Builder::api_key`] opens an existing one.
+    /// fresh account, unless [`MockServerBuilder::api_key`] opens an existing one.
     #[must_use]
-    pub fn data(mut self, folder: impl AsRef<Path>) -> Self {
+    pub fn data_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.config.storage_mode = StorageMode::DataDir(folder.as_ref().to_owned());
         self
     }
@@ -161,7 +161,7 @@ impl Builder {
         self
     }
 
-    /// Sets the API key of the fresh account, which is random by default. With [`Builder::data`] it opens the same
+    /// Sets the API key of the fresh account, which is random by default. With [`MockServerBuilder::data_dir`] it opens the same
     /// account again at the next start.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
@@ -171,7 +171,7 @@ impl Builder {
 
     /// Creates an account for each unknown API key.
     #[must_use]
-    pub fn accounts_auto(mut self) -> Self {
+    pub fn auto_create_accounts(mut self) -> Self {
         self.config.unknown_keys = UnknownKeyPolicy::Auto;
         self
     }
@@ -186,7 +186,7 @@ impl Builder {
     /// Sets the maximum size of an account's journal: in requests, 1000 by default and 0 to turn it off, and in bytes,
     /// 4 MiB by default.
     #[must_use]
-    pub fn journal(mut self, entries: u32, bytes: u32) -> Self {
+    pub fn journal_limits(mut self, entries: u32, bytes: u32) -> Self {
         self.config.journal =
             JournalLimits { max_entries: to_usize(entries), max_bytes: to_usize(bytes) };
         self
@@ -216,7 +216,7 @@ impl Builder {
     /// Starts the server.
     ///
     /// # Panics
-    /// If [`Builder::try_start`] returns an error.
+    /// If [`MockServerBuilder::try_start`] returns an error.
     pub async fn start(self) -> MockServer {
         self.try_start()
             .await

@@ -9,7 +9,7 @@ import { Desk } from "./desk.js";
 describe("recipes", { concurrency: true }, () => {
   async function loseAnAnswer(t, Client) {
     const account = await newAccount(t);
-    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect: { lose_answer: "reset" } });
+    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect: { drop_response: "reset" } });
     await new Client(account).report("Order 4711: printer on fire");
     await account.control("POST", "/verify", { operation: "ticket.create", changed: true, count: { exactly: 1 } });
   }

@@ -15,7 +15,7 @@ def both(mistake):
 
 @both("it sends a report again without a look whether it has arrived")
 def test_a_lost_answer_makes_no_second_ticket(account, client):
-    fault = {"operation": "ticket.create", "first": 1, "effect": {"lose_answer": "reset"}}
+    fault = {"operation": "ticket.create", "first": 1, "effect": {"drop_response": "reset"}}
     account.control("POST", "/faults", fault)
     client(account.base_url, account.api_key).report("Order 4711: printer on fire")
     made = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}

@@ -161,7 +161,7 @@ impl ApiError {
             Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets_message(ids),
-            Self::ResponseTooLarge(max_bytes) => format!("The answer would be larger than {max_bytes} bytes (--max-answer-bytes). Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
+            Self::ResponseTooLarge(max_bytes) => format!("The answer would be larger than {max_bytes} bytes (--max-response-bytes). Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
             Self::TooManyAccounts(max_accounts) => format!("This API key is unknown, and no account can be made for it: there are {max_accounts} already, as many as there may be. Remove some, or raise --max-accounts."),
             Self::Storage(error) => error.client_message().to_owned(),
             Self::Internal(_) => INTERNAL_ERROR_MESSAGE.to_owned(),

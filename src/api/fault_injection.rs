@@ -7,12 +7,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
+use omnidesk_mock_client::types::{DelayTiming, DroppedResponse};
 
 use super::client_disconnect::{DisconnectGuard, DisconnectWatcher};
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::execute::execute;
-use super::fault_response::{apply_effect, respond_with_effect};
+use super::fault_response::{apply_effect, executes_request, respond_with_effect};
 use super::input::{RawInput, decode_unless_rejected};
 use super::outcome::{HandlerOutcome, task_failure_response};
 use super::request_context::RequestContext;
@@ -21,8 +22,8 @@ use super::stop_signal::StopSignal;
 use super::validate::{ValidatedInput, validate};
 use crate::accounts::EffectiveSettings;
 use crate::contract::Operation;
+use crate::faults::Effect;
 use crate::faults::rate_limit::RateLimitStatus;
-use crate::faults::{DelayPhase, DropBehavior, Effect};
 use crate::journal::{AppliedFault, RecordedInput};
 
 /// What is to happen to a request.
@@ -132,7 +133,7 @@ async fn run_with_fault(
 ) -> Option<RenderedResponse> {
     let FaultDecision { fault, rate_limit } = decision;
     let (applied, effect) = fault.map(|MatchedFault { applied, effect }| (applied, effect)).unzip();
-    if let Some(Effect::Delay(time, DelayPhase::Before)) = &effect {
+    if let Some(Effect::Delay(time, DelayTiming::Before)) = &effect {
         match delay_request(endpoint, *time, &mut watcher, &stop_signal).await {
             DelayOutcome::Elapsed => {}
             DelayOutcome::AccountReset => {
@@ -162,7 +163,7 @@ async fn run_with_fault(
         Some(effect) => apply_effect(outcome.to_response(), effect),
         None => Some(outcome.to_response()),
     };
-    if let Some(Effect::LoseAnswer(DropBehavior::Status(status))) = effect {
+    if let Some(Effect::DropResponse(DroppedResponse::Status(status))) = effect {
         let error = ApiError::Fault { status, message: None, retry_after: None };
         response = Some(error.to_response(&outcome.settings.dialect, Some(&outcome.settings)));
     }
@@ -230,7 +231,7 @@ fn short_circuit(
             message: message.clone(),
             retry_after: retry_after.and_then(|time| SignedDuration::try_from(time).ok()),
         }),
-        effect if effect.executes_request() => None,
+        effect if executes_request(effect) => None,
         // This response is never sent.
         _ => Some(ApiError::Fault { status: 503, message: None, retry_after: None }),
     }

@@ -8,11 +8,12 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use omnidesk_mock_client::types::{DelayTiming, DropMode, DroppedResponse};
 
 use super::response::RenderedResponse;
 use super::stop_signal::StopSignal;
 use crate::accounts::AccountGuard;
-use crate::faults::{DelayPhase, DropBehavior, Effect};
+use crate::faults::Effect;
 
 /// HTML in place of JSON, as from a failed proxy.
 const MALFORMED_BODY: &str = "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>\n";
@@ -30,8 +31,13 @@ pub(crate) enum ConnectionAbort {
 
 /// Ends a body early.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("a fault rule cuts the answer")]
+#[error("a fault rule truncated the body")]
 struct TruncatedBody;
+
+/// Returns whether a request with this effect is executed.
+pub(super) const fn executes_request(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Status { .. } | Effect::ResetConnection | Effect::Hang(_))
+}
 
 /// Applies a fault to a response; returns None if it sends nothing.
 pub(super) fn apply_effect(
@@ -39,10 +45,10 @@ pub(super) fn apply_effect(
     effect: &Effect,
 ) -> Option<RenderedResponse> {
     match effect {
-        Effect::Reset
+        Effect::ResetConnection
         | Effect::Hang(_)
-        | Effect::LoseAnswer(DropBehavior::ResetConnection | DropBehavior::Hang) => None,
-        Effect::Garbage => Some(replace_with_malformed_body(response)),
+        | Effect::DropResponse(DroppedResponse::Mode(_)) => None,
+        Effect::Malformed => Some(replace_with_malformed_body(response)),
         _ => Some(response),
     }
 }
@@ -64,19 +70,21 @@ pub(super) async fn respond_with_effect(
     let Some(response) = response else {
         let hang = match effect {
             Some(Effect::Hang(time)) => *time,
-            Some(Effect::LoseAnswer(DropBehavior::Hang)) => DROPPED_RESPONSE_HANG_TIME,
+            Some(Effect::DropResponse(DroppedResponse::Mode(DropMode::Hang))) => {
+                DROPPED_RESPONSE_HANG_TIME
+            }
             _ => return abort_response(ConnectionAbort::Reset),
         };
         stop_signal.sleep(hang).await;
         return abort_response(ConnectionAbort::Close);
     };
     match effect {
-        Some(Effect::Delay(time, DelayPhase::After)) => {
+        Some(Effect::Delay(time, DelayTiming::After)) => {
             stop_signal.sleep(*time).await;
             response.into_http_response(None)
         }
-        Some(Effect::Cut(bytes)) => truncate_body(response, *bytes),
-        Some(Effect::Drip(time)) => dribble_body(response, *time, stop_signal, account_guard),
+        Some(Effect::Truncate(bytes)) => truncate_body(response, *bytes),
+        Some(Effect::Dribble(time)) => dribble_body(response, *time, stop_signal, account_guard),
         _ => response.into_http_response(None),
     }
 }
@@ -88,7 +96,8 @@ fn abort_response(abort: ConnectionAbort) -> Response<Body> {
 }
 
 /// Ends the body short of its `Content-Length`.
-fn truncate_body(response: RenderedResponse, bytes: usize) -> Response<Body> {
+fn truncate_body(response: RenderedResponse, bytes: u64) -> Response<Body> {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     let full_body = response.body.clone();
     let prefix = full_body.slice(..bytes.min(full_body.len().saturating_sub(1)));
     let parts = stream::iter([Ok(prefix), Err(TruncatedBody)]);

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::decode::{DecodeError, MAX_FIELD_NAME_CHARS, parse_pairs};
 use super::error::ApiError;
 use crate::contract::{TRUNCATION_MARK, Violation, ViolationKind, quote_value};
-use crate::journal::{HIDDEN, ends_with_key_label, redact_text, redact_words};
+use crate::journal::{REDACTED, ends_with_key_label, redact_text, redact_words};
 
 /// The longest method shown, in characters (arbitrary): no registered one has half as many.
 const MAX_METHOD_CHARS: usize = 40;
@@ -102,7 +102,7 @@ impl Redactor<'_> {
         }
         for (name, value) in fields {
             if is_api_key_field(name) {
-                *value = HIDDEN.into();
+                *value = REDACTED.into();
             } else {
                 self.redact_value(value, is_contract_name);
             }
@@ -130,10 +130,10 @@ impl Redactor<'_> {
                 }
             }
             Value::Number(number) if self.has_numeric_key() && self.is_key(&number.to_string()) => {
-                *value = HIDDEN.into();
+                *value = REDACTED.into();
             }
             Value::Bool(flag) if self.is_key(if *flag { "true" } else { "false" }) => {
-                *value = HIDDEN.into();
+                *value = REDACTED.into();
             }
             _ => {}
         }
@@ -182,7 +182,7 @@ impl Redactor<'_> {
             return path.to_owned();
         }
         if self.is_key(path) {
-            return HIDDEN.to_owned();
+            return REDACTED.to_owned();
         }
         let redact = |name: &str| match self.redact(name) {
             _ if is_contract_name(name) => name.to_owned(),
@@ -206,7 +206,7 @@ impl Redactor<'_> {
     /// Redacts the output of [`quote_value`].
     fn redact_quoted(&self, quoted: &str) -> String {
         if self.keys().any(|key| quoted == key || *quoted == quote_value(&key.into())) {
-            return HIDDEN.to_owned();
+            return REDACTED.to_owned();
         }
         self.redact(&self.redact_string_literals(quoted)).into_owned()
     }
@@ -233,7 +233,7 @@ impl Redactor<'_> {
             };
             match literal {
                 Cow::Borrowed(_) => redacted.push_str(&rest[..end]),
-                Cow::Owned(literal) if literal == HIDDEN => redacted.push_str(HIDDEN),
+                Cow::Owned(literal) if literal == REDACTED => redacted.push_str(REDACTED),
                 Cow::Owned(literal) => redacted.push_str(&Value::String(literal).to_string()),
             }
             rest = &rest[end..];
@@ -253,7 +253,7 @@ impl Redactor<'_> {
         let is_alone =
             before.chars().all(|letter| letter.is_whitespace() || "\"'`".contains(letter));
         (self.keys().any(is_key_prefix) && (is_alone || ends_with_key_label(before)))
-            .then(|| format!("{before}{HIDDEN}"))
+            .then(|| format!("{before}{REDACTED}"))
     }
 }
 
@@ -288,7 +288,7 @@ pub(super) fn redact_error(
         }
         ApiError::UnknownTickets(ids) => {
             let is_key = |id: &&mut String| redactor.is_key(id);
-            ids.iter_mut().filter(is_key).for_each(|id| HIDDEN.clone_into(id));
+            ids.iter_mut().filter(is_key).for_each(|id| REDACTED.clone_into(id));
         }
         _ => {}
     }
@@ -303,7 +303,7 @@ impl Redactor<'_> {
                 && key.starts_with(text)
         };
         if self.keys().any(is_truncated_key) {
-            HIDDEN.to_owned()
+            REDACTED.to_owned()
         } else {
             self.redact(text).into_owned()
         }

@@ -110,5 +110,5 @@ fn path_case_warning(path: &str, operation: &Operation) -> Warning {
     let text = format!(
         "The path {path} is taken for that of {documented} by a choice: no document says that the case does not matter."
     );
-    Warning::new(WarningKind::ChosenRule, text)
+    Warning::new(WarningKind::Undocumented, text)
 }

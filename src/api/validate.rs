@@ -43,7 +43,7 @@ pub(super) fn validate(
     warnings.extend(media_type.and_then(|sent| media_type_warning(operation, sent)));
     if let Fidelity::Undocumented(reason) = operation.fidelity {
         let text = format!("{}: {reason}", operation.name);
-        warnings.push(Warning::new(WarningKind::ChosenRule, text));
+        warnings.push(Warning::new(WarningKind::Undocumented, text));
     }
     let (mut fields, others) = if path.is_empty() { (fields, path) } else { (path, fields) };
     for (name, value) in others.into_iter().chain(ignored_query) {
@@ -133,7 +133,7 @@ fn ignored_query_warning(name: &str) -> Warning {
 fn undocumented_value_warning(violation: Violation) -> Warning {
     let message = violation.to_string();
     Warning {
-        kind: WarningKind::ChosenRule,
+        kind: WarningKind::Undocumented,
         field: Some(violation.path),
         suggestion: None,
         message,

@@ -96,7 +96,7 @@ pub(super) struct ServeArgs {
         env = "OMNIDESK_MOCK_ACCOUNTS",
         value_enum,
         default_value_t = ServerConfig::default().unknown_keys,
-        value_name = "WAY"
+        value_name = "POLICY"
     )]
     accounts: UnknownKeyPolicy,
     /// Maximum number of accounts
@@ -145,7 +145,7 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "OMNIDESK_MOCK_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
     public_url: Option<String>,
     /// Format of the log on standard error; `RUST_LOG` sets the level
-    #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORM")]
+    #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORMAT")]
     pub(super) log: LogFormat,
     /// TOML file with these settings by name, such as `port_file`, and a table `dialect`
     #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
@@ -183,7 +183,7 @@ impl ServeArgs {
             dialect: self.dialect.clone(),
             limits: self.limits.to_limits(),
             max_waits: self.limits.max_waits,
-            operation_timeout: self.limits.answer_timeout,
+            operation_timeout: self.limits.operation_timeout,
         }
     }
 }

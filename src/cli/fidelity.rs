@@ -23,14 +23,15 @@ pub(super) fn run(args: &FidelityArgs) -> anyhow::Result<()> {
 
 /// Formats the report as text.
 fn render_text(facts: &[FidelityFact]) -> String {
-    let mut text =
-        String::from("What the vendor documents, and what is chosen where it is silent.\n");
-    for (source, title) in [("documented", "DOCUMENTED"), ("chosen", "CHOSEN")] {
+    let mut text = String::from(
+        "The documented facts, and our assumptions where the documentation is silent.\n",
+    );
+    for (fidelity, title) in [("documented", "DOCUMENTED"), ("undocumented", "UNDOCUMENTED")] {
         let _ = write!(text, "\n{title}\n");
-        for fact in facts.iter().filter(|fact| fact.source == source) {
+        for fact in facts.iter().filter(|fact| fact.fidelity == fidelity) {
             let setting =
                 fact.setting.as_ref().map_or_else(String::new, |setting| format!(" [{setting}]"));
-            let _ = writeln!(text, "  {}: {}{setting} — {}", fact.of, fact.fact, fact.evidence);
+            let _ = writeln!(text, "  {}: {}{setting} — {}", fact.scope, fact.fact, fact.evidence);
         }
     }
     text.truncate(text.trim_end().len());

@@ -38,10 +38,10 @@ pub(super) struct LimitArgs {
         value_name = "NUMBER", value_parser = number_in(4..=64))]
     max_depth: usize,
     /// Maximum size of a Ticket API response, in bytes; beyond it 400
-    #[arg(long, env = "OMNIDESK_MOCK_MAX_ANSWER_BYTES",
+    #[arg(long, env = "OMNIDESK_MOCK_MAX_RESPONSE_BYTES",
         default_value_t = ServerConfig::default().limits.max_response_bytes,
         value_name = "BYTES", value_parser = number_in(1024..=1_000_000_000))]
-    max_answer_bytes: usize,
+    max_response_bytes: usize,
     /// Maximum number of concurrent waits and streams per account; beyond it 429
     #[arg(long, env = "OMNIDESK_MOCK_MAX_WAITS", default_value_t = ServerConfig::default().max_waits,
         value_name = "NUMBER", value_parser = number_in(1..=10_000))]
@@ -56,9 +56,9 @@ pub(super) struct LimitArgs {
         value_parser = |text: &str| parse_timeout(text, HOUR))]
     body_timeout: Duration,
     /// Timeout for a queued request, and for a read; beyond it 503, and nothing is changed
-    #[arg(long, env = "OMNIDESK_MOCK_ANSWER_TIMEOUT", default_value = "60s", value_name = "TIME",
+    #[arg(long, env = "OMNIDESK_MOCK_OPERATION_TIMEOUT", default_value = "60s", value_name = "TIME",
         value_parser = |text: &str| parse_timeout(text, HOUR))]
-    pub(super) answer_timeout: Duration,
+    pub(super) operation_timeout: Duration,
     /// Timeout of an idle connection; it is closed then
     #[arg(long, env = "OMNIDESK_MOCK_IDLE_TIMEOUT", default_value = "5m", value_name = "TIME",
         value_parser = |text: &str| parse_timeout(text, DAY))]
@@ -75,7 +75,7 @@ impl LimitArgs {
         Limits {
             input: InputLimits { max_values: self.max_values, max_depth: self.max_depth },
             max_body_bytes: self.max_body_bytes,
-            max_response_bytes: self.max_answer_bytes,
+            max_response_bytes: self.max_response_bytes,
             body_timeout: self.body_timeout,
             connections: ConnectionLimits {
                 max_open: self.max_connections,

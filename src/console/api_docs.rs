@@ -16,7 +16,7 @@ pub(super) fn render_page() -> Markup {
             p {
                 "Every operation as this mock answers it. "
                 span.documented { "documented" } " means: a page of the vendor says so; "
-                span.chosen { "chosen" } " means: no page does. The same as data: "
+                span.undocumented { "undocumented" } " means: it is an assumption. The same as data: "
                 a href="/openapi.json" { "openapi.json" } ". The other page: "
                 a href="/docs/control" { "control API" } "."
             }
@@ -82,7 +82,7 @@ fn render_inputs(operation: &Operation, field: &'static Field) -> Markup {
                 p.small {
                     (field.description)
                     @if let FieldType::Array { .. } = field.data_type { " Here with commas between them." }
-                    @if !field.undocumented_note.is_empty() { " " (fidelity_badge("chosen")) ": " (field.undocumented_note) "." }
+                    @if !field.undocumented_note.is_empty() { " " (fidelity_badge("undocumented")) ": " (field.undocumented_note) "." }
                     @if let FieldType::TextEnum { documented_as, .. } = field.data_type { @if !documented_as.is_empty() { " Documented as " code { (documented_as) } "." } }
                 }
             }
@@ -123,7 +123,7 @@ fn render_encoding_select(operation: &Operation) -> Markup {
                 @for encoding in [MediaType::Multipart, MediaType::Urlencoded] {
                     @let documented = operation.documented_media_type == Some(encoding);
                     option value=(encoding.name()) selected[documented] {
-                        (encoding.name()) " (" (if documented { "documented" } else { "chosen" }) ")"
+                        (encoding.name()) " (" (if documented { "documented" } else { "undocumented" }) ")"
                     }
                 }
             }

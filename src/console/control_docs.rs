@@ -166,7 +166,7 @@ fn render_presets() -> Markup {
     html! {
         section #presets aria-labelledby="about-presets" {
             h2 #about-presets { "Presets of faults" }
-            p { "Another trigger than a preset's own takes its place. All are chosen." }
+            p { "An explicit trigger replaces that of the preset. The presets are our choice." }
             dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.description) } } }
         }
     }

@@ -10,11 +10,11 @@ pub(crate) enum Fidelity {
 }
 
 impl Fidelity {
-    /// Returns `documented` or `chosen`, as the OpenAPI document and the fidelity report print it.
+    /// Returns `documented` or `undocumented`, as the OpenAPI document and the fidelity report print it.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Documented(_) => "documented",
-            Self::Undocumented(_) => "chosen",
+            Self::Undocumented(_) => "undocumented",
         }
     }
 

@@ -63,13 +63,13 @@ fn documented_schema(field: &Field, notation: Notation) -> Value {
     if !field.description.is_empty() {
         schema["description"] = field.description.into();
     }
-    schema["x-source"] = field.fidelity.label().into();
+    schema["x-fidelity"] = field.fidelity.label().into();
     match field.fidelity {
         Fidelity::Documented(page) => schema["x-document"] = page.into(),
         Fidelity::Undocumented(reason) => schema["x-reason"] = reason.into(),
     }
     if !field.undocumented_note.is_empty() {
-        schema["x-chosen"] = field.undocumented_note.into();
+        schema["x-undocumented"] = field.undocumented_note.into();
     }
     schema
 }

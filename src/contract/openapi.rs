@@ -72,7 +72,7 @@ pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect
         "info": {
             "title": "Omnidesk Ticket API, as omnidesk-mock answers it",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "x-source tells what the vendor documents (documented) from what this mock chose where no page says (chosen).",
+            "description": "x-fidelity tells whether the vendor documents a fact (documented) or it is an assumption of this mock (undocumented).",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/", "description": "The server that this document came from." }],
@@ -81,9 +81,9 @@ pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "header": { "type": "apiKey", "in": "header", "name": API_KEY_NAME, "x-source": "documented" },
-                "authorization": { "type": "http", "scheme": AUTH_SCHEME, "x-source": "documented" },
-                "query": { "type": "apiKey", "in": "query", "name": API_KEY_NAME, "x-source": "documented" },
+                "header": { "type": "apiKey", "in": "header", "name": API_KEY_NAME, "x-fidelity": "documented" },
+                "authorization": { "type": "http", "scheme": AUTH_SCHEME, "x-fidelity": "documented" },
+                "query": { "type": "apiKey", "in": "query", "name": API_KEY_NAME, "x-fidelity": "documented" },
             },
             "schemas": schemas,
         },
@@ -151,8 +151,8 @@ fn operation_object(
         "summary": operation.summary,
         "description": format!("{} Needs the permission {}.", operation.fidelity.detail(), operation.permission.name()),
         "x-operation": operation.name,
-        "x-source": operation.fidelity.label(),
-        "x-permission": { "name": operation.permission.name(), "x-source": operation.permission_fidelity.label() },
+        "x-fidelity": operation.fidelity.label(),
+        "x-permission": { "name": operation.permission.name(), "x-fidelity": operation.permission_fidelity.label() },
         "parameters": parameters(operation),
         "responses": responses(operation, resource, dialect),
     });
@@ -181,7 +181,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 fn parameter(field: &Field, name: &str, location: &str) -> Value {
     let mut parameter = json!({
         "name": name, "in": location, "required": field.is_required(), "description": field.description,
-        "schema": value_schema(field), "x-source": field.fidelity.label(),
+        "schema": value_schema(field), "x-fidelity": field.fidelity.label(),
     });
     if location == "query" && !field.is_required() && !name.ends_with(']') {
         // Empty counts as not sent.
@@ -201,11 +201,11 @@ fn request_body(operation: &Operation) -> Value {
         let source = if operation.documented_media_type == Some(media_type) {
             "documented"
         } else {
-            "chosen"
+            "undocumented"
         };
         content.insert(
             media_type.name().to_owned(),
-            json!({ "schema": fields_schema(fields, notation), "x-source": source }),
+            json!({ "schema": fields_schema(fields, notation), "x-fidelity": source }),
         );
     }
     let required =
@@ -245,7 +245,7 @@ fn responses(operation: &Operation, resource: &DocumentedResource, dialect: &Dia
     for (status, description) in undocumented {
         let status = status.to_string();
         if responses.get(&status).is_none() {
-            responses[status] = response(description, "Error", Some("chosen"));
+            responses[status] = response(description, "Error", Some("undocumented"));
         }
     }
     responses
@@ -255,6 +255,6 @@ fn response(description: &str, schema: &str, source: Option<&str>) -> Value {
     json!({
         "description": description,
         "content": { "application/json": { "schema": schema_ref(schema) } },
-        "x-source": source,
+        "x-fidelity": source,
     })
 }

@@ -16,12 +16,14 @@ use super::extract::{
 use super::fixtures::parse_counts;
 use super::keys::parse_permissions;
 use super::problem::Problem;
-use super::wire::{AccountEntry, AccountList, MadeAccount, NewAccount, ShownAccount};
 use crate::accounts;
 use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, generate_secret};
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::tickets::fixture;
+use omnidesk_mock_client::types::{
+    AccountDetails, AccountList, AccountSummary, CreatedAccount, NewAccount,
+};
 
 /// The maximum idle time before an account is removed.
 const MAX_TTL: Duration = Duration::from_hours(24 * 3650);
@@ -36,8 +38,8 @@ pub(super) async fn list(State(state): State<SharedState>) -> Json<AccountList> 
     Json(AccountList { accounts })
 }
 
-fn to_account_summary(account: &Account) -> AccountEntry {
-    AccountEntry {
+fn to_account_summary(account: &Account) -> AccountSummary {
+    AccountSummary {
         account: account.name.to_string(),
         clock: to_clock_status(account.settings().account_settings.clock),
         ttl: account.ttl.map(format_ttl),
@@ -50,13 +52,13 @@ fn format_ttl(ttl: Duration) -> String {
 }
 
 /// Creates an account with an API key.
-#[utoipa::path(post, path = "/accounts", tag = "accounts", operation_id = "makeAccount",
-    request_body(content = Option<NewAccount>, description = "Nothing has to be sent."),
-    responses((status = 201, body = MadeAccount, description = "The account and its key"), Problem))]
+#[utoipa::path(post, path = "/accounts", tag = "accounts", operation_id = "createAccount",
+    request_body(content = Option<NewAccount>, description = "Optional"),
+    responses((status = 201, body = CreatedAccount, description = "The account and its API key"), Problem))]
 pub(super) async fn make(
     State(state): State<SharedState>,
     request: Request,
-) -> Result<(StatusCode, Json<MadeAccount>), Problem> {
+) -> Result<(StatusCode, Json<CreatedAccount>), Problem> {
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts.clone(), body);
     let OptionalJsonBody(new_account) =
@@ -85,7 +87,8 @@ pub(super) async fn make(
     let base_url = state.public_url.clone();
     run_to_completion(async move {
         let account = state.accounts.create_account(new, source).await?;
-        let created = MadeAccount { account: account.name.to_string(), api_key: secret, base_url };
+        let created =
+            CreatedAccount { account: account.name.to_string(), api_key: secret, base_url };
         Ok((StatusCode::CREATED, Json(created)))
     })
     .await
@@ -153,27 +156,27 @@ fn parse_ttl(text: &str) -> Result<Duration, Problem> {
 }
 
 /// Shows an account: its row counts, clock and dialect.
-#[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "showAccount",
+#[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "getAccount",
     params(AccountPath),
-    responses((status = 200, body = ShownAccount, description = "The account"), Problem))]
+    responses((status = 200, body = AccountDetails, description = "The account"), Problem))]
 pub(super) async fn show(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
-) -> Result<Json<ShownAccount>, Problem> {
+) -> Result<Json<AccountDetails>, Problem> {
     let lease = state.accounts.lease(&account).await?;
     let counts = lease.read(|connection| Box::pin(fixture::count_rows(connection))).await?;
     let settings = account.settings();
     drop(lease);
     let counts = parse_counts(&counts)?;
-    Ok(Json(ShownAccount {
+    Ok(Json(AccountDetails {
         account: account.name.to_string(),
-        version: account.change_counter.current(),
+        change_counter: account.change_counter.current(),
         counts,
         clock: to_clock_status(settings.account_settings.clock),
         time_zone: settings.account_settings.time_zone.clone(),
         dialect: settings.dialect.values().clone(),
-        keys: account.keys().len(),
-        snapshots: state.accounts.snapshots(&account).await?.len(),
+        key_count: account.keys().len(),
+        snapshot_count: state.accounts.snapshots(&account).await?.len(),
         ttl: account.ttl.map(format_ttl),
         ephemeral: !account.is_durable(),
     }))

@@ -7,9 +7,9 @@ use super::extract::AccountPath;
 use super::journal_page::{JournalPage, to_row_changes};
 use super::problem::Problem;
 use super::query::{FilterQuery, PageParams};
-use super::wire::{Change, ChangeList};
 use crate::api::state::SharedState;
 use crate::journal::SequencedEntry;
+use omnidesk_mock_client::types::{ChangeList, RequestChanges};
 
 /// Lists the changes of each request in commit order. The filters are those of the journal.
 #[utoipa::path(get, path = "/accounts/{account}/changes", tag = "journal", operation_id = "listChanges",
@@ -23,14 +23,14 @@ pub(super) async fn list(
     let journal = &account.journal;
     let page = JournalPage::read(journal, query, &state, |entry| !entry.changes.is_empty()).await?;
     let JournalPage { entries, cursor, truncated, has_more } = page;
-    let changes = entries.iter().map(|SequencedEntry { seq, entry }| Change {
+    let changes = entries.iter().map(|SequencedEntry { seq, entry }| RequestChanges {
         seq: *seq,
         cursor: journal.cursor_after(*seq).to_string(),
         at: entry.account_time.to_string(),
         operation: entry.operation.map(str::to_owned),
         key: entry.key_name.as_deref().map(str::to_owned),
         rows: to_row_changes(entry),
-        rows_left_out: entry.changes.omitted,
+        rows_omitted: entry.changes.omitted,
     });
-    Ok(Json(ChangeList { changes: changes.collect(), cursor, truncated, more: has_more }))
+    Ok(Json(ChangeList { changes: changes.collect(), cursor, truncated, has_more }))
 }

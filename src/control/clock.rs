@@ -5,46 +5,46 @@ use axum::Json;
 use super::duration::parse_signed_duration;
 use super::extract::{AccountPath, JsonBody, run_to_completion};
 use super::problem::Problem;
-use super::wire::{Advance, ClockMode, SetClock, ShownClock};
 use crate::accounts::{AccountGuard, AccountSettings, EffectiveSettings};
 use crate::clock::Clock;
 use crate::contract::quote_value;
+use omnidesk_mock_client::types::{ClockAdvance, ClockMode, ClockSetting, ClockStatus};
 
 /// Converts a clock to its public form.
-pub(super) fn to_clock_status(clock: Clock) -> ShownClock {
+pub(super) fn to_clock_status(clock: Clock) -> ClockStatus {
     let now = clock.now().to_string();
     match clock {
-        Clock::Real => ShownClock { mode: ClockMode::Real, at: None, by: None, now },
+        Clock::Real => ClockStatus { mode: ClockMode::Real, at: None, by: None, now },
         Clock::Frozen { at } => {
-            ShownClock { mode: ClockMode::Frozen, at: Some(at.to_string()), by: None, now }
+            ClockStatus { mode: ClockMode::Frozen, at: Some(at.to_string()), by: None, now }
         }
         Clock::Offset { by } => {
-            ShownClock { mode: ClockMode::Offset, at: None, by: Some(by.to_string()), now }
+            ClockStatus { mode: ClockMode::Offset, at: None, by: Some(by.to_string()), now }
         }
     }
 }
 
 /// Shows the clock of an account.
-#[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "showClock",
+#[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "getClock",
     params(AccountPath),
-    responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<ShownClock> {
+    responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
+pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<ClockStatus> {
     Json(to_clock_status(account.settings().account_settings.clock))
 }
 
 /// Sets the clock of an account. The account takes all its dates from this clock.
 #[utoipa::path(put, path = "/accounts/{account}/clock", tag = "clock", operation_id = "setClock",
     params(AccountPath),
-    request_body = SetClock,
-    responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
+    request_body = ClockSetting,
+    responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
 pub(super) async fn set(
     AccountPath { account }: AccountPath,
-    JsonBody(setting): JsonBody<SetClock>,
-) -> Result<Json<ShownClock>, Problem> {
+    JsonBody(setting): JsonBody<ClockSetting>,
+) -> Result<Json<ClockStatus>, Problem> {
     change_clock(account, move |settings| match &setting {
-        SetClock::Real {} => Ok(Clock::Real),
-        SetClock::Frozen { at: None } => Ok(Clock::Frozen { at: settings.now() }),
-        SetClock::Frozen { at: Some(at) } => {
+        ClockSetting::Real {} => Ok(Clock::Real),
+        ClockSetting::Frozen { at: None } => Ok(Clock::Frozen { at: settings.now() }),
+        ClockSetting::Frozen { at: Some(at) } => {
             let invalid = |_| {
                 let sent = quote_value(&at.as_str().into());
                 Problem::invalid(format!(
@@ -53,7 +53,7 @@ pub(super) async fn set(
             };
             Ok(Clock::Frozen { at: at.parse().map_err(invalid)? })
         }
-        SetClock::Offset { by } => Ok(Clock::Offset { by: parse_signed_duration("by", by)? }),
+        ClockSetting::Offset { by } => Ok(Clock::Offset { by: parse_signed_duration("by", by)? }),
     })
     .await
 }
@@ -62,12 +62,12 @@ pub(super) async fn set(
 /// offset clock.
 #[utoipa::path(post, path = "/accounts/{account}/clock/advance", tag = "clock", operation_id = "advanceClock",
     params(AccountPath),
-    request_body = Advance,
-    responses((status = 200, body = ShownClock, description = "What the clock shows"), Problem))]
+    request_body = ClockAdvance,
+    responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
 pub(super) async fn advance(
     AccountPath { account }: AccountPath,
-    JsonBody(Advance { by }): JsonBody<Advance>,
-) -> Result<Json<ShownClock>, Problem> {
+    JsonBody(ClockAdvance { by }): JsonBody<ClockAdvance>,
+) -> Result<Json<ClockStatus>, Problem> {
     let duration = parse_signed_duration("by", &by)?;
     if duration.is_negative() {
         let sent = quote_value(&by.into());
@@ -84,7 +84,7 @@ pub(super) async fn advance(
 async fn change_clock(
     account: AccountGuard,
     change: impl FnOnce(&EffectiveSettings) -> Result<Clock, Problem> + Send + 'static,
-) -> Result<Json<ShownClock>, Problem> {
+) -> Result<Json<ClockStatus>, Problem> {
     run_to_completion(async move {
         let update = account.update_settings(|settings| {
             let clock = change(settings)?;

@@ -9,7 +9,7 @@ use crate::accounts::AccountSettings;
 use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 
 /// Shows the effective dialect of an account.
-#[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "showDialect",
+#[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "getDialect",
     params(AccountPath),
     responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
 pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<String, Value>> {

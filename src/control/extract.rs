@@ -193,13 +193,13 @@ pub(super) async fn resolve_account(
         Ok(key) => Ok(Arc::clone(&key.account)),
         Err(ApiError::TooManyAccounts(max)) => Err(AccountError::TooManyAccounts(max).into()),
         Err(ApiError::MissingApiKey) => {
-            Err(Problem::new(ProblemKind::NoApiKey, "Send the key as the header apiKey."))
+            Err(Problem::new(ProblemKind::InvalidApiKey, "Send the key as the header apiKey."))
         }
         Err(ApiError::MalformedApiKey) => Err(AccountError::MalformedKey.into()),
         Err(ApiError::UnknownApiKey) => {
-            Err(Problem::new(ProblemKind::NoApiKey, "The API key is unknown."))
+            Err(Problem::new(ProblemKind::InvalidApiKey, "The API key is unknown."))
         }
-        Err(_) => Err(Problem::new(ProblemKind::NoApiKey, "The API key cannot be told.")),
+        Err(_) => Err(Problem::new(ProblemKind::InvalidApiKey, "The API key cannot be told.")),
     }
 }
 
@@ -273,7 +273,7 @@ pub(super) async fn read_body(
                 "The body was not complete after {} (--body-timeout).",
                 clock::format_duration(timeout)
             );
-            Problem::new(ProblemKind::TooSlow, detail)
+            Problem::new(ProblemKind::RequestTimeout, detail)
         }
     })
 }
@@ -284,7 +284,7 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let result = tokio::spawn(work).await;
     result.unwrap_or_else(|_| {
-        Err(Problem::new(ProblemKind::Failed, "The log of the server says why."))
+        Err(Problem::new(ProblemKind::InternalError, "The log of the server says why."))
     })
 }
 

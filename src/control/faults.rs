@@ -12,17 +12,17 @@ use super::duration::parse_positive_duration;
 use super::extract::{AccountPath, FaultPath, JsonBody};
 use super::pattern::{did_you_mean, find_operation, parse_pattern};
 use super::problem::{Problem, ProblemKind};
-use super::wire::{self, RuleList, ShownRule, TimeToLive};
 use crate::accounts::Account;
 use crate::api::state::SharedState;
 use crate::contract::{Operation, quote_value};
 use crate::controllers::all_operations;
 use crate::faults;
 use crate::faults::{
-    AddRuleError, Effect, EffectSchedule, FaultRule, MAX_FAULT_REGEXES, MAX_FAULT_RULES, PRESETS,
-    Trigger, Ttl,
+    AddRuleError, EffectSchedule, FaultRule, MAX_FAULT_REGEXES, MAX_FAULT_RULES, PRESETS, Trigger,
+    Ttl, parse_effect,
 };
 use crate::journal::RequestPattern;
+use omnidesk_mock_client::types::{self, ActiveFaultRule, FaultEffect, FaultRuleList, TimeToLive};
 
 /// The maximum time to live of a rule (arbitrary).
 const MAX_RULE_TTL: Duration = Duration::from_hours(24 * 31);
@@ -32,21 +32,21 @@ const MAX_SEQUENCE_LEN: usize = 1000;
 /// Lists the fault rules of an account in evaluation order.
 #[utoipa::path(get, path = "/accounts/{account}/faults", tag = "faults", operation_id = "listFaults",
     params(AccountPath),
-    responses((status = 200, body = RuleList, description = "The rules"), Problem))]
-pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<RuleList> {
-    Json(RuleList { faults: account.faults.list(account.settings().now()) })
+    responses((status = 200, body = FaultRuleList, description = "The rules"), Problem))]
+pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<FaultRuleList> {
+    Json(FaultRuleList { faults: account.faults.list(account.settings().now()) })
 }
 
 /// Adds a fault rule. The first rule that matches and triggers decides the effect.
 #[utoipa::path(post, path = "/accounts/{account}/faults", tag = "faults", operation_id = "addFault",
     params(AccountPath),
-    request_body = wire::Rule,
-    responses((status = 201, body = ShownRule, description = "The rule"), Problem))]
+    request_body = types::FaultRule,
+    responses((status = 201, body = ActiveFaultRule, description = "The rule"), Problem))]
 pub(super) async fn add(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
-    JsonBody(sent): JsonBody<wire::Rule>,
-) -> Result<(StatusCode, Json<ShownRule>), Problem> {
+    JsonBody(sent): JsonBody<types::FaultRule>,
+) -> Result<(StatusCode, Json<ActiveFaultRule>), Problem> {
     let now = account.settings().now();
     let definition = sent.clone();
     let rule = compile_rule(sent, &account, &state).await?;
@@ -59,7 +59,7 @@ pub(super) async fn add(
                 "The fault rules of an account may have {MAX_FAULT_REGEXES} regular expressions (matches) together, since each request waits for them; use equals, or take rules away."
             ),
         };
-        Problem::new(ProblemKind::TooMany, detail)
+        Problem::new(ProblemKind::LimitReached, detail)
     })?;
     Ok((StatusCode::CREATED, Json(added)))
 }
@@ -67,7 +67,7 @@ pub(super) async fn add(
 /// Removes all fault rules of an account.
 #[utoipa::path(delete, path = "/accounts/{account}/faults", tag = "faults", operation_id = "clearFaults",
     params(AccountPath),
-    responses((status = 204, description = "Taken away"), Problem))]
+    responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
     account.faults.clear();
     StatusCode::NO_CONTENT
@@ -76,7 +76,7 @@ pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
 /// Removes a fault rule.
 #[utoipa::path(delete, path = "/accounts/{account}/faults/{id}", tag = "faults", operation_id = "removeFault",
     params(FaultPath),
-    responses((status = 204, description = "Taken away"), Problem))]
+    responses((status = 204, description = "Removed"), Problem))]
 pub(super) async fn remove(FaultPath { account, id }: FaultPath) -> Result<StatusCode, Problem> {
     if account.faults.remove(id, account.settings().now()) {
         return Ok(StatusCode::NO_CONTENT);
@@ -87,7 +87,7 @@ pub(super) async fn remove(FaultPath { account, id }: FaultPath) -> Result<Statu
 
 /// Validates a rule. Compiles regular expressions on a blocking thread.
 async fn compile_rule(
-    sent: wire::Rule,
+    sent: types::FaultRule,
     account: &Arc<Account>,
     state: &SharedState,
 ) -> Result<FaultRule, Problem> {
@@ -100,18 +100,29 @@ async fn compile_rule(
 }
 
 fn parse_rule(
-    sent: wire::Rule,
+    sent: types::FaultRule,
     account: &Account,
     state: &SharedState,
 ) -> Result<FaultRule, Problem> {
-    let wire::Rule { operation, key, fields, first, every, after, ttl, effect, sequence, preset } =
-        sent;
-    let pattern = wire::Pattern { operation, key, fields, ..wire::Pattern::default() };
+    let types::FaultRule {
+        operation,
+        key,
+        fields,
+        first,
+        every,
+        after,
+        ttl,
+        effect,
+        sequence,
+        preset,
+    } = sent;
+    let pattern =
+        types::RequestPattern { operation, key, fields, ..types::RequestPattern::default() };
     let pattern = parse_rule_pattern(pattern, account, state)?;
     let trigger = parse_trigger(first, every, after)?;
     let schedule = match (effect, sequence, preset) {
         (Some(effect), None, None) => {
-            EffectSchedule::OnTrigger(trigger.unwrap_or(Trigger::Always), Effect::parse(effect)?)
+            EffectSchedule::OnTrigger(trigger.unwrap_or(Trigger::Always), parse_effect(effect)?)
         }
         (None, Some(effects), None) => parse_sequence(effects, trigger)?,
         (None, None, Some(name)) => {
@@ -130,7 +141,7 @@ fn parse_rule(
 
 /// Validates a rule's pattern; all that it names must exist.
 fn parse_rule_pattern(
-    sent: wire::Pattern,
+    sent: types::RequestPattern,
     account: &Account,
     state: &SharedState,
 ) -> Result<RequestPattern, Problem> {
@@ -213,7 +224,7 @@ fn parse_trigger(
 }
 
 fn parse_sequence(
-    effects: Vec<Option<wire::Effect>>,
+    effects: Vec<Option<FaultEffect>>,
     trigger: Option<Trigger>,
 ) -> Result<EffectSchedule, Problem> {
     if trigger.is_some() {
@@ -225,7 +236,7 @@ fn parse_sequence(
     }
     let effects = effects.into_iter().enumerate().map(|(index, effect)| {
         let parse = |effect| {
-            Effect::parse(effect)
+            parse_effect(effect)
                 .map_err(|error| Problem::invalid(format!("sequence[{index}]: {error}")))
         };
         effect.map(parse).transpose()

@@ -10,11 +10,11 @@ use crate::controllers::{CONTROLLERS, all_operations};
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FidelityFact {
     /// The operation, `dialect` or `all`.
-    pub(crate) of: String,
+    pub(crate) scope: String,
     /// The fact as a sentence.
     pub(crate) fact: String,
-    /// `documented` or `chosen`.
-    pub(crate) source: &'static str,
+    /// `documented` or `undocumented`.
+    pub(crate) fidelity: &'static str,
     /// The page, or the evidence for our assumption.
     pub(crate) evidence: String,
     /// The setting that changes it, with its value.
@@ -28,17 +28,17 @@ pub(crate) fn fidelity_report(dialect: &Dialect) -> Vec<FidelityFact> {
     let settings = DIALECT_FIELDS.iter().map(|field| setting_fact(field, dialect));
     let assumptions = CONTROLLERS.iter().flat_map(|controller| controller.assumptions);
     let assumptions = assumptions.map(|assumption| FidelityFact {
-        of: "all".to_owned(),
+        scope: "all".to_owned(),
         fact: format!("{}: {}", assumption.topic, assumption.behaviour),
-        source: "chosen",
+        fidelity: "undocumented",
         evidence: assumption.evidence.to_owned(),
         setting: None,
     });
     let conventions = CONTROLLERS.iter().flat_map(|controller| controller.conventions);
     let conventions = conventions.map(|convention| FidelityFact {
-        of: "all".to_owned(),
+        scope: "all".to_owned(),
         fact: convention.fact.to_owned(),
-        source: "documented",
+        fidelity: "documented",
         evidence: convention.page.to_owned(),
         setting: None,
     });
@@ -47,9 +47,9 @@ pub(crate) fn fidelity_report(dialect: &Dialect) -> Vec<FidelityFact> {
 
 fn operation_facts(operation: &'static Operation) -> Vec<FidelityFact> {
     let new_fact = |fact: String, fidelity: Fidelity| FidelityFact {
-        of: operation.name.to_owned(),
+        scope: operation.name.to_owned(),
         fact,
-        source: fidelity.label(),
+        fidelity: fidelity.label(),
         evidence: fidelity.detail().to_owned(),
         setting: None,
     };
@@ -65,7 +65,7 @@ fn operation_facts(operation: &'static Operation) -> Vec<FidelityFact> {
         if !field.undocumented_note.is_empty() {
             facts.push(new_fact(
                 format!("{}: {}", field.name, field.undocumented_note),
-                Fidelity::Undocumented("no page says"),
+                Fidelity::Undocumented("no page says so"),
             ));
         }
     }
@@ -84,9 +84,9 @@ fn describe_field(field: &Field) -> String {
 
 fn setting_fact(field: &Field, dialect: &Dialect) -> FidelityFact {
     FidelityFact {
-        of: "dialect".to_owned(),
+        scope: "dialect".to_owned(),
         fact: field.description.to_owned(),
-        source: field.fidelity.label(),
+        fidelity: field.fidelity.label(),
         evidence: field.fidelity.detail().to_owned(),
         setting: Some(format!("{} = {}", field.name, dialect.format_value(field.name))),
     }

@@ -1,18 +1,20 @@
 //! Handlers that export an account as a fixture, and import one.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::extract::{AccountPath, read_body, run_to_completion};
 use super::problem::{Problem, ProblemKind};
-use super::wire::{Counts, Imported};
 use crate::api::state::SharedState;
 use crate::seed::{Format, Import, ImportError};
 use crate::storage::StorageError;
 use crate::tickets::fixture;
+use omnidesk_mock_client::types::{Counts, ImportResult};
 
 /// The maximum size of an imported fixture, in bytes (arbitrary).
 const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -51,12 +53,12 @@ pub(super) async fn export(
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
     params(AccountPath),
     request_body(content = Object, description = "A seed with one account, without keys"),
-    responses((status = 200, body = Imported, description = "What was added"), Problem))]
+    responses((status = 200, body = ImportResult, description = "The added rows"), Problem))]
 pub(super) async fn import(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     request: Request,
-) -> Result<Json<Imported>, Problem> {
+) -> Result<Json<ImportResult>, Problem> {
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_yaml = content_type.is_some_and(|name| name.contains("yaml"));
     let body = read_body(&state, request, MAX_IMPORT_BYTES).await?;
@@ -74,8 +76,7 @@ pub(super) async fn import(
         let import = parsed.map_err(|errors| Problem::invalid(errors.to_string()))?;
         let modify = state.accounts.modify_copy(&account, |settings| import.apply_to(settings));
         let (before, after) = modify.await?;
-        let (before, after) = (parse_counts(&before)?, parse_counts(&after)?);
-        Ok(Json(Imported { added: after.saturating_sub(&before) }))
+        Ok(Json(ImportResult { added: subtract_counts(&after, &before)? }))
     })
     .await
 }
@@ -88,7 +89,7 @@ impl From<ImportError> for Problem {
             ImportError::Conflict(rows) => {
                 let rows = rows.join(", ");
                 Self::new(
-                    ProblemKind::Conflict,
+                    ProblemKind::ImportConflict,
                     format!("These are there already, so nothing was imported: {rows}."),
                 )
             }
@@ -101,18 +102,17 @@ pub(super) fn parse_counts(json: &str) -> Result<Counts, Problem> {
     serde_json::from_str(json).map_err(|error| Problem::internal(&error))
 }
 
-impl Counts {
-    /// Returns the increase since `before`.
-    const fn saturating_sub(self, before: &Self) -> Self {
-        Self {
-            brands: self.brands.saturating_sub(before.brands),
-            channels: self.channels.saturating_sub(before.channels),
-            groups: self.groups.saturating_sub(before.groups),
-            users: self.users.saturating_sub(before.users),
-            customers: self.customers.saturating_sub(before.customers),
-            views: self.views.saturating_sub(before.views),
-            tickets: self.tickets.saturating_sub(before.tickets),
-            timeline: self.timeline.saturating_sub(before.timeline),
-        }
-    }
+/// Returns by how much each count of `before` has grown.
+fn subtract_counts(after: &str, before: &str) -> Result<Counts, Problem> {
+    let parse = |json: &str| {
+        serde_json::from_str::<BTreeMap<String, u64>>(json)
+            .map_err(|error| Problem::internal(&error))
+    };
+    let before = parse(before)?;
+    let added = parse(after)?.into_iter().map(|(resource, count)| {
+        let count_before = before.get(&resource).copied().unwrap_or_default();
+        (resource, count.saturating_sub(count_before))
+    });
+    let added: Map<String, Value> = added.map(|(name, count)| (name, count.into())).collect();
+    serde_json::from_value(added.into()).map_err(|error| Problem::internal(&error))
 }

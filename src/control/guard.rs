@@ -27,16 +27,18 @@ fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name.
     hosts::check_host(state, request)
-        .map_err(|error| Problem::new(ProblemKind::ForeignHost, error.to_string()))?;
+        .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
     if is_cross_origin(headers, &state.public_url) {
         let detail = "The request comes from a page of another origin.";
-        return Err(Problem::new(ProblemKind::ForeignOrigin, detail));
+        return Err(Problem::new(ProblemKind::OriginNotAllowed, detail));
     }
     let Some(token) = &state.control_token else { return Ok(()) };
     match bearer_token(headers) {
         Some(sent) if SecretHash::from_secret(sent) == *token => Ok(()),
-        Some(_) => Err(Problem::new(ProblemKind::NoToken, "The token is another one.")),
-        None => Err(Problem::new(ProblemKind::NoToken, "Send it as Authorization: Bearer TOKEN.")),
+        Some(_) => Err(Problem::new(ProblemKind::InvalidToken, "The token is another one.")),
+        None => {
+            Err(Problem::new(ProblemKind::InvalidToken, "Send it as Authorization: Bearer TOKEN."))
+        }
     }
 }
 

@@ -5,16 +5,18 @@ use serde_json::Value;
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use super::query::{FilterQuery, PageParams};
-use super::wire::{AppliedFault, ColumnChange, Did, JournalEntry, Row, Warning};
 use crate::accounts::SecretHash;
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::journal;
 use crate::journal::{Cursor, Entry, Journal, JournalSlice, SequencedEntry, redact_json};
+use omnidesk_mock_client::types::{
+    AppliedFault, ChangeKind, ColumnChange, JournalEntry, RowChange, Warning,
+};
 
 /// Converts an entry to its public form; redacts the key.
 pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
-    let mut body = match entry.status {
+    let mut response_body = match entry.status {
         Some(_) if !entry.has_omitted_body => serde_json::from_slice(&entry.response_body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&entry.response_body).into_owned().into()),
         _ => Value::Null,
@@ -25,7 +27,7 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         let is_key = |text: &str| {
             text.len() == fingerprint.length && Some(SecretHash::from_secret(text)) == key
         };
-        redact_json(&mut body, &is_key);
+        redact_json(&mut response_body, &is_key);
     }
     JournalEntry {
         seq,
@@ -36,44 +38,44 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         method: entry.method.to_string(),
         path: entry.path.to_string(),
         fields: entry.input.fields.clone(),
-        fields_left_out: entry.input.has_omitted_fields,
+        fields_omitted: entry.input.has_omitted_fields,
         key: entry.key_name.as_deref().map(str::to_owned),
         status: entry.status,
-        body,
-        body_left_out: entry.has_omitted_body,
+        response_body,
+        response_body_omitted: entry.has_omitted_body,
         duration_ms: (entry.duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
         fault: entry
             .fault
             .map(|fault| AppliedFault { id: fault.rule_id, effect: fault.effect.to_owned() }),
         changes: to_row_changes(entry),
-        rows_left_out: entry.changes.omitted,
+        rows_omitted: entry.changes.omitted,
         warnings: entry.all_warnings().map(to_warning).collect(),
     }
 }
 
 /// Converts the row changes of an entry.
-pub(super) fn to_row_changes(entry: &Entry) -> Vec<Row> {
+pub(super) fn to_row_changes(entry: &Entry) -> Vec<RowChange> {
     let rows = entry.changes.rows.iter().map(|row| {
         let column_change = |column: &str, from: Value, to: Value| ColumnChange {
             column: column.to_owned(),
             from,
             to,
         };
-        let (did, columns) = match &row.change {
+        let (change, columns) = match &row.change {
             journal::ChangeKind::Created { columns, values } => {
                 let columns = journal::ChangeKind::non_null_columns(columns, values).into_iter();
                 let columns = columns.map(|(name, to)| column_change(name, Value::Null, to));
-                (Did::Created, columns.collect())
+                (ChangeKind::Created, columns.collect())
             }
             journal::ChangeKind::Updated(diffs) => {
                 let columns = diffs.iter().map(|diff| {
                     column_change(diff.column, diff.before.clone(), diff.after.clone())
                 });
-                (Did::Updated, columns.collect())
+                (ChangeKind::Updated, columns.collect())
             }
-            journal::ChangeKind::Deleted => (Did::Deleted, Vec::new()),
+            journal::ChangeKind::Deleted => (ChangeKind::Deleted, Vec::new()),
         };
-        Row { kind: row.resource.to_owned(), id: row.id, did, columns }
+        RowChange { resource: row.resource.to_owned(), id: row.id, change, columns }
     });
     rows.collect()
 }
@@ -82,8 +84,8 @@ fn to_warning(warning: &journal::Warning) -> Warning {
     Warning {
         kind: warning.kind.name().to_owned(),
         field: warning.field.clone(),
-        nearest: warning.suggestion.map(str::to_owned),
-        text: warning.message.clone(),
+        suggestion: warning.suggestion.map(str::to_owned),
+        message: warning.message.clone(),
     }
 }
 
@@ -108,7 +110,7 @@ pub(super) fn require_journal(journal: &Journal) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = "The server was started with --journal-entries 0.";
-    Err(Problem::new(ProblemKind::JournalOff, detail))
+    Err(Problem::new(ProblemKind::JournalDisabled, detail))
 }
 
 /// A page of journal entries.

@@ -9,19 +9,19 @@ use super::extract::{
     AccountPath, KeyPath, OptionalJsonBody, respond_no_content, run_to_completion,
 };
 use super::problem::Problem;
-use super::wire::{KeyList, MadeKey, NewKey, PermissionsSpec, ShownKey};
 use crate::accounts;
 use crate::accounts::{
     API_KEY_REGEX, Account, AccountError, ApiKeyInfo, PermissionSet, generate_secret,
 };
 use crate::api::state::SharedState;
 use crate::contract::{PERMISSION_NAMES, quote_value};
+use omnidesk_mock_client::types::{CreatedKey, KeyList, KeySummary, NewKey, PermissionsSpec};
 
 /// The maximum length of a key's name, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-fn to_key_summary(info: &ApiKeyInfo) -> ShownKey {
-    ShownKey {
+fn to_key_summary(info: &ApiKeyInfo) -> KeySummary {
+    KeySummary {
         id: info.id,
         name: info.name.to_string(),
         permissions: info.permissions.names().map(str::to_owned).collect(),
@@ -49,15 +49,15 @@ pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<KeyList> 
 }
 
 /// Creates an API key. Only this response contains its secret.
-#[utoipa::path(post, path = "/accounts/{account}/keys", tag = "keys", operation_id = "makeKey",
+#[utoipa::path(post, path = "/accounts/{account}/keys", tag = "keys", operation_id = "createKey",
     params(AccountPath),
-    request_body(content = Option<NewKey>, description = "Nothing has to be sent."),
-    responses((status = 201, body = MadeKey, description = "The key and its text"), Problem))]
+    request_body(content = Option<NewKey>, description = "Optional"),
+    responses((status = 201, body = CreatedKey, description = "The key and its secret"), Problem))]
 pub(super) async fn make(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     OptionalJsonBody(new_key): OptionalJsonBody<NewKey>,
-) -> Result<(StatusCode, Json<MadeKey>), Problem> {
+) -> Result<(StatusCode, Json<CreatedKey>), Problem> {
     let secret = match new_key.api_key {
         Some(secret) if API_KEY_REGEX.is_match(&secret) => secret,
         // Not echoed: it may be a mistyped secret.
@@ -76,9 +76,9 @@ pub(super) async fn make(
     let key =
         accounts::NewApiKey::new(name, &secret, parse_permissions(new_key.permissions.as_ref())?);
     run_to_completion(async move {
-        let ShownKey { id, name, permissions } =
+        let KeySummary { id, name, permissions } =
             to_key_summary(&state.accounts.add_key(&account, key).await?);
-        Ok((StatusCode::CREATED, Json(MadeKey { id, name, permissions, api_key: secret })))
+        Ok((StatusCode::CREATED, Json(CreatedKey { id, name, permissions, api_key: secret })))
     })
     .await
 }

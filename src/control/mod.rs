@@ -25,7 +25,6 @@ mod snapshots;
 mod verify;
 mod wait;
 mod wait_query;
-pub(crate) mod wire;
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -33,6 +32,7 @@ use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::{Json, Router};
+pub(crate) use omnidesk_mock_client::PATH_PREFIX;
 use parking_lot::Mutex;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,9 +42,6 @@ use crate::api::state::SharedState;
 pub(crate) use problem::PROBLEM_KINDS;
 pub(crate) use problem::Problem;
 use problem::ProblemKind;
-
-/// The path prefix of all routes.
-pub(crate) const PATH_PREFIX: &str = "/_control";
 
 /// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
 /// them, or waits for the rest.
@@ -82,7 +79,7 @@ fn protected_routes() -> OpenApiRouter<SharedState> {
         .routes(routes!(faults::remove))
         .routes(routes!(rate_limits::show, rate_limits::set))
         .routes(routes!(rate_limits::show_strict, rate_limits::set_strict))
-        .routes(routes!(requests::strangers, requests::clear_strangers))
+        .routes(routes!(requests::list_unmatched, requests::clear_unmatched))
         .routes(routes!(server::metrics))
         .routes(routes!(server::fidelity))
         .routes(routes!(serve_document))
@@ -108,7 +105,7 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
         let method = truncate(request.method().as_str(), 40);
         let path = truncate(request.uri().path(), 200);
         Problem::new(
-            ProblemKind::WrongMethod,
+            ProblemKind::MethodNotAllowed,
             format!("{method} is not a method of {PATH_PREFIX}{path}."),
         )
     };
@@ -139,6 +136,7 @@ pub(crate) fn openapi_document() -> OpenApi {
     let (_, mut document) =
         router.nest(PATH_PREFIX, public_routes().merge(protected_routes())).split_for_parts();
     openapi::flatten_fault_rule_schema(&mut document);
+    openapi::list_permission_names(&mut document);
     document
 }
 

@@ -1,8 +1,12 @@
 //! The OpenAPI document of the control API, apart from its routes.
 
 use utoipa::OpenApi;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
 
-use super::wire::ProblemBody;
+use omnidesk_mock_client::types::ProblemDetails;
+
+use crate::contract::PERMISSION_NAMES;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,7 +16,7 @@ use super::wire::ProblemBody;
             happen to their requests. Not part of Omnidesk. \
             `{account}` is a name, or `self` with an API key in the request.",
     ),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemDetails)),
     modifiers(&SecuritySchemes)
 )]
 struct ApiDoc;
@@ -49,10 +53,9 @@ impl utoipa::Modify for SecuritySchemes {
 /// Merges the flattened fields of a rule into the schema of an active rule: utoipa joins them with `allOf`, and each
 /// schema would reject the other's fields.
 pub(super) fn flatten_fault_rule_schema(document: &mut utoipa::openapi::OpenApi) {
-    use utoipa::openapi::{RefOr, Schema};
     let Some(components) = &mut document.components else { return };
-    let rule_schema = components.schemas.get("Rule").cloned();
-    let active_rule_schema = components.schemas.get("ShownRule").cloned();
+    let rule_schema = components.schemas.get("FaultRule").cloned();
+    let active_rule_schema = components.schemas.get("ActiveFaultRule").cloned();
     let (Some(RefOr::T(Schema::Object(mut merged))), Some(RefOr::T(Schema::AllOf(all_of)))) =
         (rule_schema, active_rule_schema)
     else {
@@ -65,5 +68,21 @@ pub(super) fn flatten_fault_rule_schema(document: &mut utoipa::openapi::OpenApi)
         }
     }
     merged.description = all_of.description;
-    components.schemas.insert("ShownRule".to_owned(), RefOr::T(Schema::Object(merged)));
+    components.schemas.insert("ActiveFaultRule".to_owned(), RefOr::T(Schema::Object(merged)));
+}
+
+/// Lists the permission names in the schema of permissions, which the client crate does not know.
+pub(super) fn list_permission_names(document: &mut utoipa::openapi::OpenApi) {
+    let schemas = document.components.as_mut().map(|components| &mut components.schemas);
+    let schema = schemas.and_then(|schemas| schemas.get_mut("PermissionsSpec"));
+    let Some(RefOr::T(Schema::OneOf(one_of))) = schema else { return };
+    let name = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(PERMISSION_NAMES.iter().copied()))
+        .build();
+    for item in &mut one_of.items {
+        if let RefOr::T(Schema::Array(array)) = item {
+            *array = ArrayBuilder::new().items(name.clone()).build();
+        }
+    }
 }

@@ -6,7 +6,6 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use super::wire::{self, StatusFilter};
 use crate::api::state::SharedState;
 use crate::contract::{Operation, quote_value, suggest};
 use crate::controllers::all_operations;
@@ -14,6 +13,7 @@ use crate::journal::{
     BoundedRegex, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningKind,
     WarningMatcher,
 };
+use omnidesk_mock_client::types::{self, StatusFilter};
 
 /// The maximum regex length, in characters (arbitrary).
 const MAX_REGEX_CHARS: usize = 1000;
@@ -28,7 +28,7 @@ static FIELD_PATH: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Validates and compiles a pattern.
 pub(super) fn parse_pattern(
-    spec: wire::Pattern,
+    spec: types::RequestPattern,
     state: &SharedState,
 ) -> Result<RequestPattern, Problem> {
     if spec.key.as_deref().is_some_and(|key| state.accounts.find_key(key).is_some()) {

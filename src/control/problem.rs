@@ -9,12 +9,12 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use super::wire::{Miss, ProblemBody};
 use crate::accounts::AccountError;
 use crate::api::ProtocolError;
 use crate::faults::InvalidEffect;
 use crate::journal::SearchError;
 use crate::storage::{FailureKind, StorageError};
+use omnidesk_mock_client::types::{NearMiss, ProblemDetails};
 
 macro_rules! problem_kinds {
     ($($variant:ident = $name:literal, $status:literal, $title:literal);+ $(;)?) => {
@@ -29,38 +29,38 @@ macro_rules! problem_kinds {
 }
 
 problem_kinds! {
-    Invalid = "invalid", 400, "The request holds something that it must not.";
-    BadHttp = "bad-http", 400, "This is no HTTP/1.1 request.";
-    NoToken = "no-token", 401, "The control API asks for a token.";
-    NoApiKey = "no-api-key", 401, "self means the account of an API key, and the request has no known one.";
-    ForeignOrigin = "foreign-origin", 403, "A page of another origin must not use the control API.";
-    ForeignHost = "foreign-host", 403, "The request names a host that this server is not.";
-    UnknownPath = "unknown-path", 404, "There is nothing at this path.";
-    UnknownSeed = "unknown-seed", 404, "The seed has no such account.";
-    UnknownAccount = "unknown-account", 404, "There is no such account.";
-    UnknownSnapshot = "unknown-snapshot", 404, "The account has no such snapshot.";
-    UnknownKey = "unknown-key", 404, "The account has no such key.";
-    UnknownRequest = "unknown-request", 404, "The journal has no such request.";
-    UnknownFault = "unknown-fault", 404, "The account has no such fault rule.";
-    WrongMethod = "wrong-method", 405, "The path does not have this method.";
-    NameTaken = "name-taken", 409, "The name is taken.";
-    KeyTaken = "key-taken", 409, "The API key is taken.";
-    Conflict = "conflict", 409, "What is to be imported is there already.";
-    TooMany = "too-many", 409, "There are as many as there may be.";
-    NotVerified = "not-verified", 409, "What was expected has not happened.";
-    JournalTruncated = "journal-truncated", 409, "The journal no longer holds all that it would take to know.";
-    JournalOff = "journal-off", 409, "The server keeps no journal.";
-    TooMuchWork = "too-much-work", 409, "This takes more work than one request may.";
-    WaitOver = "wait-over", 409, "What was waited for has not happened in time.";
-    TooSlow = "too-slow", 408, "The request did not arrive in time.";
-    TooLarge = "too-large", 413, "This is too large.";
+    InvalidRequest = "invalid-request", 400, "The request is invalid.";
+    MalformedHttp = "malformed-http", 400, "The request is not valid HTTP/1.1.";
+    InvalidToken = "invalid-token", 401, "The control token is missing or invalid.";
+    InvalidApiKey = "invalid-api-key", 401, "The account `self` requires a valid API key.";
+    OriginNotAllowed = "origin-not-allowed", 403, "This origin is not allowed to use the control API.";
+    HostNotAllowed = "host-not-allowed", 403, "The host name of the request is not allowed.";
+    UnknownPath = "unknown-path", 404, "The path does not exist.";
+    UnknownSeed = "unknown-seed", 404, "The seed does not contain this account.";
+    UnknownAccount = "unknown-account", 404, "The account does not exist.";
+    UnknownSnapshot = "unknown-snapshot", 404, "The snapshot does not exist.";
+    UnknownKey = "unknown-key", 404, "The API key does not exist.";
+    UnknownRequest = "unknown-request", 404, "The journal does not contain this request.";
+    UnknownFault = "unknown-fault", 404, "The fault rule does not exist.";
+    MethodNotAllowed = "method-not-allowed", 405, "The path does not support this method.";
+    NameTaken = "name-taken", 409, "The name is already in use.";
+    KeyTaken = "key-taken", 409, "The API key is already in use.";
+    ImportConflict = "import-conflict", 409, "The import contains rows that already exist.";
+    LimitReached = "limit-reached", 409, "A limit is reached.";
+    VerificationFailed = "verification-failed", 409, "The expected requests were not received.";
+    JournalTruncated = "journal-truncated", 409, "The journal has evicted requests that the answer depends on.";
+    JournalDisabled = "journal-disabled", 409, "The journal is disabled.";
+    EvaluationLimitExceeded = "evaluation-limit-exceeded", 409, "The evaluation exceeds the limit for one request.";
+    WaitTimeout = "wait-timeout", 409, "The wait timed out.";
+    RequestTimeout = "request-timeout", 408, "The request did not arrive in time.";
+    TooLarge = "too-large", 413, "The request or its response is too large.";
     UrlTooLong = "url-too-long", 414, "The URL is too long.";
-    TooManyWaits = "too-many-waits", 429, "As many wait as may wait at the same time.";
+    TooManyWaits = "too-many-waits", 429, "Too many requests are waiting.";
     HeadersTooLarge = "headers-too-large", 431, "The headers are too large.";
-    NotReady = "not-ready", 503, "The server cannot do its work at the moment.";
-    Busy = "busy", 503, "The server is busy; try again.";
-    Ending = "ending", 503, "The server ends.";
-    Failed = "failed", 500, "The server could not do this.";
+    NotReady = "not-ready", 503, "The server is not ready.";
+    Busy = "busy", 503, "The server is busy. Try again.";
+    ShuttingDown = "shutting-down", 503, "The server is shutting down.";
+    InternalError = "internal-error", 500, "The server failed to handle the request.";
 }
 
 /// What a response says about a kind of problem.
@@ -83,7 +83,7 @@ impl ProblemKind {
 pub(crate) struct Problem {
     kind: ProblemKind,
     detail: String,
-    near_misses: Vec<Miss>,
+    near_misses: Vec<NearMiss>,
 }
 
 impl Problem {
@@ -92,19 +92,19 @@ impl Problem {
     }
 
     /// Adds the near misses.
-    pub(super) fn with_near_misses(self, near_misses: Vec<Miss>) -> Self {
+    pub(super) fn with_near_misses(self, near_misses: Vec<NearMiss>) -> Self {
         Self { near_misses, ..self }
     }
 
     /// Logs a failure of the server, and returns its problem.
     pub(super) fn internal(error: &dyn std::error::Error) -> Self {
-        tracing::error!(%error, "the control API could not do this");
-        Self::new(ProblemKind::Failed, "The log of the server says why.")
+        tracing::error!(%error, "a request to the control API failed");
+        Self::new(ProblemKind::InternalError, "The server's log has the cause.")
     }
 
     /// Returns a problem for invalid input.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(ProblemKind::Invalid, detail)
+        Self::new(ProblemKind::InvalidRequest, detail)
     }
 }
 
@@ -114,20 +114,20 @@ impl From<AccountError> for Problem {
             AccountError::Storage(failure) => {
                 let kind = match failure.kind() {
                     FailureKind::TextTooBig => {
-                        let detail = "The account is larger than one answer can hold, 1 GB.";
+                        let detail = "The account exceeds the maximum size of a response, 1 GB.";
                         return Self::new(ProblemKind::TooLarge, detail);
                     }
                     FailureKind::Busy
                     | FailureKind::TooManyOpenFiles
                     | FailureKind::QueryTimeout => ProblemKind::Busy,
-                    _ => ProblemKind::Failed,
+                    _ => ProblemKind::InternalError,
                 };
-                tracing::error!(%error, "the control API could not do this");
+                tracing::error!(%error, "a request to the control API failed");
                 return Self::new(kind, failure.client_message());
             }
             AccountError::RandomUnavailable(_) => return Self::internal(&error),
-            AccountError::InvalidSettings { .. } => ProblemKind::Invalid,
-            AccountError::MalformedKey => ProblemKind::NoApiKey,
+            AccountError::InvalidSettings { .. } => ProblemKind::InvalidRequest,
+            AccountError::MalformedKey => ProblemKind::InvalidApiKey,
             AccountError::NoSeed | AccountError::SeedNotFound(_) => ProblemKind::UnknownSeed,
             AccountError::NotFound(_) => ProblemKind::UnknownAccount,
             AccountError::SnapshotNotFound { .. } => ProblemKind::UnknownSnapshot,
@@ -137,7 +137,7 @@ impl From<AccountError> for Problem {
             }
             AccountError::KeyTaken { .. } => ProblemKind::KeyTaken,
             AccountError::TooManyAccounts(_) | AccountError::LimitReached { .. } => {
-                ProblemKind::TooMany
+                ProblemKind::LimitReached
             }
         };
         Self::new(kind, error.to_sentence())
@@ -147,10 +147,10 @@ impl From<AccountError> for Problem {
 impl From<ProtocolError> for Problem {
     fn from(error: ProtocolError) -> Self {
         let kind = match error {
-            ProtocolError::MalformedHttp => ProblemKind::BadHttp,
+            ProtocolError::MalformedHttp => ProblemKind::MalformedHttp,
             ProtocolError::UrlTooLong => ProblemKind::UrlTooLong,
             ProtocolError::HeadersTooLarge(_) => ProblemKind::HeadersTooLarge,
-            ProtocolError::HeaderTimeout(_) => ProblemKind::TooSlow,
+            ProtocolError::HeaderTimeout(_) => ProblemKind::RequestTimeout,
             ProtocolError::TooManyConnections(_) => ProblemKind::Busy,
         };
         Self::new(kind, error.to_string())
@@ -165,7 +165,7 @@ impl From<InvalidEffect> for Problem {
 
 impl From<SearchError> for Problem {
     fn from(error: SearchError) -> Self {
-        Self::new(ProblemKind::TooMuchWork, format!("{error}."))
+        Self::new(ProblemKind::EvaluationLimitExceeded, format!("{error}."))
     }
 }
 
@@ -178,12 +178,12 @@ impl From<StorageError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let ProblemDefinition { name, status, title } = *self.kind.definition();
-        let body = ProblemBody {
+        let body = ProblemDetails {
             kind: format!("/docs/control#{name}"),
             title: title.to_owned(),
             status,
             detail: self.detail,
-            misses: self.near_misses,
+            near_misses: self.near_misses,
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(&body)).into_response();
@@ -191,14 +191,14 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self.kind, ProblemKind::TooLarge | ProblemKind::TooSlow) {
+        if matches!(self.kind, ProblemKind::TooLarge | ProblemKind::RequestTimeout) {
             // The rest of the request body is not read.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if self.kind == ProblemKind::Busy {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if self.kind == ProblemKind::NoToken {
+        if self.kind == ProblemKind::InvalidToken {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -207,7 +207,7 @@ impl IntoResponse for Problem {
 
 impl IntoResponses for Problem {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let schema = Ref::from_schema_name(ProblemBody::name());
+        let schema = Ref::from_schema_name(ProblemDetails::name());
         let content = Content::new(Some(schema));
         let response = ResponseBuilder::new()
             .description("A problem (RFC 9457)")

@@ -11,11 +11,11 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::pattern::did_you_mean;
 use super::problem::Problem;
-use super::wire;
-use super::wire::StatusFilter;
 use crate::api::decode::parse_pairs;
 use crate::api::state::SharedState;
 use crate::contract::{API_KEY_NAME, quote_value};
+use omnidesk_mock_client::types;
+use omnidesk_mock_client::types::StatusFilter;
 
 /// The maximum number of requests in a response.
 pub(super) const MAX_PAGE_SIZE: usize = 1000;
@@ -79,8 +79,8 @@ impl QueryParams for RequestFilter {
 }
 
 impl RequestFilter {
-    fn into_pattern(self) -> wire::Pattern {
-        wire::Pattern {
+    fn into_pattern(self) -> types::RequestPattern {
+        types::RequestPattern {
             operation: self.operation,
             method: self.method,
             status: self.status.map(StatusFilter::Class),
@@ -144,7 +144,7 @@ impl QueryParams for CursorParams {
 
 /// A pattern, and other parameters.
 pub(super) struct FilterQuery<T> {
-    pub(super) pattern: wire::Pattern,
+    pub(super) pattern: types::RequestPattern,
     pub(super) params: T,
 }
 

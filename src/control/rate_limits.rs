@@ -9,45 +9,45 @@ use super::duration::parse_duration;
 use super::extract::{AccountPath, JsonBody, run_to_completion};
 use super::pattern::parse_warning_kind;
 use super::problem::Problem;
-use super::wire::{Limits, Strictness};
 use crate::accounts::{AccountSettings, StrictMode};
 use crate::contract::quote_value;
 use crate::faults::rate_limit::RateLimit;
+use omnidesk_mock_client::types::{RateLimits, Strictness};
 
 /// The maximum requests per window.
 const MAX_REQUESTS: u64 = 1_000_000;
 const MAX_WINDOW: Duration = Duration::from_hours(24);
 
-fn to_rate_limits(rate_limit: Option<RateLimit>) -> Limits {
+fn to_rate_limits(rate_limit: Option<RateLimit>) -> RateLimits {
     match rate_limit {
-        Some(limit) => Limits { requests: Some(limit.requests), per: Some(limit.window_text) },
-        None => Limits::default(),
+        Some(limit) => RateLimits { requests: Some(limit.requests), per: Some(limit.window_text) },
+        None => RateLimits::default(),
     }
 }
 
 /// Shows the rate limit of each API key of an account.
-#[utoipa::path(get, path = "/accounts/{account}/limits", tag = "limits", operation_id = "showLimits",
+#[utoipa::path(get, path = "/accounts/{account}/rate-limits", tag = "limits", operation_id = "getRateLimits",
     params(AccountPath),
-    responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Limits> {
+    responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]
+pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimits> {
     Json(to_rate_limits(account.rate_limiter.rate_limit()))
 }
 
 /// Sets the rate limit of each API key of an account: requests per time window; `{}` removes the limit. Excess requests
 /// get 429 with `Retry-After`. Our choice: Omnidesk documents no limit.
-#[utoipa::path(put, path = "/accounts/{account}/limits", tag = "limits", operation_id = "setLimits",
+#[utoipa::path(put, path = "/accounts/{account}/rate-limits", tag = "limits", operation_id = "setRateLimits",
     params(AccountPath),
-    request_body = Limits,
-    responses((status = 200, body = Limits, description = "The budget of each key"), Problem))]
+    request_body = RateLimits,
+    responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]
 pub(super) async fn set(
     AccountPath { account }: AccountPath,
-    JsonBody(limits): JsonBody<Limits>,
-) -> Result<Json<Limits>, Problem> {
+    JsonBody(limits): JsonBody<RateLimits>,
+) -> Result<Json<RateLimits>, Problem> {
     account.rate_limiter.set_rate_limit(parse_rate_limit(limits)?);
     Ok(Json(to_rate_limits(account.rate_limiter.rate_limit())))
 }
 
-fn parse_rate_limit(limits: Limits) -> Result<Option<RateLimit>, Problem> {
+fn parse_rate_limit(limits: RateLimits) -> Result<Option<RateLimit>, Problem> {
     let (requests, window_text) = match (limits.requests, limits.per) {
         (None, None) => return Ok(None),
         (Some(requests), Some(per)) => (requests, per),
@@ -74,9 +74,9 @@ fn to_strictness(strict: Option<&StrictMode>) -> Strictness {
 }
 
 /// Shows whether an account rejects requests that cause a warning.
-#[utoipa::path(get, path = "/accounts/{account}/strict", tag = "limits", operation_id = "showStrict",
+#[utoipa::path(get, path = "/accounts/{account}/strict", tag = "limits", operation_id = "getStrict",
     params(AccountPath),
-    responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
+    responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
 pub(super) async fn show_strict(AccountPath { account }: AccountPath) -> Json<Strictness> {
     Json(to_strictness(account.settings().account_settings.strict.as_ref()))
 }
@@ -85,7 +85,7 @@ pub(super) async fn show_strict(AccountPath { account }: AccountPath) -> Json<St
 #[utoipa::path(put, path = "/accounts/{account}/strict", tag = "limits", operation_id = "setStrict",
     params(AccountPath),
     request_body = Strictness,
-    responses((status = 200, body = Strictness, description = "Whether it does"), Problem))]
+    responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
 pub(super) async fn set_strict(
     AccountPath { account }: AccountPath,
     JsonBody(strictness): JsonBody<Strictness>,

@@ -11,9 +11,9 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::wire::ProblemBody;
 use crate::api::auth;
-use crate::journal::HIDDEN;
+use crate::journal::REDACTED;
+use omnidesk_mock_client::types::ProblemDetails;
 
 /// The minimum length at which the prefix of a truncated secret is redacted, in characters (arbitrary): problems
 /// truncate long texts, but to no less than 40 characters.
@@ -25,7 +25,7 @@ const MAX_DECODE_DEPTH: usize = 3;
 pub(super) async fn redact(request: Request, next: Next) -> Response {
     let secrets = collect_secrets(&request);
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<ProblemBody>()
+    if let Some(problem) = response.extensions_mut().remove::<ProblemDetails>()
         && let Some(problem) = redact_problem(&problem, &secrets)
         && let Ok(body) = serde_json::to_vec(&problem)
     {
@@ -59,16 +59,16 @@ fn collect_secrets(request: &Request) -> Vec<String> {
 }
 
 /// Redacts a problem. Returns None if it has no secret.
-fn redact_problem(problem: &ProblemBody, secrets: &[String]) -> Option<ProblemBody> {
+fn redact_problem(problem: &ProblemDetails, secrets: &[String]) -> Option<ProblemDetails> {
     let mut redacted = problem.clone();
     let redact = |text: &mut String| *text = redact_text(text, secrets, MAX_DECODE_DEPTH);
     redact(&mut redacted.detail);
-    for miss in &mut redacted.misses {
+    for miss in &mut redacted.near_misses {
         miss.operation.iter_mut().for_each(redact);
         for difference in &mut miss.differences {
-            redact(&mut difference.what);
-            redact(&mut difference.wanted);
-            redact(&mut difference.was);
+            redact(&mut difference.attribute);
+            redact(&mut difference.expected);
+            redact(&mut difference.actual);
         }
     }
     (redacted != *problem).then_some(redacted)
@@ -109,7 +109,7 @@ fn redact_word(text: &str, secret: &str) -> String {
         search_from = end;
         if starts_word && (is_truncated || ends_word) {
             redacted.push_str(&text[copied_to..start]);
-            redacted.push_str(HIDDEN);
+            redacted.push_str(REDACTED);
             copied_to = end;
         }
     }
@@ -140,11 +140,11 @@ mod tests {
     fn redacts_a_secret_only_as_a_whole_word() {
         let secrets = ["test".to_owned()];
         for (text, expected) in [
-            ("There is no account test.", "There is no account (hidden)."),
-            (r#""\ttest\n" was sent"#, r#""\t(hidden)\n" was sent"#),
-            (r#""\u0009test" was sent"#, r#""\u0009(hidden)" was sent"#),
-            ("unknown field `test`", "unknown field `(hidden)`"),
-            ("at /_control/%74est/a.", "at /_control/(hidden)/a."),
+            ("There is no account test.", "There is no account (redacted)."),
+            (r#""\ttest\n" was sent"#, r#""\t(redacted)\n" was sent"#),
+            (r#""\u0009test" was sent"#, r#""\u0009(redacted)" was sent"#),
+            ("unknown field `test`", "unknown field `(redacted)`"),
+            ("at /_control/%74est/a.", "at /_control/(redacted)/a."),
             ("testing the latest test-case, untested", "testing the latest test-case, untested"),
             ("100% of it", "100% of it"),
         ] {

@@ -17,9 +17,9 @@ use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use super::query::{CursorParams, FilterQuery, PageParams};
 use super::wait::acquire_wait_permit;
-use super::wire::{JournalEntry, RequestList};
 use crate::api::state::SharedState;
 use crate::journal::{Cursor, Journal, RequestPattern, SequencedEntry};
+use omnidesk_mock_client::types::{JournalEntry, RequestList};
 
 /// The interval of keep-alive comments in an event stream, which prevent idle timeouts.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -33,7 +33,7 @@ async fn list_requests(
     let JournalPage { entries, cursor, truncated, has_more } = page;
     let requests =
         entries.iter().map(|entry| to_journal_entry(journal, entry.seq, &entry.entry)).collect();
-    Ok(Json(RequestList { requests, cursor, truncated, more: has_more }))
+    Ok(Json(RequestList { requests, cursor, truncated, has_more }))
 }
 
 /// Lists the requests of an account, the oldest first. `field.NAME=VALUE` filters by the value of a field.
@@ -49,7 +49,7 @@ pub(super) async fn list(
 }
 
 /// Shows a request.
-#[utoipa::path(get, path = "/accounts/{account}/requests/{seq}", tag = "journal", operation_id = "showRequest",
+#[utoipa::path(get, path = "/accounts/{account}/requests/{seq}", tag = "journal", operation_id = "getRequest",
     params(RequestPath),
     responses((status = 200, body = JournalEntry, description = "The request"), Problem))]
 pub(super) async fn show(
@@ -67,17 +67,17 @@ pub(super) async fn show(
 /// Clears the journal of an account. Sequence numbers continue.
 #[utoipa::path(delete, path = "/accounts/{account}/requests", tag = "journal", operation_id = "clearRequests",
     params(AccountPath),
-    responses((status = 204, description = "Forgotten"), Problem))]
+    responses((status = 204, description = "Cleared"), Problem))]
 pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
     account.journal.clear();
     StatusCode::NO_CONTENT
 }
 
 /// Lists the requests that matched no account: with an unknown API key, or none.
-#[utoipa::path(get, path = "/requests", tag = "journal", operation_id = "listStrangers",
+#[utoipa::path(get, path = "/requests/unmatched", tag = "journal", operation_id = "listUnmatchedRequests",
     params(FilterQuery<PageParams>),
     responses((status = 200, body = RequestList, description = "The requests"), Problem))]
-pub(super) async fn strangers(
+pub(super) async fn list_unmatched(
     State(state): State<SharedState>,
     query: FilterQuery<PageParams>,
 ) -> Result<Json<RequestList>, Problem> {
@@ -85,9 +85,9 @@ pub(super) async fn strangers(
 }
 
 /// Clears the requests that matched no account.
-#[utoipa::path(delete, path = "/requests", tag = "journal", operation_id = "clearStrangers",
-    responses((status = 204, description = "Forgotten"), Problem))]
-pub(super) async fn clear_strangers(State(state): State<SharedState>) -> StatusCode {
+#[utoipa::path(delete, path = "/requests/unmatched", tag = "journal", operation_id = "clearUnmatchedRequests",
+    responses((status = 204, description = "Cleared"), Problem))]
+pub(super) async fn clear_unmatched(State(state): State<SharedState>) -> StatusCode {
     state.unmatched_journal.clear();
     StatusCode::NO_CONTENT
 }

@@ -24,7 +24,7 @@ pub(super) async fn health() -> &'static str {
 pub(super) async fn ready(State(state): State<SharedState>) -> Result<&'static str, Problem> {
     if *state.shutdown.borrow() {
         return Err(Problem::new(
-            ProblemKind::Ending,
+            ProblemKind::ShuttingDown,
             "It was told to end, and takes no more requests.",
         ));
     }
@@ -43,13 +43,13 @@ pub(super) async fn ready(State(state): State<SharedState>) -> Result<&'static s
     responses((status = 200, body = String, content_type = "text/plain", description = "The text format 0.0.4"), Problem))]
 pub(super) async fn metrics(State(state): State<SharedState>) -> Result<Response, Problem> {
     let text = state.metrics.encode(state.accounts.gauge_snapshot());
-    let text = text.map_err(|error| Problem::new(ProblemKind::Failed, error.to_string()))?;
+    let text = text.map_err(|error| Problem::new(ProblemKind::InternalError, error.to_string()))?;
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
 /// Returns the fidelity report: the documented facts and the undocumented assumptions.
 #[utoipa::path(get, path = "/fidelity", tag = "server", operation_id = "fidelity",
-    responses((status = 200, body = Vec<Object>, description = "Every fact with its source"), Problem))]
+    responses((status = 200, body = Vec<Object>, description = "Every fact with its fidelity"), Problem))]
 pub(super) async fn fidelity(State(state): State<SharedState>) -> Json<Vec<FidelityFact>> {
     Json(fidelity::fidelity_report(&state.accounts.default_dialect))
 }

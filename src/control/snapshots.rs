@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 
 use super::extract::{AccountPath, SnapshotPath, respond_no_content, run_to_completion};
 use super::problem::Problem;
-use super::wire::{Snapshot, SnapshotList};
 use crate::accounts::{SnapshotInfo, TakenSnapshot};
 use crate::api::state::SharedState;
+use omnidesk_mock_client::types::{Snapshot, SnapshotList};
 
 fn to_snapshot(info: SnapshotInfo) -> Snapshot {
     Snapshot { name: info.name, taken_at: info.taken_at, bytes: info.size_bytes }
@@ -32,7 +32,7 @@ pub(super) async fn list(
     params(SnapshotPath),
     responses(
         (status = 200, body = Snapshot, description = "Replaced"),
-        (status = 201, body = Snapshot, description = "New"),
+        (status = 201, body = Snapshot, description = "Created"),
         Problem
     ))]
 pub(super) async fn take(

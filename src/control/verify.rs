@@ -8,10 +8,10 @@ use super::extract::{AccountPath, JsonBody};
 use super::journal_page::{parse_cursor, require_journal};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
-use super::wire::{self, Difference, Miss, Verification, Verified};
 use crate::api::state::SharedState;
 use crate::journal;
 use crate::journal::{CountExpectation, OrderExpectation, SearchDeadline, Verdict};
+use omnidesk_mock_client::types::{self, Difference, NearMiss, Verification, VerificationResult};
 
 /// The maximum length of `order` (arbitrary).
 const MAX_PATTERNS: usize = 100;
@@ -24,12 +24,12 @@ const MAX_INTERVAL: std::time::Duration = std::time::Duration::from_hours(24 * 3
 #[utoipa::path(post, path = "/accounts/{account}/verify", tag = "journal", operation_id = "verify",
     params(AccountPath),
     request_body = Verification,
-    responses((status = 200, body = Verified, description = "It holds"), Problem))]
+    responses((status = 200, body = VerificationResult, description = "The verification passed"), Problem))]
 pub(super) async fn verify(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     JsonBody(verification): JsonBody<Verification>,
-) -> Result<Json<Verified>, Problem> {
+) -> Result<Json<VerificationResult>, Problem> {
     let since = parse_cursor(&account.journal, verification.since.as_deref())?;
     require_journal(&account.journal)?;
     let slice = account.journal.read_since(since).await;
@@ -45,12 +45,12 @@ pub(super) async fn verify(
     match evaluation.await.ok_or_else(busy_problem)?? {
         Verdict::Passed(requests) => {
             let cursor = end.to_string();
-            Ok(Json(Verified { count: requests.len(), requests, cursor }))
+            Ok(Json(VerificationResult { count: requests.len(), requests, cursor }))
         }
         Verdict::Inconclusive(text) => Err(Problem::new(ProblemKind::JournalTruncated, text)),
         failed @ Verdict::Failed { .. } => {
             let (text, near_misses) = explain_verdict(failed);
-            Err(Problem::new(ProblemKind::NotVerified, text).with_near_misses(near_misses))
+            Err(Problem::new(ProblemKind::VerificationFailed, text).with_near_misses(near_misses))
         }
     }
 }
@@ -73,17 +73,17 @@ fn parse_expectation(
     state: &SharedState,
     deadline: &SearchDeadline,
 ) -> Result<Expectation, Problem> {
-    let Verification { pattern, count, order, apart, .. } = verification;
+    let Verification { pattern, count, order, min_interval, .. } = verification;
     let Some(patterns) = order else {
-        if apart.is_some() {
-            return Err(Problem::invalid("apart goes with order."));
+        if min_interval.is_some() {
+            return Err(Problem::invalid("min_interval goes with order."));
         }
         return Ok(Expectation::Count(
             Box::new(parse_pattern(pattern, state)?),
             parse_count(count)?,
         ));
     };
-    if count.is_some() || pattern != wire::Pattern::default() {
+    if count.is_some() || pattern != types::RequestPattern::default() {
         return Err(Problem::invalid(
             "order stands alone: without count and without a pattern beside it.",
         ));
@@ -96,14 +96,19 @@ fn parse_expectation(
         parse_pattern(pattern, state)
     });
     let patterns = patterns.collect::<Result<_, Problem>>()?;
-    let apart = apart.map(|apart| parse_duration("apart", &apart, MAX_INTERVAL)).transpose()?;
-    Ok(Expectation::Order(OrderExpectation { patterns, min_interval: apart.unwrap_or_default() }))
+    let min_interval = min_interval
+        .map(|min_interval| parse_duration("min_interval", &min_interval, MAX_INTERVAL))
+        .transpose()?;
+    Ok(Expectation::Order(OrderExpectation {
+        patterns,
+        min_interval: min_interval.unwrap_or_default(),
+    }))
 }
 
-fn parse_count(count: Option<wire::ExpectedCount>) -> Result<CountExpectation, Problem> {
+fn parse_count(count: Option<types::ExpectedCount>) -> Result<CountExpectation, Problem> {
     let at_least = |at_least| Ok(CountExpectation { at_least, at_most: None });
     let between = |at_least, at_most| Ok(CountExpectation { at_least, at_most: Some(at_most) });
-    let Some(wire::ExpectedCount { exactly, at_least: min, at_most: max, never }) = count else {
+    let Some(types::ExpectedCount { exactly, at_least: min, at_most: max, never }) = count else {
         return at_least(1);
     };
     match (exactly, min, max, never) {
@@ -122,7 +127,7 @@ fn parse_count(count: Option<wire::ExpectedCount>) -> Result<CountExpectation, P
 }
 
 /// Explains a failed expectation, with its near misses.
-pub(super) fn explain_verdict(verdict: Verdict) -> (String, Vec<Miss>) {
+pub(super) fn explain_verdict(verdict: Verdict) -> (String, Vec<NearMiss>) {
     match verdict {
         Verdict::Passed(_) => ("It has happened just now.".to_owned(), Vec::new()),
         Verdict::Inconclusive(text) => (text, Vec::new()),
@@ -132,12 +137,12 @@ pub(super) fn explain_verdict(verdict: Verdict) -> (String, Vec<Miss>) {
     }
 }
 
-fn to_near_miss(miss: journal::NearMiss) -> Miss {
+fn to_near_miss(miss: journal::NearMiss) -> NearMiss {
     let to_difference = |difference: journal::Difference| Difference {
-        what: difference.attribute,
-        wanted: difference.expected,
-        was: difference.actual,
+        attribute: difference.attribute,
+        expected: difference.expected,
+        actual: difference.actual,
     };
     let differences = miss.differences.into_iter().map(to_difference).collect();
-    Miss { seq: miss.seq, operation: miss.operation.map(str::to_owned), differences }
+    NearMiss { seq: miss.seq, operation: miss.operation.map(str::to_owned), differences }
 }

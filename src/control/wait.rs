@@ -15,12 +15,12 @@ use super::problem::{Problem, ProblemKind};
 use super::query::FilterQuery;
 use super::verify::{EVALUATION_TIMEOUT, explain_verdict};
 use super::wait_query::{RequestWaitParams, TicketExpectation, WaitQuery};
-use super::wire::Waited;
 use crate::accounts::{Account, AccountError};
 use crate::api::state::SharedState;
 use crate::clock;
 use crate::journal::{CountExpectation, Cursor, RequestPattern, SearchDeadline, SequencedEntry};
 use crate::tickets;
+use omnidesk_mock_client::types::WaitResult;
 
 /// Acquires a permit for a wait or a stream. Dropping it releases it.
 pub(super) fn acquire_wait_permit(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
@@ -37,12 +37,12 @@ pub(super) fn acquire_wait_permit(account: &Account) -> Result<OwnedSemaphorePer
 /// `ticket`, each column of a ticket is a filter, and so is `deleted=true`.
 #[utoipa::path(get, path = "/accounts/{account}/wait", tag = "journal", operation_id = "wait",
     params(AccountPath, WaitQuery),
-    responses((status = 200, body = Waited, description = "It has happened"), Problem))]
+    responses((status = 200, body = WaitResult, description = "The condition is met"), Problem))]
 pub(super) async fn wait(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     query: WaitQuery,
-) -> Result<Json<Waited>, Problem> {
+) -> Result<Json<WaitResult>, Problem> {
     let timeout = query.timeout();
     let condition = match query {
         WaitQuery::Requests(query) => parse_request_condition(query, &account, &state)?,
@@ -52,7 +52,7 @@ pub(super) async fn wait(
     let timer = tokio::time::sleep(timeout);
     tokio::select! {
         result = condition.wait_until_met(&state, &account) => result,
-        () = state.wait_for_shutdown() => Err(Problem::new(ProblemKind::Ending, "It was told to end, so nothing more will come.")),
+        () = state.wait_for_shutdown() => Err(Problem::new(ProblemKind::ShuttingDown, "It was told to end, so nothing more will come.")),
         () = timer => condition.resolve_timeout(&state, &account, timeout).await,
     }
     .map(Json)
@@ -88,7 +88,7 @@ impl WaitCondition {
         &self,
         state: &SharedState,
         account: &Arc<Account>,
-    ) -> Result<Waited, Problem> {
+    ) -> Result<WaitResult, Problem> {
         let (pattern, count, since) = match self {
             Self::Requests { pattern, count, since } => (pattern, *count, *since),
             Self::Ticket(ticket) => return ticket.wait_until_met(state, account).await,
@@ -118,7 +118,7 @@ impl WaitCondition {
         state: &SharedState,
         account: &Arc<Account>,
         timeout: Duration,
-    ) -> Result<Waited, Problem> {
+    ) -> Result<WaitResult, Problem> {
         let (text, near_misses) = match self {
             Self::Requests { pattern, count, since } => {
                 let slice = account.journal.read_since(*since).await;
@@ -142,20 +142,20 @@ impl WaitCondition {
                 (expectation.describe_difference(ticket.as_ref()), Vec::new())
             }
         };
-        let detail = format!("Waited {}. {text}", clock::format_duration(timeout));
-        Err(Problem::new(ProblemKind::WaitOver, detail).with_near_misses(near_misses))
+        let detail = format!("WaitResult {}. {text}", clock::format_duration(timeout));
+        Err(Problem::new(ProblemKind::WaitTimeout, detail).with_near_misses(near_misses))
     }
 }
 
 /// Builds the result of matching requests.
-fn build_wait_result(account: &Account, entries: &[SequencedEntry]) -> Waited {
+fn build_wait_result(account: &Account, entries: &[SequencedEntry]) -> WaitResult {
     let last_seq = entries.last().map_or(0, |last| last.seq);
     let requests = entries
         .iter()
         .map(|entry| to_journal_entry(&account.journal, entry.seq, &entry.entry))
         .collect();
     let cursor = account.journal.cursor_after(last_seq).to_string();
-    Waited { requests: Some(requests), ticket: None, cursor }
+    WaitResult { requests: Some(requests), ticket: None, cursor }
 }
 
 /// Reports that all requests came, but the journal has evicted some.
@@ -175,7 +175,7 @@ impl TicketExpectation {
         &self,
         state: &SharedState,
         account: &Arc<Account>,
-    ) -> Result<Waited, Problem> {
+    ) -> Result<WaitResult, Problem> {
         loop {
             let last_seen = account.change_counter.current();
             let ticket = self.fetch_ticket(state, account).await?;
@@ -186,9 +186,9 @@ impl TicketExpectation {
         }
     }
 
-    async fn build_result(&self, account: &Account, ticket: Option<Value>) -> Waited {
+    async fn build_result(&self, account: &Account, ticket: Option<Value>) -> WaitResult {
         let cursor = account.journal.read_since(None).await.end.to_string();
-        Waited { requests: None, ticket: Some(ticket.unwrap_or_default()), cursor }
+        WaitResult { requests: None, ticket: Some(ticket.unwrap_or_default()), cursor }
     }
 
     async fn fetch_ticket(

@@ -6,8 +6,7 @@ pub(crate) mod rate_limit;
 mod rule;
 mod rules;
 
-pub(crate) use crate::control::wire::When as DelayPhase;
-pub(crate) use effect::{DropBehavior, Effect, InvalidEffect};
+pub(crate) use effect::{Effect, InvalidEffect, parse_effect};
 pub(crate) use presets::{PRESETS, Preset};
 pub(crate) use rule::{EffectSchedule, FaultRule, Trigger, Ttl};
 pub(crate) use rules::{AddRuleError, FaultRules, MAX_FAULT_REGEXES, MAX_FAULT_RULES};

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::effect::{DropBehavior, Effect};
+use omnidesk_mock_client::types::DelayTiming;
+
+use super::effect::Effect;
 use super::rule::Trigger;
-use crate::control::wire::When as DelayPhase;
 
 /// A named fault.
 #[derive(Debug)]
@@ -15,40 +16,40 @@ pub(crate) struct Preset {
     pub(crate) effect: Effect,
 }
 
-const fn status_effect(status: u16, retry_after: Option<Duration>) -> Effect {
-    Effect::Status { status, message: None, retry_after }
-}
-
 /// All presets (our choice).
 pub(crate) static PRESETS: &[Preset] = &[
     Preset {
         name: "flaky",
-        description: "every third request is answered 503",
+        description: "every third request gets the status 503",
         trigger: Trigger::Every(3),
-        effect: status_effect(503, None),
+        effect: Effect::status(503),
     },
     Preset {
         name: "slow",
-        description: "every request takes a second longer",
+        description: "every response is delayed by one second",
         trigger: Trigger::Always,
-        effect: Effect::Delay(Duration::from_secs(1), DelayPhase::Before),
+        effect: Effect::Delay(Duration::from_secs(1), DelayTiming::Before),
     },
     Preset {
         name: "down",
-        description: "every request is answered 503",
+        description: "every request gets the status 503",
         trigger: Trigger::Always,
-        effect: status_effect(503, None),
+        effect: Effect::status(503),
     },
     Preset {
         name: "rate-limited",
-        description: "every third request is answered 429 with Retry-After: 1",
+        description: "every third request gets the status 429 with Retry-After: 1",
         trigger: Trigger::Every(3),
-        effect: status_effect(429, Some(Duration::from_secs(1))),
+        effect: Effect::Status {
+            status: 429,
+            message: None,
+            retry_after: Some(Duration::from_secs(1)),
+        },
     },
     Preset {
-        name: "lost-replies",
-        description: "every third request is carried out, and the connection is reset in place of an answer",
+        name: "dropped-responses",
+        description: "every third request is executed, but its connection is reset instead of a response",
         trigger: Trigger::Every(3),
-        effect: Effect::LoseAnswer(DropBehavior::ResetConnection),
+        effect: Effect::drop_response(),
     },
 ];

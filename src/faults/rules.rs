@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use omnidesk_mock_client::types;
+use omnidesk_mock_client::types::ActiveFaultRule;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 
 use super::effect::Effect;
 use super::rule::FaultRule;
-use crate::control::wire::{Rule as RuleDefinition, ShownRule};
 use crate::journal::{AppliedFault, RequestPattern};
 
 /// Limit for the rules of one account (arbitrary).
@@ -46,13 +47,13 @@ struct StoredRule {
     id: u64,
     rule: FaultRule,
     /// The rule as the client sent it.
-    definition: RuleDefinition,
+    definition: types::FaultRule,
 }
 
 impl StoredRule {
-    fn status(&self) -> ShownRule {
+    fn status(&self) -> ActiveFaultRule {
         let FaultRule { matched, applied, .. } = self.rule;
-        ShownRule { id: self.id, seen: matched, applied, rule: self.definition.clone() }
+        ActiveFaultRule { id: self.id, matched, applied, rule: self.definition.clone() }
     }
 }
 
@@ -90,9 +91,9 @@ impl FaultRules {
     pub(crate) fn add(
         &self,
         rule: FaultRule,
-        definition: RuleDefinition,
+        definition: types::FaultRule,
         now: Timestamp,
-    ) -> Result<ShownRule, AddRuleError> {
+    ) -> Result<ActiveFaultRule, AddRuleError> {
         let mut table = self.lock();
         table.remove_expired(now);
         if table.rules.len() >= MAX_FAULT_RULES {
@@ -112,7 +113,7 @@ impl FaultRules {
     }
 
     /// Returns the rules that have not expired.
-    pub(crate) fn list(&self, now: Timestamp) -> Vec<ShownRule> {
+    pub(crate) fn list(&self, now: Timestamp) -> Vec<ActiveFaultRule> {
         let table = self.lock();
         let active = table.rules.iter().filter(|stored| !stored.rule.is_expired(now));
         active.map(StoredRule::status).collect()

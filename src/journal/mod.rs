@@ -16,7 +16,7 @@ pub(crate) use entry::{AppliedFault, Entry, KeyFingerprint, RecordedInput};
 pub(crate) use pattern::{
     Difference, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningMatcher,
 };
-pub(crate) use redact::{HIDDEN, ends_with_key_label, redact_json, redact_text, redact_words};
+pub(crate) use redact::{REDACTED, ends_with_key_label, redact_json, redact_text, redact_words};
 pub(crate) use ring_buffer::{
     Cursor, Journal, JournalLimits, JournalSlice, PendingEntry, SequencedEntry,
 };

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 /// The placeholder for a redacted key.
-pub(crate) const HIDDEN: &str = "(hidden)";
+pub(crate) const REDACTED: &str = "(redacted)";
 
 /// The characters that end a word.
 const WORD_DELIMITERS: &[char] = &[
@@ -35,7 +35,7 @@ pub(crate) fn redact_json(value: &mut Value, is_key: &dyn Fn(&str) -> bool) {
                 *text = redacted;
             }
         }
-        Value::Number(_) | Value::Bool(_) if is_key(&value.to_string()) => *value = HIDDEN.into(),
+        Value::Number(_) | Value::Bool(_) if is_key(&value.to_string()) => *value = REDACTED.into(),
         Value::Array(entries) => entries.iter_mut().for_each(|entry| redact_json(entry, is_key)),
         Value::Object(fields) => fields.values_mut().for_each(|field| redact_json(field, is_key)),
         _ => {}
@@ -48,7 +48,7 @@ fn redact_layer(
     remaining_layers: usize,
 ) -> Option<String> {
     if is_key(text) || is_key(text.trim_matches(is_quote_or_space)) {
-        return Some(HIDDEN.to_owned());
+        return Some(REDACTED.to_owned());
     }
     let list = redact_list(text, is_key);
     let redacted =
@@ -88,7 +88,7 @@ fn redact_list(text: &str, is_key: &dyn Fn(&str) -> bool) -> Option<String> {
     };
     let redact_entry = |part: &str| {
         let entry = part.trim_end_matches(separators);
-        let redacted = if is_key_entry(entry) { HIDDEN } else { entry };
+        let redacted = if is_key_entry(entry) { REDACTED } else { entry };
         format!("{redacted}{}", &part[entry.len()..])
     };
     let redacted: String = text.split_inclusive(separators).map(redact_entry).collect();
@@ -113,7 +113,7 @@ pub(crate) fn redact_words(
             && is_key_context(&text[..word_start])
         {
             redacted.push_str(&text[copied_to..word_start]);
-            redacted.push_str(HIDDEN);
+            redacted.push_str(REDACTED);
             copied_to = word_start + word.len();
         }
     }
@@ -156,33 +156,33 @@ mod tests {
     #[test]
     fn keys_are_redacted() {
         for (text, expected) in [
-            ("test", "(hidden)"),
-            (" test\n", "(hidden)"),
-            ("\"test\"", "(hidden)"),
-            ("%74est", "(hidden)"),
-            ("%2574est", "(hidden)"),
-            ("apiKey=test", "apiKey=(hidden)"),
-            ("apiKey[]=test&a=b", "apiKey[]=(hidden)&a=b"),
-            ("apiKey%3Dtest", "apiKey=(hidden)"),
-            ("test,test", "(hidden),(hidden)"),
-            ("test;", "(hidden);"),
-            ("test/test", "(hidden)/(hidden)"),
-            ("1;test", "1;(hidden)"),
-            ("1,\"test\",a=test", "1,(hidden),a=(hidden)"),
-            ("x= test", "x= (hidden)"),
-            ("x=\u{a0}test", "x=\u{a0}(hidden)"),
-            ("Bearer test", "Bearer (hidden)"),
-            ("bearer%20test", "bearer (hidden)"),
-            ("a=Bearer+test.", "a=Bearer+(hidden)."),
-            ("curl -H 'apiKey: test' http://a/", "curl -H 'apiKey: (hidden)' http://a/"),
-            ("{\"apiKey\": \"test\"}", "{\"apiKey\": \"(hidden)\"}"),
-            ("{\"a\":\"test\"}", "{\"a\":\"(hidden)\"}"),
-            ("http://a/?k=test#x", "http://a/?k=(hidden)#x"),
+            ("test", "(redacted)"),
+            (" test\n", "(redacted)"),
+            ("\"test\"", "(redacted)"),
+            ("%74est", "(redacted)"),
+            ("%2574est", "(redacted)"),
+            ("apiKey=test", "apiKey=(redacted)"),
+            ("apiKey[]=test&a=b", "apiKey[]=(redacted)&a=b"),
+            ("apiKey%3Dtest", "apiKey=(redacted)"),
+            ("test,test", "(redacted),(redacted)"),
+            ("test;", "(redacted);"),
+            ("test/test", "(redacted)/(redacted)"),
+            ("1;test", "1;(redacted)"),
+            ("1,\"test\",a=test", "1,(redacted),a=(redacted)"),
+            ("x= test", "x= (redacted)"),
+            ("x=\u{a0}test", "x=\u{a0}(redacted)"),
+            ("Bearer test", "Bearer (redacted)"),
+            ("bearer%20test", "bearer (redacted)"),
+            ("a=Bearer+test.", "a=Bearer+(redacted)."),
+            ("curl -H 'apiKey: test' http://a/", "curl -H 'apiKey: (redacted)' http://a/"),
+            ("{\"apiKey\": \"test\"}", "{\"apiKey\": \"(redacted)\"}"),
+            ("{\"a\":\"test\"}", "{\"a\":\"(redacted)\"}"),
+            ("http://a/?k=test#x", "http://a/?k=(redacted)#x"),
             (
                 "Authorization: apikey test, apikey test",
-                "Authorization: apikey (hidden), apikey (hidden)",
+                "Authorization: apikey (redacted), apikey (redacted)",
             ),
-            ("é=test", "é=(hidden)"),
+            ("é=test", "é=(redacted)"),
         ] {
             assert_eq!(redact_key(text, "test"), expected, "{text}");
         }
@@ -220,7 +220,7 @@ mod tests {
         redact_json(&mut value, &|word| word == "12345");
         assert_eq!(
             value,
-            json!({ "a": HIDDEN, "b": [123, 123_456, HIDDEN, { "12345": HIDDEN }], "c": true })
+            json!({ "a": REDACTED, "b": [123, 123_456, REDACTED, { "12345": REDACTED }], "c": true })
         );
     }
 
@@ -234,7 +234,7 @@ mod tests {
         ) {
             let text = format!("{before}{label}{key}{after}");
             let redacted = redact_key(&text, &key);
-            prop_assert!(redacted.contains(&format!("{label}{HIDDEN}")), "{text} became {redacted}");
+            prop_assert!(redacted.contains(&format!("{label}{REDACTED}")), "{text} became {redacted}");
         }
 
         #[test]

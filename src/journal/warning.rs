@@ -31,11 +31,11 @@ macro_rules! warning_kinds {
 
 warning_kinds! {
     UnknownField = "unknown-field", "a field that the operation does not have";
-    WrongCase = "wrong-case", "a field that exists in another case";
-    ContentType = "content-type", "another content type than the one that is documented for the operation";
-    KeyInQuery = "key-in-query", "the API key in the query, where proxies and logs see it";
-    ChosenRule = "chosen-rule", "what is accepted by a chosen rule alone, since no document says what is right";
-    EarlyRetry = "early-retry", "a request before the time that a Retry-After had asked for was over";
+    WrongCase = "wrong-case", "a known field in another case";
+    ContentType = "content-type", "a content type other than the documented one";
+    KeyInQuery = "key-in-query", "the API key in the query, which proxies and logs record";
+    Undocumented = "undocumented", "input that an undocumented rule of this mock accepts";
+    EarlyRetry = "early-retry", "a request before the time of the last Retry-After";
 }
 
 impl WarningKind {

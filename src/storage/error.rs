@@ -178,7 +178,7 @@ impl StorageError {
                 "The data of this account were written by a newer version of this program; start that one. Nothing was changed; other accounts go on."
             }
             FailureKind::Busy => {
-                "This account was busy for too long (--answer-timeout), so the request was not begun; nothing was changed."
+                "This account was busy for too long (--operation-timeout), so the request was not begun; nothing was changed."
             }
             FailureKind::DataDirReplaced => {
                 "The data folder of the server was moved, removed or replaced while it runs; nothing was changed. Put the folder back, or restart the server."
@@ -193,7 +193,7 @@ impl StorageError {
                 "The server has as many files open as the system lets it, so the request was not begun; nothing was changed. Try again; to have more accounts in use at the same time, raise the limit of open files (ulimit -n)."
             }
             FailureKind::QueryTimeout => {
-                "This took longer than it may (--answer-timeout), so it was given up; nothing was changed. Ask for less: another query, a view with fewer conditions, or a smaller account."
+                "This took longer than it may (--operation-timeout), so it was given up; nothing was changed. Ask for less: another query, a view with fewer conditions, or a smaller account."
             }
             FailureKind::TextTooBig | FailureKind::Other => {
                 "The server could not do this; its log says why."

@@ -152,7 +152,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         Operation {
             summary: "Solves every ticket that is neither solved nor closed.",
             fidelity: Fidelity::Undocumented(
-                "Named in the permission list and described nowhere: the behaviour is chosen.",
+                "The permission list names it, but no page describes it: the behaviour is an assumption.",
             ),
             permission: Permission::SetStatus,
             ..named_method(

@@ -70,7 +70,7 @@ async fn faults_rate_limits_and_auto_accounts_are_off_by_default() {
         fetch_response(server.request_without_key("GET", &format!("{ACCOUNTS_PATH}/dev{path}")))
     };
     assert_eq!(get_setting("/faults").await.body, json!({ "faults": [] }));
-    assert_eq!(get_setting("/limits").await.body["requests"], Value::Null);
+    assert_eq!(get_setting("/rate-limits").await.body["requests"], Value::Null);
     assert_eq!(get_setting("/strict").await.body["strict"], false);
     let unknown = server.with_key("a-well-formed-key-0123456789");
     assert_eq!(unknown.get("/api/v2/ticket").await.status, 401);

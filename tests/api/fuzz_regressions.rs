@@ -81,8 +81,8 @@ async fn fault_rule_responses_match_openapi_schema() {
     let path = "/_control/accounts/{account}/faults";
     for rule in [
         json!({ "preset": "flaky", "operation": "ticket.create", "ttl": { "requests": 3 } }),
-        json!({ "effect": { "lose_answer": 503 }, "key": "dev", "fields": { "title": "Printer" } }),
-        json!({ "sequence": [{ "reset": true }, null, { "delay": "1s", "when": "after" }] }),
+        json!({ "effect": { "drop_response": 503 }, "key": "dev", "fields": { "title": "Printer" } }),
+        json!({ "sequence": [{ "reset_connection": true }, null, { "delay": "1s", "when": "after" }] }),
     ] {
         let created = server.send_json("POST", FAULTS_PATH, &rule).await;
         assert!(

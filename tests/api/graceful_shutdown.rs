@@ -136,7 +136,7 @@ fn blocking_faults() -> [(&'static str, &'static str, &'static str, Value, [&'st
     [
         ("create", "POST", list_path, json!({ "delay": "5m" }), complete),
         ("get", "GET", "/api/v2/ticket/1", json!({ "delay": "5m" }), complete),
-        ("list", "GET", list_path, json!({ "drip": "10s" }), complete),
+        ("list", "GET", list_path, json!({ "dribble": "10s" }), complete),
         ("update", "PUT", "/api/v2/ticket/1", json!({ "delay": "5m", "when": "after" }), complete),
         ("delete", "DELETE", "/api/v2/ticket/1", json!({ "hang": "5m" }), ["", ""]),
     ]
@@ -222,7 +222,10 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
         assert_eq!(received.is_empty(), begin.is_empty(), "{received:?}");
     }
     let (wait, stream) = (read_until_close(wait).await, read_until_close(stream).await);
-    assert!(wait.starts_with("HTTP/1.1 503 ") && wait.contains("/docs/control#ending"), "{wait:?}");
+    assert!(
+        wait.starts_with("HTTP/1.1 503 ") && wait.contains("/docs/control#shutting-down"),
+        "{wait:?}"
+    );
     assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
     assert_eq!(stop.await.expect("the server exits").code(), Some(0));
 

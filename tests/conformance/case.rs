@@ -43,7 +43,7 @@ pub(crate) struct Scenario {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Evidence {
     Documented,
-    Chosen,
+    Undocumented,
 }
 
 /// A request and its expected response, with placeholders, and the values to save from the response.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use omnidesk_mock::wire::{ClockMode, NewAccount, NewKey, PermissionsSpec, SetClock};
-use omnidesk_mock::{Control, ControlError, MockServer};
+use omnidesk_mock::types::{ClockMode, ClockSetting, NewAccount, NewKey, PermissionsSpec};
+use omnidesk_mock::{ControlClient, ControlError, MockServer};
 use serde_json::{Value, json};
 
 const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
@@ -49,8 +49,8 @@ async fn two_servers_share_nothing() {
     assert_eq!(get_total(one.base_url(), one.api_key()).await, 1);
     assert_eq!(get_total(other.base_url(), other.api_key()).await, 0);
     let spec = NewAccount { name: Some("acme".to_owned()), ..NewAccount::default() };
-    one.control().make_account(&spec).await.expect("the account is created");
-    other.control().make_account(&spec).await.expect("the name is free on the other server");
+    one.control().create_account(&spec).await.expect("the account is created");
+    other.control().create_account(&spec).await.expect("the name is free on the other server");
 }
 
 #[tokio::test]
@@ -86,9 +86,9 @@ async fn builder_covers_command_line_flags() {
         MockServer::builder()
             .seed(&seed)
             .seed_text("accounts: { other: { tickets: [{ id: 8 }, { id: 9 }] } }")
-            .data(folder.path().join("data"))
+            .data_dir(folder.path().join("data"))
             .api_key("my-own-key")
-            .accounts_auto()
+            .auto_create_accounts()
             .max_accounts(5)
             .control_token("a-token-of-some-length")
             .public_url("https://desk.example.test/")
@@ -109,12 +109,12 @@ async fn builder_covers_command_line_flags() {
         "tickets"
     );
     let other = NewAccount { from: Some("seed:other".to_owned()), ..NewAccount::default() };
-    let created = control.make_account(&other).await.expect("the account is created");
+    let created = control.create_account(&other).await.expect("the account is created");
     assert_eq!(created.base_url, "https://desk.example.test");
-    assert_eq!(problem_kind(control.make_account(&other).await), "/docs/control#too-many");
+    assert_eq!(problem_kind(control.create_account(&other).await), "/docs/control#limit-reached");
     assert_eq!(
-        problem_kind(Control::new(server.base_url()).accounts().await),
-        "/docs/control#no-token"
+        problem_kind(ControlClient::new(server.base_url()).accounts().await),
+        "/docs/control#invalid-token"
     );
     server.stop().await;
 
@@ -143,7 +143,7 @@ async fn typed_client_covers_control_api() {
         own.advance("P3D").await.expect("the clock is advanced").now,
         "2026-03-04T12:00:00Z"
     );
-    let offset = SetClock::Offset { by: "-PT1H".to_owned() };
+    let offset = ClockSetting::Offset { by: "-PT1H".to_owned() };
     assert_eq!(
         own.set_clock(&offset).await.expect("the clock is offset").by.as_deref(),
         Some("-PT1H")
@@ -154,7 +154,7 @@ async fn typed_client_covers_control_api() {
 
     let permissions = PermissionsSpec::Only(vec!["TICKET_READ".to_owned()]);
     let reader = NewKey { permissions: Some(permissions), ..NewKey::default() };
-    let reader = own.make_key(&reader).await.expect("the key is created");
+    let reader = own.create_key(&reader).await.expect("the key is created");
     assert_eq!(reader.permissions, ["TICKET_READ"]);
     assert_eq!(create_ticket(server.base_url(), &reader.api_key).await, 403);
     own.remove_key(reader.id).await.expect("the key is removed");
@@ -163,17 +163,17 @@ async fn typed_client_covers_control_api() {
 
     let fixture = own.export().await.expect("the account is exported");
     let empty = NewAccount { from: Some("empty".to_owned()), ..NewAccount::default() };
-    let created = server.control().make_account(&empty).await.expect("the account is created");
+    let created = server.control().create_account(&empty).await.expect("the account is created");
     let copy = server.control().account(&created.account);
     assert_eq!(copy.import(&fixture).await.expect("the export is imported").added.tickets, 2);
-    assert_eq!(problem_kind(copy.import(&fixture).await), "/docs/control#conflict");
+    assert_eq!(problem_kind(copy.import(&fixture).await), "/docs/control#import-conflict");
 
     own.reset().await.expect("the account is reset");
-    assert_eq!(own.show().await.expect("the account is returned").counts.tickets, 1);
+    assert_eq!(own.details().await.expect("the account is returned").counts.tickets, 1);
     own.remove_snapshot("one").await.expect("the snapshot is removed");
     assert_eq!(problem_kind(own.restore("one").await), "/docs/control#unknown-snapshot");
     copy.remove().await.expect("the account is removed");
-    assert_eq!(problem_kind(copy.show().await), "/docs/control#unknown-account");
+    assert_eq!(problem_kind(copy.details().await), "/docs/control#unknown-account");
 }
 
 const SEED: &str = "accounts: { acme: { tickets: [{ id: 7, title: Printer on fire }] } }";

@@ -55,8 +55,8 @@ assert.match(await tryOut("ticketIndexGET", {}), /401/);
 
 await page.goto(`${base}/docs/control`);
 await page.fill("#key", "");
-assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /201 Created[^]*"account": "acme"/);
-assert.match(await tryOut("makeAccount", { body: '{ "name": "acme" }' }), /409[^]*name-taken/);
+assert.match(await tryOut("createAccount", { body: '{ "name": "acme" }' }), /201 Created[^]*"account": "acme"/);
+assert.match(await tryOut("createAccount", { body: '{ "name": "acme" }' }), /409[^]*name-taken/);
 assert.match(await tryOut("setClock", { account: "acme", body: '{ "mode": "frozen", "at": "2026-03-01T12:00:00Z" }' }), /"mode": "frozen"/);
 assert.match(await tryOut("advanceClock", { account: "acme", body: '{ "by": "P3D" }' }), /2026-03-04T12:00:00Z/);
 assert.match(await tryOut("listRequests", { account: "self", operation: "setPriority" }), /"operation": "ticket.setPriority"/);
@@ -68,7 +68,7 @@ assert.match(await tryOut("addFault", { account: "acme", body: '{ "preset": "fla
 assert.match(await tryOut("wait", { account: "acme", operation: "create", timeout: "1ms" }), /409[^]*No request came at all/);
 assert.equal(await page.locator("#streamRequests form").count(), 0, "what never ends has no form");
 assert.match(await page.textContent("#warnings"), /early-retry/);
-assert.match(await page.textContent("#presets"), /lost-replies/);
+assert.match(await page.textContent("#presets"), /dropped-responses/);
 assert.match(await tryOut("removeAccount", { account: "acme" }), /204 No Content/);
 const problem = await page.$eval("#problems dt:nth-of-type(7)", (element) => element.textContent);
 assert.match(problem, /docs\/control#unknown-account 404/);

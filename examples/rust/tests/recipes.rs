@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use desk_client::{Desk, DeskError, patiently};
-use omnidesk_mock::wire::{
-    Effect, ExpectedCount, LossWay, Pattern, ResponseDrop, Rule, Strictness, Verification,
+use omnidesk_mock::types::{
+    ExpectedCount, FaultEffect, FaultRule, RequestPattern, Strictness, Verification,
 };
-use omnidesk_mock::{Account, Filter, MockServer};
+use omnidesk_mock::{AccountClient, MockServer, RequestFilter};
 
 const ONCE: ExpectedCount =
     ExpectedCount { exactly: Some(1), at_least: None, at_most: None, never: None };
@@ -14,7 +14,7 @@ const NEVER: ExpectedCount =
     ExpectedCount { exactly: None, at_least: None, at_most: None, never: Some(true) };
 
 /// A help desk, a client of it, and the account that they share.
-async fn desk() -> (MockServer, Desk, Account) {
+async fn desk() -> (MockServer, Desk, AccountClient) {
     let server = MockServer::start().await;
     let client = Desk::new(server.base_url(), server.api_key());
     let account = server.control().account("self");
@@ -22,23 +22,24 @@ async fn desk() -> (MockServer, Desk, Account) {
 }
 
 /// Fails the test with the server's explanation unless this has happened so often.
-async fn verify(account: &Account, pattern: Pattern, count: ExpectedCount) {
+async fn verify(account: &AccountClient, pattern: RequestPattern, count: ExpectedCount) {
     let expected = Verification { pattern, count: Some(count), ..Verification::default() };
     account.verify(&expected).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The answer to the first creation of a ticket is lost.
-async fn lose_an_answer(account: &Account) {
-    let lost =
-        Effect { lose_answer: Some(ResponseDrop::Mode(LossWay::Reset)), ..Effect::default() };
+async fn lose_an_answer(account: &AccountClient) {
+    let lost = FaultEffect::drop_response();
     let create = Some("ticket.create".to_owned());
-    let rule = Rule { operation: create, first: Some(1), effect: Some(lost), ..Rule::default() };
+    let rule =
+        FaultRule { operation: create, first: Some(1), effect: Some(lost), ..FaultRule::default() };
     account.add_fault(&rule).await.expect("the rule is added");
 }
 
-async fn verify_that_one_was_created(account: &Account) {
+async fn verify_that_one_was_created(account: &AccountClient) {
     let create = Some("ticket.create".to_owned());
-    let created = Pattern { operation: create, changed: Some(true), ..Pattern::default() };
+    let created =
+        RequestPattern { operation: create, changed: Some(true), ..RequestPattern::default() };
     verify(account, created, ONCE).await;
 }
 
@@ -65,15 +66,16 @@ async fn a_client_that_simply_sends_again_makes_two() {
 }
 
 /// The first two requests are told to come back later.
-async fn be_busy(account: &Account, retry_after: &str) {
+async fn be_busy(account: &AccountClient, retry_after: &str) {
     let after = Some(retry_after.to_owned());
-    let busy = Effect { status: Some(429), retry_after: after, ..Effect::default() };
-    let rule = Rule { first: Some(2), effect: Some(busy), ..Rule::default() };
+    let busy = FaultEffect::Status { status: 429, message: None, retry_after: after };
+    let rule = FaultRule { first: Some(2), effect: Some(busy), ..FaultRule::default() };
     account.add_fault(&rule).await.expect("the rule is added");
 }
 
-async fn verify_that_nobody_came_early(account: &Account) {
-    let early = Pattern { warning: Some("early-retry".to_owned()), ..Pattern::default() };
+async fn verify_that_nobody_came_early(account: &AccountClient) {
+    let early =
+        RequestPattern { warning: Some("early-retry".to_owned()), ..RequestPattern::default() };
     verify(account, early, NEVER).await;
 }
 
@@ -125,7 +127,7 @@ async fn exactly_one_ticket_is_solved() {
     let second = client.open("ada@example.test", "Out of paper").await.expect("it is opened");
     client.solve(&[second]).await.expect("it is solved");
 
-    let sent = Filter::new().operation("ticket.setStatus").field("status", "solved");
+    let sent = RequestFilter::new().operation("ticket.setStatus").field("status", "solved");
     let sent = account.requests(&sent).await.expect("a list").requests;
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].fields["ticketIDs"][0], "2");
@@ -133,8 +135,8 @@ async fn exactly_one_ticket_is_solved() {
 }
 
 /// The tickets that were solved, whichever operation did it.
-async fn solved_tickets(account: &Account) -> Vec<i64> {
-    let changes = account.changes(&Filter::new()).await.expect("a list").changes;
+async fn solved_tickets(account: &AccountClient) -> Vec<i64> {
+    let changes = account.changes(&RequestFilter::new()).await.expect("a list").changes;
     let rows = changes.into_iter().flat_map(|change| change.rows);
     let solved =
         rows.filter(|row| row.columns.iter().any(|it| it.column == "status" && it.to == "solved"));
@@ -162,7 +164,7 @@ async fn the_worker_asks_for_what_is_new() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         client.waiting().await
     });
-    let asked = Filter::new().operation("ticket.list").field("status", "new");
+    let asked = RequestFilter::new().operation("ticket.list").field("status", "new");
     account.wait(&asked, 1, Duration::from_secs(10)).await.expect("it asks in time");
     worker.await.expect("it does not panic").expect("a list");
 }
@@ -183,6 +185,6 @@ async fn nothing_odd_was_sent() {
     let (_server, client, account) = desk().await;
     let id = client.open("ada@example.test", "Printer on fire").await.expect("it is opened");
     client.solve(&[id]).await.expect("it is solved");
-    let odd = Pattern { warning: Some("any".to_owned()), ..Pattern::default() };
+    let odd = RequestPattern { warning: Some("any".to_owned()), ..RequestPattern::default() };
     verify(&account, odd, NEVER).await;
 }

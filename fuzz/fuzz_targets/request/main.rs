@@ -150,7 +150,7 @@ fn usable(is_own: bool) {
         good(method, &format!("/accounts/acme{path}"), body)
     };
     own("DELETE", "/faults", &Value::Null);
-    own("PUT", "/limits", &json!({}));
+    own("PUT", "/rate-limits", &json!({}));
     own("PUT", "/strict", &json!({}));
     let journal = own("GET", "/requests", &Value::Null);
     assert!(!is_own || !journal.contains(KEY), "the journal holds a key: {journal}");

@@ -45,7 +45,7 @@ async fn malformed_key_creates_no_account() {
     }
     let refused =
         fetch_response(server.with_key("short").request("GET", "/_control/accounts/self")).await;
-    assert_problem(&refused, 401, "no-api-key", "short");
+    assert_problem(&refused, 401, "invalid-api-key", "short");
 }
 
 #[tokio::test]

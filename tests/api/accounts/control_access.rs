@@ -31,7 +31,7 @@ async fn control_api_requires_configured_token() {
     ] {
         let context = format!("{wrong:?}");
         let refused = fetch_response(build_request(wrong)).await;
-        assert_problem(&refused, 401, "no-token", &context);
+        assert_problem(&refused, 401, "invalid-token", &context);
         assert_eq!(refused.headers["www-authenticate"], "Bearer");
         assert!(!refused.body.to_string().contains(TOKEN));
     }
@@ -60,7 +60,7 @@ async fn cross_origin_control_request_is_rejected() {
         for method in ["GET", "POST"] {
             let refused =
                 fetch_response(server.request(method, ACCOUNTS_PATH).header(name, value)).await;
-            assert_problem(&refused, 403, "foreign-origin", value);
+            assert_problem(&refused, 403, "origin-not-allowed", value);
         }
     }
     let own = server.request("GET", ACCOUNTS_PATH).header("origin", &server.base_url);

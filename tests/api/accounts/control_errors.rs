@@ -27,35 +27,35 @@ fn account_creation_cases() -> Vec<Case> {
     let with_name = |name: &str| json!({ "name": name });
     let from = |from: &str| json!({ "from": from });
     let cases = vec![
-        (with_name(""), 400, "invalid", "name must match"),
-        (with_name("Acme"), 400, "invalid", "\"Acme\" was sent"),
-        (with_name("-a"), 400, "invalid", "name must match"),
-        (with_name("a_b"), 400, "invalid", "name must match"),
-        (with_name("../a"), 400, "invalid", "name must match"),
-        (with_name("a\n"), 400, "invalid", "name must match"),
-        (with_name(&long), 400, "invalid", "name must match"),
-        (with_name("self"), 400, "invalid", "not be self"),
+        (with_name(""), 400, "invalid-request", "name must match"),
+        (with_name("Acme"), 400, "invalid-request", "\"Acme\" was sent"),
+        (with_name("-a"), 400, "invalid-request", "name must match"),
+        (with_name("a_b"), 400, "invalid-request", "name must match"),
+        (with_name("../a"), 400, "invalid-request", "name must match"),
+        (with_name("a\n"), 400, "invalid-request", "name must match"),
+        (with_name(&long), 400, "invalid-request", "name must match"),
+        (with_name("self"), 400, "invalid-request", "not be self"),
         (with_name("acme"), 409, "name-taken", "acme"),
-        (json!({ "nam": "a" }), 400, "invalid", "unknown field `nam`"),
-        (json!([]), 400, "invalid", "The body is wrong"),
-        (json!({ "name": 7 }), 400, "invalid", "The body is wrong"),
-        (from(""), 400, "invalid", "from must be seed"),
-        (from("seeds"), 400, "invalid", "from must be seed"),
+        (json!({ "nam": "a" }), 400, "invalid-request", "unknown field `nam`"),
+        (json!([]), 400, "invalid-request", "The body is wrong"),
+        (json!({ "name": 7 }), 400, "invalid-request", "The body is wrong"),
+        (from(""), 400, "invalid-request", "from must be seed"),
+        (from("seeds"), 400, "invalid-request", "from must be seed"),
         (from("seed:nobody"), 404, "unknown-seed", "nobody"),
         (from("account:nobody"), 404, "unknown-account", "nobody"),
-        (from("account:../acme"), 400, "invalid", "from must be seed"),
-        (from("account:self"), 401, "no-api-key", "header apiKey"),
-        (from("snapshot:acme"), 400, "invalid", "from must be seed"),
+        (from("account:../acme"), 400, "invalid-request", "from must be seed"),
+        (from("account:self"), 401, "invalid-api-key", "header apiKey"),
+        (from("snapshot:acme"), 400, "invalid-request", "from must be seed"),
         (from("snapshot:acme/none"), 404, "unknown-snapshot", "none"),
-        (from("snapshot:acme/../x"), 400, "invalid", "snapshot"),
-        (json!({ "ttl": "soon" }), 400, "invalid", "ttl must be a duration"),
-        (json!({ "ttl": "0s" }), 400, "invalid", "more than nothing"),
-        (json!({ "ttl": "-1m" }), 400, "invalid", "more than nothing"),
-        (json!({ "ttl": "P1M" }), 400, "invalid", "ttl must be a duration"),
-        (json!({ "ttl": "P20Y" }), 400, "invalid", "ttl must be a duration"),
-        (json!({ "ttl": "P9999D" }), 400, "invalid", "ten years"),
-        (json!({ "permissions": "none" }), 400, "invalid", "\"all\" or a list"),
-        (json!({ "permissions": ["READ"] }), 400, "invalid", "\"READ\" was sent"),
+        (from("snapshot:acme/../x"), 400, "invalid-request", "snapshot"),
+        (json!({ "ttl": "soon" }), 400, "invalid-request", "ttl must be a duration"),
+        (json!({ "ttl": "0s" }), 400, "invalid-request", "more than nothing"),
+        (json!({ "ttl": "-1m" }), 400, "invalid-request", "more than nothing"),
+        (json!({ "ttl": "P1M" }), 400, "invalid-request", "ttl must be a duration"),
+        (json!({ "ttl": "P20Y" }), 400, "invalid-request", "ttl must be a duration"),
+        (json!({ "ttl": "P9999D" }), 400, "invalid-request", "ten years"),
+        (json!({ "permissions": "none" }), 400, "invalid-request", "\"all\" or a list"),
+        (json!({ "permissions": ["READ"] }), 400, "invalid-request", "\"READ\" was sent"),
     ];
     cases.into_iter().map(|(body, status, kind, part)| ("POST", "", body, status, kind, part)).collect()
 }
@@ -66,18 +66,18 @@ fn account_cases() -> Vec<Case> {
         ("GET", "/nobody", Value::Null, 404, "unknown-account", "nobody"),
         ("DELETE", "/nobody", Value::Null, 404, "unknown-account", "nobody"),
         ("POST", "/nobody/reset", Value::Null, 404, "unknown-account", "nobody"),
-        ("GET", "/self", Value::Null, 401, "no-api-key", "header apiKey"),
+        ("GET", "/self", Value::Null, 401, "invalid-api-key", "header apiKey"),
         ("GET", "/acme/nothing", Value::Null, 404, "unknown-path", "nothing"),
-        ("PATCH", "/acme", Value::Null, 405, "wrong-method", "PATCH"),
+        ("PATCH", "/acme", Value::Null, 405, "method-not-allowed", "PATCH"),
     ]
 }
 
 #[rustfmt::skip]
 fn snapshot_cases() -> Vec<Case> {
     vec![
-        ("PUT", "/acme/snapshots/-x", Value::Null, 400, "invalid", "must match"),
-        ("PUT", "/acme/snapshots/a%2Fb", Value::Null, 400, "invalid", "must match"),
-        ("PUT", "/acme/snapshots/%00", Value::Null, 400, "invalid", "must match"),
+        ("PUT", "/acme/snapshots/-x", Value::Null, 400, "invalid-request", "must match"),
+        ("PUT", "/acme/snapshots/a%2Fb", Value::Null, 400, "invalid-request", "must match"),
+        ("PUT", "/acme/snapshots/%00", Value::Null, 400, "invalid-request", "must match"),
         ("DELETE", "/acme/snapshots/none", Value::Null, 404, "unknown-snapshot", "none"),
         ("POST", "/acme/snapshots/none/restore", Value::Null, 404, "unknown-snapshot", "none"),
     ]
@@ -86,21 +86,21 @@ fn snapshot_cases() -> Vec<Case> {
 #[rustfmt::skip]
 fn clock_cases() -> Vec<Case> {
     vec![
-        ("PUT", "/acme/clock", json!({}), 400, "invalid", "mode"),
-        ("PUT", "/acme/clock", json!({ "mode": "slow" }), 400, "invalid", "slow"),
-        ("PUT", "/acme/clock", json!({ "mode": "offset" }), 400, "invalid", "by"),
-        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "2" }), 400, "invalid", "by must be"),
-        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "P5000000D" }), 400, "invalid", "9998"),
-        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "noon" }), 400, "invalid", "at must be"),
-        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "-000001-01-01T00:00:00Z" }), 400, "invalid", "9998"),
-        ("PUT", "/acme/clock", json!({ "mode": "real", "by": "PT1H" }), 400, "invalid", "by"),
-        ("POST", "/acme/clock/advance", json!({}), 400, "invalid", "by"),
-        ("POST", "/acme/clock/advance", json!({ "by": "-P1D" }), 400, "invalid", "not be negative"),
-        ("POST", "/acme/clock/advance", json!({ "by": "P1Y" }), 400, "invalid", "by must be"),
-        ("POST", "/acme/clock/advance", json!({ "by": "P7000000D" }), 400, "invalid", "9998"),
-        ("PUT", "/acme/dialect", json!({ "list_typ": "x" }), 400, "invalid", "did you mean list_type"),
-        ("PUT", "/acme/dialect", json!({ "no_key_status": 400 }), 400, "invalid", "configuration file"),
-        ("PUT", "/acme/dialect", json!({ "unknown_ticket_status": 500 }), 400, "invalid", "500"),
+        ("PUT", "/acme/clock", json!({}), 400, "invalid-request", "mode"),
+        ("PUT", "/acme/clock", json!({ "mode": "slow" }), 400, "invalid-request", "slow"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset" }), 400, "invalid-request", "by"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "2" }), 400, "invalid-request", "by must be"),
+        ("PUT", "/acme/clock", json!({ "mode": "offset", "by": "P5000000D" }), 400, "invalid-request", "9998"),
+        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "noon" }), 400, "invalid-request", "at must be"),
+        ("PUT", "/acme/clock", json!({ "mode": "frozen", "at": "-000001-01-01T00:00:00Z" }), 400, "invalid-request", "9998"),
+        ("PUT", "/acme/clock", json!({ "mode": "real", "by": "PT1H" }), 400, "invalid-request", "by"),
+        ("POST", "/acme/clock/advance", json!({}), 400, "invalid-request", "by"),
+        ("POST", "/acme/clock/advance", json!({ "by": "-P1D" }), 400, "invalid-request", "not be negative"),
+        ("POST", "/acme/clock/advance", json!({ "by": "P1Y" }), 400, "invalid-request", "by must be"),
+        ("POST", "/acme/clock/advance", json!({ "by": "P7000000D" }), 400, "invalid-request", "9998"),
+        ("PUT", "/acme/dialect", json!({ "list_typ": "x" }), 400, "invalid-request", "did you mean list_type"),
+        ("PUT", "/acme/dialect", json!({ "no_key_status": 400 }), 400, "invalid-request", "configuration file"),
+        ("PUT", "/acme/dialect", json!({ "unknown_ticket_status": 500 }), 400, "invalid-request", "500"),
     ]
 }
 
@@ -108,26 +108,26 @@ fn clock_cases() -> Vec<Case> {
 fn key_cases() -> Vec<Case> {
     vec![
         ("POST", "/acme/keys", json!({ "name": "ci" }), 409, "name-taken", "ci"),
-        ("POST", "/acme/keys", json!({ "name": "" }), 400, "invalid", "name must have"),
-        ("POST", "/acme/keys", json!({ "api_key": "a b" }), 400, "invalid", "api_key must match"),
+        ("POST", "/acme/keys", json!({ "name": "" }), 400, "invalid-request", "name must have"),
+        ("POST", "/acme/keys", json!({ "api_key": "a b" }), 400, "invalid-request", "api_key must match"),
         ("POST", "/acme/keys", json!({ "api_key": "acme-key-0123456789" }), 409, "key-taken", "key 2"),
         ("DELETE", "/acme/keys/77", Value::Null, 404, "unknown-key", "77"),
-        ("DELETE", "/acme/keys/first", Value::Null, 400, "invalid", "id must be a number"),
+        ("DELETE", "/acme/keys/first", Value::Null, 400, "invalid-request", "id must be a number"),
     ]
 }
 
 #[rustfmt::skip]
 fn import_cases() -> Vec<Case> {
     vec![
-        ("POST", "/acme/import", json!({}), 400, "invalid", "accounts"),
-        ("POST", "/acme/import", json!({ "accounts": {} }), 400, "invalid", "one account"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": {}, "b": {} } }), 400, "invalid", "one account, not 2"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 7 }] } } }), 409, "conflict", "tickets 7"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 8 }, { "id": 8 }] } } }), 400, "invalid", "tickets][1][id]"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "brands": [{ "id": 1, "name": "Other" }] } } }), 409, "conflict", "brands 1"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "ticket": [] } } }), 400, "invalid", "ticket"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": [] }] } } }), 400, "invalid", "keys"),
-        ("POST", "/acme/import", json!({ "accounts": { "a": { "clock": { "mode": "slow" } } } }), 400, "invalid", "slow"),
+        ("POST", "/acme/import", json!({}), 400, "invalid-request", "accounts"),
+        ("POST", "/acme/import", json!({ "accounts": {} }), 400, "invalid-request", "one account"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": {}, "b": {} } }), 400, "invalid-request", "one account, not 2"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 7 }] } } }), 409, "import-conflict", "tickets 7"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "tickets": [{ "id": 8 }, { "id": 8 }] } } }), 400, "invalid-request", "tickets][1][id]"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "brands": [{ "id": 1, "name": "Other" }] } } }), 409, "import-conflict", "brands 1"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "ticket": [] } } }), 400, "invalid-request", "ticket"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": [] }] } } }), 400, "invalid-request", "keys"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "clock": { "mode": "slow" } } } }), 400, "invalid-request", "slow"),
     ]
 }
 
@@ -158,8 +158,8 @@ async fn invalid_control_request_gets_problem_and_changes_nothing() {
 async fn malformed_or_oversized_control_body_is_rejected() {
     let server = Server::start();
     for (body, status, kind) in [
-        ("{".to_owned(), 400, "invalid"),
-        ("name=acme".to_owned(), 400, "invalid"),
+        ("{".to_owned(), 400, "invalid-request"),
+        ("name=acme".to_owned(), 400, "invalid-request"),
         (" ".repeat(1024 * 1024 + 1), 413, "too-large"),
     ] {
         let reply =
@@ -175,7 +175,7 @@ async fn max_accounts_limits_manual_and_automatic_creation() {
     let first = Account::create(&server, &json!({})).await;
     Account::create(&server, &json!({})).await;
     let full = fetch_response(server.request_without_key("POST", ACCOUNTS_PATH)).await;
-    assert_problem(&full, 409, "too-many", "the fourth account");
+    assert_problem(&full, 409, "limit-reached", "the fourth account");
     assert!(full.body["detail"].as_str().is_some_and(|detail| detail.contains("--max-accounts")));
 
     let refused = server.with_key("unknown-key-1").get("/api/v2/ticket").await;

@@ -97,7 +97,7 @@ async fn assert_key_rejected(client: &ApiClient) {
     assert_problem(
         &control_client::fetch_response(client.request("GET", &path)).await,
         401,
-        "no-api-key",
+        "invalid-api-key",
         "self",
     );
 }
@@ -181,11 +181,11 @@ async fn self_resolves_to_account_of_api_key_only() {
     let unknown = Account::new(&pair.server, "nobody", "nobody-0123456789").with_self_alias();
     for (method, path, body) in ACCOUNT_REQUESTS {
         let refused = send_to_account(&unknown, method, path, body).await;
-        assert_problem(&refused, 401, "no-api-key", path);
+        assert_problem(&refused, 401, "invalid-api-key", path);
         let url = format!("{ACCOUNTS_PATH}/self{path}");
         let refused =
             control_client::fetch_response(pair.build_control_request(method, &url)).await;
-        assert_problem(&refused, 401, "no-api-key", path);
+        assert_problem(&refused, 401, "invalid-api-key", path);
         let done = send_to_account(&own, method, path, body).await;
         assert!((200..=204).contains(&done.status), "{method} {path}: {}", done.body);
         pair.assert_victim_unchanged(path).await;
@@ -317,7 +317,7 @@ async fn similar_account_name_is_not_found() {
         pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
     )
     .await;
-    assert_problem(&refused, 400, "invalid", "an account named self");
+    assert_problem(&refused, 400, "invalid-request", "an account named self");
     let spec = json!({ "name": "acme" });
     let refused = control_client::fetch_response(
         pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),

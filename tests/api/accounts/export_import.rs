@@ -107,7 +107,7 @@ async fn import_copy(client: &ApiClient, other: &Account, as_yaml: bool) -> Acco
     let tickets = export["accounts"]["anything"]["tickets"].as_array().map_or(0, Vec::len);
     assert_eq!(imported.body["added"]["tickets"], tickets, "{}", imported.body);
     let again = copy.send_control_json("POST", "/import", &export).await;
-    assert_problem(&again, 409, "conflict", "a second import");
+    assert_problem(&again, 409, "import-conflict", "a second import");
     copy
 }
 

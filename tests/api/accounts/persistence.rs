@@ -75,7 +75,7 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
 /// Clears the versions, which count only the changes since startup.
 fn clear_versions(mut accounts: [Vec<Value>; 3]) -> [Vec<Value>; 3] {
     for account in &mut accounts {
-        account[0]["version"] = Value::Null;
+        account[0]["change_counter"] = Value::Null;
     }
     accounts
 }

@@ -23,7 +23,7 @@ async fn ticket_is_not_visible_during_a_delay_before_the_write() {
         poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
         let timed_out =
             account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=20ms").await;
-        assert_problem(&timed_out, 409, "wait-over", "the ticket does not exist yet");
+        assert_problem(&timed_out, 409, "wait-timeout", "the ticket does not exist yet");
         assert_eq!(count_tickets(&account).await, 0);
         clear_faults(&account).await;
         drop(delayed);
@@ -83,7 +83,7 @@ async fn reset_cancels_a_delayed_write() {
     poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     let timed_out = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=500ms").await;
-    assert_problem(&timed_out, 409, "wait-over", "a ticket from before the reset");
+    assert_problem(&timed_out, 409, "wait-timeout", "a ticket from before the reset");
     assert_eq!(count_tickets(&account).await, 0);
     drop(delayed);
 }

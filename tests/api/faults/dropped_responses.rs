@@ -26,7 +26,7 @@ async fn ticket_is_created_once_when_its_response_is_dropped() {
         ("three", json!(400), ExpectedOutcome::Error(400)),
         ("four", json!(599), ExpectedOutcome::Error(599)),
     ] {
-        let rule = json!({ "operation": "ticket.create", "effect": { "lose_answer": mode } });
+        let rule = json!({ "operation": "ticket.create", "effect": { "drop_response": mode } });
         add_fault(&account, &rule).await;
         let body = NEW_TICKET_FORM.replace("Printer", title);
         let transcript = exchange_until_close(
@@ -45,7 +45,7 @@ async fn ticket_is_created_once_when_its_response_is_dropped() {
 #[tokio::test]
 async fn ticket_exists_while_its_response_hangs() {
     let (server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": "hang" } })).await;
+    add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "hang" } })).await;
     let stream = send_raw(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
@@ -60,14 +60,14 @@ async fn ticket_exists_while_its_response_hangs() {
 
     drop(stream);
     let entries = wait_for_entries(&account, "status=none&fault=true", 1).await;
-    assert_eq!(entries[0]["changes"][0]["did"], "created", "{entries:?}");
+    assert_eq!(entries[0]["changes"][0]["change"], "created", "{entries:?}");
     assert_eq!(count_tickets(&account).await, 1);
 }
 
 #[tokio::test]
 async fn retry_after_a_dropped_response_creates_a_duplicate() {
     let (server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": "reset" } })).await;
+    add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "reset" } })).await;
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
     assert_eq!(exchange_until_close(&server.base_url, &request_bytes).await.text, "");
     assert_eq!(exchange_until_close(&server.base_url, &request_bytes).await.status(), 200);
@@ -78,7 +78,7 @@ async fn retry_after_a_dropped_response_creates_a_duplicate() {
 #[tokio::test]
 async fn dropped_response_to_an_invalid_update_changes_nothing() {
     let (server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "lose_answer": "reset" } })).await;
+    add_fault(&account, &json!({ "effect": { "drop_response": "reset" } })).await;
     let invalid = build_raw_form(&account, "PUT", TICKET_PATH, "status=nonsense");
     ExpectedOutcome::ConnectionReset.assert_matches(
         "an invalid update",
@@ -106,7 +106,11 @@ async fn disconnect_during_a_hang_leaves_no_change() {
         let entries = wait_for_entries(&account, "status=none&fault=true", number + 1).await;
         let last = &entries[number];
         assert_eq!(last["fault"]["effect"], "hang", "{last}");
-        assert_eq!((&last["status"], &last["body"]), (&Value::Null, &Value::Null), "{last}");
+        assert_eq!(
+            (&last["status"], &last["response_body"]),
+            (&Value::Null, &Value::Null),
+            "{last}"
+        );
         assert_eq!(last["changes"], json!([]), "{last}");
     }
     assert_eq!(count_tickets(&account).await, 1, "the creation was not executed");

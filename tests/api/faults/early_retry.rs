@@ -66,7 +66,7 @@ async fn early_retry_warning_names_retry_after_and_is_filterable() {
     let entries = journal_entries(&account, "warning=early-retry").await;
     assert_eq!(entries.len(), 1, "{entries:?}");
     let warning = &entries[0]["warnings"][0];
-    let text = warning["text"].as_str().unwrap_or_default();
+    let text = warning["message"].as_str().unwrap_or_default();
     assert!(text.contains("Retry-After"), "{warning}");
     assert_eq!(entries[0]["status"], 200, "{entries:?}");
 }
@@ -88,7 +88,8 @@ async fn rate_limit_rejection_starts_a_retry_after_period() {
     let (_server, account) = start_with_frozen_clock().await;
     let limits = json!({ "requests": 1, "per": "1m" });
     assert!(
-        (200..=204).contains(&account.send_control_json("PUT", "/limits", &limits).await.status)
+        (200..=204)
+            .contains(&account.send_control_json("PUT", "/rate-limits", &limits).await.status)
     );
     let mut statuses = Vec::new();
     for _ in 0..3 {

@@ -91,12 +91,14 @@ async fn each_effect_creates_a_ticket_once_or_not_at_all() {
 async fn deletion_that_was_not_executed_can_be_retried() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "DELETE", TICKET_PATH, "");
-    for effect in [json!({ "status": 500 }), json!({ "reset": true }), json!({ "hang": "1ms" })] {
+    for effect in
+        [json!({ "status": 500 }), json!({ "reset_connection": true }), json!({ "hang": "1ms" })]
+    {
         add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
         exchange_until_close(&server.base_url, &request_bytes).await;
         assert_eq!(count_tickets(&account).await, 1, "{effect}");
     }
-    add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": "reset" } })).await;
+    add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "reset" } })).await;
     exchange_until_close(&server.base_url, &request_bytes).await;
     assert_eq!(count_tickets(&account).await, 0);
     let retry = account.client.delete(TICKET_PATH).await;
@@ -154,7 +156,7 @@ async fn truncated_response_is_a_prefix_of_the_body() {
     let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
     assert!(full_body.len() > 20_000, "{}", full_body.len());
     for bytes in [1, 100, 20_000, full_body.len() - 1] {
-        add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
+        add_fault(&account, &json!({ "effect": { "truncate": bytes } })).await;
         ExpectedOutcome::TruncatedBody(bytes).assert_matches(
             "a list",
             &exchange_until_close(&server.base_url, &request_bytes).await,
@@ -163,7 +165,7 @@ async fn truncated_response_is_a_prefix_of_the_body() {
         clear_faults(&account).await;
     }
     for bytes in [full_body.len(), 1_000_000] {
-        add_fault(&account, &json!({ "effect": { "cut": bytes } })).await;
+        add_fault(&account, &json!({ "effect": { "truncate": bytes } })).await;
         let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
         assert_eq!(transcript.content_length(), full_body.len(), "{bytes}");
         assert!(transcript.body().len() < full_body.len(), "{bytes}: the body is truncated");
@@ -175,7 +177,7 @@ async fn truncated_response_is_a_prefix_of_the_body() {
 #[tokio::test]
 async fn truncated_response_is_an_error_in_an_http_client() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "cut": 20 } })).await;
+    add_fault(&account, &json!({ "effect": { "truncate": 20 } })).await;
     let response =
         account.client.request("GET", TICKET_PATH).send().await.expect("the response head arrives");
     assert_eq!(response.status(), 200);
@@ -185,7 +187,7 @@ async fn truncated_response_is_an_error_in_an_http_client() {
 #[tokio::test]
 async fn malformed_response_is_html_with_status_200() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "garbage": true } })).await;
+    add_fault(&account, &json!({ "effect": { "malformed": true } })).await;
     let response =
         account.client.request("GET", TICKET_PATH).send().await.expect("the server responds");
     assert_eq!(response.status(), 200);
@@ -201,12 +203,12 @@ async fn dribbled_response_arrives_complete_in_many_chunks() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "PUT", TICKET_PATH, "title=Other");
     let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
-    add_fault(&account, &json!({ "effect": { "drip": "5ms" } })).await;
+    add_fault(&account, &json!({ "effect": { "dribble": "5ms" } })).await;
     let started = Instant::now();
     let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
     let gaps = u32::try_from(full_body.len() - 1).expect("the length fits");
     assert!(started.elapsed() >= Duration::from_millis(5) * gaps, "{:?}", started.elapsed());
-    ExpectedOutcome::FullResponse.assert_matches("drip", &transcript, &full_body);
+    ExpectedOutcome::FullResponse.assert_matches("dribble", &transcript, &full_body);
     assert_eq!(transcript.content_length(), full_body.len());
     assert!(transcript.read_count > 2, "{transcript:?}");
 }
@@ -285,7 +287,9 @@ async fn aborted_connection_does_not_affect_others() {
     let request_bytes = build_keep_alive_get(&account);
     let mut other = send_raw(&server.base_url, request_bytes.as_bytes()).await;
     assert_eq!(read_one_response(&mut other).await.0, 200);
-    for effect in [json!({ "reset": true }), json!({ "cut": 1 }), json!({ "hang": "1ms" })] {
+    for effect in
+        [json!({ "reset_connection": true }), json!({ "truncate": 1 }), json!({ "hang": "1ms" })]
+    {
         add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
         exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await;
         other.write_all(request_bytes.as_bytes()).await.expect("the connection is open");

@@ -20,7 +20,7 @@ async fn assert_all_rejected(account: &Account, cases: Vec<InvalidRule>) {
             failures.push(format!("{label}: {}", reply.body));
             continue;
         }
-        assert_problem(&reply, 400, "invalid", &label);
+        assert_problem(&reply, 400, "invalid-request", &label);
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         let lower = detail.to_lowercase();
         let is_named = words.iter().any(|word| lower.contains(&word.to_lowercase()));
@@ -88,24 +88,24 @@ async fn rule_without_exactly_one_effect_is_rejected() {
         (effect(json!({})), &["effect"]),
         (effect(json!(null)), &["effect"]),
         (effect(json!("reset")), &["effect"]),
-        (effect(json!([{ "reset": true }])), &["effect"]),
-        (effect(json!({ "status": 503, "reset": true })), &["one", "reset"]),
-        (effect(json!({ "delay": "1s", "drip": "1ms" })), &["one", "drip"]),
+        (effect(json!([{ "reset_connection": true }])), &["effect"]),
+        (effect(json!({ "status": 503, "reset_connection": true })), &["one", "reset_connection"]),
+        (effect(json!({ "delay": "1s", "dribble": "1ms" })), &["one", "dribble"]),
         (effect(json!({ "statu": 503 })), &["statu"]),
         (effect(json!({ "status": 503, "mesage": "a" })), &["mesage"]),
         (effect(json!({ "message": "a" })), &["effect", "status"]),
-        (effect(json!({ "reset": true, "message": "a" })), &["message"]),
-        (effect(json!({ "reset": true, "retry_after": "1s" })), &["retry_after"]),
+        (effect(json!({ "reset_connection": true, "message": "a" })), &["message"]),
+        (effect(json!({ "reset_connection": true, "retry_after": "1s" })), &["retry_after"]),
         (effect(json!({ "status": 503, "when": "after" })), &["when"]),
-        (json!({ "effect": { "reset": true }, "preset": "flaky" }), &["preset"]),
-        (json!({ "effect": { "reset": true }, "sequence": [null] }), &["sequence"]),
+        (json!({ "effect": { "reset_connection": true }, "preset": "flaky" }), &["preset"]),
+        (json!({ "effect": { "reset_connection": true }, "sequence": [null] }), &["sequence"]),
         (json!({ "preset": "down", "sequence": [null] }), &["sequence"]),
         (json!({ "preset": "flakey" }), &["flaky"]),
         (json!({ "preset": "" }), &["preset"]),
         (json!({ "preset": "Flaky" }), &["flaky"]),
-        (json!({ "effects": { "reset": true } }), &["effects"]),
-        (json!({ "id": 7, "effect": { "reset": true } }), &["id"]),
-        (json!({ "effect": { "reset": true }, "count": 1 }), &["count"]),
+        (json!({ "effects": { "reset_connection": true } }), &["effects"]),
+        (json!({ "id": 7, "effect": { "reset_connection": true } }), &["id"]),
+        (json!({ "effect": { "reset_connection": true }, "count": 1 }), &["count"]),
     ];
     assert_all_rejected(&account, cases).await;
 }
@@ -129,11 +129,11 @@ async fn invalid_effect_values_are_rejected() {
     );
     all("delay", times.clone(), &["delay"]);
     all("hang", times.clone(), &["hang"]);
-    all("drip", times, &["drip"]);
-    all("cut", json!([-1, 1.5, "20", true, 1e30]), &["cut"]);
-    all("reset", json!([false, 1, "true"]), &["reset"]);
-    all("garbage", json!([false, 1, "html"]), &["garbage"]);
-    all("lose_answer", json!(["maybe", "", 200, 399, 600, 0, true, {}, []]), &["lose_answer"]);
+    all("dribble", times, &["dribble"]);
+    all("truncate", json!([-1, 1.5, "20", true, 1e30]), &["truncate"]);
+    all("reset_connection", json!([false, 1, "true"]), &["reset_connection"]);
+    all("malformed", json!([false, 1, "html"]), &["malformed"]);
+    all("drop_response", json!(["maybe", "", 200, 399, 600, 0, true, {}, []]), &["drop_response"]);
     for (effect, words) in [
         (json!({ "delay": "1s", "when": "during" }), &["when"][..]),
         (json!({ "status": 429, "retry_after": "-1s" }), &["retry_after"]),
@@ -188,16 +188,19 @@ async fn invalid_sequence_is_rejected() {
     let cases: Vec<InvalidRule> = vec![
         (json!({ "sequence": [] }), &["sequence"]),
         (json!({ "sequence": long }), &["1000", "1,000"]),
-        (json!({ "sequence": [null, { "reset": true }], "first": 1 }), &["first"]),
-        (json!({ "sequence": [null, { "reset": true }], "every": 2 }), &["every"]),
-        (json!({ "sequence": [null, { "reset": true }], "after": 2 }), &["after"]),
+        (json!({ "sequence": [null, { "reset_connection": true }], "first": 1 }), &["first"]),
+        (json!({ "sequence": [null, { "reset_connection": true }], "every": 2 }), &["every"]),
+        (json!({ "sequence": [null, { "reset_connection": true }], "after": 2 }), &["after"]),
         (json!({ "sequence": [{}] }), &["sequence", "effect"]),
         (json!({ "sequence": [null, { "status": 200 }] }), &["status"]),
         (json!({ "sequence": [null, { "delay": "6m" }] }), &["delay"]),
         (json!({ "sequence": [7] }), &["sequence"]),
         (json!({ "sequence": ["flaky"] }), &["sequence"]),
-        (json!({ "sequence": { "reset": true } }), &["sequence"]),
-        (json!({ "sequence": [{ "reset": true, "cut": 1 }] }), &["one", "cut"]),
+        (json!({ "sequence": { "reset_connection": true } }), &["sequence"]),
+        (
+            json!({ "sequence": [{ "reset_connection": true, "truncate": 1 }] }),
+            &["one", "truncate"],
+        ),
     ];
     assert_all_rejected(&account, cases).await;
 }

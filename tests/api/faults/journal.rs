@@ -44,7 +44,7 @@ async fn each_effect_is_recorded_with_its_rule_and_changes() {
             "{label}"
         );
         assert_eq!(entry["status"], json!(outcome.recorded_status()), "{label}");
-        assert!(is_recorded_body(outcome, &entry["body"], &full_body), "{label}");
+        assert!(is_recorded_body(outcome, &entry["response_body"], &full_body), "{label}");
         assert_eq!(entry["operation"], "ticket.update", "{label}");
         assert_eq!(entry["fields"], json!({ "ticketID": "1", "title": title }), "{label}");
         let changes = entry["changes"].as_array().expect("changes is an array");
@@ -93,14 +93,14 @@ async fn request_that_a_rule_skips_has_no_fault() {
 async fn dropped_response_still_records_its_changes() {
     let (server, account) = start_with_account().await;
     for mode in [json!("reset"), json!(503)] {
-        add_fault(&account, &json!({ "first": 1, "effect": { "lose_answer": mode } })).await;
+        add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": mode } })).await;
         exchange_until_close(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
     }
-    add_fault(&account, &json!({ "effect": { "reset": true } })).await;
+    add_fault(&account, &json!({ "effect": { "reset_connection": true } })).await;
     exchange_until_close(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
@@ -117,7 +117,7 @@ async fn dropped_response_still_records_its_changes() {
         assert_eq!(change["operation"], "ticket.create", "{change}");
         let row = &change["rows"][0];
         let expected = (&json!("ticket"), &json!(number), &json!("created"));
-        assert_eq!((&row["kind"], &row["id"], &row["did"]), expected, "{change}");
+        assert_eq!((&row["resource"], &row["id"], &row["change"]), expected, "{change}");
     }
 }
 

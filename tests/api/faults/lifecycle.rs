@@ -24,15 +24,15 @@ async fn is_unavailable(account: &Account) -> bool {
 fn sample_rules() -> Vec<Value> {
     vec![
         unavailable_rule(),
-        json!({ "operation": "ticket.update", "fields": { "title": { "matches": "^Print" }, "ticketID": 7 }, "first": 1, "effect": { "reset": true } }),
+        json!({ "operation": "ticket.update", "fields": { "title": { "matches": "^Print" }, "ticketID": 7 }, "first": 1, "effect": { "reset_connection": true } }),
         json!({ "every": 3, "ttl": { "requests": 10 }, "effect": { "status": 429, "message": "Slow down.", "retry_after": "10s" } }),
         json!({ "after": 2, "ttl": { "time": "30s" }, "effect": { "delay": "2s", "when": "after" } }),
-        json!({ "sequence": [{ "cut": 20 }, null, { "garbage": true }, { "drip": "100ms" }] }),
+        json!({ "sequence": [{ "truncate": 20 }, null, { "malformed": true }, { "dribble": "100ms" }] }),
         json!({ "preset": "flaky" }),
         json!({ "preset": "slow", "first": 2 }),
         json!({ "effect": { "hang": "30s" } }),
-        json!({ "effect": { "lose_answer": "hang" } }),
-        json!({ "effect": { "lose_answer": 503 } }),
+        json!({ "effect": { "drop_response": "hang" } }),
+        json!({ "effect": { "drop_response": 503 } }),
     ]
 }
 
@@ -45,7 +45,7 @@ async fn rule_is_shown_as_it_was_sent() {
         let id = rule_shown["id"].as_u64().expect("the rule has an ID");
         assert!(id > 0 && added.iter().all(|other: &Value| other["id"] != id), "{rule_shown}");
         let mut expected = rule;
-        for (name, value) in [("id", id), ("seen", 0), ("applied", 0)] {
+        for (name, value) in [("id", id), ("matched", 0), ("applied", 0)] {
             expected[name] = value.into();
         }
         assert_eq!(rule_shown, expected);
@@ -96,7 +96,8 @@ async fn reset_and_restore_remove_all_rules() {
     for path in ["/snapshots/one/restore", "/reset"] {
         add_fault(&account, &unavailable_rule()).await;
         assert!(
-            (200..=204).contains(&account.send_control_json("PUT", "/limits", &limit).await.status)
+            (200..=204)
+                .contains(&account.send_control_json("PUT", "/rate-limits", &limit).await.status)
         );
         assert!(is_unavailable(&account).await);
         assert_eq!(account.send_control("PUT", "/snapshots/two").await.status / 100, 2);
@@ -104,7 +105,7 @@ async fn reset_and_restore_remove_all_rules() {
         assert_eq!(account.send_control("POST", path).await.status, 204);
         assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "{path}");
         assert!(!is_unavailable(&account).await, "{path}");
-        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
+        assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}), "{path}");
     }
     assert_eq!(account.send_control("POST", "/snapshots/two/restore").await.status, 204);
     assert!(!is_unavailable(&account).await, "a snapshot contains no rules");
@@ -117,7 +118,7 @@ async fn account_has_at_most_100_rules() {
         add_fault(&account, &json!({ "every": 1_000, "effect": { "status": 500 } })).await;
     }
     let rejected = account.send_control_json("POST", "/faults", &unavailable_rule()).await;
-    assert_problem(&rejected, 409, "too-many", "the 101st rule");
+    assert_problem(&rejected, 409, "limit-reached", "the 101st rule");
     assert!(rejected.body["detail"].as_str().is_some_and(|detail| detail.contains("100")));
     let rules = list_faults(&account).await;
     assert_eq!(rules.len(), 100);
@@ -173,7 +174,7 @@ async fn concurrent_accounts_apply_only_their_own_rules() {
 async fn rule_changes_do_not_affect_other_accounts() {
     let (server, account) = start_with_account().await;
     let other = Account::create(&server, &json!({})).await;
-    add_fault(&other, &json!({ "every": 1_000, "effect": { "reset": true } })).await;
+    add_fault(&other, &json!({ "every": 1_000, "effect": { "reset_connection": true } })).await;
     let rule = add_fault(&other, &unavailable_rule()).await;
     add_fault(&account, &unavailable_rule()).await;
     let path = format!("/faults/{}", rule["id"]);
@@ -199,10 +200,10 @@ async fn run_fault_scenario(server: &Server) -> Vec<String> {
     super::freeze_clock(&account).await;
     let error = json!({ "status": 500 });
     for rule in [
-        json!({ "preset": "lost-replies", "operation": "ticket.create" }),
-        json!({ "fields": { "title": "Printer" }, "sequence": [null, error, null, { "garbage": true }] }),
+        json!({ "preset": "dropped-responses", "operation": "ticket.create" }),
+        json!({ "fields": { "title": "Printer" }, "sequence": [null, error, null, { "malformed": true }] }),
         json!({ "preset": "flaky" }),
-        json!({ "after": 9, "ttl": { "requests": 12 }, "effect": { "cut": 30 } }),
+        json!({ "after": 9, "ttl": { "requests": 12 }, "effect": { "truncate": 30 } }),
     ] {
         add_fault(&account, &rule).await;
     }
@@ -244,7 +245,7 @@ async fn same_requests_get_the_same_faults() {
 #[tokio::test]
 async fn rules_apply_only_to_the_ticket_api() {
     let (_server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "effect": { "reset": true } })).await;
+    add_fault(&account, &json!({ "effect": { "reset_connection": true } })).await;
     let account = account.with_self_alias();
     for path in ["", "/faults", "/clock", "/requests", "/export"] {
         assert_eq!(account.send_control("GET", path).await.status, 200, "{path}");

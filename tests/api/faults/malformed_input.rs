@@ -10,7 +10,7 @@ use crate::raw_http;
 use crate::support::ApiClient;
 
 const ROUTES_WITH_BODY: [(&str, &str); 4] =
-    [("POST", "/faults"), ("PUT", "/limits"), ("PUT", "/strict"), ("POST", "/verify")];
+    [("POST", "/faults"), ("PUT", "/rate-limits"), ("PUT", "/strict"), ("POST", "/verify")];
 
 fn malformed_bodies() -> Vec<Vec<u8>> {
     vec![
@@ -42,7 +42,7 @@ async fn malformed_body_is_rejected_and_changes_nothing() {
             let label = format!("{method} {path} {label}");
             let request = account.request(method, path).header(CONTENT_TYPE, "application/json");
             let reply = fetch_response(request.body(body)).await;
-            assert_problem(&reply, 400, "invalid", &label);
+            assert_problem(&reply, 400, "invalid-request", &label);
             let detail = reply.body["detail"].as_str().unwrap_or_default();
             assert!(detail.len() < 2_000, "{label}: {} bytes", detail.len());
         }
@@ -67,7 +67,7 @@ async fn oversized_body_is_rejected_and_changes_nothing() {
 
 async fn assert_unchanged(account: &Account) {
     assert_eq!(list_faults(account).await, Vec::<Value>::new());
-    assert_eq!(account.send_control("GET", "/limits").await.body, json!({}));
+    assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}));
     assert_eq!(account.send_control("GET", "/strict").await.body["strict"], false);
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
 }
@@ -116,7 +116,7 @@ async fn malformed_query_is_rejected() {
             failures.push(format!("{path:.80}: {} {:.200}", reply.status, reply.body.to_string()));
             continue;
         }
-        assert_problem(&reply, 400, "invalid", path);
+        assert_problem(&reply, 400, "invalid-request", path);
         let detail = reply.body["detail"].as_str().unwrap_or_default();
         assert!(detail.len() < 2_000, "{path:.80}: {} bytes", detail.len());
     }
@@ -131,21 +131,21 @@ async fn malformed_query_is_rejected() {
 async fn unknown_path_method_or_account_is_a_problem() {
     let (server, account) = start_with_account().await;
     for (method, path, status, kind) in [
-        ("PUT", "/faults", 405, "wrong-method"),
-        ("GET", "/faults/1", 405, "wrong-method"),
-        ("DELETE", "/limits", 405, "wrong-method"),
-        ("POST", "/strict", 405, "wrong-method"),
-        ("GET", "/verify", 405, "wrong-method"),
-        ("POST", "/wait", 405, "wrong-method"),
-        ("DELETE", "/changes", 405, "wrong-method"),
-        ("POST", "/requests", 405, "wrong-method"),
+        ("PUT", "/faults", 405, "method-not-allowed"),
+        ("GET", "/faults/1", 405, "method-not-allowed"),
+        ("DELETE", "/rate-limits", 405, "method-not-allowed"),
+        ("POST", "/strict", 405, "method-not-allowed"),
+        ("GET", "/verify", 405, "method-not-allowed"),
+        ("POST", "/wait", 405, "method-not-allowed"),
+        ("DELETE", "/changes", 405, "method-not-allowed"),
+        ("POST", "/requests", 405, "method-not-allowed"),
         ("DELETE", "/faults/1", 404, "unknown-fault"),
-        ("DELETE", "/faults/first", 400, "invalid"),
-        ("DELETE", "/faults/-1", 400, "invalid"),
-        ("DELETE", "/faults/99999999999999999999", 400, "invalid"),
+        ("DELETE", "/faults/first", 400, "invalid-request"),
+        ("DELETE", "/faults/-1", 400, "invalid-request"),
+        ("DELETE", "/faults/99999999999999999999", 400, "invalid-request"),
         ("GET", "/requests/1", 404, "unknown-request"),
-        ("GET", "/requests/first", 400, "invalid"),
-        ("GET", "/requests/99999999999999999999", 400, "invalid"),
+        ("GET", "/requests/first", 400, "invalid-request"),
+        ("GET", "/requests/99999999999999999999", 400, "invalid-request"),
         ("GET", "/faults/1/2", 404, "unknown-path"),
     ] {
         assert_problem(
@@ -157,17 +157,17 @@ async fn unknown_path_method_or_account_is_a_problem() {
     }
     let missing = Account::new(&server, "nobody", "nobody-0123456789");
     for path in
-        ["/faults", "/limits", "/strict", "/requests", "/changes", "/wait", "/requests/stream"]
+        ["/faults", "/rate-limits", "/strict", "/requests", "/changes", "/wait", "/requests/stream"]
     {
         assert_problem(&missing.send_control("GET", path).await, 404, "unknown-account", path);
     }
     for (method, path) in ROUTES_WITH_BODY {
-        let body = json!({ "effect": { "reset": true } });
+        let body = json!({ "effect": { "reset_connection": true } });
         let rejected = missing.send_control_json(method, path, &body).await;
         assert_problem(&rejected, 404, "unknown-account", path);
         let rejected =
             missing.clone().with_self_alias().send_control_json(method, path, &body).await;
-        assert_problem(&rejected, 401, "no-api-key", path);
+        assert_problem(&rejected, 401, "invalid-api-key", path);
     }
 }
 
@@ -184,15 +184,15 @@ fn assert_no_key_in_output(output: &ProcessOutput) {
 async fn send_key_everywhere(account: &Account, key: &str) {
     let client = &account.client;
     for rule in [
-        json!({ "key": key, "effect": { "reset": true } }),
-        json!({ "fields": { key: 1 }, "effect": { "reset": true } }),
+        json!({ "key": key, "effect": { "reset_connection": true } }),
+        json!({ "fields": { key: 1 }, "effect": { "reset_connection": true } }),
         json!({ "fields": { "title": key }, "effect": { "status": 503, "message": key } }),
-        json!({ "first": 2, "effect": { "lose_answer": "reset" } }),
-        json!({ "effect": { "garbage": true } }),
+        json!({ "first": 2, "effect": { "drop_response": "reset" } }),
+        json!({ "effect": { "malformed": true } }),
     ] {
         account.send_control_json("POST", "/faults", &rule).await;
     }
-    account.send_control_json("PUT", "/limits", &json!({ "requests": 8, "per": "1d" })).await;
+    account.send_control_json("PUT", "/rate-limits", &json!({ "requests": 8, "per": "1d" })).await;
     account.send_control_json("PUT", "/strict", &json!({ "strict": true })).await;
     for path in [
         format!("/requests?key={key}"),

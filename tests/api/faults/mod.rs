@@ -70,7 +70,7 @@ async fn list_faults(account: &Account) -> Vec<Value> {
 async fn fault_counts(account: &Account) -> Vec<(u64, u64)> {
     let count = |fault: &Value, name: &str| fault[name].as_u64().expect("the count is a number");
     let faults = list_faults(account).await;
-    faults.iter().map(|fault| (count(fault, "seen"), count(fault, "applied"))).collect()
+    faults.iter().map(|fault| (count(fault, "matched"), count(fault, "applied"))).collect()
 }
 
 /// Removes all fault rules.

@@ -139,7 +139,7 @@ async fn shutdown_does_not_wait_for_hanging_requests_or_waits() {
     assert!(elapsed < DRAIN_TIMEOUT, "shutdown waited for hanging requests: {elapsed:?}");
     // A wait gets no response if the server had not read it before the shutdown.
     while let Some(reply) = with_timeout("the end of the waits", replies.recv()).await {
-        assert_problem(&reply, 503, "ending", "a wait at shutdown");
+        assert_problem(&reply, 503, "shutting-down", "a wait at shutdown");
     }
     drop((hanging, delayed, waits, streams));
 }

@@ -16,7 +16,7 @@ const PRESETS: [(&str, ExpectedOutcome); 4] = [
     ("flaky", ExpectedOutcome::Error(503)),
     ("down", ExpectedOutcome::Error(503)),
     ("rate-limited", ExpectedOutcome::Error(429)),
-    ("lost-replies", ExpectedOutcome::ConnectionReset),
+    ("dropped-responses", ExpectedOutcome::ConnectionReset),
 ];
 
 fn preset_rule(name: &str, more: &Value) -> Value {
@@ -97,7 +97,7 @@ async fn rate_limited_preset_sends_retry_after_of_one_second() {
 #[tokio::test]
 async fn lost_replies_preset_executes_the_change() {
     let (server, account) = start_with_account().await;
-    add_fault(&account, &preset_rule("lost-replies", &json!({}))).await;
+    add_fault(&account, &preset_rule("dropped-responses", &json!({}))).await;
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
     let mut is_dropped = Vec::new();
     for _ in 0..6 {
@@ -107,7 +107,7 @@ async fn lost_replies_preset_executes_the_change() {
     assert_eq!(is_dropped, [false, false, true, false, false, true]);
     assert_eq!(count_tickets(&account).await, 6);
     let entries = wait_for_entries(&account, "fault=true", 2).await;
-    assert!(entries.iter().all(|entry| entry["changes"][0]["did"] == "created"), "{entries:?}");
+    assert!(entries.iter().all(|entry| entry["changes"][0]["change"] == "created"), "{entries:?}");
 }
 
 #[tokio::test]

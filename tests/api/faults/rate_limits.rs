@@ -12,9 +12,9 @@ use crate::fixtures::NEW_TICKET_FORM;
 use crate::support::JsonResponse;
 
 async fn set_rate_limit(account: &Account, limits: &Value) {
-    let response = account.send_control_json("PUT", "/limits", limits).await;
+    let response = account.send_control_json("PUT", "/rate-limits", limits).await;
     assert!((200..=204).contains(&response.status), "{limits}: {}", response.body);
-    assert_eq!(account.send_control("GET", "/limits").await.body, *limits);
+    assert_eq!(account.send_control("GET", "/rate-limits").await.body, *limits);
 }
 
 fn parse_header(reply: &JsonResponse, name: &str) -> i64 {
@@ -134,7 +134,7 @@ async fn rate_limit_does_not_affect_other_accounts() {
     set_rate_limit(&account, &json!({ "requests": 1, "per": "1m" })).await;
     account.client.get(TICKETS_PATH).await;
     assert_rate_limited(&account.client.get(TICKETS_PATH).await);
-    assert_eq!(other.send_control("GET", "/limits").await.body, json!({}));
+    assert_eq!(other.send_control("GET", "/rate-limits").await.body, json!({}));
     let response = other.client.get(TICKETS_PATH).await;
     assert_eq!(response.status, 200);
     assert!(!response.headers.contains_key("x-ratelimit-limit"), "{response:?}");
@@ -149,7 +149,7 @@ async fn rate_limit_is_off_by_default_and_when_set_to_empty() {
     let (_server, account) = start_with_account().await;
     freeze_clock(&account).await;
     let is_off = async || {
-        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}));
+        assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}));
         for _ in 0..3 {
             let reply = account.client.get(TICKETS_PATH).await;
             assert_eq!(reply.status, 200);
@@ -176,7 +176,7 @@ async fn reset_and_restore_remove_the_rate_limit() {
         account.client.get(TICKETS_PATH).await;
         assert_rate_limited(&account.client.get(TICKETS_PATH).await);
         assert_eq!(account.send_control("POST", path).await.status, 204);
-        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
+        assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}), "{path}");
         assert_eq!(account.client.get(TICKETS_PATH).await.status, 200, "{path}");
     }
 }
@@ -232,12 +232,12 @@ async fn invalid_rate_limit_is_rejected_and_changes_nothing() {
         (json!({ "request": 3, "per": "1m" }), "request"),
         (json!([3, "1m"]), "object"),
     ] {
-        let rejected = account.send_control_json("PUT", "/limits", &limits).await;
-        assert_problem(&rejected, 400, "invalid", &limits.to_string());
+        let rejected = account.send_control_json("PUT", "/rate-limits", &limits).await;
+        assert_problem(&rejected, 400, "invalid-request", &limits.to_string());
         let detail = rejected.body["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(word), "{limits}: {detail}");
         assert_eq!(
-            account.send_control("GET", "/limits").await.body,
+            account.send_control("GET", "/rate-limits").await.body,
             three_per_minute(),
             "{limits}"
         );

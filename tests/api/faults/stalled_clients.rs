@@ -27,7 +27,8 @@ async fn assert_responsive(account: &Account) {
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 503);
     let limits = json!({ "requests": 1000, "per": "1m" });
     assert!(
-        (200..=204).contains(&account.send_control_json("PUT", "/limits", &limits).await.status)
+        (200..=204)
+            .contains(&account.send_control_json("PUT", "/rate-limits", &limits).await.status)
     );
     let pattern = json!({ "operation": "ticket.list", "count": { "at_least": 1 } });
     let verified = account.send_control_json("POST", "/verify", &pattern).await;
@@ -46,7 +47,7 @@ async fn incomplete_requests_do_not_block_others() {
     for (method, path) in [
         ("POST", TICKETS_PATH.to_owned()),
         ("POST", control("/faults")),
-        ("PUT", control("/limits")),
+        ("PUT", control("/rate-limits")),
         ("PUT", control("/strict")),
         ("POST", control("/verify")),
     ] {
@@ -106,7 +107,7 @@ async fn stalled_stream_client_does_not_block_others() {
 #[tokio::test]
 async fn stalled_client_of_a_dribbled_response_blocks_no_others() {
     let (server, account) = start_with_ticket().await;
-    let rule = json!({ "operation": "ticket.get", "effect": { "drip": "10s" } });
+    let rule = json!({ "operation": "ticket.get", "effect": { "dribble": "10s" } });
     add_fault(&account, &rule).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {

@@ -172,15 +172,15 @@ pub(super) fn effect_cases() -> Vec<(Value, ExpectedOutcome, bool)> {
     vec![
         (json!({ "status": 503 }), ExpectedOutcome::Error(503), false),
         (json!({ "status": 429, "retry_after": "7s" }), ExpectedOutcome::Error(429), false),
-        (json!({ "reset": true }), ExpectedOutcome::ConnectionReset, false),
+        (json!({ "reset_connection": true }), ExpectedOutcome::ConnectionReset, false),
         (json!({ "hang": "20ms" }), ExpectedOutcome::CloseWithoutResponse, false),
-        (json!({ "cut": 20 }), ExpectedOutcome::TruncatedBody(20), true),
-        (json!({ "garbage": true }), ExpectedOutcome::MalformedBody, true),
-        (json!({ "drip": "1ms" }), ExpectedOutcome::FullResponse, true),
+        (json!({ "truncate": 20 }), ExpectedOutcome::TruncatedBody(20), true),
+        (json!({ "malformed": true }), ExpectedOutcome::MalformedBody, true),
+        (json!({ "dribble": "1ms" }), ExpectedOutcome::FullResponse, true),
         (json!({ "delay": "20ms" }), ExpectedOutcome::FullResponse, true),
         (json!({ "delay": "20ms", "when": "after" }), ExpectedOutcome::FullResponse, true),
-        (json!({ "lose_answer": "reset" }), ExpectedOutcome::ConnectionReset, true),
-        (json!({ "lose_answer": 503 }), ExpectedOutcome::Error(503), true),
+        (json!({ "drop_response": "reset" }), ExpectedOutcome::ConnectionReset, true),
+        (json!({ "drop_response": 503 }), ExpectedOutcome::Error(503), true),
     ]
 }
 

@@ -31,8 +31,8 @@ async fn latest_change_lines(account: &Account) -> BTreeSet<String> {
 fn change_lines(rows: &Value) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for row in expect_array(rows) {
-        let name = format!("{} {}", expect_string(&row["kind"]), row["id"]);
-        lines.insert(format!("{name} {}", expect_string(&row["did"])));
+        let name = format!("{} {}", expect_string(&row["resource"]), row["id"]);
+        lines.insert(format!("{name} {}", expect_string(&row["change"])));
         for column in expect_array(&row["columns"]) {
             let (from, to) = (&column["from"], &column["to"]);
             lines.insert(format!("{name} {}: {from} {to}", expect_string(&column["column"])));
@@ -267,7 +267,7 @@ async fn changes_agree_with_the_journal() {
             assert_eq!(change[part], entry[part], "{part}: {change}");
         }
         assert_eq!(change["rows"], entry["changes"], "{change}");
-        assert_eq!(change["rows_left_out"], 0, "{change}");
+        assert_eq!(change["rows_omitted"], 0, "{change}");
     }
 }
 
@@ -280,7 +280,7 @@ async fn changes_accept_the_journal_filters() {
     for query in [
         &[("operation", "setStatus")][..],
         &[("method", "DELETE")],
-        &[("warning", "chosen-rule"), ("field.ticketIDs", "9")],
+        &[("warning", "undocumented"), ("field.ticketIDs", "9")],
         &[("changed", "false")],
         &[("status", "4xx")],
     ] {
@@ -313,7 +313,7 @@ async fn pages_of_changes_are_contiguous() {
             page_sizes.push(changes.len());
             all.extend(seq_numbers(&changes));
             since = expect_string(&page["cursor"]);
-            if page["more"] == false {
+            if page["has_more"] == false {
                 break;
             }
         }
@@ -331,5 +331,5 @@ async fn rows_above_the_limit_are_counted_instead_of_listed() {
     let changes = acme.changes(&[]).await;
     let change = &changes["changes"][0];
     assert_eq!(expect_array(&change["rows"]).len(), 1_000);
-    assert_eq!(change["rows_left_out"], 200);
+    assert_eq!(change["rows_omitted"], 200);
 }

@@ -105,7 +105,7 @@ pub(super) async fn wait_for_fault_match(account: &Account) {
     let matched = async {
         loop {
             let faults = account.send_control("GET", "/faults").await.body;
-            if faults["faults"][0]["seen"] == 1 {
+            if faults["faults"][0]["matched"] == 1 {
                 return;
             }
         }
@@ -144,7 +144,7 @@ async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
 async fn disconnect_before_response_leaves_an_entry_without_status() {
     for (effect, expected_tickets) in [
         (json!({ "hang": "5m" }), 0),
-        (json!({ "lose_answer": "hang" }), 1),
+        (json!({ "drop_response": "hang" }), 1),
         (json!({ "delay": "1s" }), 1),
     ] {
         let (entry, total) = disconnect_during_fault(&effect).await;
@@ -155,7 +155,7 @@ async fn disconnect_before_response_leaves_an_entry_without_status() {
             "{effect}: {entry}"
         );
         assert_eq!(entry["status"], Value::Null, "{effect}: {entry}");
-        assert_eq!(entry["body"], Value::Null, "{effect}: {entry}");
+        assert_eq!(entry["response_body"], Value::Null, "{effect}: {entry}");
     }
 }
 

@@ -10,7 +10,6 @@ use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
 
 const ENTRY_FIELDS: [&str; 15] = [
     "at",
-    "body",
     "changes",
     "cursor",
     "duration_ms",
@@ -21,6 +20,7 @@ const ENTRY_FIELDS: [&str; 15] = [
     "operation",
     "path",
     "real_at",
+    "response_body",
     "seq",
     "status",
     "warnings",
@@ -57,10 +57,10 @@ async fn each_operation_records_a_complete_entry() {
         assert_eq!(entry["path"], request.url_path(), "{entry}");
         assert_eq!(entry["key"], "ci", "{entry}");
         assert_eq!(entry["status"], 200, "{entry}");
-        assert_eq!(entry["body"], reply.body, "{entry}");
+        assert_eq!(entry["response_body"], reply.body, "{entry}");
         assert_eq!(expect_array(&entry["changes"]).is_empty(), request.is_read(), "{entry}");
         let expected: &[&str] =
-            if request.has_undocumented_encoding() { &["chosen-rule"] } else { &[] };
+            if request.has_undocumented_encoding() { &["undocumented"] } else { &[] };
         let mut kinds = warning_kinds(&entry);
         kinds.dedup();
         assert_eq!(kinds, expected, "{entry}");
@@ -84,8 +84,8 @@ async fn entry_is_the_same_alone_and_in_the_list() {
         ("0", 404, "unknown-request"),
         ("12", 404, "unknown-request"),
         ("18446744073709551615", 404, "unknown-request"),
-        ("-1", 400, "invalid"),
-        ("first", 400, "invalid"),
+        ("-1", 400, "invalid-request"),
+        ("first", 400, "invalid-request"),
     ] {
         let unknown = acme.send_control("GET", &format!("/requests/{number}")).await;
         assert_problem(&unknown, status, kind, number);
@@ -108,13 +108,13 @@ async fn large_response_body_is_omitted_with_a_marker() {
     let acme = Account::acme(&server);
     server.get("/api/v2/ticket?itemLimit=200").await;
     let entry = acme.latest_entry().await;
-    assert_eq!(entry["body"], Value::Null, "{entry}");
-    assert_eq!(entry["body_left_out"], true, "{entry}");
+    assert_eq!(entry["response_body"], Value::Null, "{entry}");
+    assert_eq!(entry["response_body_omitted"], true, "{entry}");
     assert_eq!(entry["status"], 200, "{entry}");
     server.get("/api/v2/ticket?itemLimit=2").await;
     let entry = acme.latest_entry().await;
-    assert_eq!(expect_array(&entry["body"]["items"]).len(), 2, "{entry}");
-    assert_ne!(entry["body_left_out"], true, "{entry}");
+    assert_eq!(expect_array(&entry["response_body"]["items"]).len(), 2, "{entry}");
+    assert_ne!(entry["response_body_omitted"], true, "{entry}");
 }
 
 #[tokio::test]
@@ -125,10 +125,10 @@ async fn very_large_fields_are_omitted_with_a_marker() {
     assert_eq!(server.send_form("POST", "/api/v2/ticket", &body).await.status, 400);
     let entry = acme.latest_entry().await;
     assert_eq!(entry["fields"], serde_json::json!({}), "{entry}");
-    assert_eq!(entry["fields_left_out"], true, "{entry}");
+    assert_eq!(entry["fields_omitted"], true, "{entry}");
     create_ticket(&[]).send_ok(&server).await;
     let entry = acme.latest_entry().await;
-    assert_ne!(entry["fields_left_out"], true, "{entry}");
+    assert_ne!(entry["fields_omitted"], true, "{entry}");
 }
 
 #[tokio::test]

@@ -28,7 +28,10 @@ async fn start_with_varied_requests() -> (SeededServer, Account) {
     assert_eq!(server.get("/api/v2/nothing").await.status, 404);
     acme.add_fault(&json!({ "operation": "ticket.list", "effect": { "status": 503 } })).await;
     assert_eq!(list_tickets("").send(&server).await.status, 503);
-    acme.add_fault(&json!({ "operation": "ticket.delete", "effect": { "reset": true } })).await;
+    acme.add_fault(
+        &json!({ "operation": "ticket.delete", "effect": { "reset_connection": true } }),
+    )
+    .await;
     // A separate connection: the shared client would retry the request.
     let delete = reqwest::Client::new().delete(server.url("/api/v2/ticket/8"));
     delete.header("apiKey", ACME_KEY).send().await.expect_err("the fault resets the connection");
@@ -81,7 +84,7 @@ const SINGLE_FILTERS: &[FilterCase] = &[
     (&[("warning", "none")], &[1, 3, 4, 5, 7, 8, 9, 11]),
     (&[("warning", "content-type")], &[2]),
     (&[("warning", "key-in-query")], &[6]),
-    (&[("warning", "chosen-rule")], &[10]),
+    (&[("warning", "undocumented")], &[10]),
     (&[("warning", "unknown-field")], &[]),
     (&[("field.title", "Scanner")], &[2]),
     (&[("field.title", "scanner")], &[]),
@@ -159,7 +162,7 @@ async fn fetch_pages(account: &Account, limit: usize, filter: &[(&str, &str)]) -
         assert_eq!(page["truncated"], false, "{page}");
         pages.push(seq_numbers(&expect_array(&page["requests"])));
         since = expect_string(&page["cursor"]);
-        if page["more"] == false {
+        if page["has_more"] == false {
             return pages;
         }
     }

@@ -78,7 +78,10 @@ impl Account {
 /// Returns the server's journal of unmatched requests.
 pub(super) async fn unmatched_journal(client: &ApiClient, query: QueryParams<'_>) -> Value {
     expect_ok_body(
-        fetch_response(client.request_without_key("GET", "/_control/requests").query(query)).await,
+        fetch_response(
+            client.request_without_key("GET", "/_control/requests/unmatched").query(query),
+        )
+        .await,
         query,
     )
 }

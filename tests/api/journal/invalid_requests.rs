@@ -90,7 +90,7 @@ async fn assert_all_rejected(account: &Account, path: &str, cases: &[InvalidQuer
     for (name, value, part) in cases {
         let label = format!("{path}?{name}={value}");
         let rejected = account.send_control_query(path, &[(name, value)]).await;
-        assert_problem(&rejected, 400, "invalid", &label);
+        assert_problem(&rejected, 400, "invalid-request", &label);
         assert_detail_contains(account, &label, &rejected.body, part);
     }
 }
@@ -128,7 +128,7 @@ async fn ticket_wait_accepts_only_ticket_columns() {
         ("search_title", "x", "search_title"),
     ] {
         let rejected = acme.wait(&[("ticket", "7"), (name, value), ("timeout", "1ms")]).await;
-        assert_problem(&rejected, 400, "invalid", name);
+        assert_problem(&rejected, 400, "invalid-request", name);
         assert_detail_contains(&acme, name, &rejected.body, part);
     }
     assert_unaffected(&acme).await;
@@ -157,10 +157,10 @@ async fn foreign_or_malformed_cursor_is_rejected() {
     {
         for path in ["/requests", "/requests/stream", "/changes", "/wait"] {
             let rejected = acme.send_control_query(path, &[("since", cursor)]).await;
-            assert_problem(&rejected, 400, "invalid", &format!("{path} {cursor}"));
+            assert_problem(&rejected, 400, "invalid-request", &format!("{path} {cursor}"));
         }
         let rejected = acme.verify(&json!({ "since": cursor })).await;
-        assert_problem(&rejected, 400, "invalid", cursor);
+        assert_problem(&rejected, 400, "invalid-request", cursor);
     }
     assert_unaffected(&acme).await;
 }
@@ -178,7 +178,7 @@ async fn cursor_from_before_a_server_restart_is_rejected() {
     let account = account.with_server(&server);
     create_ticket(&[]).send_ok(&account.client).await;
     let rejected = account.send_control_query("/requests", &[("since", &cursor)]).await;
-    assert_problem(&rejected, 400, "invalid", &cursor);
+    assert_problem(&rejected, 400, "invalid-request", &cursor);
 }
 
 fn pattern_with_regex(regex: &str) -> Value {
@@ -226,7 +226,7 @@ fn invalid_verifications() -> Vec<(Value, &'static str)> {
         (json!({ "count": { "never": true, "at_least": 1 } }), "never"),
         (json!({ "since": 1 }), "since"),
         (json!({ "since": "garbage" }), "since"),
-        (json!({ "apart": "1s" }), "apart"),
+        (json!({ "min_interval": "1s" }), "min_interval"),
         (json!({ "order": [] }), "order"),
         (json!({ "order": {} }), "order"),
         (json!({ "order": vec![json!({}); 101] }), "order"),
@@ -234,9 +234,9 @@ fn invalid_verifications() -> Vec<(Value, &'static str)> {
         (json!({ "order": [{ "operatio": "get" }] }), "operatio"),
         (json!({ "order": [{}], "operation": "get" }), "order"),
         (json!({ "order": [{}], "count": { "exactly": 1 } }), "order"),
-        (json!({ "order": [{}, {}], "apart": "x" }), "apart"),
-        (json!({ "order": [{}, {}], "apart": "-1s" }), "apart"),
-        (json!({ "order": [{}, {}], "apart": 1 }), "apart"),
+        (json!({ "order": [{}, {}], "min_interval": "x" }), "min_interval"),
+        (json!({ "order": [{}, {}], "min_interval": "-1s" }), "min_interval"),
+        (json!({ "order": [{}, {}], "min_interval": 1 }), "min_interval"),
     ]
 }
 
@@ -246,7 +246,7 @@ async fn invalid_verification_is_rejected() {
     for (body, part) in invalid_verifications() {
         let rejected = acme.verify(&body).await;
         let label = format!("{:.200}", body.to_string());
-        assert_problem(&rejected, 400, "invalid", &label);
+        assert_problem(&rejected, 400, "invalid-request", &label);
         assert_detail_contains(&acme, &label, &rejected.body, part);
     }
     assert_unaffected(&acme).await;
@@ -256,11 +256,16 @@ async fn invalid_verification_is_rejected() {
 async fn maximum_order_regex_timeout_and_limit_are_accepted() {
     let (_server, acme) = start_with_two_requests().await;
     let order = json!({ "order": vec![json!({}); 100] });
-    assert_problem(&acme.verify(&order).await, 409, "not-verified", "100 patterns");
+    assert_problem(&acme.verify(&order).await, 409, "verification-failed", "100 patterns");
     let regex = pattern_with_regex(&"x".repeat(1_000));
-    assert_problem(&acme.verify(&regex).await, 409, "not-verified", "1,000 characters");
+    assert_problem(&acme.verify(&regex).await, 409, "verification-failed", "1,000 characters");
     let regex = pattern_with_regex(&"é".repeat(1_000));
-    assert_problem(&acme.verify(&regex).await, 409, "not-verified", "1,000 letters of two bytes");
+    assert_problem(
+        &acme.verify(&regex).await,
+        409,
+        "verification-failed",
+        "1,000 letters of two bytes",
+    );
     assert_eq!(acme.wait(&[("timeout", "5m"), ("count", "1")]).await.status, 200);
     assert_eq!(acme.send_control_query("/requests", &[("limit", "1000")]).await.status, 200);
 }
@@ -271,7 +276,7 @@ async fn non_object_or_oversized_body_is_rejected() {
     for (method, path) in [("POST", "/verify"), ("PUT", "/strict")] {
         for body in ["", "{", "[]", "1", "a=1", "\"x\""] {
             let rejected = fetch_response(acme.request(method, path).body(body)).await;
-            assert_problem(&rejected, 400, "invalid", &format!("{path} {body}"));
+            assert_problem(&rejected, 400, "invalid-request", &format!("{path} {body}"));
         }
         let large = format!("{{{}}}", " ".repeat(2 * 1024 * 1024));
         let rejected = fetch_response(acme.request(method, path).body(large)).await;
@@ -286,19 +291,19 @@ async fn invalid_strict_setting_is_rejected() {
     for (body, part) in [
         (json!({ "strict": "yes" }), "strict"),
         (json!({ "strict": 1 }), "strict"),
-        (json!({ "strict": true, "allow": "chosen-rule" }), "allow"),
-        (json!({ "strict": true, "allow": ["nothing"] }), "chosen-rule"),
+        (json!({ "strict": true, "allow": "undocumented" }), "allow"),
+        (json!({ "strict": true, "allow": ["nothing"] }), "undocumented"),
         (json!({ "strict": true, "allowed": [] }), "allowed"),
     ] {
         let rejected = acme.send_control_json("PUT", "/strict", &body).await;
-        assert_problem(&rejected, 400, "invalid", &body.to_string());
+        assert_problem(&rejected, 400, "invalid-request", &body.to_string());
         assert_detail_contains(&acme, &body.to_string(), &rejected.body, part);
     }
     let creation = server.request_without_key("POST", crate::control_client::ACCOUNTS_PATH);
     assert_problem(
         &fetch_response(creation.json(&json!({ "strict": "yes" }))).await,
         400,
-        "invalid",
+        "invalid-request",
         "invalid strict setting at creation",
     );
     assert_unaffected(&acme).await;
@@ -308,11 +313,11 @@ async fn invalid_strict_setting_is_rejected() {
 async fn unknown_path_method_or_account_is_a_problem() {
     let (_server, acme) = start_with_two_requests().await;
     for (method, path, status, kind) in [
-        ("POST", "/requests", 405, "wrong-method"),
-        ("PUT", "/requests/1", 405, "wrong-method"),
-        ("GET", "/verify", 405, "wrong-method"),
-        ("POST", "/wait", 405, "wrong-method"),
-        ("DELETE", "/changes", 405, "wrong-method"),
+        ("POST", "/requests", 405, "method-not-allowed"),
+        ("PUT", "/requests/1", 405, "method-not-allowed"),
+        ("GET", "/verify", 405, "method-not-allowed"),
+        ("POST", "/wait", 405, "method-not-allowed"),
+        ("DELETE", "/changes", 405, "method-not-allowed"),
         ("GET", "/requests/1/more", 404, "unknown-path"),
         ("GET", "/waits", 404, "unknown-path"),
     ] {

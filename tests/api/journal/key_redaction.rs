@@ -122,9 +122,9 @@ async fn field_with_the_key_has_the_redaction_placeholder() {
     server.send_form("POST", TICKETS_PATH, &body).await;
     let fields = &acme.latest_entry().await["fields"];
     for (name, expected) in [
-        ("title", "(hidden)"),
-        ("apikey", "(hidden)"),
-        ("ApiKey", "(hidden)"),
+        ("title", "(redacted)"),
+        ("apikey", "(redacted)"),
+        ("ApiKey", "(redacted)"),
         ("fromName", "Ada"),
         ("to", "b"),
     ] {
@@ -170,7 +170,7 @@ async fn key_text_sent_as_a_key_name_is_not_echoed() {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
     server.get("/api/v2/ticket/7").await;
     let acme = Account::acme(&server);
-    let fault = json!({ "key": ACME_KEY, "effect": { "reset": true } });
+    let fault = json!({ "key": ACME_KEY, "effect": { "reset_connection": true } });
     let mut leaks = Vec::new();
     for (endpoint, reply) in [
         ("verify", acme.verify(&json!({ "key": ACME_KEY })).await),

@@ -94,13 +94,14 @@ async fn zero_journal_entries_turns_the_journal_off() {
     let account = Account::create(&server, &json!({})).await;
     create_tickets(&account, 2).await;
     for path in ["/requests", "/requests/stream", "/changes", "/wait?timeout=1ms"] {
-        assert_problem(&account.send_control("GET", path).await, 409, "journal-off", path);
+        assert_problem(&account.send_control("GET", path).await, 409, "journal-disabled", path);
     }
     for body in [json!({}), json!({ "count": { "never": true }, "operation": "ticket.delete" })] {
-        assert_problem(&account.verify(&body).await, 409, "journal-off", &body.to_string());
+        assert_problem(&account.verify(&body).await, 409, "journal-disabled", &body.to_string());
     }
-    let response = fetch_response(server.request_without_key("GET", "/_control/requests")).await;
-    assert_problem(&response, 409, "journal-off", "the unmatched journal");
+    let response =
+        fetch_response(server.request_without_key("GET", "/_control/requests/unmatched")).await;
+    assert_problem(&response, 409, "journal-disabled", "the unmatched journal");
     let ticket = account.wait(&[("ticket", "2"), ("status", "new")]).await;
     assert_eq!(
         ticket.status, 200,
@@ -127,7 +128,7 @@ async fn start_with_entries_fault_and_rate_limit() -> (Server, Account) {
     create_tickets(&account, 3).await;
     account.add_fault(&json!({ "operation": "ticket.list", "effect": { "status": 503 } })).await;
     let limits = json!({ "requests": 1000, "per": "1m" });
-    assert!(account.send_control_json("PUT", "/limits", &limits).await.status < 300);
+    assert!(account.send_control_json("PUT", "/rate-limits", &limits).await.status < 300);
     (server, account)
 }
 
@@ -165,7 +166,7 @@ async fn reset_and_restore_clear_journal_faults_and_rate_limit() {
             json!({ "faults": [] }),
             "{path}"
         );
-        assert_eq!(account.send_control("GET", "/limits").await.body, json!({}), "{path}");
+        assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}), "{path}");
         assert_journal_cleared(&account, &before).await;
     }
 }

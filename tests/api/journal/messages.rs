@@ -91,7 +91,7 @@ async fn verify_explains_a_wrong_order() {
     .await;
     let missing = json!({ "order": [{ "operation": "create" }, status("open"), status("closed")] });
     assert_verify_snapshot("order_missing", &acme, missing).await;
-    let too_close = json!({ "order": [status("open"), status("solved")], "apart": "90s" });
+    let too_close = json!({ "order": [status("open"), status("solved")], "min_interval": "90s" });
     assert_verify_snapshot("order_apart", &acme, too_close).await;
 }
 

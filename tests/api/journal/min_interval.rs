@@ -20,12 +20,17 @@ async fn verify_spaced_requests(pauses: [&str; 2], min_interval: &str) -> JsonRe
         get_ticket("/7").send_ok(&server).await;
     }
     let get = json!({ "operation": "ticket.get" });
-    acme.verify(&json!({ "order": [get, get, get], "apart": min_interval })).await
+    acme.verify(&json!({ "order": [get, get, get], "min_interval": min_interval })).await
 }
 
 #[tokio::test]
 async fn min_interval_fails_when_clock_is_frozen() {
-    assert_problem(&verify_spaced_requests(["0s", "0s"], "1ms").await, 409, "not-verified", "1ms");
+    assert_problem(
+        &verify_spaced_requests(["0s", "0s"], "1ms").await,
+        409,
+        "verification-failed",
+        "1ms",
+    );
     let none = verify_spaced_requests(["0s", "0s"], "0s").await;
     assert_eq!(none.body["requests"], json!([1, 3, 5]), "{}", none.body);
 }
@@ -45,7 +50,12 @@ async fn min_interval_is_measured_by_account_clock() {
         if holds {
             assert_eq!(verdict.body["requests"], json!([1, 3, 5]), "{pauses:?} {min_interval}");
         } else {
-            assert_problem(&verdict, 409, "not-verified", &format!("{pauses:?} {min_interval}"));
+            assert_problem(
+                &verdict,
+                409,
+                "verification-failed",
+                &format!("{pauses:?} {min_interval}"),
+            );
         }
     }
 }
@@ -59,8 +69,8 @@ async fn min_interval_fails_when_clock_was_set_back() {
     assert_eq!(acme.send_control_json("PUT", "/clock", &earlier).await.status, 200);
     get_ticket("/7").send_ok(&server).await;
     let get = json!({ "operation": "ticket.get" });
-    let verdict = acme.verify(&json!({ "order": [get, get], "apart": "1s" })).await;
-    assert_problem(&verdict, 409, "not-verified", "set back");
+    let verdict = acme.verify(&json!({ "order": [get, get], "min_interval": "1s" })).await;
+    assert_problem(&verdict, 409, "verification-failed", "set back");
     let verdict = acme.verify(&json!({ "order": [get, get] })).await;
     assert_eq!(verdict.status, 200, "requests are ordered by arrival: {}", verdict.body);
 }
@@ -78,6 +88,6 @@ async fn order_follows_request_arrival_not_response_time() {
     };
     tokio::join!(request.send_ok(&server), second);
     let get = json!({ "operation": "ticket.get" });
-    let verdict = acme.verify(&json!({ "order": [get, get], "apart": "2s" })).await;
+    let verdict = acme.verify(&json!({ "order": [get, get], "min_interval": "2s" })).await;
     assert_eq!(verdict.status, 200, "the second request arrived 2s later: {}", verdict.body);
 }

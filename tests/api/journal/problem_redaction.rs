@@ -14,7 +14,7 @@ fn assert_redacted(reply: &JsonResponse, label: &str) {
     let body = reply.body.to_string();
     assert!(reply.status >= 400, "{label}: {body}");
     assert!(!body.contains("canary"), "{label}: {body}");
-    assert!(body.contains("(hidden)"), "{label}: {body}");
+    assert!(body.contains("(redacted)"), "{label}: {body}");
 }
 
 async fn send(client: &ApiClient, method: &str, path: &str, body: Option<&Value>) -> JsonResponse {
@@ -70,7 +70,7 @@ async fn secret_in_body_is_redacted_in_problems() {
             ("POST", "/accounts/self/verify", json!({ secret: 1 })),
             ("POST", "/accounts/self/verify", json!({ "fields": { "title": secret } })),
             ("POST", "/accounts/self/verify", json!({ "operation": format!("\t{secret}\n\"") })),
-            ("PUT", "/accounts/self/limits", json!({ secret: 1 })),
+            ("PUT", "/accounts/self/rate-limits", json!({ secret: 1 })),
             ("PUT", "/accounts/self/clock", json!({ "mode": secret })),
             ("POST", "/accounts/self/keys", json!({ "permissions": [secret] })),
             ("POST", "/accounts/self/faults", json!({ "effect": { secret: 1 } })),

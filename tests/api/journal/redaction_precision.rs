@@ -11,7 +11,7 @@ use crate::process::{OutputStream, RunningProcess};
 use crate::support::ApiClient;
 
 const TICKETS_PATH: &str = "/api/v2/ticket";
-const REDACTED: &str = "(hidden)";
+const REDACTED: &str = "(redacted)";
 
 /// Starts a server whose account `acme` also has this key.
 fn start_with_key(key: &str) -> (SeededServer, Account) {
@@ -60,16 +60,16 @@ async fn text_that_contains_the_key_is_not_redacted() {
         assert_eq!(verdict.status, 200, "{title}: {}", verdict.body);
         let id = &created.body["ticketID"];
         server.get(&format!("{TICKETS_PATH}/{id}")).await;
-        assert_eq!(acme.latest_entry().await["body"]["item"]["title"], title);
+        assert_eq!(acme.latest_entry().await["response_body"]["item"]["title"], title);
     }
     // Error messages and warnings are not redacted either.
     let rejected =
         server.send_form("PUT", &format!("{TICKETS_PATH}/7"), "status=test printer&tests=1").await;
     let entry = acme.latest_entry().await;
     assert!(rejected.message().contains("\"test printer\" was sent"), "{}", rejected.body);
-    assert_eq!(entry["body"], rejected.body);
+    assert_eq!(entry["response_body"], rejected.body);
     assert!(
-        expect_string(&entry["warnings"][0]["text"]).starts_with("tests is not a field"),
+        expect_string(&entry["warnings"][0]["message"]).starts_with("tests is not a field"),
         "{entry}"
     );
     server.get("/api/v2/tests/latest").await;
@@ -106,7 +106,7 @@ async fn contract_names_equal_to_the_key_are_not_redacted() {
         );
         let rejected = server.send_form("PUT", &format!("{TICKETS_PATH}/7"), "status=wrong").await;
         assert!(rejected.message().starts_with("status must be"), "{key}: {}", rejected.body);
-        assert_eq!(acme.latest_entry().await["body"], rejected.body, "{key}");
+        assert_eq!(acme.latest_entry().await["response_body"], rejected.body, "{key}");
         fetch_response(server.request("PATCH", &format!("{TICKETS_PATH}/7"))).await;
         assert_eq!(acme.latest_entry().await["path"], format!("{TICKETS_PATH}/7"), "{key}");
     }
@@ -137,7 +137,10 @@ async fn title_equal_to_the_key_is_redacted_in_the_journal() {
     let changes = acme.changes(&[]).await;
     assert!(!contains_value(&changes, "test") && contains_value(&changes, REDACTED), "{changes:#}");
     let entries = acme.entries(&[("operation", "ticket.get")]).await;
-    assert!(entries.iter().all(|entry| entry["body"]["item"]["title"] == REDACTED), "{entries:#?}");
+    assert!(
+        entries.iter().all(|entry| entry["response_body"]["item"]["title"] == REDACTED),
+        "{entries:#?}"
+    );
 }
 
 #[tokio::test]
@@ -153,7 +156,7 @@ async fn numeric_key_is_redacted_as_a_number() {
     }
     let body = json!({ "status": "open", "ticketIDs": [12345, 7] });
     let rejected = server.send_json("POST", &format!("{TICKETS_PATH}/setStatus"), &body).await;
-    assert_eq!(rejected.message(), "This ticket does not exist: (hidden). Nothing was changed.");
+    assert_eq!(rejected.message(), "This ticket does not exist: (redacted). Nothing was changed.");
     let body = "status=open&ticketIDs[]=12345&ticketIDs[]=12345";
     server.send_form("POST", &format!("{TICKETS_PATH}/setStatus"), body).await;
     server.get(&format!("{TICKETS_PATH}/12345")).await;
@@ -426,11 +429,11 @@ fn field_value_strategy() -> impl Strategy<Value = String> {
 fn expected_redaction(value: &str) -> Option<&'static str> {
     match value {
         "{}" | " {} " => Some(REDACTED),
-        "apiKey={}" => Some("apiKey=(hidden)"),
-        "x= {}" => Some("x= (hidden)"),
-        "1;{}" => Some("1;(hidden)"),
-        "apiKey:\t{}" => Some("apiKey:\t(hidden)"),
-        "a Bearer {} b" => Some("a Bearer (hidden) b"),
+        "apiKey={}" => Some("apiKey=(redacted)"),
+        "x= {}" => Some("x= (redacted)"),
+        "1;{}" => Some("1;(redacted)"),
+        "apiKey:\t{}" => Some("apiKey:\t(redacted)"),
+        "a Bearer {} b" => Some("a Bearer (redacted) b"),
         _ => None,
     }
 }

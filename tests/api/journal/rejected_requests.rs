@@ -57,7 +57,7 @@ async fn rejected_request_records_status_and_operation() {
             path.split('?').next().expect("the path has a first part"),
             "{label}: {entry}"
         );
-        assert_eq!(entry["body"], reply.body, "{label}: {entry}");
+        assert_eq!(entry["response_body"], reply.body, "{label}: {entry}");
         assert_eq!(entry["key"], "ci", "{label}: {entry}");
         assert_eq!(entry["changes"], json!([]), "{label}: {entry}");
     }
@@ -75,7 +75,7 @@ async fn request_without_permission_is_recorded() {
     assert_eq!(entry["status"], 403, "{entry}");
     assert_eq!(entry["operation"], "ticket.create", "{entry}");
     assert_eq!(entry["key"], "key 1", "{entry}");
-    assert!(expect_string(&entry["body"]["message"]).contains("TICKET_CREATE"), "{entry}");
+    assert!(expect_string(&entry["response_body"]["message"]).contains("TICKET_CREATE"), "{entry}");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn rejected_request_records_its_warnings() {
     assert_eq!(request.send(&server).await.status, 400);
     let entry = acme.latest_entry().await;
     assert_eq!(entry["warnings"][0]["kind"], "wrong-case", "{entry}");
-    assert_eq!(entry["warnings"][0]["nearest"], "status", "{entry}");
+    assert_eq!(entry["warnings"][0]["suggestion"], "status", "{entry}");
 }
 
 /// Returns the client without a key and with unknown keys.
@@ -139,10 +139,11 @@ async fn unmatched_journal_supports_filters_and_deletion() {
     ] {
         let found = unmatched_journal(&server, &[(name, value)]).await;
         assert_eq!(expect_array(&found["requests"]).len(), count, "{name}={value}: {found}");
-        assert_eq!(found["more"], name == "limit", "{name}={value}: {found}");
+        assert_eq!(found["has_more"], name == "limit", "{name}={value}: {found}");
         assert_eq!(found["truncated"], false, "{name}={value}: {found}");
     }
-    let deleted = fetch_response(server.request_without_key("DELETE", "/_control/requests")).await;
+    let deleted =
+        fetch_response(server.request_without_key("DELETE", "/_control/requests/unmatched")).await;
     assert_eq!(deleted.status, 204, "{}", deleted.body);
     assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));
 }

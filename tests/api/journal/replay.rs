@@ -32,16 +32,16 @@ async fn replay_changes(account: &Account, since: &str, mut rows: RowMap) -> Row
             }
         }
         since = expect_string(&page["cursor"]);
-        if page["more"] == false {
+        if page["has_more"] == false {
             return rows;
         }
     }
 }
 
 fn apply_row_change(rows: &mut RowMap, row: &Value) {
-    let key = (expect_string(&row["kind"]), row["id"].as_u64().expect("an id is a number"));
+    let key = (expect_string(&row["resource"]), row["id"].as_u64().expect("an id is a number"));
     let columns = expect_array(&row["columns"]);
-    match row["did"].as_str() {
+    match row["change"].as_str() {
         Some("created") => assert!(rows.insert(key.clone(), Map::new()).is_none(), "{row}"),
         Some("updated") => assert!(rows.contains_key(&key), "{row}"),
         Some("deleted") => {

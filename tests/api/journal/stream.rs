@@ -170,7 +170,7 @@ async fn invalid_stream_request_is_a_problem() {
         assert_problem(
             &acme.send_control_query("/requests/stream", &[(name, value)]).await,
             400,
-            "invalid",
+            "invalid-request",
             name,
         );
     }
@@ -178,7 +178,7 @@ async fn invalid_stream_request_is_a_problem() {
     assert_problem(
         &crate::control_client::fetch_response(request).await,
         400,
-        "invalid",
+        "invalid-request",
         "last-event-id",
     );
     assert_eq!(unmatched_journal(&server, &[]).await["requests"], json!([]));

@@ -10,7 +10,7 @@ use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixt
 use crate::support::{JsonResponse, Server};
 
 const ALL_WARNING_KINDS: [&str; 6] =
-    ["unknown-field", "wrong-case", "content-type", "key-in-query", "chosen-rule", "early-retry"];
+    ["unknown-field", "wrong-case", "content-type", "key-in-query", "undocumented", "early-retry"];
 
 impl Account {
     async fn set_strict(&self, allow: &[&str]) {
@@ -36,7 +36,7 @@ fn start_server() -> (SeededServer, Account) {
 async fn latest_warning_texts(account: &Account) -> Vec<String> {
     expect_array(&account.latest_entry().await["warnings"])
         .iter()
-        .map(|warning| expect_string(&warning["text"]))
+        .map(|warning| expect_string(&warning["message"]))
         .collect()
 }
 
@@ -103,7 +103,7 @@ async fn documented_requests_are_accepted() {
         assert_eq!(reply.status, expected, "{request:?}: {}", reply.body);
     }
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
-    acme.set_strict(&["chosen-rule"]).await;
+    acme.set_strict(&["undocumented"]).await;
     for request in documented_requests() {
         request.send_ok(&server).await;
     }
@@ -137,9 +137,9 @@ async fn allowing_all_warning_kinds_rejects_nothing() {
 async fn strict_setting_is_shown_and_can_be_turned_off() {
     let (server, acme) = start_server();
     assert!(!acme.is_strict().await, "accounts are not strict by default");
-    acme.set_strict(&["chosen-rule", "content-type"]).await;
+    acme.set_strict(&["undocumented", "content-type"]).await;
     let setting = acme.send_control("GET", "/strict").await.body;
-    let expected = json!({ "strict": true, "allow": ["chosen-rule", "content-type"] });
+    let expected = json!({ "strict": true, "allow": ["undocumented", "content-type"] });
     assert_eq!(setting, expected);
     assert_eq!(list_tickets("?page=2").send(&server).await.status, 400);
     let off = json!({ "strict": false });
@@ -151,7 +151,7 @@ async fn strict_setting_is_shown_and_can_be_turned_off() {
 #[tokio::test]
 async fn reset_and_restore_recover_the_strict_setting() {
     let (_server, acme) = start_server();
-    acme.set_strict(&["chosen-rule"]).await;
+    acme.set_strict(&["undocumented"]).await;
     assert_eq!(acme.send_control("PUT", "/snapshots/strict").await.status, 201);
     let setting = acme.send_control("GET", "/strict").await.body;
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);

@@ -133,8 +133,8 @@ async fn request_held_by_a_fault_keeps_the_account_alive() {
         ("before", json!({ "delay": "5m" })),
         ("after", json!({ "delay": "5m", "when": "after" })),
         ("hang", json!({ "hang": "5m" })),
-        ("lost", json!({ "lose_answer": "hang" })),
-        ("drip", json!({ "drip": "10s" })),
+        ("lost", json!({ "drop_response": "hang" })),
+        ("dribble", json!({ "dribble": "10s" })),
     ] {
         delayed.push(start_faulted_creation(&server, name, &effect).await);
     }

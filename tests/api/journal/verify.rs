@@ -80,8 +80,8 @@ async fn each_form_of_count_passes_or_fails() {
                 let expected = json!({ "count": found.len(), "requests": found, "cursor": end });
                 assert_eq!((verdict.status, &verdict.body), (200, &expected), "{body}");
             } else {
-                assert_problem(&verdict, 409, "not-verified", &body.to_string());
-                let misses = verdict.body["misses"].as_array().map_or(0, Vec::len);
+                assert_problem(&verdict, 409, "verification-failed", &body.to_string());
+                let misses = verdict.body["near_misses"].as_array().map_or(0, Vec::len);
                 let too_few = found.len() as u64 <= max_count(&count);
                 assert_eq!(misses > 0, too_few, "{body}: {}", verdict.body);
             }
@@ -110,7 +110,12 @@ async fn verify_counts_only_requests_after_the_cursor() {
     assert_eq!(verdict.body["requests"], json!([3]), "{}", verdict.body);
     let end = expect_string(&verdict.body["cursor"]);
     let any = json!({ "since": end });
-    assert_problem(&acme.verify(&any).await, 409, "not-verified", "no request after the cursor");
+    assert_problem(
+        &acme.verify(&any).await,
+        409,
+        "verification-failed",
+        "no request after the cursor",
+    );
     get_ticket("/7").send_ok(&server).await;
     assert_eq!(acme.verify(&any).await.body["requests"], json!([5]));
     let order =
@@ -126,12 +131,12 @@ async fn near_misses_list_the_differences_of_each_field() {
         "fields": { "status": "closed", "ticketIDs": ["7"] },
     });
     let verdict = acme.verify(&pattern).await;
-    assert_problem(&verdict, 409, "not-verified", "closed");
-    let misses = expect_array(&verdict.body["misses"]);
+    assert_problem(&verdict, 409, "verification-failed", "closed");
+    let misses = expect_array(&verdict.body["near_misses"]);
     assert_eq!(misses[0]["operation"], "ticket.setStatus", "{misses:?}");
     let expected = json!([
-        { "what": "status", "wanted": "400", "was": "200" },
-        { "what": "field status", "wanted": "\"closed\"", "was": "\"solved\"" },
+        { "attribute": "status", "expected": "400", "actual": "200" },
+        { "attribute": "field status", "expected": "\"closed\"", "actual": "\"solved\"" },
     ]);
     assert_eq!(misses[0]["differences"], expected, "{misses:?}");
     assert_eq!(seq_numbers(&misses), [1, 2, 3], "other operations are no near misses");
@@ -170,7 +175,7 @@ async fn order_allows_requests_in_between_but_no_other_order() {
                 assert_eq!(verdict.body["requests"], json!(numbers), "{order:?}");
                 assert_eq!(verdict.body["count"], numbers.len(), "{order:?}");
             }
-            None => assert_problem(&verdict, 409, "not-verified", &format!("{order:?}")),
+            None => assert_problem(&verdict, 409, "verification-failed", &format!("{order:?}")),
         }
     }
 }
@@ -187,7 +192,7 @@ async fn order_compares_the_fields_of_each_pattern() {
     let verdict = acme.verify(&json!({ "order": [solve_pattern("7"), solve_pattern("8")] })).await;
     assert_eq!(verdict.body["requests"], json!([2, 3]), "{}", verdict.body);
     let verdict = acme.verify(&json!({ "order": [solve_pattern("7"), solve_pattern("7")] })).await;
-    assert_problem(&verdict, 409, "not-verified", "7 twice");
+    assert_problem(&verdict, 409, "verification-failed", "7 twice");
 }
 
 #[tokio::test]
@@ -223,7 +228,7 @@ async fn verify_reports_truncation_if_evicted_entries_could_matter() {
         let verdict = acme.verify(&body).await;
         match status {
             200 => assert_eq!(verdict.status, 200, "{body}: {}", verdict.body),
-            409 => assert_problem(&verdict, 409, "not-verified", &body.to_string()),
+            409 => assert_problem(&verdict, 409, "verification-failed", &body.to_string()),
             _ => assert_problem(&verdict, 409, "journal-truncated", &body.to_string()),
         }
     }

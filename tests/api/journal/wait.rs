@@ -128,8 +128,8 @@ async fn timeout_is_a_problem_with_near_misses() {
         (&[("operation", "create"), ("since", &end)], 0),
     ] {
         let timed_out = account.wait(&[query, &[ZERO_TIMEOUT]].concat()).await;
-        assert_problem(&timed_out, 409, "wait-over", &format!("{query:?}"));
-        let near_miss_count = timed_out.body["misses"].as_array().map_or(0, Vec::len);
+        assert_problem(&timed_out, 409, "wait-timeout", &format!("{query:?}"));
+        let near_miss_count = timed_out.body["near_misses"].as_array().map_or(0, Vec::len);
         assert_eq!(near_miss_count, misses, "{query:?}: {}", timed_out.body);
     }
 }
@@ -140,7 +140,7 @@ async fn wait_ignores_deleted_entries() {
     create_ticket(&[]).send_ok(&account.client).await;
     assert_eq!(account.send_control("DELETE", "/requests").await.status, 204);
     let query = [("operation", "create"), ZERO_TIMEOUT];
-    assert_problem(&account.wait(&query).await, 409, "wait-over", "the journal is empty");
+    assert_problem(&account.wait(&query).await, 409, "wait-timeout", "the journal is empty");
     let query = [("operation", "create"), LONG_TIMEOUT];
     let write = create_ticket(&[]);
     let (found, _) = tokio::join!(account.wait_ok(&query), write.send_ok(&account.client));
@@ -192,6 +192,6 @@ async fn wait_accepts_every_journal_filter() {
         let found = acme.wait_ok(&[(name, value), ZERO_TIMEOUT]).await;
         assert_eq!(seq_numbers(&expect_array(&found["requests"])), [1], "{name}={value}");
         let timed_out = acme.wait(&[(name, other), ZERO_TIMEOUT]).await;
-        assert_problem(&timed_out, 409, "wait-over", name);
+        assert_problem(&timed_out, 409, "wait-timeout", name);
     }
 }

@@ -90,7 +90,7 @@ async fn wait_limit_is_per_account() {
     let (server, account) = start_with_account().await;
     let _all = open_streams(&account, MAX_WAITS).await;
     let other = Account::create(&server, &json!({})).await;
-    assert_problem(&try_short_wait(&other).await, 409, "wait-over", "another account");
+    assert_problem(&try_short_wait(&other).await, 409, "wait-timeout", "another account");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn server_shutdown_ends_pending_waits() {
         let stop = tokio::task::spawn_blocking(move || server.stop());
         let response = raw_http::read_raw_response(stream).await;
         assert_eq!(response.status, 503, "{query}: {response:?}");
-        assert!(response.body.contains("/docs/control#ending"), "{response:?}");
+        assert!(response.body.contains("/docs/control#shutting-down"), "{response:?}");
         assert!(stop.await.expect("the server stops").success());
         drop(others);
     }
@@ -204,7 +204,7 @@ async fn wait_count_above_the_journal_capacity_is_rejected() {
     let all = account.wait_ok(&[("count", "5"), ("timeout", "0s")]).await;
     assert_eq!(all["requests"].as_array().map(Vec::len), Some(5), "{all}");
     let rejected = account.wait(&[("count", "6"), ("timeout", "0s")]).await;
-    assert_problem(&rejected, 400, "invalid", "one more than the capacity");
+    assert_problem(&rejected, 400, "invalid-request", "one more than the capacity");
     let detail = rejected.body["detail"].as_str().expect("a problem has a detail");
     for part in ["at most 5", "--journal-entries", "6 was sent"] {
         assert!(detail.contains(part), "{detail}");

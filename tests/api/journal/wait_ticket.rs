@@ -128,7 +128,7 @@ async fn timeout_is_a_problem() {
         &[("ticket", "7"), ("assigned_group_id", "1")],
     ] {
         let timed_out = acme.wait(&[query, &[SHORT_TIMEOUT]].concat()).await;
-        assert_problem(&timed_out, 409, "wait-over", &format!("{query:?}"));
+        assert_problem(&timed_out, 409, "wait-timeout", &format!("{query:?}"));
     }
 }
 

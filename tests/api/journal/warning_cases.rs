@@ -23,7 +23,7 @@ fn wrong_case(field: &'static str, suggestion: &'static str) -> ExpectedWarning 
 }
 
 const CONTENT_TYPE: ExpectedWarning = ("content-type", None, None);
-const UNDOCUMENTED: ExpectedWarning = ("chosen-rule", None, None);
+const UNDOCUMENTED: ExpectedWarning = ("undocumented", None, None);
 
 /// All cases, in an order that works if tickets 7 to 10 exist.
 pub(super) fn warning_cases() -> Vec<WarningCase> {

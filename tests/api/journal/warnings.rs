@@ -20,10 +20,10 @@ fn start_server() -> (SeededServer, Account) {
 /// Returns kind, field and suggestion; without field and suggestion for undocumented rules.
 fn recorded_warnings(entry: &Value) -> Vec<(String, Option<String>, Option<String>)> {
     let warnings = expect_array(&entry["warnings"]).into_iter().map(|warning| {
-        assert!(expect_string(&warning["text"]).len() > 10, "the warning has a text: {warning}");
+        assert!(expect_string(&warning["message"]).len() > 10, "the warning has a text: {warning}");
         let kind = expect_string(&warning["kind"]);
-        let field = (kind != "chosen-rule").then(|| warning["field"].as_str()).flatten();
-        let nearest = (kind != "chosen-rule").then(|| warning["nearest"].as_str()).flatten();
+        let field = (kind != "undocumented").then(|| warning["field"].as_str()).flatten();
+        let nearest = (kind != "undocumented").then(|| warning["suggestion"].as_str()).flatten();
         (kind, field.map(str::to_owned), nearest.map(str::to_owned))
     });
     let mut warnings: Vec<_> = warnings.collect();
@@ -71,7 +71,7 @@ async fn warning_names_the_sent_field_and_the_suggestion() {
         let warnings = acme.latest_entry().await["warnings"].clone();
         assert_eq!(expect_array(&warnings).len(), 1, "{request:?}: {warnings}");
         for word in words {
-            assert!(expect_string(&warnings[0]["text"]).contains(word), "{word}: {warnings}");
+            assert!(expect_string(&warnings[0]["message"]).contains(word), "{word}: {warnings}");
         }
     }
 }
@@ -152,7 +152,7 @@ async fn retry_before_retry_after_elapses_is_a_warning() {
 async fn early_retry_after_a_rate_limit_is_a_warning() {
     let (server, acme) = start_server();
     let limits = json!({ "requests": 1, "per": "1m" });
-    assert!(acme.send_control_json("PUT", "/limits", &limits).await.status < 300);
+    assert!(acme.send_control_json("PUT", "/rate-limits", &limits).await.status < 300);
     for (status, expected) in [(200, &[][..]), (429, &[]), (429, &["early-retry"])] {
         let reply = get_ticket("/7").send(&server).await;
         assert_eq!(reply.status, status, "{}", reply.body);
@@ -188,7 +188,7 @@ async fn filters_and_verify_match_warning_kinds() {
     .await;
     for (kind, expected) in [
         ("unknown-field", &[1, 2][..]),
-        ("chosen-rule", &[2]),
+        ("undocumented", &[2]),
         ("any", &[1, 2]),
         ("none", &[]),
         ("early-retry", &[]),

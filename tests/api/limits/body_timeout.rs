@@ -103,7 +103,7 @@ fn slow_control_requests() -> Vec<SlowRequest> {
         ("POST", account_path("import")),
         ("POST", account_path("verify")),
         ("POST", account_path("faults")),
-        ("PUT", account_path("limits")),
+        ("PUT", account_path("rate-limits")),
         ("PUT", account_path("strict")),
     ] {
         all.extend([

@@ -17,7 +17,7 @@ use crate::raw_http::RawResponse;
 /// The import of this many tickets takes much longer than the request timeout.
 const IMPORTED_TICKETS: u64 = 6_000;
 /// The request timeout.
-const SHORT_TIMEOUT_FLAGS: [&str; 2] = ["--answer-timeout", "20ms"];
+const SHORT_TIMEOUT_FLAGS: [&str; 2] = ["--operation-timeout", "20ms"];
 
 fn account_path(rest: &str) -> String {
     format!("{ACCOUNTS_PATH}/acme/{rest}")
@@ -209,7 +209,7 @@ async fn busy_account_does_not_block_other_accounts() {
 async fn slow_read_times_out_with_503() {
     let tickets: Vec<Value> = (1..=4_000).map(ticket_fixture).collect();
     let server =
-        serve_seed_with_args(&acme_seed(tickets), &["--ephemeral", "--answer-timeout", "10ms"]);
+        serve_seed_with_args(&acme_seed(tickets), &["--ephemeral", "--operation-timeout", "10ms"]);
     let all = build_request("GET", &format!("{LIST_PATH}?itemLimit=4000"), "");
     for _ in 0..5 {
         ACCOUNT_BUSY.assert_matches(

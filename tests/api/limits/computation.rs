@@ -87,7 +87,7 @@ async fn value_too_long_for_regex_is_named_in_error() {
         assert_problem(
             &reply,
             409,
-            "too-much-work",
+            "evaluation-limit-exceeded",
             &["title", "request 1", "240000", "4096", "smaller"],
         );
     }
@@ -113,7 +113,7 @@ async fn slow_verification_times_out_without_blocking_other_requests() {
         .map(|_| server.request("POST", VERIFY_PATH).json(&body))
         .collect();
     let (reply, read_count) = send_beside_reads(&server, requests).await;
-    assert_problem(&reply, 409, "too-much-work", &["longer than 5s", "since"]);
+    assert_problem(&reply, 409, "evaluation-limit-exceeded", &["longer than 5s", "since"]);
     assert!(read_count > 50, "{read_count} reads were served during the verification");
 }
 
@@ -128,7 +128,7 @@ async fn regex_size_and_count_are_limited() {
         assert_problem(
             &server.send_json("POST", VERIFY_PATH, &matching(text)).await,
             400,
-            "invalid",
+            "invalid-request",
             &["matches"],
         );
         let mut rule = matching(text);
@@ -136,7 +136,7 @@ async fn regex_size_and_count_are_limited() {
         assert_problem(
             &server.send_json("POST", FAULTS_PATH, &rule).await,
             400,
-            "invalid",
+            "invalid-request",
             &["matches"],
         );
     }
@@ -145,7 +145,7 @@ async fn regex_size_and_count_are_limited() {
     assert_problem(
         &server.send_json("POST", VERIFY_PATH, &json!({ "fields": fields })).await,
         400,
-        "invalid",
+        "invalid-request",
         &["10"],
     );
     let mut rule = matching("a");
@@ -156,7 +156,7 @@ async fn regex_size_and_count_are_limited() {
     assert_problem(
         &server.send_json("POST", FAULTS_PATH, &rule).await,
         409,
-        "too-many",
+        "limit-reached",
         &["20", "equals"],
     );
     let plain = json!({ "fields": { "title": "a" }, "effect": { "status": 503 } });
@@ -216,7 +216,7 @@ async fn search_finds_texts_of_few_distinct_letters() {
         _ => format!("{}\"\"\"{}", "a".repeat(20), "\"".repeat(400)),
     };
     let seed = acme_seed(build_tickets_with_titles(3_000, titles));
-    let server = serve_seed_with_args(&seed, &["--ephemeral", "--answer-timeout", "5s"]);
+    let server = serve_seed_with_args(&seed, &["--ephemeral", "--operation-timeout", "5s"]);
     for (query, expected_total) in [
         ("a".repeat(500), 1_500),
         ("a".repeat(501), 750),
@@ -258,7 +258,7 @@ async fn assert_slow_view_times_out(server: &ApiClient) {
     assert!(interrupted.count() > 0, "{replies:?}");
     for reply in &replies {
         assert_eq!(reply.status, 503, "{}", reply.body);
-        assert!(reply.message().contains("--answer-timeout"), "{}", reply.body);
+        assert!(reply.message().contains("--operation-timeout"), "{}", reply.body);
     }
 }
 
@@ -266,7 +266,7 @@ async fn assert_slow_view_times_out(server: &ApiClient) {
 async fn slow_query_is_interrupted_in_memory_database() {
     let server = serve_seed_with_args(
         &build_seed_with_slow_view(),
-        &["--ephemeral", "--answer-timeout", "1s"],
+        &["--ephemeral", "--operation-timeout", "1s"],
     );
     let slow = server.request("GET", LIST_PATH).query(&[("applyView", "slow")]);
     let reply = JsonResponse::fetch(slow).await;
@@ -284,7 +284,7 @@ async fn slow_queries_are_interrupted_in_file_database() {
     let seed = fixtures::write_file(&folder, "seed.json", &build_seed_with_slow_view().to_string());
     let data = folder.path().join("data").display().to_string();
     let mut server =
-        Server::start_with_args(&["--data", &data, "--seed", &seed, "--answer-timeout", "1s"]);
+        Server::start_with_args(&["--data", &data, "--seed", &seed, "--operation-timeout", "1s"]);
     ACME_KEY.clone_into(&mut server.api_key);
     assert_slow_view_times_out(&server).await;
     // All database connections are free again, and new queries get the full timeout.

@@ -32,7 +32,7 @@ fn start_server_with_short_timeouts() -> SeededServer {
         "200ms",
         "--send-timeout",
         "200ms",
-        "--answer-timeout",
+        "--operation-timeout",
         "1s",
     ])
 }
@@ -128,7 +128,7 @@ async fn wait_request_is_not_cut_short_by_server_timeouts() {
         let response =
             send_request(query, &server.base_url, &build_request("GET", &path, "")).await;
         assert_eq!(response.status, 409, "{query}: {response:?}");
-        assert!(response.body.contains("/docs/control#wait-over"), "{query}: {response:?}");
+        assert!(response.body.contains("/docs/control#wait-timeout"), "{query}: {response:?}");
     }
 }
 
@@ -192,7 +192,7 @@ async fn delay_fault_is_not_cut_short_by_server_timeouts() {
 
 #[tokio::test]
 async fn hang_fault_is_not_cut_short_by_server_timeouts() {
-    for effect in [json!({ "hang": "30s" }), json!({ "lose_answer": "hang" })] {
+    for effect in [json!({ "hang": "30s" }), json!({ "drop_response": "hang" })] {
         let server = start_server_with_short_timeouts();
         add_fault(&server, &json!({ "effect": effect })).await;
         let bytes =
@@ -214,8 +214,8 @@ async fn hang_fault_is_not_cut_short_by_server_timeouts() {
 #[tokio::test]
 async fn dribbled_response_completes_despite_server_timeouts() {
     let server = start_server_with_short_timeouts();
-    let drip = json!({ "operation": "ticket.create", "effect": { "drip": "30ms" } });
-    add_fault(&server, &drip).await;
+    let dribble = json!({ "operation": "ticket.create", "effect": { "dribble": "30ms" } });
+    add_fault(&server, &dribble).await;
     let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let responses = read_remaining(connect_and_send(&server.base_url, &bytes).await).await;
     assert_eq!(responses.len(), 1, "{responses:?}");

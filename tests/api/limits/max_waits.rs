@@ -44,7 +44,7 @@ async fn waits_at_limit_are_accepted_and_one_more_is_rejected() {
         let text = rejected.text().await.expect("the body arrives");
         assert!(text.contains(&max_waits.to_string()), "the error names the limit: {text}");
         let other = Account::create(&server, &json!({})).await;
-        assert_problem(&wait_briefly(&other).await, 409, "wait-over", "another account");
+        assert_problem(&wait_briefly(&other).await, 409, "wait-timeout", "another account");
         all.pop();
         poll_until("a free slot", async || {
             (wait_briefly(&account).await.status == 409).then_some(())

@@ -57,13 +57,13 @@ struct ExpectedRejection {
 }
 
 const REQUEST_TIMED_OUT: ExpectedRejection =
-    ExpectedRejection { status: 408, kind: "too-slow", closes_connection: true };
+    ExpectedRejection { status: 408, kind: "request-timeout", closes_connection: true };
 const URL_TOO_LONG: ExpectedRejection =
     ExpectedRejection { status: 414, kind: "url-too-long", closes_connection: true };
 const HEADERS_TOO_LARGE: ExpectedRejection =
     ExpectedRejection { status: 431, kind: "headers-too-large", closes_connection: true };
 const MALFORMED_HTTP: ExpectedRejection =
-    ExpectedRejection { status: 400, kind: "bad-http", closes_connection: true };
+    ExpectedRejection { status: 400, kind: "malformed-http", closes_connection: true };
 const TOO_MANY_CONNECTIONS: ExpectedRejection =
     ExpectedRejection { status: 503, kind: "busy", closes_connection: true };
 const ACCOUNT_BUSY: ExpectedRejection =

@@ -40,18 +40,18 @@ async fn response_at_size_limit_is_sent_and_one_byte_more_is_rejected() {
         assert_eq!(full.status, 200, "{path}");
         let size = full.body.len();
         assert!(size > 10_000, "{path}: {size}");
-        let at_limit = start_server_with_tickets(&["--max-answer-bytes", &size.to_string()]);
+        let at_limit = start_server_with_tickets(&["--max-response-bytes", &size.to_string()]);
         let response = get(&at_limit, path).await;
         assert_eq!((response.status, response.body), (200, full.body), "{path}");
         let less = (size - 1).to_string();
-        let smaller = start_server_with_tickets(&["--max-answer-bytes", &less]);
+        let smaller = start_server_with_tickets(&["--max-response-bytes", &less]);
         assert_response_too_large(path, size - 1, &get(&smaller, path).await);
     }
 }
 
 #[tokio::test]
 async fn smaller_page_fits_response_size_limit() {
-    let server = start_server_with_tickets(&["--max-answer-bytes", "5000"]);
+    let server = start_server_with_tickets(&["--max-response-bytes", "5000"]);
     for path in [
         LIST_PATH,
         &format!("{LIST_PATH}?itemLimit=9999"),
@@ -77,7 +77,7 @@ async fn smaller_page_fits_response_size_limit() {
 
 #[tokio::test]
 async fn growing_ticket_is_rejected_once_response_is_too_large() {
-    let server = start_server_with_tickets(&["--max-answer-bytes", "2000"]);
+    let server = start_server_with_tickets(&["--max-response-bytes", "2000"]);
     let path = "/api/v2/ticket/8";
     assert_eq!(get(&server, path).await.status, 200);
     for round in 0..20 {

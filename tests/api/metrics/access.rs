@@ -10,17 +10,17 @@ const TOKEN: &str = "a-token-of-some-length";
 async fn metrics_require_control_token() {
     let server = Server::start_with_args(&["--ephemeral", "--control-token", TOKEN]);
     let request = || server.request("GET", METRICS_PATH);
-    assert_problem(&fetch_response(request()).await, 401, "no-token", "none");
+    assert_problem(&fetch_response(request()).await, 401, "invalid-token", "none");
     assert_problem(
         &fetch_response(request().bearer_auth("another-token")).await,
         401,
-        "no-token",
+        "invalid-token",
         "another",
     );
     assert_problem(
         &fetch_response(request().query(&[("token", TOKEN)])).await,
         401,
-        "no-token",
+        "invalid-token",
         "a query",
     );
     let response = request().bearer_auth(TOKEN).send().await.expect("the server responds");
@@ -33,13 +33,13 @@ async fn metrics_reject_foreign_host_and_cross_origin() {
     let server = Server::start();
     let request = || server.request("GET", METRICS_PATH);
     let foreign = request().header("host", "desk.example.test");
-    assert_problem(&fetch_response(foreign).await, 403, "foreign-host", "a host");
+    assert_problem(&fetch_response(foreign).await, 403, "host-not-allowed", "a host");
     for (name, value) in [("origin", "https://desk.example.test"), ("sec-fetch-site", "cross-site")]
     {
         assert_problem(
             &fetch_response(request().header(name, value)).await,
             403,
-            "foreign-origin",
+            "origin-not-allowed",
             value,
         );
     }
@@ -61,7 +61,7 @@ async fn metrics_are_read_only_plain_text_with_nosniff() {
         assert_problem(
             &fetch_response(server.request(method, METRICS_PATH)).await,
             405,
-            "wrong-method",
+            "method-not-allowed",
             method,
         );
     }

@@ -47,7 +47,7 @@ async fn health_and_readiness_are_read_only() {
             assert_problem(
                 &fetch_response(server.request(method, path)).await,
                 405,
-                "wrong-method",
+                "method-not-allowed",
                 path,
             );
         }
@@ -65,8 +65,9 @@ async fn health_and_readiness_are_not_journaled() {
             );
         }
     }
-    let journal =
-        fetch_response(server.request_without_key("GET", "/_control/requests")).await.body;
+    let journal = fetch_response(server.request_without_key("GET", "/_control/requests/unmatched"))
+        .await
+        .body;
     assert_eq!(journal["requests"], serde_json::json!([]), "{journal}");
 }
 

@@ -27,10 +27,16 @@ async fn allowed_labels(client: &ApiClient) -> BTreeSet<(String, String)> {
     let mut operations: Vec<String> = operations.collect();
     assert_eq!(operations.len(), 11);
     operations.extend(["control", "other"].map(str::to_owned));
-    let reasons = ["connections", "headers-too-large", "url-too-long", "bad-http", "too-slow"];
+    let reasons = [
+        "too-many-connections",
+        "headers-too-large",
+        "url-too-long",
+        "malformed-http",
+        "header-timeout",
+    ];
     let fixed = [
-        ("work", "read"),
-        ("work", "write"),
+        ("access", "read"),
+        ("access", "write"),
         ("version", env!("CARGO_PKG_VERSION")),
         ("status", "none"),
     ];

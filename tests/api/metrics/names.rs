@@ -8,13 +8,13 @@ use crate::support::Server;
 pub(super) const EXPECTED_METRICS: [(&str, &str, &[&str]); 10] = [
     ("omnidesk_mock_requests_total", "counter", &["operation", "status"]),
     ("omnidesk_mock_request_duration_seconds", "histogram", &["operation", "le"]),
-    ("omnidesk_mock_sqlite_seconds", "histogram", &["work", "le"]),
+    ("omnidesk_mock_sqlite_seconds", "histogram", &["access", "le"]),
     ("omnidesk_mock_sqlite_commits_total", "counter", &[]),
     ("omnidesk_mock_accounts", "gauge", &[]),
     ("omnidesk_mock_journal_entries", "gauge", &[]),
     ("omnidesk_mock_open_databases", "gauge", &[]),
     ("omnidesk_mock_open_connections", "gauge", &[]),
-    ("omnidesk_mock_refused_total", "counter", &["reason"]),
+    ("omnidesk_mock_rejections_total", "counter", &["reason"]),
     ("omnidesk_mock_build_info", "gauge", &["version"]),
 ];
 

@@ -11,11 +11,17 @@ use super::{METRICS_PATH, TIMEOUT, scrape};
 use crate::raw_http::{build_raw_head, connect, exchange};
 use crate::support::{ApiClient, Server};
 
-const REJECTION_REASONS: [&str; 5] =
-    ["connections", "headers-too-large", "url-too-long", "bad-http", "too-slow"];
+const REJECTION_REASONS: [&str; 5] = [
+    "too-many-connections",
+    "headers-too-large",
+    "url-too-long",
+    "malformed-http",
+    "header-timeout",
+];
 
 fn rejections_by_reason(metrics: &ParsedMetrics) -> BTreeMap<&'static str, u64> {
-    let count = |reason| metrics.sample_value("omnidesk_mock_refused_total", &[("reason", reason)]);
+    let count =
+        |reason| metrics.sample_value("omnidesk_mock_rejections_total", &[("reason", reason)]);
     REJECTION_REASONS.into_iter().map(|reason| (reason, count(reason))).collect()
 }
 
@@ -31,7 +37,7 @@ async fn all_rejection_reasons_start_at_zero() {
     let server = Server::start();
     let metrics = scrape(&server).await;
     assert_eq!(
-        metrics.family("omnidesk_mock_refused_total").samples.len(),
+        metrics.family("omnidesk_mock_rejections_total").samples.len(),
         REJECTION_REASONS.len()
     );
     assert_rejections(&server, &[]).await;
@@ -52,8 +58,11 @@ async fn oversized_and_malformed_requests_are_counted() {
         let response = exchange(&server.base_url, &bytes).await;
         assert_eq!(response.status, status, "{response:?}");
     }
-    assert_rejections(&server, &[("url-too-long", 1), ("headers-too-large", 1), ("bad-http", 3)])
-        .await;
+    assert_rejections(
+        &server,
+        &[("url-too-long", 1), ("headers-too-large", 1), ("malformed-http", 3)],
+    )
+    .await;
     let requests = scrape(&server).await.request_counts();
     assert!(requests.keys().all(|(operation, _)| operation == "other"), "{requests:?}");
 }
@@ -67,7 +76,7 @@ async fn timed_out_request_is_counted() {
         .expect("the partial request is sent");
     let response = crate::raw_http::read_raw_response(slow).await;
     assert_eq!(response.status, 408, "{response:?}");
-    assert_rejections(&server, &[("too-slow", 1)]).await;
+    assert_rejections(&server, &[("header-timeout", 1)]).await;
 }
 
 #[tokio::test]
@@ -142,5 +151,8 @@ async fn connections_over_the_limit_are_counted() {
         }
     };
     let body = timeout(TIMEOUT, poll).await.expect("a connection slot becomes free");
-    assert_eq!(rejections_by_reason(&ParsedMetrics::parse(&body))["connections"], rejected);
+    assert_eq!(
+        rejections_by_reason(&ParsedMetrics::parse(&body))["too-many-connections"],
+        rejected
+    );
 }

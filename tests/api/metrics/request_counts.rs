@@ -156,7 +156,7 @@ async fn rejected_requests_count_under_their_operation() {
     let two_keys = account.client.request("GET", &format!("{LIST_PATH}?apiKey=another-key"));
     assert_eq!(counts.send("ticket.list", two_keys).await, "400");
     let limits = json!({ "requests": 1, "per": "1h" });
-    assert_eq!(counts.send_control(&account, "PUT", "/limits", &limits).await, "200");
+    assert_eq!(counts.send_control(&account, "PUT", "/rate-limits", &limits).await, "200");
     let row = ("ticket.list", "GET", "", "");
     assert_eq!(counts.send_form(&account.client, row).await, "200");
     assert_eq!(counts.send_form(&account.client, row).await, "429");
@@ -174,7 +174,7 @@ async fn control_requests_count_as_control_and_pages_as_other() {
         ("PATCH", "/_control/accounts", CONTROL_OPERATION, "405"),
         ("GET", "/_control/openapi.json", CONTROL_OPERATION, "200"),
         ("GET", "/_control/fidelity", CONTROL_OPERATION, "200"),
-        ("GET", "/_control/requests", CONTROL_OPERATION, "200"),
+        ("GET", "/_control/requests/unmatched", CONTROL_OPERATION, "200"),
         ("GET", "/docs", OTHER_OPERATION, "200"),
         ("GET", "/docs/control", OTHER_OPERATION, "200"),
         ("POST", "/docs", OTHER_OPERATION, "405"),
@@ -206,15 +206,15 @@ async fn faulted_request_is_counted_by_status_sent_to_client() {
     for (effect, expected) in [
         (json!({ "status": 503 }), "503"),
         (json!({ "status": 418 }), "418"),
-        (json!({ "reset": true }), "none"),
+        (json!({ "reset_connection": true }), "none"),
         (json!({ "hang": "1ms" }), "none"),
-        (json!({ "cut": 20 }), "200"),
-        (json!({ "garbage": true }), "200"),
-        (json!({ "drip": "1ms" }), "200"),
+        (json!({ "truncate": 20 }), "200"),
+        (json!({ "malformed": true }), "200"),
+        (json!({ "dribble": "1ms" }), "200"),
         (json!({ "delay": "1ms" }), "200"),
         (json!({ "delay": "1ms", "when": "after" }), "200"),
-        (json!({ "lose_answer": "reset" }), "none"),
-        (json!({ "lose_answer": 500 }), "500"),
+        (json!({ "drop_response": "reset" }), "none"),
+        (json!({ "drop_response": 500 }), "500"),
     ] {
         let rule = json!({ "first": 1, "effect": effect });
         assert_eq!(counts.send_control(&account, "POST", "/faults", &rule).await, "201");

@@ -59,7 +59,7 @@ async fn ready_gets_503_and_health_200_during_shutdown() {
     let stop = tokio::task::spawn_blocking(move || server.stop());
     wait_until_not_listening(&base).await;
     for (streams, status, word) in
-        [(ready, " 503 ", "/docs/control#ending"), (health, " 200 ", "ok")]
+        [(ready, " 503 ", "/docs/control#shutting-down"), (health, " 200 ", "ok")]
     {
         let mut responses = Vec::new();
         for stream in streams {

@@ -20,8 +20,9 @@ struct SqliteCounts {
 
 impl SqliteCounts {
     fn from_metrics(metrics: &ParsedMetrics) -> Self {
-        let count =
-            |work| metrics.sample_value("omnidesk_mock_sqlite_seconds_count", &[("work", work)]);
+        let count = |access| {
+            metrics.sample_value("omnidesk_mock_sqlite_seconds_count", &[("access", access)])
+        };
         let commits = metrics.sample_value("omnidesk_mock_sqlite_commits_total", &[]);
         Self { reads: count("read"), writes: count("write"), commits }
     }

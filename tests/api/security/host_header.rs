@@ -73,8 +73,8 @@ fn has_ipv6() -> bool {
 fn classify_response(response: &HttpResponse) -> &'static str {
     match response.status {
         200 | 307 => "served",
-        401 if response.is_problem(401, "no-token") => "no token",
-        403 if response.is_problem(403, "foreign-host") => "foreign",
+        401 if response.is_problem(401, "invalid-token") => "no token",
+        403 if response.is_problem(403, "host-not-allowed") => "foreign",
         403 if is_page_rejection(response) => "foreign",
         _ => "something else",
     }
@@ -187,7 +187,7 @@ async fn page_at_public_url_may_use_control_api() {
         request.clone().with_header("Origin", PUBLIC).with_header("Sec-Fetch-Site", "same-origin");
     assert_eq!(own.send(&bound.base_url).await.status, 200);
     let other = request.with_header("Origin", "https://example.test").send(&bound.base_url).await;
-    assert!(other.is_problem(403, "foreign-origin"), "{other:?}");
+    assert!(other.is_problem(403, "origin-not-allowed"), "{other:?}");
 }
 
 /// Returns the control API routes that require the token.
@@ -212,7 +212,7 @@ async fn foreign_host_cannot_use_control_api() {
                 let request =
                     request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"));
                 let response = request.send(&bound.base_url).await;
-                let is_rejected = response.is_problem(403, "foreign-host");
+                let is_rejected = response.is_problem(403, "host-not-allowed");
                 accepted.extend((!is_rejected).then(|| format!("{route:?}: {response:?}")));
             }
         }
@@ -244,7 +244,7 @@ async fn every_guarded_control_route_requires_token() {
                 .with_header("X-Control-Token", CONTROL_TOKEN)
                 .with_header("Authorization", authorization);
             let response = request.send(&bound.base_url).await;
-            let is_rejected = response.is_problem(401, "no-token");
+            let is_rejected = response.is_problem(401, "invalid-token");
             accepted.extend(
                 (!is_rejected).then(|| format!("{route:?} with {authorization:?}: {response:?}")),
             );

@@ -214,7 +214,7 @@ async fn redirects_never_leave_the_server() {
 async fn malformed_body_fault_contains_no_request_input() {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
-    let rule = json!({ "effect": { "garbage": true } });
+    let rule = json!({ "effect": { "malformed": true } });
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
     let body = NEW_TICKET_FORM.replace("Printer", ENCODED_MARKUP);
     let content_type = "application/x-www-form-urlencoded";

@@ -181,7 +181,7 @@ impl LeakTest {
                 token(HttpRequest::new(&route.method, route.fill_path(account, id))),
                 secret,
             );
-            let needs_body = request.body.is_empty() && route.id == "makeAccount";
+            let needs_body = request.body.is_empty() && route.id == "createAccount";
             let default_body = || json!({ "name": "acme" }).to_string();
             (
                 &*route.id,
@@ -192,7 +192,7 @@ impl LeakTest {
                 },
             )
         });
-        [("makeAccount", first)].into_iter().chain(requests).collect()
+        [("createAccount", first)].into_iter().chain(requests).collect()
     }
 
     /// Sends the requests and returns their responses with the operation ids.
@@ -226,7 +226,7 @@ impl LeakTest {
             for (id, response) in
                 self.send_all(self.build_requests(secret, *placement, only_control)).await
             {
-                let is_created_key = id == "makeKey" && response.status == 201;
+                let is_created_key = id == "createKey" && response.status == 201;
                 let expected_count = usize::from(is_created_key);
                 let text = format!(
                     "{}\n{}",
@@ -289,14 +289,14 @@ impl LeakTest {
         let mut leaks = Vec::new();
         for effect in [
             json!({ "status": 503 }),
-            json!({ "reset": true }),
+            json!({ "reset_connection": true }),
             json!({ "hang": "1ms" }),
-            json!({ "cut": 20 }),
-            json!({ "garbage": true }),
-            json!({ "drip": "1ms" }),
+            json!({ "truncate": 20 }),
+            json!({ "malformed": true }),
+            json!({ "dribble": "1ms" }),
             json!({ "delay": "1ms" }),
-            json!({ "lose_answer": "reset" }),
-            json!({ "lose_answer": 500 }),
+            json!({ "drop_response": "reset" }),
+            json!({ "drop_response": 500 }),
         ] {
             let rule = json!({ "effect": effect });
             assert_eq!(self.send_control("POST", "/acme/faults", Some(rule)).await.status, 201);
@@ -340,7 +340,7 @@ impl LeakTest {
                     "/snapshots",
                     "/clock",
                     "/dialect",
-                    "/limits",
+                    "/rate-limits",
                     "/strict",
                 ];
                 parts.map(|part| format!("{path}{part}"))
@@ -371,7 +371,10 @@ impl LeakTest {
                 texts.push((path.clone(), self.read_all_pages(&path).await));
             }
         }
-        texts.push(("strangers".to_owned(), self.read_all_pages("/_control/requests").await));
+        texts.push((
+            "unmatched".to_owned(),
+            self.read_all_pages("/_control/requests/unmatched").await,
+        ));
         texts
     }
 
@@ -387,7 +390,7 @@ impl LeakTest {
             let page: Value = serde_json::from_str(&response.body)
                 .unwrap_or_else(|error| panic!("{path} is not JSON ({error}): {response:?}"));
             text += &response.body;
-            if page["more"] != true {
+            if page["has_more"] != true {
                 return text;
             }
             since = format!("&since={}", page["cursor"].as_str().expect("a cursor"));
@@ -429,11 +432,11 @@ async fn run_leak_test(secrets: &[&str], some: [&str; 2], arguments: &[&str]) {
     let texts = test.read_all_responses().await;
     leaks.extend(find_secrets(&texts));
     for (kind, text) in [
-        ("acme/requests", "(hidden)"),
+        ("acme/requests", "(redacted)"),
         ("acme/requests", DATA_MARKER),
         ("acme/export", DATA_MARKER),
         ("made/requests", "ticket.create"),
-        ("strangers", "ticket.list"),
+        ("unmatched", "ticket.list"),
         ("/_control/metrics", "omnidesk_mock_requests_total"),
         ("/docs", "operations"),
     ] {

@@ -134,7 +134,10 @@ pub(super) const KEY_FILTER_PLACEMENTS: &[(&str, SecretPlacement)] = &[
         request.with_body(JSON, json!({ "key": secret }).to_string())
     }),
     ("the key of a rule", |request, secret| {
-        request.with_body(JSON, json!({ "key": secret, "effect": { "reset": true } }).to_string())
+        request.with_body(
+            JSON,
+            json!({ "key": secret, "effect": { "reset_connection": true } }).to_string(),
+        )
     }),
 ];
 

@@ -1,19 +1,19 @@
 //! A stream of requests, parsed from server-sent events.
 
-use super::ControlError;
-use crate::control::wire::JournalEntry;
+use crate::client::ControlError;
+use crate::types::JournalEntry;
 
 /// A stream of an account's requests.
 #[derive(Debug)]
-pub struct Requests {
+pub struct RequestStream {
     response: reqwest::Response,
     /// Bytes received that are not yet a complete event.
     buffer: Vec<u8>,
     truncated: bool,
 }
 
-impl Requests {
-    pub(super) fn new(response: reqwest::Response) -> Self {
+impl RequestStream {
+    pub(crate) fn new(response: reqwest::Response) -> Self {
         Self { response, buffer: Vec::new(), truncated: false }
     }
 
@@ -43,7 +43,7 @@ impl Requests {
     }
 
     /// Returns whether requests were evicted before they were sent.
-    pub const fn truncated(&self) -> bool {
+    pub const fn is_truncated(&self) -> bool {
         self.truncated
     }
 

@@ -1,7 +1,4 @@
-//! A typed client of the control API.
-
-mod journal;
-mod stream;
+//! The clients of a server and of an account.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, RequestBuilder, Response};
@@ -9,21 +6,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::control::PATH_PREFIX;
-use crate::control::wire::{
-    AccountEntry, AccountList, Advance, Imported, KeyList, MadeAccount, MadeKey, NewAccount,
-    NewKey, ProblemBody, SetClock, ShownAccount, ShownClock, ShownKey, Snapshot, SnapshotList,
+use crate::types::{
+    AccountDetails, AccountList, AccountSummary, ClockAdvance, ClockSetting, ClockStatus,
+    CreatedAccount, CreatedKey, ImportResult, KeyList, KeySummary, NewAccount, NewKey,
+    ProblemDetails, Snapshot, SnapshotList,
 };
 
-pub use journal::Filter;
-pub use stream::Requests;
+/// The path prefix of the control API.
+pub const PATH_PREFIX: &str = "/_control";
 
 /// An error of a request to the control API.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// The server's error response.
     #[error("{} {}", .0.title, .0.detail)]
-    Problem(ProblemBody),
+    Problem(ProblemDetails),
     /// The server was unreachable, or its response was invalid.
     #[error(transparent)]
     Transport(#[from] reqwest::Error),
@@ -32,26 +29,24 @@ pub enum ControlError {
 /// A client of the control API of one server.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use omnidesk_mock::{MockServer, wire::NewAccount};
+/// # async fn example() -> Result<(), omnidesk_mock_client::ControlError> {
+/// use omnidesk_mock_client::{ControlClient, types::NewAccount};
 ///
-/// let server = MockServer::start().await;
-/// let control = server.control();
-/// let created = control.make_account(&NewAccount::default()).await?;
-/// assert_eq!(control.account(&created.account).show().await?.counts.tickets, 0);
+/// let control = ControlClient::new("http://127.0.0.1:8080");
+/// let created = control.create_account(&NewAccount::default()).await?;
+/// assert_eq!(control.account(&created.account).details().await?.counts.tickets, 0);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Control {
+pub struct ControlClient {
     base_url: String,
     token: Option<String>,
     api_key: Option<String>,
     client: reqwest::Client,
 }
 
-impl Control {
+impl ControlClient {
     /// Creates a client of the server at this URL, such as `http://127.0.0.1:8080`.
     pub fn new(base_url: &str) -> Self {
         let base_url = base_url.trim_end_matches('/').to_owned();
@@ -76,7 +71,7 @@ impl Control {
     ///
     /// # Errors
     /// When the server is unreachable or rejects the request.
-    pub async fn accounts(&self) -> Result<Vec<AccountEntry>, ControlError> {
+    pub async fn accounts(&self) -> Result<Vec<AccountSummary>, ControlError> {
         let list: AccountList = fetch_json(self.build_request(Method::GET, "/accounts")).await?;
         Ok(list.accounts)
     }
@@ -85,13 +80,13 @@ impl Control {
     ///
     /// # Errors
     /// When its name is in use, its source does not exist, or there are too many.
-    pub async fn make_account(&self, new: &NewAccount) -> Result<MadeAccount, ControlError> {
+    pub async fn create_account(&self, new: &NewAccount) -> Result<CreatedAccount, ControlError> {
         fetch_json(self.build_request(Method::POST, "/accounts").json(new)).await
     }
 
     /// Returns the account's client; `self` is the API key's account.
-    pub fn account(&self, name: &str) -> Account {
-        Account { control: self.clone(), path: format!("/accounts/{}", percent_encode(name)) }
+    pub fn account(&self, name: &str) -> AccountClient {
+        AccountClient { control: self.clone(), path: format!("/accounts/{}", percent_encode(name)) }
     }
 
     fn build_request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -110,12 +105,11 @@ impl Control {
 /// A client for one account.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use omnidesk_mock::MockServer;
+/// # async fn example() -> Result<(), omnidesk_mock_client::ControlError> {
+/// use omnidesk_mock_client::ControlClient;
 ///
-/// let server = MockServer::start().await;
-/// let account = server.control().account("self");
+/// let control = ControlClient::new("http://127.0.0.1:8080").with_api_key("dev-key");
+/// let account = control.account("self");
 /// account.freeze("2026-03-01T12:00:00Z").await?;
 /// account.take_snapshot("before").await?;
 /// account.advance("P31D").await?;
@@ -126,8 +120,8 @@ impl Control {
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Account {
-    control: Control,
+pub struct AccountClient {
+    control: ControlClient,
     path: String,
 }
 
@@ -135,9 +129,9 @@ pub struct Account {
     clippy::missing_errors_doc,
     reason = "all methods fail alike: the server rejects the request or is unreachable"
 )]
-impl Account {
+impl AccountClient {
     /// Returns its row counts, clock and dialect.
-    pub async fn show(&self) -> Result<ShownAccount, ControlError> {
+    pub async fn details(&self) -> Result<AccountDetails, ControlError> {
         fetch_json(self.build_request(Method::GET, "")).await
     }
 
@@ -188,39 +182,39 @@ impl Account {
     }
 
     /// Imports a fixture with one account, atomically.
-    pub async fn import(&self, fixture: &Value) -> Result<Imported, ControlError> {
+    pub async fn import(&self, fixture: &Value) -> Result<ImportResult, ControlError> {
         fetch_json(self.build_request(Method::POST, "/import").json(fixture)).await
     }
 
     /// Returns the state of its clock.
-    pub async fn clock(&self) -> Result<ShownClock, ControlError> {
+    pub async fn clock(&self) -> Result<ClockStatus, ControlError> {
         fetch_json(self.build_request(Method::GET, "/clock")).await
     }
 
     /// Sets its clock.
-    pub async fn set_clock(&self, clock: &SetClock) -> Result<ShownClock, ControlError> {
+    pub async fn set_clock(&self, clock: &ClockSetting) -> Result<ClockStatus, ControlError> {
         fetch_json(self.build_request(Method::PUT, "/clock").json(clock)).await
     }
 
     /// Freezes its clock at a time, RFC 3339.
-    pub async fn freeze(&self, at: &str) -> Result<ShownClock, ControlError> {
-        self.set_clock(&SetClock::Frozen { at: Some(at.to_owned()) }).await
+    pub async fn freeze(&self, at: &str) -> Result<ClockStatus, ControlError> {
+        self.set_clock(&ClockSetting::Frozen { at: Some(at.to_owned()) }).await
     }
 
     /// Advances its clock immediately: `P3D`, `90m`.
-    pub async fn advance(&self, by: &str) -> Result<ShownClock, ControlError> {
-        let by = Advance { by: by.to_owned() };
+    pub async fn advance(&self, by: &str) -> Result<ClockStatus, ControlError> {
+        let by = ClockAdvance { by: by.to_owned() };
         fetch_json(self.build_request(Method::POST, "/clock/advance").json(&by)).await
     }
 
     /// Lists its API keys, the oldest first.
-    pub async fn keys(&self) -> Result<Vec<ShownKey>, ControlError> {
+    pub async fn keys(&self) -> Result<Vec<KeySummary>, ControlError> {
         let list: KeyList = fetch_json(self.build_request(Method::GET, "/keys")).await?;
         Ok(list.keys)
     }
 
     /// Creates an API key.
-    pub async fn make_key(&self, new: &NewKey) -> Result<MadeKey, ControlError> {
+    pub async fn create_key(&self, new: &NewKey) -> Result<CreatedKey, ControlError> {
         fetch_json(self.build_request(Method::POST, "/keys").json(new)).await
     }
 
@@ -242,7 +236,7 @@ impl Account {
         fetch_json(self.build_request(Method::PUT, "/dialect").json(settings)).await
     }
 
-    fn build_request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn build_request(&self, method: Method, path: &str) -> RequestBuilder {
         self.control.build_request(method, &format!("{}{path}", self.path))
     }
 }
@@ -251,7 +245,7 @@ fn percent_encode(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }
 
-async fn send(request: RequestBuilder) -> Result<Response, ControlError> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<Response, ControlError> {
     let response = request.send().await?;
     if response.status().is_success() {
         return Ok(response);
@@ -259,10 +253,12 @@ async fn send(request: RequestBuilder) -> Result<Response, ControlError> {
     Err(ControlError::Problem(response.json().await?))
 }
 
-async fn fetch_json<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, ControlError> {
+pub(crate) async fn fetch_json<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<T, ControlError> {
     Ok(send(request).await?.json().await?)
 }
 
-async fn send_and_discard(request: RequestBuilder) -> Result<(), ControlError> {
+pub(crate) async fn send_and_discard(request: RequestBuilder) -> Result<(), ControlError> {
     send(request).await.map(drop)
 }

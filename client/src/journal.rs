@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use super::stream::Requests;
-use super::{Account, ControlError, fetch_json, send, send_and_discard};
-use crate::control::wire::{
-    ChangeList, JournalEntry, Limits, RequestList, Rule, RuleList, ShownRule, Strictness,
-    Verification, Verified, Waited,
+use crate::client::{AccountClient, ControlError, fetch_json, send, send_and_discard};
+use crate::stream::RequestStream;
+use crate::types::{
+    ActiveFaultRule, ChangeList, FaultRule, FaultRuleList, JournalEntry, RateLimits, RequestList,
+    Strictness, Verification, VerificationResult, WaitResult,
 };
 
 /// A filter of requests. Omitted conditions match everything.
 ///
 /// ```
-/// use omnidesk_mock::Filter;
+/// use omnidesk_mock_client::RequestFilter;
 ///
-/// let solved = Filter::new().operation("setStatus").field("status", "solved").status("200");
+/// let solved = RequestFilter::new().operation("setStatus").field("status", "solved").status("200");
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Filter(Vec<(String, String)>);
+pub struct RequestFilter(Vec<(String, String)>);
 
-impl Filter {
+impl RequestFilter {
     /// Creates a filter without conditions.
     pub fn new() -> Self {
         Self::default()
@@ -97,9 +97,9 @@ impl Filter {
     clippy::missing_errors_doc,
     reason = "all methods fail alike: the server rejects the request or is unreachable"
 )]
-impl Account {
+impl AccountClient {
     /// Lists its requests, the oldest first.
-    pub async fn requests(&self, filter: &Filter) -> Result<RequestList, ControlError> {
+    pub async fn requests(&self, filter: &RequestFilter) -> Result<RequestList, ControlError> {
         fetch_json(self.build_request(Method::GET, "/requests").query(&filter.0)).await
     }
 
@@ -114,24 +114,30 @@ impl Account {
     }
 
     /// Streams its requests: those in the journal, then each new one.
-    pub async fn follow(&self, filter: &Filter) -> Result<Requests, ControlError> {
+    pub async fn stream_requests(
+        &self,
+        filter: &RequestFilter,
+    ) -> Result<RequestStream, ControlError> {
         let response =
             send(self.build_request(Method::GET, "/requests/stream").query(&filter.0)).await?;
-        Ok(Requests::new(response))
+        Ok(RequestStream::new(response))
     }
 
     /// Verifies an expectation. If it is not met, the error lists the near misses.
-    pub async fn verify(&self, expected: &Verification) -> Result<Verified, ControlError> {
+    pub async fn verify(
+        &self,
+        expected: &Verification,
+    ) -> Result<VerificationResult, ControlError> {
         fetch_json(self.build_request(Method::POST, "/verify").json(expected)).await
     }
 
     /// Waits for this many requests, at most 5 minutes. Earlier requests count, too.
     pub async fn wait(
         &self,
-        filter: &Filter,
+        filter: &RequestFilter,
         count: usize,
         timeout: Duration,
-    ) -> Result<Waited, ControlError> {
+    ) -> Result<WaitResult, ControlError> {
         let params = [("count", count.to_string()), ("timeout", format_timeout(timeout))];
         fetch_json(self.build_request(Method::GET, "/wait").query(&filter.0).query(&params)).await
     }
@@ -142,7 +148,7 @@ impl Account {
         id: i64,
         columns: &[(&str, &str)],
         timeout: Duration,
-    ) -> Result<Waited, ControlError> {
+    ) -> Result<WaitResult, ControlError> {
         let params = [("ticket", id.to_string()), ("timeout", format_timeout(timeout))];
         fetch_json(self.build_request(Method::GET, "/wait").query(&params).query(columns)).await
     }
@@ -152,23 +158,23 @@ impl Account {
         &self,
         id: i64,
         timeout: Duration,
-    ) -> Result<Waited, ControlError> {
+    ) -> Result<WaitResult, ControlError> {
         self.wait_for_ticket(id, &[("deleted", "true")], timeout).await
     }
 
     /// Lists its changes by request.
-    pub async fn changes(&self, filter: &Filter) -> Result<ChangeList, ControlError> {
+    pub async fn changes(&self, filter: &RequestFilter) -> Result<ChangeList, ControlError> {
         fetch_json(self.build_request(Method::GET, "/changes").query(&filter.0)).await
     }
 
     /// Lists its fault rules in evaluation order.
-    pub async fn faults(&self) -> Result<Vec<ShownRule>, ControlError> {
-        let list: RuleList = fetch_json(self.build_request(Method::GET, "/faults")).await?;
+    pub async fn faults(&self) -> Result<Vec<ActiveFaultRule>, ControlError> {
+        let list: FaultRuleList = fetch_json(self.build_request(Method::GET, "/faults")).await?;
         Ok(list.faults)
     }
 
     /// Adds a fault rule.
-    pub async fn add_fault(&self, rule: &Rule) -> Result<ShownRule, ControlError> {
+    pub async fn add_fault(&self, rule: &FaultRule) -> Result<ActiveFaultRule, ControlError> {
         fetch_json(self.build_request(Method::POST, "/faults").json(rule)).await
     }
 
@@ -183,13 +189,13 @@ impl Account {
     }
 
     /// Returns the rate limit of each of its API keys.
-    pub async fn limits(&self) -> Result<Limits, ControlError> {
-        fetch_json(self.build_request(Method::GET, "/limits")).await
+    pub async fn rate_limits(&self) -> Result<RateLimits, ControlError> {
+        fetch_json(self.build_request(Method::GET, "/rate-limits")).await
     }
 
     /// Sets the rate limit of each of its API keys; the default is unlimited.
-    pub async fn set_limits(&self, limits: &Limits) -> Result<Limits, ControlError> {
-        fetch_json(self.build_request(Method::PUT, "/limits").json(limits)).await
+    pub async fn set_rate_limits(&self, limits: &RateLimits) -> Result<RateLimits, ControlError> {
+        fetch_json(self.build_request(Method::PUT, "/rate-limits").json(limits)).await
     }
 
     /// Returns whether it rejects requests with warnings.
