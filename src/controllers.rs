@@ -2,6 +2,7 @@
 
 use crate::api::{Controller, Endpoint};
 use crate::contract::Operation;
+use crate::seed::section::FixtureSection;
 use crate::tickets;
 
 /// Every controller.
@@ -15,4 +16,9 @@ pub(crate) fn all_endpoints() -> impl Iterator<Item = &'static Endpoint> {
 /// Iterates over the operations of all controllers.
 pub(crate) fn all_operations() -> impl Iterator<Item = &'static Operation> {
     all_endpoints().map(|endpoint| &endpoint.operation)
+}
+
+/// Iterates over the fixture sections of all controllers.
+pub(crate) fn fixture_sections() -> impl Iterator<Item = &'static FixtureSection> {
+    CONTROLLERS.iter().filter_map(|controller| controller.fixture)
 }

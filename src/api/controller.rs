@@ -3,6 +3,7 @@
 use super::endpoint::Endpoint;
 use crate::contract::openapi::{DocumentedResource, NotFoundResponse, ResourceSchemas};
 use crate::contract::{Assumption, Convention};
+use crate::seed::section::FixtureSection;
 
 /// A controller of the API, for one resource.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Controller {
     pub(crate) not_found: NotFoundResponse,
     pub(crate) conventions: &'static [Convention],
     pub(crate) assumptions: &'static [Assumption],
+    /// Its data in seeds, if it has any.
+    pub(crate) fixture: Option<&'static FixtureSection>,
 }
 
 impl Controller {

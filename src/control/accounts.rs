@@ -13,14 +13,14 @@ use super::extract::{
     AccountPath, OptionalJsonBody, check_snapshot_name, resolve_account, respond_no_content,
     run_to_completion,
 };
-use super::fixtures::parse_counts;
+use super::fixtures::to_counts;
 use super::keys::parse_permissions;
 use super::problem::Problem;
 use crate::accounts;
 use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, generate_secret};
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
-use crate::tickets::fixture;
+use crate::seed;
 use omnidesk_mock_client::types::{
     AccountDetails, AccountList, AccountSummary, CreatedAccount, NewAccount,
 };
@@ -164,10 +164,10 @@ pub(super) async fn show(
     AccountPath { account }: AccountPath,
 ) -> Result<Json<AccountDetails>, Problem> {
     let lease = state.accounts.lease(&account).await?;
-    let counts = lease.read(|connection| Box::pin(fixture::count_rows(connection))).await?;
+    let counts = lease.read(|connection| Box::pin(seed::count_rows(connection))).await?;
     let settings = account.settings();
     drop(lease);
-    let counts = parse_counts(&counts)?;
+    let counts = to_counts(counts)?;
     Ok(Json(AccountDetails {
         account: account.name.to_string(),
         change_counter: account.change_counter.current(),

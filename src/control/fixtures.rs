@@ -1,19 +1,17 @@
 //! Handlers that export an account as a fixture, and import one.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::extract::{AccountPath, read_body, run_to_completion};
 use super::problem::{Problem, ProblemKind};
 use crate::api::state::SharedState;
-use crate::seed::{Format, Import, ImportError};
+use crate::seed;
+use crate::seed::{Format, Import, ImportError, RowCounts};
 use crate::storage::StorageError;
-use crate::tickets::fixture;
 use omnidesk_mock_client::types::{Counts, ImportResult};
 
 /// The maximum size of an imported fixture, in bytes (arbitrary).
@@ -39,7 +37,7 @@ pub(super) async fn export(
         r#"{{"accounts":{{{name}:{{"time_zone":{time_zone},"dialect":{dialect},"clock":{clock},"#
     );
     let export = lease.read_interruptible(move |connection| {
-        Box::pin(async move { fixture::export(connection, &zone, head).await })
+        Box::pin(async move { seed::export_data(connection, &zone, head).await })
     });
     let mut text = export.await?;
     drop(lease);
@@ -76,7 +74,7 @@ pub(super) async fn import(
         let import = parsed.map_err(|errors| Problem::invalid(errors.to_string()))?;
         let modify = state.accounts.modify_copy(&account, |settings| import.apply_to(settings));
         let (before, after) = modify.await?;
-        Ok(Json(ImportResult { added: subtract_counts(&after, &before)? }))
+        Ok(Json(ImportResult { added: subtract_counts(after, &before)? }))
     })
     .await
 }
@@ -97,22 +95,17 @@ impl From<ImportError> for Problem {
     }
 }
 
-/// Parses the row counts of a database.
-pub(super) fn parse_counts(json: &str) -> Result<Counts, Problem> {
-    serde_json::from_str(json).map_err(|error| Problem::internal(&error))
+/// Returns by how much each count of `before` has grown.
+fn subtract_counts(mut after: RowCounts, before: &RowCounts) -> Result<Counts, Problem> {
+    let number = |count: &Value| count.as_u64().unwrap_or_default();
+    for (list, count) in &mut after {
+        let count_before = before.get(list).map_or(0, number);
+        *count = number(count).saturating_sub(count_before).into();
+    }
+    to_counts(after)
 }
 
-/// Returns by how much each count of `before` has grown.
-fn subtract_counts(after: &str, before: &str) -> Result<Counts, Problem> {
-    let parse = |json: &str| {
-        serde_json::from_str::<BTreeMap<String, u64>>(json)
-            .map_err(|error| Problem::internal(&error))
-    };
-    let before = parse(before)?;
-    let added = parse(after)?.into_iter().map(|(resource, count)| {
-        let count_before = before.get(&resource).copied().unwrap_or_default();
-        (resource, count.saturating_sub(count_before))
-    });
-    let added: Map<String, Value> = added.map(|(name, count)| (name, count.into())).collect();
-    serde_json::from_value(added.into()).map_err(|error| Problem::internal(&error))
+/// Converts row counts to their public form.
+pub(super) fn to_counts(counts: RowCounts) -> Result<Counts, Problem> {
+    serde_json::from_value(counts.into()).map_err(|error| Problem::internal(&error))
 }

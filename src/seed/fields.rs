@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
+use super::sections::section_fields;
 use crate::accounts::{ACCOUNT_NAME_REGEX, API_KEY_REGEX};
 use crate::contract::dialect;
 use crate::contract::{Field, FieldType, Literal, PERMISSION_NAMES, optional, required};
-use crate::tickets::fixture;
 
 const PERMISSION_TYPE: FieldType =
     FieldType::TextEnum { values: PERMISSION_NAMES, documented_as: "" };
@@ -32,7 +32,7 @@ fn account_fields() -> &'static [Field] {
             )
             .secret(),
         ];
-        settings.into_iter().chain(fixture::FIELDS.iter().copied()).collect()
+        settings.into_iter().chain(section_fields()).collect()
     });
     &FIELDS
 }

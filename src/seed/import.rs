@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::parse_budget::ParseLimits;
+use super::sections;
 use super::source::SourceText;
 use super::{MISSING_ROOT_MESSAGE, SeedError, non_null_fields, parse_clock};
 use crate::accounts::{AccountError, AccountSettings, EffectiveSettings};
 use crate::clock::{Clock, Zone};
 use crate::contract::{ValidationReport, Violation, ViolationKind, validate_without_item_defaults};
 use crate::storage::{BoxFuture, Connection, StorageError};
-use crate::tickets::fixture;
 
 /// The format of a fixture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +20,14 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// Inserts rows into a database; returns the row counts before and after, as JSON.
+/// The numbers of rows by list.
+pub(crate) type RowCounts = Map<String, Value>;
+
+/// Inserts rows into a database; returns the row counts before and after.
 pub(crate) type ImportFn = Box<
-    dyn for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<(String, String), ImportError>>
+    dyn for<'c> FnOnce(
+            &'c mut Connection,
+        ) -> BoxFuture<'c, Result<(RowCounts, RowCounts), ImportError>>
         + Send,
 >;
 
@@ -99,7 +104,7 @@ impl Import {
             let rule = "must be left out: keys are made one by one".to_owned();
             return Err(vec![violation_without_value(&format!("{path}[keys]"), rule)]);
         }
-        let violations = fixture::validate(&account, &path);
+        let violations = sections::validate_data(&account, &path);
         if !violations.is_empty() {
             return Err(violations);
         }
@@ -144,7 +149,7 @@ impl Import {
         (updated, import)
     }
 
-    /// Inserts the rows. Returns the number of rows of each kind before and after, as JSON.
+    /// Inserts the rows. Returns the row counts before and after.
     ///
     /// # Errors
     /// If some of them already exist, or the database fails.
@@ -153,14 +158,14 @@ impl Import {
         connection: &mut Connection,
         now: &str,
         zone: &Zone,
-    ) -> Result<(String, String), ImportError> {
-        let before = fixture::count_rows(connection).await?;
-        let existing_rows = fixture::find_existing_rows(connection, &self.data).await?;
+    ) -> Result<(RowCounts, RowCounts), ImportError> {
+        let before = sections::count_rows(connection).await?;
+        let existing_rows = sections::find_existing_rows(connection, &self.data).await?;
         if !existing_rows.is_empty() {
             return Err(ImportError::Conflict(existing_rows));
         }
-        fixture::insert(connection, self.data, now, zone).await?;
-        Ok((before, fixture::count_rows(connection).await?))
+        sections::insert_data(connection, self.data, now, zone).await?;
+        Ok((before, sections::count_rows(connection).await?))
     }
 }
 

@@ -6,6 +6,8 @@ mod import;
 mod json;
 mod lines;
 mod parse_budget;
+pub(crate) mod section;
+mod sections;
 mod source;
 mod yaml;
 
@@ -23,11 +25,11 @@ use crate::contract::dialect::{self, Dialect, DialectError};
 use crate::contract::{
     PERMISSION_NAMES, ValidationReport, Violation, ViolationKind, escape_control, validate,
 };
-use crate::tickets::fixture;
 use parse_budget::ParseLimits;
 use source::SourceText;
 
-pub(crate) use import::{Format, Import, ImportError};
+pub(crate) use import::{Format, Import, ImportError, RowCounts};
+pub(crate) use sections::{count_rows, export_data};
 
 /// The violation of a text that is no mapping.
 const MISSING_ROOT_MESSAGE: &str = "must stand at the top of the seed";
@@ -174,7 +176,7 @@ impl AccountFixture {
         let Self { name, settings, data, .. } = self;
         let (now, zone) = (settings.now_text(), settings.zone());
         let image = accounts.build_seed_image(&name, content_hash, settings, move |connection| {
-            Box::pin(async move { fixture::insert(connection, data, &now, &zone).await })
+            Box::pin(async move { sections::insert_data(connection, data, &now, &zone).await })
         });
         image.await
     }
@@ -210,7 +212,7 @@ fn parse_fixtures(text: &SourceText) -> Result<(Vec<AccountFixture>, Vec<Violati
         for (name, account) in accounts {
             let Value::Object(account) = account else { continue };
             let path = format!("accounts[{name}]");
-            violations.extend(fixture::validate(&account, &path));
+            violations.extend(sections::validate_data(&account, &path));
             match build_fixture(name, account, &path) {
                 Ok(fixture) => fixtures.push(fixture),
                 Err(violation) => violations.push(violation),

@@ -11,7 +11,7 @@ use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteOwnedBuf, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Transaction};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
@@ -416,4 +416,14 @@ async fn connect(storage: &Storage, path: &Path) -> Result<SqliteConnection, Sto
     let options = connect_options(storage).filename(path);
     let result = options.optimize_on_close(true, 400).connect().await;
     result.map_err(|source| StorageError::Open { path: path.to_owned(), source })
+}
+
+/// Starts a read transaction: all reads until the guard is dropped see one snapshot of the database.
+///
+/// # Errors
+/// If the database fails.
+pub(crate) async fn begin_read(
+    connection: &mut SqliteConnection,
+) -> Result<Transaction<'_, Sqlite>, StorageError> {
+    Ok(connection.begin().await?)
 }

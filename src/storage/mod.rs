@@ -21,7 +21,7 @@ mod tests;
 
 pub(crate) use change_counter::{ChangeCounter, RowId};
 pub(crate) use config::{Durability, Storage};
-pub(crate) use database::{Database, OpenMode};
+pub(crate) use database::{Database, OpenMode, begin_read};
 pub(crate) use database_limit::{DatabaseLimit, DatabasePermit};
 pub(crate) use error::{FailureKind, StorageError};
 pub(crate) use files::is_wal_empty;

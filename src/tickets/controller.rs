@@ -2,6 +2,7 @@
 
 use super::assumptions::{ASSUMPTIONS, DOCUMENTED_CONVENTIONS};
 use super::endpoints::ENDPOINTS;
+use super::fixture::FIXTURE;
 use super::model::columns;
 use crate::api::Controller;
 use crate::contract::openapi::{NamedSchema, NotFoundResponse, ResourceSchemas};
@@ -23,4 +24,5 @@ pub(crate) static CONTROLLER: Controller = Controller {
     },
     conventions: DOCUMENTED_CONVENTIONS,
     assumptions: ASSUMPTIONS,
+    fixture: Some(&FIXTURE),
 };

@@ -50,15 +50,15 @@ static EXPORT_STATEMENT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Appends the account's rows to `text` as a JSON object without its opening brace, in the order of a fixture's lists.
+/// Appends the account's rows to `text` as members of a JSON object, in the order of a fixture's lists.
 ///
 /// # Errors
 /// If the database fails.
 pub(crate) async fn export(
     connection: &mut Connection,
     zone: &Zone,
-    mut text: String,
-) -> Result<String, StorageError> {
+    text: &mut String,
+) -> Result<(), StorageError> {
     let mut rows = query_scalar::<_, String>(EXPORT_STATEMENT.as_str()).fetch(connection);
     let mut separator = "";
     while let Some(row) = rows.try_next().await? {
@@ -73,8 +73,8 @@ pub(crate) async fn export(
             separator = ",";
         }
     }
-    text.push_str(if separator == "," { "]}" } else { ",\"tickets\":[]}" });
-    Ok(text)
+    text.push_str(if separator == "," { "]" } else { ",\"tickets\":[]" });
+    Ok(())
 }
 
 /// Returns the row count of each kind, as a JSON object.
