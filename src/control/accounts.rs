@@ -6,6 +6,9 @@ use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use jiff::SignedDuration;
+use omnidesk_mock_client::types::{
+    AccountDetails, AccountList, AccountSummary, CreatedAccount, NewAccount,
+};
 
 use super::clock::to_clock_status;
 use super::duration::parse_signed_duration;
@@ -21,9 +24,6 @@ use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, ge
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::seed;
-use omnidesk_mock_client::types::{
-    AccountDetails, AccountList, AccountSummary, CreatedAccount, NewAccount,
-};
 
 /// The maximum idle time before an account is removed.
 const MAX_TTL: Duration = Duration::from_hours(24 * 3650);

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use omnidesk_mock_client::types::{ChangeList, RequestChanges};
 
 use super::extract::AccountPath;
 use super::journal_page::{JournalPage, to_row_changes};
@@ -9,7 +10,6 @@ use super::problem::Problem;
 use super::query::{FilterQuery, PageParams};
 use crate::api::state::SharedState;
 use crate::journal::SequencedEntry;
-use omnidesk_mock_client::types::{ChangeList, RequestChanges};
 
 /// Lists the changes of each request in commit order. The filters are those of the journal.
 #[utoipa::path(get, path = "/accounts/{account}/changes", tag = "journal", operation_id = "listChanges",

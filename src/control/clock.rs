@@ -1,6 +1,7 @@
 //! Handlers for the clock of an account: read, set, advance.
 
 use axum::Json;
+use omnidesk_mock_client::types::{ClockAdvance, ClockMode, ClockSetting, ClockStatus};
 
 use super::duration::parse_signed_duration;
 use super::extract::{AccountPath, JsonBody, run_to_completion};
@@ -8,7 +9,6 @@ use super::problem::Problem;
 use crate::accounts::{AccountGuard, AccountSettings, EffectiveSettings};
 use crate::clock::Clock;
 use crate::contract::quote_value;
-use omnidesk_mock_client::types::{ClockAdvance, ClockMode, ClockSetting, ClockStatus};
 
 /// Converts a clock to its public form.
 pub(super) fn to_clock_status(clock: Clock) -> ClockStatus {

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use omnidesk_mock_client::types::{self, ActiveFaultRule, FaultEffect, FaultRuleList, TimeToLive};
 
 use super::duration::parse_positive_duration;
 use super::extract::{AccountPath, FaultPath, JsonBody};
@@ -22,7 +23,6 @@ use crate::faults::{
     Ttl, parse_effect,
 };
 use crate::journal::RequestPattern;
-use omnidesk_mock_client::types::{self, ActiveFaultRule, FaultEffect, FaultRuleList, TimeToLive};
 
 /// The maximum time to live of a rule (arbitrary).
 const MAX_RULE_TTL: Duration = Duration::from_hours(24 * 31);

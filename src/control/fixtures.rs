@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use omnidesk_mock_client::types::{Counts, ImportResult};
 use serde_json::{Value, json};
 
 use super::extract::{AccountPath, read_body, run_to_completion};
@@ -12,7 +13,6 @@ use crate::api::state::SharedState;
 use crate::seed;
 use crate::seed::{Format, Import, ImportError, RowCounts};
 use crate::storage::StorageError;
-use omnidesk_mock_client::types::{Counts, ImportResult};
 
 /// The maximum size of an imported fixture, in bytes (arbitrary).
 const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;

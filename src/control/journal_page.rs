@@ -1,5 +1,8 @@
 //! Pages of the journal: reads them, and converts entries to their public form.
 
+use omnidesk_mock_client::types::{
+    AppliedFault, ChangeKind, ColumnChange, JournalEntry, RowChange, Warning,
+};
 use serde_json::Value;
 
 use super::pattern::parse_pattern;
@@ -10,9 +13,6 @@ use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::journal;
 use crate::journal::{Cursor, Entry, Journal, JournalSlice, SequencedEntry, redact_json};
-use omnidesk_mock_client::types::{
-    AppliedFault, ChangeKind, ColumnChange, JournalEntry, RowChange, Warning,
-};
 
 /// Converts an entry to its public form; redacts the key.
 pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {

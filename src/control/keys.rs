@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use omnidesk_mock_client::types::{CreatedKey, KeyList, KeySummary, NewKey, PermissionsSpec};
 use serde_json::Value;
 
 use super::extract::{
@@ -15,7 +16,6 @@ use crate::accounts::{
 };
 use crate::api::state::SharedState;
 use crate::contract::{PERMISSION_NAMES, quote_value};
-use omnidesk_mock_client::types::{CreatedKey, KeyList, KeySummary, NewKey, PermissionsSpec};
 
 /// The maximum length of a key's name, in characters.
 const MAX_NAME_CHARS: usize = 100;

@@ -22,6 +22,7 @@ mod redact;
 mod requests;
 mod server;
 mod snapshots;
+mod strict;
 mod verify;
 mod wait;
 mod wait_query;
@@ -78,7 +79,7 @@ fn protected_routes() -> OpenApiRouter<SharedState> {
         .routes(routes!(faults::list, faults::add, faults::clear))
         .routes(routes!(faults::remove))
         .routes(routes!(rate_limits::show, rate_limits::set))
-        .routes(routes!(rate_limits::show_strict, rate_limits::set_strict))
+        .routes(routes!(strict::show, strict::set))
         .routes(routes!(requests::list_unmatched, requests::clear_unmatched))
         .routes(routes!(server::metrics))
         .routes(routes!(server::fidelity))

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use omnidesk_mock_client::types::{self, StatusFilter};
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -13,7 +14,6 @@ use crate::journal::{
     BoundedRegex, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningKind,
     WarningMatcher,
 };
-use omnidesk_mock_client::types::{self, StatusFilter};
 
 /// The maximum regex length, in characters (arbitrary).
 const MAX_REGEX_CHARS: usize = 1000;

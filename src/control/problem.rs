@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use omnidesk_mock_client::types::{NearMiss, ProblemDetails};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
@@ -14,7 +15,6 @@ use crate::api::ProtocolError;
 use crate::faults::InvalidEffect;
 use crate::journal::SearchError;
 use crate::storage::{FailureKind, StorageError};
-use omnidesk_mock_client::types::{NearMiss, ProblemDetails};
 
 macro_rules! problem_kinds {
     ($($variant:ident = $name:literal, $status:literal, $title:literal);+ $(;)?) => {

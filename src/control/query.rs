@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
+use omnidesk_mock_client::types;
+use omnidesk_mock_client::types::StatusFilter;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -14,8 +16,6 @@ use super::problem::Problem;
 use crate::api::decode::parse_pairs;
 use crate::api::state::SharedState;
 use crate::contract::{API_KEY_NAME, quote_value};
-use omnidesk_mock_client::types;
-use omnidesk_mock_client::types::StatusFilter;
 
 /// The maximum number of requests in a response.
 pub(super) const MAX_PAGE_SIZE: usize = 1000;

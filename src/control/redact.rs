@@ -8,12 +8,12 @@ use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use axum::middleware::Next;
 use axum::response::Response;
+use omnidesk_mock_client::types::ProblemDetails;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::api::auth;
 use crate::journal::REDACTED;
-use omnidesk_mock_client::types::ProblemDetails;
 
 /// The minimum length at which the prefix of a truncated secret is redacted, in characters (arbitrary): problems
 /// truncate long texts, but to no less than 40 characters.

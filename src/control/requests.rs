@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use omnidesk_mock_client::types::{JournalEntry, RequestList};
 
 use super::extract::{AccountPath, RequestPath};
 use super::journal_page::{JournalPage, parse_cursor, require_journal, to_journal_entry};
@@ -19,7 +20,6 @@ use super::query::{CursorParams, FilterQuery, PageParams};
 use super::wait::acquire_wait_permit;
 use crate::api::state::SharedState;
 use crate::journal::{Cursor, Journal, RequestPattern, SequencedEntry};
-use omnidesk_mock_client::types::{JournalEntry, RequestList};
 
 /// The interval of keep-alive comments in an event stream, which prevent idle timeouts.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);

@@ -3,12 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use omnidesk_mock_client::types::{Snapshot, SnapshotList};
 
 use super::extract::{AccountPath, SnapshotPath, respond_no_content, run_to_completion};
 use super::problem::Problem;
 use crate::accounts::{SnapshotInfo, TakenSnapshot};
 use crate::api::state::SharedState;
-use omnidesk_mock_client::types::{Snapshot, SnapshotList};
 
 fn to_snapshot(info: SnapshotInfo) -> Snapshot {
     Snapshot { name: info.name, taken_at: info.taken_at, bytes: info.size_bytes }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use omnidesk_mock_client::types::{self, Difference, NearMiss, Verification, VerificationResult};
 
 use super::duration::parse_duration;
 use super::extract::{AccountPath, JsonBody};
@@ -11,7 +12,6 @@ use super::problem::{Problem, ProblemKind};
 use crate::api::state::SharedState;
 use crate::journal;
 use crate::journal::{CountExpectation, OrderExpectation, SearchDeadline, Verdict};
-use omnidesk_mock_client::types::{self, Difference, NearMiss, Verification, VerificationResult};
 
 /// The maximum length of `order` (arbitrary).
 const MAX_PATTERNS: usize = 100;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use omnidesk_mock_client::types::WaitResult;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -20,7 +21,6 @@ use crate::api::state::SharedState;
 use crate::clock;
 use crate::journal::{CountExpectation, Cursor, RequestPattern, SearchDeadline, SequencedEntry};
 use crate::tickets;
-use omnidesk_mock_client::types::WaitResult;
 
 /// Acquires a permit for a wait or a stream. Dropping it releases it.
 pub(super) fn acquire_wait_permit(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
