@@ -85,7 +85,7 @@ pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
 /// Parses a duration from zero to `max`.
 ///
 /// # Errors
-/// If it is invalid or out of range; says what it must be.
+/// If it is invalid or out of range; the message states the valid values.
 pub(crate) fn parse_duration_up_to(text: &str, max: Duration) -> Result<Duration, String> {
     let duration = Duration::try_from(parse_duration(text)?);
     let duration = duration.map_err(|_| "must not be negative".to_owned())?;
@@ -98,10 +98,10 @@ pub(crate) fn parse_duration_up_to(text: &str, max: Duration) -> Result<Duration
 /// Parses a duration that is longer than zero and at most `max`.
 ///
 /// # Errors
-/// If it is invalid or out of range; says what it must be.
+/// If it is invalid or out of range; the message states the valid values.
 pub(crate) fn parse_positive_duration(text: &str, max: Duration) -> Result<Duration, String> {
     let duration = parse_duration_up_to(text, max)?;
-    if duration.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() { Err("must be longer than zero".to_owned()) } else { Ok(duration) }
 }
 
 fn deserialize_duration<'de, D: Deserializer<'de>>(
@@ -135,7 +135,7 @@ pub(crate) fn saturating_sub(timestamp: Timestamp, by: SignedDuration) -> Timest
 /// Finds a time zone by its IANA name.
 ///
 /// # Errors
-/// If none has it.
+/// If the name is unknown.
 pub(crate) fn find_zone(name: &str) -> Result<Zone, jiff::Error> {
     let time_zone = TimeZone::get(name)?;
     // UTC by any name, such as Etc/UTC.

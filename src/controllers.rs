@@ -1,4 +1,4 @@
-//! The list of controllers. Another one adds its folder and one line here.
+//! The list of controllers. To add a controller, add its folder and one line here.
 
 use crate::api::{Controller, Endpoint};
 use crate::contract::Operation;

@@ -30,7 +30,7 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 /// Decodes a query into a tree.
 ///
 /// # Errors
-/// The message that rejects it.
+/// The error message.
 pub fn decode_query(text: &str) -> Result<Value, String> {
     into_value(decode::parse_query(text, INPUT_LIMITS))
 }

@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! The feature `cli` is on by default. It adds the command line; a test that only embeds the server does without.
+//! The feature `cli`, on by default, adds the command line. Disable it if a test only embeds the server.
 //!
 //! ARCHITECTURE.md describes the modules.
 

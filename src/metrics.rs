@@ -91,7 +91,7 @@ impl RejectionReason {
 
 /// The operation label of requests to the control API.
 pub(crate) const CONTROL_OPERATION: &str = "control";
-/// That of all other requests, outside the Ticket API.
+/// The operation label of all other requests outside the Ticket API.
 pub(crate) const OTHER_OPERATION: &str = "other";
 
 /// Constructs duration histograms.
@@ -173,7 +173,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Creates metrics at zero; those of SQLite are `sqlite`.
+    /// Creates metrics at zero. `sqlite` are the metrics of SQLite.
     pub(crate) fn new(sqlite: &SqliteMetrics) -> Self {
         let mut metrics = Self {
             requests: Family::default(),
@@ -197,7 +197,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix(METRIC_PREFIX);
         registry.register(
             "requests",
-            "Requests by operation and status; the status none is a request without a response",
+            "Requests by operation and status; the status is none if no response was sent",
             self.requests.clone(),
         );
         registry.register(
@@ -212,7 +212,7 @@ impl Metrics {
         );
         registry.register(
             "sqlite_seconds",
-            "Time in SQLite of a read, and of a group commit",
+            "Time in SQLite per read and per group commit",
             sqlite.durations.clone(),
         );
         registry.register("sqlite_commits", "Group commits", sqlite.commits.clone());
@@ -229,7 +229,7 @@ impl Metrics {
         );
         registry.register("open_connections", "Open connections", self.connections.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The build of the server", build);
+        registry.register("build", "The version of the server", build);
         registry
     }
 

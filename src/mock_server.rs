@@ -139,7 +139,7 @@ impl MockServerBuilder {
         self
     }
 
-    /// Adds a seed given as text.
+    /// Adds a seed, YAML or JSON, as text.
     #[must_use]
     pub fn seed_text(mut self, text: impl Into<String>) -> Self {
         self.config.seed_texts.push(text.into());
@@ -236,7 +236,9 @@ impl MockServerBuilder {
             .name("omnidesk-mock".to_owned())
             .spawn(run)
             .map_err(|error| StartError(error.to_string()))?;
-        let started = ready_rx.await.map_err(|_| StartError("it ended at once".to_owned()))?;
+        let started = ready_rx
+            .await
+            .map_err(|_| StartError("the server thread exited during startup".to_owned()))?;
         let ServerInfo { base_url, api_key, control_token: generated_token } =
             started.map_err(|error| StartError(error.to_string()))?;
         Ok(MockServer {
@@ -253,14 +255,14 @@ fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What a caller needs to know about a started server.
+/// The address and credentials of a started server.
 struct ServerInfo {
     base_url: String,
     api_key: String,
     control_token: Option<String>,
 }
 
-/// Opens a server, reports it, and serves until it is told to stop.
+/// Opens a server, reports it, and serves until a stop is requested.
 fn run_server(
     config: &ServerConfig,
     ready_tx: oneshot::Sender<anyhow::Result<ServerInfo>>,
@@ -270,7 +272,7 @@ fn run_server(
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            // If the receiver is dropped, nobody needs the server.
+            // If the receiver is dropped, the caller no longer needs the server.
             let _ = ready_tx.send(Err(error.into()));
             return;
         }

@@ -74,7 +74,7 @@ pub(crate) fn limits(
     let limits = |limits: Value| account.control_with("PUT", "/limits", &limits);
     caller.ask(&limits(json!({ "requests": 1, "per": "1h" })), 200)?;
     caller.ask(&request, 200)?;
-    caller.refuse(&request, 429, "as many requests")?;
+    caller.refuse(&request, 429, "exceeded its rate limit")?;
     caller.ask(&limits(json!({})), 200)?;
     caller.ask(&request, 200).map(drop)
 }

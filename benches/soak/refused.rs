@@ -157,9 +157,9 @@ pub(crate) fn key(caller: &mut Caller, account: &mut Account, random: &mut Rando
 
 pub(crate) fn path(caller: &mut Caller, account: &mut Account, random: &mut Random) -> Outcome<()> {
     match random.below(3) {
-        0 => caller.refuse(&account.get("s"), 404, "nothing at"),
+        0 => caller.refuse(&account.get("s"), 404, "does not exist"),
         1 => caller.refuse(&account.bare("PATCH", "/1"), 405, "PATCH"),
-        _ => caller.refuse(&account.get("/1/2/3"), 404, "nothing at"),
+        _ => caller.refuse(&account.get("/1/2/3"), 404, "does not exist"),
     }
 }
 

@@ -61,7 +61,7 @@ impl ControlClient {
         Self { token: Some(token.to_owned()), ..self }
     }
 
-    /// Sets the API key whose account `self` means.
+    /// Sets the API key. The account `self` is its account.
     #[must_use]
     pub fn with_api_key(self, key: &str) -> Self {
         Self { api_key: Some(key.to_owned()), ..self }
@@ -79,7 +79,7 @@ impl ControlClient {
     /// Creates an account with an API key.
     ///
     /// # Errors
-    /// When its name is in use, its source does not exist, or there are too many.
+    /// When its name is in use, its source does not exist, or the server has the maximum number of accounts.
     pub async fn create_account(&self, new: &NewAccount) -> Result<CreatedAccount, ControlError> {
         fetch_json(self.build_request(Method::POST, "/accounts").json(new)).await
     }

@@ -44,7 +44,7 @@ impl RequestFilter {
         self.with_param("method", &name)
     }
 
-    /// Filters by response status: `200`, `4xx`, or `none` for no response.
+    /// Filters by response status: `200`, `4xx`, or `none` if no response was sent.
     #[must_use]
     pub fn status(self, status: &str) -> Self {
         self.with_param("status", &status)
@@ -131,7 +131,7 @@ impl AccountClient {
         fetch_json(self.build_request(Method::POST, "/verify").json(expected)).await
     }
 
-    /// Waits for this many requests, at most 5 minutes. Earlier requests count, too.
+    /// Waits for this many requests, at most 5 minutes. Earlier requests count as well.
     pub async fn wait(
         &self,
         filter: &RequestFilter,

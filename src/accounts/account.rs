@@ -41,7 +41,7 @@ pub(crate) struct AccountLimits {
     pub(crate) lock_timeout: Duration,
 }
 
-/// An account. Its name, durability and TTL never change; all else does.
+/// An account. Only its name, durability and TTL never change.
 #[derive(Debug)]
 pub(crate) struct Account {
     /// Unique in this process; never reused.
@@ -121,7 +121,7 @@ impl Account {
     }
 
     /// Commits a change to its catalogue rows. While the commit is in doubt, requests to the account fail: a restart
-    /// could lose what they change. An ephemeral account has no rows: nothing is run, and the default is returned.
+    /// could lose their changes. An ephemeral account has no rows: nothing is run, and the default is returned.
     pub(super) async fn write_catalogue<T, F>(&self, change: F) -> Result<T, StorageError>
     where
         T: Default + Send + 'static,

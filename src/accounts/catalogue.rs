@@ -143,7 +143,7 @@ impl Catalogue {
             .await
         };
         if let Err(error) = removal.await {
-            tracing::warn!(%error, "files that are not needed stay until the next start");
+            tracing::warn!(%error, "cannot delete orphaned files; the next start tries again");
         }
     }
 
@@ -241,8 +241,9 @@ pub(super) async fn list_accounts(
 
 fn account_from_row(row: &SqliteRow) -> Result<AccountRow, StorageError> {
     let name: String = row.try_get("name")?;
-    let corrupt =
-        |what: &str| StorageError::corrupt(format!("account {name}: its {what} cannot be read"));
+    let corrupt = |what: &str| {
+        StorageError::corrupt(format!("account {name}: the {what} in the catalogue is invalid"))
+    };
     let dialect: String = row.try_get("dialect")?;
     let clock: String = row.try_get("clock")?;
     let settings = AccountSettings {
@@ -271,8 +272,11 @@ fn strict_to_json(settings: &AccountSettings) -> Option<String> {
 }
 
 fn settings_from_json(text: &str) -> Result<AccountSettings, StorageError> {
-    serde_json::from_str(text)
-        .map_err(|_| StorageError::corrupt("a profile in the catalogue cannot be read".to_owned()))
+    serde_json::from_str(text).map_err(|_| {
+        StorageError::corrupt(
+            "the settings of a saved state in the catalogue are invalid".to_owned(),
+        )
+    })
 }
 
 fn settings_to_json(settings: &AccountSettings) -> String {
@@ -353,7 +357,9 @@ pub(super) async fn list_keys(connection: &mut Connection) -> Result<Vec<KeyRow>
 
 fn key_from_row(row: &SqliteRow) -> Result<KeyRow, StorageError> {
     let account: String = row.try_get("account")?;
-    let corrupt = || StorageError::corrupt(format!("account {account}: a key cannot be read"));
+    let corrupt = || {
+        StorageError::corrupt(format!("account {account}: an API key in the catalogue is invalid"))
+    };
     let digest: Vec<u8> = row.try_get("hash")?;
     let permissions: String = row.try_get("permissions")?;
     let names: Vec<String> = serde_json::from_str(&permissions).map_err(|_| corrupt())?;
@@ -483,7 +489,7 @@ pub(super) async fn insert_image(
     Ok(statement.bind(file).bind(size_bytes).fetch_one(connection).await?)
 }
 
-/// Deletes those of the images that no row references. Returns their files, now orphaned.
+/// Deletes the images among these that no row references. Returns their files, now orphaned.
 pub(super) async fn delete_unused_images(
     connection: &mut Connection,
     image_ids: &[i64],
@@ -505,7 +511,7 @@ pub(super) async fn delete_unused_images(
     Ok(files)
 }
 
-/// Deletes every unreferenced image: those that a crash has left. Returns their files.
+/// Deletes every unreferenced image, which a crash may leave. Returns their files.
 pub(super) async fn delete_all_unused_images(
     connection: &mut Connection,
 ) -> Result<Vec<String>, StorageError> {

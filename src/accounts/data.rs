@@ -14,7 +14,7 @@ use crate::storage::Database;
 #[derive(Debug)]
 pub(super) struct AccountData {
     pub(super) backing: Backing,
-    /// What a reset restores.
+    /// The state that a reset restores.
     pub(super) origin: SavedState,
     pub(super) snapshots: BTreeMap<String, Snapshot>,
 }
@@ -53,7 +53,7 @@ impl AccountData {
         })
     }
 
-    /// Returns the images of its origin and its snapshots, without that of its current data.
+    /// Returns the images of its origin and its snapshots, without the image of its current data.
     pub(super) fn retained_images(&self) -> impl Iterator<Item = &Arc<Image>> {
         let snapshots = self.snapshots.values().map(|snapshot| &snapshot.state.image);
         std::iter::once(&self.origin.image).chain(snapshots)
@@ -88,7 +88,7 @@ impl Backing {
 /// Closes a database. If the checkpoint fails, file and write-ahead log stay: together they are complete.
 pub(super) async fn close_or_warn(database: &Database) {
     if let Err(error) = database.close().await {
-        tracing::warn!(%error, "the log of a database stays beside its file");
+        tracing::warn!(%error, "checkpoint failed; the write-ahead log stays beside the database file");
     }
 }
 

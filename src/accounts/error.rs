@@ -16,30 +16,30 @@ pub(crate) enum AccountError {
     #[error("the account {account} has no key with the id {id}")]
     KeyNotFound { account: String, id: i64 },
     #[error(
-        "this API key is unknown, and makes no account: for that it must have 8 to 128 letters, digits, - or _"
+        "this API key is unknown, and cannot create an account: for that it must have 8 to 128 characters: letters, digits, - or _"
     )]
     MalformedKey,
-    #[error("the seed has no account to start from; say what an account starts from otherwise")]
+    #[error(
+        "the seed has no account to start from; add one to the seed, or create the account from another source (from)"
+    )]
     NoSeed,
     #[error("the seed has no account {0}")]
     SeedNotFound(String),
-    #[error("there is an account {0} already")]
+    #[error("the account {0} already exists")]
     NameTaken(String),
     #[error(
-        "account {account}: the key {key:?} cannot be made, since its text opens the account {owner} already"
+        "account {account}: cannot create the key {key:?}: the account {owner} already has a key with this value"
     )]
     KeyTaken { account: String, key: String, owner: String },
-    #[error("the account {account} has a key with the name {key} already")]
+    #[error("the account {account} already has a key with the name {key}")]
     KeyNameTaken { account: String, key: String },
     #[error(
-        "there are {0} accounts already, as many as this server may have; remove some, or raise --max-accounts"
+        "the server already has the maximum of {0} accounts; remove some, or raise --max-accounts"
     )]
     TooManyAccounts(usize),
-    #[error(
-        "the account {account} has {max} {resource} already, as many as it may have; remove some"
-    )]
+    #[error("the account {account} already has the maximum of {max} {resource}; remove some")]
     LimitReached { account: String, max: usize, resource: &'static str },
-    #[error("no random key can be made: {0}")]
+    #[error("cannot generate a random key: {0}")]
     RandomUnavailable(#[from] getrandom::Error),
 }
 

@@ -178,7 +178,7 @@ impl Lifecycle {
         expired.retain(|account| account.is_expired());
         for account in expired {
             if let Err(error) = self.remove_if_expired(&account).await {
-                tracing::warn!(%error, account = %account.name, "could not be removed");
+                tracing::warn!(%error, account = %account.name, "cannot remove an expired account");
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::storage::StorageError;
 /// Images of the catalogue, by row id.
 type ImagesById = HashMap<i64, Arc<Image>>;
 
-/// Deletes what a crash has left, and registers the accounts of the catalogue with their snapshots and keys.
+/// Deletes files that a crash has left, and registers the accounts of the catalogue with their snapshots and keys.
 ///
 /// # Errors
 /// If the catalogue cannot be read, or is inconsistent.
@@ -90,7 +90,9 @@ fn load_backing(
             Ok(Backing::File(file))
         }
         (None, Some(image_id)) => Ok(Backing::Image(find_image(image_id, images)?)),
-        (None, None) => Err(StorageError::corrupt(format!("account {account} stands on nothing"))),
+        (None, None) => {
+            Err(StorageError::corrupt(format!("account {account} has neither a file nor an image")))
+        }
     }
 }
 
@@ -98,13 +100,15 @@ fn load_backing(
 fn warn_if_missing(catalogue: &Catalogue, file: &str) {
     let path = catalogue.resolve_path(file);
     if !path.exists() {
-        tracing::error!(error = %StorageError::Missing { path }, "a part of the data is refused");
+        tracing::error!(error = %StorageError::Missing { path }, "a data file is missing; requests that need it fail");
     }
 }
 
 fn find_image(image_id: i64, images: &ImagesById) -> Result<Arc<Image>, StorageError> {
     let image = images.get(&image_id).cloned();
-    image.ok_or_else(|| StorageError::corrupt("the catalogue lacks an image".to_owned()))
+    image.ok_or_else(|| {
+        StorageError::corrupt("the catalogue references an image that does not exist".to_owned())
+    })
 }
 
 fn resolve_saved_state(

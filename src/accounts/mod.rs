@@ -13,10 +13,12 @@ mod error;
 mod image;
 mod lifecycle;
 mod loader;
+mod modify_copy;
 mod permissions;
 mod policy;
 mod pool;
 mod registry;
+mod reset;
 mod seed_images;
 mod settings;
 mod snapshots;
@@ -54,10 +56,10 @@ pub(crate) use snapshots::{SnapshotInfo, TakenSnapshot};
 /// Interval of the scan for idle databases and expired accounts.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The accounts of a server: what the rest of the program does with them.
+/// The accounts of a server, and the operations on them.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    /// Dialect if the account is unknown.
+    /// The dialect of responses without an account.
     pub(crate) default_dialect: Dialect,
     unknown_keys: UnknownKeyPolicy,
     registry: Arc<Registry>,
@@ -307,7 +309,7 @@ impl Accounts {
     /// # Errors
     /// If the account has been removed, or the catalogue cannot be written.
     pub(crate) async fn reset(&self, account: &Account) -> Result<(), AccountError> {
-        snapshots::reset(&self.pool, account).await
+        reset::reset(&self.pool, account).await
     }
 
     /// Restores an account to a snapshot.
@@ -315,7 +317,7 @@ impl Accounts {
     /// # Errors
     /// If the snapshot is missing, or the catalogue cannot be written.
     pub(crate) async fn restore(&self, account: &Account, name: &str) -> Result<(), AccountError> {
-        snapshots::restore(&self.pool, account, name).await
+        reset::restore(&self.pool, account, name).await
     }
 
     /// Lists snapshots, sorted by name.
@@ -368,7 +370,7 @@ impl Accounts {
         E: From<StorageError> + From<AccountError> + Send + 'static,
         F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
     {
-        snapshots::modify_copy(&self.pool, account, prepare).await
+        modify_copy::modify_copy(&self.pool, account, prepare).await
     }
 }
 

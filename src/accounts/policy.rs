@@ -1,4 +1,4 @@
-//! The server's settings for accounts: where they are stored, how many there may be, what an unknown key does.
+//! The server's settings for accounts: their storage, their maximum number, and the policy for unknown keys.
 
 use std::path::PathBuf;
 

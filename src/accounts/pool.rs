@@ -265,7 +265,7 @@ impl DatabasePool {
             Backing::Open { database, file: None } => match database.serialize().await {
                 Ok(content) => Backing::Image(Image::from_buffer(content)),
                 Err(error) => {
-                    tracing::warn!(%error, "an account's database stays open");
+                    tracing::warn!(%error, "cannot close the database of an account");
                     return;
                 }
             },
@@ -275,7 +275,7 @@ impl DatabasePool {
         self.remove(account);
     }
 
-    /// Forgets an account whose database is closed or replaced.
+    /// Removes an account whose database is closed or replaced.
     pub(super) fn remove(&self, account: &Account) {
         self.open.lock().remove(&account.serial);
     }

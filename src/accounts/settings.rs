@@ -122,8 +122,8 @@ impl EffectiveSettings {
         clock::format_stored_date(clock::saturating_sub(self.now(), self.dialect.archive_after))
     }
 
-    /// Returns the `Date` header; None if the system clock is used.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        (self.account_settings.clock != Clock::Real).then(|| clock::format_http_date(self.now()))
+    /// Returns whether its clock follows the system time.
+    pub(crate) fn uses_system_time(&self) -> bool {
+        self.account_settings.clock == Clock::Real
     }
 }

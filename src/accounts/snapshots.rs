@@ -1,18 +1,15 @@
-//! Reset, snapshots, restore and import. Each holds the account's exclusive lock, so a request sees the state before or
-//! after; each is one commit, so a crash leaves one or the other.
+//! Snapshots: named copies of an account's state. Taking one holds the account's exclusive lock, and is one commit.
 
 use std::sync::Arc;
 
 use super::account::Account;
 use super::catalogue::{self, ImageRow, SavedStateRow, SnapshotRow};
-use super::data::{AccountData, Backing, Snapshot, close_or_warn};
+use super::data::{AccountData, Backing, Snapshot};
 use super::error::AccountError;
 use super::image::{Image, SavedState};
 use super::pool::DatabasePool;
-use super::settings::{AccountSettings, EffectiveSettings};
 use crate::storage::{
-    ACCOUNT_SCHEMA, BoxFuture, ChangeCounter, Connection, Database, OpenMode, Storage,
-    StorageError, files, is_wal_empty,
+    ACCOUNT_SCHEMA, ChangeCounter, Database, OpenMode, StorageError, files, is_wal_empty,
 };
 
 /// The most snapshots of one account (arbitrary).
@@ -40,74 +37,6 @@ impl SnapshotInfo {
         let size_bytes = snapshot.state.image.size_bytes();
         Self { name: name.to_owned(), taken_at: snapshot.taken_at.clone(), size_bytes }
     }
-}
-
-/// Restores an account to its origin.
-///
-/// # Errors
-/// If the account has been removed, or the catalogue cannot be written.
-pub(super) async fn reset(pool: &DatabasePool, account: &Account) -> Result<(), AccountError> {
-    let mut data = account.lock_exclusive().await?;
-    let origin = data.origin.clone();
-    restore_to(pool, account, &mut data, origin).await?;
-    account.start_new_epoch();
-    Ok(())
-}
-
-/// Restores an account to a snapshot.
-///
-/// # Errors
-/// If the snapshot is missing, or the catalogue cannot be written.
-pub(super) async fn restore(
-    pool: &DatabasePool,
-    account: &Account,
-    name: &str,
-) -> Result<(), AccountError> {
-    let mut data = account.lock_exclusive().await?;
-    let saved = data.snapshot(&account.name, name)?.state.clone();
-    restore_to(pool, account, &mut data, saved).await?;
-    account.start_new_epoch();
-    Ok(())
-}
-
-async fn restore_to(
-    pool: &DatabasePool,
-    account: &Account,
-    data: &mut AccountData,
-    saved: SavedState,
-) -> Result<(), AccountError> {
-    let settings = account.merge_settings(saved.settings.clone())?;
-    let orphaned_files = set_base_image(account, data, &saved).await?;
-    let old = std::mem::replace(&mut data.backing, Backing::Image(saved.image));
-    pool.remove(account);
-    account.set_settings(settings);
-    old.discard().await;
-    account.delete_orphaned_files(orphaned_files).await;
-    Ok(())
-}
-
-/// Makes the saved state the account's current one in the catalogue. Returns the files that are orphaned then.
-async fn set_base_image(
-    account: &Account,
-    data: &AccountData,
-    saved: &SavedState,
-) -> Result<Vec<String>, StorageError> {
-    // An ephemeral account has no row, and its images have no id.
-    let Some(image_id) = saved.image.id() else { return Ok(Vec::new()) };
-    let (name, settings) = (account.name.to_string(), saved.settings.clone());
-    let old_image_id = data.backing.image().and_then(|image| image.id());
-    account
-        .write_catalogue(move |connection| {
-            Box::pin(async move {
-                let own_file = catalogue::set_account_image(connection, &name, image_id).await?;
-                catalogue::update_settings(connection, &name, &settings).await?;
-                let mut files =
-                    catalogue::delete_unused_images(connection, old_image_id.as_slice()).await?;
-                files.extend(own_file);
-                Ok(files)
-            })
-        })
-        .await
 }
 
 /// Captures the account's current state. A database file becomes the image itself: later writes go to a copy
@@ -249,99 +178,4 @@ pub(super) async fn remove_snapshot(account: &Account, name: &str) -> Result<(),
     data.snapshots.remove(name);
     account.delete_orphaned_files(orphaned_files).await;
     Ok(())
-}
-
-/// Modifies a copy of an account's data, then switches the account to it and to new settings. `prepare`
-/// derives the settings and the change from the current settings.
-///
-/// # Errors
-/// Those of `change`, or if the disk fails. The account is unchanged then.
-pub(super) async fn modify_copy<T, E, F>(
-    pool: &DatabasePool,
-    account: &Account,
-    prepare: impl FnOnce(&EffectiveSettings) -> (AccountSettings, F),
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<StorageError> + From<AccountError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-{
-    let mut data = account.lock_exclusive().await?;
-    let (settings, change) = prepare(&account.settings());
-    let saved = capture(pool, account, &mut data).await?;
-    let Modified { image, result } = if account.is_durable() {
-        modify_file_copy(pool, account, &saved.image, change).await?
-    } else {
-        modify_memory_copy(&pool.storage, &saved, change).await?
-    };
-    restore_to(pool, account, &mut data, SavedState { image, settings }).await?;
-    Ok(result)
-}
-
-/// A modified copy of an image, and the result of the change.
-struct Modified<T> {
-    image: Arc<Image>,
-    result: T,
-}
-
-async fn modify_file_copy<T, E, F>(
-    pool: &DatabasePool,
-    account: &Account,
-    image: &Arc<Image>,
-    change: F,
-) -> Result<Modified<T>, E>
-where
-    T: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-{
-    let catalogue = account.catalogue()?;
-    let _permit = pool.acquire_permit(account).await?;
-    let file = catalogue.reserve_file(&format!("accounts/{}", account.name)).await?;
-    let path = catalogue.resolve_path(&file);
-    let copy_and_modify = async {
-        image.copy_to(&pool.storage, path.clone()).await?;
-        let opened = Database::open(
-            &pool.storage,
-            OpenMode::OpenExisting(&path),
-            &ACCOUNT_SCHEMA,
-            ChangeCounter::default(),
-        );
-        let database = opened.await?;
-        let changed = database.write(change).await;
-        let closed = database.close().await;
-        let result = changed?;
-        closed?;
-        Ok(result)
-    };
-    let result = match copy_and_modify.await {
-        Ok(result) => result,
-        Err(error) => {
-            catalogue.delete_orphaned_files(vec![file]).await;
-            return Err(error);
-        }
-    };
-    catalogue.check_wal_empty(&file)?;
-    Ok(Modified { image: catalogue.register_image(file).await?, result })
-}
-
-async fn modify_memory_copy<T, E, F>(
-    storage: &Storage,
-    saved: &SavedState,
-    change: F,
-) -> Result<Modified<T>, E>
-where
-    T: Send + 'static,
-    E: From<StorageError> + Send + 'static,
-    F: for<'c> FnOnce(&'c mut Connection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-{
-    let Image::Memory(content) = &*saved.image else {
-        return Err(StorageError::corrupt("an image is not in memory".to_owned()).into());
-    };
-    let (mode, change_counter) = (OpenMode::FromBytes(content), ChangeCounter::default());
-    let database = Database::open(storage, mode, &ACCOUNT_SCHEMA, change_counter).await?;
-    let result = database.write(change).await?;
-    let content = database.serialize().await?;
-    close_or_warn(&database).await;
-    Ok(Modified { image: Image::from_buffer(content), result })
 }

@@ -25,7 +25,7 @@ pub(super) fn has_key_parameter(query: &str) -> bool {
 /// Extracts the text of the key.
 ///
 /// # Errors
-/// If there is none, or if two of them differ.
+/// If no key was sent, or if two keys differ.
 pub(crate) fn extract_key<'a>(
     headers: &'a HeaderMap,
     query: &'a str,

@@ -1,4 +1,4 @@
-//! Makes the cache key of a request.
+//! Makes the cache key of a request, from the change counter of what it reads.
 
 use axum::http::Uri;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! A controller: all that the server derives its part of the API from.
+//! A controller: the declarations of one resource, from which the server derives its routes and documents.
 
 use super::endpoint::Endpoint;
 use crate::contract::openapi::{DocumentedResource, NotFoundResponse, ResourceSchemas};
@@ -21,7 +21,7 @@ pub(crate) struct Controller {
 }
 
 impl Controller {
-    /// Returns what the OpenAPI document describes.
+    /// Returns the resource for the OpenAPI document.
     pub(crate) fn to_documented_resource(&self) -> DocumentedResource {
         DocumentedResource {
             name: self.name,

@@ -8,6 +8,7 @@ use axum::http::Response;
 
 use super::cache::{CacheKey, CachedResponse};
 use super::cache_key::cache_key;
+
 use super::client_disconnect::DisconnectGuard;
 use super::endpoint::{CachePolicy, Endpoint};
 use super::execute::execute;

@@ -23,7 +23,8 @@ const MAX_LISTED_IDS: usize = 20;
 /// SQLite's largest text, in bytes (default of `SQLITE_MAX_LENGTH`).
 const SQLITE_MAX_TEXT_BYTES: usize = 1_000_000_000;
 /// The message of an internal error.
-const INTERNAL_ERROR_MESSAGE: &str = "The server could not do this; its log says why.";
+const INTERNAL_ERROR_MESSAGE: &str =
+    "The server could not process the request; see the server log.";
 
 /// A failed request.
 #[derive(Debug)]
@@ -129,22 +130,22 @@ impl ApiError {
     fn message(&self) -> String {
         match self {
             Self::UnknownPath(path) => {
-                format!("There is nothing at {path}. The Ticket API is at /api/v2/ticket; /docs lists its operations.")
+                format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket; /docs lists its operations.")
             }
             Self::MethodNotAllowed { method, path, allowed } => {
-                format!("{method} is not a method of {path}. It has: {allowed}.")
+                format!("The method {method} is not allowed for {path}. Allowed: {allowed}.")
             }
             Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
             Self::UnknownApiKey => "This API key is unknown.".to_owned(),
             Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
-            Self::CrossOriginPage => "This API key is unknown, and no account is made for it: by its Origin or Sec-Fetch-Site the request comes from a web page of another origin. Make the account first, with a request that no such page sends; then the key works from there as well.".to_owned(),
-            Self::UnknownHost => "This API key is unknown, and no account is made for it: the Host of the request is none of this server's. It is neither of loopback, nor the address that it listens on, nor that of --public-url. Start the server with --public-url http://HOST:PORT to use it under another name, or make the account first; a known key works under every name.".to_owned(),
+            Self::CrossOriginPage => "This API key is unknown, and no account is created for it: according to its header Origin or Sec-Fetch-Site, the request comes from a web page of another origin. Create the account first, with a request from outside such a page; then the key works from there as well.".to_owned(),
+            Self::UnknownHost => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),
             Self::ConflictingApiKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::UnsupportedMediaType(sent) => content_type_message(sent.as_deref()),
             Self::UnsupportedContentEncoding(sent) => {
                 let sent = quote_value(&sent.as_str().into());
-                format!("The Content-Encoding {sent} is not understood; send the body as it is.")
+                format!("The Content-Encoding {sent} is not supported; send the body without an encoding.")
             }
             Self::BodyTooLarge(max_bytes) => format!("The body is larger than {max_bytes} bytes (--max-body-bytes)."),
             Self::BodyTimeout(timeout) => format!("The body was not complete after {} (--body-timeout).", clock::format_duration(*timeout)),
@@ -156,13 +157,13 @@ impl ApiError {
                 let messages: Vec<String> = warnings.iter().map(ToString::to_string).collect();
                 format!("{} (This account is strict; nothing was changed.)", messages.join(" "))
             }
-            Self::RateLimited { limit, window, retry_after } => format!("This API key has made as many requests as it may, {limit} per {window}. Wait {}s.", ceil_seconds(*retry_after)),
+            Self::RateLimited { limit, window, retry_after } => format!("This API key has exceeded its rate limit of {limit} per {window}. Wait {}s.", ceil_seconds(*retry_after)),
             Self::Fault { message: Some(message), .. } => message.clone(),
-            Self::Fault { status, .. } => format!("A fault rule answers this request with {status}."),
+            Self::Fault { status, .. } => format!("A fault rule responds to this request with {status}."),
             Self::UnknownTicket => "This ticket does not exist.".to_owned(),
             Self::UnknownTickets(ids) => unknown_tickets_message(ids),
-            Self::ResponseTooLarge(max_bytes) => format!("The answer would be larger than {max_bytes} bytes (--max-response-bytes). Ask for fewer tickets with itemLimit, or leave the events out with getTicketHistory=false."),
-            Self::TooManyAccounts(max_accounts) => format!("This API key is unknown, and no account can be made for it: there are {max_accounts} already, as many as there may be. Remove some, or raise --max-accounts."),
+            Self::ResponseTooLarge(max_bytes) => format!("The response would be larger than {max_bytes} bytes (--max-response-bytes). Request fewer tickets with itemLimit, or exclude the events with getTicketHistory=false."),
+            Self::TooManyAccounts(max_accounts) => format!("This API key is unknown, and no account can be created for it: the limit of {max_accounts} accounts is reached. Remove some, or raise --max-accounts."),
             Self::Storage(error) => error.client_message().to_owned(),
             Self::Internal(_) => INTERNAL_ERROR_MESSAGE.to_owned(),
         }
@@ -176,9 +177,9 @@ impl ApiError {
     ) -> RenderedResponse {
         match self {
             Self::Storage(StorageError::Busy) => tracing::warn!("an account was busy for too long"),
-            Self::Storage(StorageError::QueryTimeout) => tracing::warn!("a query took too long"),
+            Self::Storage(StorageError::QueryTimeout) => tracing::warn!("a query timed out"),
             Self::Storage(error) => tracing::error!(%error, "the storage failed"),
-            Self::Internal(error) => tracing::error!(error, "a request could not be served"),
+            Self::Internal(error) => tracing::error!(error, "a request failed"),
             _ => {}
         }
         let body = json!({ "status": "error", "message": self.message() }).to_string();
@@ -268,7 +269,10 @@ impl From<AccountError> for ApiError {
 fn content_type_message(sent: Option<&str>) -> String {
     let known = MediaType::ALL.map(MediaType::name).join(", ");
     match sent {
-        Some(sent) => format!("The Content-Type {} is none of {known}.", quote_value(&sent.into())),
+        Some(sent) => format!(
+            "The Content-Type {} is not supported; it must be one of {known}.",
+            quote_value(&sent.into())
+        ),
         None => format!("The body has no Content-Type; it must be one of {known}."),
     }
 }

@@ -10,7 +10,7 @@ use super::error::ApiError;
 use super::handler_context::{HandlerContext, JournalSlot};
 use super::input::RawInput;
 use super::outcome::HandlerOutcome;
-use super::redact::redact_error;
+use super::redactor::redact_error;
 use super::request_context::RequestContext;
 use super::validate::{ValidatedInput, enforce_strict_mode, validate};
 

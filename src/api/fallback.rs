@@ -10,7 +10,7 @@ use super::auth;
 use super::error::ApiError;
 use super::input::redacted_query_fields;
 use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use super::request_context::{OriginalPath, key_in_query_warning};
 use super::state::SharedState;
 use crate::clock;

@@ -10,9 +10,10 @@ use axum::http::Response;
 use super::auth;
 use super::cache::CachedResponse;
 use super::cache_key::cache_key;
+
 use super::endpoint::Endpoint;
 use super::recorder::{CachedExchange, RequestTimes, record_cached};
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use super::response::RenderedResponse;
 use super::state::AppState;
 use crate::clock::{self, Stopwatch};

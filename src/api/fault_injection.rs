@@ -26,7 +26,7 @@ use crate::faults::Effect;
 use crate::faults::rate_limit::RateLimitStatus;
 use crate::journal::{AppliedFault, RecordedInput};
 
-/// What is to happen to a request.
+/// The fault and the rate limit status of a request.
 #[derive(Debug, Default)]
 struct FaultDecision {
     fault: Option<MatchedFault>,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::body::{self, BodyLimit};
 use super::error::ApiError;
 use super::limits::{InputLimits, Limits};
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use super::request_context::RequestContext;
 use super::{auth, decode};
 use crate::contract::{InputSource, MediaType, Operation};
@@ -19,7 +19,7 @@ use crate::contract::{InputSource, MediaType, Operation};
 #[derive(Debug, Default)]
 pub(super) struct RawInput {
     pub(super) path: Map<String, Value>,
-    /// The fields that it reads.
+    /// The query and body fields of the operation.
     pub(super) fields: Map<String, Value>,
     /// Query fields that the operation ignores.
     pub(super) ignored_query: Map<String, Value>,

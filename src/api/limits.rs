@@ -1,13 +1,7 @@
-//! Limits of one request, one connection and all connections (all arbitrary).
+//! Limits of one request, one connection and all connections, with their defaults (all arbitrary).
 
 use std::time::Duration;
 
-/// The default body limit, in bytes.
-pub(crate) const DEFAULT_MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-/// The default limit of values per request, counted over query and body each.
-pub(crate) const DEFAULT_MAX_VALUES: usize = 8192;
-/// The default nesting limit of brackets or JSON.
-pub(crate) const DEFAULT_MAX_DEPTH: usize = 8;
 /// How much of a too large body is drained, in bytes, so that the client can read the response.
 pub(crate) const MAX_DRAINED_BYTES: usize = 256 * 1024 * 1024;
 /// The drain timeout.
@@ -27,6 +21,24 @@ pub(crate) struct Limits {
     /// The timeout of reading a body.
     pub(crate) body_timeout: Duration,
     pub(crate) connections: ConnectionLimits,
+}
+
+impl Limits {
+    /// The limits without flags.
+    pub(crate) const DEFAULT: Self = Self {
+        input: InputLimits { max_values: 8192, max_depth: 8 },
+        max_body_bytes: 10 * 1024 * 1024,
+        max_response_bytes: 256 * 1024 * 1024,
+        body_timeout: Duration::from_mins(1),
+        connections: ConnectionLimits {
+            max_open: 4096,
+            max_rejected: MAX_REJECTED_CONNECTIONS,
+            max_head_bytes: 128 * 1024,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(5),
+            send_timeout: Duration::from_mins(1),
+        },
+    };
 }
 
 /// The limits of decoded input.

@@ -24,7 +24,7 @@ mod own_host;
 mod pipeline;
 mod protocol_error;
 mod recorder;
-mod redact;
+mod redactor;
 mod request_context;
 mod response;
 pub(crate) mod state;

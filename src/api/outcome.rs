@@ -1,4 +1,4 @@
-//! The outcome of a request: the body or the error, and what the journal records of it.
+//! The outcome of a request: the body or the error, and the data of its journal entry.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Uri};
 
 use super::state::AppState;
 
-/// Returns whether every host in a request is the server's. A request without one is from no browser.
+/// Returns whether every host in a request is the server's. A request without a host does not come from a browser.
 pub(crate) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let target = uri.authority().map(Authority::as_str);

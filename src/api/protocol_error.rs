@@ -37,9 +37,7 @@ impl ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MalformedHttp => {
-                out.write_str("This is no HTTP/1.1 request that can be understood.")
-            }
+            Self::MalformedHttp => out.write_str("The request is not valid HTTP/1.1."),
             Self::UrlTooLong => out.write_str("The URL is longer than 65534 bytes."),
             Self::HeadersTooLarge(max_bytes) => write!(
                 out,
@@ -52,7 +50,7 @@ impl fmt::Display for ProtocolError {
             ),
             Self::TooManyConnections(max_open) => write!(
                 out,
-                "{max_open} connections are open, as many as there may be (--max-connections); close some that are not used."
+                "The limit of {max_open} connections is reached (--max-connections); close unused connections."
             ),
         }
     }

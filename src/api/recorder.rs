@@ -8,7 +8,7 @@ use axum::http::Method;
 use jiff::Timestamp;
 
 use super::outcome::HandlerOutcome;
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use super::response::RenderedResponse;
 use crate::accounts::ApiKey;
 use crate::clock::Stopwatch;
@@ -23,12 +23,12 @@ pub(super) struct RequestTimes {
     pub(super) system: Timestamp,
 }
 
-/// What a request asks for, as sent.
+/// The request line, as sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestLine<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
-    /// The path of the operation, if there is one.
+    /// The path of the operation, if any.
     pub(super) route: Option<&'a str>,
 }
 
@@ -61,7 +61,7 @@ impl JournalRecorder {
         &self.redactor
     }
 
-    /// Updates the entry, if there is one.
+    /// Updates the entry, if any.
     pub(super) fn update_entry(&mut self, update: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
             update(entry);

@@ -9,7 +9,7 @@ use super::auth;
 use super::error::ApiError;
 use super::origin::UntrustedOrigin;
 use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use super::state::SharedState;
 use crate::accounts::{AccountError, AccountGuard, ApiKey, Lease};
 use crate::clock;
@@ -62,7 +62,7 @@ impl RequestContext {
                 key.account.rate_limiter.retry_after_remaining(&key.name, operation.name, now)
         {
             let text = format!(
-                "It came {} before the time that an earlier answer asked for with Retry-After.",
+                "It came {} before the Retry-After time of an earlier response.",
                 clock::format_signed_duration(early_by)
             );
             warnings.push(Warning::new(WarningKind::EarlyRetry, text));
@@ -100,7 +100,7 @@ impl RequestContext {
 /// Warns of a key in the query.
 pub(super) fn key_in_query_warning(uri: &Uri) -> Option<Warning> {
     let text =
-        "The API key was sent in the query, where logs and proxies see it; send it in a header.";
+        "The API key was sent in the query, where logs and proxies record it; send it in a header.";
     let has_key = auth::has_key_parameter(uri.query().unwrap_or_default());
     has_key.then(|| Warning::new(WarningKind::KeyInQuery, text))
 }
@@ -108,7 +108,7 @@ pub(super) fn key_in_query_warning(uri: &Uri) -> Option<Warning> {
 fn path_case_warning(path: &str, operation: &Operation) -> Warning {
     let documented = operation.path.rsplit('/').next().unwrap_or_default();
     let text = format!(
-        "The path {path} is taken for that of {documented} by a choice: no document says that the case does not matter."
+        "The path {path} differs from {documented} only in case, and is accepted (undocumented)."
     );
     Warning::new(WarningKind::Undocumented, text)
 }

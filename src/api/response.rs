@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::accounts::EffectiveSettings;
+use crate::clock;
 
 /// The result of a handler.
 #[derive(Debug)]
@@ -48,9 +49,7 @@ impl RenderedResponse {
     ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(date) = settings.and_then(EffectiveSettings::date_header)
-            && let Ok(date) = HeaderValue::try_from(date)
-        {
+        if let Some(date) = settings.and_then(date_header) {
             headers.insert(DATE, date);
         }
         Self { status, headers, body }
@@ -63,4 +62,12 @@ impl RenderedResponse {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+/// Returns the `Date` header by the account's clock; None if that is the system's, since hyper adds it then.
+fn date_header(settings: &EffectiveSettings) -> Option<HeaderValue> {
+    if settings.uses_system_time() {
+        return None;
+    }
+    HeaderValue::try_from(clock::format_http_date(settings.now())).ok()
 }

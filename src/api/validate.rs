@@ -1,4 +1,4 @@
-//! Validates decoded input by the contract, and warns of what the contract does not document.
+//! Validates decoded input by the contract, and warns of undocumented input.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::input::RawInput;
-use super::redact::Redactor;
+use super::redactor::Redactor;
 use crate::accounts::EffectiveSettings;
 use crate::contract::{
     self, Fidelity, MediaType, Operation, ValidationReport, Violation, ViolationKind,
@@ -125,7 +125,7 @@ fn unknown_field_warning(violation: &Violation) -> Warning {
 }
 
 fn ignored_query_warning(name: &str) -> Warning {
-    let message = format!("{name} was sent in the query, but the operation reads its body.");
+    let message = format!("{name} was sent in the query, but the operation reads only the body.");
     let field = Some(name.to_owned());
     Warning { kind: WarningKind::UnknownField, field, suggestion: None, message }
 }

@@ -41,7 +41,7 @@ pub(super) enum CliCommand {
     Ready(ReadyArgs),
     /// Print the OpenAPI 3.1 document of the Ticket API, or of the control API
     Openapi(OpenapiArgs),
-    /// Print the fidelity report: what the vendor documents, and what is our assumption
+    /// Print the fidelity report: the documented facts, and our assumptions
     Fidelity(FidelityArgs),
     /// Work with seeds
     #[command(subcommand)]
@@ -129,7 +129,7 @@ pub(super) struct ServeArgs {
         value_parser = number_in(1024..=1_073_741_824)
     )]
     journal_bytes: usize,
-    /// What an acknowledged write survives: a process crash, or also a power failure, which is slower
+    /// Durability of acknowledged writes: they survive a process crash, or also a power failure (slower)
     #[arg(
         long,
         env = "OMNIDESK_MOCK_DURABILITY",
@@ -205,20 +205,20 @@ pub(super) struct RunArgs {
     pub(super) command: Vec<OsString>,
 }
 
-/// How to wait for a server.
+/// The server to wait for, and the timeout.
 #[derive(Debug, Args)]
 pub(super) struct ReadyArgs {
     /// Base URL of the server [default: from --listen]
     #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub(super) url: Option<String>,
-    /// How long to wait, such as 10s or 500ms
+    /// Timeout, such as 10s or 500ms
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = parse_duration)]
     pub(super) timeout: Duration,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
 }
 
-/// Which document to print.
+/// The document to print.
 #[derive(Debug, Args)]
 pub(super) struct OpenapiArgs {
     #[command(flatten)]
@@ -228,7 +228,7 @@ pub(super) struct OpenapiArgs {
     pub(super) control: bool,
 }
 
-/// How to print the fidelity report.
+/// The format of the fidelity report.
 #[derive(Debug, Args)]
 pub(super) struct FidelityArgs {
     #[command(flatten)]
@@ -238,7 +238,7 @@ pub(super) struct FidelityArgs {
     pub(super) json: bool,
 }
 
-/// What a printed document depends on.
+/// The config file of a printed document.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArg {
     /// TOML file with the [dialect] table to use

@@ -27,9 +27,9 @@ pub(super) enum ConfigFileError {
     Parse { path: PathBuf, line: usize, message: String },
     #[error("{}: {message}", path.display())]
     InvalidValue { path: PathBuf, message: String },
-    #[error("{}: {name} is no setting; there are {allowed} and the table [dialect]", path.display())]
+    #[error("{}: {name} is not a setting; the settings are {allowed} and the table [dialect]", path.display())]
     UnknownSetting { path: PathBuf, name: String, allowed: String },
-    #[error("{}: {name} must be a text, a number, true or false; seed may be a list", path.display())]
+    #[error("{}: {name} must be a string, a number, true or false; seed may also be a list", path.display())]
     WrongType { path: PathBuf, name: String },
 }
 

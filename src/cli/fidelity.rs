@@ -1,4 +1,4 @@
-//! The command `fidelity`: prints what the vendor documents, and what is our assumption.
+//! The command `fidelity`: prints the documented facts, and our assumptions.
 
 use std::fmt::Write;
 

@@ -52,14 +52,14 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     match host.map(|host| host.trim_end_matches('/')) {
         Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("a URL begins with http:// or https:// and a host".to_owned()),
+        _ => Err("must start with http:// or https://, followed by a host".to_owned()),
     }
 }
 
 /// Parses a duration, which may be zero.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let duration = clock::parse_duration(text)?;
-    Duration::try_from(duration).map_err(|_| "a time is not negative".to_owned())
+    Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 
 /// Parses a timeout of at most `max`, which is an hour or a day.

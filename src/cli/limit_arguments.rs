@@ -59,11 +59,11 @@ pub(super) struct LimitArgs {
     #[arg(long, env = "OMNIDESK_MOCK_OPERATION_TIMEOUT", default_value = "60s", value_name = "TIME",
         value_parser = |text: &str| parse_timeout(text, HOUR))]
     pub(super) operation_timeout: Duration,
-    /// Timeout of an idle connection; it is closed then
+    /// Timeout of an idle connection; beyond it the connection is closed
     #[arg(long, env = "OMNIDESK_MOCK_IDLE_TIMEOUT", default_value = "5m", value_name = "TIME",
         value_parser = |text: &str| parse_timeout(text, DAY))]
     idle_timeout: Duration,
-    /// Timeout of a client that reads nothing of its response; its connection is closed then
+    /// Timeout of a client that reads nothing of its response; beyond it the connection is closed
     #[arg(long, env = "OMNIDESK_MOCK_SEND_TIMEOUT", default_value = "60s", value_name = "TIME",
         value_parser = |text: &str| parse_timeout(text, DAY))]
     send_timeout: Duration,

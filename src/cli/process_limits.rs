@@ -1,5 +1,5 @@
-//! Limits of the process that runs a server: raises that of open files, and survives that of file sizes. An embedded
-//! server leaves the limits of its process alone.
+//! Limits of the process that runs a server: raises the limit on open files, and handles SIGXFSZ at the limit on file
+//! sizes. An embedded server does not change the limits of its process.
 
 use crate::server::os_limits::{self, FdLimitTooLow};
 

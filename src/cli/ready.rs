@@ -8,7 +8,7 @@ use crate::cli::arguments::ReadyArgs;
 use crate::clock::Stopwatch;
 use crate::server::listener;
 
-/// How often the server is asked.
+/// The polling interval.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Polls the server until it is ready.
@@ -27,7 +27,7 @@ pub(super) async fn run(args: &ReadyArgs) -> anyhow::Result<()> {
     loop {
         let failure = match client.get(&url).send().await {
             Ok(response) if response.status().is_success() => return Ok(()),
-            Ok(response) => format!("it answers {}", response.status()),
+            Ok(response) => format!("it responds {}", response.status()),
             Err(error) => root_cause(&error),
         };
         if stopwatch.elapsed() + POLL_INTERVAL > args.timeout {

@@ -58,7 +58,7 @@ fn build_command(
     api_key: &str,
     control_token: Option<&str>,
 ) -> anyhow::Result<Command> {
-    let (program, args) = command_line.split_first().context("there is no command")?;
+    let (program, args) = command_line.split_first().context("the command is missing")?;
     let mut command = Command::new(program);
     command
         .args(args)
@@ -105,7 +105,7 @@ async fn supervise(command: Command, mut signals: SignalStream) -> anyhow::Resul
     }
 }
 
-/// Prints why the command cannot start, and returns the exit code that shells use then.
+/// Prints the reason why the command cannot start, and returns the exit code of shells for it.
 fn report_spawn_error(command: &Command, error: &std::io::Error) -> ExitCode {
     print_error(&format!("{} cannot be started: {error}", command.get_program().display()));
     if error.kind() == ErrorKind::NotFound { EXIT_NOT_FOUND } else { EXIT_NOT_EXECUTABLE }.into()

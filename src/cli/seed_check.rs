@@ -11,5 +11,5 @@ use crate::seed::Seed;
 /// If a file cannot be read or is invalid; the message has all violations with their lines.
 pub(super) fn run(files: &[PathBuf]) -> anyhow::Result<()> {
     let seed = Seed::load(files, &[])?;
-    print_line(&format!("The seed is good; {}", seed.summary()))
+    print_line(&format!("The seed is valid; {}", seed.summary()))
 }

@@ -34,7 +34,7 @@ async fn serve(args: &ServeArgs, startup: StartupSignalGuard) -> anyhow::Result<
     startup.release();
     announce(&config, &server)?;
     server.run(wait_for_shutdown_signal(signals)).await;
-    tracing::info!("ended");
+    tracing::info!("server stopped");
     Ok(())
 }
 
@@ -64,11 +64,9 @@ fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
         StorageMode::Memory => "memory".to_owned(),
         StorageMode::DataDir(dir) => dir.display().to_string(),
     };
-    print_line(&format!(
-        "accounts are kept in {location}; operations to read and try at {base_url}/docs"
-    ))?;
+    print_line(&format!("accounts are stored in {location}; API documentation: {base_url}/docs"))?;
     if let Some(token) = &server.control_token_to_print {
-        print_line(&format!("the control API asks for the token {token}"))?;
+        print_line(&format!("the control API requires the token {token}"))?;
     }
     let key = server.api_key_to_print.as_deref().unwrap_or("YOUR-KEY");
     print_line(&format!("curl -H 'apiKey: {key}' {base_url}/api/v2/ticket"))

@@ -51,7 +51,8 @@ fn build_command() -> Command {
             .help("Address that the server listens on")
     };
     let data = |arg: Arg| {
-        arg.hide_default_value(true).help("Folder that keeps the accounts [default: memory]")
+        arg.hide_default_value(true)
+            .help("Data directory of the accounts; created if it is missing [default: memory]")
     };
     CommandLine::command()
         .mut_subcommand("run", |run| run.mut_arg("listen", listen).mut_arg("data", data))
@@ -63,7 +64,7 @@ fn find_serve_matches(matches: &ArgMatches) -> &ArgMatches {
     subcommand.unwrap_or(matches)
 }
 
-/// Resolves what settings say together: one of `--data` and `--ephemeral` wins.
+/// Resolves settings that depend on each other: one of `--data` and `--ephemeral` wins.
 fn resolve(matches: &ArgMatches, file: Option<ConfigFile>) -> anyhow::Result<CliCommand> {
     let CommandLine { command, serve } =
         CommandLine::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
@@ -78,7 +79,7 @@ fn resolve(matches: &ArgMatches, file: Option<ConfigFile>) -> anyhow::Result<Cli
     match precedence("ephemeral").cmp(&precedence("data")) {
         Ordering::Less => args.ephemeral = false,
         Ordering::Equal if args.ephemeral && precedence("data") > 0 => {
-            bail!("--data and --ephemeral contradict each other");
+            bail!("--data and --ephemeral exclude each other; set only one of them");
         }
         _ => {}
     }

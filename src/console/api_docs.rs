@@ -14,14 +14,14 @@ pub(super) fn render_page() -> Markup {
         header {
             h1 { "Ticket API" }
             p {
-                "Every operation as this mock answers it. "
-                span.documented { "documented" } " means: a page of the vendor says so; "
-                span.undocumented { "undocumented" } " means: it is an assumption. The same as data: "
-                a href="/openapi.json" { "openapi.json" } ". The other page: "
+                "The operations of this mock server. "
+                span.documented { "documented" } " means: the vendor's documentation describes it; "
+                span.undocumented { "undocumented" } " means: it is an assumption. OpenAPI document: "
+                a href="/openapi.json" { "openapi.json" } ". See also: "
                 a href="/docs/control" { "control API" } "."
             }
             form #key-form {
-                label for="key" { "API key, sent as the header " code { "apiKey" } "; " code { "dev-key" } " when left empty" }
+                label for="key" { "API key, sent in the header " code { "apiKey" } "; " code { "dev-key" } " if empty" }
                 input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
             }
         }
@@ -81,7 +81,7 @@ fn render_inputs(operation: &Operation, field: &'static Field) -> Markup {
                 (render_input(&id, &name, field))
                 p.small {
                     (field.description)
-                    @if let FieldType::Array { .. } = field.data_type { " Here with commas between them." }
+                    @if let FieldType::Array { .. } = field.data_type { " In this form, separate values with commas." }
                     @if !field.undocumented_note.is_empty() { " " (fidelity_badge("undocumented")) ": " (field.undocumented_note) "." }
                     @if let FieldType::TextEnum { documented_as, .. } = field.data_type { @if !documented_as.is_empty() { " Documented as " code { (documented_as) } "." } }
                 }

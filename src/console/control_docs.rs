@@ -46,15 +46,15 @@ pub(super) fn render_page() -> Markup {
         header {
             h1 { "Control API" }
             p {
-                "For tests and tools; not part of Omnidesk. The same as data: "
-                a href="/_control/openapi.json" { "openapi.json" } ". The other page: "
-                a href="/docs" { "Ticket API" } ". Also here: " a href="#warnings" { "warnings" } ", " a href="#presets" { "presets of faults" } ", "
+                "For tests and tools; not part of Omnidesk. OpenAPI document: "
+                a href="/_control/openapi.json" { "openapi.json" } ". See also: "
+                a href="/docs" { "Ticket API" } ". On this page: " a href="#warnings" { "warnings" } ", " a href="#presets" { "fault presets" } ", "
                 a href="#problems" { "problems" } "."
             }
             form #key-form {
-                label for="key" { "API key, whose account " code { "self" } " means; " code { "dev-key" } " when left empty" }
+                label for="key" { "API key of the account " code { "self" } "; " code { "dev-key" } " if empty" }
                 input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
-                label for="token" { "Token of " code { "--control-token" } ", where there is one" }
+                label for="token" { "Token of " code { "--control-token" } ", if it is set" }
                 input #token name="token" type="text" autocomplete="off" spellcheck="false";
             }
         }
@@ -87,7 +87,7 @@ fn render_operation(operation: &Operation, document: &Value) -> Markup {
             h2 id={ "about-" (operation.id()) } { (operation.method_badge()) " " code { (operation.path) } }
             p { (text("summary")) " " (text("description")) }
             @if operation.is_stream() {
-                p { "It does not end, so it is for a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
+                p { "The response is an endless stream; read it with a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
             } @else {
                 form.try data-method=(operation.method) data-path=(operation.path) data-reads="json" {
                     @for parameter in operation.parameters() { (render_parameter(operation, parameter)) }
@@ -156,7 +156,7 @@ fn render_warnings() -> Markup {
     html! {
         section #warnings aria-labelledby="about-warnings" {
             h2 #about-warnings { "Warnings" }
-            p { "What the journal notes of a request that was accepted, and what a strict account refuses." }
+            p { "The journal records warnings about accepted requests. A strict account rejects requests that cause a warning." }
             dl { @for kind in WarningKind::ALL { dt { code { (kind.name()) } } dd { (kind.description()) } } }
         }
     }
@@ -165,8 +165,8 @@ fn render_warnings() -> Markup {
 fn render_presets() -> Markup {
     html! {
         section #presets aria-labelledby="about-presets" {
-            h2 #about-presets { "Presets of faults" }
-            p { "An explicit trigger replaces that of the preset. The presets are our choice." }
+            h2 #about-presets { "Fault presets" }
+            p { "A trigger in the rule replaces the preset's trigger. The presets are an assumption." }
             dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.description) } } }
         }
     }
@@ -176,7 +176,7 @@ fn render_problems() -> Markup {
     html! {
         section #problems aria-labelledby="about-problems" {
             h2 #about-problems { "Problems" }
-            p { "An error is " code { "application/problem+json" } ": its " code { "type" } " is one of these and never changes." }
+            p { "An error response is " code { "application/problem+json" } ". Its " code { "type" } " is one of these; a type never changes." }
             dl { @for kind in PROBLEM_KINDS { dt id=(kind.name) { code { "/docs/control#" (kind.name) } " " (kind.status) } dd { (kind.title) } } }
         }
     }

@@ -55,7 +55,7 @@ async function send(event) {
     const text = await response.text();
     showOutput(form, `${options.method} ${target}\n${response.status} ${response.statusText}\n\n${formatJson(text)}`);
   } catch (error) {
-    showOutput(form, `The server did not answer: ${error.message}`);
+    showOutput(form, `The server did not respond: ${error.message}`);
   }
 }
 

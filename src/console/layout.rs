@@ -1,4 +1,4 @@
-//! The frame of every page: head, style sheet and script.
+//! The layout of every page: head, style sheet and script.
 
 use maud::{DOCTYPE, Markup, html};
 

@@ -1,4 +1,4 @@
-//! The docs pages: server-rendered; they load nothing from other hosts.
+//! The docs pages. The server renders them, and they load nothing from other hosts.
 
 mod api_docs;
 mod control_docs;
@@ -53,7 +53,7 @@ pub(crate) fn routes(
         .route_layer(map_response(add_security_headers))
 }
 
-/// Rejects the host names of others (DNS rebinding).
+/// Rejects requests for foreign host names (DNS rebinding).
 async fn require_own_host(
     State(state): State<SharedState>,
     request: Request,

@@ -20,44 +20,45 @@ pub(crate) static DIALECT_FIELDS: &[Field] = &[
     optional("unknown_ticket_status", FieldType::IntegerEnum(&[400, 404]))
         .default_value(Literal::Number(400))
         .assumption("400 \"This form does not exist.\" on another controller")
-        .description("Status of the answer when a ticket does not exist."),
+        .description("Status of the response if a ticket does not exist."),
     optional("no_key_status", FieldType::IntegerEnum(&[400, 401, 403]))
         .default_value(Literal::Number(401))
         .assumption("no evidence")
-        .description("Status of the answer to a request without a key, or with an unknown one. An unknown key has no account, so this one is read from the configuration file, not from a seed."),
+        .description("Status of the response if the API key is missing or unknown. An unknown key has no account, so this setting belongs in the configuration file, not in a seed."),
     optional("no_permission_status", FieldType::IntegerEnum(&[400, 401, 403]))
         .default_value(Literal::Number(403))
         .assumption("no evidence")
-        .description("Status of the answer when the key lacks the permission."),
+        .description("Status of the response if the key lacks the permission."),
     optional("created_id_field", FieldType::text_matching(&NAME_PATTERN))
         .default_value(Literal::Text("ticketID"))
         .assumption("the result of sending a chat message carries ticketID")
-        .description("Name of the id in the answer to POST index."),
+        .description("Name of the id field in the response to POST index."),
     optional("list_type", FieldType::text_matching(&NAME_PATTERN))
         .default_value(Literal::Text("items"))
         .assumption("one ticket has the type item")
-        .description("The type of a list."),
+        .description("Value of the field type in a list response."),
     optional("archive_after", FieldType::text_matching(&DURATION_PATTERN))
         .default_value(Literal::Text("30d"))
         .assumption("no evidence")
-        .description("How long a ticket stays in lists once it is closed: a number and s, m, h or d."),
+        .description("How long a closed ticket stays in lists: a number followed by s, m, h or d."),
     optional("unknown_ids", FieldType::TextEnum { values: &["refuse", "skip"], documented_as: "" })
         .default_value(Literal::Text("refuse"))
         .assumption("no evidence")
-        .description("What happens when some of several tickets do not exist: nothing at all, or the change of the others."),
+        .description("If some of several tickets do not exist: refuse changes nothing, skip changes the others."),
     optional("unknown_customer", FieldType::TextEnum { values: &["create", "refuse"], documented_as: "" })
         .default_value(Literal::Text("create"))
         .assumption("no evidence")
-        .description("What happens when externalPrimaryID names no customer: one is made and linked, or the request is refused."),
+        .description("If no customer has the externalPrimaryID: create creates and links one, refuse rejects the request."),
 ];
 
-/// Rejects settings that only the whole server can have.
+/// Rejects server-wide settings in an account.
 ///
 /// # Errors
 /// If `no_key_status` is among the settings: a request without a known key has no account to read it from.
 pub(crate) fn reject_server_only(settings: &Map<String, Value>) -> Result<(), Violation> {
     const SERVER_ONLY: &str = "no_key_status";
-    let rule = "must stand in the configuration file: without a known key there is no account";
+    let rule =
+        "must be set in the configuration file: a request without a known key has no account";
     settings
         .get(SERVER_ONLY)
         .map_or(Ok(()), |value| Err(Violation::custom(SERVER_ONLY, rule, value)))
@@ -145,7 +146,7 @@ fn check_created_id_field(values: &Map<String, Value>) -> Option<Violation> {
     is_reserved.then(|| {
         Violation::custom(
             "created_id_field",
-            "must not be type or message, which the answer has already",
+            "must not be type or message, because the response already has these fields",
             name,
         )
     })

@@ -34,7 +34,7 @@ pub(crate) struct Convention {
     pub(crate) page: &'static str,
 }
 
-/// Undocumented behaviour that concerns no single operation or field: the topic, the evidence, and what we do.
+/// Undocumented behaviour that concerns no single operation or field: the topic, the evidence, and our behaviour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Assumption {
     pub(crate) topic: &'static str,

@@ -30,7 +30,7 @@ pub(crate) struct ResourceSchemas {
     pub(crate) list_envelope: &'static str,
 }
 
-/// The response of the operations that read an id, if no row has it.
+/// The response to an id without a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotFoundResponse {
     /// The field with the id.
@@ -70,12 +70,12 @@ pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect
     json!({
         "openapi": "3.1.0",
         "info": {
-            "title": "Omnidesk Ticket API, as omnidesk-mock answers it",
+            "title": "Omnidesk Ticket API, as omnidesk-mock implements it",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "x-fidelity tells whether the vendor documents a fact (documented) or it is an assumption of this mock (undocumented).",
+            "description": "x-fidelity marks each fact as documented by the vendor (documented) or as an assumption of this mock (undocumented).",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
-        "servers": [{ "url": "/", "description": "The server that this document came from." }],
+        "servers": [{ "url": "/", "description": "The server that sent this document." }],
         "security": [{ "header": [] }, { "authorization": [] }, { "query": [] }],
         "tags": tags,
         "paths": paths,
@@ -222,10 +222,10 @@ fn responses(operation: &Operation, resource: &DocumentedResource, dialect: &Dia
     };
     let mut responses = json!({
         "200": response("Done.", schema, Some("documented")),
-        "400": response("Refused: the message names what was wrong, and nothing was changed.", "Error", Some("documented")),
+        "400": response("Rejected: the message names the error, and nothing was changed.", "Error", Some("documented")),
     });
     let mut undocumented = vec![
-        (dialect.no_key_status, "No key, or an unknown one."),
+        (dialect.no_key_status, "The API key is missing or unknown."),
         (dialect.no_permission_status, "The key lacks the permission."),
     ];
     let not_found = &resource.not_found;
@@ -234,13 +234,13 @@ fn responses(operation: &Operation, resource: &DocumentedResource, dialect: &Dia
     }
     if operation.input_source != InputSource::Query {
         undocumented.push((413, "The body is too large."));
-        undocumented.push((415, "The Content-Type is none of those that are understood."));
+        undocumented.push((415, "The Content-Type is not supported."));
     }
     undocumented.extend([
         (408, "The request did not arrive in time."),
         (414, "The URL is too long."),
         (431, "The URL and the headers are too large."),
-        (503, "The account is busy, or there are as many connections as there may be."),
+        (503, "The account is busy, or the connection limit is reached."),
     ]);
     for (status, description) in undocumented {
         let status = status.to_string();

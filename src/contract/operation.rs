@@ -64,7 +64,7 @@ pub(crate) struct Operation {
     pub(crate) path_fields: FieldsFn,
     pub(crate) fields: FieldsFn,
     pub(crate) input_source: InputSource,
-    /// The documented media type of the body, if there is one.
+    /// The documented media type of the body, if any.
     pub(crate) documented_media_type: Option<MediaType>,
     pub(crate) envelope: Envelope,
 }

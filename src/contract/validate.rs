@@ -49,8 +49,8 @@ pub(crate) fn validate(fields: &[Field], object: &Map<String, Value>) -> Validat
     report
 }
 
-/// Validates like [`validate`], but fills in no defaults in objects of lists: for many short objects they would take
-/// far more memory than the input. [`apply_defaults`] adds them later.
+/// Validates like [`validate`], but fills in no defaults in objects of lists: for many short objects the defaults would
+/// need far more memory than the input. [`apply_defaults`] adds them later.
 pub(crate) fn validate_without_item_defaults(
     fields: &[Field],
     object: &Map<String, Value>,
@@ -115,7 +115,7 @@ fn validate_fields(
                 Value::Null
             }
         };
-        // A null means the same as a missing field, and there may be millions.
+        // A null means the same as a missing field. Dropping nulls saves memory: an input can have millions.
         if !value.is_null() {
             values.insert(field.name.to_owned(), value);
         }
@@ -123,7 +123,7 @@ fn validate_fields(
     values
 }
 
-/// Records what is valid by our assumption alone: a value, or an empty text that counts as missing.
+/// Records input that is valid by our assumption alone: a value, or an empty text that counts as missing.
 fn record_undocumented(
     field: &Field,
     sent: Option<&Value>,
@@ -134,10 +134,10 @@ fn record_undocumented(
     let note = match (sent.as_str(), field.presence) {
         (Some(""), Presence::Default(Literal::Text(""))) => return,
         (Some(""), Presence::Default(_)) => {
-            "counts as not sent when it is empty, by a choice that no document backs".to_owned()
+            "is empty and counts as missing (undocumented)".to_owned()
         }
         _ if field.is_undocumented_value(sent) => {
-            format!("takes {} by a choice that no document backs", quote_value(sent))
+            format!("accepts {} (undocumented)", quote_value(sent))
         }
         _ => return,
     };
@@ -397,10 +397,12 @@ fn parse_id_list(
                 ids.push(id);
                 continue;
             }
-            Some(id) => format!("must have each id once, but has {id} twice"),
+            Some(id) => format!("must contain each id once, but contains {id} twice"),
             None => {
                 let part = quote_value(&part.into());
-                format!("must have whole numbers from 1 between its commas, not {part}")
+                format!(
+                    "must contain whole numbers from 1, separated by commas, but contains {part}"
+                )
             }
         };
         return Err(ViolationKind::Custom(rule));

@@ -95,7 +95,7 @@ pub(crate) fn quote_value(value: &Value) -> String {
     match value {
         Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
         Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "something with fields of its own".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
         Value::String(text) if text.chars().count() > MAX_QUOTED_CHARS => {
             let head: String = text.chars().take(MAX_QUOTED_CHARS).collect();
             format!("{}{TRUNCATION_MARK}{} characters)", Value::String(head), text.chars().count())
@@ -109,7 +109,7 @@ impl fmt::Display for ViolationKind {
         match self {
             Self::Missing => write!(out, "is required"),
             Self::NotText => write!(out, "must be text"),
-            Self::ContainsNul => write!(out, "must not hold a NUL character"),
+            Self::ContainsNul => write!(out, "must not contain a NUL character"),
             Self::TooShort { min_chars } => {
                 write!(out, "must have at least {min_chars} characters")
             }
@@ -130,27 +130,27 @@ impl fmt::Display for ViolationKind {
             }
             Self::NotBoolean => write!(out, "must be true, false, 1 or 0"),
             Self::InvalidDateTime => {
-                write!(out, "must be a date that exists, as YYYY-MM-DD HH:MM:SS")
+                write!(out, "must be a valid date in the format YYYY-MM-DD HH:MM:SS")
             }
             Self::NotArray => {
                 write!(out, "must be a list")
             }
-            Self::SparseIndices => write!(out, "must have the indices 0, 1, 2 … without a hole"),
+            Self::SparseIndices => write!(out, "must have the indices 0, 1, 2 … without a gap"),
             Self::TooFewItems { min_items } => {
                 write!(out, "must have at least {min_items} entries")
             }
             Self::TooManyItems { max_items } => {
                 write!(out, "must have at most {max_items} entries")
             }
-            Self::Duplicate => write!(out, "is given twice"),
-            Self::NotObject => write!(out, "must have fields of its own"),
+            Self::Duplicate => write!(out, "is a duplicate"),
+            Self::NotObject => write!(out, "must be an object with fields"),
             Self::NotScalar => write!(out, "must be a text or a whole number"),
             Self::InvalidKey { pattern } => write!(out, "must have a name that matches {pattern}"),
             Self::UnknownField { suggestion: Some(name) } => {
-                write!(out, "is not a field that exists here; did you mean {name}?")
+                write!(out, "is an unknown field; did you mean {name}?")
             }
             Self::UnknownField { suggestion: None } => {
-                write!(out, "is not a field that exists here")
+                write!(out, "is an unknown field")
             }
             Self::Custom(rule) => write!(out, "{rule}"),
         }

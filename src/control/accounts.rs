@@ -150,7 +150,7 @@ fn parse_ttl(text: &str) -> Result<Duration, Problem> {
     ttl.ok_or_else(|| {
         let sent = quote_value(&text.into());
         Problem::invalid(format!(
-            "ttl must be more than nothing and at most ten years; {sent} was sent."
+            "ttl must be longer than zero and at most ten years; {sent} was sent."
         ))
     })
 }

@@ -48,7 +48,7 @@ pub(super) async fn set(
             let invalid = |_| {
                 let sent = quote_value(&at.as_str().into());
                 Problem::invalid(format!(
-                    "at must be a moment such as 2026-03-01T12:00:00Z; {sent} was sent."
+                    "at must be an RFC 3339 time such as 2026-03-01T12:00:00Z; {sent} was sent."
                 ))
             };
             Ok(Clock::Frozen { at: at.parse().map_err(invalid)? })
@@ -75,7 +75,7 @@ pub(super) async fn advance(
     }
     change_clock(account, move |settings| {
         let later = settings.account_settings.clock.checked_add(duration);
-        later.ok_or_else(|| Problem::invalid("by must not lead beyond the year 9998."))
+        later.ok_or_else(|| Problem::invalid("by must not advance the clock beyond the year 9998."))
     })
     .await
 }
@@ -89,7 +89,7 @@ async fn change_clock(
         let update = account.update_settings(|settings| {
             let clock = change(settings)?;
             if !clock.is_representable() {
-                let detail = "The clock must show a time in the years 0 to 9998.";
+                let detail = "The time of the clock must be in the years 0 to 9998.";
                 return Err(Problem::invalid(detail));
             }
             Ok(AccountSettings { clock, ..settings.account_settings.clone() })

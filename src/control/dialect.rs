@@ -25,7 +25,7 @@ pub(super) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(mut dialect): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {
-    // null counts as omitted, as everywhere.
+    // As in every body, null means omitted.
     dialect.retain(|_, value| !value.is_null());
     Dialect::parse(&dialect).map_err(|DialectError(violations)| {
         let messages: Vec<String> = violations.iter().map(ToString::to_string).collect();

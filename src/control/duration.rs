@@ -1,4 +1,4 @@
-//! Durations in bodies and queries: the parser of `clock`, with the parameter's name in the message.
+//! Parses durations in bodies and queries with `clock`; adds the parameter's name to the message.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Extractors of paths and JSON bodies. The OpenAPI document is derived from those of paths.
+//! Extractors of paths and JSON bodies. The path parameters of the OpenAPI document are derived from the former.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -192,14 +192,21 @@ pub(super) async fn resolve_account(
     match key {
         Ok(key) => Ok(Arc::clone(&key.account)),
         Err(ApiError::TooManyAccounts(max)) => Err(AccountError::TooManyAccounts(max).into()),
-        Err(ApiError::MissingApiKey) => {
-            Err(Problem::new(ProblemKind::InvalidApiKey, "Send the key as the header apiKey."))
-        }
+        Err(ApiError::MissingApiKey) => Err(Problem::new(
+            ProblemKind::InvalidApiKey,
+            "The API key is missing. Send it in the header apiKey.",
+        )),
         Err(ApiError::MalformedApiKey) => Err(AccountError::MalformedKey.into()),
         Err(ApiError::UnknownApiKey) => {
             Err(Problem::new(ProblemKind::InvalidApiKey, "The API key is unknown."))
         }
-        Err(_) => Err(Problem::new(ProblemKind::InvalidApiKey, "The API key cannot be told.")),
+        Err(ApiError::ConflictingApiKeys) => Err(Problem::new(
+            ProblemKind::InvalidApiKey,
+            "The request contains different API keys. Send only one.",
+        )),
+        Err(_) => {
+            Err(Problem::new(ProblemKind::InvalidApiKey, "The API key could not be verified."))
+        }
     }
 }
 
@@ -212,13 +219,13 @@ impl<T: DeserializeOwned> FromRequest<SharedState> for JsonBody<T> {
     async fn from_request(request: Request, state: &SharedState) -> Result<Self, Problem> {
         let body = read_body(state, request, MAX_BODY_BYTES).await?;
         if body.is_empty() {
-            return Err(Problem::invalid("The body is missing; send JSON."));
+            return Err(Problem::invalid("The body is missing; send a JSON object."));
         }
         parse_json_object(&body).map(Self)
     }
 }
 
-/// An optional JSON object: no body, and null, are an empty object.
+/// An optional JSON object. A missing body and null count as an empty object.
 pub(super) struct OptionalJsonBody<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<SharedState> for OptionalJsonBody<T> {
@@ -232,20 +239,20 @@ impl<T: DeserializeOwned> FromRequest<SharedState> for OptionalJsonBody<T> {
 }
 
 fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
-    let invalid_body = |what: String| Problem::invalid(format!("The body is wrong: {what}."));
+    let invalid_body = |what: String| Problem::invalid(format!("The body is invalid: {what}."));
     // serde would accept an array as the fields in order.
     if !text.trim_ascii_start().starts_with(b"{") {
         return Err(invalid_body(
-            "it must be a JSON object, {…}, and no form or anything else".to_owned(),
+            "it must be a JSON object, {…}, not a form or another format".to_owned(),
         ));
     }
     // The limits apply during parsing, so a small body cannot use much memory.
     let object: Map<String, Value> = decode::parse_body(MediaType::Json, "", text, MAX_BODY_SHAPE)
         .map_err(|error| match error {
             DecodeError::InvalidJson(reason) => invalid_body(reason),
-            DecodeError::TooManyValues(max_values) => {
-                invalid_body(format!("it holds more than {max_values} values; send less at once"))
-            }
+            DecodeError::TooManyValues(max_values) => invalid_body(format!(
+                "it has more than {max_values} values; split it into several requests"
+            )),
             DecodeError::TooDeep { field, max_depth } => {
                 invalid_body(format!("{field} is nested deeper than {max_depth} levels"))
             }
@@ -264,13 +271,14 @@ pub(super) async fn read_body(
     let (head, body) = request.into_parts();
     let limit = BodyLimit { max_bytes, timeout: state.limits.body_timeout };
     body::read_body(&head.headers, body, limit).await.map_err(|reason| match reason {
-        BodyError::TooLarge(max_bytes) => {
-            Problem::new(ProblemKind::TooLarge, format!("The body may have {max_bytes} bytes."))
-        }
-        BodyError::Incomplete => Problem::invalid("The body ended before it was complete."),
+        BodyError::TooLarge(max_bytes) => Problem::new(
+            ProblemKind::TooLarge,
+            format!("The body exceeds the limit of {max_bytes} bytes."),
+        ),
+        BodyError::Incomplete => Problem::invalid("The body is incomplete: it ended early."),
         BodyError::Timeout(timeout) => {
             let detail = format!(
-                "The body was not complete after {} (--body-timeout).",
+                "The body did not arrive within {} (--body-timeout).",
                 clock::format_duration(timeout)
             );
             Problem::new(ProblemKind::RequestTimeout, detail)
@@ -284,7 +292,7 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let result = tokio::spawn(work).await;
     result.unwrap_or_else(|_| {
-        Err(Problem::new(ProblemKind::InternalError, "The log of the server says why."))
+        Err(Problem::new(ProblemKind::InternalError, "The server's log has the cause."))
     })
 }
 

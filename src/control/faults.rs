@@ -53,10 +53,10 @@ pub(super) async fn add(
     let added = account.faults.add(rule, definition, now).map_err(|error| {
         let detail = match error {
             AddRuleError::TooManyRules => {
-                format!("The account has {MAX_FAULT_RULES} fault rules, as many as there may be.")
+                format!("The account has {MAX_FAULT_RULES} fault rules, the maximum. Remove a rule first.")
             }
             AddRuleError::TooManyRegexes => format!(
-                "The fault rules of an account may have {MAX_FAULT_REGEXES} regular expressions (matches) together, since each request waits for them; use equals, or take rules away."
+                "The fault rules of an account can have at most {MAX_FAULT_REGEXES} regular expressions (matches) in total, since each request evaluates them. Use equals, or remove rules."
             ),
         };
         Problem::new(ProblemKind::LimitReached, detail)
@@ -96,7 +96,7 @@ async fn compile_rule(
     }
     let (task_account, task_state) = (Arc::clone(account), SharedState::clone(state));
     let rule = state.run_cpu_bound(move || parse_rule(sent, &task_account, &task_state)).await;
-    rule.ok_or_else(|| Problem::new(ProblemKind::Busy, "Others use the processor; try again."))?
+    rule.ok_or_else(|| Problem::new(ProblemKind::Busy, "Other requests occupy the CPU."))?
 }
 
 fn parse_rule(
@@ -139,7 +139,7 @@ fn parse_rule(
     Ok(FaultRule::new(pattern, schedule, ttl))
 }
 
-/// Validates a rule's pattern; all that it names must exist.
+/// Validates a rule's pattern. Its operation, key and fields must exist.
 fn parse_rule_pattern(
     sent: types::RequestPattern,
     account: &Account,
@@ -164,7 +164,7 @@ fn parse_rule_pattern(
         let known: Vec<&str> = keys.iter().map(|info| &*info.name).take(20).collect();
         let (known, sent) = (known.join(", "), quote_value(&key.as_str().into()));
         return Err(Problem::invalid(format!(
-            "key must be the name of a key of this account, of {known}; {sent} was sent."
+            "key must be the name of an API key of this account, one of {known}; {sent} was sent."
         )));
     }
     Ok(pattern)
@@ -179,7 +179,7 @@ fn all_field_names() -> Vec<&'static str> {
     names
 }
 
-/// Fails if the operation, or without one every operation, lacks the field.
+/// Fails if the operation lacks the field; without an operation, if all operations lack it.
 fn check_field_exists(
     operation: Option<&str>,
     path: &str,
@@ -196,7 +196,7 @@ fn check_field_exists(
         Some(operation) => {
             format!("fields: {operation} has no field {sent}; it has {known}.{hint}")
         }
-        None => format!("fields: no operation has a field {sent}; there are {known}.{hint}"),
+        None => format!("fields: no operation has a field {sent}; the fields are {known}.{hint}"),
     }))
 }
 
@@ -218,7 +218,7 @@ fn parse_trigger(
     };
     let counts = [("first", first), ("every", every), ("after", after)];
     if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-        return Err(Problem::invalid(format!("{name} counts from 1; 0 was sent.")));
+        return Err(Problem::invalid(format!("{name} must be at least 1; 0 was sent.")));
     }
     Ok(Some(trigger))
 }
@@ -228,7 +228,7 @@ fn parse_sequence(
     trigger: Option<Trigger>,
 ) -> Result<EffectSchedule, Problem> {
     if trigger.is_some() {
-        return Err(Problem::invalid("sequence goes without first, every and after."));
+        return Err(Problem::invalid("sequence cannot be combined with first, every or after."));
     }
     if !(1..=MAX_SEQUENCE_LEN).contains(&effects.len()) {
         let detail = format!("sequence must have 1 to {MAX_SEQUENCE_LEN} entries.");
@@ -255,13 +255,13 @@ fn find_preset(name: &str) -> Result<&'static faults::Preset, Problem> {
 
 fn parse_ttl(ttl: TimeToLive, now: Timestamp) -> Result<Ttl, Problem> {
     match (ttl.requests, ttl.time) {
-        (Some(0), None) => Err(Problem::invalid("ttl: requests counts from 1; 0 was sent.")),
+        (Some(0), None) => Err(Problem::invalid("ttl: requests must be at least 1; 0 was sent.")),
         (Some(requests), None) => Ok(Ttl::Requests(requests)),
         (None, Some(time)) => {
             let duration = parse_positive_duration("ttl: time", &time, MAX_RULE_TTL)?;
             let duration = SignedDuration::try_from(duration).ok();
             let ttl = duration.and_then(|duration| Ttl::from_duration(now, duration));
-            ttl.ok_or_else(|| Problem::invalid("ttl: time must not lead beyond all time."))
+            ttl.ok_or_else(|| Problem::invalid("ttl: time must not extend beyond the year 9999."))
         }
         _ => Err(Problem::invalid("ttl must have exactly one of requests and time.")),
     }

@@ -65,7 +65,7 @@ fn operation_facts(operation: &'static Operation) -> Vec<FidelityFact> {
         if !field.undocumented_note.is_empty() {
             facts.push(new_fact(
                 format!("{}: {}", field.name, field.undocumented_note),
-                Fidelity::Undocumented("no page says so"),
+                Fidelity::Undocumented("no page documents it"),
             ));
         }
     }

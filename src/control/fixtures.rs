@@ -88,7 +88,7 @@ impl From<ImportError> for Problem {
                 let rows = rows.join(", ");
                 Self::new(
                     ProblemKind::ImportConflict,
-                    format!("These are there already, so nothing was imported: {rows}."),
+                    format!("These rows already exist, so nothing was imported: {rows}."),
                 )
             }
         }

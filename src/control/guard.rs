@@ -29,16 +29,17 @@ fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     hosts::check_host(state, request)
         .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
     if is_cross_origin(headers, &state.public_url) {
-        let detail = "The request comes from a page of another origin.";
+        let detail = "The request comes from a web page of another origin.";
         return Err(Problem::new(ProblemKind::OriginNotAllowed, detail));
     }
     let Some(token) = &state.control_token else { return Ok(()) };
     match bearer_token(headers) {
         Some(sent) if SecretHash::from_secret(sent) == *token => Ok(()),
-        Some(_) => Err(Problem::new(ProblemKind::InvalidToken, "The token is another one.")),
-        None => {
-            Err(Problem::new(ProblemKind::InvalidToken, "Send it as Authorization: Bearer TOKEN."))
-        }
+        Some(_) => Err(Problem::new(ProblemKind::InvalidToken, "The control token is invalid.")),
+        None => Err(Problem::new(
+            ProblemKind::InvalidToken,
+            "The control token is missing. Send it as Authorization: Bearer TOKEN.",
+        )),
     }
 }
 

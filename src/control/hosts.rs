@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use crate::api::is_own_host;
 use crate::api::state::AppState;
 
-/// The host of a request is not this server.
+/// The host of the request is not a host of this server.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The Host of the request is none of this server's: it is neither of loopback, nor the address that it listens on, nor that of --public-url. Start it with --public-url http://HOST:PORT to use it under another name."
+    "The Host of the request is not a host of this server. Allowed are loopback hosts, the listen address and the host of --public-url. To use another host name, start the server with --public-url http://HOST:PORT."
 )]
 pub(crate) struct HostNotAllowed;
 
@@ -21,10 +21,10 @@ impl IntoResponse for HostNotAllowed {
     }
 }
 
-/// Validates every host name in the request. A request without one does not come from a browser.
+/// Validates every host name in the request. A request without a host name does not come from a browser.
 ///
 /// # Errors
-/// When one of the names is not this server's.
+/// If one of the names is not a host of this server.
 pub(crate) fn check_host(state: &AppState, request: &Request) -> Result<(), HostNotAllowed> {
     let is_own = is_own_host(state, request.uri(), request.headers());
     if is_own { Ok(()) } else { Err(HostNotAllowed) }

@@ -22,7 +22,7 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         _ => Value::Null,
     };
     if let Some(fingerprint) = entry.key_fingerprint {
-        // The account's data in the response may contain the key, too.
+        // The account's data in the response may contain the key as well.
         let key = SecretHash::from_slice(&fingerprint.hash);
         let is_key = |text: &str| {
             text.len() == fingerprint.length && Some(SecretHash::from_secret(text)) == key
@@ -98,18 +98,18 @@ pub(super) fn parse_cursor(
     let cursor = journal.parse_cursor(text).ok_or_else(|| {
         let sent = quote_value(&text.into());
         Problem::invalid(format!(
-            "since must be the cursor of an answer about this account, since the server's last start; {sent} was sent."
+            "since must be a cursor from an earlier response about this account, received since the server started; {sent} was sent."
         ))
     });
     cursor.map(Some)
 }
 
-/// Fails if the journal is disabled: its emptiness would prove nothing.
+/// Fails if the journal is disabled: an empty journal would look like an account without requests.
 pub(super) fn require_journal(journal: &Journal) -> Result<(), Problem> {
     if journal.is_enabled() {
         return Ok(());
     }
-    let detail = "The server was started with --journal-entries 0.";
+    let detail = "The server was started with --journal-entries 0. Start it with a larger number.";
     Err(Problem::new(ProblemKind::JournalDisabled, detail))
 }
 
@@ -119,7 +119,7 @@ pub(super) struct JournalPage {
     /// The position after the last entry examined.
     pub(super) cursor: String,
     pub(super) truncated: bool,
-    /// Whether `limit` cut the page short.
+    /// Whether more entries follow after this page.
     pub(super) has_more: bool,
 }
 

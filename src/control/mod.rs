@@ -16,16 +16,15 @@ mod keys;
 mod openapi;
 mod pattern;
 mod problem;
+mod problem_redaction;
 mod query;
 mod rate_limits;
-mod redact;
 mod requests;
 mod server;
 mod snapshots;
 mod strict;
 mod verify;
 mod wait;
-mod wait_query;
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -107,7 +106,7 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
         let path = truncate(request.uri().path(), 200);
         Problem::new(
             ProblemKind::MethodNotAllowed,
-            format!("{method} is not a method of {PATH_PREFIX}{path}."),
+            format!("{PATH_PREFIX}{path} does not support {method}."),
         )
     };
     let public = public.method_not_allowed_fallback(method_not_allowed);
@@ -116,12 +115,12 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
             let path: String = request.uri().path().chars().take(200).collect();
             Problem::new(
                 ProblemKind::UnknownPath,
-                format!("There is nothing at {PATH_PREFIX}{path}."),
+                format!("The control API has no path {PATH_PREFIX}{path}."),
             )
         })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), guard::authorize));
-    let routes = public.merge(protected).layer(from_fn(redact::redact));
+    let routes = public.merge(protected).layer(from_fn(problem_redaction::redact));
     Router::new().nest(PATH_PREFIX, routes.layer(add_nosniff))
 }
 

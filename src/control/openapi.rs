@@ -12,8 +12,8 @@ use crate::contract::PERMISSION_NAMES;
 #[openapi(
     info(
         title = "omnidesk-mock: control API",
-        description = "Accounts, snapshots, clocks, keys and fixtures of a mock server; what clients asked it, and what is to \
-            happen to their requests. Not part of Omnidesk. \
+        description = "Manages the accounts, snapshots, clocks, API keys and fixtures of a mock server, shows and \
+            verifies the requests it received, and injects faults. Not part of Omnidesk. \
             `{account}` is a name, or `self` with an API key in the request.",
     ),
     components(schemas(ProblemDetails)),
@@ -37,10 +37,9 @@ impl utoipa::Modify for SecuritySchemes {
         let components = document.components.get_or_insert_default();
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The token of --control-token, where there is one."));
+            .description(Some("The token of --control-token, if it is set."));
         components.add_security_scheme("token", SecurityScheme::Http(token.build()));
-        let key =
-            ApiKeyValue::with_description("apiKey", "The API key whose account `self` means.");
+        let key = ApiKeyValue::with_description("apiKey", "The API key of the account `self`.");
         components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let no_scopes: [&str; 0] = [];
         let requirement = |name: &str| SecurityRequirement::new(name, no_scopes);

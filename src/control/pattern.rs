@@ -33,11 +33,11 @@ pub(super) fn parse_pattern(
 ) -> Result<RequestPattern, Problem> {
     if spec.key.as_deref().is_some_and(|key| state.accounts.find_key(key).is_some()) {
         // Not echoed: it is the secret itself.
-        let detail = "key must be the name of a key, such as dev; the text of one was sent.";
+        let detail = "key must be the name of an API key, such as dev; a secret was sent.";
         return Err(Problem::invalid(detail));
     }
     if spec.fields.len() > MAX_FIELDS {
-        return Err(Problem::invalid(format!("fields must have at most {MAX_FIELDS} of them.")));
+        return Err(Problem::invalid(format!("fields must have at most {MAX_FIELDS} entries.")));
     }
     let operation = spec.operation.as_deref().map(find_operation).transpose()?;
     let pattern = RequestPattern {
@@ -83,7 +83,7 @@ fn parse_method(name: &str) -> Result<String, Problem> {
     if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase()) && name.len() <= 20 {
         return Ok(name);
     }
-    Err(Problem::invalid(format!("method must be a method such as POST; {sent} was sent.")))
+    Err(Problem::invalid(format!("method must be an HTTP method such as POST; {sent} was sent.")))
 }
 
 fn parse_status(filter: StatusFilter) -> Result<StatusMatcher, Problem> {
@@ -133,7 +133,7 @@ fn parse_fields(fields: Map<String, Value>) -> Result<Vec<FieldMatcher>, Problem
             if !FIELD_PATH.is_match(&path) {
                 let sent = quote_value(&path.into());
                 return Err(Problem::invalid(format!(
-                    "fields: {sent} is no name of a field; one is title, or actions[0][value]."
+                    "fields: {sent} is not a field name; send a name such as title or actions[0][value]."
                 )));
             }
             Ok(FieldMatcher { matcher: parse_condition(&path, condition)?, path })
@@ -145,28 +145,30 @@ fn parse_condition(path: &str, condition: Value) -> Result<ValueMatcher, Problem
     let invalid = |what: &str| Problem::invalid(format!("fields: {path} {what}."));
     let Value::Object(members) = condition else {
         return match condition {
-            Value::Null => {
-                Err(invalid("must not be null; {\"absent\": true} asks that it was not sent"))
-            }
+            Value::Null => Err(invalid(
+                "must not be null; to match requests without the field, send {\"absent\": true}",
+            )),
             value => Ok(ValueMatcher::Equals(value)),
         };
     };
     let mut members = members.into_iter();
     let (Some((name, value)), None) = (members.next(), members.next()) else {
-        return Err(invalid("must have one of equals, matches, present and absent"));
+        return Err(invalid("must have exactly one of equals, matches, present and absent"));
     };
     match (name.as_str(), value) {
-        ("equals", Value::Null) => Err(invalid("must not equal null")),
+        ("equals", Value::Null) => Err(invalid(
+            "must not have null in equals; to match requests without the field, send {\"absent\": true}",
+        )),
         ("equals", value) => Ok(ValueMatcher::Equals(value)),
         ("matches", Value::String(text)) => parse_regex(path, &text).map(ValueMatcher::Matches),
-        ("matches", _) => Err(invalid("matches a regular expression, which is a text")),
+        ("matches", _) => Err(invalid("must have a regular expression, a string, in matches")),
         ("present", Value::Bool(true)) | ("absent", Value::Bool(false)) => {
             Ok(ValueMatcher::Present)
         }
         ("absent", Value::Bool(true)) | ("present", Value::Bool(false)) => Ok(ValueMatcher::Absent),
-        ("present" | "absent", _) => Err(invalid("is present or absent with true or false")),
+        ("present" | "absent", _) => Err(invalid("must have true or false in present or absent")),
         (name, _) => Err(invalid(&format!(
-            "must be a value, or have one of equals, matches, present and absent, not {}; to compare with an object, use equals",
+            "must be a value, or an object with one of equals, matches, present and absent, not {}; to compare with an object, use equals",
             quote_value(&name.into())
         ))),
     }
@@ -182,15 +184,12 @@ fn parse_regex(path: &str, text: &str) -> Result<BoundedRegex, Problem> {
         )));
     }
     BoundedRegex::new(text).map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => invalid(
-            "a smaller regular expression: this one is too large when it is compiled".to_owned(),
-        ),
+        regex::Error::CompiledTooBig(_) => {
+            invalid("a smaller regular expression; this one is too large when compiled".to_owned())
+        }
         error => {
             let reason = error.to_string().lines().last().unwrap_or_default().to_owned();
-            invalid(format!(
-                "a regular expression, but this one is broken: {}",
-                reason.trim_start_matches("error: ")
-            ))
+            invalid(format!("a valid regular expression: {}", reason.trim_start_matches("error: ")))
         }
     })
 }

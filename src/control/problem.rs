@@ -48,7 +48,7 @@ problem_kinds! {
     ImportConflict = "import-conflict", 409, "The import contains rows that already exist.";
     LimitReached = "limit-reached", 409, "A limit is reached.";
     VerificationFailed = "verification-failed", 409, "The expected requests were not received.";
-    JournalTruncated = "journal-truncated", 409, "The journal has evicted requests that the answer depends on.";
+    JournalTruncated = "journal-truncated", 409, "The journal has evicted requests that the result depends on.";
     JournalDisabled = "journal-disabled", 409, "The journal is disabled.";
     EvaluationLimitExceeded = "evaluation-limit-exceeded", 409, "The evaluation exceeds the limit for one request.";
     WaitTimeout = "wait-timeout", 409, "The wait timed out.";
@@ -63,7 +63,7 @@ problem_kinds! {
     InternalError = "internal-error", 500, "The server failed to handle the request.";
 }
 
-/// What a response says about a kind of problem.
+/// The name, status and title of a kind of problem.
 #[derive(Debug)]
 pub(crate) struct ProblemDefinition {
     /// The fragment of its `type`.

@@ -24,7 +24,7 @@ const FIELD_PREFIX: &str = "field.";
 
 /// Parameters that a query may have.
 pub(super) trait QueryParams: Default + IntoParams {
-    /// Sets the parameter with this name. Returns false if there is none.
+    /// Sets the parameter with this name. Returns false if the name is unknown.
     fn set(&mut self, name: &str, value: &str) -> Result<bool, Problem>;
 }
 
@@ -38,7 +38,7 @@ struct RequestFilter {
     /// The method.
     #[param(value_type = String, required = false)]
     method: Option<String>,
-    /// The status of the response, a class such as `4xx`, or `none`. With `ticket`: that of the ticket.
+    /// The status of the response, a class such as `4xx`, or `none`. With `ticket`: the ticket's status.
     #[param(value_type = String, required = false)]
     status: Option<String>,
     /// The name of a key.
@@ -160,7 +160,9 @@ impl<T: QueryParams> FilterQuery<T> {
                 continue;
             }
             if names.contains(&name) {
-                return Err(Problem::invalid(format!("{name} was sent twice.")));
+                return Err(Problem::invalid(format!(
+                    "{name} was sent more than once; send it once."
+                )));
             }
             if !filter.set(&name, &value)? && !params.set(&name, &value)? {
                 return Err(unknown_filter_problem::<T>(&name));
@@ -217,6 +219,6 @@ fn unknown_filter_problem<T: QueryParams>(name: &str) -> Problem {
     let hint = did_you_mean(name, known.iter().copied());
     let (known, sent) = (known.join(", "), quote_value(&name.into()));
     Problem::invalid(format!(
-        "There is no filter {sent}; there are {known} and field.NAME for a field.{hint}"
+        "The filter {sent} does not exist; the filters are {known}, and field.NAME for a field.{hint}"
     ))
 }

@@ -32,7 +32,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimit
 }
 
 /// Sets the rate limit of each API key of an account: requests per time window; `{}` removes the limit. Excess requests
-/// get 429 with `Retry-After`. Our choice: Omnidesk documents no limit.
+/// get 429 with `Retry-After`. An assumption: Omnidesk documents no limit.
 #[utoipa::path(put, path = "/accounts/{account}/rate-limits", tag = "limits", operation_id = "setRateLimits",
     params(AccountPath),
     request_body = RateLimits,
@@ -49,7 +49,7 @@ fn parse_rate_limit(limits: RateLimits) -> Result<Option<RateLimit>, Problem> {
     let (requests, window_text) = match (limits.requests, limits.per) {
         (None, None) => return Ok(None),
         (Some(requests), Some(per)) => (requests, per),
-        _ => return Err(Problem::invalid("requests and per go together.")),
+        _ => return Err(Problem::invalid("requests and per must be sent together.")),
     };
     if !(1..=MAX_REQUESTS).contains(&requests) {
         let detail =

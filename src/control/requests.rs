@@ -58,7 +58,7 @@ pub(super) async fn show(
     let journal = &account.journal;
     require_journal(journal)?;
     let entry = journal.entry(seq).await.ok_or_else(|| {
-        let detail = format!("There is no request {seq}, or it is no longer kept.");
+        let detail = format!("Request {seq} does not exist, or the journal has evicted it.");
         Problem::new(ProblemKind::UnknownRequest, detail)
     })?;
     Ok(Json(to_journal_entry(journal, seq, &entry)))
@@ -73,7 +73,7 @@ pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Lists the requests that matched no account: with an unknown API key, or none.
+/// Lists the requests that matched no account: those with an unknown or missing API key.
 #[utoipa::path(get, path = "/requests/unmatched", tag = "journal", operation_id = "listUnmatchedRequests",
     params(FilterQuery<PageParams>),
     responses((status = 200, body = RequestList, description = "The requests"), Problem))]
@@ -111,7 +111,7 @@ pub(super) async fn stream(
     let pattern = parse_pattern(pattern, &state)?;
     let permit = acquire_wait_permit(&account)?;
     let reader = JournalReader { journal: Arc::clone(&account.journal), pattern, cursor };
-    // An open stream uses the account.
+    // An open stream marks the account as in use.
     let guards = (permit, account);
     let events = stream::unfold((reader, guards), |(mut reader, guards)| async move {
         let events = reader.next_events().await?;
@@ -164,6 +164,6 @@ impl JournalReader {
 
 /// The maximum number of events in a batch.
 const MAX_EVENTS_PER_BATCH: usize = 16;
-/// The size at which a batch ends, in bytes (arbitrary). A client that reads nothing holds up to this much memory, plus
-/// one event.
+/// The size at which a batch ends, in bytes (arbitrary). A stalled client occupies up to this much memory, plus one
+/// event.
 const MAX_BATCH_BYTES: usize = 64 * 1024;

@@ -25,14 +25,14 @@ pub(super) async fn ready(State(state): State<SharedState>) -> Result<&'static s
     if *state.shutdown.borrow() {
         return Err(Problem::new(
             ProblemKind::ShuttingDown,
-            "It was told to end, and takes no more requests.",
+            "The server accepts no more requests.",
         ));
     }
     state.accounts.check_catalogue().await.map_err(|error| {
         tracing::error!(%error, "the server is not ready");
         Problem::new(
             ProblemKind::NotReady,
-            "The catalogue of accounts cannot be read; the log says why.",
+            "The account catalogue cannot be read. The server's log has the cause.",
         )
     })?;
     Ok("ready")

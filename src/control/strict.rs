@@ -32,10 +32,12 @@ pub(super) async fn set(
     JsonBody(strictness): JsonBody<Strictness>,
 ) -> Result<Json<Strictness>, Problem> {
     if !strictness.strict && !strictness.allow.is_empty() {
-        return Err(Problem::invalid("allow goes with \"strict\": true."));
+        return Err(Problem::invalid("allow requires \"strict\": true."));
     }
-    let kinds =
-        strictness.allow.iter().map(|name| parse_warning_kind("allow", name, "a list, each "));
+    let kinds = strictness
+        .allow
+        .iter()
+        .map(|name| parse_warning_kind("allow", name, "a list, each entry "));
     let allow = kinds.collect::<Result<Vec<_>, _>>()?;
     let strict = strictness.strict.then_some(StrictMode { allow });
     run_to_completion(async move {

@@ -17,10 +17,10 @@ use crate::journal::{CountExpectation, OrderExpectation, SearchDeadline, Verdict
 const MAX_PATTERNS: usize = 100;
 /// The timeout for searching a journal (arbitrary).
 pub(super) const EVALUATION_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
-/// The maximum of the interval between requests.
+/// The maximum of `min_interval`.
 const MAX_INTERVAL: std::time::Duration = std::time::Duration::from_hours(24 * 366);
 
-/// Verifies that requests came as expected. If not, the problem lists the near misses with their differences.
+/// Verifies that the expected requests arrived. If not, the problem lists the near misses with their differences.
 #[utoipa::path(post, path = "/accounts/{account}/verify", tag = "journal", operation_id = "verify",
     params(AccountPath),
     request_body = Verification,
@@ -55,12 +55,9 @@ pub(super) async fn verify(
     }
 }
 
-/// Reports that the evaluation timed out in the queue for the CPU.
+/// Reports that the evaluation timed out while it waited for the CPU.
 fn busy_problem() -> Problem {
-    Problem::new(
-        ProblemKind::Busy,
-        "Others look through journals, so this was not begun; try again.",
-    )
+    Problem::new(ProblemKind::Busy, "Other evaluations occupy the CPU, so this one did not start.")
 }
 
 enum Expectation {
@@ -76,7 +73,7 @@ fn parse_expectation(
     let Verification { pattern, count, order, min_interval, .. } = verification;
     let Some(patterns) = order else {
         if min_interval.is_some() {
-            return Err(Problem::invalid("min_interval goes with order."));
+            return Err(Problem::invalid("min_interval requires order."));
         }
         return Ok(Expectation::Count(
             Box::new(parse_pattern(pattern, state)?),
@@ -84,9 +81,7 @@ fn parse_expectation(
         ));
     };
     if count.is_some() || pattern != types::RequestPattern::default() {
-        return Err(Problem::invalid(
-            "order stands alone: without count and without a pattern beside it.",
-        ));
+        return Err(Problem::invalid("order cannot be combined with count or with a pattern."));
     }
     if !(1..=MAX_PATTERNS).contains(&patterns.len()) {
         return Err(Problem::invalid(format!("order must have 1 to {MAX_PATTERNS} patterns.")));
@@ -129,7 +124,7 @@ fn parse_count(count: Option<types::ExpectedCount>) -> Result<CountExpectation, 
 /// Explains a failed expectation, with its near misses.
 pub(super) fn explain_verdict(verdict: Verdict) -> (String, Vec<NearMiss>) {
     match verdict {
-        Verdict::Passed(_) => ("It has happened just now.".to_owned(), Vec::new()),
+        Verdict::Passed(_) => ("It was met just after the timeout.".to_owned(), Vec::new()),
         Verdict::Inconclusive(text) => (text, Vec::new()),
         Verdict::Failed { message, near_misses } => {
             (message, near_misses.into_iter().map(to_near_miss).collect())

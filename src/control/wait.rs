@@ -1,32 +1,40 @@
-//! Long polling: waits for requests or the state of a ticket. Notifications wake it; it misses nothing.
+//! Long polling: waits for requests or the state of a ticket. Notifications wake it, and it misses no change.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use omnidesk_mock_client::types::WaitResult;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use super::duration::parse_duration;
 use super::extract::AccountPath;
 use super::journal_page::{parse_cursor, require_journal, to_journal_entry};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
-use super::query::FilterQuery;
+use super::query::{FilterQuery, MAX_PAGE_SIZE, QueryParams, parse_number, query_pairs};
 use super::verify::{EVALUATION_TIMEOUT, explain_verdict};
-use super::wait_query::{RequestWaitParams, TicketExpectation, WaitQuery};
 use crate::accounts::{Account, AccountError};
 use crate::api::state::SharedState;
 use crate::clock;
+use crate::contract::{API_KEY_NAME, quote_value};
 use crate::journal::{CountExpectation, Cursor, RequestPattern, SearchDeadline, SequencedEntry};
 use crate::tickets;
+
+/// The default timeout of a wait.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The maximum timeout of a wait (arbitrary).
+const MAX_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Acquires a permit for a wait or a stream. Dropping it releases it.
 pub(super) fn acquire_wait_permit(account: &Account) -> Result<OwnedSemaphorePermit, Problem> {
     Arc::clone(&account.wait_permits).try_acquire_owned().map_err(|_| {
         let detail = format!(
-            "{} waits and streams of this account are open, as many as there may be (--max-waits).",
+            "The account has {} open waits and streams, the maximum (--max-waits).",
             account.limits.max_waits
         );
         Problem::new(ProblemKind::TooManyWaits, detail)
@@ -52,7 +60,7 @@ pub(super) async fn wait(
     let timer = tokio::time::sleep(timeout);
     tokio::select! {
         result = condition.wait_until_met(&state, &account) => result,
-        () = state.wait_for_shutdown() => Err(Problem::new(ProblemKind::ShuttingDown, "It was told to end, so nothing more will come.")),
+        () = state.wait_for_shutdown() => Err(Problem::new(ProblemKind::ShuttingDown, "The server accepts no more requests.")),
         () = timer => condition.resolve_timeout(&state, &account, timeout).await,
     }
     .map(Json)
@@ -70,7 +78,7 @@ fn parse_request_condition(
     let max_entries = account.journal.limits().max_entries;
     if count > max_entries {
         return Err(Problem::invalid(format!(
-            "count must be at most {max_entries}, since the journal keeps no more requests (--journal-entries); {count} was sent."
+            "count must be at most {max_entries}, the capacity of the journal (--journal-entries); {count} was sent."
         )));
     }
     let pattern = Box::new(parse_pattern(pattern, state)?);
@@ -142,7 +150,8 @@ impl WaitCondition {
                 (expectation.describe_difference(ticket.as_ref()), Vec::new())
             }
         };
-        let detail = format!("WaitResult {}. {text}", clock::format_duration(timeout));
+        let detail =
+            format!("The condition was not met within {}. {text}", clock::format_duration(timeout));
         Err(Problem::new(ProblemKind::WaitTimeout, detail).with_near_misses(near_misses))
     }
 }
@@ -158,10 +167,10 @@ fn build_wait_result(account: &Account, entries: &[SequencedEntry]) -> WaitResul
     WaitResult { requests: Some(requests), ticket: None, cursor }
 }
 
-/// Reports that all requests came, but the journal has evicted some.
+/// Reports that all requests arrived, but the journal has evicted some of them.
 fn dropped_entries_problem(count: usize) -> Problem {
     let detail = format!(
-        "The {count} requests have come, but the journal no longer holds all of them: it keeps so many as --journal-entries and --journal-bytes say. Wait for fewer at a time, or raise these."
+        "The {count} requests arrived, but the journal has evicted some of them. Wait for fewer requests at a time, or raise --journal-entries or --journal-bytes."
     );
     Problem::new(ProblemKind::JournalTruncated, detail)
 }
@@ -199,5 +208,180 @@ impl TicketExpectation {
         let lease = state.accounts.lease(account).await?;
         Ok(tickets::fetch_ticket(&lease, &state.public_url, &account.settings().zone, self.id)
             .await?)
+    }
+}
+
+/// The query of a wait: for requests, or for a ticket.
+pub(super) enum WaitQuery {
+    Requests(FilterQuery<RequestWaitParams>),
+    Ticket { expectation: TicketExpectation, timeout: Duration },
+}
+
+impl WaitQuery {
+    /// Returns how long to wait.
+    fn timeout(&self) -> Duration {
+        match self {
+            Self::Requests(query) => query.params.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            Self::Ticket { timeout, .. } => *timeout,
+        }
+    }
+
+    /// Parses a query with `ticket`.
+    fn parse_ticket(id: i64, pairs: &[(String, String)]) -> Result<Self, Problem> {
+        let mut expectation = TicketExpectation { id, deleted: false, columns: Vec::new() };
+        let mut timeout = None;
+        for (name, value) in pairs {
+            match name.as_str() {
+                "ticket" | API_KEY_NAME => {}
+                "timeout" => timeout = Some(value),
+                "deleted" if value == "true" => expectation.deleted = true,
+                "deleted" => {
+                    let sent = quote_value(&value.as_str().into());
+                    return Err(Problem::invalid(format!(
+                        "deleted must be true; {sent} was sent."
+                    )));
+                }
+                column if tickets::ticket_column_names().contains(&column) => {
+                    tickets::validate_column_value(column, value)
+                        .map_err(|violation| Problem::invalid(violation.to_string()))?;
+                    let (column, value) = (column.to_owned(), value.clone());
+                    expectation.columns.push(ColumnExpectation { column, value });
+                }
+                name => {
+                    let known = tickets::ticket_column_names().join(", ");
+                    let sent = quote_value(&name.into());
+                    return Err(Problem::invalid(format!(
+                        "A ticket has no column {sent}; it has {known}. Besides these, ticket can be combined only with deleted and timeout."
+                    )));
+                }
+            }
+        }
+        if expectation.deleted && !expectation.columns.is_empty() {
+            return Err(Problem::invalid(
+                "deleted cannot be combined with columns: a deleted ticket has none.",
+            ));
+        }
+        let timeout =
+            timeout.map(|text| parse_duration("timeout", text, MAX_TIMEOUT)).transpose()?;
+        Ok(Self::Ticket { expectation, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT) })
+    }
+}
+
+impl FromRequestParts<SharedState> for WaitQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &SharedState) -> Result<Self, Problem> {
+        let pairs = query_pairs(&parts.uri).collect::<Result<Vec<_>, Problem>>()?;
+        match pairs.iter().find(|(name, _)| name == "ticket") {
+            Some((_, id)) => Self::parse_ticket(parse_ticket_id(id)?, &pairs),
+            None => FilterQuery::parse(&parts.uri).map(Self::Requests),
+        }
+    }
+}
+
+impl utoipa::IntoParams for WaitQuery {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = FilterQuery::<RequestWaitParams>::into_params(&parameter_in);
+        parameters.extend(TicketExpectation::into_params(parameter_in));
+        parameters
+    }
+}
+
+/// The parameters of a wait for requests, without the filters.
+#[derive(Default, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RequestWaitParams {
+    /// A cursor: only entries after it.
+    #[param(value_type = String, required = false)]
+    since: Option<String>,
+    /// The number of requests, at most the journal's capacity.
+    #[param(value_type = u64, required = false, minimum = 1, maximum = 1000)]
+    count: Option<usize>,
+    /// The timeout: `5s` by default, at most `5m`.
+    #[param(value_type = String, required = false)]
+    timeout: Option<Duration>,
+}
+
+impl QueryParams for RequestWaitParams {
+    fn set(&mut self, name: &str, value: &str) -> Result<bool, Problem> {
+        match name {
+            "since" => self.since = Some(value.to_owned()),
+            "count" => self.count = Some(parse_number(name, value, MAX_PAGE_SIZE)?),
+            "timeout" => self.timeout = Some(parse_duration(name, value, MAX_TIMEOUT)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// The expected state of a ticket.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TicketExpectation {
+    /// The id of a ticket to wait for, instead of requests.
+    #[param(rename = "ticket", required = false)]
+    id: i64,
+    /// With `ticket`: `true` waits until the ticket is deleted.
+    #[param(required = false)]
+    deleted: bool,
+    #[param(ignore)]
+    columns: Vec<ColumnExpectation>,
+}
+
+/// The expected value of a column, as text.
+struct ColumnExpectation {
+    column: String,
+    value: String,
+}
+
+impl ColumnExpectation {
+    fn is_met(&self, ticket: &Value) -> bool {
+        column_text(&ticket[&self.column]) == self.value
+    }
+}
+
+fn parse_ticket_id(text: &str) -> Result<i64, Problem> {
+    text.parse().ok().filter(|id| *id > 0).ok_or_else(|| {
+        let sent = quote_value(&text.into());
+        Problem::invalid(format!(
+            "ticket must be a ticket id, a whole number from 1; {sent} was sent."
+        ))
+    })
+}
+
+impl TicketExpectation {
+    /// Returns whether the ticket is as expected. The ticket is None if it does not exist.
+    fn is_met(&self, ticket: Option<&Value>) -> bool {
+        match ticket {
+            None => self.deleted,
+            Some(ticket) => {
+                !self.deleted && self.columns.iter().all(|expected| expected.is_met(ticket))
+            }
+        }
+    }
+
+    /// Describes how the ticket differs.
+    fn describe_difference(&self, ticket: Option<&Value>) -> String {
+        let id = self.id;
+        let Some(ticket) = ticket else { return format!("Ticket {id} does not exist.") };
+        if self.deleted {
+            return format!("Ticket {id} still exists.");
+        }
+        let differences = self.columns.iter().filter(|expected| !expected.is_met(ticket));
+        let differences = differences.map(|ColumnExpectation { column, value }| {
+            let (expected, actual) =
+                (quote_value(&value.as_str().into()), quote_value(&ticket[column]));
+            format!("{column} is {actual}, not {expected}")
+        });
+        format!("Ticket {id}: {}.", differences.collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// Formats a column's value as in a query; null is empty.
+fn column_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        value => value.to_string(),
     }
 }

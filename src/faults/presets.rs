@@ -48,7 +48,7 @@ pub(crate) static PRESETS: &[Preset] = &[
     },
     Preset {
         name: "dropped-responses",
-        description: "every third request is executed, but its connection is reset instead of a response",
+        description: "every third request is executed, but the connection is reset instead of sending a response",
         trigger: Trigger::Every(3),
         effect: Effect::drop_response(),
     },

@@ -127,7 +127,7 @@ impl RateLimiter {
         self.update_active_flag(&state);
     }
 
-    /// Returns how much too early a request is; None if it is not.
+    /// Returns the time until the end of the Retry-After period; None without such a period.
     pub(crate) fn retry_after_remaining(
         &self,
         key: &Arc<str>,

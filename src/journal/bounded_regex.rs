@@ -133,13 +133,13 @@ impl fmt::Display for SearchError {
         match self {
             Self::TimedOut(timeout) => write!(
                 out,
-                "Looking through the journal took longer than {}, so it was given up. Ask for an operation as well, use smaller regular expressions or equals, or begin at a later cursor (since)",
+                "Timeout: the journal search took longer than {}. Add an operation to the pattern, use smaller regular expressions or equals, or start at a later cursor (since)",
                 crate::clock::format_duration(*timeout)
             ),
             Self::FieldTooLong { seq, field, bytes, max_bytes } => {
                 write!(
                     out,
-                    "Field {field} of request {seq} has {bytes} bytes, and this regular expression looks at {max_bytes} at most: the larger it is when it is compiled, the fewer. Use a smaller one, equals or present, or ask for what tells that request apart"
+                    "Field {field} of request {seq} has {bytes} bytes, but this regular expression accepts at most {max_bytes}: a larger compiled expression accepts fewer. Use a smaller expression, equals or present, or add a condition that excludes this request"
                 )
             }
         }

@@ -281,7 +281,7 @@ impl FieldMatcher {
         let actual = match value_at_path(&input.fields, &self.path) {
             Some(value) => format_value(value),
             None if input.has_omitted_fields => {
-                "not kept: the request had too many fields".to_owned()
+                "not recorded: the fields of the request were too large".to_owned()
             }
             None => "not sent".to_owned() + &self.suggestion(input),
         };
@@ -294,7 +294,7 @@ impl FieldMatcher {
         let name = self.path.split('[').next().unwrap_or_default();
         let names = input.fields.keys().map(String::as_str);
         crate::contract::suggest(name, names.filter(|other| *other != name))
-            .map_or_else(String::new, |other| format!("; {other} was"))
+            .map_or_else(String::new, |other| format!("; {other} was sent"))
     }
 }
 

@@ -95,7 +95,7 @@ fn redact_list(text: &str, is_key: &dyn Fn(&str) -> bool) -> Option<String> {
     (redacted != text).then_some(redacted)
 }
 
-/// Redacts each word that is a key and whose preceding text satisfies `is_key_context`; None if there is none.
+/// Redacts each word that is a key and whose preceding text satisfies `is_key_context`; None without such a word.
 pub(crate) fn redact_words(
     text: &str,
     is_key: &dyn Fn(&str) -> bool,

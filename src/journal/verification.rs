@@ -101,7 +101,7 @@ impl CountExpectation {
         let too_many = self.at_most.is_some_and(|at_most| count > at_most);
         if !too_many && slice.is_truncated && (self.at_most.is_some() || count < self.at_least) {
             return Ok(Verdict::Inconclusive(format!(
-                "Expected {self}: {pattern}.\nFound {count}, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say."
+                "Expected {self}: {pattern}.\nFound {count}, but earlier requests were evicted from the journal. Raise --journal-entries or --journal-bytes."
             )));
         }
         if !too_many && count >= self.at_least {
@@ -115,7 +115,7 @@ impl CountExpectation {
         let mut message = format!("Expected {self}: {pattern}.\n");
         let total = format_request_count(slice.entries.len() as u64);
         message += &match count {
-            _ if slice.entries.is_empty() => "No request came at all.".to_owned(),
+            _ if slice.entries.is_empty() => "No request was received.".to_owned(),
             0 => ["Found none among ", &total, "."].concat(),
             _ => ["Found ", &count.to_string(), " among ", &total, ":"].concat(),
         };
@@ -176,7 +176,7 @@ impl OrderExpectation {
             entry.account_time < previous.account_time || elapsed < self.min_interval;
         (is_too_early && !self.min_interval.is_zero()).then(|| {
             let (elapsed, min_interval) = (clock::format_duration(elapsed), clock::format_duration(self.min_interval));
-            format!("It came {elapsed} after the one before, by the account's clock, and {min_interval} were expected.")
+            format!("It came {elapsed} after the previous request, by the account's clock; at least {min_interval} were expected.")
         })
     }
 
@@ -191,7 +191,7 @@ impl OrderExpectation {
         let position = matched.len() + 1;
         if slice.is_truncated {
             return Ok(Verdict::Inconclusive(format!(
-                "{}\nNumber {position} was not found, but the journal no longer holds all that came before: it keeps so many as --journal-entries and --journal-bytes say.",
+                "{}\nNumber {position} was not found, but earlier requests were evicted from the journal. Raise --journal-entries or --journal-bytes.",
                 self.format_patterns()
             )));
         }
@@ -201,14 +201,18 @@ impl OrderExpectation {
             let _ = write!(message, "\nNumber {} is request {seq}.", index + 1);
         }
         if slice.entries.is_empty() {
-            message += "\nNo request came at all.";
+            message += "\nNo request was received.";
         } else if matched.is_empty() {
-            message += "\nNumber 1 did not come.";
+            message += "\nNumber 1 was not received.";
         } else {
-            let _ = write!(message, "\nNumber {position} did not come after that.");
+            let _ = write!(message, "\nNumber {position} was not received after that.");
         }
         if let Some(index) = find_first(pattern, &slice.entries, deadline)? {
-            let _ = write!(message, " One came before: request {}.", slice.entries[index].seq);
+            let _ = write!(
+                message,
+                " An earlier request matches: request {}.",
+                slice.entries[index].seq
+            );
         }
         message += &format_near_misses(&near_misses);
         Ok(Verdict::Failed { message, near_misses })
@@ -283,9 +287,9 @@ fn format_near_misses(near_misses: &[NearMiss]) -> String {
     if near_misses.iter().all(NearMiss::is_other_operation) {
         let lines: Vec<String> =
             near_misses.iter().map(|miss| format!("\n  {}", miss.summary)).collect();
-        return format!("\nOther operations were asked for, such as:{}", lines.concat());
+        return format!("\nRequests of other operations were received, such as:{}", lines.concat());
     }
-    let mut text = "\nNearest misses:".to_owned();
+    let mut text = "\nNear misses:".to_owned();
     for miss in near_misses {
         let _ = write!(text, "\n  {}", miss.summary);
         for Difference { attribute, expected, actual } in &miss.differences {
@@ -302,8 +306,8 @@ fn format_request(seq: u64, entry: &Entry) -> String {
         None => format!("{} {}", entry.method, truncate_text(&entry.path)),
     };
     let response = match entry.status {
-        Some(_) => format!("answered {}", format_status(entry.status)),
-        None => "not answered".to_owned(),
+        Some(_) => format!("status {}", format_status(entry.status)),
+        None => "no response".to_owned(),
     };
     let fields = truncate_text(&serde_json::to_string(&entry.input.fields).unwrap_or_default());
     let mut line = format!("request {seq}: {target} {fields}, {response}");

@@ -40,7 +40,7 @@ pub(crate) struct Import {
     data: Map<String, Value>,
 }
 
-/// Why an import fails.
+/// An error of an import.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImportError {
     #[error(transparent)]
@@ -74,7 +74,7 @@ impl Import {
             // The value is not quoted: a form sent by mistake contains the API key.
             return Err(vec![violation_without_value(
                 "accounts",
-                format!("{MISSING_ROOT_MESSAGE}, which must be an object"),
+                format!("{MISSING_ROOT_MESSAGE}, and the seed must be an object"),
             )]);
         };
         let ValidationReport { mut values, unknown_fields, mut violations, .. } =
@@ -93,7 +93,7 @@ impl Import {
         else {
             return Err(vec![violation_without_value(
                 "accounts",
-                format!("must hold one account, not {count}"),
+                format!("must have exactly one account, not {count}"),
             )]);
         };
         let path = format!("accounts[{name}]");
@@ -101,7 +101,8 @@ impl Import {
             .remove("keys")
             .is_some_and(|keys| keys.as_array().is_some_and(|keys| !keys.is_empty()))
         {
-            let rule = "must be left out: keys are made one by one".to_owned();
+            let rule =
+                "must be omitted: an import creates no keys; create them one by one".to_owned();
             return Err(vec![violation_without_value(&format!("{path}[keys]"), rule)]);
         }
         let violations = sections::validate_data(&account, &path);

@@ -44,7 +44,7 @@ impl BudgetedVisitor<'_> {
     fn spend<E: Error>(&self, cost: Cost) -> Result<(), E> {
         self.budget.borrow_mut().spend(cost).map_err(|limit| {
             self.exceeded_limit.set(Some(limit));
-            E::custom("a bound is broken")
+            E::custom("a limit is exceeded")
         })
     }
 }

@@ -31,10 +31,10 @@ use source::SourceText;
 pub(crate) use import::{Format, Import, ImportError, RowCounts};
 pub(crate) use sections::{count_rows, export_data};
 
-/// The violation of a text that is no mapping.
-const MISSING_ROOT_MESSAGE: &str = "must stand at the top of the seed";
+/// The violation of a seed that is not a mapping.
+const MISSING_ROOT_MESSAGE: &str = "must be a field at the top level of the seed";
 
-/// The seed of a server that is started without one.
+/// The seed of a server without a configured seed.
 const DEFAULT_SEED: &str = include_str!("default.yaml");
 
 /// All errors of a rejected seed, each with its file and line.
@@ -240,7 +240,7 @@ fn build_fixture(
     path: &str,
 ) -> Result<AccountFixture, Violation> {
     if name == SELF_ALIAS {
-        let rule = "must be another name: self means the account of the request's key";
+        let rule = "must have another name: self means the account of the request's API key";
         return Err(Violation::custom(path, rule, &Value::Null));
     }
     let settings = take_settings(&mut account, path)?;
@@ -263,7 +263,7 @@ fn take_settings(
     let time_zone = sent.as_str().unwrap_or_default().to_owned();
     // The library's own message would repeat the value without escaping control characters.
     clock::find_zone(&time_zone).map_err(|_| {
-        let rule = "must be an IANA name such as Europe/Amsterdam";
+        let rule = "must be an IANA time zone name such as Europe/Amsterdam";
         Violation::custom(format!("{path}[time_zone]"), rule, &sent)
     })?;
     let clock = non_null_fields(account.remove("clock"))
@@ -297,18 +297,18 @@ fn non_null_fields(object: Option<Value>) -> Option<Map<String, Value>> {
 
 fn parse_clock(fields: &Map<String, Value>) -> Result<Clock, String> {
     let clock: Clock = serde_json::from_value(Value::Object(fields.clone()))
-        .map_err(|error| format!("must be a clock ({error})"))?;
+        .map_err(|error| format!("must be a valid clock ({error})"))?;
     // Fields that the mode does not use are missing when the clock is serialized again.
     if fields
         .keys()
         .any(|name| serde_json::to_value(clock).is_ok_and(|clock| clock.get(name).is_none()))
     {
-        return Err("must have no fields but those of its mode".to_owned());
+        return Err("must have only the fields of its mode".to_owned());
     }
     if clock.is_representable() {
         Ok(clock)
     } else {
-        Err("must show a time in the years 0 to 9998".to_owned())
+        Err("must have a time in the years 0 to 9998".to_owned())
     }
 }
 
@@ -326,7 +326,7 @@ fn check_unique_key_names(keys: &[NewApiKey], path: &str) -> Result<(), Violatio
             let path = format!("{path}[keys][{index}][name]");
             return Err(Violation::custom(
                 path,
-                "must be one that no other key of the account has",
+                "must be unique among the keys of the account",
                 &key.name.as_str().into(),
             ));
         }

@@ -12,13 +12,13 @@ const TEXT_OVERHEAD_BYTES: usize = 16;
 /// The limits of parsing (all arbitrary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ParseLimits {
-    /// How many bytes of memory each input byte may take.
+    /// The most bytes of memory per input byte.
     pub(super) max_bytes_per_input_byte: usize,
     /// The most items of all lists together.
     pub(super) max_rows: usize,
     /// Memory of a YAML byte that can start an item in brackets, in bytes.
     pub(super) bytes_per_separator: usize,
-    /// The most bytes of text that all aliases together may expand to, whatever the input's length.
+    /// The most bytes of text that all aliases together may expand to, for an input of any length.
     pub(super) max_alias_bytes: usize,
 }
 
@@ -57,19 +57,19 @@ const BASE_ALLOWANCE_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LimitExceeded {
     #[error(
-        "this text takes more than {} MB when it is read, too much for its {input_bytes} bytes; an alias counts as all that it stands for, so use fewer of them, or split the text", max_bytes >> 20
+        "parsing this text takes more than {} MB of memory, too much for its {input_bytes} bytes; an alias counts as the value that it expands to: use fewer aliases, or split the text", max_bytes >> 20
     )]
     Memory { input_bytes: usize, max_bytes: usize },
     #[error(
-        "the aliases up to here stand for more than {} MiB of text, all together: use fewer of them, or write the texts out", max_bytes >> 20
+        "the aliases up to this line expand to more than {} MiB of text in total: use fewer aliases, or repeat the text in place of them", max_bytes >> 20
     )]
     AliasExpansion { max_bytes: usize },
     #[error(
-        "this YAML has {count} commas and brackets, too many for its {input_bytes} bytes: write lists and mappings on lines of their own, or send JSON"
+        "this YAML has {count} commas and brackets, too many for its {input_bytes} bytes: write each list item and each mapping field on its own line (block style), or send JSON"
     )]
     Separators { input_bytes: usize, count: usize },
     #[error(
-        "accounts must hold at most {0} rows when it is imported; a seed may hold more, and so may several imports"
+        "accounts must have at most {0} rows in one import; split it into several imports, or use a seed"
     )]
     Rows(usize),
 }
@@ -78,7 +78,7 @@ pub(super) enum LimitExceeded {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ParseBudget {
     spent: Cost,
-    /// How many bytes of text the aliases have expanded to.
+    /// The text that the aliases have expanded to, in bytes.
     alias_bytes: usize,
     limits: ParseLimits,
     /// The length of the text, in bytes.

@@ -37,7 +37,7 @@ impl SourceText {
         ParseBudget::check_separators(&self.text, limits)
             .map_err(|limit| format!("{path}:1: {limit}"))?;
         let aliased_anchors = depth::check_depth(&self.text).map_err(|line| {
-            format!("{path}:{line}: this is nested deeper than {} levels", depth::MAX_DEPTH)
+            format!("{path}:{line}: the value is nested deeper than {} levels", depth::MAX_DEPTH)
         })?;
         yaml::parse(&self.text, limits, &aliased_anchors).map_err(
             |yaml::ParseError { line, message }| match line {

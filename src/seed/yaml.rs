@@ -23,7 +23,10 @@ impl ParseError {
     }
 
     fn unsupported_value(line: usize) -> Self {
-        Self::at_line(line, "this is neither a text, a number, a list nor a mapping")
+        Self::at_line(
+            line,
+            "unsupported YAML value: use a text, a number, true, false, null, a list or a mapping",
+        )
     }
 }
 
@@ -54,7 +57,7 @@ pub(super) fn parse(
         }
     }
     if documents > 1 {
-        let message = format!("a seed is one YAML document, not {documents}");
+        let message = format!("the seed must have exactly one YAML document, not {documents}");
         return Err(ParseError { line: None, message });
     }
     Ok(builder.root.unwrap_or_default())
@@ -121,7 +124,7 @@ impl TreeBuilder<'_> {
                 self.insert_value(value, line)
             }
             Event::Alias(anchor) => {
-                // An alias inside of its own anchor would never end.
+                // An alias inside of its own anchor would expand without end.
                 let known_cost = self.anchors.get(&anchor).map(|(_, cost)| *cost);
                 let cost = known_cost.ok_or_else(|| ParseError::unsupported_value(line))?;
                 self.budget

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::accounts::{AccountLimits, AccountPolicy, StorageMode, UnknownKeyPolicy};
-use crate::api::limits::{self, ConnectionLimits, InputLimits, Limits};
+use crate::api::limits::Limits;
 use crate::journal::JournalLimits;
 use crate::storage::Durability;
 
@@ -64,23 +64,7 @@ impl Default for ServerConfig {
             port_file: None,
             public_url: None,
             dialect: Map::new(),
-            limits: Limits {
-                input: InputLimits {
-                    max_values: limits::DEFAULT_MAX_VALUES,
-                    max_depth: limits::DEFAULT_MAX_DEPTH,
-                },
-                max_body_bytes: limits::DEFAULT_MAX_BODY_BYTES,
-                max_response_bytes: 256 * 1024 * 1024,
-                body_timeout: Duration::from_mins(1),
-                connections: ConnectionLimits {
-                    max_open: 4096,
-                    max_rejected: limits::MAX_REJECTED_CONNECTIONS,
-                    max_head_bytes: 128 * 1024,
-                    head_timeout: Duration::from_secs(10),
-                    idle_timeout: Duration::from_mins(5),
-                    send_timeout: Duration::from_mins(1),
-                },
-            },
+            limits: Limits::DEFAULT,
             max_waits: 100,
             operation_timeout: Duration::from_mins(1),
         }
@@ -97,7 +81,7 @@ impl ServerConfig {
         }
     }
 
-    /// Returns what the accounts need to know of it.
+    /// Returns the settings of the accounts.
     pub(super) fn account_policy(&self) -> AccountPolicy {
         AccountPolicy {
             dialect_defaults: self.dialect.clone(),

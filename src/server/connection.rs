@@ -19,11 +19,11 @@ use crate::api::limits::ConnectionLimits;
 use crate::api::{ConnectionAbort, ProtocolError};
 use crate::clock::Stopwatch;
 
-/// How many bytes of a request head are stored: enough to contain the path.
+/// The length of the stored prefix of a request head, in bytes: enough for the path.
 pub(super) const REQUEST_PREFIX_BYTES: usize = 64;
 /// How long a rejected client may take to read the response, and to stop sending.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How much such a client may still send, in bytes.
+/// The most bytes that a rejected client may still send.
 const MAX_LINGER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A TCP stream with timeouts and abort.
@@ -51,7 +51,7 @@ struct ConnectionState {
     abort: OnceLock<ConnectionAbort>,
 }
 
-/// What a connection is doing.
+/// The stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Stage {
@@ -216,8 +216,8 @@ impl ServerStream {
         self.request_prefix.extend_from_slice(&bytes[..bytes.len().min(remaining)]);
     }
 
-    /// Intercepts hyper's own response to a malformed request: a status without a body, which none of our responses is.
-    /// Returns whether the bytes must not be sent.
+    /// Intercepts hyper's own response to a malformed request: a status without a body; our own error
+    /// responses have one. Returns whether the bytes must not be sent.
     fn intercept_bare_error(&mut self, bytes: &[u8]) -> bool {
         let Some(error) = bytes.get(8..13).and_then(|status| match status {
             b" 400 " => Some(ProtocolError::MalformedHttp),
@@ -246,7 +246,7 @@ impl ServerStream {
             if timer.deadline() > deadline_at {
                 timer.as_mut().reset(deadline_at);
             }
-            // While the timer is pending nothing has expired, whatever the clock shows.
+            // While the timer is pending, no timeout has expired.
             ready!(timer.as_mut().poll(context));
             self.timer = None;
             if since.elapsed() >= limit {

@@ -56,7 +56,8 @@ pub(super) async fn bind(address: &str) -> anyhow::Result<TcpListener> {
 
 /// Listens on the first address of this name that can be bound.
 async fn listen_on_name(address: &str) -> io::Result<TcpListener> {
-    let mut last_error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    let mut last_error =
+        io::Error::new(io::ErrorKind::InvalidInput, "the host name has no address");
     for address in lookup_host(address).await? {
         match listen_on_address(address) {
             Ok(listener) => return Ok(listener),
@@ -122,7 +123,7 @@ pub(super) async fn serve(
     drop(listener);
     let all_permits = u32::try_from(limits.max_open).unwrap_or(u32::MAX);
     if timeout(DRAIN_TIMEOUT, connection_permits.acquire_many(all_permits)).await.is_err() {
-        tracing::warn!("requests were still running after {DRAIN_TIMEOUT:?}");
+        tracing::warn!("drain timeout: requests are still running after {DRAIN_TIMEOUT:?}");
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) async fn serve(
 async fn handle_accept_error(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-        tracing::error!(%error, "no connection can be taken");
+        tracing::error!(%error, "cannot accept a connection");
         sleep(ACCEPT_BACKOFF).await;
     }
 }

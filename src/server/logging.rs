@@ -8,7 +8,7 @@ use crate::api::{ProtocolError, RequestLogInfo};
 
 /// Logs a protocol-level rejection of a request head or a connection.
 pub(super) fn log_rejection(error: ProtocolError) {
-    tracing::info!(reason = %error, "refused");
+    tracing::info!(reason = %error, "rejected");
 }
 
 /// Logs a request; the status is 0 if a fault suppresses the response. `route` is the path template of the contract, so

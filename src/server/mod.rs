@@ -119,7 +119,7 @@ impl Server {
         maintenance.abort();
         // A running import may take longer; acknowledged writes are stored all the same.
         if tokio::time::timeout(DRAIN_TIMEOUT, self.state.accounts.close()).await.is_err() {
-            tracing::warn!("accounts were still in use after {DRAIN_TIMEOUT:?}");
+            tracing::warn!("close timeout: accounts are still in use after {DRAIN_TIMEOUT:?}");
         }
     }
 }

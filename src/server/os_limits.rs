@@ -9,14 +9,14 @@ const FDS_PER_DATABASE: usize = 4;
 const MAX_READERS_PER_DATABASE: usize = 4;
 /// The most databases that are open at the same time (arbitrary): each connection is a thread with memory of its own.
 const MAX_OPEN_DATABASES: usize = 256;
-/// How many databases must fit before each gets more than one reader connection (arbitrary).
+/// The number of databases that must fit before each gets more than one reader connection (arbitrary).
 const MIN_DATABASES_BEFORE_READERS: usize = 8;
 /// File descriptors of the runtime, all opened when it starts (counted).
 pub(crate) const RUNTIME_FDS: usize = 9;
 /// File descriptors of a server besides databases and connections: the listener, the lock file and the catalogue (8,
 /// counted), running copies (8), and some spare ones.
 const SERVER_FDS: usize = 24;
-/// The least that a server needs: one database with one reader, and 6 connections (arbitrary).
+/// The minimum for a server: one database with one reader, and 6 connections (arbitrary).
 const MIN_FREE_FDS: usize = FDS_PER_DATABASE + 2 + 6;
 
 /// Divides the file descriptor limit, so that neither connections nor databases use it up.
@@ -24,7 +24,7 @@ const MIN_FREE_FDS: usize = FDS_PER_DATABASE + 2 + 6;
 pub(super) struct FdBudget {
     /// The most connections.
     connections: usize,
-    /// How many of these are for clients over the limit, which get a 503 response.
+    /// The most of these connections for clients over the limit, which get a 503 response.
     rejecting_connections: usize,
     /// The most databases that are open at the same time.
     pub(super) open_databases: usize,
@@ -35,7 +35,7 @@ pub(super) struct FdBudget {
 /// The file descriptor limit is too low for a server.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
-    "this process may have {limit} files open, and {open} are already; a server needs {required} or more: raise the limit (ulimit -n)"
+    "the limit on open files is {limit}, and {open} files are already open; a server needs a limit of {required} or more: raise the limit (ulimit -n)"
 )]
 pub(crate) struct FdLimitTooLow {
     limit: usize,
@@ -76,8 +76,8 @@ impl FdBudget {
             let most = self.connections - self.rejecting_connections;
             if most < connections.max_open {
                 tracing::warn!(
-                    most,
-                    "the system lets this process open few files (ulimit -n), so there are fewer connections than asked for"
+                    max_connections = most,
+                    "the limit on open files (ulimit -n) is too low for --max-connections; the server accepts fewer connections"
                 );
                 connections.max_open = most;
             }

@@ -1,4 +1,4 @@
-//! What a server decides at its start: the seed, the key of the account `dev`, and the token of the control API.
+//! Decisions at startup: the seed, the key of the account `dev`, and the token of the control API.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ const DEV_KEY: &str = "dev-key";
 /// The token that the control API requires.
 #[derive(Debug)]
 pub(super) struct ControlToken {
-    /// None if it requires none.
+    /// None if no token is required.
     pub(super) required: Option<String>,
     /// The token, if it was generated.
     pub(super) generated: Option<String>,
@@ -37,7 +37,7 @@ fn check_api_key(key: &str) -> anyhow::Result<()> {
     if API_KEY_REGEX.is_match(key) {
         return Ok(());
     }
-    bail!("--api-key: a key has 4 to 128 letters, digits, - or _");
+    bail!("--api-key: the key must have 4 to 128 characters: letters, digits, - or _");
 }
 
 fn check_control_token(token: &str) -> anyhow::Result<()> {
@@ -45,16 +45,16 @@ fn check_control_token(token: &str) -> anyhow::Result<()> {
     if (8..=256).contains(&token.len()) && is_plain {
         return Ok(());
     }
-    bail!("--control-token: a token has 8 to 256 visible ASCII characters");
+    bail!("--control-token: the token must have 8 to 256 visible ASCII characters");
 }
 
 fn well_known_key_error(address: SocketAddr) -> anyhow::Error {
     anyhow!(
-        "{DEV_KEY} is a well-known key; {address} can be reached by others, so choose another key"
+        "{DEV_KEY} is a well-known key, and other machines can reach {address}; choose another key"
     )
 }
 
-/// Loads the seed; None if none is configured.
+/// Loads the seed; None if no seed is configured.
 ///
 /// # Errors
 /// If it cannot be read, or is invalid.
@@ -77,10 +77,7 @@ pub(super) async fn apply_seed(
     let is_seeded = seed.is_some();
     let mut applied = seed.unwrap_or_else(Seed::empty).apply(accounts).await?;
     for account in &applied.existing_accounts {
-        tracing::info!(
-            account,
-            "kept as it is; the seed is planted into accounts that do not exist yet"
-        );
+        tracing::info!(account, "the account already exists, so the seed does not change it");
     }
     if !is_seeded || config.api_key.is_some() {
         applied.saved_states.extend(Seed::built_in().apply(accounts).await?.saved_states);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::database_limit::DatabaseLimit;
 use crate::metrics::SqliteMetrics;
 
-/// What an acknowledged write survives.
+/// The durability of acknowledged writes: the failures that they survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// A crash of the process.

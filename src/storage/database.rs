@@ -152,7 +152,7 @@ impl Database {
             })
         });
         if let Err(error) = preallocation.await {
-            tracing::debug!(%error, "no room was left");
+            tracing::debug!(%error, "preallocation failed");
         }
     }
 
@@ -283,7 +283,7 @@ impl Database {
         if let Some(readers) = &self.readers {
             readers.close().await;
             self.writer.flush_deferred().await;
-            // The last close checkpoints as well, unless it is that of a reader.
+            // The close of the last connection checkpoints as well, unless that connection is a reader.
             checkpoint = self.run_pragma("PRAGMA wal_checkpoint(TRUNCATE)").await;
         }
         self.writer.close().await;
@@ -295,7 +295,7 @@ impl Database {
         if let Some(readers) = &self.readers {
             readers.close().await;
         }
-        // Only the speed depends on it.
+        // If this fails, the close is only slower.
         let _ = self.run_pragma("PRAGMA synchronous = OFF").await;
         self.writer.close().await;
     }

@@ -1,4 +1,4 @@
-//! Errors of disks, files and databases, and what clients read about them.
+//! Errors of disks, files and databases, and their messages for clients.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -15,46 +15,46 @@ pub(crate) enum StorageError {
     Open { path: PathBuf, source: sqlx::Error },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("{} was written by a newer version of this program; start that version, or use another folder", path.display())]
+    #[error("{} was written by a newer version of this program; use that version, or another data directory", path.display())]
     NewerVersion { path: PathBuf },
-    #[error("{}: cannot be brought to this version: {source}", path.display())]
+    #[error("{}: migration failed: {source}", path.display())]
     Migration { path: PathBuf, source: MigrateError },
-    #[error("{} is in use by another server; stop it, or use another folder with --data", path.display())]
+    #[error("{} is in use by another server; stop that server, or use another data directory with --data", path.display())]
     InUse { path: PathBuf },
-    #[error("{} was moved, removed or replaced while the server runs, so nothing in it is read or written; put the folder back, or restart the server", path.display())]
+    #[error("the data directory {} was moved, removed or replaced while the server was running, so the server no longer reads or writes it; move it back, or restart the server", path.display())]
     DataDirReplaced { path: PathBuf },
-    #[error("{} is missing, but the catalogue names it; put it back, or use another folder", path.display())]
+    #[error("{} is missing, but the catalogue references it; restore the file, or use another data directory", path.display())]
     Missing { path: PathBuf },
-    #[error("{} is damaged: it holds no tables of this program; before you change anything, keep a copy of it and of the files beside it (-wal, -shm); then put a good copy in its place, or use another folder", path.display())]
+    #[error("{} is damaged: it is not a database of this program; first, back up the file and the files beside it (-wal, -shm); then replace it with a good copy, or use another data directory", path.display())]
     UnrecognizedDatabase { path: PathBuf },
-    #[error("{} is missing or empty, but there are accounts or a log beside it; put it back, or use another folder", path.display())]
+    #[error("{} is missing or empty, but its directory has accounts or a write-ahead log; restore the file, or use another data directory", path.display())]
     MissingCatalogue { path: PathBuf },
-    #[error("{}: the log beside it could not be written into it, so it was not copied", path.display())]
+    #[error("{}: the checkpoint of its write-ahead log failed, so the file was not copied", path.display())]
     CheckpointIncomplete { path: PathBuf },
-    #[error("{}: the disk failed while a change was committed, and it is not known whether the change was made; it is found out as soon as the disk can be written", path.display())]
+    #[error("{}: the disk failed during a commit, so it is unknown whether the change was made; the server resolves this as soon as the disk is writable", path.display())]
     CommitInDoubt { path: PathBuf },
-    #[error("{}: the disk failed while an earlier change was committed; nothing is read or written before it is known whether that change was made", path.display())]
+    #[error("{}: the disk failed during an earlier commit; reads and writes fail until it is known whether that change was made", path.display())]
     EarlierCommitInDoubt { path: PathBuf },
-    #[error("{}: as many files are open as the system lets this process have; raise the limit (ulimit -n)", path.display())]
+    #[error("{}: the limit on open files is reached; raise the limit (ulimit -n)", path.display())]
     TooManyOpenFiles { path: PathBuf },
     #[error(
-        "{max} databases are open and in use, as many as there are files for; raise the limit (ulimit -n)"
+        "{max} databases are open and in use, the maximum under the limit on open files; raise the limit (ulimit -n)"
     )]
     TooManyOpenDatabases { max: usize },
     #[error("the database is closed")]
     Closed,
-    #[error("the database gave up on this request; the log says why")]
+    #[error("the database task failed; see the log")]
     TaskFailed,
-    #[error("the database was busy for too long, so this request was not begun")]
+    #[error("timeout: the database was busy, so this request was not started")]
     Busy,
-    #[error("the query took too long, so it was given up")]
+    #[error("timeout: the query took too long, so it was interrupted")]
     QueryTimeout,
     /// Stored data cannot be parsed.
     #[error("{}{detail}", path.as_deref().map(|path| format!("{}: ", path.display())).unwrap_or_default())]
     Corrupt { path: Option<PathBuf>, detail: String },
 }
 
-/// What a failure means for the client.
+/// The class of a failure, which selects the client's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// The disk, or the file, cannot grow.
@@ -112,7 +112,7 @@ impl StorageError {
         if is_open_file_limit { Self::TooManyOpenFiles { path: path.clone() } } else { self }
     }
 
-    /// Replaces the path of a copy by that of the original.
+    /// Replaces the path of a copy by the path of the original.
     pub(crate) fn with_original_path(self, path: &Path) -> Self {
         let path = path.to_owned();
         match self {
@@ -166,37 +166,37 @@ impl StorageError {
         match self.kind() {
             FailureKind::DiskFull => "The disk of the server is full; nothing was changed.",
             FailureKind::ReadOnly => {
-                "The data folder of the server cannot be written; nothing was changed."
+                "The data directory of the server is not writable; nothing was changed."
             }
             FailureKind::DiskFullOrReadOnly => {
-                "The disk of the server is full, fails, or cannot be written; nothing was changed."
+                "The disk of the server is full, failing or not writable; nothing was changed."
             }
             FailureKind::Damaged => {
-                "The data of this account cannot be read: a file is damaged or missing, and the log of the server names it. Nothing was changed; other accounts go on."
+                "The data of this account cannot be read: a file is damaged or missing, and the server log names it. Nothing was changed; other accounts still work."
             }
             FailureKind::NewerVersion => {
-                "The data of this account were written by a newer version of this program; start that one. Nothing was changed; other accounts go on."
+                "The data of this account was written by a newer version of this program; use that version. Nothing was changed; other accounts still work."
             }
             FailureKind::Busy => {
-                "This account was busy for too long (--operation-timeout), so the request was not begun; nothing was changed."
+                "Timeout: this account was busy for too long (--operation-timeout), so the request was not started; nothing was changed. Try again."
             }
             FailureKind::DataDirReplaced => {
-                "The data folder of the server was moved, removed or replaced while it runs; nothing was changed. Put the folder back, or restart the server."
+                "The data directory of the server was moved, removed or replaced while the server was running; nothing was changed. Move it back, or restart the server."
             }
             FailureKind::CommitInDoubt => {
-                "The disk of the server failed while this was committed, so it is not known whether it was done. Until that is known this account is refused; see the log of the server, then look at what is there before you try again."
+                "The disk of the server failed during the commit, so it is unknown whether the change was made. Until that is known, all requests to this account fail. See the server log, and check the data before you try again."
             }
             FailureKind::EarlierCommitInDoubt => {
-                "The disk of the server failed earlier, and it is not known what became of a change then. Until that is known this account is refused; this request changed nothing. See the log of the server."
+                "The disk of the server failed during an earlier commit, so it is unknown whether that change was made. Until that is known, all requests to this account fail; this request changed nothing. See the server log."
             }
             FailureKind::TooManyOpenFiles => {
-                "The server has as many files open as the system lets it, so the request was not begun; nothing was changed. Try again; to have more accounts in use at the same time, raise the limit of open files (ulimit -n)."
+                "The server has reached the limit on open files, so the request was not started; nothing was changed. Try again; to use more accounts at the same time, raise the limit (ulimit -n)."
             }
             FailureKind::QueryTimeout => {
-                "This took longer than it may (--operation-timeout), so it was given up; nothing was changed. Ask for less: another query, a view with fewer conditions, or a smaller account."
+                "Timeout: the query took too long (--operation-timeout), so it was interrupted; nothing was changed. Use a simpler query, a view with fewer conditions, or an account with less data."
             }
             FailureKind::TextTooBig | FailureKind::Other => {
-                "The server could not do this; its log says why."
+                "The server could not process the request; see the server log."
             }
         }
     }

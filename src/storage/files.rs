@@ -104,8 +104,9 @@ pub(super) fn remove_if_exists(path: &Path) -> Result<(), StorageError> {
 pub(super) fn check_replaceable(path: &Path) -> Result<(), StorageError> {
     match path.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => {
-            let source =
-                io::Error::other("it is no regular file; remove it, or use another folder");
+            let source = io::Error::other(
+                "it is not a regular file; remove it, or use another data directory",
+            );
             Err(StorageError::Io { path: path.to_owned(), source })
         }
         _ => Ok(()),
@@ -245,9 +246,9 @@ pub(super) async fn report_lost_commits(path: &Path) {
         Ok(None) => {}
         Ok(Some(Damage { frame, lost_commits })) => tracing::error!(
             log = %log.display(), frame, lost_commits,
-            "the write-ahead log is damaged; the commits behind the damage are lost, and the account goes on from the one before"
+            "the write-ahead log is damaged; the commits after the damaged frame are lost, and the database continues from the last commit before that frame"
         ),
-        Err(error) => tracing::warn!(%error, "the write-ahead log could not be checked"),
+        Err(error) => tracing::warn!(%error, "cannot check the write-ahead log for damage"),
     }
 }
 
@@ -304,7 +305,7 @@ pub(super) fn sidecar_path(path: &Path, suffix: &str) -> PathBuf {
     file.into()
 }
 
-/// The most concurrent file jobs (arbitrary): each may open two files, besides those of databases.
+/// The most concurrent file jobs (arbitrary): each may open two files, besides the database files.
 const MAX_CONCURRENT_FILE_JOBS: usize = 4;
 
 /// Runs a file job on a blocking thread.

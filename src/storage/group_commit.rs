@@ -142,7 +142,7 @@ async fn commit_group<C: BatchedWrite>(
     WriteResult { deferred_rows, outcome: TransactionOutcome::Resolved }
 }
 
-/// Why a group was not committed.
+/// The failure of a group's commit.
 struct GroupFailure {
     /// None after a panic, which its hook reports.
     error: Option<StorageError>,

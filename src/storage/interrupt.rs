@@ -8,8 +8,8 @@ use sqlx::sqlite::SqliteConnection;
 use super::error::StorageError;
 use crate::clock::Stopwatch;
 
-/// How many opcodes SQLite runs between two timeout checks (arbitrary: some microseconds; an opcode that compares long
-/// texts takes a millisecond).
+/// The number of opcodes that SQLite runs between two timeout checks (arbitrary: some microseconds; an opcode
+/// that compares long texts takes a millisecond).
 const PROGRESS_INTERVAL_OPS: i32 = 200;
 /// An interrupted statement's code (documented: SQLite's list of result codes).
 const SQLITE_INTERRUPT: &str = "9";

@@ -82,7 +82,7 @@ where
     }
 }
 
-/// Why a write failed.
+/// The failure of a write.
 enum WriteFailure<E> {
     /// The transaction could not begin.
     Begin(StorageError),

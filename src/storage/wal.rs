@@ -20,7 +20,7 @@ const MAGIC: [u32; 2] = [0x377f_0682, 0x377f_0683];
 pub(super) struct Damage {
     /// Counted from 1; 0 is the log's header.
     pub(super) frame: u64,
-    /// How many commits follow it.
+    /// The number of commits after it.
     pub(super) lost_commits: u64,
 }
 

@@ -200,7 +200,7 @@ async fn run_writer(
             Job::Close(done) => {
                 writer.jobs.close();
                 if let Err(error) = writer.connection.close().await {
-                    tracing::warn!(%error, "a database did not close cleanly");
+                    tracing::warn!(%error, "cannot close a database cleanly");
                 }
                 if writer.context.is_in_doubt.load(Ordering::Acquire) {
                     // Whatever the next open recovers, no cached response hides it.
@@ -282,7 +282,7 @@ impl WriterLoop {
         if overwrite_failed_commit(&mut self.connection).await == TransactionOutcome::Resolved {
             self.context.change_counter.end_commit(None);
             self.context.is_in_doubt.store(false, Ordering::Release);
-            tracing::info!(path = %self.context.path.display(), "a change that failed was undone");
+            tracing::info!(path = %self.context.path.display(), "the failed commit was rolled back");
             return Some(job);
         }
         let error = self.context.earlier_in_doubt_error();
@@ -315,8 +315,8 @@ impl WriterLoop {
         self.jobs.recv().await
     }
 
-    /// Checks once for work that was deferred before the open. Writes nothing if there is none, so that a database
-    /// that is only read stays unchanged.
+    /// Checks once for work that was deferred before the open. Writes nothing if no work is pending, so that a
+    /// read-only database stays unchanged.
     async fn probe_backlog(&mut self) {
         if let Some(DeferredWork { has_pending_sql, .. }) =
             self.context.deferred_work.filter(|_| self.is_backlog_unknown)
@@ -341,7 +341,7 @@ impl WriterLoop {
             Ok(_) => self.deferred_rows = 0,
             Err(error) => {
                 self.deferred_rows = 0;
-                tracing::debug!(%error, path = %self.context.path.display(), "something stays put off");
+                tracing::debug!(%error, path = %self.context.path.display(), "deferred work failed; it stays pending until the next write");
                 let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
             }
         }

@@ -1,4 +1,4 @@
-//! What the writer of a database shares with its writes.
+//! The state that the writer of a database shares with its writes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::in_doubt::TransactionOutcome;
 use super::schema::DeferredWork;
 use crate::metrics::SqliteMetrics;
 
-/// What the writer task shares with its jobs.
+/// The state that the writer task shares with its jobs.
 #[derive(Clone, Debug)]
 pub(super) struct WriterContext {
     /// For messages.
@@ -40,7 +40,7 @@ impl WriterContext {
         outcome: TransactionOutcome,
     ) -> StorageError {
         let error = error.with_path(&self.path);
-        tracing::error!(%error, ?outcome, "a change was not committed");
+        tracing::error!(%error, ?outcome, "a write failed");
         match outcome {
             TransactionOutcome::Resolved => error,
             TransactionOutcome::InDoubt => self.in_doubt_error(),

@@ -3,7 +3,7 @@
 //! The eight configurable assumptions are in `dialect.rs`, those about a field in `fields.rs`.
 
 use super::model::batch::MAX_CHANGES_PER_BATCH;
-use crate::api::limits;
+use crate::api::limits::Limits;
 use crate::contract::{Assumption, Convention};
 
 const fn assumption(
@@ -22,20 +22,24 @@ pub(super) static ASSUMPTIONS: &[Assumption] = &[
         "the error envelope with \"This ticket does not exist.\"",
     ),
     assumption(
-        "a field fails its rule",
+        "a field violates its rule",
         "the same envelope",
-        "400; the message names the field, the rule and what was sent; all broken rules at once",
+        "400; the message names the field, the rule and the sent value, for all violations at once",
     ),
     assumption("no key, unknown key", "none", "the error envelope, and WWW-Authenticate: apikey"),
-    assumption("two keys that differ in one request", "none", "400"),
-    assumption("a form that is a JSON object", "none", "400, since no field has such a name"),
+    assumption("two different keys in one request", "none", "400"),
+    assumption("a JSON object sent as a form", "none", "400, since no field has such a name"),
     assumption(
         "an empty value",
-        "forms send one for what a user left alone",
-        "counts as not sent: a default for an optional field, refused for a required one",
+        "forms send an empty text for an untouched input",
+        "counts as missing: an optional field gets its default, a required field is rejected",
     ),
     assumption("order of the list", "none", "newest id first"),
-    assumption("itemTotal", "the envelope of a list", "all tickets that match, whatever the page"),
+    assumption(
+        "itemTotal",
+        "the envelope of a list",
+        "the number of all matching tickets, on every page",
+    ),
     assumption("list items", "none", "the item's fields without timeline"),
     assumption(
         "applyView: built-in views",
@@ -45,19 +49,19 @@ pub(super) static ASSUMPTIONS: &[Assumption] = &[
     assumption(
         "archived tickets",
         "searchArchived, default no",
-        "left out of lists once closed for longer than archive_after; GET item still shows them",
+        "excluded from lists if closed for longer than archive_after; GET item still returns them",
     ),
     assumption("the same id twice in one request", "none", "400"),
-    assumption("several changes in one request", "none", "all of them happen, or none"),
+    assumption("several changes in one request", "none", "atomic: all are applied, or none"),
     assumption(
         "solveUnfinishedTickets",
         "its name",
-        "every ticket that is neither solved nor closed becomes solved; the message says how many",
+        "every ticket that is neither solved nor closed becomes solved; the message has their number",
     ),
     assumption(
         "a batch's actions",
         "item_type of the sample's event",
-        "they are done in their order, each on all tickets",
+        "performed in their order, each on all tickets",
     ),
     assumption("status and priority of a new ticket", "the sample", "new and medium"),
     assumption(
@@ -68,46 +72,50 @@ pub(super) static ASSUMPTIONS: &[Assumption] = &[
     assumption(
         "external_id of a new ticket",
         "the sample's form",
-        "made from the id, so that it is the same in every run",
+        "derived from the id, so that it is the same in every run",
     ),
     assumption(
         "ids of new tickets",
         "none",
-        "one more than the largest ever given; never given twice",
+        "one more than the largest id ever assigned; never reused",
     ),
     assumption(
         "closed_at",
         "none",
-        "set when the status becomes closed, null again when it leaves it",
+        "set when the status becomes closed, null after a change to another status",
     ),
-    assumption("last_update", "none", "moves with every change of the ticket"),
+    assumption("last_update", "none", "updated with every change of the ticket"),
     assumption("customer_id without a customer", "assigned_user_id 0", "0"),
     assumption(
         "unknown brand, channel, group, form",
         "none",
-        "accepted; names come from the account's reference data, else Brand 7, channel 7, group 7",
+        "accepted; names come from the account's reference data, otherwise Brand 7, channel 7, group 7",
     ),
     assumption(
         "timeline without getTicketHistory",
         "the sample shows an event",
-        "events are included; getTicketHistory=false leaves them out",
+        "events are included; getTicketHistory=false excludes them",
     ),
     assumption("order of the timeline", "none", "by created_at, then id"),
     assumption(
-        "what makes an event",
+        "changes that add an event",
         "the sample",
-        "every change of status, priority, assignment, title and customer: item_type is the column, item_type_id the new value as text, initiated_by \"api: NAME OF THE KEY\"; creating makes none, and a change to the same value is none",
+        "every change of status, priority, assignment, title and customer: item_type is the column, item_type_id the new value as text, initiated_by \"api: NAME OF THE KEY\"; creation adds none, and neither does a change to the same value",
     ),
-    assumption("type of a note's in_queue", "the stored page ends within it", "0 or 1"),
+    assumption("type of a note's in_queue", "the sample is cut off in it", "0 or 1"),
     assumption(
         "external_gui_url",
-        "an address of the agent's interface",
-        "this server's address with ?ticketID=",
+        "a URL of the agent's interface",
+        "this server's URL with ?ticketID=",
     ),
     assumption("time zone", "none", "UTC, or the account's time_zone"),
-    assumption("case of a named method", "addChannelOnly and addchannelonly", "does not matter"),
-    assumption("a method's name beside {ticketID}", "multi is documented", "named methods win"),
-    assumption("JSON bodies", "none declared", "understood everywhere"),
+    assumption("case of a named method", "addChannelOnly and addchannelonly", "ignored"),
+    assumption(
+        "a path that matches a named method and {ticketID}",
+        "multi is documented",
+        "the named method",
+    ),
+    assumption("JSON bodies", "none declared", "accepted by all operations"),
     assumption("other content types", "none", "415"),
     assumption(
         "size of a batch",
@@ -115,34 +123,30 @@ pub(super) static ASSUMPTIONS: &[Assumption] = &[
         "at most 100 actions, and 50000 changes (its tickets times its actions)",
     ),
     assumption(
-        "dates when a time zone's clock goes back",
+        "dates when the clock of a time zone goes back",
         "dates have no zone",
-        "the same hour comes twice; order, age, greater_than and less_than go by the moments; a date without Z that a seed or a view gives is the first of the two, but a view's equals finds both",
+        "one hour occurs twice; order, age, greater_than and less_than compare the instants; a date without Z in a seed or a view is the first of the two, but equals in a view matches both",
     ),
-    assumption("a packed body (Content-Encoding)", "none", "415"),
+    assumption("a compressed body (Content-Encoding)", "none", "415"),
     assumption("a body over 10 MiB", "none", "413"),
     assumption("more than 8192 values, or nesting over 8 levels", "none", "400"),
     assumption(
-        "fields that no document names",
+        "undocumented fields",
         "none",
-        "ignored, and noted in the journal; a strict account answers 400",
+        "ignored, with a warning in the journal; a strict account responds with 400",
     ),
     assumption(
-        "how many requests a key may make",
+        "rate limit of a key",
         "none",
-        "as many as it likes; over the budget that a test sets: 429 with Retry-After, X-RateLimit-Limit, -Remaining and -Reset (Unix seconds)",
+        "none by default; above the rate limit that a test sets: 429 with Retry-After, X-RateLimit-Limit, -Remaining and -Reset (Unix seconds)",
     ),
-    assumption(
-        "broken percent-encoding, bytes that are no UTF-8, a file where text belongs",
-        "none",
-        "400",
-    ),
+    assumption("invalid percent-encoding, invalid UTF-8, a file instead of text", "none", "400"),
     assumption("text", "none", "at most 1000 characters, without NUL"),
     assumption("unknown path, wrong method", "none", "404; 405 with Allow"),
     assumption(
         "a view's operations",
         "equals",
-        "equals, not_equals, contains, not_contains (both in any case of a to z), greater_than, less_than, is_empty, is_not_empty",
+        "equals, not_equals, contains, not_contains (both ignore the case of a to z), greater_than, less_than, is_empty, is_not_empty",
     ),
 ];
 
@@ -188,9 +192,9 @@ pub(super) static DOCUMENTED_CONVENTIONS: &[Convention] = &[
 ];
 
 const _: () = assert!(
-    limits::DEFAULT_MAX_BODY_BYTES == 10 * 1024 * 1024
-        && limits::DEFAULT_MAX_VALUES == 8192
-        && limits::DEFAULT_MAX_DEPTH == 8
+    Limits::DEFAULT.max_body_bytes == 10 * 1024 * 1024
+        && Limits::DEFAULT.input.max_values == 8192
+        && Limits::DEFAULT.input.max_depth == 8
         && MAX_CHANGES_PER_BATCH == 50_000,
     "the texts above state these limits"
 );

@@ -168,7 +168,9 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         Operation {
             summary: "Unlinks the customer from the ticket.",
             permission: Permission::TicketUpdate,
-            permission_fidelity: Fidelity::Undocumented("none is stated; it changes a ticket"),
+            permission_fidelity: Fidelity::Undocumented(
+                "no permission is documented; the operation changes a ticket",
+            ),
             fields: || fields::UNLINK_CUSTOMER,
             documented_media_type: Some(MediaType::Multipart),
             ..named_method(

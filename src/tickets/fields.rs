@@ -40,28 +40,28 @@ pub(crate) static LIST: &[Field] = &[
     optional("applyView", FieldType::Text { min_chars: 2, max_chars: 64, pattern: Some(&VIEW_SLUG_PATTERN) })
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
-        .undocumented_note("the slug of a built-in view or of one of the account, or a view's id; at most 64 characters")
-        .description("The view to take the tickets from."),
+        .undocumented_note("the slug of a built-in view, or the slug or id of a view of the account; at most 64 characters")
+        .description("The view that selects the tickets."),
     optional("query", FieldType::Text { min_chars: 1, max_chars: 1000, pattern: None })
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
-        .undocumented_note("the id, or a part of title, from, from_name, to, to_name or external_id in any case; at most 1000 characters")
+        .undocumented_note("matches the id, or a part of title, from, from_name, to, to_name or external_id, ignoring case; at most 1000 characters")
         .description("A text to search for."),
     optional("itemStart", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V2_TICKET_DOCS)
         .undocumented_note(NUMBER_FORMAT_NOTE)
-        .description("How many tickets to pass over."),
+        .description("The number of tickets to skip."),
     optional("itemLimit", FieldType::Integer { min: 0, max: 9999 })
         .default_value(Literal::Number(15))
         .page(V2_TICKET_DOCS)
-        .undocumented_note("0 is allowed, and gives the total alone")
+        .undocumented_note("0 is allowed, and returns only the total")
         .undocumented_values(UndocumentedValues::Listed(&["0"]))
-        .description("How many tickets to give at most."),
+        .description("The maximum number of tickets to return."),
     optional("searchArchived", FieldType::TextEnum { values: &["yes", "no"], documented_as: "enum" })
         .default_value(Literal::Text("no"))
         .page(V2_TICKET_DOCS)
-        .undocumented_note("yes or no; yes includes the archived ones")
+        .undocumented_note("yes or no; yes includes archived tickets")
         .undocumented_values(UndocumentedValues::Listed(&["yes"]))
         .description("Whether archived tickets are included."),
     optional("status", FieldType::TextEnum { values: Status::NAMES, documented_as: "enum" })
@@ -72,12 +72,12 @@ pub(crate) static LIST: &[Field] = &[
 
 /// `POST` index.
 pub(crate) static CREATE: &[Field] = &[
-    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The brand; any number is taken."),
+    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The brand; any number is accepted."),
     required("channelID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The channel: 1 is e-mail, 8 live chat."),
     required("direction", FieldType::TextEnum { values: Direction::NAMES, documented_as: "^inbound|outbound$" })
         .page(V1_TICKET_DOCS)
-        .undocumented_note("exactly one of the two words; the documented pattern is not grouped and would let inboundX and Xoutbound through")
-        .description("Who began."),
+        .undocumented_note("exactly one of the two words; the documented pattern is not grouped and would accept inboundX and Xoutbound")
+        .description("Who started the ticket."),
     required("from", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The sender's address."),
     optional("fromName", FieldType::SHORT_TEXT).default_value(Literal::Text("")).page(V1_TICKET_DOCS).description("The sender's name."),
     required("to", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The recipient's address."),
@@ -86,14 +86,14 @@ pub(crate) static CREATE: &[Field] = &[
         .default_value(Literal::Number(0))
         .page(V1_TICKET_DOCS)
         .undocumented_note(NUMBER_FORMAT_NOTE)
-        .description("The group that the ticket is assigned to; 0 for none."),
+        .description("The assigned group; 0 for none."),
     optional("formID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The form that the ticket came from."),
 ];
 
 /// `GET` item, except the id.
 pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Boolean)
     .page(V2_TICKET_DOCS)
-    .undocumented_note("true, false, 1 or 0; events are shown unless it is false")
+    .undocumented_note("true, false, 1 or 0; events are included unless it is false")
     .undocumented_values(UndocumentedValues::Listed(&["1", "0"]))
     .description("Whether the timeline includes events.")];
 
@@ -101,7 +101,7 @@ pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Bool
 pub(crate) static UPDATE: &[Field] = &[
     optional("externalPrimaryID", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
-        .description("The external primary id of the customer that the ticket belongs to."),
+        .description("The external primary id of the ticket's customer."),
     optional("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The subject."),
     optional(
         "status",
@@ -113,7 +113,7 @@ pub(crate) static UPDATE: &[Field] = &[
 
 /// `DELETE` multi.
 pub(crate) static DELETE_MULTI: &[Field] = &[required("ticketIDs", TICKET_IDS)
-    .assumption("no parameter is declared; the sister operations use ticketIDs[]")
+    .assumption("no parameter is declared; similar operations use ticketIDs[]")
     .undocumented_values(UndocumentedValues::All)
     .description("The tickets, in the body or in the query.")];
 
@@ -162,7 +162,7 @@ pub(crate) static BATCH: &[Field] = &[
     )
     .page(V1_TICKET_DOCS)
     .undocumented_note("each id once, none empty, at most 8000")
-    .description("The ids of the tickets, with commas between them; spaces are allowed."),
+    .description("The ids of the tickets, separated by commas; spaces are allowed."),
     required(
         "actions",
         FieldType::ObjectArray {
@@ -172,8 +172,8 @@ pub(crate) static BATCH: &[Field] = &[
         },
     )
     .page(V1_TICKET_DOCS)
-    .undocumented_note("at most 100, with the indices 0, 1, 2 … without a hole")
-    .description("What to do with each of the tickets, in this order."),
+    .undocumented_note("at most 100, with the indices 0, 1, 2 … without a gap")
+    .description("The actions to perform on each ticket, in this order."),
 ];
 
 /// One action of a batch.
@@ -185,7 +185,7 @@ static BATCH_ACTION: &[Field] = &[
         .description("What to change."),
     required("value", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
-        .undocumented_note("what the action type takes: a word, an id (0 for none) or a text")
+        .undocumented_note("a word, an id (0 for none) or a text, depending on the action type")
         .description("The new value."),
 ];
 

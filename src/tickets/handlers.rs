@@ -259,7 +259,7 @@ impl From<TicketWriteError> for ApiError {
                 Self::UnknownTickets(ids.iter().map(ToString::to_string).collect())
             }
             TicketWriteError::Rejected(TicketCommandError::UnknownCustomer(external)) => {
-                let rule = "must be that of a customer of this account";
+                let rule = "must be the external primary id of a customer of this account";
                 Self::invalid_value("externalPrimaryID", rule, &external.into())
             }
             TicketWriteError::Storage(error) => Self::Storage(error),

@@ -1,4 +1,4 @@
-//! What the control API asks of tickets: one ticket as lists show it, and the rule of a column.
+//! Ticket functions for the control API: fetches one ticket in the form of a list item, and validates a column value.
 
 use serde_json::Value;
 

@@ -64,7 +64,7 @@ async fn rejected_connections_and_malformed_http_are_logged() {
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("--max-connections"));
     open_connection.write_all(b"no HTTP\r\n\r\n").await.expect("the bytes are sent");
     assert_eq!(read_raw_response(open_connection).await.status, 400);
-    running.wait_for_line(|_, line| line.contains("INFO") && line.contains("no HTTP/1.1 request"));
+    running.wait_for_line(|_, line| line.contains("INFO") && line.contains("not valid HTTP/1.1"));
     assert_eq!(running.stop().exit_code, Some(0));
 }
 

@@ -42,10 +42,13 @@ pub enum DelayTiming {
     After,
 }
 
-/// What the client gets instead of a dropped response.
+/// The replacement of a dropped response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "drop_response is \"reset\", \"hang\" or a status from 400 to 599")]
+#[serde(
+    untagged,
+    expecting = "drop_response must be \"reset\", \"hang\" or a status from 400 to 599"
+)]
 pub enum DroppedResponse {
     /// No response.
     Mode(DropMode),

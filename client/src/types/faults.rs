@@ -73,7 +73,7 @@ pub struct ActiveFaultRule {
     pub id: u64,
     /// The number of matching requests.
     pub matched: u64,
-    /// To how many of them an effect was applied.
+    /// The number of matching requests to which an effect was applied.
     pub applied: u64,
     /// The rule as it was sent.
     #[serde(flatten)]

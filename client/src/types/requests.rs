@@ -13,7 +13,7 @@ pub struct RequestList {
     pub cursor: String,
     /// Whether requests after `since`, or from the start, were evicted.
     pub truncated: bool,
-    /// Whether `limit` left out some.
+    /// Whether more requests follow after this page.
     pub has_more: bool,
 }
 
@@ -143,7 +143,7 @@ pub struct ChangeList {
     pub cursor: String,
     /// Whether requests after `since`, or from the start, were evicted.
     pub truncated: bool,
-    /// Whether `limit` left out some.
+    /// Whether more requests follow after this page.
     pub has_more: bool,
 }
 

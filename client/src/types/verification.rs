@@ -43,7 +43,7 @@ pub struct RequestPattern {
 /// A condition on the status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged, expecting = "a status such as 400, a class such as \"4xx\", or \"none\"")]
+#[serde(untagged, expecting = "must be a status such as 400, a class such as \"4xx\", or \"none\"")]
 pub enum StatusFilter {
     /// Exactly this status.
     Code(u16),
@@ -62,7 +62,7 @@ pub struct Verification {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(inline))]
     pub count: Option<ExpectedCount>,
-    /// Instead of a pattern and a count: requests in this order. Others may come between them.
+    /// Instead of a pattern and a count: requests in this order. Other requests may arrive in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<RequestPattern>>,
     /// With `order`: the minimum interval between successive requests, by the account's clock.
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Verification {
             (take("count"), take("order"), take("min_interval"), take("since"));
         Ok(Self {
             pattern: parse_member(
-                "a pattern, beside count, order, min_interval and since: ",
+                "pattern (all members except count, order, min_interval and since): ",
                 Some(pattern.into()),
             )?
             .unwrap_or_default(),

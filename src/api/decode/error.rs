@@ -6,25 +6,25 @@ pub(crate) const MAX_FIELD_NAME_CHARS: usize = 64;
 /// Why input cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
-    #[error("Broken percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
+    #[error("Invalid percent-encoding at {0:?}: a % must be followed by two hexadecimal digits")]
     PercentEncoding(String),
-    #[error("{0} holds bytes that are no UTF-8")]
+    #[error("{0} is not valid UTF-8")]
     InvalidUtf8(String),
     #[error("More than {0} values were sent (--max-values)")]
     TooManyValues(usize),
     #[error("{field} is nested deeper than {max_depth} levels (--max-depth)")]
     TooDeep { field: String, max_depth: usize },
-    #[error("The multipart body cannot be read: {0}")]
+    #[error("The multipart body is invalid: {0}")]
     InvalidMultipart(String),
-    #[error("{0}: a file was sent where text belongs")]
+    #[error("{0} must be text, but a file was sent")]
     UnexpectedFile(String),
-    #[error("The body is no valid JSON: {0}")]
+    #[error("The body is not valid JSON: {0}")]
     InvalidJson(String),
     #[error(
-        "The body is JSON, but its Content-Type says that it is a form; send Content-Type: application/json"
+        "The body is JSON, but its Content-Type is that of a form; send Content-Type: application/json"
     )]
     JsonSentAsForm,
-    #[error("The JSON body must be an object with the fields in it, but it is {0}")]
+    #[error("The JSON body must be an object with the fields, but it is {0}")]
     NotObject(&'static str),
 }
 

@@ -62,7 +62,7 @@ impl<'a> BoundedVisitor<'a> {
             return Ok(());
         };
         self.limit_error.set(Some(error));
-        Err(E::custom("a bound is broken"))
+        Err(E::custom("a limit is exceeded"))
     }
 }
 

@@ -10,7 +10,7 @@ use super::brackets::TreeBuilder;
 use super::error::DecodeError;
 use crate::api::limits::InputLimits;
 
-const TRUNCATED_MESSAGE: &str = "it ends in the middle; the closing boundary is missing";
+const TRUNCATED_MESSAGE: &str = "it is truncated; the closing boundary is missing";
 /// The part header with the name.
 const CONTENT_DISPOSITION: &str = "content-disposition:";
 /// The longest boundary, in bytes (RFC 2046).
@@ -26,7 +26,7 @@ pub(super) fn decode(
     let boundary = boundary.map(|(_, boundary)| boundary);
     let Some(boundary) = boundary.filter(|text| (1..=MAX_BOUNDARY_BYTES).contains(&text.len()))
     else {
-        return Err(multipart_error("its Content-Type names no boundary"));
+        return Err(multipart_error("its Content-Type has no valid boundary"));
     };
     let mut tree = TreeBuilder::new(limits);
     if body.is_empty() {
@@ -48,7 +48,8 @@ fn skip_preamble<'a>(body: &'a [u8], delimiter: &Finder) -> Result<&'a [u8], Dec
     if let Some(rest) = body.strip_prefix(first) {
         return Ok(rest);
     }
-    let start = delimiter.find(body).ok_or_else(|| multipart_error("its boundary is not in it"))?;
+    let start =
+        delimiter.find(body).ok_or_else(|| multipart_error("it does not contain its boundary"))?;
     Ok(&body[start + delimiter.needle().len()..])
 }
 
@@ -63,7 +64,7 @@ fn next_part<'a>(rest: &mut &'a [u8], delimiter: &Finder) -> Result<Option<&'a [
         return Err(multipart_error(if rest.len() < padding + 2 {
             TRUNCATED_MESSAGE
         } else {
-            "something stands behind a boundary on its line"
+            "the line of a boundary has other text after it"
         }));
     };
     let end = delimiter.find(part).ok_or_else(|| multipart_error(TRUNCATED_MESSAGE))?;
@@ -78,10 +79,10 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
         Some(end) => (&part[..end], &part[end + 4..]),
         // Without headers there is only the empty line.
         None if part.starts_with(b"\r\n") => return Err(missing_name()),
-        None => return Err(multipart_error("the head of a part does not end")),
+        None => return Err(multipart_error("the headers of a part have no end")),
     };
     let Ok(head) = std::str::from_utf8(head) else {
-        return Err(multipart_error("the head of a part is not UTF-8"));
+        return Err(multipart_error("the headers of a part are not valid UTF-8"));
     };
     let disposition = head.split("\r\n").find_map(|line| {
         let (name, value) = line.split_at_checked(CONTENT_DISPOSITION.len())?;

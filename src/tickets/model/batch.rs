@@ -49,9 +49,8 @@ pub(crate) fn parse_changes(
     }
     let total_changes = ticket_count * actions.len();
     if total_changes > MAX_CHANGES_PER_BATCH {
-        let rule = format!(
-            "and TicketIDs must not make more than {MAX_CHANGES_PER_BATCH} changes together"
-        );
+        let rule =
+            format!("must make at most {MAX_CHANGES_PER_BATCH} changes (actions times TicketIDs)");
         violations.push(Violation::custom("actions", rule, &total_changes.into()));
     }
     if violations.is_empty() { Ok(changes) } else { Err(violations) }

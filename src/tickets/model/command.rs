@@ -40,7 +40,7 @@ pub(crate) enum TicketCommandKind {
 #[derive(Debug)]
 pub(crate) struct TicketSelection {
     pub(crate) ids: Vec<i64>,
-    /// What to do about ids that do not exist.
+    /// How to handle unknown ids.
     pub(crate) unknown_ids: UnknownIds,
 }
 
@@ -129,7 +129,7 @@ impl NewTicket {
 }
 
 impl NewTicketRow {
-    /// Returns the columns that changes can update, with the defaults of those that the row leaves out.
+    /// Returns the columns that changes can update; a column missing in the row has its default.
     pub(super) fn to_mutable_columns(&self) -> MutableColumns {
         MutableColumns {
             status: Status::New,

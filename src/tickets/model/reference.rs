@@ -1,4 +1,4 @@
-//! Reference data: the names of what a ticket refers to by id.
+//! Reference data: the names of brands, channels, groups and users, which tickets reference by id.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ impl ReferenceKind {
     }
 }
 
-/// What identifies a row of reference data.
+/// Identifies a row of reference data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct ReferenceKey {
     pub(crate) kind: ReferenceKind,

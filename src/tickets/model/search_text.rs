@@ -1,4 +1,4 @@
-//! Normalizes the texts that a search looks through. Pure.
+//! Normalizes texts for the search. Pure.
 
 /// Separates texts that are searched as one.
 const SEARCH_TEXT_SEPARATOR: char = '\u{1f}';

@@ -67,7 +67,7 @@ fn replace<T: PartialEq>(value: &mut T, new: T) -> bool {
     differs
 }
 
-/// What the `tally` table counts tickets by.
+/// The key of a row of the `tally` table, which has the ticket count of each key.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TallyKey {
     status: Status,
@@ -125,7 +125,7 @@ impl TicketState {
         Self { brand_id, is_new: false, current, original: None }
     }
 
-    /// Creates the state of a ticket that is to be inserted.
+    /// Creates the state of a ticket to insert.
     pub(super) const fn from_new(brand_id: i64, current: MutableColumns) -> Self {
         Self { brand_id, is_new: true, current, original: None }
     }

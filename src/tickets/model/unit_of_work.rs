@@ -275,7 +275,7 @@ impl UnitOfWork {
     }
 }
 
-/// Returns the journal's record of a new row; a column that the row leaves out has its default.
+/// Returns the journal's record of a new row; a column missing in the row has its default.
 fn created(
     columns: &'static [&'static str],
     row: &impl Row,

@@ -150,18 +150,18 @@ impl ViewCondition {
             return None;
         }
         let Some(value) = &self.value else {
-            return Some("needs a value".to_owned());
+            return Some("is required for this operation".to_owned());
         };
         if !self.operator.compares_whole_value() {
             return None;
         }
         if column.data_type.is_number() && value.parse::<i64>().is_err() {
-            return Some(format!("must be a whole number, since {} is one", self.column));
+            return Some(format!("must be a whole number, because {} is a number", self.column));
         }
         (column.data_type.is_date() && !dates::is_comparable_date(value)).then(|| {
             format!(
-                "must be a date that exists, since {} is one: as YYYY-MM-DD HH:MM:SS, with a Z at its end for UTC, or the \
-                 beginning of one, such as YYYY-MM-DD",
+                "must be a valid date, because {} is a date: YYYY-MM-DD HH:MM:SS, optionally followed by Z for UTC, or a \
+                 prefix such as YYYY-MM-DD",
                 self.column
             )
         })

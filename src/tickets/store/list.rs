@@ -38,7 +38,7 @@ pub(crate) async fn list_tickets(
     Ok(page_of_tickets)
 }
 
-/// A filter, and its conditions with what they need of the stored dates.
+/// A filter, and its conditions with resolved dates.
 struct ResolvedFilter<'a> {
     filter: &'a TicketFilter,
     all: Vec<ResolvedCondition<'a>>,

@@ -19,7 +19,7 @@ pub(super) const NUMBERED_TABLES: [NumberedTable; 3] = [
     NumberedTable { table: "customer", list: "customers" },
 ];
 
-/// The last ids assigned to rows whose ids a fixture can leave out.
+/// The last ids assigned to rows whose ids are optional in a fixture.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastUsedIds {
     pub(crate) ticket: u64,

@@ -1,4 +1,4 @@
-//! Tests that the database holds what commands report, and that the tally counts the tickets.
+//! Tests that the stored rows equal the reported changes, and that the tally counts the tickets.
 
 use serde_json::{Map, Value, json};
 use sqlx::{query_as, query_scalar};
@@ -102,7 +102,7 @@ async fn fetch_events(database: &Database) -> Vec<Value> {
     rows.iter().map(|row| serde_json::from_str(row).expect("SQLite renders JSON")).collect()
 }
 
-/// Asserts that the database holds every row of a change set as it says.
+/// Asserts that the stored rows equal the change set.
 async fn assert_stored(database: &Database, changes: &ChangeSet) {
     for row in &changes.rows {
         let table = row.resource;

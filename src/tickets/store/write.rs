@@ -1,5 +1,5 @@
-//! Group commit of ticket commands in two round trips: the first begins the transaction and loads what the commands
-//! need, the second writes the changes and commits.
+//! Group commit of ticket commands in two round trips: the first begins the transaction and loads the required rows,
+//! the second writes the changes and commits.
 
 use std::sync::LazyLock;
 
@@ -82,7 +82,7 @@ impl BatchedWrite for TicketCommand {
     }
 }
 
-/// What commands need loaded.
+/// The data that commands need.
 #[derive(Debug, Default)]
 struct Preload<'a> {
     ticket_ids: Vec<i64>,
@@ -179,7 +179,7 @@ fn last_id_sql(table: &str) -> String {
     format!("(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{table}')")
 }
 
-/// The result of [`Preload::to_statement`]; what the commands do not need is empty.
+/// The result of [`Preload::to_statement`]; data that no command needs is empty.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct LoadedData {

@@ -81,7 +81,7 @@ async fn random_token_is_generated_and_printed_once_beyond_loopback() {
         let mut program =
             RunningProcess::spawn(&mut build_command(&["--ephemeral", "--listen", "0.0.0.0:0"]));
         let base = program.base_url().replace("0.0.0.0", "127.0.0.1");
-        let token = read_word_after(&mut program, "asks for the token ");
+        let token = read_word_after(&mut program, "requires the token ");
         assert!(token.len() >= 24, "{token}");
         let url = format!("{base}{ACCOUNTS_PATH}");
         let client = reqwest::Client::new();

@@ -57,8 +57,8 @@ const WRITE_FAULTS: [(&str, &str, &str); 3] = [
 ];
 /// A call that fails when everything is written, so that it is found after a kill: the outcome is unknown.
 const SYNC_FAULT: (&str, &str) = ("fsync,fdatasync", "EIO");
-const COMMIT_IN_DOUBT_MESSAGE: &str = "it is not known whether it was done";
-const ACCOUNT_IN_DOUBT_MESSAGE: &str = "it is not known what became of a change";
+const COMMIT_IN_DOUBT_MESSAGE: &str = "it is unknown whether the change was made";
+const ACCOUNT_IN_DOUBT_MESSAGE: &str = "it is unknown whether that change was made";
 
 #[tokio::test]
 async fn io_error_on_open_account_rejects_writes_until_disk_recovers() {

@@ -33,7 +33,7 @@ use crate::support::{ApiClient, JsonResponse};
 /// What a change is told that finds no room.
 const DISK_FULL_MESSAGE: &str = "The disk of the server is full";
 /// How that ends where nothing can be written.
-const READ_ONLY_MESSAGE: &str = "cannot be written; nothing was changed.";
+const READ_ONLY_MESSAGE: &str = "not writable; nothing was changed.";
 /// How that begins where the data of an account are not what they were.
 const UNREADABLE_DATA_MESSAGE: &str = "The data of this account cannot be read";
 

@@ -232,7 +232,7 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     assert_rejected(
         label,
         send_with_memory_limit(label, IMPORT_PATH, JSON, same).await,
-        &["given twice"],
+        &["duplicate"],
     );
 }
 

@@ -254,7 +254,7 @@ async fn assert_slow_view_times_out(server: &ApiClient) {
     let requests =
         (0..8).map(|_| slow.try_clone().expect("the request has no body")).map(JsonResponse::fetch);
     let replies = futures_util::future::join_all(requests).await;
-    let interrupted = replies.iter().filter(|reply| reply.message().contains("was given up"));
+    let interrupted = replies.iter().filter(|reply| reply.message().contains("was interrupted"));
     assert!(interrupted.count() > 0, "{replies:?}");
     for reply in &replies {
         assert_eq!(reply.status, 503, "{}", reply.body);
@@ -271,7 +271,7 @@ async fn slow_query_is_interrupted_in_memory_database() {
     let slow = server.request("GET", LIST_PATH).query(&[("applyView", "slow")]);
     let reply = JsonResponse::fetch(slow).await;
     assert_eq!(reply.status, 503, "{}", reply.body);
-    assert!(reply.message().contains("was given up"), "{}", reply.body);
+    assert!(reply.message().contains("was interrupted"), "{}", reply.body);
     // The only database connection is free again.
     let reply = server.send_form("PUT", "/api/v2/ticket/7", "title=Printer").await;
     assert_eq!(reply.status, 200, "{}", reply.body);

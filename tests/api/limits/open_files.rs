@@ -153,7 +153,7 @@ fn startup_fails_with_advice_if_fd_limit_is_too_low() {
             .wait_for_exit();
         assert_eq!(output.exit_code, Some(1), "{files}: {output:?}");
         assert!(output.stderr.contains("raise the limit (ulimit -n)"), "{files}: {output:?}");
-        assert!(output.stderr.contains(&format!("may have {files} files open")), "{output:?}");
+        assert!(output.stderr.contains(&format!("limit on open files is {files},")), "{output:?}");
         assert!(!output.combined_output().contains("panicked"), "{files}: {output:?}");
     }
 }
@@ -184,7 +184,7 @@ async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
     ] {
         assert_eq!(reply.status, 503, "{}", reply.body);
         assert_eq!(reply.headers["retry-after"], "1");
-        assert!(reply.message().contains("as many files open as"), "{}", reply.body);
+        assert!(reply.message().contains("the limit on open files"), "{}", reply.body);
         assert!(reply.message().contains("ulimit -n"), "{}", reply.body);
     }
     let response = closed.send_control("GET", "").await;

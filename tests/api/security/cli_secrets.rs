@@ -125,9 +125,9 @@ fn generated_secrets_are_printed_once_and_given_ones_never() {
         program.stop().combined_output()
     };
     let output = run_and_get_output(&[]);
-    assert_eq!(output.matches("asks for the token ").count(), 1, "{output}");
+    assert_eq!(output.matches("requires the token ").count(), 1, "{output}");
     assert_eq!(output.matches("apiKey: ").count(), 1, "{output}");
     let output = run_and_get_output(&["--api-key", TEST_API_KEY, "--control-token", CONTROL_TOKEN]);
     assert!(!output.contains(TEST_API_KEY) && !output.contains(CONTROL_TOKEN), "{output}");
-    assert!(!output.contains("asks for the token"), "{output}");
+    assert!(!output.contains("requires the token"), "{output}");
 }

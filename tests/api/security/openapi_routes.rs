@@ -23,7 +23,7 @@ impl Route {
         let path = names.fold(path, |path, name| path.replace(name, id));
         match &*self.id {
             "wait" => path + "?timeout=1ms",
-            "listRequests" | "listChanges" | "listStrangers" => path + "?limit=2",
+            "listRequests" | "listChanges" | "listUnmatchedRequests" => path + "?limit=2",
             _ => path,
         }
     }
@@ -45,7 +45,7 @@ impl Route {
 
     /// Returns true if the route clears the journal of unmatched requests, which other checks read.
     pub(super) fn clears_unmatched_requests(&self) -> bool {
-        self.id == "clearStrangers"
+        self.id == "clearUnmatchedRequests"
     }
 }
 

@@ -1,7 +1,7 @@
 //! Redacts the API keys and tokens of a request in an error response.
 //!
-//! Many messages of problems echo input. This middleware redacts them in one place: every word that *is* a secret, even
-//! quoted or escaped, but no longer word. It does not change other responses.
+//! Many messages of problems echo input. This middleware redacts them in one place: every word that equals a secret,
+//! even quoted or escaped, but not a longer word. It does not change other responses.
 
 use axum::body::Body;
 use axum::extract::Request;

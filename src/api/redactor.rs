@@ -13,7 +13,7 @@ use super::error::ApiError;
 use crate::contract::{TRUNCATION_MARK, Violation, ViolationKind, quote_value};
 use crate::journal::{REDACTED, ends_with_key_label, redact_text, redact_words};
 
-/// The longest method shown, in characters (arbitrary): no registered one has half as many.
+/// The longest method in a message, in characters (arbitrary): registered methods have less than half of it.
 const MAX_METHOD_CHARS: usize = 40;
 /// The shortest key prefix that is redacted at the end of a truncated text, in bytes.
 const MIN_KEY_PREFIX_BYTES: usize = 4;
@@ -241,7 +241,7 @@ impl Redactor<'_> {
         redacted + rest
     }
 
-    /// Redacts a key prefix at the end of a truncated text; returns None if there is none.
+    /// Redacts a key prefix at the end of a truncated text; returns None without such a prefix.
     fn redact_truncated_end(&self, head: &str) -> Option<String> {
         let is_delimiter = |letter: char| !letter.is_ascii_alphanumeric() && !"_-".contains(letter);
         let start = head
