@@ -12,10 +12,13 @@ WORKDIR /build
 
 # The dependencies, with empty sources: this layer lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
+COPY bench/Cargo.toml bench/
 COPY client/Cargo.toml client/
 COPY examples/rust/Cargo.toml examples/rust/
 COPY scripts/release-build.sh scripts/
-RUN { echo src/main.rs; echo client/src/lib.rs; echo examples/rust/src/lib.rs; sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml; } \
+RUN { echo src/main.rs; echo bench/src/lib.rs; echo client/src/lib.rs; echo examples/rust/src/lib.rs; \
+      sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml; \
+      sed -n 's/^path = "\(.*\.rs\)"$/bench\/\1/p' bench/Cargo.toml; } \
     | while read -r file; do mkdir -p "${file%/*}" && echo 'fn main() {}' > "$file"; done \
  && touch src/lib.rs \
  && scripts/release-build.sh "$(uname -m)-unknown-linux-musl"

@@ -12,7 +12,7 @@ fmt:
 
 # Clippy, with warnings as errors
 lint:
-    cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy --workspace --all-targets --locked -- -D warnings
 
 # All tests, or those whose name contains a word: just test batch
 test *args:
@@ -34,9 +34,9 @@ docs:
 run *args:
     cargo run --locked -- {{args}}
 
-# The benchmarks
-bench *args:
-    cargo bench --locked {{args}}
+# Run a benchmark: just bench throughput --parts load
+bench name *args:
+    cargo bench --locked -p omnidesk-mock-bench --bench {{name}} -- {{args}}
 
 # Count the instructions of the hot paths (needs valgrind), and store them: just instructions --accept
 instructions *args:
@@ -58,9 +58,9 @@ crash rounds="300":
 inject:
     CRASH_EVERY=1 cargo test --locked --test api disk::fault_injection
 
-# Load for a long time: just soak --minutes 60
+# Soak test: just soak --minutes 60
 soak *args:
-    cargo bench --locked --bench soak -- {{args}}
+    cargo bench --locked -p omnidesk-mock-bench --bench soak -- {{args}}
 
 # Show what reaches the disk before it is acknowledged (needs strace)
 power:

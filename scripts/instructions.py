@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-STORED = pathlib.Path("benches/instructions.txt")
+STORED = pathlib.Path("bench/instructions.txt")
 # In percent. Repeated counts of one program differ by one; another compiler or C library makes more of a difference.
 # In percent. What a change costs depends on where the search index is with its merging, which varied by a fifth.
 TOLERANCE, OF_CHANGES = 10, 30

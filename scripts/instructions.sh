@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Counts the instructions that the server takes for a request of each hot path, and compares them with
-# `benches/instructions.txt`. Unlike times, they are nearly the same on every machine, however busy it is. Exits with 1
+# `bench/instructions.txt`. Unlike times, they are nearly the same on every machine, however busy it is. Exits with 1
 # where one is too much above what is stored; `--accept` stores what was counted. Needs valgrind and Python 3.
 # SERVER=path counts a program that is built already.
 set -euo pipefail
