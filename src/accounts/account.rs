@@ -18,6 +18,7 @@ use super::settings::{AccountSettings, EffectiveSettings};
 use crate::clock::Stopwatch;
 use crate::faults::FaultRules;
 use crate::faults::rate_limit::RateLimiter;
+use crate::faults::retry_after::RetryAfterTracker;
 use crate::journal::{Journal, JournalLimits};
 use crate::storage::{BoxFuture, ChangeCounter, Connection, StorageError};
 
@@ -68,6 +69,7 @@ pub(crate) struct Account {
     pub(crate) journal: Arc<Journal>,
     pub(crate) faults: FaultRules,
     pub(crate) rate_limiter: RateLimiter,
+    pub(crate) retry_after: RetryAfterTracker,
     /// Advances on reset, restore and removal: cancels the pending delays and faults of older epochs.
     pub(crate) epoch: ChangeCounter,
     pub(crate) limits: AccountLimits,
@@ -101,6 +103,7 @@ impl Account {
             journal: Arc::new(Journal::new(limits.journal)),
             faults: FaultRules::default(),
             rate_limiter: RateLimiter::default(),
+            retry_after: RetryAfterTracker::default(),
             epoch: ChangeCounter::default(),
             wait_permits: Arc::new(Semaphore::new(limits.max_waits)),
             limits,
@@ -191,6 +194,7 @@ impl Account {
         self.journal.clear();
         self.faults.clear();
         self.rate_limiter.clear();
+        self.retry_after.clear();
         self.epoch.advance();
     }
 

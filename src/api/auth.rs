@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use serde_json::{Map, Value};
 
+use super::cross_origin::UntrustedOrigin;
 use super::decode::{decode_component, parse_pairs};
 use super::error::ApiError;
-use super::origin::UntrustedOrigin;
 use crate::accounts::{Accounts, ApiKey};
 use crate::contract::{API_KEY_NAME, AUTH_SCHEME};
 

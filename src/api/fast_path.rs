@@ -43,6 +43,7 @@ pub(crate) fn try_cached(
     let redactor = Redactor { key: key_text, other_keys: Vec::new() };
     let needs_full_pipeline = account.faults.has_rules()
         || account.rate_limiter.is_active()
+        || account.retry_after.has_periods()
         || auth::has_key_parameter(query)
         || redactor.uri_contains_key(uri);
     if needs_full_pipeline || !key.permissions.contains(endpoint.operation.permission) {

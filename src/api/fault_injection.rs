@@ -84,7 +84,7 @@ async fn decide(
     let fault = match &rate_limit {
         Some(rate_limit) if rate_limit.remaining.is_none() => {
             let period = (settings.now(), rate_limit.resets_at);
-            rate_limiter.record_retry_after(&key.name, None, period);
+            key.account.retry_after.record(&key.name, None, period);
             None
         }
         _ => match_fault(operation, context, input, settings).await,
@@ -95,7 +95,7 @@ async fn decide(
         && let Ok(until) = settings.now().checked_add(time)
     {
         let period = (settings.now(), until);
-        rate_limiter.record_retry_after(&key.name, Some(operation.name), period);
+        key.account.retry_after.record(&key.name, Some(operation.name), period);
     }
     FaultDecision { fault, rate_limit }
 }

@@ -8,10 +8,10 @@ use axum::extract::Request;
 use axum::http::Response;
 
 use super::auth::{self, Authenticated};
+use super::cross_origin::UntrustedOrigin;
 use super::dispatch::dispatch;
 use super::endpoint::Endpoint;
 use super::fallback;
-use super::origin::UntrustedOrigin;
 use super::request_context::RequestContext;
 use super::state::SharedState;
 

@@ -6,8 +6,8 @@ use axum::extract::Request;
 use axum::http::Uri;
 
 use super::auth;
+use super::cross_origin::UntrustedOrigin;
 use super::error::ApiError;
-use super::origin::UntrustedOrigin;
 use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
 use super::redactor::Redactor;
 use super::state::SharedState;
@@ -57,10 +57,7 @@ impl RequestContext {
             warnings.push(path_case_warning(path, operation));
         }
         warnings.extend(key_in_query_warning(request.uri()));
-        if key.account.rate_limiter.is_active()
-            && let Some(early_by) =
-                key.account.rate_limiter.retry_after_remaining(&key.name, operation.name, now)
-        {
+        if let Some(early_by) = key.account.retry_after.remaining(&key.name, operation.name, now) {
             let text = format!(
                 "It came {} before the Retry-After time of an earlier response.",
                 clock::format_signed_duration(early_by)

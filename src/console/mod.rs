@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
+use crate::api::check_host;
 use crate::api::state::SharedState;
-use crate::control::hosts;
 
 /// The Content Security Policy: a page connects to this server only.
 const CSP_VALUE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -59,7 +59,7 @@ async fn require_own_host(
     request: Request,
     next: Next,
 ) -> Response {
-    match hosts::check_host(&state, &request) {
+    match check_host(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }

@@ -6,11 +6,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::hosts;
 use super::problem::{Problem, ProblemKind};
 use crate::accounts::SecretHash;
-use crate::api::is_cross_origin;
 use crate::api::state::SharedState;
+use crate::api::{check_host, is_cross_origin};
 
 pub(super) async fn authorize(
     State(state): State<SharedState>,
@@ -26,7 +25,7 @@ pub(super) async fn authorize(
 fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
     // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name.
-    hosts::check_host(state, request)
+    check_host(state, request)
         .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
     if is_cross_origin(headers, &state.public_url) {
         let detail = "The request comes from a web page of another origin.";

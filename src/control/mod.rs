@@ -10,7 +10,6 @@ mod faults;
 pub(crate) mod fidelity;
 mod fixtures;
 mod guard;
-pub(crate) mod hosts;
 mod journal_page;
 mod keys;
 mod openapi;

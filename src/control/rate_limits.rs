@@ -42,6 +42,7 @@ pub(super) async fn set(
     JsonBody(limits): JsonBody<RateLimits>,
 ) -> Result<Json<RateLimits>, Problem> {
     account.rate_limiter.set_rate_limit(parse_rate_limit(limits)?);
+    account.retry_after.clear_rate_limit_periods();
     Ok(Json(to_rate_limits(account.rate_limiter.rate_limit())))
 }
 

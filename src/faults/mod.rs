@@ -3,6 +3,7 @@
 mod effect;
 mod presets;
 pub(crate) mod rate_limit;
+pub(crate) mod retry_after;
 mod rule;
 mod rules;
 

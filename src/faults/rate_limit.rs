@@ -1,5 +1,4 @@
-//! Rate limits: a fixed-window limit for each key, and the Retry-After periods of earlier responses. All by the
-//! account's clock.
+//! Rate limits: a fixed window for each API key, by the account's clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,10 +31,10 @@ pub(crate) struct RateLimitStatus {
     pub(crate) resets_in: SignedDuration,
 }
 
-/// The rate limit and the Retry-After periods of one account.
+/// The rate limit of one account.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
-    /// Avoids the lock if there is neither a limit nor a retry period.
+    /// Avoids the lock if there is no limit.
     is_active: AtomicBool,
     state: Mutex<LimiterState>,
 }
@@ -45,12 +44,7 @@ struct LimiterState {
     rate_limit: Option<RateLimit>,
     /// The window of each key: its start, and its number of requests.
     windows: HashMap<Arc<str>, (Timestamp, u64)>,
-    /// The start and the end.
-    retry_periods: HashMap<RetryKey, (Timestamp, Timestamp)>,
 }
-
-/// The name of a key, and an operation; None for all.
-type RetryKey = (Arc<str>, Option<&'static str>);
 
 impl RateLimiter {
     fn lock(&self) -> MutexGuard<'_, LimiterState> {
@@ -58,11 +52,10 @@ impl RateLimiter {
     }
 
     fn update_active_flag(&self, state: &LimiterState) {
-        let is_active = state.rate_limit.is_some() || !state.retry_periods.is_empty();
-        self.is_active.store(is_active, Ordering::Release);
+        self.is_active.store(state.rate_limit.is_some(), Ordering::Release);
     }
 
-    /// Returns whether there is a limit or a retry period.
+    /// Returns whether there is a limit.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Acquire)
     }
@@ -77,8 +70,6 @@ impl RateLimiter {
         let mut state = self.lock();
         state.rate_limit = rate_limit;
         state.windows.clear();
-        // Removes the periods that the old limit caused.
-        state.retry_periods.retain(|(_, operation), _| operation.is_some());
         self.update_active_flag(&state);
     }
 
@@ -113,35 +104,6 @@ impl RateLimiter {
             resets_at,
             resets_in: resets_at.duration_since(now),
         })
-    }
-
-    /// Records the Retry-After period of a response to a key.
-    pub(crate) fn record_retry_after(
-        &self,
-        key: &Arc<str>,
-        operation: Option<&'static str>,
-        (now, until): (Timestamp, Timestamp),
-    ) {
-        let mut state = self.lock();
-        state.retry_periods.insert((Arc::clone(key), operation), (now, until));
-        self.update_active_flag(&state);
-    }
-
-    /// Returns the time until the end of the Retry-After period; None without such a period.
-    pub(crate) fn retry_after_remaining(
-        &self,
-        key: &Arc<str>,
-        operation: &'static str,
-        now: Timestamp,
-    ) -> Option<SignedDuration> {
-        let mut state = self.lock();
-        // A period that starts in the future is invalid: the clock was set back.
-        state.retry_periods.retain(|_, (since, until)| (*since..*until).contains(&now));
-        let keys = [None, Some(operation)].map(|operation| (Arc::clone(key), operation));
-        let periods = keys.iter().filter_map(|key| state.retry_periods.get(key));
-        let until = periods.map(|(_, until)| *until).max();
-        self.update_active_flag(&state);
-        until.map(|until| until.duration_since(now))
     }
 }
 

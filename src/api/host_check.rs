@@ -3,14 +3,38 @@
 
 use std::net::IpAddr;
 
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 
 use super::state::AppState;
 
+/// The host of the request is not a host of this server.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "The Host of the request is not a host of this server. Allowed are loopback hosts, the listen address and the host of --public-url. To use another host name, start the server with --public-url http://HOST:PORT."
+)]
+pub(crate) struct HostNotAllowed;
+
+impl IntoResponse for HostNotAllowed {
+    fn into_response(self) -> Response {
+        (StatusCode::FORBIDDEN, format!("{self}\n")).into_response()
+    }
+}
+
+/// Validates every host in the request.
+///
+/// # Errors
+/// If one of them is not a host of this server.
+pub(crate) fn check_host(state: &AppState, request: &Request) -> Result<(), HostNotAllowed> {
+    let is_own = is_own_host(state, request.uri(), request.headers());
+    if is_own { Ok(()) } else { Err(HostNotAllowed) }
+}
+
 /// Returns whether every host in a request is the server's. A request without a host does not come from a browser.
-pub(crate) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
+pub(super) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let target = uri.authority().map(Authority::as_str);
     let host_header = hosts.next().map(|host| host.to_str().unwrap_or_default());
