@@ -117,11 +117,6 @@ impl EffectiveSettings {
         clock::format_stored_date(self.now())
     }
 
-    /// Returns the date, as stored, before which closed tickets are archived.
-    pub(crate) fn archive_cutoff(&self) -> String {
-        clock::format_stored_date(clock::saturating_sub(self.now(), self.dialect.archive_after))
-    }
-
     /// Returns whether its clock follows the system time.
     pub(crate) fn uses_system_time(&self) -> bool {
         self.account_settings.clock == Clock::Real

@@ -204,6 +204,8 @@ pub(super) async fn resolve_account(
             ProblemKind::InvalidApiKey,
             "The request contains different API keys. Send only one.",
         )),
+        // Storage can fail while an unknown key creates an account.
+        Err(ApiError::Storage(error)) => Err(error.into()),
         Err(_) => {
             Err(Problem::new(ProblemKind::InvalidApiKey, "The API key could not be verified."))
         }

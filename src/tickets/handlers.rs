@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::model::archive::archive_cutoff;
 use super::model::batch::{self, BatchAction};
 use super::model::command::{
     CustomerLink, NewTicket, TicketCommand, TicketCommandError, TicketCommandKind, TicketSelection,
@@ -36,7 +37,7 @@ pub(super) async fn list(mut context: HandlerContext) -> Result<JsonBody, ApiErr
         view: ViewConditions::default(),
         status: input.status,
         query: Some(input.query).filter(|query| !query.is_empty()),
-        archived_before: (!with_archived).then(|| context.settings.archive_cutoff()),
+        archived_before: (!with_archived).then(|| archive_cutoff(&context.settings)),
         zone: context.settings.zone.clone(),
     };
     filter.view = resolve_view(&context, input.view).await?;

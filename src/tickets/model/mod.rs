@@ -1,6 +1,7 @@
 //! The domain of tickets, without HTTP and without SQL statements: tickets and their timeline, commands, filters, and the
 //! unit of work that applies commands.
 
+pub(crate) mod archive;
 pub(crate) mod batch;
 pub(crate) mod columns;
 pub(crate) mod command;

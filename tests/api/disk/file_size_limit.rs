@@ -7,6 +7,7 @@ use super::{
     ServerProcess, assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
     server_arguments,
 };
+use crate::control_client::fetch_response;
 use crate::fixtures;
 use crate::process::{RunningProcess, build_clean_env_command};
 use crate::third_party_clients::{can_run, skip_test};
@@ -60,6 +61,26 @@ async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
     let server = ServerProcess::start_on(data.path());
     assert!(fetch_titles(&acme.with_server(&server.client)).await == acknowledged, "after a kill");
     server.stop();
+}
+
+#[tokio::test]
+async fn full_disk_is_not_reported_as_an_unknown_key() {
+    if !can_run("prlimit", &["--version"]) {
+        skip_test("there is no prlimit, so the disk cannot become full");
+        return;
+    }
+    let data = fixtures::create_temp_dir();
+    let mut command = build_limited_command(data.path(), 100_000);
+    command.args(["--accounts", "auto"]);
+    let server = ServerProcess::start(&mut command);
+    let process = server.process.pid().to_string();
+    assert!(can_run("prlimit", &["--pid", &process, "--fsize=1:"]), "the limit is lowered");
+    let client = server.client.with_key("fresh-key-0123456789");
+    for path in ["/_control/accounts/self", "/api/v2/ticket"] {
+        let response = fetch_response(client.request("GET", path)).await;
+        assert!(response.status >= 500, "{path}: {} {}", response.status, response.body);
+    }
+    server.process.stop();
 }
 
 #[test]
