@@ -24,7 +24,7 @@ fn to_rate_limits(rate_limit: Option<RateLimit>) -> RateLimits {
 }
 
 /// Shows the rate limit of each API key of an account.
-#[utoipa::path(get, path = "/accounts/{account}/rate-limits", tag = "limits", operation_id = "getRateLimits",
+#[utoipa::path(get, path = "/accounts/{account}/rate-limits", tag = "rate limits", operation_id = "getRateLimits",
     params(AccountPath),
     responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]
 pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimits> {
@@ -33,7 +33,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimit
 
 /// Sets the rate limit of each API key of an account: requests per time window; `{}` removes the limit. Excess requests
 /// get 429 with `Retry-After`. An assumption: Omnidesk documents no limit.
-#[utoipa::path(put, path = "/accounts/{account}/rate-limits", tag = "limits", operation_id = "setRateLimits",
+#[utoipa::path(put, path = "/accounts/{account}/rate-limits", tag = "rate limits", operation_id = "setRateLimits",
     params(AccountPath),
     request_body = RateLimits,
     responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]

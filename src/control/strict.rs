@@ -15,7 +15,7 @@ fn to_strictness(strict: Option<&StrictMode>) -> Strictness {
 }
 
 /// Shows whether an account rejects requests that cause a warning.
-#[utoipa::path(get, path = "/accounts/{account}/strict", tag = "limits", operation_id = "getStrict",
+#[utoipa::path(get, path = "/accounts/{account}/strict", tag = "strict mode", operation_id = "getStrict",
     params(AccountPath),
     responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
 pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Strictness> {
@@ -23,7 +23,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Strictnes
 }
 
 /// Turns strict mode on or off. It rejects every request that causes a warning.
-#[utoipa::path(put, path = "/accounts/{account}/strict", tag = "limits", operation_id = "setStrict",
+#[utoipa::path(put, path = "/accounts/{account}/strict", tag = "strict mode", operation_id = "setStrict",
     params(AccountPath),
     request_body = Strictness,
     responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
