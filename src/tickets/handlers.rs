@@ -7,7 +7,7 @@ use super::model::batch::{self, BatchAction};
 use super::model::command::{
     CustomerLink, NewTicket, TicketCommand, TicketCommandError, TicketCommandKind, TicketSelection,
 };
-use super::model::filter::{PageRequest, TicketFilter};
+use super::model::filter::{ColumnFilter, PageRequest, TicketFilter};
 use super::model::ticket::{Priority, Status, TicketChange};
 use super::model::view::{self, ViewConditions};
 use super::responses;
@@ -25,7 +25,8 @@ struct ListInput {
     limit: u64,
     #[serde(rename = "searchArchived")]
     search_archived: String,
-    status: Option<String>,
+    #[serde(flatten)]
+    columns: ColumnFilter,
 }
 
 /// Returns the matching tickets, newest first.
@@ -35,7 +36,7 @@ pub(super) async fn list(mut context: HandlerContext) -> Result<JsonBody, ApiErr
     let page = PageRequest { start: input.start, limit: input.limit };
     let mut filter = TicketFilter {
         view: ViewConditions::default(),
-        status: input.status,
+        columns: input.columns,
         query: Some(input.query).filter(|query| !query.is_empty()),
         archived_before: (!with_archived).then(|| archive_cutoff(&context.settings)),
         zone: context.settings.zone.clone(),

@@ -1,5 +1,7 @@
 //! The criteria and the page of a ticket list. Pure; the store turns them into SQL.
 
+use serde::Deserialize;
+
 use super::view::{ConditionOperator, ViewCondition, ViewConditions};
 use crate::clock::Zone;
 
@@ -7,14 +9,20 @@ use crate::clock::Zone;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TicketFilter {
     pub(crate) view: ViewConditions,
-    /// One of the documented statuses.
-    pub(crate) status: Option<String>,
+    pub(crate) columns: ColumnFilter,
     /// A substring of the search texts, or the id.
     pub(crate) query: Option<String>,
     /// Excludes tickets closed before this stored (UTC) date.
     pub(crate) archived_before: Option<String>,
     /// The time zone that views compare dates in.
     pub(crate) zone: Zone,
+}
+
+/// The criteria on single columns, under the names of their parameters.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct ColumnFilter {
+    /// One of the documented statuses.
+    pub(crate) status: Option<String>,
 }
 
 impl TicketFilter {

@@ -180,7 +180,7 @@ fn total_from_tally(sql: &mut SqlBuilder, resolved: &ResolvedFilter<'_>) -> Opti
         return None;
     }
     let mut tally_conditions = vec!["true".to_owned()];
-    if let Some(status) = &filter.status {
+    if let Some(status) = &filter.columns.status {
         tally_conditions.push(format!("status = {}", sql.bind(status.as_str())));
     }
     let (unassigned, others): (Vec<&ViewCondition>, Vec<&ViewCondition>) =
@@ -225,7 +225,7 @@ fn total_from_tally(sql: &mut SqlBuilder, resolved: &ResolvedFilter<'_>) -> Opti
 fn where_conditions(sql: &mut SqlBuilder, resolved: &ResolvedFilter<'_>) -> Vec<String> {
     let ResolvedFilter { filter, all, any } = resolved;
     let mut conditions = Vec::new();
-    if let Some(status) = &filter.status {
+    if let Some(status) = &filter.columns.status {
         let status = sql.bind(status.as_str());
         conditions.push(format!("t.status = {status}"));
     }
