@@ -21,7 +21,7 @@
 //!     .send()
 //!     .await?;
 //! assert_eq!(response.status(), 200);
-//! assert_eq!(server.control().account("self").details().await?.counts.tickets, 1);
+//! assert_eq!(server.control().account("self").details().await?.counts["tickets"], 1);
 //! # Ok(())
 //! # }
 //! ```

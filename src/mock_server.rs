@@ -122,7 +122,7 @@ impl Drop for MockServer {
 ///     .start()
 ///     .await;
 /// let account = server.control().account("self");
-/// assert_eq!(account.details().await?.counts.tickets, 1);
+/// assert_eq!(account.details().await?.counts["tickets"], 1);
 /// # Ok(())
 /// # }
 /// ```

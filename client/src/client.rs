@@ -34,7 +34,7 @@ pub enum ControlError {
 ///
 /// let control = ControlClient::new("http://127.0.0.1:8080");
 /// let created = control.create_account(&NewAccount::default()).await?;
-/// assert_eq!(control.account(&created.account).details().await?.counts.tickets, 0);
+/// assert_eq!(control.account(&created.account).details().await?.counts["tickets"], 0);
 /// # Ok(())
 /// # }
 /// ```

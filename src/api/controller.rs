@@ -13,7 +13,7 @@ pub(crate) struct Controller {
     pub(crate) description: &'static str,
     pub(crate) endpoints: &'static [Endpoint],
     pub(crate) schemas: ResourceSchemas,
-    pub(crate) not_found: NotFoundResponse,
+    pub(crate) not_found: &'static NotFoundResponse,
     pub(crate) conventions: &'static [Convention],
     pub(crate) assumptions: &'static [Assumption],
     /// Its data in seeds, if it has any.

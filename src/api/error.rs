@@ -14,6 +14,7 @@ use super::response::RenderedResponse;
 use crate::accounts::{AccountError, EffectiveSettings};
 use crate::clock;
 use crate::contract::dialect::Dialect;
+use crate::contract::openapi::NotFoundResponse;
 use crate::contract::{AUTH_SCHEME, MediaType, Permission, Violation, quote_value};
 use crate::journal::Warning;
 use crate::storage::{FailureKind, StorageError};
@@ -71,9 +72,12 @@ pub(crate) enum ApiError {
         retry_after: Option<SignedDuration>,
     },
     /// The one ticket that the request is about does not exist.
-    UnknownTicket,
+    UnknownRow(&'static NotFoundResponse),
     /// Of several tickets, these do not exist.
-    UnknownTickets(Vec<String>),
+    UnknownRows {
+        resource: &'static str,
+        ids: Vec<String>,
+    },
     /// The response exceeds this many bytes.
     ResponseTooLarge(usize),
     Storage(StorageError),
@@ -120,8 +124,8 @@ impl ApiError {
             | Self::Decode(_)
             | Self::Invalid(_)
             | Self::StrictMode(_)
-            | Self::UnknownTickets(_) => 400,
-            Self::UnknownTicket => dialect.unknown_ticket_status,
+            | Self::UnknownRows { .. } => 400,
+            Self::UnknownRow(not_found) => (not_found.status)(dialect),
             Self::Storage(_) | Self::Internal(_) => 500,
         };
         StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
@@ -160,8 +164,8 @@ impl ApiError {
             Self::RateLimited { limit, window, retry_after } => format!("This API key has exceeded its rate limit of {limit} per {window}. Wait {}s.", ceil_seconds(*retry_after)),
             Self::Fault { message: Some(message), .. } => message.clone(),
             Self::Fault { status, .. } => format!("A fault rule responds to this request with {status}."),
-            Self::UnknownTicket => "This ticket does not exist.".to_owned(),
-            Self::UnknownTickets(ids) => unknown_tickets_message(ids),
+            Self::UnknownRow(not_found) => not_found.description.to_owned(),
+            Self::UnknownRows { resource, ids } => unknown_rows_message(resource, ids),
             Self::ResponseTooLarge(max_bytes) => format!("The response would be larger than {max_bytes} bytes (--max-response-bytes). Request fewer tickets with itemLimit, or exclude the events with getTicketHistory=false."),
             Self::TooManyAccounts(max_accounts) => format!("This API key is unknown, and no account can be created for it: the limit of {max_accounts} accounts is reached. Remove some, or raise --max-accounts."),
             Self::Storage(error) => error.client_message().to_owned(),
@@ -277,14 +281,17 @@ fn content_type_message(sent: Option<&str>) -> String {
     }
 }
 
-fn unknown_tickets_message(ids: &[String]) -> String {
+fn unknown_rows_message(resource: &str, ids: &[String]) -> String {
     let listed: Vec<&str> = ids.iter().take(MAX_LISTED_IDS).map(String::as_str).collect();
     let more = ids.len().saturating_sub(MAX_LISTED_IDS);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
     match ids {
-        [id] => format!("This ticket does not exist: {id}. Nothing was changed."),
+        [id] => format!("This {resource} does not exist: {id}. Nothing was changed."),
         _ => {
-            format!("These tickets do not exist: {}{rest}. Nothing was changed.", listed.join(", "))
+            format!(
+                "These {resource}s do not exist: {}{rest}. Nothing was changed.",
+                listed.join(", ")
+            )
         }
     }
 }

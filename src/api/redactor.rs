@@ -286,7 +286,7 @@ pub(super) fn redact_error(
                 redactor.redact_violation(violation, is_contract_name);
             }
         }
-        ApiError::UnknownTickets(ids) => {
+        ApiError::UnknownRows { ids, .. } => {
             let is_key = |id: &&mut String| redactor.is_key(id);
             ids.iter_mut().filter(is_key).for_each(|id| REDACTED.clone_into(id));
         }

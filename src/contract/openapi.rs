@@ -28,6 +28,15 @@ pub(crate) struct ResourceSchemas {
     pub(crate) item_envelope: &'static str,
     /// The name of the envelope of a list.
     pub(crate) list_envelope: &'static str,
+    pub(crate) created: CreatedSchema,
+}
+
+/// The response to a creation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CreatedSchema {
+    pub(crate) name: &'static str,
+    /// The field with the id of the new row.
+    pub(crate) id_field: fn(&Dialect) -> &str,
 }
 
 /// The response to an id without a row.
@@ -47,7 +56,7 @@ pub(crate) struct DocumentedResource {
     pub(crate) description: &'static str,
     pub(crate) operations: Vec<&'static Operation>,
     pub(crate) schemas: ResourceSchemas,
-    pub(crate) not_found: NotFoundResponse,
+    pub(crate) not_found: &'static NotFoundResponse,
 }
 
 /// Builds the document. The dialect sets statuses and names that are undocumented.
@@ -62,7 +71,7 @@ pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect
         }
         add_resource_schemas(&mut schemas, &resource.schemas, dialect);
     }
-    add_common_schemas(&mut schemas, dialect);
+    add_common_schemas(&mut schemas);
     let tags: Vec<Value> = resources
         .iter()
         .map(|resource| json!({ "name": resource.name, "description": resource.description }))
@@ -95,7 +104,7 @@ fn add_resource_schemas(
     resource: &ResourceSchemas,
     dialect: &Dialect,
 ) {
-    let ResourceSchemas { item, list_item, item_envelope, list_envelope } = *resource;
+    let ResourceSchemas { item, list_item, item_envelope, list_envelope, created } = *resource;
     schemas.insert(item.name.to_owned(), (item.build)());
     schemas.insert(list_item.name.to_owned(), (list_item.build)());
     let one = json!({ "type": { "const": "item" }, "item": schema_ref(item.name) });
@@ -106,23 +115,22 @@ fn add_resource_schemas(
         "items": { "type": "array", "items": schema_ref(list_item.name) },
     });
     schemas.insert(list_envelope.to_owned(), object_schema(&list));
+    schemas.insert(created.name.to_owned(), created_schema((created.id_field)(dialect)));
 }
 
 /// Adds the envelopes that all resources share.
-fn add_common_schemas(schemas: &mut Map<String, Value>, dialect: &Dialect) {
+fn add_common_schemas(schemas: &mut Map<String, Value>) {
     let result = json!({ "type": { "const": "result" }, "message": { "type": "string" } });
     let error = json!({ "status": { "const": "error" }, "message": { "type": "string" } });
-    for (name, properties) in
-        [("Result", result), ("Created", created_properties(dialect)), ("Error", error)]
-    {
+    for (name, properties) in [("Result", result), ("Error", error)] {
         schemas.insert(name.to_owned(), object_schema(&properties));
     }
 }
 
-fn created_properties(dialect: &Dialect) -> Value {
+fn created_schema(id_field: &str) -> Value {
     let mut properties = json!({ "type": { "const": "result" }, "message": { "type": "string" } });
-    properties[&dialect.created_id_field] = json!({ "type": "integer", "minimum": 1 });
-    properties
+    properties[id_field] = json!({ "type": "integer", "minimum": 1 });
+    object_schema(&properties)
 }
 
 /// Makes a schema of exactly these properties.
@@ -218,7 +226,7 @@ fn responses(operation: &Operation, resource: &DocumentedResource, dialect: &Dia
         Envelope::Item => resource.schemas.item_envelope,
         Envelope::List => resource.schemas.list_envelope,
         Envelope::Result => "Result",
-        Envelope::Created => "Created",
+        Envelope::Created => resource.schemas.created.name,
     };
     let mut responses = json!({
         "200": response("Done.", schema, Some("documented")),

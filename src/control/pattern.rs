@@ -60,10 +60,19 @@ pub(super) fn parse_pattern(
 
 /// Finds an operation by its name, with or without the resource.
 pub(super) fn find_operation(name: &str) -> Result<&'static Operation, Problem> {
-    let has_short_name = |operation: &Operation| operation.name.split('.').nth(1) == Some(name);
-    let operation =
-        all_operations().find(|operation| operation.name == name || has_short_name(operation));
-    operation.ok_or_else(|| {
+    let has_short_name = |operation: &&Operation| operation.name.split('.').nth(1) == Some(name);
+    if let Some(operation) = all_operations().find(|operation| operation.name == name) {
+        return Ok(operation);
+    }
+    let candidates: Vec<&Operation> = all_operations().filter(has_short_name).collect();
+    if candidates.len() > 1 {
+        let names: Vec<&str> = candidates.iter().map(|operation| operation.name).collect();
+        let (names, sent) = (names.join(", "), quote_value(&name.into()));
+        return Err(Problem::invalid(format!(
+            "operation is ambiguous, it can be {names}; {sent} was sent."
+        )));
+    }
+    candidates.first().copied().ok_or_else(|| {
         let names: Vec<&str> = all_operations().map(|operation| operation.name).collect();
         let short_names = names.iter().filter_map(|name| name.split('.').nth(1));
         let hint = did_you_mean(name, names.iter().copied().chain(short_names));

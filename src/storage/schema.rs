@@ -77,9 +77,11 @@ pub(super) async fn check_has_migrations(
     }
 }
 
-/// Returns whether exactly these migrations have run. One query; running them takes a dozen.
+/// Returns whether exactly these migrations have run, with the same text. One query; running them takes a dozen.
 async fn is_schema_current(connection: &mut SqliteConnection, migrations: &Migrator) -> bool {
-    let sql = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-    let applied: Result<Vec<i64>, _> = sqlx::query_scalar(sql).fetch_all(connection).await;
-    applied.is_ok_and(|applied| migrations.iter().map(|migration| migration.version).eq(applied))
+    let sql = "SELECT version, checksum FROM _sqlx_migrations WHERE success ORDER BY version";
+    let applied: Result<Vec<(i64, Vec<u8>)>, _> = sqlx::query_as(sql).fetch_all(connection).await;
+    let expected =
+        migrations.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
+    applied.is_ok_and(|applied| expected.eq(applied))
 }

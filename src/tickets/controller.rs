@@ -4,8 +4,9 @@ use super::assumptions::{ASSUMPTIONS, DOCUMENTED_CONVENTIONS};
 use super::endpoints::ENDPOINTS;
 use super::fixture::FIXTURE;
 use super::model::columns;
+use super::responses;
 use crate::api::Controller;
-use crate::contract::openapi::{NamedSchema, NotFoundResponse, ResourceSchemas};
+use crate::contract::openapi::{CreatedSchema, NamedSchema, ResourceSchemas};
 
 pub(crate) static CONTROLLER: Controller = Controller {
     name: "ticket",
@@ -16,12 +17,9 @@ pub(crate) static CONTROLLER: Controller = Controller {
         list_item: NamedSchema { name: "TicketEntry", build: columns::list_item_schema },
         item_envelope: "Item",
         list_envelope: "List",
+        created: CreatedSchema { name: "Created", id_field: |dialect| &dialect.created_id_field },
     },
-    not_found: NotFoundResponse {
-        id_field: "ticketID",
-        status: |dialect| dialect.unknown_ticket_status,
-        description: "This ticket does not exist.",
-    },
+    not_found: &responses::NOT_FOUND,
     conventions: DOCUMENTED_CONVENTIONS,
     assumptions: ASSUMPTIONS,
     fixture: Some(&FIXTURE),

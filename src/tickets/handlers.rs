@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::model::RESOURCE;
 use super::model::archive::archive_cutoff;
 use super::model::batch::{self, BatchAction};
 use super::model::command::{
@@ -100,7 +101,7 @@ pub(super) async fn get(mut context: HandlerContext) -> Result<JsonBody, ApiErro
             store::fetch_ticket_with_timeline(connection, &url, &zone, input.id, with_events).await
         })
     });
-    let ticket = query.await?.ok_or(ApiError::UnknownTicket)?;
+    let ticket = query.await?.ok_or(ApiError::UnknownRow(&responses::NOT_FOUND))?;
     Ok(responses::item(&ticket))
 }
 
@@ -249,7 +250,7 @@ async fn execute(context: &HandlerContext, kind: TicketCommandKind) -> Result<Ve
 /// Executes a command on the single ticket of a request.
 async fn execute_single(context: &HandlerContext, kind: TicketCommandKind) -> Result<(), ApiError> {
     execute(context, kind).await.map(drop).map_err(|error| match error {
-        ApiError::UnknownTickets(_) => ApiError::UnknownTicket,
+        ApiError::UnknownRows { .. } => ApiError::UnknownRow(&responses::NOT_FOUND),
         error => error,
     })
 }
@@ -258,7 +259,8 @@ impl From<TicketWriteError> for ApiError {
     fn from(error: TicketWriteError) -> Self {
         match error {
             TicketWriteError::Rejected(TicketCommandError::UnknownTickets(ids)) => {
-                Self::UnknownTickets(ids.iter().map(ToString::to_string).collect())
+                let ids = ids.iter().map(ToString::to_string).collect();
+                Self::UnknownRows { resource: RESOURCE, ids }
             }
             TicketWriteError::Rejected(TicketCommandError::UnknownCustomer(external)) => {
                 let rule = "must be the external primary id of a customer of this account";

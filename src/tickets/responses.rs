@@ -5,6 +5,14 @@ use serde_json::{Value, json};
 use super::model::filter::PageRequest;
 use super::model::ticket::{Priority, Status};
 use crate::api::JsonBody;
+use crate::contract::openapi::NotFoundResponse;
+
+/// The response to an unknown id.
+pub(super) static NOT_FOUND: NotFoundResponse = NotFoundResponse {
+    id_field: "ticketID",
+    status: |dialect| dialect.unknown_ticket_status,
+    description: "This ticket does not exist.",
+};
 
 /// Wraps a rendered ticket.
 pub(super) fn item(ticket: &str) -> JsonBody {

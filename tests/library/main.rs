@@ -165,11 +165,11 @@ async fn typed_client_covers_control_api() {
     let empty = NewAccount { from: Some("empty".to_owned()), ..NewAccount::default() };
     let created = server.control().create_account(&empty).await.expect("the account is created");
     let copy = server.control().account(&created.account);
-    assert_eq!(copy.import(&fixture).await.expect("the export is imported").added.tickets, 2);
+    assert_eq!(copy.import(&fixture).await.expect("the export is imported").added["tickets"], 2);
     assert_eq!(problem_kind(copy.import(&fixture).await), "/docs/control#import-conflict");
 
     own.reset().await.expect("the account is reset");
-    assert_eq!(own.details().await.expect("the account is returned").counts.tickets, 1);
+    assert_eq!(own.details().await.expect("the account is returned").counts["tickets"], 1);
     own.remove_snapshot("one").await.expect("the snapshot is removed");
     assert_eq!(problem_kind(own.restore("one").await), "/docs/control#unknown-snapshot");
     copy.remove().await.expect("the account is removed");

@@ -1,5 +1,7 @@
 //! Accounts: creation, listing and import.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -86,6 +88,7 @@ pub struct AccountDetails {
     /// Increases with every change until the server stops.
     pub change_counter: u64,
     /// Its row counts.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u64>))]
     pub counts: Counts,
     /// Its clock.
     pub clock: ClockStatus,
@@ -104,33 +107,14 @@ pub struct AccountDetails {
     pub ephemeral: bool,
 }
 
-/// Row counts by resource.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
-pub struct Counts {
-    /// Brands.
-    pub brands: u64,
-    /// Channels.
-    pub channels: u64,
-    /// Groups.
-    pub groups: u64,
-    /// Users.
-    pub users: u64,
-    /// Customers.
-    pub customers: u64,
-    /// Views, without the built-in ones.
-    pub views: u64,
-    /// Tickets, including archived ones.
-    pub tickets: u64,
-    /// Events and notes of all tickets.
-    pub timeline: u64,
-}
+/// The number of rows by list of a seed: `tickets`, `customers`, `timeline` and so on.
+pub type Counts = BTreeMap<String, u64>;
 
 /// The result of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ImportResult {
     /// The numbers of added rows.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u64>))]
     pub added: Counts,
 }
