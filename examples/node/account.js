@@ -1,9 +1,9 @@
-// An account of its own for each test: tickets, ids, keys, clock and snapshots that no other test sees.
+// Creates a separate account for each test. Its tickets, ids, keys, clock and snapshots are invisible to other tests.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-// From `omnidesk-mock run -- node --test`, or else of a server that this test file starts.
+// The URL that `omnidesk-mock run -- node --test` sets, or that of a server that this file starts.
 const controlUrl = process.env.OMNIDESK_CONTROL_URL ?? (await startServer());
 
 async function startServer() {
@@ -18,20 +18,20 @@ async function startServer() {
   return `${line.replace("listening on ", "")}/_control`;
 }
 
-async function ask(method, url, body) {
+async function sendRequest(method, url, body) {
   const headers = { "content-type": "application/json" };
   const token = process.env.OMNIDESK_CONTROL_TOKEN;
   if (token) headers.authorization = `Bearer ${token}`;
-  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${url}: ${JSON.parse(text).detail}`);
+  const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${url}: ${JSON.parse(text).detail}`);
   return text && JSON.parse(text);
 }
 
-export async function newAccount(t, options = {}) {
-  const account = await ask("POST", `${controlUrl}/accounts`, options);
+export async function createAccount(t, options = {}) {
+  const account = await sendRequest("POST", `${controlUrl}/accounts`, options);
   const url = `${controlUrl}/accounts/${account.account}`;
-  account.control = (method, path = "", body = undefined) => ask(method, url + path, body);
+  account.control = (method, path = "", body = undefined) => sendRequest(method, url + path, body);
   t.after(() => account.control("DELETE"));
   return account;
 }

@@ -1,93 +1,93 @@
-// Recipes: what a test sees of its client's requests, and what it can do to them.
+// Recipes: how a test verifies its client's requests, and how it injects faults.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { newAccount } from "./account.js";
-import { CarefulDesk, HastyDesk } from "./careful.js";
-import { Desk } from "./desk.js";
+import { createAccount } from "./account.js";
+import { DeskClient } from "./desk-client.js";
+import { NaiveClient, RetryingClient } from "./retrying-client.js";
 
 describe("recipes", { concurrency: true }, () => {
-  async function loseAnAnswer(t, Client) {
-    const account = await newAccount(t);
+  async function retryAfterLostResponse(t, Client) {
+    const account = await createAccount(t);
     await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect: { drop_response: "reset" } });
-    await new Client(account).report("Order 4711: printer on fire");
+    await new Client(account).createTicket("Order 4711: printer on fire");
     await account.control("POST", "/verify", { operation: "ticket.create", changed: true, count: { exactly: 1 } });
   }
 
-  test("a lost answer makes no second ticket", (t) => loseAnAnswer(t, CarefulDesk));
+  test("a retry after a lost response creates no second ticket", (t) => retryAfterLostResponse(t, RetryingClient));
 
-  test("the hasty client makes two", (t) => assert.rejects(loseAnAnswer(t, HastyDesk), /Expected exactly 1 .*\n *Found 2/));
+  test("the naive client creates two tickets", (t) => assert.rejects(retryAfterLostResponse(t, NaiveClient), /Expected exactly 1 .*\n *Found 2/));
 
-  async function beBusy(t, Client) {
-    const account = await newAccount(t);
+  async function retryAfterRateLimit(t, Client) {
+    const account = await createAccount(t);
     await account.control("PUT", "/clock", { mode: "frozen", at: "2026-03-01T12:00:00Z" });
     await account.control("POST", "/faults", { first: 2, effect: { status: 429, retry_after: "30s" } });
     const sleep = (seconds) => account.control("POST", "/clock/advance", { by: `${seconds}s` });
-    await new Client(account, sleep).report("Printer on fire");
+    await new Client(account, sleep).createTicket("Printer on fire");
     await account.control("POST", "/verify", { operation: "ticket.create", count: { exactly: 3 } });
     await account.control("POST", "/verify", { warning: "early-retry", count: { never: true } });
   }
 
-  test("a busy server is left alone as long as it asks for", (t) => beBusy(t, CarefulDesk));
+  test("the client obeys Retry-After", (t) => retryAfterRateLimit(t, RetryingClient));
 
-  test("the hasty client is back too early", (t) => assert.rejects(beBusy(t, HastyDesk), /Expected no .* early-retry/));
+  test("the naive client retries too early", (t) => assert.rejects(retryAfterRateLimit(t, NaiveClient), /Expected no .* early-retry/));
 
-  test("a client that really sleeps can be tested as well", async (t) => {
-    const account = await newAccount(t);
+  test("a client with real sleep obeys Retry-After", async (t) => {
+    const account = await createAccount(t);
     await account.control("POST", "/faults", { first: 1, effect: { status: 429, retry_after: "1s" } });
-    await new CarefulDesk(account).report("Printer on fire");
+    await new RetryingClient(account).createTicket("Printer on fire");
     await account.control("POST", "/verify", { warning: "early-retry", count: { never: true } });
   });
 
   test("exactly one ticket is solved", async (t) => {
-    const account = await newAccount(t);
-    const desk = new Desk(account);
-    const [, second] = [await desk.report("Printer on fire"), await desk.report("Out of paper")];
-    await desk.solve(second);
-    const sent = { operation: "ticket.setStatus", fields: { status: "solved", ticketIDs: [second] } };
-    await account.control("POST", "/verify", { ...sent, count: { exactly: 1 } });
-    assert.deepEqual((await changesTo(account, "status", "solved")).map((row) => row.id), [second]);
+    const account = await createAccount(t);
+    const client = new DeskClient(account);
+    const [, second] = [await client.createTicket("Printer on fire"), await client.createTicket("Out of paper")];
+    await client.solveTickets(second);
+    const request = { operation: "ticket.setStatus", fields: { status: "solved", ticketIDs: [second] } };
+    await account.control("POST", "/verify", { ...request, count: { exactly: 1 } });
+    assert.deepEqual((await listRowsChangedTo(account, "status", "solved")).map((row) => row.id), [second]);
   });
 
-  // The rows that got this value, whichever operation did it.
-  async function changesTo(account, column, value) {
+  // Returns the rows whose column was set to this value, by any operation.
+  async function listRowsChangedTo(account, column, value) {
     const { changes } = await account.control("GET", "/changes");
     const rows = changes.flatMap((change) => change.rows);
-    return rows.filter((row) => row.columns.some((it) => it.column === column && it.to === value));
+    return rows.filter((row) => row.columns.some((change) => change.column === column && change.to === value));
   }
 
-  test("the worker solves what was reported", async (t) => {
-    const account = await newAccount(t);
-    const desk = new Desk(account);
-    const id = await desk.report("Printer on fire");
-    const worker = setTimeout(100).then(() => desk.solve(id));
+  test("the worker solves the created ticket", async (t) => {
+    const account = await createAccount(t);
+    const client = new DeskClient(account);
+    const id = await client.createTicket("Printer on fire");
+    const worker = setTimeout(100).then(() => client.solveTickets(id));
     const { ticket } = await account.control("GET", `/wait?ticket=${id}&status=solved&timeout=10s`);
     assert.equal(ticket.title, "Printer on fire");
     await worker;
   });
 
-  test("the worker asks for what is new", async (t) => {
-    const account = await newAccount(t);
-    const worker = setTimeout(100).then(() => new Desk(account).titles({ status: "new" }));
+  test("the worker lists new tickets", async (t) => {
+    const account = await createAccount(t);
+    const worker = setTimeout(100).then(() => new DeskClient(account).listTitles({ status: "new" }));
     await account.control("GET", "/wait?operation=ticket.list&field.status=new&timeout=10s");
     await worker;
   });
 
-  test("the client sends exactly what the documents say", async (t) => {
-    const account = await newAccount(t);
-    const desk = new Desk(account);
+  test("the client sends only documented requests", async (t) => {
+    const account = await createAccount(t);
+    const client = new DeskClient(account);
     await account.control("PUT", "/strict", { strict: true });
-    const ticket = await desk.report("Printer on fire");
-    await desk.solve(ticket);
-    await desk.close(ticket);
-    assert.deepEqual(await desk.titles({ status: "closed" }), ["Printer on fire"]);
-    await assert.rejects(desk.titles({ querry: "printer" }), /querry/);
+    const id = await client.createTicket("Printer on fire");
+    await client.solveTickets(id);
+    await client.closeTicket(id);
+    assert.deepEqual(await client.listTitles({ status: "closed" }), ["Printer on fire"]);
+    await assert.rejects(client.listTitles({ querry: "printer" }), /querry/);
   });
 
-  test("nothing odd was sent", async (t) => {
-    const account = await newAccount(t);
-    const desk = new Desk(account);
-    await desk.solve(await desk.report("Printer on fire"));
+  test("no request caused a warning", async (t) => {
+    const account = await createAccount(t);
+    const client = new DeskClient(account);
+    await client.solveTickets(await client.createTicket("Printer on fire"));
     await account.control("POST", "/verify", { warning: "any", count: { never: true } });
   });
 });

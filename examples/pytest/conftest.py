@@ -1,11 +1,11 @@
-"""An account of its own for each test, on the server of `omnidesk-mock run` or on one that is started here."""
+"""A separate account for each test, on the server of `omnidesk-mock run` or on a server that pytest starts."""
 
 import os
 import subprocess
 
 import pytest
 import requests
-from desk import Desk
+from desk_client import DeskClient
 
 
 TOKEN = os.environ.get("OMNIDESK_CONTROL_TOKEN")
@@ -13,24 +13,24 @@ HEADERS = {"authorization": f"Bearer {TOKEN}"} if TOKEN else {}
 
 
 class Account:
-    """Tickets, ids, keys, clock and snapshots that no other test sees."""
+    """A new account. Its tickets, ids, keys, clock and snapshots are invisible to other tests."""
 
     def __init__(self, control_url, options=None):
-        made = requests.post(f"{control_url}/accounts", json=options, headers=HEADERS)
-        assert made.ok, made.text
-        self.name, self.api_key = made.json()["account"], made.json()["api_key"]
-        self.base_url = made.json()["base_url"]
+        response = requests.post(f"{control_url}/accounts", json=options, headers=HEADERS)
+        assert response.ok, response.text
+        account = response.json()
+        self.name, self.api_key, self.base_url = account["account"], account["api_key"], account["base_url"]
         self.url = f"{control_url}/accounts/{self.name}"
 
     def control(self, method, path="", body=None):
-        answer = requests.request(method, self.url + path, json=body, headers=HEADERS)
-        assert answer.ok, answer.json()["detail"]
-        return answer
+        response = requests.request(method, self.url + path, json=body, headers=HEADERS)
+        assert response.ok, response.json()["detail"]
+        return response
 
 
 @pytest.fixture(scope="session")
 def control_url():
-    """From `omnidesk-mock run -- pytest`, or else of a server that this fixture starts."""
+    """The URL that `omnidesk-mock run -- pytest` sets, or that of a server that this fixture starts."""
     if url := os.environ.get("OMNIDESK_CONTROL_URL"):
         yield url
         return
@@ -41,18 +41,18 @@ def control_url():
 
 
 @pytest.fixture(scope="session")
-def new_account(control_url):
-    """Makes further accounts, for fixtures and tests that want more than one."""
+def create_account(control_url):
+    """Creates additional accounts, for fixtures and tests that need more than one."""
     return lambda options=None: Account(control_url, options)
 
 
 @pytest.fixture
-def account(new_account):
-    account = new_account()
+def account(create_account):
+    account = create_account()
     yield account
     account.control("DELETE")
 
 
 @pytest.fixture
-def desk(account):
-    return Desk(account.base_url, account.api_key)
+def client(account):
+    return DeskClient(account.base_url, account.api_key)

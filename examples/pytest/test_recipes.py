@@ -1,87 +1,87 @@
-"""Recipes: what a test sees of its client's requests, and what it can do to them."""
+"""Recipes: how a test verifies its client's requests, and how it injects faults."""
 
 import threading
 
 import pytest
-from careful import CarefulDesk, HastyDesk
-from desk import Refused
+from desk_client import ApiError
+from retrying_client import NaiveClient, RetryingClient
 
 
-def both(mistake):
-    """Runs a test with the careful client, and with the hasty one: there it must fail."""
-    fails = pytest.mark.xfail(raises=AssertionError, strict=True, reason=mistake)
-    return pytest.mark.parametrize("client", [CarefulDesk, pytest.param(HastyDesk, marks=fails)])
+def both_clients(mistake):
+    """Runs a test with the retrying client, and with the naive client, for which it must fail."""
+    must_fail = pytest.mark.xfail(raises=AssertionError, strict=True, reason=mistake)
+    return pytest.mark.parametrize("client_class", [RetryingClient, pytest.param(NaiveClient, marks=must_fail)])
 
 
-@both("it sends a report again without a look whether it has arrived")
-def test_a_lost_answer_makes_no_second_ticket(account, client):
+@both_clients("it repeats the request without a search for the ticket")
+def test_retry_after_lost_response_creates_no_second_ticket(account, client_class):
     fault = {"operation": "ticket.create", "first": 1, "effect": {"drop_response": "reset"}}
     account.control("POST", "/faults", fault)
-    client(account.base_url, account.api_key).report("Order 4711: printer on fire")
-    made = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}
-    account.control("POST", "/verify", made)
+    client_class(account.base_url, account.api_key).create_ticket("Order 4711: printer on fire")
+    expected = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}
+    account.control("POST", "/verify", expected)
 
 
-@both("it waits a second, whatever it is told")
-def test_a_busy_server_is_left_alone_as_long_as_it_asks_for(account, client):
+@both_clients("it waits for one second and ignores Retry-After")
+def test_client_obeys_retry_after(account, client_class):
     account.control("PUT", "/clock", {"mode": "frozen", "at": "2026-03-01T12:00:00Z"})
     account.control("POST", "/faults", {"first": 2, "effect": {"status": 429, "retry_after": "30s"}})
 
     def sleep(seconds):
         account.control("POST", "/clock/advance", {"by": f"{seconds}s"})
 
-    client(account.base_url, account.api_key, sleep).report("Printer on fire")
+    client_class(account.base_url, account.api_key, sleep).create_ticket("Printer on fire")
     account.control("POST", "/verify", {"operation": "ticket.create", "count": {"exactly": 3}})
     account.control("POST", "/verify", {"warning": "early-retry", "count": {"never": True}})
 
 
-def test_a_client_that_really_sleeps_can_be_tested_as_well(account):
+def test_client_with_real_sleep_obeys_retry_after(account):
     account.control("POST", "/faults", {"first": 1, "effect": {"status": 429, "retry_after": "1s"}})
-    CarefulDesk(account.base_url, account.api_key).report("Printer on fire")
+    RetryingClient(account.base_url, account.api_key).create_ticket("Printer on fire")
     account.control("POST", "/verify", {"warning": "early-retry", "count": {"never": True}})
 
 
-def test_exactly_one_ticket_is_solved(desk, account):
-    first, second = desk.report("Printer on fire"), desk.report("Out of paper")
-    desk.solve(second)
-    sent = {"operation": "ticket.setStatus", "fields": {"status": "solved", "ticketIDs": [second]}}
-    account.control("POST", "/verify", {**sent, "count": {"exactly": 1}})
-    assert [row["id"] for row in changes_to(account, "status", "solved")] == [second]
+def test_exactly_one_ticket_is_solved(client, account):
+    first, second = client.create_ticket("Printer on fire"), client.create_ticket("Out of paper")
+    client.solve_tickets(second)
+    request = {"operation": "ticket.setStatus", "fields": {"status": "solved", "ticketIDs": [second]}}
+    account.control("POST", "/verify", {**request, "count": {"exactly": 1}})
+    assert [row["id"] for row in list_rows_changed_to(account, "status", "solved")] == [second]
 
 
-def changes_to(account, column, value):
-    """The rows that got this value, whichever operation did it."""
+def list_rows_changed_to(account, column, value):
+    """Returns the rows whose column was set to this value, by any operation."""
     changes = account.control("GET", "/changes").json()["changes"]
     rows = [row for change in changes for row in change["rows"]]
-    return [row for row in rows if any((it["column"], it["to"]) == (column, value) for it in row["columns"])]
+    return [row for row in rows if any((new["column"], new["to"]) == (column, value) for new in row["columns"])]
 
 
-def test_the_worker_solves_what_was_reported(desk, account):
-    ticket = desk.report("Printer on fire")
-    worker = threading.Timer(0.1, desk.solve, [ticket])
+def test_worker_solves_the_created_ticket(client, account):
+    ticket_id = client.create_ticket("Printer on fire")
+    worker = threading.Timer(0.1, client.solve_tickets, [ticket_id])
     worker.start()
-    solved = account.control("GET", f"/wait?ticket={ticket}&status=solved&timeout=10s").json()["ticket"]
-    assert solved["title"] == "Printer on fire"
+    ticket = account.control("GET", f"/wait?ticket={ticket_id}&status=solved&timeout=10s").json()["ticket"]
+    assert ticket["title"] == "Printer on fire"
     worker.join()
 
 
-def test_the_worker_asks_for_what_is_new(desk, account):
-    worker = threading.Timer(0.1, desk.titles, kwargs={"status": "new"})
+def test_worker_lists_new_tickets(client, account):
+    worker = threading.Timer(0.1, client.list_titles, kwargs={"status": "new"})
     worker.start()
     account.control("GET", "/wait?operation=ticket.list&field.status=new&timeout=10s")
     worker.join()
 
 
-def test_the_client_sends_exactly_what_the_documents_say(desk, account):
+def test_client_sends_only_documented_requests(client, account):
     account.control("PUT", "/strict", {"strict": True})
-    ticket = desk.report("Printer on fire")
-    desk.solve(ticket)
-    desk.close(ticket)
-    assert desk.titles(status="closed") == ["Printer on fire"]
-    with pytest.raises(Refused, match="querry"):
-        desk.titles(querry="printer")
+    ticket_id = client.create_ticket("Printer on fire")
+    client.solve_tickets(ticket_id)
+    client.close_ticket(ticket_id)
+    assert client.list_titles(status="closed") == ["Printer on fire"]
+    with pytest.raises(ApiError, match="querry"):
+        client.list_titles(querry="printer")
 
 
-def test_nothing_odd_was_sent(desk, account):
-    desk.solve(desk.report("Printer on fire"))
+def test_no_request_caused_a_warning(client, account):
+    client.solve_tickets(client.create_ticket("Printer on fire"))
     account.control("POST", "/verify", {"warning": "any", "count": {"never": True}})

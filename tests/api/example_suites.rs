@@ -119,7 +119,7 @@ fn pytest_suite_starts_its_own_server() {
 #[test]
 fn exit_code_of_failing_pytest_suite_is_passed_on() {
     if has_pytest() {
-        let folder = copy_with_replacement("pytest", "desk.py", "closed", "solved");
+        let folder = copy_with_replacement("pytest", "desk_client.py", "closed", "solved");
         assert_exit(
             &run_under_mock(PYTEST_COMMAND, folder.path()),
             1,
@@ -147,7 +147,7 @@ fn node_suite_starts_its_own_server() {
 #[test]
 fn exit_code_of_failing_node_suite_is_passed_on() {
     if has_node() {
-        let folder = copy_with_replacement("node", "desk.js", "closed", "solved");
+        let folder = copy_with_replacement("node", "desk-client.js", "closed", "solved");
         assert_exit(&run_under_mock(NODE_COMMAND, folder.path()), 1, "# fail 2\n");
     }
 }

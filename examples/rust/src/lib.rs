@@ -1,4 +1,4 @@
-//! A client of the Ticket API, as a company would write one: it opens tickets, finds those that wait and solves them.
+//! A small client of the Ticket API: it creates, finds, lists and solves tickets.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use reqwest::multipart::Form;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Why the help desk did not do what it was asked for.
+/// An error of a request to the help desk.
 #[derive(Debug)]
 pub enum DeskError {
-    /// It refused, in its own words.
-    Refused {
+    /// The help desk rejected the request.
+    Rejected {
         /// The HTTP status.
         status: u16,
-        /// What the help desk says.
+        /// The error message of the help desk.
         message: String,
     },
-    /// It is busy, and wants to be left alone for so long.
-    Busy(Duration),
-    /// It was not reached, or its answer was none.
+    /// The rate limit is exceeded. Retry after this time.
+    RateLimited(Duration),
+    /// The connection failed, or the response is invalid.
     Transport(reqwest::Error),
 }
 
@@ -30,55 +30,55 @@ impl From<reqwest::Error> for DeskError {
     }
 }
 
-/// The help desk of one account.
+/// A client for the help desk of one account.
 #[derive(Clone, Debug)]
-pub struct Desk {
+pub struct DeskClient {
     base_url: String,
     api_key: String,
-    client: reqwest::Client,
+    http: reqwest::Client,
 }
 
-/// A ticket, as far as this client cares.
+/// The columns of a ticket that this client uses.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Ticket {
-    /// Its number.
+    /// The ticket id.
     pub id: u64,
-    /// What it is about.
+    /// The subject.
     pub title: String,
     /// `new`, `open`, `pending`, `holding`, `solved` or `closed`.
     pub status: String,
 }
 
 #[derive(Deserialize)]
-struct Created {
+struct CreatedTicket {
     #[serde(rename = "ticketID")]
     id: u64,
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct TicketPage {
     items: Vec<Ticket>,
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     message: String,
 }
 
-impl Desk {
-    /// The help desk at this address, such as `https://ACCOUNT.omnidesk.com`.
+impl DeskClient {
+    /// Creates a client for a base URL such as `https://ACCOUNT.omnidesk.com`.
     #[must_use]
     pub fn new(base_url: &str, api_key: &str) -> Self {
-        let client = reqwest::Client::new();
-        Self { base_url: base_url.to_owned(), api_key: api_key.to_owned(), client }
+        let http = reqwest::Client::new();
+        Self { base_url: base_url.to_owned(), api_key: api_key.to_owned(), http }
     }
 
-    /// Opens a ticket for a customer. Gives its number.
+    /// Creates a ticket for a customer and returns its id.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn open(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
-        let new = [
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn create_ticket(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
+        let fields = [
             ("brandID", "1"),
             ("channelID", "1"),
             ("direction", "inbound"),
@@ -86,65 +86,65 @@ impl Desk {
             ("to", "desk@example.test"),
             ("title", title),
         ];
-        let form = new
+        let form = fields
             .into_iter()
             .fold(Form::new(), |form, (name, value)| form.text(name, value.to_owned()));
-        let request = self.client.post(self.url("/ticket")).multipart(form);
-        Ok(self.send::<Created>(request).await?.id)
+        let request = self.http.post(self.url("/ticket")).multipart(form);
+        Ok(self.send::<CreatedTicket>(request).await?.id)
     }
 
-    /// Opens a ticket as [`open`](Self::open) does. Where the answer is lost, it looks whether the ticket is
-    /// there before it opens it again, so titles should tell tickets apart.
+    /// Creates a ticket and retries once if the response is lost. Before the retry it searches for the ticket
+    /// by its title, so titles must be unique.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn open_once(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
-        match self.open(customer, title).await {
-            Err(DeskError::Transport(_)) => match self.find(title).await? {
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn create_ticket_once(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
+        match self.create_ticket(customer, title).await {
+            Err(DeskError::Transport(_)) => match self.find_ticket(title).await? {
                 Some(id) => Ok(id),
-                None => self.open(customer, title).await,
+                None => self.create_ticket(customer, title).await,
             },
-            answered => answered,
+            result => result,
         }
     }
 
-    /// The number of the ticket with this title.
+    /// Returns the id of the ticket with this title.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn find(&self, title: &str) -> Result<Option<u64>, DeskError> {
-        let request = self.client.get(self.url("/ticket")).query(&[("query", title)]);
-        let Page { items } = self.send(request).await?;
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn find_ticket(&self, title: &str) -> Result<Option<u64>, DeskError> {
+        let request = self.http.get(self.url("/ticket")).query(&[("query", title)]);
+        let TicketPage { items } = self.send(request).await?;
         Ok(items.into_iter().find(|ticket| ticket.title == title).map(|ticket| ticket.id))
     }
 
-    /// The tickets that nobody has looked at yet, the newest first.
+    /// Returns the tickets with the status `new`, the newest first.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn waiting(&self) -> Result<Vec<Ticket>, DeskError> {
-        let request = self.client.get(self.url("/ticket")).query(&[("status", "new")]);
-        Ok(self.send::<Page>(request).await?.items)
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn list_new_tickets(&self) -> Result<Vec<Ticket>, DeskError> {
+        let request = self.http.get(self.url("/ticket")).query(&[("status", "new")]);
+        Ok(self.send::<TicketPage>(request).await?.items)
     }
 
-    /// The titles of all tickets that are not archived, the newest first.
+    /// Returns the titles of all tickets that are not archived, the newest first.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn titles(&self) -> Result<Vec<String>, DeskError> {
-        let page: Page = self.send(self.client.get(self.url("/ticket"))).await?;
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn list_titles(&self) -> Result<Vec<String>, DeskError> {
+        let page: TicketPage = self.send(self.http.get(self.url("/ticket"))).await?;
         Ok(page.items.into_iter().map(|ticket| ticket.title).collect())
     }
 
-    /// Solves tickets.
+    /// Sets the status of tickets to `solved`.
     ///
     /// # Errors
-    /// When the help desk refuses or cannot be reached.
-    pub async fn solve(&self, tickets: &[u64]) -> Result<(), DeskError> {
-        let form = tickets.iter().fold(Form::new().text("status", "solved"), |form, id| {
+    /// If the help desk rejects the request or cannot be reached.
+    pub async fn solve_tickets(&self, ids: &[u64]) -> Result<(), DeskError> {
+        let form = ids.iter().fold(Form::new().text("status", "solved"), |form, id| {
             form.text("ticketIDs[]", id.to_string())
         });
-        let request = self.client.post(self.url("/ticket/setStatus")).multipart(form);
+        let request = self.http.post(self.url("/ticket/setStatus")).multipart(form);
         self.send::<serde::de::IgnoredAny>(request).await.map(drop)
     }
 
@@ -153,36 +153,36 @@ impl Desk {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, DeskError> {
-        let answer = request.header("apiKey", &self.api_key).send().await?;
-        if answer.status().is_success() {
-            return Ok(answer.json().await?);
+        let response = request.header("apiKey", &self.api_key).send().await?;
+        if response.status().is_success() {
+            return Ok(response.json().await?);
         }
-        if let Some(pause) = pause(answer.headers()) {
-            return Err(DeskError::Busy(pause));
+        if let Some(delay) = parse_retry_after(response.headers()) {
+            return Err(DeskError::RateLimited(delay));
         }
-        let status = answer.status().as_u16();
-        let Refusal { message } = answer.json().await?;
-        Err(DeskError::Refused { status, message })
+        let status = response.status().as_u16();
+        let ErrorBody { message } = response.json().await?;
+        Err(DeskError::Rejected { status, message })
     }
 }
 
-/// Does it again for as long as the help desk is busy, after the pause that it asks for.
+/// Sends a request again while it is rate-limited. Waits as long as `Retry-After` says.
 ///
 /// # Errors
-/// When the help desk refuses or cannot be reached.
-pub async fn patiently<T>(
+/// If the help desk rejects the request or cannot be reached.
+pub async fn retry_rate_limited<T>(
     sleep: impl AsyncFn(Duration),
     request: impl AsyncFn() -> Result<T, DeskError>,
 ) -> Result<T, DeskError> {
     loop {
         match request().await {
-            Err(DeskError::Busy(pause)) => sleep(pause).await,
-            answered => return answered,
+            Err(DeskError::RateLimited(delay)) => sleep(delay).await,
+            result => return result,
         }
     }
 }
 
-fn pause(headers: &HeaderMap) -> Option<Duration> {
+fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?;
     seconds.parse().ok().map(Duration::from_secs)
 }
