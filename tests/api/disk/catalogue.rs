@@ -1,4 +1,4 @@
-//! A catalogue that cannot be used: the server does not start, names it, and changes nothing.
+//! An unusable catalogue: the server does not start, the error names the file, and no file changes.
 
 use std::path::Path;
 
@@ -10,44 +10,47 @@ use super::{ServerProcess, assert_account_usable, create_account_with_tickets, s
 use crate::fixtures;
 use crate::process::{RunningProcess, build_command};
 
-/// What a catalogue can hold that no server has written.
+/// Invalid content that no server writes.
 const INVALID_ROWS: [(&str, &str); 7] = [
-    ("a dialect that is no JSON", "UPDATE account SET dialect = '{' WHERE name = 'acme'"),
-    ("a clock that is none", "UPDATE account SET clock = '{\"mode\":\"cuckoo\"}'"),
-    ("a time zone that is none", "UPDATE account SET time_zone = 'Mars/Olympus'"),
+    ("a dialect that is not JSON", "UPDATE account SET dialect = '{' WHERE name = 'acme'"),
+    ("an invalid clock", "UPDATE account SET clock = '{\"mode\":\"cuckoo\"}'"),
+    ("an unknown time zone", "UPDATE account SET time_zone = 'Mars/Olympus'"),
+    ("a missing image", "UPDATE account SET file = NULL, image_id = 777 WHERE name = 'acme'"),
     (
-        "an image that it lacks",
-        "UPDATE account SET file = NULL, image_id = 777 WHERE name = 'acme'",
+        "an account without data",
+        "UPDATE account SET file = NULL, image_id = NULL WHERE name = 'acme'",
     ),
-    ("no data", "UPDATE account SET file = NULL, image_id = NULL WHERE name = 'acme'"),
-    ("a key that is none", "UPDATE api_key SET hash = x'00' WHERE account = 'acme'"),
-    ("no table of keys", "INSERT INTO seed SELECT 'x', x'', id, '' FROM image; DROP TABLE api_key"),
+    ("an invalid key hash", "UPDATE api_key SET hash = x'00' WHERE account = 'acme'"),
+    (
+        "a missing key table",
+        "INSERT INTO seed SELECT 'x', x'', id, '' FROM image; DROP TABLE api_key",
+    ),
 ];
 
-/// The server does not start on the folder, says why, and leaves every file as it is.
+/// Asserts that the server does not start on this directory, names the catalogue, and changes no file.
 fn assert_startup_fails(data: &Path, case: &str) {
     let before = read_database_files(data);
-    let ended = RunningProcess::spawn(&mut build_command(&server_arguments(data))).wait_for_exit();
-    assert_eq!(ended.exit_code, Some(1), "{case}: {ended:?}");
+    let output = RunningProcess::spawn(&mut build_command(&server_arguments(data))).wait_for_exit();
+    assert_eq!(output.exit_code, Some(1), "{case}: {output:?}");
     let file = catalogue_path(data).display().to_string();
-    assert!(ended.stderr.contains(&file), "{case}: the file is named: {ended:?}");
-    assert!(!ended.combined_output().contains("panicked"), "{case}: {ended:?}");
-    assert!(read_database_files(data) == before, "{case}: no file was changed, and none is new");
+    assert!(output.stderr.contains(&file), "{case}: the error does not name the file: {output:?}");
+    assert!(!output.combined_output().contains("panicked"), "{case}: {output:?}");
+    assert!(read_database_files(data) == before, "{case}: a file was changed or created");
 }
 
 #[tokio::test]
 async fn corrupt_catalogue_stops_startup_and_is_not_modified() {
     let (before, [acme, _]) = create_data_dir().await;
-    for (case, harm) in CORRUPTIONS {
+    for (case, corrupt) in CORRUPTIONS {
         let data = copy_data_dir(before.path());
-        harm(&catalogue_path(data.path()));
+        corrupt(&catalogue_path(data.path()));
         assert_startup_fails(data.path(), case);
     }
     let data = copy_data_dir(before.path());
-    std::fs::write(catalogue_path(data.path()), "").expect("it is emptied");
-    assert_startup_fails(data.path(), "before a good copy is put in its place");
+    std::fs::write(catalogue_path(data.path()), "").expect("the file is truncated");
+    assert_startup_fails(data.path(), "before an intact copy replaces it");
     std::fs::copy(catalogue_path(before.path()), catalogue_path(data.path()))
-        .expect("it is put there");
+        .expect("the file is copied");
     let server = ServerProcess::start_on(data.path());
     assert_account_usable(&acme.with_server(&server.client)).await;
     server.stop();
@@ -76,17 +79,23 @@ async fn catalogue_file_lost_after_kill_stops_startup() {
     let data = fixtures::create_temp_dir();
     let server = ServerProcess::start_on(data.path());
     let acme = create_account_with_tickets(&server.client, "acme", 2).await;
-    // Dropping it sends SIGKILL, so most of the catalogue is still beside its file.
+    // The drop sends SIGKILL, so most of the catalogue is still in the write-ahead log.
     drop(server);
-    let (file, log) = (catalogue_path(data.path()), data.path().join("catalogue.db-wal"));
-    let kept = [&file, &log].map(|path| std::fs::read(path).expect("it is there"));
-    std::fs::write(&file, "").expect("it is emptied");
+    let (file, wal) = (catalogue_path(data.path()), data.path().join("catalogue.db-wal"));
+    let saved = [&file, &wal].map(|path| std::fs::read(path).expect("the file exists"));
+    std::fs::write(&file, "").expect("the file is truncated");
     assert_startup_fails(data.path(), "empty after a kill");
-    assert!(std::fs::read(&log).is_ok_and(|now| now == kept[1]), "what is beside it is left");
-    std::fs::remove_file(&file).expect("it is removed");
+    assert!(
+        std::fs::read(&wal).is_ok_and(|now| now == saved[1]),
+        "the write-ahead log was changed"
+    );
+    std::fs::remove_file(&file).expect("the file is removed");
     assert_startup_fails(data.path(), "missing after a kill");
-    assert!(std::fs::read(&log).is_ok_and(|now| now == kept[1]), "what is beside it is left");
-    std::fs::write(&file, &kept[0]).expect("it is put back");
+    assert!(
+        std::fs::read(&wal).is_ok_and(|now| now == saved[1]),
+        "the write-ahead log was changed"
+    );
+    std::fs::write(&file, &saved[0]).expect("the file is restored");
     let server = ServerProcess::start_on(data.path());
     assert_account_usable(&acme.with_server(&server.client)).await;
     server.stop();

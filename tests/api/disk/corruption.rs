@@ -1,4 +1,4 @@
-//! An account's file that cannot be used: its requests are refused, the file is left as it is, the others go on.
+//! A corrupt account file: requests of the account fail, the file is not modified, and other accounts work.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use super::{
 use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::fixtures::{self, NEW_TICKET_FORM};
 
-/// How many tickets the account has that is spoilt.
+/// The number of tickets of the corrupted account.
 pub(super) const TICKET_COUNT: usize = 20;
 
-/// Requests of every kind, each with its body.
+/// Requests of each kind: method, path and body.
 pub(super) const SAMPLE_REQUESTS: [(&str, &str, &str); 7] = [
     ("GET", "", ""),
     ("GET", "/1", ""),
@@ -30,7 +30,7 @@ pub(super) const SAMPLE_REQUESTS: [(&str, &str, &str); 7] = [
     ("DELETE", "/1", ""),
 ];
 
-/// A folder at rest with two accounts, each of which has tickets in a file of its own.
+/// Creates a data directory of a stopped server, with two accounts that have their own files.
 pub(super) async fn create_data_dir() -> (TempDir, [Account; 2]) {
     let data = fixtures::create_temp_dir();
     let server = ServerProcess::start_on(data.path());
@@ -40,19 +40,19 @@ pub(super) async fn create_data_dir() -> (TempDir, [Account; 2]) {
     (data, [acme, other])
 }
 
-/// Every request of the account is refused with these words, in both APIs.
+/// Asserts that every request of the account fails with these messages, in both APIs.
 pub(super) async fn assert_all_requests_fail(account: &Account, messages: &[&str], case: &str) {
     for (method, path, body) in SAMPLE_REQUESTS {
         let path = format!("/api/v2/ticket{path}");
         let reply = account.client.send_form(method, &path, body).await;
-        for word in messages {
-            assert_server_error(&reply, word, &format!("{case}: {method} {path}"));
+        for message in messages {
+            assert_server_error(&reply, message, &format!("{case}: {method} {path}"));
         }
     }
     let export = account.send_control("GET", "/export").await;
     assert_control_server_error(
         &export,
-        messages.last().expect("words"),
+        messages.last().expect("a message"),
         &format!("{case}: export"),
     );
 }
@@ -64,16 +64,16 @@ async fn assert_corruption_is_contained(
     let (before, [acme, other]) = prepared;
     let data = copy_data_dir(before.path());
     let file = account_file(data.path(), "acme").await;
-    let good = std::fs::read(&file).expect("it is there");
+    let good = std::fs::read(&file).expect("the file exists");
     corruption(&file);
-    let spoilt = read_database_files(&data.path().join("accounts"));
+    let corrupted = read_database_files(&data.path().join("accounts"));
     let server = ServerProcess::start_on(data.path());
     let acme = acme.clone().with_server(&server.client);
-    let others = dump_tickets(&other.clone().with_server(&server.client)).await;
+    let other_tickets = dump_tickets(&other.clone().with_server(&server.client)).await;
     assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
     assert_eq!(
         dump_tickets(&other.clone().with_server(&server.client)).await,
-        others,
+        other_tickets,
         "{case}: the other account"
     );
     let listed = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
@@ -81,17 +81,17 @@ async fn assert_corruption_is_contained(
     assert_eq!(
         acme.send_control("GET", "/keys").await.status,
         200,
-        "{case}: what the catalogue holds"
+        "{case}: the keys are in the catalogue"
     );
     server.stop_and_check_log(&[&file]);
     assert!(
-        read_database_files(&data.path().join("accounts")) == spoilt,
-        "{case}: no file was changed"
+        read_database_files(&data.path().join("accounts")) == corrupted,
+        "{case}: a file was changed"
     );
     assert_account_recovers(data.path(), &acme, (&file, &good), case).await;
 }
 
-/// A good copy gives the tickets back. A reset puts the account onto what it was made from, which is another file.
+/// Asserts that an intact copy of the file restores the tickets, and that a reset switches to the intact base image.
 async fn assert_account_recovers(
     data: &Path,
     acme: &Account,
@@ -99,14 +99,14 @@ async fn assert_account_recovers(
     case: &str,
 ) {
     let bad = std::fs::read(file).ok();
-    std::fs::write(file, good).expect("a good copy is put in its place");
+    std::fs::write(file, good).expect("the intact copy is written");
     let server = ServerProcess::start_on(data);
     let list = acme.clone().with_server(&server.client).client.get("/api/v2/ticket").await;
-    assert_eq!(list.body["itemTotal"], TICKET_COUNT, "{case}: a good copy: {}", list.body);
+    assert_eq!(list.body["itemTotal"], TICKET_COUNT, "{case}: an intact copy: {}", list.body);
     server.stop();
     match bad {
-        Some(bad) => std::fs::write(file, bad).expect("it is spoilt again"),
-        None => std::fs::remove_file(file).expect("it is removed again"),
+        Some(bad) => std::fs::write(file, bad).expect("the file is corrupted again"),
+        None => std::fs::remove_file(file).expect("the file is removed again"),
     }
     let server = ServerProcess::start_on(data);
     let acme = acme.clone().with_server(&server.client);
@@ -121,25 +121,26 @@ async fn assert_account_recovers(
 #[tokio::test]
 async fn truncated_file_is_rejected_and_not_modified() {
     let prepared = create_data_dir().await;
-    for harm in CORRUPTIONS.into_iter().filter(|(case, _)| case.contains("cut")) {
-        assert_corruption_is_contained(&prepared, harm).await;
+    for corruption in CORRUPTIONS.into_iter().filter(|(case, _)| case.contains("truncated")) {
+        assert_corruption_is_contained(&prepared, corruption).await;
     }
 }
 
 #[tokio::test]
 async fn overwritten_file_is_rejected_and_not_modified() {
     let prepared = create_data_dir().await;
-    for harm in CORRUPTIONS.into_iter().filter(|(case, _)| case.contains("garbage")) {
-        assert_corruption_is_contained(&prepared, harm).await;
+    for corruption in CORRUPTIONS.into_iter().filter(|(case, _)| case.contains("overwritten")) {
+        assert_corruption_is_contained(&prepared, corruption).await;
     }
 }
 
 #[tokio::test]
 async fn replaced_or_missing_file_is_rejected_and_not_modified() {
     let prepared = create_data_dir().await;
-    let others = |(case, _): &Corruption| !(case.contains("cut") || case.contains("garbage"));
-    for harm in CORRUPTIONS.into_iter().filter(others) {
-        assert_corruption_is_contained(&prepared, harm).await;
+    let is_other =
+        |(case, _): &Corruption| !(case.contains("truncated") || case.contains("overwritten"));
+    for corruption in CORRUPTIONS.into_iter().filter(is_other) {
+        assert_corruption_is_contained(&prepared, corruption).await;
     }
 }
 
@@ -147,7 +148,7 @@ async fn replaced_or_missing_file_is_rejected_and_not_modified() {
 async fn foreign_database_is_rejected_and_not_modified() {
     let (data, [acme, other]) = create_data_dir().await;
     let file = account_file(data.path(), "acme").await;
-    std::fs::remove_file(&file).expect("it is removed");
+    std::fs::remove_file(&file).expect("the file is removed");
     execute_sql(&file, "CREATE TABLE diary (page); INSERT INTO diary VALUES ('Dear diary')").await;
     let before = read_database_files(&data.path().join("accounts"));
     let server = ServerProcess::start_on(data.path());
@@ -160,23 +161,27 @@ async fn foreign_database_is_rejected_and_not_modified() {
     .await;
     dump_tickets(&other.with_server(&server.client)).await;
     server.stop_and_check_log(&[&file]);
-    assert!(read_database_files(&data.path().join("accounts")) == before, "no file was changed");
+    assert!(read_database_files(&data.path().join("accounts")) == before, "a file was changed");
 }
 
 #[tokio::test]
 async fn corrupt_account_cannot_be_copied_but_can_be_removed() {
     let (before, [acme, other]) = create_data_dir().await;
-    for (case, harm) in select_corruptions() {
+    for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
-        harm(&account_file(data.path(), "acme").await);
+        corrupt(&account_file(data.path(), "acme").await);
         let server = ServerProcess::start_on(data.path());
         let acme = acme.clone().with_server(&server.client);
         let fork = server.client.request_without_key("POST", ACCOUNTS_PATH);
         let fork =
             fetch_response(fork.json(&json!({ "from": "account:acme", "name": "fork" }))).await;
-        assert_ne!(fork.status, 201, "{case}: there is nothing to copy: {}", fork.body);
+        assert_ne!(fork.status, 201, "{case}: the corrupt account was copied: {}", fork.body);
         let snapshot = acme.send_control("PUT", "/snapshots/one").await;
-        assert!(snapshot.status >= 400, "{case}: there is nothing to keep: {}", snapshot.body);
+        assert!(
+            snapshot.status >= 400,
+            "{case}: a snapshot of the corrupt account was taken: {}",
+            snapshot.body
+        );
         let removed = acme.send_control("DELETE", "").await;
         assert_eq!(removed.status, 204, "{case}: {}", removed.body);
         assert_eq!(acme.client.get("/api/v2/ticket").await.status, 401, "{case}");
@@ -195,16 +200,16 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
     let server = ServerProcess::start_on(data.path());
     let acme = create_account_with_tickets(&server.client, "acme", 5).await;
     let before = dump_tickets(&acme).await;
-    // Dropping it sends SIGKILL.
+    // The drop sends SIGKILL.
     drop(server);
     let file = data.path().join("accounts/acme.db");
-    let log = data.path().join("accounts/acme.db-wal");
-    let kept = [&file, &log].map(|path| std::fs::read(path).expect("it is there"));
-    for (case, harm) in CORRUPTIONS
+    let wal = data.path().join("accounts/acme.db-wal");
+    let saved = [&file, &wal].map(|path| std::fs::read(path).expect("the file exists"));
+    for (case, corrupt) in CORRUPTIONS
         .into_iter()
         .filter(|(case, _)| case.ends_with("empty") || case.ends_with("missing"))
     {
-        harm(&file);
+        corrupt(&file);
         let server = ServerProcess::start_on(data.path());
         assert_all_requests_fail(
             &acme.clone().with_server(&server.client),
@@ -213,9 +218,12 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
         )
         .await;
         server.stop();
-        assert!(std::fs::read(&log).is_ok_and(|now| now == kept[1]), "{case}: it is left");
+        assert!(
+            std::fs::read(&wal).is_ok_and(|now| now == saved[1]),
+            "{case}: the write-ahead log was changed"
+        );
     }
-    std::fs::write(&file, &kept[0]).expect("it is put back");
+    std::fs::write(&file, &saved[0]).expect("the file is restored");
     let server = ServerProcess::start_on(data.path());
     assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, before);
     server.stop();

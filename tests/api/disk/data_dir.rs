@@ -1,4 +1,4 @@
-//! The files of a data folder: which is whose, what is in them, and how a test spoils one.
+//! Locates, reads, copies and corrupts the files of a data directory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,44 +9,43 @@ use tempfile::TempDir;
 
 use crate::fixtures;
 
-/// A way in which a file is not what it was.
+/// A name and a function that corrupts a file.
 pub(super) type Corruption = (&'static str, fn(&Path));
 
-/// Every way to spoil the file of a database so that none of it can be used.
+/// Corruptions that make a database file unusable.
 pub(super) const CORRUPTIONS: [Corruption; 9] = [
-    ("its header is garbage", |path| {
+    ("header overwritten", |path| {
         modify_file(path, |bytes| fill_with_garbage(&mut bytes[..100]));
     }),
-    ("all but its first page is garbage", |path| {
+    ("all pages but the first overwritten", |path| {
         modify_file(path, |bytes| fill_with_garbage(&mut bytes[4096..]));
     }),
-    ("it is cut to half", |path| modify_file(path, |bytes| bytes.truncate(bytes.len() / 2))),
-    ("it is cut within a page", |path| modify_file(path, |bytes| bytes.truncate(4096 * 3 + 1000))),
-    ("it is cut within its header", |path| modify_file(path, |bytes| bytes.truncate(50))),
-    ("it is empty", |path| modify_file(path, Vec::clear)),
-    ("it is another kind of file", |path| {
+    ("truncated to half", |path| modify_file(path, |bytes| bytes.truncate(bytes.len() / 2))),
+    ("truncated within a page", |path| modify_file(path, |bytes| bytes.truncate(4096 * 3 + 1000))),
+    ("truncated within the header", |path| modify_file(path, |bytes| bytes.truncate(50))),
+    ("empty", |path| modify_file(path, Vec::clear)),
+    ("text file", |path| {
         modify_file(path, |bytes| *bytes = b"Dear diary,\n".repeat(1000));
     }),
-    ("it is all zeros", |path| modify_file(path, |bytes| bytes.fill(0))),
-    ("it is missing", |path| std::fs::remove_file(path).expect("it is removed")),
+    ("all zeros", |path| modify_file(path, |bytes| bytes.fill(0))),
+    ("missing", |path| std::fs::remove_file(path).expect("the file is removed")),
 ];
 
-/// Those that differ most, for what takes long.
+/// Returns the most different corruptions, for slow tests.
 pub(super) fn select_corruptions() -> impl Iterator<Item = Corruption> {
     CORRUPTIONS.into_iter().filter(|(case, _)| {
-        ["its header is garbage", "it is cut to half", "it is empty", "it is missing"]
-            .contains(case)
+        ["header overwritten", "truncated to half", "empty", "missing"].contains(case)
     })
 }
 
-/// Changes the bytes of a file.
+/// Applies a change to the bytes of a file.
 pub(super) fn modify_file(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = std::fs::read(path).expect("the file is there");
+    let mut bytes = std::fs::read(path).expect("the file exists");
     change(&mut bytes);
-    std::fs::write(path, bytes).expect("it is written");
+    std::fs::write(path, bytes).expect("the file is written");
 }
 
-/// Bytes that mean nothing, the same each time.
+/// Overwrites the bytes with reproducible pseudo-random values.
 pub(super) fn fill_with_garbage(bytes: &mut [u8]) {
     let mut state = 0x2545_f491_u32;
     for byte in bytes {
@@ -55,10 +54,10 @@ pub(super) fn fill_with_garbage(bytes: &mut [u8]) {
     }
 }
 
-/// Every file below the folder with its bytes, except for those that SQLite keeps beside an open database.
-pub(super) fn read_database_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Reads every file below the directory, except SQLite's `-wal` and `-shm` files.
+pub(super) fn read_database_files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).expect("the folder is there") {
+    for entry in std::fs::read_dir(dir).expect("the directory exists") {
         let path = entry.expect("an entry").path();
         let name = path.display().to_string();
         if path.is_dir() {
@@ -71,40 +70,44 @@ pub(super) fn read_database_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// A copy of a folder at rest.
-pub(super) fn copy_data_dir(folder: &Path) -> TempDir {
+/// Copies the data directory of a stopped server.
+pub(super) fn copy_data_dir(dir: &Path) -> TempDir {
     let copy = fixtures::create_temp_dir();
-    for (path, bytes) in read_database_files(folder) {
-        let inside = path.strip_prefix(folder).expect("it lies in the folder");
-        let to = copy.path().join(inside);
-        std::fs::create_dir_all(to.parent().expect("a folder")).expect("the folder is made");
+    for (path, bytes) in read_database_files(dir) {
+        let relative = path.strip_prefix(dir).expect("the path is inside the directory");
+        let to = copy.path().join(relative);
+        std::fs::create_dir_all(to.parent().expect("a parent directory"))
+            .expect("the directory is created");
         std::fs::write(to, bytes).expect("the copy is written");
     }
     copy
 }
 
-/// Where the catalogue of the folder is.
+/// Returns the path of the catalogue.
 pub(super) fn catalogue_path(data: &Path) -> PathBuf {
     data.join("catalogue.db")
 }
 
-/// The file on which an account stands, its own or an image, by the catalogue of a folder at rest.
+/// Returns the file of an account, its own or an image, according to the catalogue of a stopped server.
 pub(super) async fn account_file(data: &Path, name: &str) -> PathBuf {
-    let file = "SELECT COALESCE(account.file, image.file) FROM account \
+    let query = "SELECT COALESCE(account.file, image.file) FROM account \
          LEFT JOIN image ON image.id = account.image_id WHERE account.name = $1";
     let mut connection = open_database(&catalogue_path(data)).await;
-    let file: String =
-        sqlx::query_scalar(file).bind(name).fetch_one(&mut connection).await.expect("its file");
-    connection.close().await.expect("it closes");
+    let file: String = sqlx::query_scalar(query)
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await
+        .expect("the account has a file");
+    connection.close().await.expect("the database closes");
     data.join(file)
 }
 
-/// Runs a statement of the test in the database of a folder at rest.
+/// Runs a statement in a database of a stopped server.
 pub(super) async fn execute_sql(path: &Path, statement: &str) {
     let mut connection = open_database(path).await;
-    let changed = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
-    assert_ne!(changed.expect("the statement runs").rows_affected(), 0, "{statement}");
-    connection.close().await.expect("it closes");
+    let result = sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
+    assert_ne!(result.expect("the statement runs").rows_affected(), 0, "{statement}");
+    connection.close().await.expect("the database closes");
 }
 
 async fn open_database(path: &Path) -> SqliteConnection {

@@ -1,5 +1,5 @@
-//! How durable a change is when it is acknowledged: against the end of the process, or of the power as well.
-//! `scripts/power-check.sh` shows that the latter reaches the disk; here is what a test without rights can see.
+//! Durability modes: acknowledged writes survive a kill of the process. `scripts/power-check.sh` tests that they survive
+//! a power loss, which needs root.
 
 use std::path::Path;
 
@@ -13,12 +13,16 @@ use crate::control_client::Account;
 use crate::fixtures;
 use crate::process::{build_command, run_to_exit};
 
-fn start_with_durability(data: &Path, how: &str) -> ServerProcess {
-    ServerProcess::start(build_command(&server_arguments(data)).args(["--durability", how]))
+fn start_with_durability(data: &Path, mode: &str) -> ServerProcess {
+    ServerProcess::start(build_command(&server_arguments(data)).args(["--durability", mode]))
 }
 
-/// Writes until the server is gone, which is after so many answers, and gives the ids that were acknowledged.
-async fn write_until_killed(server: ServerProcess, account: &Account, enough: usize) -> Vec<u64> {
+/// Writes concurrently, kills the server after this many responses, and returns the acknowledged ids.
+async fn write_until_killed(
+    server: ServerProcess,
+    account: &Account,
+    response_count: usize,
+) -> Vec<u64> {
     let mut writers = JoinSet::new();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..8 {
@@ -28,8 +32,8 @@ async fn write_until_killed(server: ServerProcess, account: &Account, enough: us
             loop {
                 let request = account.client.request("POST", "/api/v2/ticket");
                 let request = request.header("content-type", form).body(fixtures::NEW_TICKET_FORM);
-                let Ok(answer) = request.send().await else { return };
-                let Ok(body) = answer.json::<serde_json::Value>().await else { return };
+                let Ok(response) = request.send().await else { return };
+                let Ok(body) = response.json::<serde_json::Value>().await else { return };
                 let Some(id) = body["ticketID"].as_u64() else { return };
                 let _ = sender.send(id);
             }
@@ -37,10 +41,10 @@ async fn write_until_killed(server: ServerProcess, account: &Account, enough: us
     }
     drop(sender);
     let mut acknowledged = Vec::new();
-    while acknowledged.len() < enough {
-        acknowledged.push(receiver.recv().await.expect("writers go on"));
+    while acknowledged.len() < response_count {
+        acknowledged.push(receiver.recv().await.expect("the writers are running"));
     }
-    // Dropping it sends SIGKILL.
+    // The drop sends SIGKILL.
     drop(server);
     while let Some(id) = receiver.recv().await {
         acknowledged.push(id);
@@ -50,18 +54,18 @@ async fn write_until_killed(server: ServerProcess, account: &Account, enough: us
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_kill_in_every_durability_mode() {
-    for how in ["power", "process"] {
+    for mode in ["power", "process"] {
         let data = fixtures::create_temp_dir();
-        let server = start_with_durability(data.path(), how);
+        let server = start_with_durability(data.path(), mode);
         let acme = create_account_with_tickets(&server.client, "acme", 1).await;
         let acknowledged = write_until_killed(server, &acme, 60).await;
-        let server = start_with_durability(data.path(), how);
+        let server = start_with_durability(data.path(), mode);
         let acme = acme.with_server(&server.client);
-        let kept = fixtures::parse_ticket_ids(
+        let ids = fixtures::parse_ticket_ids(
             &fixtures::get_text(&acme.client, "/api/v2/ticket?itemLimit=9999").await,
         );
         for id in acknowledged {
-            assert!(kept.contains(&id), "{how}: ticket {id} was acknowledged");
+            assert!(ids.contains(&id), "{mode}: the acknowledged ticket {id} is missing");
         }
         server.stop();
     }
@@ -71,30 +75,30 @@ async fn acknowledged_writes_survive_kill_in_every_durability_mode() {
 async fn durability_mode_can_change_between_starts() {
     let data = fixtures::create_temp_dir();
     let mut acme: Option<Account> = None;
-    let mut shown = String::new();
-    for how in ["process", "power", "process", "power"] {
-        let server = start_with_durability(data.path(), how);
-        let known = match acme.take() {
-            Some(known) => known.with_server(&server.client),
+    let mut tickets = String::new();
+    for mode in ["process", "power", "process", "power"] {
+        let server = start_with_durability(data.path(), mode);
+        let account = match acme.take() {
+            Some(account) => account.with_server(&server.client),
             None => create_account_with_tickets(&server.client, "acme", 1).await,
         };
-        if !shown.is_empty() {
-            assert_eq!(dump_tickets(&known).await, shown, "{how}");
+        if !tickets.is_empty() {
+            assert_eq!(dump_tickets(&account).await, tickets, "{mode}");
         }
-        create_ticket(&known).await;
-        assert_eq!(known.send_control("PUT", "/snapshots/one").await.status / 100, 2, "{how}");
-        assert_account_usable(&known).await;
-        shown = dump_tickets(&known).await;
-        acme = Some(known);
-        // Dropping it sends SIGKILL.
+        create_ticket(&account).await;
+        assert_eq!(account.send_control("PUT", "/snapshots/one").await.status / 100, 2, "{mode}");
+        assert_account_usable(&account).await;
+        tickets = dump_tickets(&account).await;
+        acme = Some(account);
+        // The drop sends SIGKILL.
         drop(server);
     }
 }
 
 #[tokio::test]
 async fn ephemeral_server_accepts_durability_flag() {
-    let fixed = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--durability", "power"];
-    let server = ServerProcess::start(&mut build_command(&fixed));
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--durability", "power"];
+    let server = ServerProcess::start(&mut build_command(&arguments));
     let acme = create_account_with_tickets(&server.client, "acme", 0).await;
     assert_eq!(post_ticket(&acme).await.status, 200);
     server.stop();
@@ -102,11 +106,11 @@ async fn ephemeral_server_accepts_durability_flag() {
 
 #[test]
 fn unknown_durability_mode_is_rejected_and_valid_ones_are_named() {
-    for word in ["disk", "POWER", "", "full"] {
-        let refused = run_to_exit(&["serve", "--ephemeral", "--durability", word]);
-        assert_eq!(refused.exit_code, Some(2), "{word:?}: {refused:?}");
-        for choice in ["process", "power"] {
-            assert!(refused.stderr.contains(choice), "{word:?}: {refused:?}");
+    for mode in ["disk", "POWER", "", "full"] {
+        let output = run_to_exit(&["serve", "--ephemeral", "--durability", mode]);
+        assert_eq!(output.exit_code, Some(2), "{mode:?}: {output:?}");
+        for valid in ["process", "power"] {
+            assert!(output.stderr.contains(valid), "{mode:?}: {output:?}");
         }
     }
 }

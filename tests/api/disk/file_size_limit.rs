@@ -1,4 +1,4 @@
-//! A limit on the size of files: it is met as a full disk is, and ends nothing.
+//! A file size limit (`RLIMIT_FSIZE`) is handled like a full disk and does not end the server.
 
 use super::fill_disk::{
     TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
@@ -15,7 +15,7 @@ use crate::third_party_clients::{can_run, skip_test};
 use std::path::Path;
 use std::process::Command;
 
-/// A server on the folder whose files grow to so many blocks of 512 bytes.
+/// Builds the command of a server whose files are limited to this many blocks of 512 bytes.
 fn build_limited_command(data: &Path, blocks: u32) -> Command {
     let script = format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
     let mut command =
@@ -34,18 +34,21 @@ async fn file_size_limit_rejects_writes_until_lifted() {
     assert_account_usable(&other).await;
     if can_run("prlimit", &["--version"]) {
         let process = server.process.pid().to_string();
-        assert!(can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]), "it is lifted");
-        assert_eq!(create_ticket(&acme).await, newest + 1, "a refused creation took no id");
+        assert!(
+            can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]),
+            "the limit is lifted"
+        );
+        assert_eq!(create_ticket(&acme).await, newest + 1, "a rejected request used an id");
     } else {
-        skip_test("there is no prlimit, so the limit stays");
+        skip_test("prlimit is not installed, so the limit is not lifted");
         assert_eq!(dump_tickets(&acme).await, before);
     }
-    let shown = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    let expected = [dump_tickets(&acme).await, dump_tickets(&other).await];
     server.stop_and_check_log(&[&data.path().join("accounts/acme.db")]);
 
     let server = ServerProcess::start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
-    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], shown);
+    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], expected);
     assert_account_usable(&acme).await;
     server.stop();
 }
@@ -87,13 +90,13 @@ async fn full_disk_is_not_reported_as_an_unknown_key() {
 fn server_that_cannot_write_fails_to_start_and_names_file() {
     let data = fixtures::create_temp_dir();
     let path = data.path().to_str().expect("the path is text");
-    let ended = RunningProcess::spawn(&mut build_limited_command(data.path(), 0)).wait_for_exit();
-    assert_eq!(ended.exit_code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(path), "a file is named: {ended:?}");
-    assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+    let output = RunningProcess::spawn(&mut build_limited_command(data.path(), 0)).wait_for_exit();
+    assert_eq!(output.exit_code, Some(1), "{output:?}");
+    assert!(output.stderr.contains(path), "the error does not name the file: {output:?}");
+    assert!(!output.combined_output().contains("panicked"), "{output:?}");
     assert_eq!(
         ServerProcess::start_on(data.path()).process.stop().exit_code,
         Some(0),
-        "it starts without the limit"
+        "the server starts without the limit"
     );
 }

@@ -1,4 +1,4 @@
-//! A full disk: changes are refused and change nothing, all else goes on, and so do changes once there is room.
+//! A full disk: writes are rejected without effect, reads work, and writes work again after space is freed.
 
 use serde_json::json;
 
@@ -25,19 +25,19 @@ async fn full_disk_rejects_writes_until_space_is_freed() {
     disk.fill_leaving(400 * 1024);
     let (newest, before) = write_until_full(&acme, &other).await;
     let ready = server.client.request_without_key("GET", "/_control/ready").send().await;
-    assert_eq!(ready.expect("it answers").status(), 200);
+    assert_eq!(ready.expect("the server responds").status(), 200);
 
     disk.free_space();
     assert_eq!(dump_tickets(&acme).await, before);
-    assert_eq!(create_ticket(&acme).await, newest + 1, "a refused creation took no id");
+    assert_eq!(create_ticket(&acme).await, newest + 1, "a rejected request used an id");
     assert_account_usable(&other).await;
-    let shown = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    let expected = [dump_tickets(&acme).await, dump_tickets(&other).await];
     server.stop_and_check_log(&[&disk.path().join("accounts/acme.db")]);
 
     let server =
         ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
     let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
-    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], shown);
+    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], expected);
     assert_account_usable(&acme).await;
     server.stop();
 }
@@ -51,19 +51,26 @@ async fn server_killed_on_full_disk_loses_nothing() {
     let other = create_account_with_tickets(&server.client, "other", 1).await;
     disk.fill_leaving(200 * 1024);
     let (newest, before) = write_until_full(&acme, &other).await;
-    // Dropping it sends SIGKILL.
+    // The drop sends SIGKILL.
     drop(server);
 
-    // It may start without room, or say why it does not.
+    // Without free space the server may start, or exit with an error that names the path.
     let mut started =
         RunningProcess::spawn(&mut disk.build_server_command(&server_arguments(disk.path())));
     let path = disk.path().to_str().expect("text");
-    let told =
+    let first_line =
         started.wait_for_line(|stream, line| stream == OutputStream::Stdout || line.contains(path));
-    let ended =
-        if told.starts_with("listening on") { started.stop() } else { started.wait_for_exit() };
-    assert_eq!(ended.exit_code, Some(i32::from(!told.starts_with("listening on"))), "{ended:?}");
-    assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+    let output = if first_line.starts_with("listening on") {
+        started.stop()
+    } else {
+        started.wait_for_exit()
+    };
+    assert_eq!(
+        output.exit_code,
+        Some(i32::from(!first_line.starts_with("listening on"))),
+        "{output:?}"
+    );
+    assert!(!output.combined_output().contains("panicked"), "{output:?}");
 
     disk.free_space();
     let server =
@@ -98,7 +105,7 @@ async fn concurrent_writes_to_full_disk_keep_exactly_the_acknowledged() {
 async fn bulk_write_that_fills_disk_changes_no_ticket() {
     let Some(disk) = TmpfsDisk::mount() else { return };
     let folder = fixtures::create_temp_dir();
-    // More than SQLite keeps in memory, so that it writes before it is asked to commit.
+    // The transaction exceeds the page cache of SQLite, so it writes before the commit.
     let large = (1..=1000).map(|id| {
         let mut ticket = ticket_fixture(id);
         ticket["external_gui_url"] = "https://desk.example.test/".repeat(70).into();
@@ -116,7 +123,7 @@ async fn bulk_write_that_fills_disk_changes_no_ticket() {
         let solved =
             acme.client.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await;
         assert_server_error(&solved, DISK_FULL_MESSAGE, "solve all");
-        assert!(fixtures::get_text(&acme.client, list).await == before, "nothing was changed");
+        assert!(fixtures::get_text(&acme.client, list).await == before, "a ticket was changed");
     }
     disk.free_space();
     let solved = acme.client.send_form("PUT", "/api/v2/ticket/solveUnfinishedTickets", "").await;
@@ -131,9 +138,9 @@ async fn account_creation_fails_on_full_disk_until_space_is_freed() {
     let Some(disk) = TmpfsDisk::mount() else { return };
     let server =
         ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
-    let mut made = vec![create_account_with_tickets(&server.client, "acme", 1).await];
+    let mut accounts = vec![create_account_with_tickets(&server.client, "acme", 1).await];
     disk.fill_leaving(150 * 1024);
-    let mut refusals = 0;
+    let mut rejections = 0;
     for number in 0..200 {
         let name = format!("more-{number}");
         let reply = fetch_response(
@@ -142,11 +149,11 @@ async fn account_creation_fails_on_full_disk_until_space_is_freed() {
         .await;
         if reply.status != 201 {
             assert_control_server_error(&reply, "The disk of the server is full", &name);
-            let shown = fetch_response(
+            let lookup = fetch_response(
                 server.client.request_without_key("GET", &format!("{ACCOUNTS_PATH}/{name}")),
             );
-            assert_eq!(shown.await.status, 404, "a refused account is not there");
-            refusals += 1;
+            assert_eq!(lookup.await.status, 404, "the rejected account exists");
+            rejections += 1;
             break;
         }
         let key = reply.body["api_key"].as_str().expect("a key");
@@ -154,13 +161,13 @@ async fn account_creation_fails_on_full_disk_until_space_is_freed() {
         let first = post_ticket(&account).await;
         if first.status != 200 {
             assert_server_error(&first, DISK_FULL_MESSAGE, &name);
-            refusals += 1;
+            rejections += 1;
         }
-        made.push(account);
+        accounts.push(account);
     }
-    assert_ne!(refusals, 0);
+    assert_ne!(rejections, 0);
     disk.free_space();
-    for account in &made {
+    for account in &accounts {
         assert_account_usable(account).await;
     }
     assert_account_usable(&create_account_with_tickets(&server.client, "last", 1).await).await;

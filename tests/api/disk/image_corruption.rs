@@ -1,4 +1,4 @@
-//! An image that cannot be used: what stands on it is refused, all else goes on, and the image is left as it is.
+//! A corrupt image: requests of its accounts fail, other accounts work, and the image is not modified.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
 
 use serde_json::json;
 
-/// A folder at rest with two accounts, the first of which stands on its snapshot `one`.
+/// Creates a data directory of a stopped server, with two accounts. The first one uses the image of its snapshot `one`.
 async fn create_image_backed_account() -> (TempDir, [Account; 2]) {
     let (data, [acme, other]) = create_data_dir().await;
     let server = ServerProcess::start_on(data.path());
-    let at = acme.clone().with_server(&server.client);
-    assert_eq!(at.send_control("PUT", "/snapshots/one").await.status, 201);
+    let account = acme.clone().with_server(&server.client);
+    assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
     server.stop();
     (data, [acme, other])
 }
 
-/// The files of the folder that belong to accounts or seeds.
+/// Reads the files of accounts and seeds.
 fn read_account_and_seed_files(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = read_database_files(data);
     all.retain(|path, _| path.parent() != Some(data));
@@ -35,11 +35,11 @@ fn read_account_and_seed_files(data: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[tokio::test]
 async fn account_on_corrupt_image_is_rejected_and_reset_keeps_image() {
     let (before, [acme, other]) = create_image_backed_account().await;
-    for (case, harm) in select_corruptions() {
+    for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
         let image = account_file(data.path(), "acme").await;
-        harm(&image);
-        let spoilt = read_account_and_seed_files(data.path());
+        corrupt(&image);
+        let corrupted = read_account_and_seed_files(data.path());
         let server = ServerProcess::start_on(data.path());
         let [acme, other] =
             [&acme, &other].map(|account| account.clone().with_server(&server.client));
@@ -47,10 +47,10 @@ async fn account_on_corrupt_image_is_rejected_and_reset_keeps_image() {
         dump_tickets(&other).await;
         server.stop_and_check_log(&[&image]);
         let mut after = read_account_and_seed_files(data.path());
-        let more = after.len().saturating_sub(spoilt.len());
-        assert!(more <= 1, "{case}: each try leaves a copy: {:?}", after.keys());
-        after.retain(|path, _| spoilt.contains_key(path));
-        assert!(after == spoilt, "{case}: no file was changed");
+        let added = after.len().saturating_sub(corrupted.len());
+        assert!(added <= 1, "{case}: each attempt leaves a copy: {:?}", after.keys());
+        after.retain(|path, _| corrupted.contains_key(path));
+        assert!(after == corrupted, "{case}: a file was changed");
 
         let server = ServerProcess::start_on(data.path());
         let acme = acme.with_server(&server.client);
@@ -63,11 +63,11 @@ async fn account_on_corrupt_image_is_rejected_and_reset_keeps_image() {
 #[tokio::test]
 async fn account_recovers_when_corrupt_image_is_replaced() {
     let (before, [acme, _]) = create_image_backed_account().await;
-    for (case, harm) in select_corruptions() {
+    for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
         let image = account_file(data.path(), "acme").await;
-        let good = std::fs::read(&image).expect("it is there");
-        harm(&image);
+        let good = std::fs::read(&image).expect("the file exists");
+        corrupt(&image);
         let server = ServerProcess::start_on(data.path());
         assert_all_requests_fail(
             &acme.clone().with_server(&server.client),
@@ -76,7 +76,7 @@ async fn account_recovers_when_corrupt_image_is_replaced() {
         )
         .await;
         server.stop();
-        std::fs::write(&image, good).expect("a good copy is put in its place");
+        std::fs::write(&image, good).expect("the intact copy is written");
         let server = ServerProcess::start_on(data.path());
         let acme = acme.clone().with_server(&server.client);
         let list = acme.client.get("/api/v2/ticket").await;
@@ -89,13 +89,13 @@ async fn account_recovers_when_corrupt_image_is_replaced() {
 #[tokio::test]
 async fn restore_of_corrupt_snapshot_can_be_undone_by_reset() {
     let (before, [acme, other]) = create_image_backed_account().await;
-    for (case, harm) in select_corruptions() {
+    for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
         let image = account_file(data.path(), "acme").await;
         let server = ServerProcess::start_on(data.path());
         assert_account_usable(&acme.clone().with_server(&server.client)).await;
         server.stop();
-        harm(&image);
+        corrupt(&image);
         let server = ServerProcess::start_on(data.path());
         let [acme, other] =
             [&acme, &other].map(|account| account.clone().with_server(&server.client));
@@ -117,25 +117,25 @@ async fn restore_of_corrupt_snapshot_can_be_undone_by_reset() {
 #[tokio::test]
 async fn corrupt_seed_image_does_not_affect_existing_accounts() {
     let (before, [acme, other]) = create_data_dir().await;
-    for (case, harm) in select_corruptions() {
+    for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
         let seeds = read_database_files(&data.path().join("seeds"));
         assert!(!seeds.is_empty());
         for seed in seeds.keys() {
-            harm(seed);
+            corrupt(seed);
         }
         let server = ServerProcess::start_on(data.path());
         for account in [&acme, &other] {
             assert_account_usable(&account.clone().with_server(&server.client)).await;
         }
-        let fresh = server.client.request_without_key("POST", ACCOUNTS_PATH);
-        let made = fetch_response(fresh.json(&json!({ "name": "fresh" }))).await;
-        if made.status == 201 {
-            let key = made.body["api_key"].as_str().expect("a key");
+        let request = server.client.request_without_key("POST", ACCOUNTS_PATH);
+        let created = fetch_response(request.json(&json!({ "name": "fresh" }))).await;
+        if created.status == 201 {
+            let key = created.body["api_key"].as_str().expect("a key");
             let fresh = Account::new(&server.client, "fresh", key);
             assert_all_requests_fail(&fresh, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
         } else {
-            assert_control_server_error(&made, "damaged", case);
+            assert_control_server_error(&created, "damaged", case);
         }
         server.stop();
     }

@@ -1,4 +1,4 @@
-//! A disk that fails under open files. strace makes the calls of a running server fail, where it may.
+//! I/O errors on open files. strace injects errors into system calls of a running server.
 
 use std::path::Path;
 
@@ -16,24 +16,24 @@ use crate::process::{RunningProcess, build_clean_env_command, build_command};
 use crate::support::JsonResponse;
 use crate::third_party_clients::{can_run, skip_test};
 
-/// A call on a file that fails from now on, until this is ended.
+/// A system call that fails on one file until the fault is removed.
 struct InjectedFault(RunningProcess);
 
 impl InjectedFault {
-    /// None, with a line that says so, where no process can be traced.
+    /// Injects the fault. Returns None and reports a skipped test if strace cannot attach.
     fn inject(server: &ServerProcess, call: &str, error: &str, file: &Path) -> Option<Self> {
         let process = server.process.pid().to_string();
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}"));
         let file = file.to_str().expect("text");
         let arguments = ["-f", "-p", &process, "-o", "/dev/null", "-P", file];
-        let more = ["-e", &trace, "-e", &inject];
+        let expressions = ["-e", &trace, "-e", &inject];
         if !can_run("strace", &["--version"]) {
-            skip_test("there is no strace");
+            skip_test("strace is not installed");
             return None;
         }
         let mut strace = RunningProcess::spawn(&mut build_clean_env_command(
             "strace",
-            &[&arguments[..], &more].concat(),
+            &[&arguments[..], &expressions].concat(),
         ));
         let line = strace.wait_for_line(|_, line| line.contains("attach"));
         if !line.contains(" attached") {
@@ -43,19 +43,19 @@ impl InjectedFault {
         Some(Self(strace))
     }
 
-    /// The disk is well again.
+    /// Removes the fault, so that the disk works again.
     fn remove(self) {
         self.0.signal_and_wait("-TERM");
     }
 }
 
-/// A call, how it fails, and what is said of it.
+/// A system call, its error, and the expected message.
 const WRITE_FAULTS: [(&str, &str, &str); 3] = [
     ("pwrite64", "ENOSPC", DISK_FULL_MESSAGE),
     ("pwrite64", "EROFS", READ_ONLY_MESSAGE),
     ("pwrite64", "EIO", "nothing was changed."),
 ];
-/// A call that fails when everything is written, so that it is found after a kill: the outcome is unknown.
+/// The fsync fails after the data is written and may survive a kill, so the outcome is unknown.
 const SYNC_FAULT: (&str, &str) = ("fsync,fdatasync", "EIO");
 const COMMIT_IN_DOUBT_MESSAGE: &str = "it is unknown whether the change was made";
 const ACCOUNT_IN_DOUBT_MESSAGE: &str = "it is unknown whether that change was made";
@@ -69,35 +69,35 @@ async fn io_error_on_open_account_rejects_writes_until_disk_recovers() {
     let other = create_account_with_tickets(&server.client, "other", 1).await;
     let file = data.path().join("accounts/acme.db-wal");
     assert!(file.exists(), "the account is open");
-    for (call, error, words) in WRITE_FAULTS {
+    for (call, error, message) in WRITE_FAULTS {
         create_ticket(&acme).await;
         let before = dump_tickets(&acme).await;
-        let Some(failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+        let Some(fault) = InjectedFault::inject(&server, call, error, &file) else { return };
         for _ in 0..2 {
-            assert_server_error(&post_ticket(&acme).await, words, &format!("{call} {error}"));
-            assert_eq!(dump_tickets(&acme).await, before, "{call} {error}: nothing was changed");
+            assert_server_error(&post_ticket(&acme).await, message, &format!("{call} {error}"));
+            assert_eq!(dump_tickets(&acme).await, before, "{call} {error}: a ticket was changed");
             assert_account_usable(&other).await;
         }
-        failing.remove();
+        fault.remove();
         assert_account_usable(&acme).await;
     }
     let before = dump_tickets(&acme).await;
     let (call, error) = SYNC_FAULT;
-    let Some(failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+    let Some(fault) = InjectedFault::inject(&server, call, error, &file) else { return };
     assert_server_error(&post_ticket(&acme).await, COMMIT_IN_DOUBT_MESSAGE, "the commit");
     for _ in 0..2 {
         assert_server_error(&post_ticket(&acme).await, ACCOUNT_IN_DOUBT_MESSAGE, "a change");
         let list = acme.client.get("/api/v2/ticket").await;
-        assert_server_error(&list, ACCOUNT_IN_DOUBT_MESSAGE, "a read, also of what was cached");
+        assert_server_error(&list, ACCOUNT_IN_DOUBT_MESSAGE, "a read of a cached response");
         assert_account_usable(&other).await;
     }
-    failing.remove();
-    assert_eq!(dump_tickets(&acme).await, before, "the change was undone");
+    fault.remove();
+    assert_eq!(dump_tickets(&acme).await, before, "the write was not rolled back");
     assert_account_usable(&acme).await;
-    let shown = dump_tickets(&acme).await;
+    let expected = dump_tickets(&acme).await;
     drop(server);
     let server = ServerProcess::start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, shown);
+    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, expected);
     server.stop();
 }
 
@@ -109,30 +109,30 @@ async fn in_doubt_write_is_never_served_and_is_resolved_after_kill() {
     let acme = create_account_with_tickets(&server.client, "acme", 2).await;
     let file = data.path().join("accounts/acme.db-wal");
     let (call, error) = SYNC_FAULT;
-    let Some(_failing) = InjectedFault::inject(&server, call, error, &file) else { return };
+    let Some(_fault) = InjectedFault::inject(&server, call, error, &file) else { return };
     assert_server_error(&post_ticket(&acme).await, COMMIT_IN_DOUBT_MESSAGE, "the commit");
     assert_reads_fail(&acme).await;
     drop(server);
     let server = ServerProcess::start_on(data.path());
     let acme = acme.with_server(&server.client);
     let total = acme.client.get("/api/v2/ticket").await.body["itemTotal"].take();
-    assert!(total == 2 || total == 3, "the ticket is there or not: {total}");
+    assert!(total == 2 || total == 3, "expected 2 or 3 tickets, not {total}");
     assert_account_usable(&acme).await;
     server.stop();
 }
 
 #[tokio::test]
 async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
-    for ends_well in [true, false] {
+    for disk_recovers in [true, false] {
         let data = fixtures::create_temp_dir();
         let mut command = build_command(&server_arguments(data.path()));
         let server = ServerProcess::start(command.args(["--durability", "power"]));
         let acme = create_account_with_tickets(&server.client, "acme", 2).await;
         let other = create_account_with_tickets(&server.client, "other", 1).await;
         let before = dump_tickets(&acme).await;
-        let log = data.path().join("catalogue.db-wal");
+        let wal = data.path().join("catalogue.db-wal");
         let (call, error) = SYNC_FAULT;
-        let Some(failing) = InjectedFault::inject(&server, call, error, &log) else { return };
+        let Some(fault) = InjectedFault::inject(&server, call, error, &wal) else { return };
         assert_control_server_error(
             &acme.send_control("POST", "/reset").await,
             COMMIT_IN_DOUBT_MESSAGE,
@@ -150,17 +150,17 @@ async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
             "the account",
         );
         assert_account_usable(&other).await;
-        if ends_well {
-            failing.remove();
-            assert_eq!(dump_tickets(&acme).await, before, "the reset was undone");
+        if disk_recovers {
+            fault.remove();
+            assert_eq!(dump_tickets(&acme).await, before, "the reset was not rolled back");
             assert_account_usable(&acme).await;
-            let shown = dump_tickets(&acme).await;
+            let expected = dump_tickets(&acme).await;
             drop(server);
             let server = ServerProcess::start_on(data.path());
             assert_eq!(
                 dump_tickets(&acme.with_server(&server.client)).await,
-                shown,
-                "and stays undone"
+                expected,
+                "the reset was applied after a restart"
             );
             server.stop();
         } else {
@@ -168,7 +168,7 @@ async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
             let server = ServerProcess::start_on(data.path());
             let list = acme.with_server(&server.client).client.get("/api/v2/ticket").await;
             let total = &list.body["itemTotal"];
-            assert!(*total == 0 || *total == 2, "it is reset or not: {total}");
+            assert!(*total == 0 || *total == 2, "expected 0 or 2 tickets, not {total}");
             server.stop();
         }
     }
@@ -180,31 +180,32 @@ async fn write_rejected_by_fsync_error_stays_undone_after_restart() {
     let mut command = build_command(&server_arguments(data.path()));
     let server = ServerProcess::start(command.args(["--durability", "power"]));
     let acme = create_account_with_tickets(&server.client, "acme", 2).await;
-    for (file, what) in [("catalogue.db-wal", "POST /reset"), ("accounts/acme.db-wal", "a ticket")]
+    for (file, operation) in
+        [("catalogue.db-wal", "POST /reset"), ("accounts/acme.db-wal", "a ticket")]
     {
         let before = dump_tickets(&acme).await;
-        let log = data.path().join(file);
-        let Some(failing) = InjectedFault::inject(&server, SYNC_FAULT.0, "EIO:when=1", &log) else {
+        let wal = data.path().join(file);
+        let Some(fault) = InjectedFault::inject(&server, SYNC_FAULT.0, "EIO:when=1", &wal) else {
             return;
         };
-        let status = if what == "a ticket" {
+        let status = if operation == "a ticket" {
             post_ticket(&acme).await.status
         } else {
             acme.send_control("POST", "/reset").await.status
         };
-        assert_eq!(status, 500, "{what}");
-        assert_eq!(dump_tickets(&acme).await, before, "{what} was undone at once");
-        failing.remove();
+        assert_eq!(status, 500, "{operation}");
+        assert_eq!(dump_tickets(&acme).await, before, "{operation} was not rolled back");
+        fault.remove();
     }
-    // Killed before anything else is written.
-    let shown = dump_tickets(&acme).await;
+    // Kill the server before it writes anything else.
+    let expected = dump_tickets(&acme).await;
     drop(server);
     let server = ServerProcess::start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, shown);
+    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, expected);
     server.stop();
 }
 
-/// Every kind of read is refused while the outcome of a commit is unknown: the short, the long, and that of the whole.
+/// Asserts that reads of each kind fail while the outcome of a commit is unknown: item, list, search, view and export.
 async fn assert_reads_fail(acme: &Account) {
     for query in ["", "/1", "?status=open", "?query=a%20long%20one", "?view=open"] {
         assert_server_error(
@@ -220,13 +221,13 @@ async fn assert_reads_fail(acme: &Account) {
     );
 }
 
-/// Everything that the control API writes into the catalogue.
+/// Sends each control request that writes to the catalogue.
 async fn send_catalogue_writes(acme: &Account) -> Vec<(&'static str, JsonResponse)> {
     let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
-    let made =
+    let creation =
         acme.client.request_without_key("POST", ACCOUNTS_PATH).json(&json!({ "name": "more" }));
     vec![
-        ("an account", fetch_response(made).await),
+        ("an account", fetch_response(creation).await),
         ("a clock", acme.send_control_json("PUT", "/clock", &clock).await),
         ("a key", acme.send_control_json("POST", "/keys", &json!({ "name": "more" })).await),
         ("a snapshot", acme.send_control("PUT", "/snapshots/more").await),
@@ -247,16 +248,16 @@ async fn io_error_on_catalogue_changes_no_account() {
     assert_eq!(acme.send_control_json("PUT", "/clock", &clock).await.status, 200);
     let before = (acme.read_all().await, dump_tickets(&acme).await);
     let file = data.path().join("catalogue.db-wal");
-    let Some(failing) = InjectedFault::inject(&server, "pwrite64", "ENOSPC", &file) else { return };
-    for (what, reply) in send_catalogue_writes(&acme).await {
-        assert_control_server_error(&reply, "The disk of the server is full", what);
+    let Some(fault) = InjectedFault::inject(&server, "pwrite64", "ENOSPC", &file) else { return };
+    for (operation, reply) in send_catalogue_writes(&acme).await {
+        assert_control_server_error(&reply, "The disk of the server is full", operation);
     }
-    assert_eq!((acme.read_all().await, dump_tickets(&acme).await), before, "while it fails");
+    assert_eq!((acme.read_all().await, dump_tickets(&acme).await), before, "while the disk fails");
     assert_account_usable(&acme).await;
-    failing.remove();
+    fault.remove();
 
-    for (what, reply) in send_catalogue_writes(&acme).await {
-        assert!(reply.status < 300, "{what}, when it is well: {}", reply.body);
+    for (operation, reply) in send_catalogue_writes(&acme).await {
+        assert!(reply.status < 300, "{operation} after the disk recovered: {}", reply.body);
     }
     server.stop_and_check_log(&[&catalogue_path(data.path())]);
 }

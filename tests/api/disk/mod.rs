@@ -1,5 +1,5 @@
-//! The disk under a server: full, read-only, failing, damaged, of another version. What was acknowledged is kept, what
-//! cannot be read is not written over, and whatever has nothing to do with it goes on.
+//! Disk failures: full or read-only disks, I/O errors, corruption, data of a newer version. Acknowledged writes survive,
+//! unreadable files are not overwritten, and unaffected accounts work.
 
 mod catalogue;
 mod corruption;
@@ -30,14 +30,14 @@ use crate::fixtures::{self, NEW_TICKET_FORM};
 use crate::process::{RunningProcess, build_command};
 use crate::support::{ApiClient, JsonResponse};
 
-/// What a change is told that finds no room.
+/// The message of a write that fails because the disk is full.
 const DISK_FULL_MESSAGE: &str = "The disk of the server is full";
-/// How that ends where nothing can be written.
+/// The end of the message of a write to a read-only disk.
 const READ_ONLY_MESSAGE: &str = "not writable; nothing was changed.";
-/// How that begins where the data of an account are not what they were.
+/// The beginning of the message of a request to a corrupt account.
 const UNREADABLE_DATA_MESSAGE: &str = "The data of this account cannot be read";
 
-/// A running server, and who asks it.
+/// A running server and its client.
 struct ServerProcess {
     process: RunningProcess,
     client: ApiClient,
@@ -45,50 +45,54 @@ struct ServerProcess {
 
 impl ServerProcess {
     fn start(command: &mut Command) -> Self {
-        let mut program = RunningProcess::spawn(command);
-        let client = ApiClient::new(&program.base_url());
-        Self { process: program, client }
+        let mut process = RunningProcess::spawn(command);
+        let client = ApiClient::new(&process.base_url());
+        Self { process, client }
     }
 
-    /// A server on the folder.
+    /// Starts a server on the data directory.
     fn start_on(data: &Path) -> Self {
         Self::start(&mut build_command(&server_arguments(data)))
     }
 
-    /// Ends it, which goes well whatever the disk is like.
+    /// Stops the server and asserts a clean exit.
     #[track_caller]
     fn stop(self) {
         self.stop_and_check_log(&[]);
     }
 
-    /// The same. Its log has complained about each of these files, and never of a defect.
+    /// Stops the server and asserts a clean exit, without a panic, and that its log names each of these files.
     #[track_caller]
     fn stop_and_check_log(self, files: &[&Path]) {
-        let ended = self.process.stop();
-        assert_eq!(ended.exit_code, Some(0), "{ended:?}");
-        assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
-        let complaints = ended.stderr.lines().filter(|line| !line.contains(" INFO "));
-        let complaints: BTreeSet<&str> =
-            complaints.map(|line| line.split_once(' ').map_or(line, |(_, said)| said)).collect();
+        let output = self.process.stop();
+        assert_eq!(output.exit_code, Some(0), "{output:?}");
+        assert!(!output.combined_output().contains("panicked"), "{output:?}");
+        let warnings = output.stderr.lines().filter(|line| !line.contains(" INFO "));
+        let warnings: BTreeSet<&str> =
+            warnings.map(|line| line.split_once(' ').map_or(line, |(_, text)| text)).collect();
         for file in files {
             let file = file.to_str().expect("text");
-            let named = complaints.iter().any(|line| line.contains(file));
-            assert!(named, "the log names {file}: {complaints:#?}");
+            let is_named = warnings.iter().any(|line| line.contains(file));
+            assert!(is_named, "the log does not name {file}: {warnings:#?}");
         }
     }
 }
 
-/// The arguments of a server on the folder. Its address shows in no answer, so that answers can be compared.
+/// Returns the arguments of a server on the data directory. With a fixed public URL, responses of servers are comparable.
 fn server_arguments(data: &Path) -> [&str; 7] {
     let data = data.to_str().expect("the path is text");
-    let [listen, shown] = ["127.0.0.1:0", "https://desk.example.test"];
-    ["serve", "--listen", listen, "--data", data, "--public-url", shown]
+    let [listen, public_url] = ["127.0.0.1:0", "https://desk.example.test"];
+    ["serve", "--listen", listen, "--data", data, "--public-url", public_url]
 }
 
-/// Makes an account with so many tickets.
-async fn create_account_with_tickets(client: &ApiClient, name: &str, tickets: usize) -> Account {
+/// Creates an account with this number of tickets.
+async fn create_account_with_tickets(
+    client: &ApiClient,
+    name: &str,
+    ticket_count: usize,
+) -> Account {
     let account = Account::create(client, &json!({ "name": name })).await;
-    for _ in 0..tickets {
+    for _ in 0..ticket_count {
         create_ticket(&account).await;
     }
     account
@@ -98,41 +102,41 @@ async fn post_ticket(account: &Account) -> JsonResponse {
     account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await
 }
 
-/// Makes a ticket and gives its id.
+/// Creates a ticket and returns its id.
 async fn create_ticket(account: &Account) -> u64 {
     let reply = post_ticket(account).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     reply.body["ticketID"].as_u64().expect("the new id")
 }
 
-/// The account can be read and written.
+/// Asserts that the account can be read and written.
 async fn assert_account_usable(account: &Account) {
     let id = create_ticket(account).await;
-    let shown = account.client.get(&format!("/api/v2/ticket/{id}")).await;
-    assert_eq!(shown.status, 200, "{}", shown.body);
+    let item = account.client.get(&format!("/api/v2/ticket/{id}")).await;
+    assert_eq!(item.status, 200, "{}", item.body);
 }
 
-/// All that the account shows of its tickets.
+/// Returns a dump of all tickets of the account.
 async fn dump_tickets(account: &Account) -> String {
     fixtures::dump_tickets(&account.client).await
 }
 
-/// The answer is an error of the server that says this, in the documented envelope.
+/// Asserts a server error with this message, in the documented envelope.
 #[track_caller]
 fn assert_server_error(reply: &JsonResponse, message: &str, request: &str) {
-    let said = &reply.body;
-    assert_eq!(reply.status, 500, "{request}: {said}");
-    assert_eq!(reply.headers[CONTENT_TYPE], "application/json", "{request}: {said}");
-    assert_eq!(said["status"], "error", "{request}: {said}");
-    assert!(reply.message().contains(message), "{request}: {said}");
+    let body = &reply.body;
+    assert_eq!(reply.status, 500, "{request}: {body}");
+    assert_eq!(reply.headers[CONTENT_TYPE], "application/json", "{request}: {body}");
+    assert_eq!(body["status"], "error", "{request}: {body}");
+    assert!(reply.message().contains(message), "{request}: {body}");
 }
 
-/// The same in the control API.
+/// Asserts a server error of the control API with this detail.
 #[track_caller]
 fn assert_control_server_error(reply: &JsonResponse, message: &str, request: &str) {
-    let said = &reply.body;
-    assert_eq!(reply.status, 500, "{request}: {said}");
-    assert_eq!(reply.headers[CONTENT_TYPE], "application/problem+json", "{request}: {said}");
-    let detail = said["detail"].as_str().expect("a problem has a detail");
-    assert!(detail.contains(message), "{request}: {said}");
+    let body = &reply.body;
+    assert_eq!(reply.status, 500, "{request}: {body}");
+    assert_eq!(reply.headers[CONTENT_TYPE], "application/problem+json", "{request}: {body}");
+    let detail = body["detail"].as_str().expect("a problem has a detail");
+    assert!(detail.contains(message), "{request}: {body}");
 }

@@ -1,11 +1,11 @@
-//! Data of a newer version of the program: not used, and not changed.
+//! Data of a newer version of the program is rejected and not modified.
 
 use super::corruption::{assert_all_requests_fail, create_data_dir};
 use super::data_dir::{account_file, catalogue_path, execute_sql, read_database_files};
 use super::{ServerProcess, assert_account_usable};
 use crate::process::RunningProcess;
 
-/// What a later version leaves in a database.
+/// Marks a database as migrated by a newer version.
 const INSERT_NEWER_MIGRATION: &str = "INSERT INTO _sqlx_migrations \
      (version, description, success, checksum, execution_time) \
      VALUES (99999999999999, 'later', 1, x'00', 1)";
@@ -15,13 +15,13 @@ async fn account_of_newer_version_is_rejected_and_not_modified() {
     let (data, [acme, other]) = create_data_dir().await;
     let file = account_file(data.path(), "acme").await;
     execute_sql(&file, INSERT_NEWER_MIGRATION).await;
-    let newer = std::fs::read(&file).expect("the file is there");
+    let newer = std::fs::read(&file).expect("the file exists");
     let server = ServerProcess::start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
     assert_all_requests_fail(&acme, &["newer version"], "a newer version").await;
     assert_account_usable(&other).await;
     server.stop_and_check_log(&[&file]);
-    assert!(std::fs::read(&file).expect("the file is there") == newer, "it was not changed");
+    assert!(std::fs::read(&file).expect("the file exists") == newer, "the file was changed");
 }
 
 #[tokio::test]
@@ -30,12 +30,15 @@ async fn catalogue_of_newer_version_stops_startup_and_is_not_modified() {
     let file = catalogue_path(data.path());
     execute_sql(&file, INSERT_NEWER_MIGRATION).await;
     let newer = read_database_files(data.path());
-    let ended = RunningProcess::spawn(&mut crate::process::build_command(
+    let output = RunningProcess::spawn(&mut crate::process::build_command(
         &super::server_arguments(data.path()),
     ))
     .wait_for_exit();
-    assert_eq!(ended.exit_code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(file.to_str().expect("text")), "the file is named: {ended:?}");
-    assert!(ended.stderr.contains("newer version"), "{ended:?}");
-    assert!(read_database_files(data.path()) == newer, "no file was changed");
+    assert_eq!(output.exit_code, Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains(file.to_str().expect("text")),
+        "the error does not name the file: {output:?}"
+    );
+    assert!(output.stderr.contains("newer version"), "{output:?}");
+    assert!(read_database_files(data.path()) == newer, "a file was changed");
 }

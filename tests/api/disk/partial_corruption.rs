@@ -1,4 +1,4 @@
-//! An account's file of which only a part is damaged: who asks for that part is told so, and nothing gets worse.
+//! A partly corrupt account file: requests that read the corrupt part fail, and the file is not modified.
 
 use super::corruption::create_data_dir;
 use super::data_dir::{
@@ -9,12 +9,12 @@ use super::{
     dump_tickets,
 };
 
-/// SQLite's page, in bytes (documented: its default).
+/// The page size of SQLite in bytes (documented: its default).
 const PAGE_BYTES: usize = 4096;
 
-/// Where the bytes are, for the first time.
+/// Returns the offset of the first occurrence.
 fn find_bytes(bytes: &[u8], text: &[u8]) -> usize {
-    bytes.windows(text.len()).position(|window| window == text).expect("the text is there")
+    bytes.windows(text.len()).position(|window| window == text).expect("the text occurs")
 }
 
 #[tokio::test]
@@ -24,22 +24,22 @@ async fn corrupt_page_is_never_served_and_reads_do_not_modify_the_file() {
     let file = account_file(data.path(), "acme").await;
     modify_file(&file, |bytes| {
         let page = find_bytes(bytes, b"ada@example.test") / PAGE_BYTES * PAGE_BYTES;
-        assert_ne!(page, 0, "tickets have pages of their own");
+        assert_ne!(page, 0, "tickets are not on the first page");
         fill_with_garbage(&mut bytes[page..page + PAGE_BYTES]);
     });
-    let spoilt = read_database_files(&data.path().join("accounts"));
+    let corrupted = read_database_files(&data.path().join("accounts"));
     let server = ServerProcess::start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
-    let others = dump_tickets(&other).await;
+    let other_tickets = dump_tickets(&other).await;
     for path in ["/api/v2/ticket", "/api/v2/ticket?query=printer", "/api/v2/ticket?itemLimit=9999"]
     {
         let reply = acme.client.get(path).await;
         assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, path);
         assert_server_error(&reply, "damaged", path);
     }
-    assert_eq!(dump_tickets(&other).await, others);
+    assert_eq!(dump_tickets(&other).await, other_tickets);
     server.stop_and_check_log(&[&file]);
-    assert!(read_database_files(&data.path().join("accounts")) == spoilt, "no file was changed");
+    assert!(read_database_files(&data.path().join("accounts")) == corrupted, "a file was changed");
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn corruption_of_an_open_account_is_reported() {
     let server = ServerProcess::start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
     assert_eq!(acme.send_control("GET", "/keys").await.status, 200);
-    let shown = acme.client.get("/api/v2/ticket/1").await;
-    assert_eq!(shown.status, 200, "{}", shown.body);
+    let item = acme.client.get("/api/v2/ticket/1").await;
+    assert_eq!(item.status, 200, "{}", item.body);
     modify_file(&file, |bytes| fill_with_garbage(&mut bytes[PAGE_BYTES..]));
-    // A change makes other connections forget what they have read.
+    // A write invalidates the page cache of other connections.
     let _ = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
     let reply = acme.client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
     assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, "a list");

@@ -1,4 +1,4 @@
-//! A disk that cannot be written any more.
+//! A disk that becomes read-only.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::process::RunningProcess;
 #[tokio::test]
 async fn read_only_accounts_reject_writes_until_writable_again() {
     let Some(disk) = TmpfsDisk::mount() else { return };
-    // What is open cannot be made read-only, and the catalogue always is; so the accounts have a disk of their own.
+    // A disk with files open for writing cannot become read-only. The catalogue is always open, so accounts are on another disk.
     let accounts = disk.path().join("accounts");
     let path = accounts.to_str().expect("text");
     disk.run(&["mkdir", path]);
@@ -29,21 +29,21 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
         ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
     let [acme, fresh] = [acme, fresh].map(|account| account.with_server(&server.client));
     disk.set_writable(&accounts, false);
-    assert_server_error(&post_ticket(&acme).await, READ_ONLY_MESSAGE, "an account at rest");
+    assert_server_error(&post_ticket(&acme).await, READ_ONLY_MESSAGE, "a closed account");
     assert_server_error(
         &post_ticket(&fresh).await,
         READ_ONLY_MESSAGE,
-        "an account without a file yet",
+        "an account without its own file",
     );
     let put = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
-    assert_server_error(&put, READ_ONLY_MESSAGE, "another change");
-    let memory = Account::create(&server.client, &json!({ "ephemeral": true })).await;
-    assert_account_usable(&memory).await;
-    let shown = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
-    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert_server_error(&put, READ_ONLY_MESSAGE, "an update");
+    let ephemeral = Account::create(&server.client, &json!({ "ephemeral": true })).await;
+    assert_account_usable(&ephemeral).await;
+    let list = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    assert_eq!(list.status, 200, "{}", list.body);
 
     disk.set_writable(&accounts, true);
-    assert_eq!(dump_tickets(&acme).await, before, "nothing was changed");
+    assert_eq!(dump_tickets(&acme).await, before, "a ticket was changed");
     assert_account_usable(&acme).await;
     assert_account_usable(&fresh).await;
     server.stop_and_check_log(&[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
@@ -53,8 +53,8 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
 async fn server_on_read_only_data_dir_fails_to_start_and_names_file() {
     let Some(disk) = TmpfsDisk::mount() else { return };
     let path = disk.path().to_str().expect("text");
-    for used in [false, true] {
-        if used {
+    for is_initialized in [false, true] {
+        if is_initialized {
             let server = ServerProcess::start(
                 &mut disk.build_server_command(&server_arguments(disk.path())),
             );
@@ -62,12 +62,12 @@ async fn server_on_read_only_data_dir_fails_to_start_and_names_file() {
             server.stop();
         }
         disk.set_writable(disk.path(), false);
-        let ended =
+        let output =
             RunningProcess::spawn(&mut disk.build_server_command(&server_arguments(disk.path())))
                 .wait_for_exit();
-        assert_eq!(ended.exit_code, Some(1), "{ended:?}");
-        assert!(ended.stderr.contains(path), "the file is named: {ended:?}");
-        assert!(!ended.combined_output().contains("panicked"), "{ended:?}");
+        assert_eq!(output.exit_code, Some(1), "{output:?}");
+        assert!(output.stderr.contains(path), "the error does not name the file: {output:?}");
+        assert!(!output.combined_output().contains("panicked"), "{output:?}");
         disk.set_writable(disk.path(), true);
     }
 }

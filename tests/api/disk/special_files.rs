@@ -1,4 +1,4 @@
-//! Paths in the data folder that are somebody else's: links, pipes and folders are neither followed nor replaced.
+//! Special files in the data directory: symlinks, FIFOs and directories are neither followed nor replaced.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -8,31 +8,33 @@ use crate::fixtures;
 use crate::process::{RunningProcess, build_command};
 
 fn create_fifo(path: &Path) {
-    let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.expect("mkfifo runs").success());
+    let status = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(status.expect("mkfifo runs").success());
 }
 
-/// A server does not start where this has the place of its catalogue, and leaves it there.
-fn assert_startup_fails_and_keeps(case: &str, put: fn(&Path)) {
+/// Asserts that a server with this file as its catalogue does not start and does not replace the file.
+fn assert_startup_fails_and_keeps(case: &str, create: fn(&Path)) {
     let data = fixtures::create_temp_dir();
     let path = data.path().join("catalogue.db");
-    put(&path);
-    let before = path.symlink_metadata().expect("it is there").file_type();
-    let ended =
+    create(&path);
+    let before = path.symlink_metadata().expect("the file exists").file_type();
+    let output =
         RunningProcess::spawn(&mut build_command(&server_arguments(data.path()))).wait_for_exit();
-    assert_eq!(ended.exit_code, Some(1), "{case}: {ended:?}");
-    assert!(ended.stderr.contains("catalogue.db"), "{case}: {ended:?}");
-    let after = path.symlink_metadata().expect("it is still there").file_type();
+    assert_eq!(output.exit_code, Some(1), "{case}: {output:?}");
+    assert!(output.stderr.contains("catalogue.db"), "{case}: {output:?}");
+    let after = path.symlink_metadata().expect("the file still exists").file_type();
     assert_eq!(after, before, "{case}");
 }
 
 #[test]
 fn fifo_symlink_or_directory_as_catalogue_stops_startup() {
-    assert_startup_fails_and_keeps("a pipe", create_fifo);
-    assert_startup_fails_and_keeps("a link to nothing", |path| {
-        symlink("/nonexistent/place", path).expect("a link");
+    assert_startup_fails_and_keeps("a FIFO", create_fifo);
+    assert_startup_fails_and_keeps("a dangling symlink", |path| {
+        symlink("/nonexistent/place", path).expect("the symlink is created");
     });
-    assert_startup_fails_and_keeps("a folder", |path| std::fs::create_dir(path).expect("a folder"));
+    assert_startup_fails_and_keeps("a directory", |path| {
+        std::fs::create_dir(path).expect("the directory is created");
+    });
 }
 
 #[tokio::test]
@@ -41,29 +43,32 @@ async fn planted_symlink_is_not_written_through() {
     let target = other.path().join("target");
     for name in ["catalogue.db-new", "accounts/acme.db", "accounts/acme.2.db-wal", "seeds/dev.db"] {
         let path = data.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is made");
+        std::fs::create_dir_all(path.parent().expect("a parent directory"))
+            .expect("the directory is created");
         if name.starts_with("catalogue") {
-            std::fs::write(&target, "somebody's").expect("it is written");
-            symlink(&target, path).expect("a link");
+            std::fs::write(&target, "foreign").expect("the file is written");
+            symlink(&target, path).expect("the symlink is created");
         } else {
-            symlink(other.path().join("nothing"), path).expect("a link");
+            symlink(other.path().join("nothing"), path).expect("the symlink is created");
         }
     }
-    // A new catalogue is made only where nothing is beside it.
+    // The server creates a new catalogue only if there are no other data files, so move the symlinks away.
     let planted = data.path().join("accounts");
     let aside = data.path().join("aside");
-    std::fs::rename(&planted, &aside).expect("out of the way");
-    std::fs::rename(data.path().join("seeds"), data.path().join("seeds-aside")).expect("so, too");
+    std::fs::rename(&planted, &aside).expect("the directory is moved");
+    std::fs::rename(data.path().join("seeds"), data.path().join("seeds-aside"))
+        .expect("the directory is moved");
     ServerProcess::start_on(data.path()).stop();
-    for entry in std::fs::read_dir(&aside).expect("the links") {
+    for entry in std::fs::read_dir(&aside).expect("the directory exists") {
         let entry = entry.expect("an entry");
-        std::fs::create_dir_all(&planted).expect("the folder");
-        std::fs::rename(entry.path(), planted.join(entry.file_name())).expect("back");
+        std::fs::create_dir_all(&planted).expect("the directory is created");
+        std::fs::rename(entry.path(), planted.join(entry.file_name()))
+            .expect("the symlink is moved back");
     }
     let server = ServerProcess::start_on(data.path());
     assert_account_usable(&create_account_with_tickets(&server.client, "acme", 2).await).await;
     server.stop();
-    assert_eq!(std::fs::read_to_string(&target).expect("it is there"), "somebody's");
-    let entries = std::fs::read_dir(other.path()).expect("the folder").count();
-    assert_eq!(entries, 1, "nothing was written outside of the data folder");
+    assert_eq!(std::fs::read_to_string(&target).expect("the file exists"), "foreign");
+    let entries = std::fs::read_dir(other.path()).expect("the directory exists").count();
+    assert_eq!(entries, 1, "the server wrote outside the data directory");
 }

@@ -1,4 +1,4 @@
-//! A small disk that only the test and its servers see: memory, mounted in a namespace of their own.
+//! A small tmpfs in a private mount namespace, for one test and its servers.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -11,12 +11,12 @@ use crate::fixtures;
 use crate::process::build_clean_env_command;
 use crate::third_party_clients::skip_test;
 
-/// Mounts a disk of the size `$1` at `$0` and stays, so that the namespace does, for as long as somebody holds its input.
+/// Mounts a tmpfs of size `$1` at `$0`, and keeps the namespace alive until stdin is closed.
 const MOUNT_SCRIPT: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$0\" && echo mounted && exec cat";
-/// The ways into a namespace: as root, and as anybody else where the system lets them.
+/// The flags of unshare: for root, and for other users with a user namespace.
 const UNSHARE_FLAGS: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
 
-/// A small disk. It goes away with the test.
+/// A small disk that is unmounted when dropped.
 pub(super) struct TmpfsDisk {
     namespace_process: Child,
     has_user_namespace: bool,
@@ -24,110 +24,107 @@ pub(super) struct TmpfsDisk {
 }
 
 impl TmpfsDisk {
-    /// Mounts a disk of 24 MB; None, with a line that says so, where that is not allowed.
+    /// Mounts a disk of 24 MB. Returns None and reports a skipped test if mounting is not permitted.
     pub(super) fn mount() -> Option<Self> {
         Self::mount_with_size("24m")
     }
 
-    /// The same of another size, such as `8m`.
+    /// Mounts a disk of another size, such as `8m`.
     pub(super) fn mount_with_size(size: &str) -> Option<Self> {
-        let made = UNSHARE_FLAGS.iter().find_map(|way| Self::try_mount(way, size));
-        if made.is_none() {
-            skip_test("no file system can be mounted in a namespace of one's own");
+        let disk = UNSHARE_FLAGS.iter().find_map(|flags| Self::try_mount(flags, size));
+        if disk.is_none() {
+            skip_test("mounting in a private namespace is not permitted");
         }
-        made
+        disk
     }
 
-    fn try_mount(way: &[&str], size: &str) -> Option<Self> {
-        let at = fixtures::create_temp_dir();
+    fn try_mount(flags: &[&str], size: &str) -> Option<Self> {
+        let mount_dir = fixtures::create_temp_dir();
         let child = Command::new("unshare")
-            .args(way)
+            .args(flags)
             .args(["sh", "-c", MOUNT_SCRIPT])
-            .arg(at.path())
+            .arg(mount_dir.path())
             .arg(size)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let mut mount = Self {
-            namespace_process: child.ok()?,
-            has_user_namespace: way.len() > 1,
-            mount_dir: at,
-        };
+        let mut mount =
+            Self { namespace_process: child.ok()?, has_user_namespace: flags.len() > 1, mount_dir };
         let mut line = String::new();
         let stdout = mount.namespace_process.stdout.as_mut().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("text");
         (line == "mounted\n").then_some(mount)
     }
 
-    /// Where the disk is, for whoever is inside.
+    /// Returns the mount point inside the namespace.
     pub(super) fn path(&self) -> &Path {
         self.mount_dir.path()
     }
 
-    /// The same from outside.
+    /// Returns the path of the disk outside the namespace.
     pub(super) fn path_from_host(&self) -> PathBuf {
-        let inside = self.path().strip_prefix("/").expect("an absolute path");
-        Path::new("/proc").join(self.namespace_process.id().to_string()).join("root").join(inside)
+        let relative = self.path().strip_prefix("/").expect("an absolute path");
+        Path::new("/proc").join(self.namespace_process.id().to_string()).join("root").join(relative)
     }
 
-    /// A program that runs inside.
+    /// Builds a command that runs inside the namespace.
     pub(super) fn build_command(&self, program: &[&str]) -> Command {
-        let holder = self.namespace_process.id().to_string();
-        let mut way = vec!["--target", &holder, "--mount"];
+        let pid = self.namespace_process.id().to_string();
+        let mut flags = vec!["--target", &pid, "--mount"];
         if self.has_user_namespace {
-            way.extend(["--user", "--preserve-credentials"]);
+            flags.extend(["--user", "--preserve-credentials"]);
         }
-        build_clean_env_command("nsenter", &[&way, program].concat())
+        build_clean_env_command("nsenter", &[&flags, program].concat())
     }
 
-    /// A server that runs inside.
+    /// Builds the command of a server inside the namespace.
     pub(super) fn build_server_command(&self, arguments: &[&str]) -> Command {
         self.build_command(&[&[env!("CARGO_BIN_EXE_omnidesk-mock")], arguments].concat())
     }
 
-    /// Runs a command inside, which must go well.
+    /// Runs a command inside the namespace, and asserts its success.
     pub(super) fn run(&self, program: &[&str]) {
-        let ended = self.build_command(program).status().expect("nsenter runs");
-        assert!(ended.success(), "{program:?}: {ended}");
+        let status = self.build_command(program).status().expect("nsenter runs");
+        assert!(status.success(), "{program:?}: {status}");
     }
 
-    /// Whether what is mounted at this path inside can be written from now on.
+    /// Remounts the file system at this path as writable or read-only.
     pub(super) fn set_writable(&self, path: &Path, writable: bool) {
-        let how = if writable { "remount,bind,rw" } else { "remount,bind,ro" };
-        self.run(&["mount", "-o", how, path.to_str().expect("text")]);
+        let options = if writable { "remount,bind,rw" } else { "remount,bind,ro" };
+        self.run(&["mount", "-o", options, path.to_str().expect("text")]);
     }
 
-    /// Fills the disk so that only so many bytes are left.
+    /// Fills the disk until this number of bytes is free.
     pub(super) fn fill_leaving(&self, bytes: u64) {
-        let mut ballast = File::create(self.ballast_path()).expect("the ballast can be made");
-        let mut much = vec![0; 1 << 20];
-        while !much.is_empty() {
-            match ballast.write_all(&much) {
+        let mut file = File::create(self.filler_path()).expect("the filler file is created");
+        let mut chunk = vec![0; 1 << 20];
+        while !chunk.is_empty() {
+            match file.write_all(&chunk) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::StorageFull => {
-                    much.truncate(much.len() / 2);
+                    chunk.truncate(chunk.len() / 2);
                 }
                 Err(error) => panic!("{error}"),
             }
         }
-        let size = ballast.metadata().expect("its size").len();
-        ballast.set_len(size - bytes).expect("it shrinks");
+        let size = file.metadata().expect("the file has metadata").len();
+        file.set_len(size - bytes).expect("the file shrinks");
     }
 
-    /// Makes room again.
+    /// Frees the space again.
     pub(super) fn free_space(&self) {
-        std::fs::remove_file(self.ballast_path()).expect("the ballast can be removed");
+        std::fs::remove_file(self.filler_path()).expect("the filler file is removed");
     }
 
-    fn ballast_path(&self) -> PathBuf {
-        self.path_from_host().join("ballast")
+    fn filler_path(&self) -> PathBuf {
+        self.path_from_host().join("filler")
     }
 }
 
 impl Drop for TmpfsDisk {
     fn drop(&mut self) {
-        // It may have ended already; there is nothing more to do then.
+        // The process may have exited already; then the kill fails.
         let _ = self.namespace_process.kill();
         let _ = self.namespace_process.wait();
     }

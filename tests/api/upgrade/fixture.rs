@@ -1,4 +1,4 @@
-//! Data directories that earlier builds left, with what those answered.
+//! Data directories of earlier builds, with the recorded responses of those builds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ pub(super) struct Fixture {
     pub(super) recorded: Recorded,
 }
 
-/// What the earlier build answered.
+/// The recorded responses of the earlier build.
 #[derive(Deserialize)]
 pub(super) struct Recorded {
     /// Before any change.
@@ -28,7 +28,7 @@ pub(super) struct Recorded {
     pub(super) snapshot: State,
     /// Before the server stopped.
     pub(super) stopped: State,
-    /// Of the control API, before the server stopped.
+    /// Responses of the control API before the server stopped.
     pub(super) control: Vec<RecordedResponse>,
     pub(super) revoked_key: String,
     /// Titles of the tickets that the killed server acknowledged, by id.
@@ -38,7 +38,7 @@ pub(super) struct Recorded {
 /// The responses of an account in one state.
 #[derive(Deserialize)]
 pub(super) struct State {
-    /// The id before that of the next ticket.
+    /// The id of the last ticket.
     pub(super) last_id: u64,
     responses: Vec<RecordedResponse>,
 }
@@ -57,14 +57,14 @@ impl Fixture {
         Self { dir, recorded: serde_json::from_str(&json).expect("responses.json is valid") }
     }
 
-    /// Copies the data directory that a stopped server left.
+    /// Copies the data directory of a stopped server.
     pub(super) fn stopped_data(&self) -> TempDir {
         let data = create_temp_dir();
         copy_dir(&self.dir.join("data"), data.path());
         data
     }
 
-    /// Copies the data directory that a killed server left.
+    /// Copies the data directory of a killed server.
     pub(super) fn killed_data(&self) -> TempDir {
         let data = self.stopped_data();
         copy_dir(&self.dir.join("killed"), data.path());
@@ -73,7 +73,7 @@ impl Fixture {
 }
 
 impl State {
-    /// Asserts that the server answers the same, byte for byte.
+    /// Asserts that the responses of the server are equal, byte for byte.
     pub(super) async fn assert_unchanged(&self, server: &Server) {
         assert!(!self.responses.is_empty());
         for RecordedResponse { key, path, body } in &self.responses {
@@ -83,7 +83,7 @@ impl State {
     }
 }
 
-/// Loads the fixtures of released versions, and one of this build, which stands in for the build before.
+/// Loads the fixtures of released versions, and one of this build, which replaces the previous build.
 pub(super) fn fixtures() -> Vec<Fixture> {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/upgrade");
     let entries = fs::read_dir(committed).expect("the directory exists");
@@ -96,7 +96,7 @@ fn created_fixture() -> Option<PathBuf> {
     static CREATED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let create = || {
         if !can_run("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"]) {
-            skip_test("there is no Python 3.10 to create an upgrade fixture");
+            skip_test("Python 3.10 is not installed, so no upgrade fixture is created");
             return None;
         }
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrade");

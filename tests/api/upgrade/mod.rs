@@ -1,4 +1,4 @@
-//! Tests that this build opens data directories of earlier builds, answers the same, and continues from there.
+//! Tests that this build opens data directories of earlier builds, returns the same responses, and continues from there.
 //!
 //! Each directory beside this file is a fixture of a released version, created by `scripts/upgrade-fixture.py`. The same
 //! script creates one with the program under test, so the tests run before there is a release. Responses of the ticket

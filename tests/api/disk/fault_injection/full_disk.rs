@@ -1,5 +1,5 @@
-//! A small disk that is full before an operation, with some room or none: what is refused says so and changes nothing,
-//! and all goes on when there is room again, with a restart in between or without one.
+//! Operations on a disk that is full or nearly full: each is applied, or rejected without effect. After space is freed,
+//! all accounts work, with or without a restart.
 
 use super::expectations::{ExpectedStates, Outcome, perform};
 use super::prepared_data::{Operation, PreparedDataDir, ServerUnderTest};
@@ -15,12 +15,12 @@ use std::path::Path;
 
 use futures_util::FutureExt;
 
-/// What is left of the disk, in bytes.
+/// The free space before the operation, in bytes.
 const FREE_BYTES: [u64; 6] = [0, 4 << 10, 16 << 10, 64 << 10, 160 << 10, 400 << 10];
-/// How many cases of an operation are tried, unless all are.
+/// The number of sampled cases per operation, unless `CRASH_EVERY` is set.
 const SAMPLED_CASES: usize = 1;
 
-/// What becomes of a server on a full disk, before there is room again.
+/// What happens to the server before space is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ServerAction {
     KeepRunning,
@@ -31,7 +31,7 @@ enum ServerAction {
 const SERVER_ACTIONS: [ServerAction; 3] =
     [ServerAction::KeepRunning, ServerAction::Stop, ServerAction::Kill];
 
-/// Whether an answer or a refusal to read says that the disk is full.
+/// Returns true if the message says that the disk is full.
 fn is_disk_full_message(message: &str) -> bool {
     message.contains("The disk of the server is full") && !message.contains("damaged")
 }
@@ -40,96 +40,100 @@ async fn run_case(
     expected: &ExpectedStates<'_>,
     prepared: &PreparedDataDir,
     disk: &TmpfsDisk,
-    (room, fate): (u64, ServerAction),
+    (free_bytes, action): (u64, ServerAction),
 ) {
     let data = disk.path_from_host().join("data");
-    std::fs::create_dir(&data).expect("a new folder");
+    std::fs::create_dir(&data).expect("the directory is created");
     prepared.copy_to(&data);
-    let inside = disk.path().join("data");
-    let scene = prepared.start_server(&mut disk.build_server_command(&server_arguments(&inside)));
-    scene.warm_up(prepared.operation).await;
-    disk.fill_leaving(room);
-    let told = perform(&scene, prepared.operation).await;
-    for told in &told {
+    let data_in_namespace = disk.path().join("data");
+    let test_server = prepared
+        .start_server(&mut disk.build_server_command(&server_arguments(&data_in_namespace)));
+    test_server.warm_up(prepared.operation).await;
+    disk.fill_leaving(free_bytes);
+    let outcomes = perform(&test_server, prepared.operation).await;
+    for outcome in &outcomes {
         assert!(
-            matches!(told, Outcome::Applied) || is_disk_full_message(told.message()),
-            "{told:?}"
+            matches!(outcome, Outcome::Applied) || is_disk_full_message(outcome.message()),
+            "{outcome:?}"
         );
     }
-    match scene.read_state().await {
-        Ok(state) => expected.assert_state_allowed(&told, &state),
+    match test_server.read_state().await {
+        Ok(state) => expected.assert_state_allowed(&outcomes, &state),
         Err(error) => assert!(is_disk_full_message(&error), "{error}"),
     }
-    let scene = match fate {
+    let test_server = match action {
         ServerAction::KeepRunning => {
             disk.free_space();
-            scene
+            test_server
         }
         ServerAction::Stop => {
-            scene.server.stop();
-            assert_start_on_full_disk(disk, &inside);
+            test_server.server.stop();
+            assert_start_on_full_disk(disk, &data_in_namespace);
             disk.free_space();
-            prepared.start_server(&mut disk.build_server_command(&server_arguments(&inside)))
+            prepared
+                .start_server(&mut disk.build_server_command(&server_arguments(&data_in_namespace)))
         }
         ServerAction::Kill => {
-            drop(scene);
-            assert_start_on_full_disk(disk, &inside);
+            drop(test_server);
+            assert_start_on_full_disk(disk, &data_in_namespace);
             disk.free_space();
-            prepared.start_server(&mut disk.build_server_command(&server_arguments(&inside)))
+            prepared
+                .start_server(&mut disk.build_server_command(&server_arguments(&data_in_namespace)))
         }
     };
-    assert_recovered(expected, &scene, &told).await;
-    scene.server.stop();
+    assert_recovered(expected, &test_server, &outcomes).await;
+    test_server.server.stop();
     integrity::assert_databases_intact(&data).await;
-    std::fs::remove_dir_all(&data).expect("it is removed");
+    std::fs::remove_dir_all(&data).expect("the directory is removed");
 }
 
-/// There is room again, so every account is read and written.
+/// Asserts that every account can be read and written after space is freed.
 async fn assert_recovered(
     expected: &ExpectedStates<'_>,
-    scene: &ServerUnderTest,
-    told: &[Outcome],
+    test_server: &ServerUnderTest,
+    outcomes: &[Outcome],
 ) {
-    let state = scene.read_state().await.expect("every account opens");
-    expected.assert_state_allowed(told, &state);
-    assert_account_usable(&scene.other).await;
-    expected.assert_accounts_usable(scene, &state).await;
+    let state = test_server.read_state().await.expect("every account is readable");
+    expected.assert_state_allowed(outcomes, &state);
+    assert_account_usable(&test_server.other).await;
+    expected.assert_accounts_usable(test_server, &state).await;
 }
 
-/// A server may start on a full disk, or say why it does not.
+/// Asserts that a server on a full disk starts, or exits with an error that names the path.
 fn assert_start_on_full_disk(disk: &TmpfsDisk, data: &Path) {
     let mut started =
         RunningProcess::spawn(&mut disk.build_server_command(&server_arguments(data)));
     let path = disk.path().to_str().expect("text");
-    let told =
+    let first_line =
         started.wait_for_line(|stream, line| stream == OutputStream::Stdout || line.contains(path));
-    let is_started = told.starts_with("listening on");
-    let ended = if is_started { started.stop() } else { started.wait_for_exit() };
-    assert_eq!(ended.exit_code, Some(i32::from(!is_started)), "{ended:?}");
+    let is_started = first_line.starts_with("listening on");
+    let output = if is_started { started.stop() } else { started.wait_for_exit() };
+    assert_eq!(output.exit_code, Some(i32::from(!is_started)), "{output:?}");
     for word in ["panicked", "damaged"] {
-        assert!(!ended.combined_output().contains(word), "{ended:?}");
+        assert!(!output.combined_output().contains(word), "{output:?}");
     }
 }
 
 async fn test_operation(operation: Operation) {
     let Some(disk) = TmpfsDisk::mount_with_size("8m") else { return };
     let seed = rng_seed();
-    let mut dice = Rng::new(seed);
+    let mut rng = Rng::new(seed);
     let prepared = PreparedDataDir::new(operation).await;
     let expected = ExpectedStates::new(&prepared).await;
     let all: Vec<(u64, ServerAction)> = FREE_BYTES
         .iter()
-        .flat_map(|room| SERVER_ACTIONS.iter().map(|fate| (*room, *fate)))
+        .flat_map(|free_bytes| SERVER_ACTIONS.iter().map(|action| (*free_bytes, *action)))
         .collect();
-    let chosen = if is_exhaustive() { all } else { sample_evenly(&all, SAMPLED_CASES, &mut dice) };
+    let cases = if is_exhaustive() { all } else { sample_evenly(&all, SAMPLED_CASES, &mut rng) };
     let mut failed = Vec::new();
-    for case in chosen {
-        let ran =
+    for case in cases {
+        let result =
             AssertUnwindSafe(run_case(&expected, &prepared, &disk, case)).catch_unwind().await;
-        if ran.is_err() {
+        if result.is_err() {
             failed.push(case);
-            let _ = std::fs::remove_file(disk.path_from_host().join("ballast"));
-            std::fs::remove_dir_all(disk.path_from_host().join("data")).expect("it is removed");
+            let _ = std::fs::remove_file(disk.path_from_host().join("filler"));
+            std::fs::remove_dir_all(disk.path_from_host().join("data"))
+                .expect("the directory is removed");
         }
     }
     assert!(failed.is_empty(), "{operation:?} with CRASH_SEED={seed}: {failed:?}");

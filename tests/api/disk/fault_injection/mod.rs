@@ -1,8 +1,7 @@
-//! One call on a file that is not carried out: the server is killed there, or the disk fails there, once or for good.
-//! Afterwards everything is as before the operation or as after it, as its answer has said, and goes on.
+//! Injects a fault into one system call on a file: a kill of the server, or an I/O error, once or persistently.
+//! Afterwards the state is that before or after the operation, as its response reported, and the accounts work.
 //!
-//! This is done at moments drawn from all that an operation has; where `CRASH_EVERY` is set to 1, at each of them.
-//! `CRASH_SEED` draws the same ones again.
+//! The system calls are sampled at random; with `CRASH_EVERY=1` every one is tested. `CRASH_SEED` repeats a sample.
 
 mod expectations;
 mod full_disk;
@@ -26,8 +25,8 @@ use crate::crash::{integrity, parse_env_var};
 use crate::disk::{assert_account_usable, server_arguments};
 use crate::process::build_command;
 
-/// How the server is started, what its calls meet, and at how many moments, unless at all. With `power` there are more
-/// calls; what only waits for the disk makes no difference to a kill.
+/// The durability mode, the faults, and the number of sampled points. `power` has additional fsync calls; they make no
+/// difference to a kill, so `process` needs no kills.
 const DURABILITY_CASES: [(&str, &[SyscallFault], usize); 2] = [
     (
         "power",
@@ -42,7 +41,7 @@ const DURABILITY_CASES: [(&str, &[SyscallFault], usize); 2] = [
     ("process", &[SyscallFault::ErrorOnce("EIO"), SyscallFault::PersistentError("EIO")], 1),
 ];
 
-/// An operation that is done on copies of a folder, each time with a fault.
+/// An operation that is tested on copies of a data directory, each with one fault.
 struct FaultTrial<'a> {
     prepared: &'a PreparedDataDir,
     expected: &'a ExpectedStates<'a>,
@@ -57,133 +56,145 @@ fn build_server_command(data: &Path, durability: &str) -> Command {
 }
 
 impl<'a> FaultTrial<'a> {
-    /// Does the operation without a fault, to learn what it makes of the accounts and which moments it has.
+    /// Runs the operation without a fault, to record its system calls.
     async fn new(
         prepared: &'a PreparedDataDir,
         expected: &'a ExpectedStates<'a>,
         durability: &'a str,
     ) -> Self {
         let (_folder, data) = prepared.copy();
-        let desk = prepared.start_server(&mut build_server_command(&data, durability));
-        desk.warm_up(prepared.operation).await;
-        let strace = Strace::record(desk.server.process.pid());
-        for told in perform(&desk, prepared.operation).await {
-            assert_eq!(told, Outcome::Applied);
+        let test_server = prepared.start_server(&mut build_server_command(&data, durability));
+        test_server.warm_up(prepared.operation).await;
+        let strace = Strace::record(test_server.server.process.pid());
+        for outcome in perform(&test_server, prepared.operation).await {
+            assert_eq!(outcome, Outcome::Applied);
         }
         let mut points = parse_points(&strace.detach_and_read(), &data);
-        // What was put off there has nothing to do with it.
+        // Delayed writes of `other` are not part of the operation.
         points.retain(|point| !point.file.starts_with("accounts/other"));
         Self { prepared, expected, points, durability }
     }
 
-    /// One copy of the folder, one operation, one fault. Says whether the fault was met.
+    /// Runs the operation with one fault on a new copy. Returns true if the fault was triggered.
     async fn run(&self, point: &SyscallPoint, fault: SyscallFault) -> bool {
         let (_folder, data) = self.prepared.copy();
-        let desk = self.prepared.start_server(&mut build_server_command(&data, self.durability));
-        desk.warm_up(self.prepared.operation).await;
-        let process = desk.server.process.pid();
+        let test_server =
+            self.prepared.start_server(&mut build_server_command(&data, self.durability));
+        test_server.warm_up(self.prepared.operation).await;
+        let process = test_server.server.process.pid();
         let strace = Strace::inject(process, &data, point, fault);
-        let told = perform(&desk, self.prepared.operation).await;
-        let (is_met, seen) = match fault {
-            SyscallFault::Kill => (told.iter().any(Outcome::is_unknown), None),
+        let outcomes = perform(&test_server, self.prepared.operation).await;
+        let (is_triggered, live_state) = match fault {
+            SyscallFault::Kill => (outcomes.iter().any(Outcome::is_unknown), None),
             SyscallFault::ErrorOnce(_) => {
-                let is_met = strace.detach_and_read().contains("(INJECTED)");
-                // To look at an account that is not open is to do again what has failed.
+                let is_triggered = strace.detach_and_read().contains("(INJECTED)");
+                // A read of a closed account would repeat the failed operation, so check only half of these cases.
                 let opens =
                     matches!(self.prepared.operation, Operation::FirstWrite | Operation::FirstRead);
-                let is_looked_at = !opens || point.nth.is_multiple_of(2);
+                let is_checked = !opens || point.nth.is_multiple_of(2);
                 (
-                    is_met,
-                    if is_looked_at { self.check_running_server(&desk, &told).await } else { None },
+                    is_triggered,
+                    if is_checked {
+                        self.check_running_server(&test_server, &outcomes).await
+                    } else {
+                        None
+                    },
                 )
             }
             SyscallFault::PersistentError(_) => {
-                assert_account_usable(&desk.other).await;
-                let seen = desk.read_state().await.ok();
-                let seen = seen.inspect(|seen| self.expected.assert_state_allowed(&told, seen));
-                (strace.detach_and_read().contains("(INJECTED)"), seen)
+                assert_account_usable(&test_server.other).await;
+                let state = test_server.read_state().await.ok();
+                let state =
+                    state.inspect(|state| self.expected.assert_state_allowed(&outcomes, state));
+                (strace.detach_and_read().contains("(INJECTED)"), state)
             }
         };
-        // Dropping it sends SIGKILL.
-        drop(desk);
+        // The drop sends SIGKILL.
+        drop(test_server);
         integrity::assert_databases_intact(&data).await;
-        let desk = self.prepared.start_server(&mut build_server_command(&data, self.durability));
-        let state = desk.read_state().await.expect("every account opens");
-        match seen {
-            Some(seen) => assert_eq!(state, seen, "a restart changes nothing: {told:?}"),
-            None => self.expected.assert_state_allowed(&told, &state),
+        let test_server =
+            self.prepared.start_server(&mut build_server_command(&data, self.durability));
+        let state = test_server.read_state().await.expect("every account is readable");
+        match live_state {
+            Some(live_state) => {
+                assert_eq!(state, live_state, "the restart changed the state: {outcomes:?}");
+            }
+            None => self.expected.assert_state_allowed(&outcomes, &state),
         }
-        self.expected.assert_accounts_usable(&desk, &state).await;
-        desk.server.stop();
+        self.expected.assert_accounts_usable(&test_server, &state).await;
+        test_server.server.stop();
         integrity::assert_databases_intact(&data).await;
-        is_met
+        is_triggered
     }
 
-    /// Looks at a server whose disk is well again, and writes to it. Gives what it shows in the end; None where it has
-    /// said that it does not know what came of the operation, and does not serve the account.
+    /// Checks a server whose disk works again, and writes to it. Returns its final state; None if the outcome of the
+    /// operation is unknown and the server rejects requests of the account.
     async fn check_running_server(
         &self,
-        desk: &ServerUnderTest,
-        answers: &[Outcome],
+        test_server: &ServerUnderTest,
+        outcomes: &[Outcome],
     ) -> Option<ServerState> {
-        assert_account_usable(&desk.other).await;
-        let is_known = !answers.iter().any(Outcome::is_unknown);
-        let seen = match desk.read_state().await {
-            Ok(seen) => seen,
-            Err(error) if is_known => panic!("{error}, although all is known: {answers:?}"),
+        assert_account_usable(&test_server.other).await;
+        let is_known = !outcomes.iter().any(Outcome::is_unknown);
+        let state = match test_server.read_state().await {
+            Ok(state) => state,
+            Err(error) if is_known => {
+                panic!("{error}, although every outcome is known: {outcomes:?}")
+            }
             Err(_) => return None,
         };
-        self.expected.assert_state_allowed(answers, &seen);
-        // More that is written to the same database would cover what a failed commit has left there.
+        self.expected.assert_state_allowed(outcomes, &state);
+        // Further writes to the same database would overwrite the remains of a failed commit.
         let operation = self.prepared.operation;
         if !matches!(
             operation,
             Operation::CreateTicket | Operation::FillWal | Operation::RemoveAccount
         ) {
             for _ in 0..3 {
-                let more = send_and_classify(build_ticket_creation(&desk.acme)).await;
-                assert!(more == Outcome::Applied || !is_known, "{more:?} after {answers:?}");
+                let outcome = send_and_classify(build_ticket_creation(&test_server.acme)).await;
+                assert!(outcome == Outcome::Applied || !is_known, "{outcome:?} after {outcomes:?}");
             }
         }
-        Some(desk.read_state().await.expect("it could be read before"))
+        Some(test_server.read_state().await.expect("the state is readable"))
     }
 }
 
-/// What the moments are drawn by.
+/// Returns the seed of the random numbers.
 fn rng_seed() -> u64 {
     parse_env_var("CRASH_SEED")
-        .unwrap_or_else(|| getrandom::u64().expect("the system has random numbers"))
+        .unwrap_or_else(|| getrandom::u64().expect("the OS provides random numbers"))
 }
 
-/// Whether all moments are tried.
+/// Returns true if every case is tested.
 fn is_exhaustive() -> bool {
-    parse_env_var::<u8>("CRASH_EVERY").is_some_and(|every| every != 0)
+    parse_env_var::<u8>("CRASH_EVERY").is_some_and(|value| value != 0)
 }
 
-/// Tries an operation at some moments or at all of them, with each of the faults.
+/// Tests an operation with sampled cases, or with all of them.
 async fn test_operation(operation: Operation) {
     if !Strace::is_available() {
         return;
     }
     let seed = rng_seed();
-    let mut dice = Rng::new(seed);
+    let mut rng = Rng::new(seed);
     let prepared = PreparedDataDir::new(operation).await;
     let expected = ExpectedStates::new(&prepared).await;
-    let (mut met, mut tried, mut failed) = (0, 0, Vec::new());
-    for (durability, faults, few) in DURABILITY_CASES {
+    let (mut triggered, mut tried, mut failed) = (0, 0, Vec::new());
+    for (durability, faults, sample_size) in DURABILITY_CASES {
         let trial = FaultTrial::new(&prepared, &expected, durability).await;
         let all = all_cases(operation, &trial.points, faults);
-        let chosen = if is_exhaustive() { all.clone() } else { sample_cases(&all, few, &mut dice) };
-        tried += chosen.len();
-        // A moment that depends on how threads take turns may not come; then another one is tried.
-        let mut others = if is_exhaustive() { 0 } else { 4 * chosen.len() };
-        let mut waiting = VecDeque::from(chosen);
-        while let Some((point, fault)) = waiting.pop_front() {
+        let cases =
+            if is_exhaustive() { all.clone() } else { sample_cases(&all, sample_size, &mut rng) };
+        tried += cases.len();
+        // A point that depends on thread scheduling may not be reached; then another one is tried.
+        let mut spare_cases = if is_exhaustive() { 0 } else { 4 * cases.len() };
+        let mut queue = VecDeque::from(cases);
+        while let Some((point, fault)) = queue.pop_front() {
             match AssertUnwindSafe(trial.run(point, fault)).catch_unwind().await {
-                Ok(true) => met += 1,
-                Ok(false) if others > 0 => {
-                    others -= 1;
-                    waiting.push_back(dice.choose(&all));
+                Ok(true) => triggered += 1,
+                Ok(false) if spare_cases > 0 => {
+                    spare_cases -= 1;
+                    queue.push_back(rng.choose(&all));
                 }
                 Ok(false) => {}
                 Err(_) => failed.push(format!("{durability}: {fault:?} at {point}")),
@@ -191,48 +202,55 @@ async fn test_operation(operation: Operation) {
         }
     }
     let number = failed.len();
-    assert_eq!(number, 0, "of {tried} {operation:?} with CRASH_SEED={seed}: {failed:#?}");
-    assert!(met * 2 > tried, "{operation:?}: only {met} of {tried} moments came");
-    print_summary(operation, tried, met);
+    assert_eq!(
+        number, 0,
+        "failures in {tried} cases of {operation:?} with CRASH_SEED={seed}: {failed:#?}"
+    );
+    assert!(
+        triggered * 2 > tried,
+        "{operation:?}: only {triggered} of {tried} faults were triggered"
+    );
+    print_summary(operation, tried, triggered);
 }
 
-/// Every moment with every fault. A load writes so often that only one write of a hundred fails.
+/// Returns every point with every fault. Of the many writes of `FillWal`, only every 100th fails.
 fn all_cases<'p>(
     operation: Operation,
     points: &'p [SyscallPoint],
     faults: &[SyscallFault],
 ) -> Vec<(&'p SyscallPoint, SyscallFault)> {
     let step = if operation == Operation::FillWal { 100 } else { 1 };
-    let of_point = |(number, point): (usize, &'p SyscallPoint)| {
-        let is_fit = number.is_multiple_of(step) || point.syscall != "pwrite64";
-        let is_met = move |fault: &&SyscallFault| **fault == SyscallFault::Kill || is_fit;
-        faults.iter().filter(is_met).map(move |fault| (point, *fault)).collect::<Vec<_>>()
+    let cases_of_point = |(number, point): (usize, &'p SyscallPoint)| {
+        let is_sampled = number.is_multiple_of(step) || point.syscall != "pwrite64";
+        let is_included = move |fault: &&SyscallFault| **fault == SyscallFault::Kill || is_sampled;
+        faults.iter().filter(is_included).map(move |fault| (point, *fault)).collect::<Vec<_>>()
     };
-    points.iter().enumerate().flat_map(of_point).collect()
+    points.iter().enumerate().flat_map(cases_of_point).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "whoever asks for all moments wants to know")]
-fn print_summary(operation: Operation, tried: usize, met: usize) {
-    println!("{operation:?}: {tried} moments, of which {met} came");
+#[expect(clippy::print_stdout, reason = "the summary of a long run is printed")]
+fn print_summary(operation: Operation, tried: usize, triggered: usize) {
+    println!("{operation:?}: {tried} cases, {triggered} faults triggered");
 }
 
-/// So many moments, at least half of them other ones than writes, which are many and much alike.
+/// Samples this number of cases. At least half of them are not writes, which are numerous and similar.
 fn sample_cases<'p>(
     all: &[(&'p SyscallPoint, SyscallFault)],
-    few: usize,
-    dice: &mut Rng,
+    sample_size: usize,
+    rng: &mut Rng,
 ) -> Vec<(&'p SyscallPoint, SyscallFault)> {
     let (writes, others): (Vec<_>, Vec<_>) =
         all.iter().partition(|(point, _)| point.syscall == "pwrite64");
-    let number = few.div_ceil(2);
-    [sample_evenly(&others, number, dice), sample_evenly(&writes, few - number, dice)].concat()
+    let number = sample_size.div_ceil(2);
+    [sample_evenly(&others, number, rng), sample_evenly(&writes, sample_size - number, rng)]
+        .concat()
 }
 
-/// So many of them, each from another part of the whole.
-fn sample_evenly<T: Copy>(all: &[T], most: usize, dice: &mut Rng) -> Vec<T> {
-    let parts = most.min(all.len());
+/// Samples up to `max` items, one from each of `max` equal parts.
+fn sample_evenly<T: Copy>(all: &[T], max: usize, rng: &mut Rng) -> Vec<T> {
+    let parts = max.min(all.len());
     let part = |number: usize| &all[all.len() * number / parts..all.len() * (number + 1) / parts];
-    (0..parts).map(|number| dice.choose(part(number))).collect()
+    (0..parts).map(|number| rng.choose(part(number))).collect()
 }
 
 #[tokio::test]

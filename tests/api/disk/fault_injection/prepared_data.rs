@@ -1,4 +1,4 @@
-//! A data folder with accounts of every kind, what is done to one of them, and what they hold.
+//! A prepared data directory with different accounts, the operations on them, and their states.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,26 +15,26 @@ use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, acme_seed, ticket_fixture
 use crate::process::build_command;
 use crate::support::ApiClient;
 
-/// SQLite copies a log into its file when a commit leaves so many pages in it (documented: its default).
+/// The number of pages in the write-ahead log that triggers a checkpoint of SQLite (documented: its default).
 const WAL_AUTOCHECKPOINT_PAGES: u64 = 1000;
-/// How many write at once in a load: enough to fill what is left of a log.
+/// The number of concurrent writers of a load: enough to fill the rest of the write-ahead log.
 pub(super) const WRITER_COUNT: usize = 16;
-/// A page in a log, with its header, in bytes (documented: SQLite's file format).
+/// The size of a page in the write-ahead log, with its header, in bytes (documented: SQLite's file format).
 const WAL_FRAME_BYTES: u64 = 4096 + 24;
 
-/// What is done to the account `acme`, unless another one is named.
+/// An operation on the account `acme`, unless the variant names another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     CreateTicket,
-    /// Tickets of many writers that fill the log, so that it is copied into the file.
+    /// Concurrent tickets that fill the write-ahead log and trigger a checkpoint.
     FillWal,
-    /// The first ticket of `idle`, which stands on an image.
+    /// The first ticket of `idle`, which uses an image.
     FirstWrite,
-    /// The tickets of `idle`, which are read for the first time.
+    /// The first read of the tickets of `idle`.
     FirstRead,
     Reset,
     TakeSnapshot,
-    /// A snapshot in the place of another one.
+    /// A snapshot that replaces another one.
     ReplaceSnapshot,
     Restore,
     RemoveAccount,
@@ -45,31 +45,31 @@ pub(super) enum Operation {
     CopyAccount,
 }
 
-/// What an account holds.
+/// The state of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AccountState {
-    /// The title of each ticket.
+    /// The titles of the tickets, by id.
     pub(super) tickets: BTreeMap<u64, String>,
-    /// When each snapshot was taken, by its name.
+    /// The time of each snapshot, by name.
     pub(super) snapshots: BTreeMap<String, String>,
-    /// None where it runs.
+    /// None if the clock is not frozen.
     frozen_clock: Option<Value>,
 }
 
-/// What all accounts hold, by name.
+/// The states of all accounts, by name.
 pub(super) type ServerState = BTreeMap<String, AccountState>;
 
-/// A folder that nobody uses, for tests to copy.
+/// A data directory of a stopped server, for tests to copy.
 pub(super) struct PreparedDataDir {
     dir: TempDir,
-    /// What the snapshot `one` of `acme` holds.
+    /// The tickets in the snapshot `one` of `acme`.
     pub(super) snapshot_one_tickets: BTreeMap<u64, String>,
     idle_key: String,
     other_key: String,
     pub(super) operation: Operation,
 }
 
-/// A server on a copy of the folder.
+/// A server on a copy of the data directory.
 pub(super) struct ServerUnderTest {
     pub(super) server: ServerProcess,
     pub(super) acme: Account,
@@ -79,76 +79,75 @@ pub(super) struct ServerUnderTest {
 
 impl PreparedDataDir {
     pub(super) async fn new(operation: Operation) -> Self {
-        let (folder, seeds) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+        let (dir, seeds) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
         let seed = fixtures::write_file(
             &seeds,
             "seed.json",
             &acme_seed((1..=3).map(ticket_fixture)).to_string(),
         );
         let server = ServerProcess::start(
-            build_command(&server_arguments(folder.path())).args(["--seed", &seed]),
+            build_command(&server_arguments(dir.path())).args(["--seed", &seed]),
         );
         let acme = Account::new(&server.client, "acme", ACME_KEY);
         let idle = create_account_with_tickets(&server.client, "idle", 0).await;
         let other = create_account_with_tickets(&server.client, "other", 2).await;
         create_large_tickets(&acme).await;
         assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
-        let one = read_account_state(&acme).await.expect("it can be read").tickets;
+        let one = read_account_state(&acme).await.expect("the state is readable").tickets;
         create_large_tickets(&acme).await;
         freeze_clock(&acme).await;
         let keys = [&idle, &other].map(|account| account.client.api_key.clone());
         server.stop();
-        // A second start, for what only a first one has to do.
-        ServerProcess::start_on(folder.path()).stop();
+        // The first restart has additional work, so it happens here.
+        ServerProcess::start_on(dir.path()).stop();
         if operation == Operation::FillWal {
-            fill_wal(folder.path()).await;
+            fill_wal(dir.path()).await;
         }
         let [idle, other] = keys;
-        Self { dir: folder, snapshot_one_tickets: one, idle_key: idle, other_key: other, operation }
+        Self { dir, snapshot_one_tickets: one, idle_key: idle, other_key: other, operation }
     }
 
-    /// Copies the folder to where there is a folder already.
+    /// Copies the data directory into an existing directory.
     pub(super) fn copy_to(&self, data: &Path) {
         copy_dir(self.dir.path(), data);
     }
 
-    /// A copy of the folder, whose path is as strace tells it.
+    /// Copies the data directory. Returns the canonical path, as strace prints it.
     pub(super) fn copy(&self) -> (TempDir, PathBuf) {
-        let folder = fixtures::create_temp_dir();
-        self.copy_to(folder.path());
-        let data = folder.path().canonicalize().expect("it is there");
-        (folder, data)
+        let dir = fixtures::create_temp_dir();
+        self.copy_to(dir.path());
+        let data = dir.path().canonicalize().expect("the directory exists");
+        (dir, data)
     }
 
-    /// The server that the command starts on a copy of the folder.
+    /// Starts the command as a server on a copy of the data directory.
     pub(super) fn start_server(&self, command: &mut Command) -> ServerUnderTest {
         let server = ServerProcess::start(command);
-        let known = |name: &str, key: &str| Account::new(&server.client, name, key);
+        let account = |name: &str, key: &str| Account::new(&server.client, name, key);
         let (acme, idle, other) = (
-            known("acme", ACME_KEY),
-            known("idle", &self.idle_key),
-            known("other", &self.other_key),
+            account("acme", ACME_KEY),
+            account("idle", &self.idle_key),
+            account("other", &self.other_key),
         );
         ServerUnderTest { server, acme, idle, other }
     }
 }
 
 impl ServerUnderTest {
-    /// Opens the accounts, and leaves something in the logs of `acme` and `other`. `idle` stays as it is where the
-    /// operation is to open it. Later nothing of this is written to the catalogue, where it would cover what a failed
-    /// commit has left.
+    /// Opens the accounts, and writes to the logs of `acme` and `other`. `idle` stays closed if the operation opens it.
+    /// Otherwise these steps would later write to the catalogue and overwrite the remains of a failed commit.
     pub(super) async fn warm_up(&self, operation: Operation) {
-        let stays = matches!(operation, Operation::FirstWrite | Operation::FirstRead);
+        let keeps_idle_closed = matches!(operation, Operation::FirstWrite | Operation::FirstRead);
         let list = fetch_response(self.client().request_without_key("GET", ACCOUNTS_PATH)).await;
         for account in list.body["accounts"].as_array().expect("a list") {
             let name = account["account"].as_str().expect("a name");
-            if !(stays && name == "idle") {
+            if !(keeps_idle_closed && name == "idle") {
                 read_account_state(&Account::new(self.client(), name, ""))
                     .await
-                    .expect("it can be read");
+                    .expect("the state is readable");
             }
         }
-        // A log that is to be filled holds much already.
+        // For `FillWal` the log is nearly full already.
         if operation != Operation::FillWal {
             create_ticket(&self.acme).await;
         }
@@ -159,7 +158,7 @@ impl ServerUnderTest {
         &self.server.client
     }
 
-    /// The request for what is done; of a load there are many, each with a title of its own.
+    /// Builds the request of the operation. A load has several, with different titles.
     pub(super) fn build_requests(&self, operation: Operation) -> Vec<RequestBuilder> {
         let acme = &self.acme;
         vec![match operation {
@@ -189,11 +188,11 @@ impl ServerUnderTest {
         }]
     }
 
-    fn build_account_creation(&self, wanted: &Value) -> RequestBuilder {
-        self.client().request_without_key("POST", ACCOUNTS_PATH).json(wanted)
+    fn build_account_creation(&self, body: &Value) -> RequestBuilder {
+        self.client().request_without_key("POST", ACCOUNTS_PATH).json(body)
     }
 
-    /// What all accounts hold, or what is said instead.
+    /// Returns the states of all accounts, or the error message.
     pub(super) async fn read_state(&self) -> Result<ServerState, String> {
         let list = fetch_response(self.client().request_without_key("GET", ACCOUNTS_PATH)).await;
         assert_eq!(list.status, 200, "{}", list.body);
@@ -214,7 +213,7 @@ pub(super) fn build_ticket_creation(account: &Account) -> RequestBuilder {
     request.header("content-type", "application/x-www-form-urlencoded").body(NEW_TICKET_FORM)
 }
 
-/// What an account holds, or what is said instead.
+/// Returns the state of an account, or the error message.
 pub(super) async fn read_account_state(account: &Account) -> Result<AccountState, String> {
     let export = fetch_response(account.request("GET", "/export")).await;
     if export.status != 200 {
@@ -226,9 +225,9 @@ pub(super) async fn read_account_state(account: &Account) -> Result<AccountState
         let title = ticket["title"].as_str().expect("a title");
         (ticket["id"].as_u64().expect("an id"), title.to_owned())
     });
-    let listed = fetch_response(account.request("GET", "/snapshots")).await;
-    let listed = listed.body["snapshots"].as_array().expect("a list").clone();
-    let snapshots = listed.iter().map(|snapshot| {
+    let list = fetch_response(account.request("GET", "/snapshots")).await;
+    let list = list.body["snapshots"].as_array().expect("a list").clone();
+    let snapshots = list.iter().map(|snapshot| {
         let text = |name: &str| snapshot[name].as_str().expect("text").to_owned();
         (text("name"), text("taken_at"))
     });
@@ -241,24 +240,24 @@ pub(super) async fn read_account_state(account: &Account) -> Result<AccountState
     })
 }
 
-/// The title of what a writer of a load sends.
+/// Returns the title of the ticket of one writer.
 pub(super) fn load_title(writer: usize) -> String {
     format!("Load {writer}")
 }
 
-/// A ticket of some pages.
+/// Builds a request for a ticket that takes several pages.
 fn build_large_ticket_creation(account: &Account, title: &str) -> RequestBuilder {
     let name = "\u{6f22}".repeat(1000);
     let fields = REQUIRED_FIELDS.into_iter().chain([("title", title), ("fromName", &name)]);
     account.client.request("POST", "/api/v2/ticket").form(&fields.collect::<Vec<_>>())
 }
 
-/// Makes tickets that are long enough to make the file grow.
+/// Creates tickets that make the file grow.
 async fn create_large_tickets(account: &Account) {
     for number in 0..6 {
-        let made =
+        let created =
             fetch_response(build_large_ticket_creation(account, &format!("Large {number}"))).await;
-        assert_eq!(made.status, 200, "{}", made.body);
+        assert_eq!(created.status, 200, "{}", created.body);
     }
 }
 
@@ -267,7 +266,7 @@ async fn freeze_clock(account: &Account) {
     assert_eq!(account.send_control_json("PUT", "/clock", &clock).await.status, 200);
 }
 
-/// Fills the log of `acme`, so that the next ones make it full, and kills the server.
+/// Fills the log of `acme` until it is nearly full, and kills the server.
 async fn fill_wal(data: &Path) {
     let server = ServerProcess::start_on(data);
     let acme = Account::new(&server.client, "acme", ACME_KEY);
@@ -280,29 +279,29 @@ async fn fill_wal(data: &Path) {
         let changed = acme.client.send_form("PUT", "/api/v2/ticket/1", &title).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
     }
-    // Dropping it sends SIGKILL.
+    // The drop sends SIGKILL.
     drop(server);
 }
 
-/// Of `acme`, in bytes.
+/// Returns the size of the write-ahead log of `acme`, in bytes.
 fn wal_size_bytes(data: &Path) -> u64 {
-    let files = std::fs::read_dir(data.join("accounts")).expect("the folder is there");
+    let files = std::fs::read_dir(data.join("accounts")).expect("the directory exists");
     let logs = files.map(|file| file.expect("a file")).filter(|file| {
         let name = file.file_name().display().to_string();
         name.starts_with("acme.") && name.ends_with(".db-wal")
     });
-    logs.map(|log| log.metadata().expect("its size").len()).sum()
+    logs.map(|log| log.metadata().expect("the file has metadata").len()).sum()
 }
 
 fn copy_dir(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("a folder") {
+    for entry in std::fs::read_dir(from).expect("the directory exists") {
         let from = entry.expect("an entry").path();
         let to = to.join(from.file_name().expect("a name"));
         if from.is_dir() {
-            std::fs::create_dir(&to).expect("a new folder");
+            std::fs::create_dir(&to).expect("the directory is created");
             copy_dir(&from, &to);
         } else {
-            std::fs::copy(&from, &to).expect("a copy");
+            std::fs::copy(&from, &to).expect("the file is copied");
         }
     }
 }

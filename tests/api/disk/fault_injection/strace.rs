@@ -1,4 +1,4 @@
-//! The system calls of a running server: written down, or met by a fault.
+//! Records the system calls of a running server, or injects faults into them.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter, Result};
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::process::{RunningProcess, build_clean_env_command};
 use crate::third_party_clients::{can_run, skip_test};
 
-/// The calls that change what is on the disk. Those that a machine does not have are passed over by the `?`.
+/// The system calls that change the disk. strace ignores unknown calls with the prefix `?`.
 const TRACED_SYSCALLS: [&str; 12] = [
     "pwrite64",
     "write",
@@ -23,11 +23,11 @@ const TRACED_SYSCALLS: [&str; 12] = [
     "copy_file_range",
 ];
 
-/// A moment: the call of this name that a thread makes for the `nth` time on this file.
+/// The `nth` call of this system call on this file by one thread.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SyscallPoint {
     pub(super) syscall: String,
-    /// Below the data folder.
+    /// The path below the data directory.
     pub(super) file: String,
     pub(super) nth: usize,
 }
@@ -38,38 +38,38 @@ impl Display for SyscallPoint {
     }
 }
 
-/// What the call meets, which is not carried out then
+/// The fault that replaces the system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SyscallFault {
     Kill,
-    /// It fails with this error, once.
+    /// The call fails with this error once.
     ErrorOnce(&'static str),
-    /// It fails with this error, and so do all of its kind on this file from then on.
+    /// This call and all later ones on this file fail with this error.
     PersistentError(&'static str),
 }
 
-/// strace, which follows every thread of a server until it is ended.
+/// A strace process, attached to every thread of a server.
 pub(super) struct Strace {
     process: RunningProcess,
     output: tempfile::NamedTempFile,
 }
 
 impl Strace {
-    /// Whether this machine can trace; says so where it cannot.
+    /// Returns true if strace works; reports a skipped test otherwise.
     pub(super) fn is_available() -> bool {
-        let is_there = can_run("strace", &["-o", "/dev/null", "true"]);
-        if !is_there {
-            skip_test("there is no strace, or no process can be traced");
+        let is_available = can_run("strace", &["-o", "/dev/null", "true"]);
+        if !is_available {
+            skip_test("strace is not installed, or tracing is not permitted");
         }
-        is_there
+        is_available
     }
 
-    /// Writes down the calls from now on.
+    /// Starts to record the system calls.
     pub(super) fn record(process: u32) -> Self {
         Self::attach(process, &["-y", "-e", &format!("trace={}", TRACED_SYSCALLS.join(","))])
     }
 
-    /// Lets the call at this moment meet the fault.
+    /// Injects the fault at this point.
     pub(super) fn inject(
         process: u32,
         data: &Path,
@@ -87,37 +87,39 @@ impl Strace {
         Self::attach(process, &["-P", file.to_str().expect("text"), "-e", &trace, "-e", &inject])
     }
 
-    fn attach(process: u32, how: &[&str]) -> Self {
+    fn attach(process: u32, options: &[&str]) -> Self {
         let output = tempfile::NamedTempFile::new().expect("a temporary file");
         let (process, path) = (process.to_string(), output.path().to_str().expect("text"));
         let fixed = ["-f", "-p", &process, "-e", "signal=none", "-o", path];
-        let mut program =
-            RunningProcess::spawn(&mut build_clean_env_command("strace", &[&fixed, how].concat()));
-        let line = program.wait_for_line(|_, line| line.contains("attach"));
+        let mut strace = RunningProcess::spawn(&mut build_clean_env_command(
+            "strace",
+            &[&fixed, options].concat(),
+        ));
+        let line = strace.wait_for_line(|_, line| line.contains("attach"));
         assert!(line.contains(" attached"), "{line}");
-        Self { process: program, output }
+        Self { process: strace, output }
     }
 
-    /// Goes away, and gives what was written down.
+    /// Detaches strace and returns its output.
     pub(super) fn detach_and_read(self) -> String {
         self.process.signal_and_wait("-TERM");
-        std::fs::read_to_string(self.output.path()).expect("what strace writes is text")
+        std::fs::read_to_string(self.output.path()).expect("the output of strace is text")
     }
 }
 
-/// Every moment of what was written down, in order, each once.
+/// Returns the distinct points of a recording, in order.
 pub(super) fn parse_points(recorded: &str, data: &Path) -> Vec<SyscallPoint> {
     let data = format!("{}/", data.to_str().expect("text"));
     let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     let mut points = Vec::new();
     for line in recorded.lines() {
-        let Some((thread, told)) = line.split_once(' ') else { continue };
-        let Some((call, told)) = told.trim_start().split_once('(') else { continue };
-        // Of a call that is resumed the arguments were told before.
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((call, rest)) = rest.trim_start().split_once('(') else { continue };
+        // The line of a resumed call repeats no arguments.
         if call.starts_with('<') {
             continue;
         }
-        let arguments = told.rsplit_once(") = ").map_or(told, |(arguments, _)| arguments);
+        let arguments = rest.rsplit_once(") = ").map_or(rest, |(arguments, _)| arguments);
         let mut files: Vec<&str> =
             arguments.split(data.as_str()).skip(1).map(take_file_name).collect();
         files.dedup();
@@ -135,7 +137,7 @@ pub(super) fn parse_points(recorded: &str, data: &Path) -> Vec<SyscallPoint> {
     points
 }
 
-/// The name at the beginning of this text.
+/// Returns the file name at the start of the text.
 fn take_file_name(text: &str) -> &str {
     text.split(['>', '"']).next().unwrap_or_default()
 }
