@@ -1,33 +1,33 @@
 #!/usr/bin/env bash
-# Runs a fuzz target for so many seconds: scripts/fuzz.sh decoder 600. Without a time it runs for a minute; without a
-# target each has its turn. Needs a nightly compiler, a C++ compiler and cargo-fuzz (cargo install cargo-fuzz --locked).
-# It starts from fuzz/seeds and keeps what it finds in fuzz/corpus; what breaks is in fuzz/artifacts, and is printed.
-# scripts/fuzz.sh keep decoder takes the smallest inputs that reach as much into fuzz/seeds.
+# Runs a fuzz target for a number of seconds: scripts/fuzz.sh decoder 600. The default is 60 seconds; without a target
+# it runs all of them. Needs a nightly compiler, a C++ compiler and cargo-fuzz (cargo install cargo-fuzz --locked).
+# A run starts from fuzz/seeds and stores new inputs in fuzz/corpus. It stores crashing inputs in fuzz/artifacts and
+# prints them. scripts/fuzz.sh keep decoder minimizes the corpus into fuzz/seeds, with the same coverage.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 all=(decoder seed view request)
-# Our code is safe Rust, and a sanitizer does not look into SQLite: without one everything is twice as fast.
+# The code is safe Rust, and a sanitizer does not instrument SQLite. Without one the runs are twice as fast.
 build=(--sanitizer none)
 limits=(-timeout=10 -rss_limit_mb=4096)
-# The largest inputs that are kept, so that the repository stays small.
-most=4096
+# The size limit of stored inputs in bytes, so that the repository stays small.
+max_len=4096
 
-built() {
+build_target() {
     cargo +nightly fuzz build "${build[@]}" "$1"
     mkdir -p "fuzz/corpus/$1" "fuzz/seeds/$1" "fuzz/artifacts/$1"
 }
 
 run() {
-    local target=$1 seconds=$2 more
-    built "$target"
+    local target=$1 seconds=$2 options
+    build_target "$target"
     case $target in
-        # What is read as a text grows slowly from short ones; requests and views take many bytes from the start.
-        decoder | seed) more=("-dict=fuzz/dictionaries/$target" "-max_len=$most") ;;
-        *) more=(-len_control=0 -max_len=1024) ;;
+        # Text inputs grow slowly from short ones; requests and views need many bytes from the start.
+        decoder | seed) options=("-dict=fuzz/dictionaries/$target" "-max_len=$max_len") ;;
+        *) options=(-len_control=0 -max_len=1024) ;;
     esac
     cargo +nightly fuzz run "${build[@]}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-        "-max_total_time=$seconds" "${limits[@]}" -print_final_stats=1 "${more[@]}" || {
+        "-max_total_time=$seconds" "${limits[@]}" -print_final_stats=1 "${options[@]}" || {
         for input in "fuzz/artifacts/$target"/*; do
             [ -e "$input" ] || continue
             echo "$input, in base64:"
@@ -37,20 +37,20 @@ run() {
     }
 }
 
-keep() {
-    local target=$1 kept
-    built "$target"
-    kept=$(mktemp -d)
-    cargo +nightly fuzz run "${build[@]}" "$target" "$kept" "fuzz/seeds/$target" "fuzz/corpus/$target" -- \
-        -merge=1 "-max_len=$most" "${limits[@]}"
+minimize() {
+    local target=$1 merged
+    build_target "$target"
+    merged=$(mktemp -d)
+    cargo +nightly fuzz run "${build[@]}" "$target" "$merged" "fuzz/seeds/$target" "fuzz/corpus/$target" -- \
+        -merge=1 "-max_len=$max_len" "${limits[@]}"
     rm -rf "fuzz/seeds/$target"
-    mv "$kept" "fuzz/seeds/$target"
+    mv "$merged" "fuzz/seeds/$target"
     chmod 755 "fuzz/seeds/$target"
     du -sh --apparent-size "fuzz/seeds/$target"
 }
 
 case ${1:-} in
-    keep) keep "$2" ;;
+    keep) minimize "$2" ;;
     "") for target in "${all[@]}"; do run "$target" 60; done ;;
     *) run "$1" "${2:-60}" ;;
 esac

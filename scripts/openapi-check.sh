@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Validates both OpenAPI documents, then tries a server against each with generated
-# requests: one by one, and in sequences where one request takes what another gave.
-# Needs Python 3.10 or newer with venv; its packages go below target/.
-# EXAMPLES=500 tries more per operation. MINUTES=30 goes on for so long with each
-# document, with new requests all the time. Further arguments go to schemathesis,
-# such as --phases stateful --seed 1.
+# Validates both OpenAPI documents, then tests a server against each with generated
+# requests: single requests, and sequences in which a request uses values of earlier
+# responses. Needs Python 3.10 or newer with venv; the packages go below target/.
+# EXAMPLES=500 sets the number of requests per operation. MINUTES=30 sets the duration
+# for each document, with new requests until the end. Further arguments are passed to
+# schemathesis, such as --phases stateful --seed 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD work=$PWD/target/openapi-check
@@ -17,12 +17,12 @@ mkdir -p "$work"
 cargo build --locked
 server=${CARGO_TARGET_DIR:-$root/target}/debug/omnidesk-mock
 
-cd "$work" # schemathesis leaves its caches where it runs
+cd "$work" # schemathesis writes its caches to the working directory
 "$server" openapi > openapi.json
 "$server" openapi --control > control.json
 venv/bin/openapi-spec-validator openapi.json control.json
 
-# An unknown ticket is a 404 here, and no 400, so that a 400 always means bad input.
+# An unknown ticket returns 404 instead of 400, so that 400 always means invalid input.
 cat > mock.toml <<'TOML'
 [dialect]
 unknown_ticket_status = 404
@@ -32,8 +32,8 @@ TOML
 process=
 trap 'kill $process 2>/dev/null || true' EXIT
 
-# Tries a server of its own against the document at this path.
-try() {
+# Starts a server and tests it against the document at this path.
+test_document() {
     local document=$1 failed=0
     shift
     rm -f port
@@ -47,15 +47,15 @@ try() {
         --header 'apiKey: dev-key' --max-examples "${EXAMPLES:-50}" \
         ${MINUTES:+--max-time $((MINUTES * 60))} "$@" || failed=1
 
-    # The server tells of its own defects in its log; and it must still be there to end.
+    # The server logs its own defects. It must still be running and must exit cleanly.
     if grep -E 'ERROR|panicked|fatal' server.log >&2; then failed=1; fi
     kill "$process"
-    wait "$process" || { echo "the server has ended badly" >&2; failed=1; }
+    wait "$process" || { echo "the server did not exit cleanly" >&2; failed=1; }
     process=
     return "$failed"
 }
 
 failed=0
-try /openapi.json "$@" || failed=1
-try /_control/openapi.json "$@" || failed=1
+test_document /openapi.json "$@" || failed=1
+test_document /_control/openapi.json "$@" || failed=1
 exit "$failed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries the pages in a real browser. Needs Node, npm, Chromium (or CHROMIUM=path), and a built server.
+# Tests the pages in a real browser. Needs Node, npm, Chromium (or CHROMIUM=path), and a built server.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The release build, for this kind of machine or for the target that is given: target/TARGET/release/omnidesk-mock.
-# Its flags leave nothing in the program but what follows from the source, Cargo.lock and the tools: no path, no
-# date, no number of the build. With cargo-auditable on the path, the program carries the list of its dependencies.
+# The reproducible release build, for the host or for the target in the argument: target/TARGET/release/omnidesk-mock.
+# The program depends only on the source, Cargo.lock and the tools: it contains no path, no date and no build id.
+# If cargo-auditable is on the path, the program contains the list of its dependencies.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,7 +17,7 @@ flags=(
 )
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}")
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || echo 0)}
-# SQLite is C.
+# These flags are for SQLite, which is C.
 export CFLAGS="-ffile-prefix-map=$cargo_home=/cargo -ffile-prefix-map=$PWD=/build"
 export CARGO_ENCODED_RUSTFLAGS SOURCE_DATE_EPOCH
 unset CARGO_TARGET_DIR RUSTFLAGS

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Creates a fixture of tests/api/upgrade: the data directory that a version of the program leaves, and its responses.
+"""Creates a fixture of tests/api/upgrade: the data directory and the responses of a version of the program.
 
     scripts/upgrade-fixture.py PROGRAM FIXTURE
 
@@ -7,7 +7,7 @@ PROGRAM is the built server of that version. FIXTURE is the directory to create:
 tests/api/upgrade, or an absolute path. It gets
 - `data`: the data directory after the server stopped,
 - `killed`: the files that differ after the next server was killed (SIGKILL) while it wrote,
-- `responses.json`: what the server answered, and what it acknowledged.
+- `responses.json`: the responses of the server, and the acknowledged writes.
 Needs Python 3.10 or newer, and nothing else.
 """
 
@@ -62,8 +62,8 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def do(self, method, path, **what):
-        status, text = self.send(method, path, **what)
+    def do(self, method, path, **content):
+        status, text = self.send(method, path, **content)
         if status >= 300:
             sys.exit(f"{method} {path}: {status} {text}")
         return json.loads(text) if text else None
@@ -87,9 +87,9 @@ class Server:
         """Returns the responses, and the last id; the next ticket gets the one after it."""
         return {"last_id": self.last_id, "responses": responses}
 
-    def create(self, title, **more):
+    def create(self, title, **fields):
         form = {"brandID": 1, "channelID": 1, "direction": "inbound", "from": "bo@example.test", "to": "desk@example.test"}
-        ticket = self.do("POST", TICKET, key=ACME, form=form | {"title": title} | more)["ticketID"]
+        ticket = self.do("POST", TICKET, key=ACME, form=form | {"title": title} | fields)["ticketID"]
         self.last_id = max(self.last_id, ticket)
         return ticket
 
@@ -147,7 +147,7 @@ def change_accounts(server):
 
 def write_until_killed(server):
     """Creates tickets concurrently, kills the server meanwhile, and returns the titles of acknowledged tickets by id."""
-    acknowledged, enough = {}, threading.Event()
+    acknowledged, is_enough = {}, threading.Event()
 
     def write(writer):
         for number in range(1000):
@@ -157,12 +157,12 @@ def write_until_killed(server):
             except (OSError, http.client.HTTPException):
                 return
             if len(acknowledged) >= WRITES_BEFORE_KILL:
-                enough.set()
+                is_enough.set()
 
     writers = [threading.Thread(target=write, args=(writer,)) for writer in range(3)]
     for writer in writers:
         writer.start()
-    enough.wait(60)
+    is_enough.wait(60)
     server.process.kill()
     server.process.wait()
     for writer in writers:
@@ -183,8 +183,8 @@ def copy_files(data, target, base=Path()):
 def main(program, fixture):
     fixture = FIXTURES / fixture
     shutil.rmtree(fixture, ignore_errors=True)
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory)
         server = Server(program, data)
         recorded = {"origin": server.state(server.get_all(ALL, f"{TICKET}/41", key=ACME)), "revoked_key": REVOKED}
         change_tickets(server)
