@@ -1,4 +1,5 @@
-//! The decoder of queries and bodies: it keeps its bounds, and says the same of the same in every encoding.
+//! Fuzzes the decoder of queries and bodies: it enforces its limits, and equal input in different encodings decodes to
+//! equal values.
 
 #![no_main]
 
@@ -11,101 +12,102 @@ const MULTIPART: &str = "multipart/form-data; boundary=B7";
 const JSON: &str = "application/json";
 
 fuzz_target!(|bytes: &[u8]| {
-    let form = decoded(URLENCODED, bytes);
-    let json = decoded(JSON, bytes);
-    bounded(&form);
-    bounded(&json);
-    bounded(&decoded(MULTIPART, bytes));
-    json_is_json(&json, bytes);
+    let form = decode(URLENCODED, bytes);
+    let json = decode(JSON, bytes);
+    assert_within_limits(&form);
+    assert_within_limits(&json);
+    assert_within_limits(&decode(MULTIPART, bytes));
+    assert_json_matches_serde(&json, bytes);
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let asked = decode_query(text);
-    bounded(&asked);
+    let query = decode_query(text);
+    assert_within_limits(&query);
     if !text.trim_start().starts_with('{') {
-        assert_eq!(asked, form, "a query and a form are read alike");
+        assert_eq!(query, form, "the query and the form differ");
     }
-    // A content type of any form, with a boundary of any form.
+    // An arbitrary content type, with an arbitrary boundary.
     if let Some((content_type, rest)) = text.split_once('\n') {
-        decode_body(content_type, rest.as_bytes()).iter().for_each(bounded);
+        decode_body(content_type, rest.as_bytes()).iter().for_each(assert_within_limits);
     }
-    if let Ok(tree) = asked {
-        said_otherwise(bytes, &tree);
-        comes_back(&tree);
+    if let Ok(tree) = query {
+        assert_same_in_other_encodings(bytes, &tree);
+        assert_round_trips(&tree);
     }
 });
 
-fn decoded(content_type: &str, bytes: &[u8]) -> Result<Value, String> {
-    decode_body(content_type, bytes).expect("it is understood")
+fn decode(content_type: &str, bytes: &[u8]) -> Result<Value, String> {
+    decode_body(content_type, bytes).expect("the content type is supported")
 }
 
-fn bounded(read: &Result<Value, String>) {
-    match read {
+fn assert_within_limits(decoded: &Result<Value, String>) {
+    match decoded {
         Ok(tree) => {
-            assert!(depth(tree) <= MAX_DEPTH, "deeper than it may be: {tree}");
-            assert!(leaves(tree) <= MAX_VALUES, "more than there may be: {tree}");
+            assert!(depth(tree) <= MAX_DEPTH, "nested too deep: {tree}");
+            assert!(count_leaves(tree) <= MAX_VALUES, "too many values: {tree}");
         }
         Err(message) => assert!(!message.is_empty() && message.len() < 1000, "{message}"),
     }
 }
 
-/// The levels below the top.
+/// Returns the number of levels below the top.
 fn depth(value: &Value) -> usize {
-    let below = |below: Option<usize>| below.map_or(0, |levels| levels + 1);
+    let add_level = |deepest: Option<usize>| deepest.map_or(0, |levels| levels + 1);
     match value {
-        Value::Array(entries) => below(entries.iter().map(depth).max()),
-        Value::Object(fields) => below(fields.values().map(depth).max()),
+        Value::Array(entries) => add_level(entries.iter().map(depth).max()),
+        Value::Object(fields) => add_level(fields.values().map(depth).max()),
         _ => 0,
     }
 }
 
-fn leaves(value: &Value) -> usize {
+fn count_leaves(value: &Value) -> usize {
     match value {
-        Value::Array(entries) => entries.iter().map(leaves).sum(),
-        Value::Object(fields) => fields.values().map(leaves).sum(),
+        Value::Array(entries) => entries.iter().map(count_leaves).sum(),
+        Value::Object(fields) => fields.values().map(count_leaves).sum(),
         _ => 1,
     }
 }
 
-/// Every value in it, itself among them.
-fn values(value: &Value) -> usize {
+/// Counts the values, including the value itself.
+fn count_values(value: &Value) -> usize {
     1 + match value {
-        Value::Array(entries) => entries.iter().map(values).sum(),
-        Value::Object(fields) => fields.values().map(values).sum(),
+        Value::Array(entries) => entries.iter().map(count_values).sum(),
+        Value::Object(fields) => fields.values().map(count_values).sum(),
         _ => 0,
     }
 }
 
-/// What is taken is what any reader of JSON takes, but for the bounds.
-fn json_is_json(read: &Result<Value, String>, bytes: &[u8]) {
-    match (read, serde_json::from_slice::<Value>(bytes)) {
+/// Asserts that JSON decodes as with serde_json, except for the limits.
+fn assert_json_matches_serde(decoded: &Result<Value, String>, bytes: &[u8]) {
+    match (decoded, serde_json::from_slice::<Value>(bytes)) {
         (Ok(tree), Ok(same)) => assert_eq!(*tree, same),
-        (Ok(tree), Err(error)) => assert!(bytes.is_empty(), "{tree} is no JSON: {error}"),
+        (Ok(tree), Err(error)) => assert!(bytes.is_empty(), "{tree} is not JSON: {error}"),
         (Err(message), Ok(tree)) => {
-            let fits = tree.is_object() && depth(&tree) <= MAX_DEPTH && values(&tree) <= MAX_VALUES;
-            // Of a name that comes twice the first value counts, too.
-            let is_bound = message.starts_with("More than") || message.contains("nested deeper");
-            assert!(!fits || is_bound, "refused: {message}");
+            let fits =
+                tree.is_object() && depth(&tree) <= MAX_DEPTH && count_values(&tree) <= MAX_VALUES;
+            // The decoder also counts the first value of a duplicate name.
+            let is_limit = message.starts_with("More than") || message.contains("nested deeper");
+            assert!(!fits || is_limit, "rejected: {message}");
         }
         (Err(_), Err(_)) => {}
     }
 }
 
-/// The same pairs in another form's words, in another encoding, and twice.
-fn said_otherwise(bytes: &[u8], tree: &Value) {
+/// Asserts that the same pairs decode equally when they are encoded again, encoded as multipart, and repeated.
+fn assert_same_in_other_encodings(bytes: &[u8], tree: &Value) {
     let pairs: Vec<(String, String)> = form_urlencoded::parse(bytes).into_owned().collect();
-    let mut again = form_urlencoded::Serializer::new(String::new());
-    let again = again.extend_pairs(&pairs).finish();
-    assert_eq!(decode_query(&again).as_ref(), Ok(tree), "{again}");
+    let mut serializer = form_urlencoded::Serializer::new(String::new());
+    let encoded = serializer.extend_pairs(&pairs).finish();
+    assert_eq!(decode_query(&encoded).as_ref(), Ok(tree), "{encoded}");
 
     let is_plain = |name: &str| !name.chars().any(|c| c.is_control() || c == '"' || c == '\\');
     let fits = |(name, value): &(String, String)| is_plain(name) && !value.contains("--B7");
     if !pairs.is_empty() && pairs.iter().all(fits) {
-        let parts = decoded(MULTIPART, multipart(&pairs).as_bytes());
+        let parts = decode(MULTIPART, multipart(&pairs).as_bytes());
         assert_eq!(parts.as_ref(), Ok(tree), "{pairs:?}");
     }
 
-    // Where no pair takes the next free index, the last of two counts, so twice is once.
+    // Without `[]` the last of two equal names is used, so repeated pairs have no effect.
     if pairs.len() * 2 <= MAX_VALUES && !pairs.iter().any(|(name, _)| name.contains("[]")) {
-        assert_eq!(decode_query(&format!("{again}&{again}")).as_ref(), Ok(tree), "{again}");
+        assert_eq!(decode_query(&format!("{encoded}&{encoded}")).as_ref(), Ok(tree), "{encoded}");
     }
 }
 
@@ -116,10 +118,10 @@ fn multipart(pairs: &[(String, String)]) -> String {
     pairs.iter().map(part).collect::<String>() + "--B7--\r\n"
 }
 
-/// The tree of a form, sent as JSON and as the form that PHP would make of it.
-fn comes_back(tree: &Value) {
-    if values(tree) <= MAX_VALUES {
-        assert_eq!(decoded(JSON, tree.to_string().as_bytes()).as_ref(), Ok(tree));
+/// Asserts that a decoded form round-trips as JSON, and as a form with PHP brackets.
+fn assert_round_trips(tree: &Value) {
+    if count_values(tree) <= MAX_VALUES {
+        assert_eq!(decode(JSON, tree.to_string().as_bytes()).as_ref(), Ok(tree));
     }
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     for (name, value) in tree.as_object().unwrap_or(&Map::new()) {
@@ -127,8 +129,8 @@ fn comes_back(tree: &Value) {
             pairs.append_pair(name, text);
         });
     }
-    let again = pairs.finish();
-    assert_eq!(decode_query(&again).as_ref(), Ok(tree), "{again}");
+    let encoded = pairs.finish();
+    assert_eq!(decode_query(&encoded).as_ref(), Ok(tree), "{encoded}");
 }
 
 fn flatten(name: &str, value: &Value, add: &mut dyn FnMut(&str, &str)) {
@@ -143,6 +145,6 @@ fn flatten(name: &str, value: &Value, add: &mut dyn FnMut(&str, &str)) {
                 flatten(&format!("{name}[{field}]"), entry, add);
             }
         }
-        other => add(name, other.as_str().expect("a form has texts alone")),
+        other => add(name, other.as_str().expect("a form has only strings")),
     }
 }

@@ -1,4 +1,4 @@
-//! Views of any conditions: each becomes a statement that runs, and finds what the conditions say.
+//! Fuzzes views: the SQL of arbitrary conditions runs, and returns the tickets that satisfy the conditions.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use omnidesk_mock::fuzzing::{FuzzResponse, FuzzServer};
 use serde_json::{Value, json};
 
 const SEED: &str = include_str!("view.yaml");
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 const OPERATIONS: [&str; 8] = [
     "equals",
     "not_equals",
@@ -52,8 +52,8 @@ const WORDS: [&str; 25] = [
     "$1",
 ];
 
-/// The columns that hold dates. A whole date in UTC is compared with them as a moment; the account is in UTC too.
-const DATES: [&str; 12] = [
+/// The date columns. A complete date in UTC is compared with them as a time; the account is in UTC as well.
+const DATE_COLUMNS: [&str; 12] = [
     "closed_at",
     "created_at",
     "last_update",
@@ -68,13 +68,13 @@ const DATES: [&str; 12] = [
     "snooze_time_sent",
 ];
 
-/// As many views as an account gets before it is made anew, which takes longer than all the rest.
-const VIEWS: u64 = 200;
+/// The number of views before the account is reset, which takes longer than everything else.
+const MAX_VIEWS: u64 = 200;
 
 static SERVER: LazyLock<FuzzServer> =
-    LazyLock::new(|| FuzzServer::open(SEED).expect("the seed is good"));
-static MADE: AtomicU64 = AtomicU64::new(0);
-/// Every ticket as a list without a view shows it.
+    LazyLock::new(|| FuzzServer::open(SEED).expect("the seed is valid"));
+static VIEW_COUNT: AtomicU64 = AtomicU64::new(0);
+/// All tickets, from a list without a view.
 static TICKETS: LazyLock<Vec<Value>> = LazyLock::new(|| items(&list("")));
 
 #[derive(Debug)]
@@ -95,12 +95,13 @@ struct View {
 impl<'a> Arbitrary<'a> for Condition {
     fn arbitrary(input: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let columns = TICKETS[0].as_object().expect("a ticket");
-        let fact = columns.keys().nth(input.choose_index(columns.len())?).expect("it is one");
+        let fact =
+            columns.keys().nth(input.choose_index(columns.len())?).expect("the index is valid");
         let value = match input.int_in_range(0..=5)? {
             0 => None,
             1 => Some(Value::from(u64::arbitrary(input)?)),
             2 => Some(Value::from(<&str>::arbitrary(input)?)),
-            // What one of the tickets has there.
+            // The value of a ticket in this column.
             3 => Some(input.choose(&TICKETS)?[fact].clone()),
             _ => Some(Value::from(*input.choose(&WORDS)?)),
         };
@@ -110,32 +111,32 @@ impl<'a> Arbitrary<'a> for Condition {
 
 fuzz_target!(|view: View| -> Corpus {
     let View { all, any, status, query } = view;
-    let written =
-        |conditions: &[Condition]| conditions.iter().map(Condition::written).collect::<Value>();
-    let id = MADE.fetch_add(1, Ordering::Relaxed) % VIEWS + 1;
+    let to_json =
+        |conditions: &[Condition]| conditions.iter().map(Condition::to_json).collect::<Value>();
+    let id = VIEW_COUNT.fetch_add(1, Ordering::Relaxed) % MAX_VIEWS + 1;
     if id == 1 {
-        assert_eq!(ask("POST", "/_control/accounts/desk/reset", Vec::new()).status, 204);
+        assert_eq!(send("POST", "/_control/accounts/desk/reset", Vec::new()).status, 204);
     }
     let fixture = json!({ "accounts": { "desk": { "views": [
-        { "id": id, "slug": format!("fuzzed-{id}"), "conditions": { "all": written(&all), "any": written(&any) } },
+        { "id": id, "slug": format!("fuzzed-{id}"), "conditions": { "all": to_json(&all), "any": to_json(&any) } },
     ]}}});
-    let imported = ask("POST", "/_control/accounts/desk/import", fixture.to_string().into());
+    let imported = send("POST", "/_control/accounts/desk/import", fixture.to_string().into());
     if imported.status != 200 {
         assert_eq!(imported.status, 400, "{}", String::from_utf8_lossy(&imported.body));
         return Corpus::Reject;
     }
     let mut filter = format!("&applyView=fuzzed-{id}");
-    let mut more: Vec<Condition> = Vec::new();
+    let mut filter_conditions: Vec<Condition> = Vec::new();
     if let Some(is_open) = status {
         let status = if is_open { "open" } else { "closed" };
         filter += &format!("&status={status}");
-        more.push(Condition {
+        filter_conditions.push(Condition {
             fact: "status".to_owned(),
             operation: "equals",
             value: Some(status.into()),
         });
     }
-    let query = query.map(|at| WORDS[usize::from(at) % WORDS.len()]);
+    let query = query.map(|index| WORDS[usize::from(index) % WORDS.len()]);
     if let Some(query) = query {
         filter +=
             &form_urlencoded::Serializer::new("&".to_owned()).append_pair("query", query).finish();
@@ -143,7 +144,7 @@ fuzz_target!(|view: View| -> Corpus {
     let found = list(&filter);
 
     let expected = TICKETS.iter().filter(|ticket| {
-        all.iter().chain(&more).all(|condition| condition.holds(ticket))
+        all.iter().chain(&filter_conditions).all(|condition| condition.holds(ticket))
             && (any.is_empty() || any.iter().any(|condition| condition.holds(ticket)))
             && query.is_none_or(|query| is_found(ticket, query))
     });
@@ -159,11 +160,11 @@ fuzz_target!(|view: View| -> Corpus {
 });
 
 impl Condition {
-    fn written(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({ "fact": self.fact, "operation": self.operation, "value": self.value })
     }
 
-    /// What it means, said once more in plain words.
+    /// Evaluates the condition without SQL.
     fn holds(&self, ticket: &Value) -> bool {
         let column = &ticket[&self.fact];
         let value = match &self.value {
@@ -171,10 +172,10 @@ impl Condition {
             Some(Value::Null) | None => String::new(),
             Some(other) => other.to_string(),
         };
-        let moment = value.strip_suffix('Z').filter(|_| DATES.contains(&self.fact.as_str()));
+        let time = value.strip_suffix('Z').filter(|_| DATE_COLUMNS.contains(&self.fact.as_str()));
         let order = match column {
             Value::Null => None,
-            Value::String(text) => Some(text.as_str().cmp(moment.unwrap_or(&value))),
+            Value::String(text) => Some(text.as_str().cmp(time.unwrap_or(&value))),
             number => value.parse().ok().map(|value| number.as_i64().expect("whole").cmp(&value)),
         };
         let text = column
@@ -205,24 +206,24 @@ fn is_found(ticket: &Value, query: &str) -> bool {
     ticket["id"].to_string() == query || columns.iter().any(|column| holds(&column))
 }
 
-fn ask(method: &str, target: &str, body: Vec<u8>) -> FuzzResponse {
+fn send(method: &str, target: &str, body: Vec<u8>) -> FuzzResponse {
     let headers = [("apiKey".to_owned(), b"desk-key-0123456789".to_vec())];
     SERVER
-        .send((method, target), &headers, body, PATIENCE)
-        .unwrap_or_else(|| panic!("{target} is not answered"))
+        .send((method, target), &headers, body, TIMEOUT)
+        .unwrap_or_else(|| panic!("no response to {target}"))
 }
 
 fn list(filter: &str) -> FuzzResponse {
-    let answer = ask(
+    let response = send(
         "GET",
         &format!("/api/v2/ticket?itemLimit=9999&searchArchived=yes{filter}"),
         Vec::new(),
     );
-    assert_eq!(answer.status, 200, "{filter}: {}", String::from_utf8_lossy(&answer.body));
-    answer
+    assert_eq!(response.status, 200, "{filter}: {}", String::from_utf8_lossy(&response.body));
+    response
 }
 
-fn items(answer: &FuzzResponse) -> Vec<Value> {
-    let list: Value = serde_json::from_slice(&answer.body).expect("JSON");
+fn items(response: &FuzzResponse) -> Vec<Value> {
+    let list: Value = serde_json::from_slice(&response.body).expect("JSON");
     list["items"].as_array().expect("items").clone()
 }

@@ -1,6 +1,6 @@
-//! What clients say, so that the fuzzer need not guess it letter by letter.
+//! Words of valid requests, so that the fuzzer does not have to discover them.
 
-/// Methods with the paths that take them, `{}` for a part that varies.
+/// Methods and paths, with `{}` for a variable segment.
 pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v2/ticket"),
     ("POST", "/api/v2/ticket"),
@@ -61,14 +61,14 @@ pub(crate) const ROUTES: &[(&str, &str)] = &[
     ("GET", "/openapi.json"),
 ];
 
-/// How many of the routes belong to the Ticket API.
+/// The number of routes of the Ticket API; they come first.
 pub(crate) const TICKET_ROUTES: usize = 12;
 
-/// What stands in place of `{}`.
-pub(crate) const PARTS: &[&str] =
+/// Values of `{}` in paths.
+pub(crate) const PATH_SEGMENTS: &[&str] =
     &["self", "acme", "1", "2", "other", "3", "s1", "ci", "0", "self", "acme", "nobody"];
 
-/// Names of fields, of columns, of parameters.
+/// Names of fields, columns and parameters.
 pub(crate) const NAMES: &[&str] = &[
     "brandID",
     "channelID",
@@ -205,7 +205,7 @@ pub(crate) const VALUES: &[&str] = &[
     "America/St_Johns",
 ];
 
-/// Headers beside the key.
+/// Headers other than the key.
 pub(crate) const HEADERS: &[(&str, &str)] = &[
     ("host", "127.0.0.1:8080"),
     ("host", "localhost"),
@@ -239,7 +239,7 @@ pub(crate) const TYPES: &[&str] = &[
     "",
 ];
 
-/// Bodies of JSON and YAML. Each `?` becomes a value.
+/// JSON and YAML bodies. Each `?` is replaced by a value.
 pub(crate) const BODIES: &[&str] = &[
     r#"{}"#,
     r#"{"name":"?","from":"?","permissions":"all","ttl":"?","ephemeral":true,"strict":true}"#,
