@@ -36,7 +36,7 @@ async fn closed_ticket_is_archived_after_a_month() {
 async fn solving_a_missing_ticket_is_an_error_with_its_id() {
     let server = MockServer::start().await;
     let result = DeskClient::new(server.base_url(), server.api_key()).solve_tickets(&[77]).await;
-    let Err(DeskError::Rejected { status, message }) = refused else {
+    let Err(DeskError::Rejected { status, message }) = result else {
         panic!("the request is not rejected: {result:?}")
     };
     assert_eq!(status, 400);
