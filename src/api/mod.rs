@@ -8,7 +8,6 @@ mod client_disconnect;
 mod controller;
 mod cross_origin;
 pub(crate) mod decode;
-mod dispatch;
 mod endpoint;
 mod error;
 mod execute;
