@@ -59,7 +59,7 @@ impl RequestContext {
         warnings.extend(key_in_query_warning(request.uri()));
         if let Some(early_by) = key.account.retry_after.remaining(&key.name, operation.name, now) {
             let text = format!(
-                "It came {} before the Retry-After time of an earlier response.",
+                "The request came {} before the Retry-After time of an earlier response.",
                 clock::format_signed_duration(early_by)
             );
             warnings.push(Warning::new(WarningKind::EarlyRetry, text));

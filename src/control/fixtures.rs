@@ -60,6 +60,9 @@ pub(super) async fn import(
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_yaml = content_type.is_some_and(|name| name.contains("yaml"));
     let body = read_body(&state, request, MAX_IMPORT_BYTES).await?;
+    if body.is_empty() {
+        return Err(Problem::invalid("The body is missing; send a fixture as JSON or YAML."));
+    }
     // Reuses the buffer, since it may be large.
     let text = String::from_utf8(body.into())
         .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;

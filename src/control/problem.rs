@@ -47,7 +47,7 @@ problem_kinds! {
     KeyTaken = "key-taken", 409, "The API key is already in use.";
     ImportConflict = "import-conflict", 409, "The import contains rows that already exist.";
     LimitReached = "limit-reached", 409, "A limit is reached.";
-    VerificationFailed = "verification-failed", 409, "The expected requests were not received.";
+    VerificationFailed = "verification-failed", 409, "The verification failed.";
     JournalTruncated = "journal-truncated", 409, "The journal has evicted requests that the result depends on.";
     JournalDisabled = "journal-disabled", 409, "The journal is disabled.";
     EvaluationLimitExceeded = "evaluation-limit-exceeded", 409, "The evaluation exceeds the limit for one request.";

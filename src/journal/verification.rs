@@ -176,7 +176,7 @@ impl OrderExpectation {
             entry.account_time < previous.account_time || elapsed < self.min_interval;
         (is_too_early && !self.min_interval.is_zero()).then(|| {
             let (elapsed, min_interval) = (clock::format_duration(elapsed), clock::format_duration(self.min_interval));
-            format!("It came {elapsed} after the previous request, by the account's clock; at least {min_interval} were expected.")
+            format!("The request came {elapsed} after the previous request, by the account's clock; at least {min_interval} were expected.")
         })
     }
 

@@ -77,6 +77,7 @@ impl Import {
                 format!("{MISSING_ROOT_MESSAGE}, and the seed must be an object"),
             )]);
         };
+        super::expand_permissions(&mut seed);
         let ValidationReport { mut values, unknown_fields, mut violations, .. } =
             validate_without_item_defaults(super::fields::SEED_FIELDS, &seed);
         let settings = take_account_settings(&mut seed);

@@ -190,8 +190,9 @@ impl AccountFixture {
 }
 
 fn read_file(path: &Path) -> Result<SourceText, SeedError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| SeedError { errors: vec![format!("{}: {error}", path.display())] })?;
+    let text = std::fs::read_to_string(path).map_err(|error| SeedError {
+        errors: vec![format!("cannot read the seed {}: {error}", path.display())],
+    })?;
     Ok(SourceText::new(path.to_owned(), text))
 }
 

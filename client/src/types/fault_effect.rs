@@ -20,7 +20,7 @@ pub enum FaultEffect<D = String> {
     ResetConnection,
     /// Executes the request; truncates the response body to this many bytes, then closes the connection.
     Truncate(u64),
-    /// Executes the request; the response body is malformed JSON.
+    /// Executes the request; the response body is an HTML page instead of JSON.
     Malformed,
     /// Executes the request; sends the response in small chunks at this interval.
     Dribble(D),
@@ -151,7 +151,7 @@ struct Members {
     /// Executes the request; truncates the response body to this many bytes, then closes the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     truncate: Option<u64>,
-    /// `true`: executes the request; the response body is malformed JSON.
+    /// `true`: executes the request; the response body is an HTML page instead of JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     malformed: Option<bool>,
     /// Executes the request; sends the response in small chunks at this interval.
@@ -235,7 +235,7 @@ impl TryFrom<Members> for FaultEffect {
         let sent: Vec<&str> = effects.iter().map(Self::name).collect();
         let sent = if sent.is_empty() { "none was".to_owned() } else { sent.join(", ") + " were" };
         Err(format!(
-            "an effect must have exactly one of delay, status, reset_connection, truncate, malformed, dribble, hang and drop_response; {sent} sent"
+            "must have exactly one of delay, status, reset_connection, truncate, malformed, dribble, hang and drop_response; {sent} sent"
         ))
     }
 }

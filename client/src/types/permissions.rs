@@ -30,8 +30,7 @@ impl<'de> Deserialize<'de> for PermissionsSpec {
                 .map(Self::Only)
                 .map_err(D::Error::custom),
             sent => {
-                let detail =
-                    format!("permissions must be \"all\" or a list of names; {sent} was sent");
+                let detail = format!("must be \"all\" or a list of names; {sent} was sent");
                 Err(D::Error::custom(detail))
             }
         }

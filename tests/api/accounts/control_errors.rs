@@ -127,6 +127,7 @@ fn import_cases() -> Vec<Case> {
         ("POST", "/acme/import", json!({ "accounts": { "a": { "brands": [{ "id": 1, "name": "Other" }] } } }), 409, "import-conflict", "brands 1"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "ticket": [] } } }), 400, "invalid-request", "ticket"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": [] }] } } }), 400, "invalid-request", "keys"),
+        ("POST", "/acme/import", json!({ "accounts": { "a": { "keys": [{ "key": "abcd", "permissions": "all" }] } } }), 400, "invalid-request", "creates no keys"),
         ("POST", "/acme/import", json!({ "accounts": { "a": { "clock": { "mode": "slow" } } } }), 400, "invalid-request", "slow"),
     ]
 }
