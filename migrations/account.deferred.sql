@@ -1,4 +1,4 @@
--- Lets the search index catch up with some of the tickets that it is behind with.
+-- Indexes up to 256 queued tickets.
 BEGIN IMMEDIATE;
 INSERT INTO ticket_search (ticket_search, rowid, search_title, search_rest)
 SELECT 'delete', id, title, rest FROM search_queue

@@ -128,8 +128,8 @@ def hot_paths(server):
     # Requests that create or rename tickets are sent often enough to include complete merges of the search index.
     return [
         ("create", TICKETS, create),
-        ("item, kept", 300, lambda: server.send("GET", "/api/v2/ticket/1")),
-        ("list, kept", 300, lambda: server.send("GET", "/api/v2/ticket")),
+        ("item, cached", 300, lambda: server.send("GET", "/api/v2/ticket/1")),
+        ("list, cached", 300, lambda: server.send("GET", "/api/v2/ticket")),
         ("update", TICKETS, update),
         ("setStatus of 10", 60, set_status),
     ]

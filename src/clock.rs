@@ -189,7 +189,7 @@ impl Zone {
 
     /// Formats a stored date so that [`Zone::to_utc`] restores it: in local time, or in UTC with a `Z` if local time
     /// would not.
-    pub(crate) fn to_export<'a>(&self, stored: &'a str) -> Cow<'a, str> {
+    pub(crate) fn format_for_export<'a>(&self, stored: &'a str) -> Cow<'a, str> {
         let local = self.to_local(stored);
         if self.to_utc(&local) == stored { local } else { format!("{stored}Z").into() }
     }
@@ -294,7 +294,7 @@ mod tests {
         #[test]
         fn exported_dates_round_trip(zone in any_zone(), seconds in seconds()) {
             let date = stored_date(seconds);
-            prop_assert_eq!(zone.to_utc(&zone.to_export(&date)), date);
+            prop_assert_eq!(zone.to_utc(&zone.format_for_export(&date)), date);
         }
 
         #[test]
@@ -306,10 +306,10 @@ mod tests {
             prop_assert_eq!(zone.to_local(&utc), local.clone(), "{} becomes {}", date, utc);
             if count_timestamps(&zone, &local) == 1 {
                 prop_assert_eq!(&utc, &date);
-                prop_assert_eq!(zone.to_export(&date), local);
+                prop_assert_eq!(zone.format_for_export(&date), local);
             } else {
                 prop_assert!(utc <= date, "{} is the earliest of its timestamps", utc);
-                prop_assert_eq!(zone.to_utc(&zone.to_export(&date)), date);
+                prop_assert_eq!(zone.to_utc(&zone.format_for_export(&date)), date);
             }
         }
     }
@@ -363,7 +363,7 @@ mod tests {
         ] {
             assert_eq!(amsterdam.to_utc(input), utc, "{input}");
             assert_eq!(amsterdam.to_local(utc), local, "{input}");
-            assert_eq!(amsterdam.to_export(utc), exported, "{input}");
+            assert_eq!(amsterdam.format_for_export(utc), exported, "{input}");
         }
     }
 

@@ -38,13 +38,13 @@ pub struct MockServer {
     base_url: String,
     api_key: String,
     control_token: Option<String>,
-    stop_tx: watch::Sender<Option<Stop>>,
+    stop_tx: watch::Sender<Option<StopMode>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// How to stop a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+enum StopMode {
     /// Drain running requests first.
     Drain,
     /// Stop at once.
@@ -92,7 +92,7 @@ impl MockServer {
 
     /// Stops the server gracefully: drains running requests, for 20 seconds at most. Needs a tokio runtime.
     pub async fn stop(mut self) {
-        self.stop_tx.send_replace(Some(Stop::Drain));
+        self.stop_tx.send_replace(Some(StopMode::Drain));
         if let Some(thread) = self.thread.take() {
             // Blocking the runtime would stall the client of a running request.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
@@ -102,7 +102,7 @@ impl MockServer {
 
 impl Drop for MockServer {
     fn drop(&mut self) {
-        self.stop_tx.send_replace(Some(Stop::Abort));
+        self.stop_tx.send_replace(Some(StopMode::Abort));
         if let Some(thread) = self.thread.take() {
             // A panic of the thread has already been printed.
             let _ = thread.join();
@@ -266,7 +266,7 @@ struct ServerInfo {
 fn run_server(
     config: &ServerConfig,
     ready_tx: oneshot::Sender<anyhow::Result<ServerInfo>>,
-    stop_rx: watch::Receiver<Option<Stop>>,
+    stop_rx: watch::Receiver<Option<StopMode>>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -289,14 +289,14 @@ fn run_server(
             }
         };
         tokio::select! {
-            () = wait_for_stop(stop_rx.clone(), Stop::Abort) => {}
-            () = server.run(wait_for_stop(stop_rx, Stop::Drain)) => {}
+            () = wait_for_stop(stop_rx.clone(), StopMode::Abort) => {}
+            () = server.run(wait_for_stop(stop_rx, StopMode::Drain)) => {}
         }
     });
 }
 
 /// Waits until this stop is requested, or the sender is gone.
-async fn wait_for_stop(mut stop_rx: watch::Receiver<Option<Stop>>, wanted: Stop) {
+async fn wait_for_stop(mut stop_rx: watch::Receiver<Option<StopMode>>, wanted: StopMode) {
     let _ = stop_rx.wait_for(|stop| *stop == Some(wanted)).await;
 }
 

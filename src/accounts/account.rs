@@ -36,7 +36,7 @@ static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct AccountLimits {
     /// Size of its journal.
     pub(crate) journal: JournalLimits,
-    /// The most concurrent waits and streams.
+    /// The maximum number of concurrent waits and streams.
     pub(crate) max_waits: usize,
     /// Timeout for the account's lock.
     pub(crate) lock_timeout: Duration,

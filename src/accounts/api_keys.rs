@@ -9,7 +9,7 @@ use super::error::AccountError;
 use super::registry::Registry;
 use crate::storage::StorageError;
 
-/// The most keys per account (arbitrary).
+/// The maximum number of keys per account (arbitrary).
 const MAX_KEYS_PER_ACCOUNT: usize = 10_000;
 
 /// Adds a key, and replaces one with the same name or secret.

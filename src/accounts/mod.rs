@@ -51,7 +51,7 @@ pub(crate) use policy::{AccountPolicy, StorageMode, UnknownKeyPolicy};
 pub(crate) use registry::ApiKey;
 pub(crate) use seed_images::NamedSeed;
 pub(crate) use settings::{AccountSettings, EffectiveSettings, StrictMode};
-pub(crate) use snapshots::{SnapshotInfo, TakenSnapshot};
+pub(crate) use snapshots::{SnapshotInfo, SnapshotResult};
 
 /// Interval of the scan for idle databases and expired accounts.
 const MAINTENANCE_INTERVAL: Duration = Duration::from_millis(250);
@@ -339,7 +339,7 @@ impl Accounts {
         &self,
         account: &Account,
         name: &str,
-    ) -> Result<TakenSnapshot, AccountError> {
+    ) -> Result<SnapshotResult, AccountError> {
         snapshots::take_snapshot(&self.pool, account, name).await
     }
 

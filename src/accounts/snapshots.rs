@@ -12,7 +12,7 @@ use crate::storage::{
     ACCOUNT_SCHEMA, ChangeCounter, Database, OpenMode, StorageError, files, is_wal_empty,
 };
 
-/// The most snapshots of one account (arbitrary).
+/// The maximum number of snapshots of one account (arbitrary).
 const MAX_SNAPSHOTS_PER_ACCOUNT: usize = 1000;
 
 /// Metadata of a snapshot.
@@ -26,7 +26,7 @@ pub(crate) struct SnapshotInfo {
 
 /// A snapshot that was taken.
 #[derive(Clone, Debug)]
-pub(crate) struct TakenSnapshot {
+pub(crate) struct SnapshotResult {
     pub(crate) info: SnapshotInfo,
     /// Whether it has replaced no other.
     pub(crate) is_new: bool,
@@ -104,7 +104,7 @@ pub(super) async fn take_snapshot(
     pool: &DatabasePool,
     account: &Account,
     name: &str,
-) -> Result<TakenSnapshot, AccountError> {
+) -> Result<SnapshotResult, AccountError> {
     let mut data = account.lock_exclusive().await?;
     let is_new = !data.snapshots.contains_key(name);
     if is_new && data.snapshots.len() >= MAX_SNAPSHOTS_PER_ACCOUNT {
@@ -121,7 +121,7 @@ pub(super) async fn take_snapshot(
     let info = SnapshotInfo::new(name, &snapshot);
     data.snapshots.insert(name.to_owned(), snapshot);
     account.delete_orphaned_files(orphaned_files).await;
-    Ok(TakenSnapshot { info, is_new })
+    Ok(SnapshotResult { info, is_new })
 }
 
 /// Stores a snapshot in place of the one with its name. Returns the files that are orphaned then.

@@ -51,7 +51,7 @@ pub(crate) async fn resolve_key(
     let untrusted_origin = if accounts.auto_creates_accounts() { detect_untrusted() } else { None };
     match untrusted_origin {
         Some(UntrustedOrigin::CrossOriginPage) => Err(ApiError::CrossOriginPage),
-        Some(UntrustedOrigin::UnknownHost) => Err(ApiError::UnknownHost),
+        Some(UntrustedOrigin::HostNotAllowed) => Err(ApiError::HostNotAllowed),
         // Boxed: it is rare and large, and would enlarge the future of every request.
         None => Box::pin(accounts.auto_create_account(text)).await?.ok_or(ApiError::UnknownApiKey),
     }
@@ -72,7 +72,7 @@ fn iter_keys<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item =
 
 /// The key of a request.
 #[derive(Debug)]
-pub(super) struct Authenticated {
+pub(super) struct AuthenticatedKey {
     pub(super) key: Arc<ApiKey>,
     pub(super) key_text: String,
 }
@@ -85,10 +85,10 @@ pub(super) async fn authenticate(
     accounts: &Arc<Accounts>,
     extracted: Result<Cow<'_, str>, ApiError>,
     detect_untrusted: impl FnOnce() -> Option<UntrustedOrigin>,
-) -> Result<Authenticated, ApiError> {
+) -> Result<AuthenticatedKey, ApiError> {
     let key_text = extracted?.into_owned();
     let key = resolve_key(accounts, &key_text, detect_untrusted).await?;
-    Ok(Authenticated { key, key_text })
+    Ok(AuthenticatedKey { key, key_text })
 }
 
 fn keys_in_api_key_header(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {

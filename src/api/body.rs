@@ -92,11 +92,11 @@ pub(crate) async fn discard_body(mut chunks: BodyDataStream, body_timeout: Durat
         let mut discarded = 0;
         while let Some(Ok(chunk)) = chunks.next().await {
             discarded += chunk.len();
-            if discarded > limits::MAX_DRAINED_BYTES {
+            if discarded > limits::MAX_DISCARDED_BYTES {
                 return false;
             }
         }
         true
     };
-    timeout(body_timeout.min(limits::DRAIN_TIMEOUT), discard_all).await.unwrap_or(false)
+    timeout(body_timeout.min(limits::DISCARD_TIMEOUT), discard_all).await.unwrap_or(false)
 }

@@ -15,7 +15,7 @@ use quick_cache::{Equivalent, Weighter};
 use crate::accounts::EffectiveSettings;
 use crate::journal::RecordedInput;
 
-/// The most bytes of all entries together (arbitrary).
+/// The maximum number of bytes of all entries together (arbitrary).
 const MAX_CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// The estimated size of an entry without its texts, mostly the recorded input.
 const ENTRY_OVERHEAD_BYTES: u64 = 1024;
@@ -26,7 +26,7 @@ pub(crate) struct CacheKeyRef<'a> {
     /// The account's serial number.
     pub(crate) account: u64,
     /// The change counter of the account, or of the requested row; the path has its resource and id.
-    pub(crate) version: u64,
+    pub(crate) change_counter: u64,
     /// The account's time in seconds, if the response depends on it; else 0.
     pub(crate) second: i64,
     pub(crate) path: &'a str,
@@ -38,7 +38,7 @@ pub(crate) struct CacheKeyRef<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CacheKey {
     account: u64,
-    version: u64,
+    change_counter: u64,
     second: i64,
     path: Box<str>,
     query: Box<str>,
@@ -46,15 +46,15 @@ pub(crate) struct CacheKey {
 
 impl From<CacheKeyRef<'_>> for CacheKey {
     fn from(key: CacheKeyRef<'_>) -> Self {
-        let CacheKeyRef { account, version, second, path, query } = key;
-        Self { account, version, second, path: path.into(), query: query.into() }
+        let CacheKeyRef { account, change_counter, second, path, query } = key;
+        Self { account, change_counter, second, path: path.into(), query: query.into() }
     }
 }
 
 impl Equivalent<CacheKey> for CacheKeyRef<'_> {
     fn equivalent(&self, key: &CacheKey) -> bool {
-        let CacheKey { account, version, second, path, query } = key;
-        (self.account, self.version, self.second) == (*account, *version, *second)
+        let CacheKey { account, change_counter, second, path, query } = key;
+        (self.account, self.change_counter, self.second) == (*account, *change_counter, *second)
             && *self.path == **path
             && *self.query == **query
     }
@@ -116,7 +116,7 @@ mod tests {
     fn borrowed_cache_key_hashes_and_equals_its_owned_form() {
         let key = |path, query: &'static str| CacheKeyRef {
             account: 1,
-            version: 2,
+            change_counter: 2,
             second: 3,
             path,
             query: query.into(),

@@ -1,4 +1,4 @@
-//! Makes the cache key of a request, from the change counter of what it reads.
+//! Builds the cache key of a request from the change counter of the requested row, or of the account.
 
 use axum::http::Uri;
 use jiff::Timestamp;
@@ -22,13 +22,13 @@ pub(super) fn cache_key<'a>(
         CachePolicy::UntilRowChanges(resource) => (row_at_end(resource, uri.path()), 0),
         CachePolicy::ThisSecond => (None, now.as_second()),
     };
-    let version = match row {
+    let change_counter = match row {
         Some(row) => counter.stable_row_value(row),
         None => counter.stable_value(),
     };
     Some(CacheKeyRef {
         account: key.account.serial,
-        version: version?,
+        change_counter: change_counter?,
         second,
         path: uri.path(),
         query: auth::strip_key_from_query(uri.query().unwrap_or_default()),

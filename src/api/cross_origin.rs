@@ -28,7 +28,7 @@ pub(crate) enum UntrustedOrigin {
     /// The page is of another origin.
     CrossOriginPage,
     /// The Host is not the server's (DNS rebinding); the browser sees one origin.
-    UnknownHost,
+    HostNotAllowed,
 }
 
 impl UntrustedOrigin {
@@ -38,7 +38,7 @@ impl UntrustedOrigin {
             Some(Self::CrossOriginPage)
         } else if state.listen_address.ip().is_loopback() && !is_own_host(state, uri, headers) {
             // On other addresses, clients use names that the server cannot know, as a container's.
-            Some(Self::UnknownHost)
+            Some(Self::HostNotAllowed)
         } else {
             None
         }

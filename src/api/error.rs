@@ -43,7 +43,7 @@ pub(crate) enum ApiError {
     /// It is unknown, and creates no account for a web page of another origin.
     CrossOriginPage,
     /// It is unknown, and creates no account under a host name that is not the server's.
-    UnknownHost,
+    HostNotAllowed,
     ConflictingApiKeys,
     Forbidden(Permission),
     UnsupportedMediaType(Option<String>),
@@ -105,7 +105,7 @@ impl ApiError {
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage
-            | Self::UnknownHost => dialect.no_key_status,
+            | Self::HostNotAllowed => dialect.no_key_status,
             Self::Forbidden(_) => dialect.no_permission_status,
             Self::UnsupportedMediaType(_) | Self::UnsupportedContentEncoding(_) => 415,
             Self::BodyTooLarge(_) => 413,
@@ -143,7 +143,7 @@ impl ApiError {
             Self::UnknownApiKey => "This API key is unknown.".to_owned(),
             Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
             Self::CrossOriginPage => "This API key is unknown, and no account is created for it: according to its header Origin or Sec-Fetch-Site, the request comes from a web page of another origin. Create the account first, with a request from outside such a page; then the key works from there as well.".to_owned(),
-            Self::UnknownHost => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),
+            Self::HostNotAllowed => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),
             Self::ConflictingApiKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::UnsupportedMediaType(sent) => content_type_message(sent.as_deref()),
@@ -194,7 +194,7 @@ impl ApiError {
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage
-            | Self::UnknownHost => {
+            | Self::HostNotAllowed => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(AUTH_SCHEME))
             }
             Self::MethodNotAllowed { allowed, .. } => HeaderValue::try_from(allowed)

@@ -13,12 +13,12 @@ use super::client_disconnect::{DisconnectGuard, DisconnectWatcher};
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::execute::execute;
+use super::fault_cancellation::FaultCancellation;
 use super::fault_response::{apply_effect, executes_request, respond_with_effect};
 use super::input::{RawInput, decode_unless_rejected};
 use super::outcome::{HandlerOutcome, task_failure_response};
 use super::request_context::RequestContext;
 use super::response::RenderedResponse;
-use super::stop_signal::StopSignal;
 use super::validate::{ValidatedInput, validate};
 use crate::accounts::EffectiveSettings;
 use crate::contract::Operation;
@@ -51,8 +51,8 @@ pub(super) async fn serve_with_faults(
     let account_guard = context.account_guard.clone();
     let input = decode_unless_rejected(&endpoint.operation, &context, request).await;
     let settings = context.key.account.settings();
-    let stop_signal = StopSignal::new(&context.state, &context.key.account);
-    let decision = decide(&endpoint.operation, &context, &input, &settings).await;
+    let fault_cancellation = FaultCancellation::new(&context.state, &context.key.account);
+    let decision = decide_fault(&endpoint.operation, &context, &input, &settings).await;
     let effect = decision.fault.as_ref().map(|fault| fault.effect.clone());
     let (guard, watcher) = DisconnectGuard::with_watcher();
     // A task for reads as well: the rule has counted the request, so its entry is written even after a disconnect.
@@ -62,17 +62,17 @@ pub(super) async fn serve_with_faults(
         input,
         decision,
         watcher,
-        stop_signal.clone(),
+        fault_cancellation.clone(),
     ))
     .await;
     drop(guard);
     let response =
         task_result.unwrap_or_else(|error| Some(task_failure_response(&error, &settings)));
-    respond_with_effect(response, effect.as_ref(), stop_signal, account_guard).await
+    respond_with_effect(response, effect.as_ref(), fault_cancellation, account_guard).await
 }
 
 /// Counts the request, and decides whether it is over the rate limit or which fault it gets.
-async fn decide(
+async fn decide_fault(
     operation: &'static Operation,
     context: &RequestContext,
     input: &RawInput,
@@ -129,12 +129,12 @@ async fn run_with_fault(
     input: RawInput,
     decision: FaultDecision,
     mut watcher: DisconnectWatcher,
-    stop_signal: StopSignal,
+    fault_cancellation: FaultCancellation,
 ) -> Option<RenderedResponse> {
     let FaultDecision { fault, rate_limit } = decision;
     let (applied, effect) = fault.map(|MatchedFault { applied, effect }| (applied, effect)).unzip();
     if let Some(Effect::Delay(time, DelayTiming::Before)) = &effect {
-        match delay_request(endpoint, *time, &mut watcher, &stop_signal).await {
+        match delay_request(endpoint, *time, &mut watcher, &fault_cancellation).await {
             DelayOutcome::Elapsed => {}
             DelayOutcome::AccountReset => {
                 // It predates the reset, so the new journal must not have it.
@@ -180,7 +180,7 @@ async fn delay_request(
     endpoint: &Endpoint,
     time: Duration,
     watcher: &mut DisconnectWatcher,
-    stop_signal: &StopSignal,
+    fault_cancellation: &FaultCancellation,
 ) -> DelayOutcome {
     let disconnected = async {
         if endpoint.cache_policy.is_none() {
@@ -189,7 +189,7 @@ async fn delay_request(
         watcher.wait_for_disconnect().await;
     };
     tokio::select! {
-        _ = stop_signal.sleep(time) => if stop_signal.is_account_reset() { DelayOutcome::AccountReset } else { DelayOutcome::Elapsed },
+        _ = fault_cancellation.sleep(time) => if fault_cancellation.is_account_reset() { DelayOutcome::AccountReset } else { DelayOutcome::Elapsed },
         () = disconnected => DelayOutcome::ClientDisconnected,
     }
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use omnidesk_mock_client::types::{DelayTiming, DropMode, DroppedResponse};
 
+use super::fault_cancellation::FaultCancellation;
 use super::response::RenderedResponse;
-use super::stop_signal::StopSignal;
 use crate::accounts::AccountGuard;
 use crate::faults::Effect;
 
@@ -64,7 +64,7 @@ fn replace_with_malformed_body(mut response: RenderedResponse) -> RenderedRespon
 pub(super) async fn respond_with_effect(
     response: Option<RenderedResponse>,
     effect: Option<&Effect>,
-    stop_signal: StopSignal,
+    fault_cancellation: FaultCancellation,
     account_guard: AccountGuard,
 ) -> Response<Body> {
     let Some(response) = response else {
@@ -75,16 +75,18 @@ pub(super) async fn respond_with_effect(
             }
             _ => return abort_response(ConnectionAbort::Reset),
         };
-        stop_signal.sleep(hang).await;
+        fault_cancellation.sleep(hang).await;
         return abort_response(ConnectionAbort::Close);
     };
     match effect {
         Some(Effect::Delay(time, DelayTiming::After)) => {
-            stop_signal.sleep(*time).await;
+            fault_cancellation.sleep(*time).await;
             response.into_http_response(None)
         }
         Some(Effect::Truncate(bytes)) => truncate_body(response, *bytes),
-        Some(Effect::Dribble(time)) => dribble_body(response, *time, stop_signal, account_guard),
+        Some(Effect::Dribble(time)) => {
+            dribble_body(response, *time, fault_cancellation, account_guard)
+        }
         _ => response.into_http_response(None),
     }
 }
@@ -116,7 +118,7 @@ fn truncate_body(response: RenderedResponse, bytes: u64) -> Response<Body> {
 fn dribble_body(
     response: RenderedResponse,
     interval: Duration,
-    stop_signal: StopSignal,
+    fault_cancellation: FaultCancellation,
     account_guard: AccountGuard,
 ) -> Response<Body> {
     let full_body = response.body.clone();
@@ -126,15 +128,15 @@ fn dribble_body(
     let chunk_size = full_body.len().div_ceil(chunk_count).max(1);
     let length = full_body.len();
     let chunks = stream::unfold(
-        (full_body, stop_signal, account_guard),
-        move |(mut rest, stop_signal, account_guard)| async move {
+        (full_body, fault_cancellation, account_guard),
+        move |(mut rest, fault_cancellation, account_guard)| async move {
             if rest.is_empty() {
                 return None;
             }
-            let has_elapsed = stop_signal.sleep(interval).await;
+            let has_elapsed = fault_cancellation.sleep(interval).await;
             let size = if has_elapsed { chunk_size.min(rest.len()) } else { rest.len() };
             let chunk = rest.split_to(size);
-            Some((Ok::<_, Infallible>(chunk), (rest, stop_signal, account_guard)))
+            Some((Ok::<_, Infallible>(chunk), (rest, fault_cancellation, account_guard)))
         },
     );
     respond_with_length(response, Body::from_stream(chunks), length)

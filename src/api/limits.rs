@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// How much of a too large body is drained, in bytes, so that the client can read the response.
-pub(crate) const MAX_DRAINED_BYTES: usize = 256 * 1024 * 1024;
-/// The drain timeout.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a too large body is discarded, in bytes, so that the client can read the response.
+pub(crate) const MAX_DISCARDED_BYTES: usize = 256 * 1024 * 1024;
+/// The timeout of discarding a body.
+pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most excess connections that get a 503.
+/// The maximum number of excess connections that get a 503.
 pub(crate) const MAX_REJECTED_CONNECTIONS: usize = 64;
 
 /// The limits of a server.
@@ -33,8 +33,8 @@ impl Limits {
         connections: ConnectionLimits {
             max_open: 4096,
             max_rejected: MAX_REJECTED_CONNECTIONS,
-            max_head_bytes: 128 * 1024,
-            head_timeout: Duration::from_secs(10),
+            max_header_bytes: 128 * 1024,
+            header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_mins(5),
             send_timeout: Duration::from_mins(1),
         },
@@ -44,7 +44,7 @@ impl Limits {
 /// The limits of decoded input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InputLimits {
-    /// The most values of one request, counted over query and body each.
+    /// The maximum number of values of one request, counted over query and body each.
     pub(crate) max_values: usize,
     /// The deepest nesting.
     pub(crate) max_depth: usize,
@@ -58,9 +58,9 @@ pub(crate) struct ConnectionLimits {
     /// The most excess ones that get a 503; more are closed at once.
     pub(crate) max_rejected: usize,
     /// The largest head of a request, its URL and headers, in bytes.
-    pub(crate) max_head_bytes: usize,
+    pub(crate) max_header_bytes: usize,
     /// From the first byte of a request to the end of its head.
-    pub(crate) head_timeout: Duration,
+    pub(crate) header_timeout: Duration,
     /// Without a request.
     pub(crate) idle_timeout: Duration,
     /// Without a byte of a response being sent.

@@ -13,6 +13,7 @@ mod error;
 mod execute;
 mod fallback;
 mod fast_path;
+mod fault_cancellation;
 mod fault_injection;
 mod fault_response;
 mod handler_context;
@@ -27,7 +28,6 @@ mod redactor;
 mod request_context;
 mod response;
 pub(crate) mod state;
-mod stop_signal;
 mod validate;
 
 pub(crate) use controller::Controller;

@@ -14,7 +14,7 @@ use crate::journal::{PendingEntry, RecordedInput};
 pub(super) struct HandlerOutcome {
     pub(super) result: Result<Bytes, ApiError>,
     pub(super) recorded_input: Arc<RecordedInput>,
-    /// Those that match its data.
+    /// The settings that match its data.
     pub(super) settings: Arc<EffectiveSettings>,
     pub(super) pending_entry: Option<PendingEntry>,
 }

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Response;
 
-use super::auth::{self, Authenticated};
+use super::auth::{self, AuthenticatedKey};
 use super::cache::{CacheKey, CachedResponse};
 use super::cache_key::cache_key;
 use super::client_disconnect::DisconnectGuard;
@@ -43,7 +43,7 @@ pub(crate) async fn serve(
     let detect_untrusted = || UntrustedOrigin::detect(&state, uri, headers);
     let authenticated = auth::authenticate(&state.accounts, extracted, detect_untrusted).await;
     let (mut response, account_name) = match authenticated {
-        Ok(Authenticated { key, key_text }) => {
+        Ok(AuthenticatedKey { key, key_text }) => {
             let account_name = Arc::clone(&key.account.name);
             let context = RequestContext::new(state, key, key_text, operation, &request);
             (dispatch(endpoint, context, request).await, Some(account_name))

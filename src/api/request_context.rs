@@ -27,7 +27,7 @@ pub(super) struct RequestContext {
     pub(super) key: Arc<ApiKey>,
     /// Keeps the account from expiring by its time to live.
     pub(super) account_guard: AccountGuard,
-    /// Of its path, key and time.
+    /// Warnings about its path, key and time.
     pub(super) warnings: Vec<Warning>,
     pub(super) recorder: JournalRecorder,
     /// Whether a foreign page may have sent it; checked only if unknown keys create accounts.

@@ -19,7 +19,7 @@ pub(super) struct LimitArgs {
     max_connections: usize,
     /// Maximum size of a request's URL and headers, in bytes; beyond it 431
     #[arg(long, env = "OMNIDESK_MOCK_MAX_HEADER_BYTES",
-        default_value_t = ServerConfig::default().limits.connections.max_head_bytes,
+        default_value_t = ServerConfig::default().limits.connections.max_header_bytes,
         value_name = "BYTES", value_parser = number_in(8192..=1_048_576))]
     max_header_bytes: usize,
     /// Maximum size of a request body, in bytes; beyond it 413
@@ -80,8 +80,8 @@ impl LimitArgs {
             connections: ConnectionLimits {
                 max_open: self.max_connections,
                 max_rejected: limits::MAX_REJECTED_CONNECTIONS,
-                max_head_bytes: self.max_header_bytes,
-                head_timeout: self.header_timeout,
+                max_header_bytes: self.max_header_bytes,
+                header_timeout: self.header_timeout,
                 idle_timeout: self.idle_timeout,
                 send_timeout: self.send_timeout,
             },

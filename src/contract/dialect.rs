@@ -41,11 +41,11 @@ pub(crate) static DIALECT_FIELDS: &[Field] = &[
         .default_value(Literal::Text("30d"))
         .assumption("no evidence")
         .description("How long a closed ticket stays in lists: a number followed by s, m, h or d."),
-    optional("unknown_ids", FieldType::TextEnum { values: &["refuse", "skip"], documented_as: "" })
-        .default_value(Literal::Text("refuse"))
+    optional("unknown_ids", FieldType::TextEnum { values: &["reject", "skip"], documented_as: "" })
+        .default_value(Literal::Text("reject"))
         .assumption("no evidence")
-        .description("If some of several tickets do not exist: refuse changes nothing, skip changes the others."),
-    optional("unknown_customer", FieldType::TextEnum { values: &["create", "refuse"], documented_as: "" })
+        .description("If some of several tickets do not exist: reject changes nothing, skip changes the others."),
+    optional("unknown_customer", FieldType::TextEnum { values: &["create", "reject"], documented_as: "" })
         .default_value(Literal::Text("create"))
         .assumption("no evidence")
         .description("If no customer has the externalPrimaryID: create creates and links one, refuse rejects the request."),
@@ -68,7 +68,7 @@ pub(crate) fn reject_server_only(settings: &Map<String, Value>) -> Result<(), Vi
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum UnknownIds {
-    Refuse,
+    Reject,
     Skip,
 }
 
@@ -77,7 +77,7 @@ pub(crate) enum UnknownIds {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum UnknownCustomer {
     Create,
-    Refuse,
+    Reject,
 }
 
 /// Unknown settings, or settings with invalid values.

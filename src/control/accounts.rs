@@ -55,7 +55,7 @@ fn format_ttl(ttl: Duration) -> String {
 #[utoipa::path(post, path = "/accounts", tag = "accounts", operation_id = "createAccount",
     request_body(content = Option<NewAccount>, description = "Optional"),
     responses((status = 201, body = CreatedAccount, description = "The account and its API key"), Problem))]
-pub(super) async fn make(
+pub(super) async fn create(
     State(state): State<SharedState>,
     request: Request,
 ) -> Result<(StatusCode, Json<CreatedAccount>), Problem> {

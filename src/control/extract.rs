@@ -29,7 +29,7 @@ use crate::contract::{MediaType, quote_value};
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The maximum number of values and depth of such a body: `order` with 100 patterns of 100 fields each fits.
-const MAX_BODY_SHAPE: InputLimits = InputLimits { max_values: 32_768, max_depth: 32 };
+const BODY_INPUT_LIMITS: InputLimits = InputLimits { max_values: 32_768, max_depth: 32 };
 
 /// The syntax of a snapshot's name (arbitrary).
 static SNAPSHOT_NAME_REGEX: LazyLock<Regex> =
@@ -249,16 +249,18 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
         ));
     }
     // The limits apply during parsing, so a small body cannot use much memory.
-    let object: Map<String, Value> = decode::parse_body(MediaType::Json, "", text, MAX_BODY_SHAPE)
-        .map_err(|error| match error {
-            DecodeError::InvalidJson(reason) => invalid_body(reason),
-            DecodeError::TooManyValues(max_values) => invalid_body(format!(
-                "it has more than {max_values} values; split it into several requests"
-            )),
-            DecodeError::TooDeep { field, max_depth } => {
-                invalid_body(format!("{field} is nested deeper than {max_depth} levels"))
+    let object: Map<String, Value> =
+        decode::parse_body(MediaType::Json, "", text, BODY_INPUT_LIMITS).map_err(|error| {
+            match error {
+                DecodeError::InvalidJson(reason) => invalid_body(reason),
+                DecodeError::TooManyValues(max_values) => invalid_body(format!(
+                    "it has more than {max_values} values; split it into several requests"
+                )),
+                DecodeError::TooDeep { field, max_depth } => {
+                    invalid_body(format!("{field} is nested deeper than {max_depth} levels"))
+                }
+                other => invalid_body(other.to_string()),
             }
-            other => invalid_body(other.to_string()),
         })?;
     serde_path_to_error::deserialize(Value::Object(object))
         .map_err(|error| invalid_body(error.to_string()))

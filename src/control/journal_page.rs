@@ -105,7 +105,7 @@ pub(super) fn parse_cursor(
 }
 
 /// Fails if the journal is disabled: an empty journal would look like an account without requests.
-pub(super) fn require_journal(journal: &Journal) -> Result<(), Problem> {
+pub(super) fn check_journal_enabled(journal: &Journal) -> Result<(), Problem> {
     if journal.is_enabled() {
         return Ok(());
     }
@@ -131,7 +131,7 @@ impl JournalPage {
         state: &SharedState,
         include: impl Fn(&Entry) -> bool,
     ) -> Result<Self, Problem> {
-        require_journal(journal)?;
+        check_journal_enabled(journal)?;
         let FilterQuery { pattern, params } = query;
         let limit = params.limit();
         let since = parse_cursor(journal, params.since.as_deref())?;

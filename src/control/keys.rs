@@ -53,7 +53,7 @@ pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<KeyList> 
     params(AccountPath),
     request_body(content = Option<NewKey>, description = "Optional"),
     responses((status = 201, body = CreatedKey, description = "The key and its secret"), Problem))]
-pub(super) async fn make(
+pub(super) async fn create(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     OptionalJsonBody(new_key): OptionalJsonBody<NewKey>,

@@ -55,7 +55,7 @@ static PREBUILT_ROUTER: Mutex<Option<OpenApiRouter<SharedState>>> = Mutex::new(N
 /// Returns the routes that require authorization.
 fn protected_routes() -> OpenApiRouter<SharedState> {
     OpenApiRouter::with_openapi(openapi::base_document())
-        .routes(routes!(accounts::list, accounts::make))
+        .routes(routes!(accounts::list, accounts::create))
         .routes(routes!(accounts::show, accounts::remove))
         .routes(routes!(accounts::reset))
         .routes(routes!(snapshots::list))
@@ -65,7 +65,7 @@ fn protected_routes() -> OpenApiRouter<SharedState> {
         .routes(routes!(fixtures::import))
         .routes(routes!(clock::show, clock::set))
         .routes(routes!(clock::advance))
-        .routes(routes!(keys::list, keys::make))
+        .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::remove))
         .routes(routes!(dialect::show, dialect::set))
         .routes(routes!(requests::list, requests::clear))

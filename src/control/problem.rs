@@ -13,7 +13,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::accounts::AccountError;
 use crate::api::ProtocolError;
 use crate::faults::InvalidEffect;
-use crate::journal::SearchError;
+use crate::journal::EvaluationError;
 use crate::storage::{FailureKind, StorageError};
 
 macro_rules! problem_kinds {
@@ -163,8 +163,8 @@ impl From<InvalidEffect> for Problem {
     }
 }
 
-impl From<SearchError> for Problem {
-    fn from(error: SearchError) -> Self {
+impl From<EvaluationError> for Problem {
+    fn from(error: EvaluationError) -> Self {
         Self::new(ProblemKind::EvaluationLimitExceeded, format!("{error}."))
     }
 }

@@ -61,7 +61,7 @@ fn collect_secrets(request: &Request) -> Vec<String> {
 /// Redacts a problem. Returns None if it has no secret.
 fn redact_problem(problem: &ProblemDetails, secrets: &[String]) -> Option<ProblemDetails> {
     let mut redacted = problem.clone();
-    let redact = |text: &mut String| *text = redact_text(text, secrets, MAX_DECODE_DEPTH);
+    let redact = |text: &mut String| *text = redact_secrets(text, secrets, MAX_DECODE_DEPTH);
     redact(&mut redacted.detail);
     for miss in &mut redacted.near_misses {
         miss.operation.iter_mut().for_each(redact);
@@ -74,7 +74,7 @@ fn redact_problem(problem: &ProblemDetails, secrets: &[String]) -> Option<Proble
     (redacted != *problem).then_some(redacted)
 }
 
-fn redact_text(text: &str, secrets: &[String], decode_depth: usize) -> String {
+fn redact_secrets(text: &str, secrets: &[String], decode_depth: usize) -> String {
     let mut redacted = text.to_owned();
     for secret in secrets {
         redacted = redact_word(&redacted, secret);
@@ -84,7 +84,7 @@ fn redact_text(text: &str, secrets: &[String], decode_depth: usize) -> String {
     }
     let decode = |word: &str| {
         let decoded = percent_decode_str(word).decode_utf8_lossy();
-        let redacted_word = redact_text(&decoded, secrets, decode_depth - 1);
+        let redacted_word = redact_secrets(&decoded, secrets, decode_depth - 1);
         // A word without a secret stays encoded.
         if redacted_word == decoded { word.to_owned() } else { redacted_word }
     };
@@ -148,7 +148,7 @@ mod tests {
             ("testing the latest test-case, untested", "testing the latest test-case, untested"),
             ("100% of it", "100% of it"),
         ] {
-            assert_eq!(redact_text(text, &secrets, MAX_DECODE_DEPTH), expected);
+            assert_eq!(redact_secrets(text, &secrets, MAX_DECODE_DEPTH), expected);
         }
     }
 }

@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use omnidesk_mock_client::types::{JournalEntry, RequestList};
 
 use super::extract::{AccountPath, RequestPath};
-use super::journal_page::{JournalPage, parse_cursor, require_journal, to_journal_entry};
+use super::journal_page::{JournalPage, check_journal_enabled, parse_cursor, to_journal_entry};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use super::query::{CursorParams, FilterQuery, PageParams};
@@ -56,7 +56,7 @@ pub(super) async fn show(
     RequestPath { account, seq }: RequestPath,
 ) -> Result<Json<JournalEntry>, Problem> {
     let journal = &account.journal;
-    require_journal(journal)?;
+    check_journal_enabled(journal)?;
     let entry = journal.entry(seq).await.ok_or_else(|| {
         let detail = format!("Request {seq} does not exist, or the journal has evicted it.");
         Problem::new(ProblemKind::UnknownRequest, detail)
@@ -103,7 +103,7 @@ pub(super) async fn stream(
     headers: HeaderMap,
     FilterQuery { pattern, params }: FilterQuery<CursorParams>,
 ) -> Result<Response, Problem> {
-    require_journal(&account.journal)?;
+    check_journal_enabled(&account.journal)?;
     let last_event_id =
         headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     let since = last_event_id.as_deref().or(params.since.as_deref());

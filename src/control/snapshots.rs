@@ -7,7 +7,7 @@ use omnidesk_mock_client::types::{Snapshot, SnapshotList};
 
 use super::extract::{AccountPath, SnapshotPath, respond_no_content, run_to_completion};
 use super::problem::Problem;
-use crate::accounts::{SnapshotInfo, TakenSnapshot};
+use crate::accounts::{SnapshotInfo, SnapshotResult};
 use crate::api::state::SharedState;
 
 fn to_snapshot(info: SnapshotInfo) -> Snapshot {
@@ -40,7 +40,7 @@ pub(super) async fn take(
     SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<(StatusCode, Json<Snapshot>), Problem> {
     run_to_completion(async move {
-        let TakenSnapshot { info, is_new } = state.accounts.take_snapshot(&account, &name).await?;
+        let SnapshotResult { info, is_new } = state.accounts.take_snapshot(&account, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, Json(to_snapshot(info))))
     })

@@ -6,12 +6,12 @@ use omnidesk_mock_client::types::{self, Difference, NearMiss, Verification, Veri
 
 use super::duration::parse_duration;
 use super::extract::{AccountPath, JsonBody};
-use super::journal_page::{parse_cursor, require_journal};
+use super::journal_page::{check_journal_enabled, parse_cursor};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use crate::api::state::SharedState;
 use crate::journal;
-use crate::journal::{CountExpectation, OrderExpectation, SearchDeadline, Verdict};
+use crate::journal::{CountExpectation, EvaluationDeadline, OrderExpectation, Verdict};
 
 /// The maximum length of `order` (arbitrary).
 const MAX_PATTERNS: usize = 100;
@@ -31,11 +31,11 @@ pub(super) async fn verify(
     JsonBody(verification): JsonBody<Verification>,
 ) -> Result<Json<VerificationResult>, Problem> {
     let since = parse_cursor(&account.journal, verification.since.as_deref())?;
-    require_journal(&account.journal)?;
+    check_journal_enabled(&account.journal)?;
     let slice = account.journal.read_since(since).await;
     let (end, shared) = (slice.end, SharedState::clone(&state));
     let evaluation = state.run_cpu_bound(move || {
-        let deadline = SearchDeadline::new(EVALUATION_TIMEOUT);
+        let deadline = EvaluationDeadline::new(EVALUATION_TIMEOUT);
         let verdict = match &parse_expectation(verification, &shared, &deadline)? {
             Expectation::Count(pattern, count) => count.evaluate(pattern, &slice, &deadline),
             Expectation::Order(order) => order.evaluate(&slice, &deadline),
@@ -68,7 +68,7 @@ enum Expectation {
 fn parse_expectation(
     verification: Verification,
     state: &SharedState,
-    deadline: &SearchDeadline,
+    deadline: &EvaluationDeadline,
 ) -> Result<Expectation, Problem> {
     let Verification { pattern, count, order, min_interval, .. } = verification;
     let Some(patterns) = order else {

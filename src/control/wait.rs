@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::duration::parse_duration;
 use super::extract::AccountPath;
-use super::journal_page::{parse_cursor, require_journal, to_journal_entry};
+use super::journal_page::{check_journal_enabled, parse_cursor, to_journal_entry};
 use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use super::query::{FilterQuery, MAX_PAGE_SIZE, QueryParams, parse_number, query_pairs};
@@ -22,7 +22,9 @@ use crate::accounts::{Account, AccountError};
 use crate::api::state::SharedState;
 use crate::clock;
 use crate::contract::{API_KEY_NAME, quote_value};
-use crate::journal::{CountExpectation, Cursor, RequestPattern, SearchDeadline, SequencedEntry};
+use crate::journal::{
+    CountExpectation, Cursor, EvaluationDeadline, RequestPattern, SequencedEntry,
+};
 use crate::tickets;
 
 /// The default timeout of a wait.
@@ -74,7 +76,7 @@ fn parse_request_condition(
     let FilterQuery { pattern, params } = query;
     let count = params.count.unwrap_or(1);
     let since = parse_cursor(&account.journal, params.since.as_deref())?;
-    require_journal(&account.journal)?;
+    check_journal_enabled(&account.journal)?;
     let max_entries = account.journal.limits().max_entries;
     if count > max_entries {
         return Err(Problem::invalid(format!(
@@ -116,7 +118,7 @@ impl WaitCondition {
         if entries.len() == count {
             Ok(build_wait_result(account, &entries))
         } else {
-            Err(dropped_entries_problem(count))
+            Err(evicted_entries_problem(count))
         }
     }
 
@@ -139,7 +141,7 @@ impl WaitCondition {
                 explain_verdict(count.evaluate(
                     pattern,
                     &slice,
-                    &SearchDeadline::new(EVALUATION_TIMEOUT),
+                    &EvaluationDeadline::new(EVALUATION_TIMEOUT),
                 )?)
             }
             Self::Ticket(expectation) => {
@@ -168,7 +170,7 @@ fn build_wait_result(account: &Account, entries: &[SequencedEntry]) -> WaitResul
 }
 
 /// Reports that all requests arrived, but the journal has evicted some of them.
-fn dropped_entries_problem(count: usize) -> Problem {
+fn evicted_entries_problem(count: usize) -> Problem {
     let detail = format!(
         "The {count} requests arrived, but the journal has evicted some of them. Wait for fewer requests at a time, or raise --journal-entries or --journal-bytes."
     );

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
-/// Number of windows from which on expired ones are evicted (arbitrary): keys come and go.
+/// The window count above which expired windows are evicted (arbitrary): keys come and go.
 const WINDOW_PRUNE_THRESHOLD: usize = 1000;
 
-/// How many requests a key may make per window (our choice; undocumented).
+/// The request limit of a key per window (our choice; undocumented).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimit {
     pub(crate) requests: u64,

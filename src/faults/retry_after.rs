@@ -1,4 +1,5 @@
-//! `Retry-After`: how long each API key must not send requests, after a response that said so. By the account's clock.
+//! `Retry-After`: how long each API key must not send requests, after a response with `Retry-After`. By the account's
+//! clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -34,7 +34,7 @@ impl Trigger {
 #[derive(Clone, Debug)]
 pub(crate) enum EffectSchedule {
     OnTrigger(Trigger, Effect),
-    /// One effect for each; None lets a request pass, and so does the end.
+    /// One effect for each; None applies no effect; after the last entry, no effect applies.
     Sequence(Vec<Option<Effect>>),
 }
 

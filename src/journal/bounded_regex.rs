@@ -98,37 +98,37 @@ pub(super) fn scalar_to_text(value: &Value) -> Option<Cow<'_, str>> {
 
 /// The timeout of a journal search.
 #[derive(Debug)]
-pub(crate) struct SearchDeadline {
+pub(crate) struct EvaluationDeadline {
     stopwatch: Stopwatch,
     timeout: Duration,
 }
 
 /// Why a search was aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SearchError {
+pub(crate) enum EvaluationError {
     /// After this timeout.
     TimedOut(Duration),
     /// A field exceeds the input limit of an expression.
     FieldTooLong { seq: u64, field: String, bytes: usize, max_bytes: usize },
 }
 
-impl SearchDeadline {
+impl EvaluationDeadline {
     /// Starts the timeout.
     pub(crate) fn new(timeout: Duration) -> Self {
         Self { stopwatch: Stopwatch::start(), timeout }
     }
 
     /// Fails after the timeout. Callers check before each step, which takes a bounded time.
-    pub(crate) fn check(&self) -> Result<(), SearchError> {
+    pub(crate) fn check(&self) -> Result<(), EvaluationError> {
         if self.stopwatch.elapsed() < self.timeout {
             Ok(())
         } else {
-            Err(SearchError::TimedOut(self.timeout))
+            Err(EvaluationError::TimedOut(self.timeout))
         }
     }
 }
 
-impl fmt::Display for SearchError {
+impl fmt::Display for EvaluationError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut(timeout) => write!(
@@ -153,8 +153,8 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        BoundedRegex, INITIAL_COMPILED_BYTES, MAX_COMPILED_BYTES, MAX_MATCH_COST, SearchDeadline,
-        SearchError,
+        BoundedRegex, EvaluationDeadline, EvaluationError, INITIAL_COMPILED_BYTES,
+        MAX_COMPILED_BYTES, MAX_MATCH_COST,
     };
 
     #[test]
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn search_deadline_times_out() {
-        assert_eq!(SearchDeadline::new(Duration::from_hours(1)).check(), Ok(()));
+        assert_eq!(EvaluationDeadline::new(Duration::from_hours(1)).check(), Ok(()));
         let zero = Duration::ZERO;
-        assert_eq!(SearchDeadline::new(zero).check(), Err(SearchError::TimedOut(zero)));
+        assert_eq!(EvaluationDeadline::new(zero).check(), Err(EvaluationError::TimedOut(zero)));
     }
 }

@@ -10,7 +10,7 @@ mod text;
 mod verification;
 mod warning;
 
-pub(crate) use bounded_regex::{BoundedRegex, SearchDeadline, SearchError};
+pub(crate) use bounded_regex::{BoundedRegex, EvaluationDeadline, EvaluationError};
 pub(crate) use change_set::{ChangeKind, ChangeSet, ColumnDiff, RowChange, WithChanges};
 pub(crate) use entry::{AppliedFault, Entry, KeyFingerprint, RecordedInput};
 pub(crate) use pattern::{

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::bounded_regex::{
-    BoundedRegex, SearchDeadline, SearchError, input_bytes, scalar_to_text,
+    BoundedRegex, EvaluationDeadline, EvaluationError, input_bytes, scalar_to_text,
 };
 use super::text::truncate_text;
 use super::{Entry, RecordedInput, WarningKind};
@@ -106,8 +106,8 @@ impl RequestPattern {
         &self,
         seq: u64,
         entry: &Entry,
-        deadline: &SearchDeadline,
-    ) -> Result<bool, SearchError> {
+        deadline: &EvaluationDeadline,
+    ) -> Result<bool, EvaluationError> {
         deadline.check()?;
         let is_cheap = |field: &&FieldMatcher| !matches!(field.matcher, ValueMatcher::Matches(_));
         let mut cheap_matchers = self.fields.iter().filter(is_cheap);
@@ -122,7 +122,7 @@ impl RequestPattern {
             let (bytes, max_bytes) = (input_bytes(value), regex.max_input_bytes());
             if bytes > max_bytes {
                 let field = path.to_owned();
-                return Err(SearchError::FieldTooLong { seq, field, bytes, max_bytes });
+                return Err(EvaluationError::FieldTooLong { seq, field, bytes, max_bytes });
             }
             if !regex.matches(value) {
                 return Ok(false);

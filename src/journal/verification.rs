@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::bounded_regex::{SearchDeadline, SearchError};
+use super::bounded_regex::{EvaluationDeadline, EvaluationError};
 use super::pattern::format_status;
 use super::text::truncate_text;
 use super::{Difference, Entry, JournalSlice, RequestPattern, SequencedEntry};
@@ -89,8 +89,8 @@ impl CountExpectation {
         self,
         pattern: &RequestPattern,
         slice: &JournalSlice,
-        deadline: &SearchDeadline,
-    ) -> Result<Verdict, SearchError> {
+        deadline: &EvaluationDeadline,
+    ) -> Result<Verdict, EvaluationError> {
         let mut matched = Vec::new();
         for SequencedEntry { seq, entry } in &slice.entries {
             if pattern.try_matches(*seq, entry, deadline)? {
@@ -133,8 +133,8 @@ impl OrderExpectation {
     pub(crate) fn evaluate(
         &self,
         slice: &JournalSlice,
-        deadline: &SearchDeadline,
-    ) -> Result<Verdict, SearchError> {
+        deadline: &EvaluationDeadline,
+    ) -> Result<Verdict, EvaluationError> {
         let mut matched: Vec<u64> = Vec::new();
         // Sorts by arrival: the journal is in the order of the responses.
         let mut entries = slice.entries.clone();
@@ -186,8 +186,8 @@ impl OrderExpectation {
         pattern: &RequestPattern,
         remaining: &[SequencedEntry],
         slice: &JournalSlice,
-        deadline: &SearchDeadline,
-    ) -> Result<Verdict, SearchError> {
+        deadline: &EvaluationDeadline,
+    ) -> Result<Verdict, EvaluationError> {
         let position = matched.len() + 1;
         if slice.is_truncated {
             return Ok(Verdict::Inconclusive(format!(
@@ -223,8 +223,8 @@ impl OrderExpectation {
 fn find_first(
     pattern: &RequestPattern,
     entries: &[SequencedEntry],
-    deadline: &SearchDeadline,
-) -> Result<Option<usize>, SearchError> {
+    deadline: &EvaluationDeadline,
+) -> Result<Option<usize>, EvaluationError> {
     for (index, SequencedEntry { seq, entry }) in entries.iter().enumerate() {
         if pattern.try_matches(*seq, entry, deadline)? {
             return Ok(Some(index));
@@ -240,8 +240,8 @@ fn find_first(
 pub(super) fn find_near_misses(
     pattern: &RequestPattern,
     entries: &[SequencedEntry],
-    deadline: &SearchDeadline,
-) -> Result<Vec<NearMiss>, SearchError> {
+    deadline: &EvaluationDeadline,
+) -> Result<Vec<NearMiss>, EvaluationError> {
     // Bounds the memory: each difference repeats the expected value.
     let mut near_misses: Vec<NearMiss> = Vec::new();
     for SequencedEntry { seq, entry } in entries {

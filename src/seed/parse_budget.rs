@@ -12,13 +12,13 @@ const TEXT_OVERHEAD_BYTES: usize = 16;
 /// The limits of parsing (all arbitrary).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ParseLimits {
-    /// The most bytes of memory per input byte.
+    /// The maximum number of bytes of memory per input byte.
     pub(super) max_bytes_per_input_byte: usize,
-    /// The most items of all lists together.
+    /// The maximum number of items of all lists together.
     pub(super) max_rows: usize,
     /// Memory of a YAML byte that can start an item in brackets, in bytes.
     pub(super) bytes_per_separator: usize,
-    /// The most bytes of text that all aliases together may expand to, for an input of any length.
+    /// The maximum number of bytes of text that all aliases together may expand to, for an input of any length.
     pub(super) max_alias_bytes: usize,
 }
 
@@ -39,9 +39,9 @@ impl ParseLimits {
     };
 }
 
-/// The most text that aliases of a seed may expand to, in bytes (arbitrary).
+/// The maximum text that aliases of a seed may expand to, in bytes (arbitrary).
 const MAX_SEED_ALIAS_BYTES: usize = 16 * 1024 * 1024;
-/// The most text that aliases of an import may expand to, in bytes (arbitrary). An in-memory database takes up to 25
+/// The maximum text that aliases of an import may expand to, in bytes (arbitrary). An in-memory database takes up to 25
 /// times the text of its titles (measured): it stores each twice, and indexes its letters. A body without aliases may
 /// take that.
 const MAX_IMPORT_ALIAS_BYTES: usize = 4 * 1024 * 1024;

@@ -42,7 +42,7 @@ pub(crate) struct ServerConfig {
     /// The dialect of accounts that do not override it.
     pub(crate) dialect: Map<String, Value>,
     pub(crate) limits: Limits,
-    /// The most concurrent waits and streams per account.
+    /// The maximum number of concurrent waits and streams per account.
     pub(crate) max_waits: usize,
     /// The timeout of a queued request, and of a read.
     pub(crate) operation_timeout: Duration,

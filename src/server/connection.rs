@@ -23,7 +23,7 @@ use crate::clock::Stopwatch;
 pub(super) const REQUEST_PREFIX_BYTES: usize = 64;
 /// How long a rejected client may take to read the response, and to stop sending.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The most bytes that a rejected client may still send.
+/// The maximum number of bytes that a rejected client may still send.
 const MAX_LINGER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A TCP stream with timeouts and abort.
@@ -222,7 +222,7 @@ impl ServerStream {
         let Some(error) = bytes.get(8..13).and_then(|status| match status {
             b" 400 " => Some(ProtocolError::MalformedHttp),
             b" 414 " => Some(ProtocolError::UrlTooLong),
-            b" 431 " => Some(ProtocolError::HeadersTooLarge(self.limits.max_head_bytes)),
+            b" 431 " => Some(ProtocolError::HeadersTooLarge(self.limits.max_header_bytes)),
             _ => None,
         }) else {
             return false;
@@ -262,7 +262,7 @@ impl ServerStream {
         }
         let (deadline, limit) = match self.state.stage.load() {
             Stage::Idle => (Deadline::Idle, self.limits.idle_timeout),
-            Stage::ReadingHead => (Deadline::Head, self.limits.head_timeout),
+            Stage::ReadingHead => (Deadline::Head, self.limits.header_timeout),
             Stage::Responding => {
                 self.read_waiting_since = None;
                 return None;
@@ -311,7 +311,8 @@ impl AsyncRead for ServerStream {
         }
         match ready!(self.poll_deadline(context)) {
             Deadline::Head => {
-                self.protocol_error = Some(ProtocolError::HeaderTimeout(self.limits.head_timeout));
+                self.protocol_error =
+                    Some(ProtocolError::HeaderTimeout(self.limits.header_timeout));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             Deadline::Send => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),

@@ -181,7 +181,7 @@ async fn reject_over_capacity(
 ) {
     let error = ProtocolError::TooManyConnections(state.limits.connections.max_open);
     let limits = ConnectionLimits {
-        head_timeout: REJECTION_TIMEOUT,
+        header_timeout: REJECTION_TIMEOUT,
         idle_timeout: REJECTION_TIMEOUT,
         ..state.limits.connections
     };
@@ -221,17 +221,17 @@ where
         handle.begin_request();
         let (request, unread_body) = UnreadBody::split_from(request);
         let response = handler(request)
-            .then(move |response| unread_body.drain_or_close(response, body_timeout));
+            .then(move |response| unread_body.discard_or_close(response, body_timeout));
         let handle = handle.clone();
         // After draining the body, which would otherwise be parsed as the next request.
         response.map_ok(move |response| handle.begin_response(response))
     });
-    let max_head_bytes = state.limits.connections.max_head_bytes;
+    let max_header_bytes = state.limits.connections.max_header_bytes;
     let mut connection = http1::Builder::new()
         // `ServerStream` has its own timeouts.
         .header_read_timeout(None)
-        .max_header_size(max_head_bytes)
-        .max_buf_size(max_head_bytes.max(MAX_READ_BUFFER_BYTES))
+        .max_header_size(max_header_bytes)
+        .max_buf_size(max_header_bytes.max(MAX_READ_BUFFER_BYTES))
         .serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),

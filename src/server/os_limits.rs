@@ -7,7 +7,7 @@ use crate::api::limits::{self, ConnectionLimits, Limits};
 const FDS_PER_DATABASE: usize = 4;
 /// The most reader connections of one database.
 const MAX_READERS_PER_DATABASE: usize = 4;
-/// The most databases that are open at the same time (arbitrary): each connection is a thread with memory of its own.
+/// The maximum number of databases that are open at the same time (arbitrary): each connection is a thread with memory of its own.
 const MAX_OPEN_DATABASES: usize = 256;
 /// The number of databases that must fit before each gets more than one reader connection (arbitrary).
 const MIN_DATABASES_BEFORE_READERS: usize = 8;
@@ -22,11 +22,11 @@ const MIN_FREE_FDS: usize = FDS_PER_DATABASE + 2 + 6;
 /// Divides the file descriptor limit, so that neither connections nor databases use it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FdBudget {
-    /// The most connections.
+    /// The maximum number of connections.
     connections: usize,
     /// The most of these connections for clients over the limit, which get a 503 response.
     rejecting_connections: usize,
-    /// The most databases that are open at the same time.
+    /// The maximum number of databases that are open at the same time.
     pub(super) open_databases: usize,
     /// The most reader connections of each.
     pub(super) readers_per_database: u32,

@@ -86,7 +86,7 @@ impl UnreadBody {
     }
 
     /// Returns the response after draining the body, or adds `Connection: close` to it.
-    pub(super) async fn drain_or_close(
+    pub(super) async fn discard_or_close(
         self,
         mut response: Response<Body>,
         body_timeout: Duration,

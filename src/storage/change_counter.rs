@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
-/// The most rows with their own values (arbitrary); beyond it all get the newest value.
+/// The maximum number of rows with their own values (arbitrary); beyond it all get the newest value.
 const MAX_TRACKED_ROWS: usize = 16 * 1024;
 
 /// A row of a resource: ids are unique only within one.
@@ -82,7 +82,7 @@ impl ChangeCounter {
         (!is_pending).then(|| rows.tracked.get(&row).copied().unwrap_or(rows.baseline))
     }
 
-    /// Marks a commit of these rows, or with None of anything, as pending.
+    /// Marks a commit of these rows, or None for all rows, as pending.
     pub(crate) fn begin_commit(&self, changed_rows: Option<&[RowId]>) {
         let mut rows = self.0.rows.write();
         rows.pending = changed_rows.map_or(PendingCommit::AllRows, |changed_rows| {

@@ -140,11 +140,11 @@ impl Database {
             Box::pin(async move {
                 let pages: i64 =
                     sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await?;
-                let room_bytes = pages * PAGE_BYTES / PREALLOCATION_DIVISOR;
+                let preallocated_bytes = pages * PAGE_BYTES / PREALLOCATION_DIVISOR;
                 if pages * PAGE_BYTES > i64::try_from(LARGE_DATABASE_BYTES).unwrap_or(i64::MAX) {
                     let statement = format!(
                         "CREATE TABLE room (content BLOB); \
-                         INSERT INTO room VALUES (ZEROBLOB({room_bytes})); DROP TABLE room"
+                         INSERT INTO room VALUES (ZEROBLOB({preallocated_bytes})); DROP TABLE room"
                     );
                     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await?;
                 }

@@ -10,7 +10,7 @@ pub(crate) struct DatabasePermit(
     #[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit,
 );
 
-/// The most databases open in files at the same time, and the most read connections of each.
+/// The maximum number of databases open in files at the same time, and the most read connections of each.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseLimit {
     permits: Arc<Semaphore>,

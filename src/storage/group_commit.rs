@@ -1,5 +1,5 @@
-//! Group commit: queued writes of a type share one transaction, and need as few SQLite round trips as one of them
-//! alone, however many they are.
+//! Group commit: queued writes of a type share one transaction. A group of any size takes as many SQLite round trips as
+//! one write.
 
 use std::any::{Any, TypeId};
 use std::panic::AssertUnwindSafe;

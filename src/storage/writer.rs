@@ -32,7 +32,7 @@ const MAX_QUEUED_JOBS: usize = 1024;
 const MAX_GROUP_WRITES: usize = 64;
 /// How long the queue must be empty before deferred work runs (arbitrary).
 const IDLE_BEFORE_DEFERRED_WORK: Duration = Duration::from_millis(20);
-/// The most rows with deferred work before a step runs although jobs are queued (arbitrary).
+/// The maximum number of rows with deferred work before a step runs although jobs are queued (arbitrary).
 const MAX_DEFERRED_ROWS: usize = 100_000;
 
 /// Sends jobs to the task that owns the connection.

@@ -25,7 +25,7 @@ pub(super) struct WriterContext {
 }
 
 impl WriterContext {
-    /// Marks a commit of these rows, or with None of anything, as pending.
+    /// Marks a commit of these rows, or None for all rows, as pending.
     pub(super) fn begin_commit(&self, changed_rows: Option<&[RowId]>) {
         // On a shared connection, queries run only after the commit.
         if self.has_readers {

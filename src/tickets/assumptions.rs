@@ -1,6 +1,6 @@
 //! Documented conventions and undocumented assumptions that concern no single field.
 //!
-//! The eight configurable assumptions are in `dialect.rs`, those about a field in `fields.rs`.
+//! The eight configurable assumptions are in `contract/dialect.rs`, those about a field in `fields.rs`.
 
 use super::model::batch::MAX_CHANGES_PER_BATCH;
 use crate::api::limits::Limits;

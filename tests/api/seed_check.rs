@@ -7,7 +7,7 @@ const VALID_SEED: &str = "\
 accounts:
   acme:
     time_zone: Europe/Amsterdam
-    dialect: { list_type: items, unknown_customer: refuse }
+    dialect: { list_type: items, unknown_customer: reject }
     clock: { mode: frozen, at: \"2026-03-01T12:00:00Z\" }
     keys:
       - { key: acme-key-0123456789, name: ci, permissions: all }
@@ -144,9 +144,9 @@ fn an_unknown_permission_is_named_with_its_line() {
 
 #[test]
 fn an_unknown_dialect_name_or_value_is_named_with_its_line() {
-    let (text, line) = replace_in_seed("unknown_customer: refuse", "unknown_custommer: refuse");
+    let (text, line) = replace_in_seed("unknown_customer: reject", "unknown_custommer: reject");
     assert_rejected(&text, line, &["unknown_custommer"]);
-    let (text, line) = replace_in_seed("unknown_customer: refuse", "unknown_customer: perhaps");
+    let (text, line) = replace_in_seed("unknown_customer: reject", "unknown_customer: perhaps");
     assert_rejected(&text, line, &["unknown_customer", "perhaps"]);
 }
 

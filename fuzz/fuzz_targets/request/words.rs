@@ -249,7 +249,7 @@ pub(crate) const BODIES: &[&str] = &[
     r#"{"mode":"offset","by":"?"}"#,
     r#"{"mode":"real"}"#,
     r#"{"by":"?"}"#,
-    r#"{"unknown_ticket_status":404,"unknown_ids":"skip","unknown_customer":"refuse"}"#,
+    r#"{"unknown_ticket_status":404,"unknown_ids":"skip","unknown_customer": "reject"}"#,
     r#"{"archive_after":"?","list_type":"?","created_id_field":"?"}"#,
     r#"{"no_permission_status":401}"#,
     r#"{"operation":"?","status":200,"count":{"exactly":1},"fields":{"title":"?"}}"#,

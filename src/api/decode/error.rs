@@ -1,6 +1,6 @@
 //! The errors of decoding, and how they truncate the names that they quote.
 
-/// The longest field name in an error, in characters (arbitrary). `redact` recognizes truncated keys by this length.
+/// The longest field name in an error, in characters (arbitrary). `Redactor` recognizes truncated keys by this length.
 pub(crate) const MAX_FIELD_NAME_CHARS: usize = 64;
 
 /// Why input cannot be decoded.

@@ -1,4 +1,4 @@
-//! The archive: tickets that were closed long ago. Lists leave them out by default.
+//! The archive: tickets that were closed long ago. Lists exclude them by default.
 
 use crate::accounts::EffectiveSettings;
 use crate::clock;

@@ -47,7 +47,7 @@ pub(crate) struct TicketSelection {
 impl TicketSelection {
     /// Selects one ticket, which must exist.
     pub(crate) fn from_id(id: i64) -> Self {
-        Self { ids: vec![id], unknown_ids: UnknownIds::Refuse }
+        Self { ids: vec![id], unknown_ids: UnknownIds::Reject }
     }
 }
 

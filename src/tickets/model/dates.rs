@@ -22,7 +22,7 @@ pub(crate) fn localize_dates(json: String, zone: &Zone) -> String {
 
 /// Converts dates in rendered JSON so that an import restores them.
 pub(crate) fn export_dates(json: String, zone: &Zone) -> String {
-    if zone.is_utc() { json } else { replace_dates(&json, |date| zone.to_export(date)) }
+    if zone.is_utc() { json } else { replace_dates(&json, |date| zone.format_for_export(date)) }
 }
 
 /// Replaces each date by the result of `convert`. Works on the text: parsing and rendering a long list would take

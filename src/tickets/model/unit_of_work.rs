@@ -122,7 +122,7 @@ impl UnitOfWork {
         let exists = |id: &i64| self.tickets.contains_key(id);
         let (existing, unknown): (Vec<i64>, Vec<i64>) =
             selection.ids.iter().partition(|id| exists(id));
-        if !unknown.is_empty() && selection.unknown_ids == UnknownIds::Refuse {
+        if !unknown.is_empty() && selection.unknown_ids == UnknownIds::Reject {
             return Err(TicketCommandError::UnknownTickets(unknown));
         }
         Ok(existing)
@@ -161,7 +161,7 @@ impl UnitOfWork {
                 value: TicketChange::LinkCustomer { id: *id, external_primary_id },
             });
         }
-        if link.unknown_customer == UnknownCustomer::Refuse {
+        if link.unknown_customer == UnknownCustomer::Reject {
             return Err(TicketCommandError::UnknownCustomer(external_primary_id));
         }
         self.last_customer_id += 1;

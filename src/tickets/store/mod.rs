@@ -1,6 +1,6 @@
 //! The SQL of tickets: whole statements, each in one place.
 
-pub(crate) mod existing;
+pub(crate) mod conflicts;
 pub(crate) mod export;
 pub(crate) mod insert;
 mod list;

@@ -57,7 +57,7 @@ fn create(direction: Direction) -> TicketCommandKind {
 
 fn update(ids: &[i64], changes: Vec<TicketChange>, link: Option<&str>) -> TicketCommandKind {
     TicketCommandKind::Update {
-        tickets: TicketSelection { ids: ids.to_vec(), unknown_ids: UnknownIds::Refuse },
+        tickets: TicketSelection { ids: ids.to_vec(), unknown_ids: UnknownIds::Reject },
         changes,
         link: link.map(|external_primary_id| CustomerLink {
             external_primary_id: external_primary_id.to_owned(),
@@ -237,7 +237,7 @@ async fn tally_of_commands_is_that_of_a_rebuild() {
     ] {
         execute(&database, update(&ids, vec![change], None), "2026-08-01 23:59:59").await;
     }
-    let deleted = TicketSelection { ids: vec![7], unknown_ids: UnknownIds::Refuse };
+    let deleted = TicketSelection { ids: vec![7], unknown_ids: UnknownIds::Reject };
     execute(&database, TicketCommandKind::Delete(deleted), "2026-08-02 00:00:00").await;
     let closing = vec![TicketChange::Status(Status::Closed)];
     execute(&database, update(&[8], closing, None), "2026-08-02 00:00:00").await;

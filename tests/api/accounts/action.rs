@@ -45,7 +45,7 @@ fn any_dialect() -> impl Strategy<Value = Value> {
         json!({}),
         json!({ "list_type": "tickets" }),
         json!({ "unknown_ids": "skip" }),
-        json!({ "unknown_customer": "refuse", "unknown_ids": "skip" }),
+        json!({ "unknown_customer": "reject", "unknown_ids": "skip" }),
     ])
 }
 

@@ -291,7 +291,7 @@ impl TicketsModel {
         {
             return Ok(*id);
         }
-        if self.dialect["unknown_customer"] == "refuse" {
+        if self.dialect["unknown_customer"] == "reject" {
             return Err(format!("{external:?} is no customer"));
         }
         let id = self.customers.iter().map(|(_, id)| id + 1).max().unwrap_or(1);

@@ -88,11 +88,11 @@ pub(super) fn fixtures() -> Vec<Fixture> {
     let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/upgrade");
     let entries = fs::read_dir(committed).expect("the directory exists");
     let dirs = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
-    dirs.chain(created_fixture()).map(Fixture::load).collect()
+    dirs.chain(create_once()).map(Fixture::load).collect()
 }
 
 /// Creates a fixture with the program under test, once per run. None without Python.
-fn created_fixture() -> Option<PathBuf> {
+fn create_once() -> Option<PathBuf> {
     static CREATED: OnceLock<Option<PathBuf>> = OnceLock::new();
     let create = || {
         if !can_run("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"]) {

@@ -8,13 +8,13 @@ use crate::accounts::Account;
 use crate::storage::ChangeCounter;
 
 #[derive(Clone, Debug)]
-pub(super) struct StopSignal {
+pub(super) struct FaultCancellation {
     state: SharedState,
     epoch: ChangeCounter,
     epoch_at_start: u64,
 }
 
-impl StopSignal {
+impl FaultCancellation {
     pub(super) fn new(state: &SharedState, account: &Account) -> Self {
         let epoch = account.epoch.clone();
         Self { state: Arc::clone(state), epoch_at_start: epoch.current(), epoch }
