@@ -1,4 +1,4 @@
-//! Runs the commands of the README and compares their output with the README.
+//! Runs the commands of the documentation and compares their output with the documented one.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +11,8 @@ use crate::support::Server;
 use crate::third_party_clients::{can_run, skip_test};
 
 const README: &str = include_str!("../../README.md");
+const JOURNAL_PAGE: &str = include_str!("../../docs/journal.md");
+const FAULTS_PAGE: &str = include_str!("../../docs/faults.md");
 const README_BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Commands, and the expected output below them.
@@ -29,12 +31,12 @@ enum ExpectedOutput {
     ProblemDetail(String),
 }
 
-/// Returns the fenced blocks of a section, with their info strings.
-pub(crate) fn extract_fenced_blocks(readme: &str, section: &str) -> Vec<(String, String)> {
-    let mut lines = readme.lines().skip_while(|line| line.trim_end() != section).skip(1);
+/// Returns the fenced blocks of a section with their info strings. The section of a page's title is the page.
+pub(crate) fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, String)> {
+    let mut lines = page.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
-        if line.starts_with("## ") {
+        if section.starts_with("## ") && line.starts_with("## ") {
             break;
         }
         if let Some(kind) = line.strip_prefix("```") {
@@ -47,8 +49,8 @@ pub(crate) fn extract_fenced_blocks(readme: &str, section: &str) -> Vec<(String,
 }
 
 /// Returns the commands of a section, each with the expected output below it.
-fn parse_session(readme: &str, section: &str) -> Vec<Step> {
-    let blocks = extract_fenced_blocks(readme, section);
+fn parse_session(page: &str, section: &str) -> Vec<Step> {
+    let blocks = extract_fenced_blocks(page, section);
     let steps = blocks.iter().enumerate().filter(|(_, (kind, _))| kind == "sh");
     let expected_output =
         |index: usize| match blocks.get(index).map(|(kind, text)| (kind.as_str(), text.clone())) {
@@ -94,15 +96,15 @@ fn is_error(response: &Value) -> bool {
     response["status"] == "error" || response["detail"].is_string()
 }
 
-/// Runs the commands of the sections in order, on one server.
-fn assert_runs_as_shown(sections: &[&str]) {
+/// Runs the commands of the sections of pages in order, on one server.
+fn assert_runs_as_shown(sections: &[(&str, &str)]) {
     if !can_run("curl", &["--version"]) {
         return skip_test("curl is not installed");
     }
     let (server, folder) = (Server::start(), fixtures::create_temp_dir());
-    for section in sections {
-        let steps = parse_session(README, section);
-        assert!(!steps.is_empty(), "the README section `{section}` has no commands");
+    for (page, section) in sections {
+        let steps = parse_session(page, section);
+        assert!(!steps.is_empty(), "the section `{section}` has no commands");
         for Step { commands, expected } in steps {
             let printed = run_commands(&commands, &server, folder.path());
             match expected {
@@ -120,12 +122,15 @@ fn assert_runs_as_shown(sections: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_session_runs_as_shown() {
-    assert_runs_as_shown(&["## A first session"]);
+    assert_runs_as_shown(&[(README, "## A first session")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn journal_and_fault_sections_run_as_shown() {
-    assert_runs_as_shown(&["## See what your code did", "## Provoke"]);
+async fn journal_and_fault_pages_run_as_shown() {
+    assert_runs_as_shown(&[
+        (JOURNAL_PAGE, "# The journal"),
+        (FAULTS_PAGE, "# Faults and rate limits"),
+    ]);
 }
 
 #[test]
@@ -139,4 +144,49 @@ fn parser_reads_only_the_requested_section() {
         step("two", None),
     ];
     assert_eq!(parse_session(text, "## A first session"), expected);
+}
+
+/// Returns the anchors of a page's headings, as GitHub forms them.
+fn heading_anchors(page: &str) -> Vec<String> {
+    let headings = page.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+    let to_anchor = |heading: &str| {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect()
+    };
+    headings.map(to_anchor).collect()
+}
+
+#[test]
+fn links_between_pages_lead_to_existing_headings() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<_> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .into_iter()
+        .chain(["CHANGELOG.md", "examples/README.md"])
+        .map(|name| root.join(name))
+        .collect();
+    let docs = std::fs::read_dir(root.join("docs")).expect("the documentation can be read");
+    pages.extend(docs.map(|entry| entry.expect("an entry").path()));
+    let link = Regex::new(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)").expect("a pattern");
+    let mut broken = Vec::new();
+    for page in &pages {
+        let text = std::fs::read_to_string(page).expect("the page is text");
+        for found in link.captures_iter(&text) {
+            let target = &found[1];
+            if target.contains("://") {
+                continue;
+            }
+            let folder = page.parent().expect("a page is in a directory");
+            let target = if target.is_empty() { page.clone() } else { folder.join(target) };
+            let is_found = match (found.get(2), std::fs::read_to_string(&target)) {
+                (Some(anchor), Ok(linked)) => {
+                    heading_anchors(&linked).iter().any(|known| known == anchor.as_str())
+                }
+                _ => target.exists(),
+            };
+            if !is_found {
+                broken.push(format!("{}: {}", page.display(), &found[0]));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
 }
