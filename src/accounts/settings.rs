@@ -34,7 +34,7 @@ pub(crate) struct StrictMode {
 
 impl StrictMode {
     /// Whether to reject a request with this warning.
-    pub(crate) fn refuses(&self, warning: &Warning) -> bool {
+    pub(crate) fn rejects(&self, warning: &Warning) -> bool {
         !self.allow.contains(&warning.kind)
     }
 }

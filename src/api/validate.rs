@@ -93,7 +93,7 @@ pub(super) fn enforce_strict_mode(
     let Some(strict) = &settings.account_settings.strict else { return Ok(()) };
     let warnings = context_warnings.iter().chain(&recorded_input.warnings);
     let refused: Vec<Warning> =
-        warnings.filter(|warning| strict.refuses(warning)).cloned().collect();
+        warnings.filter(|warning| strict.rejects(warning)).cloned().collect();
     if refused.is_empty() { Ok(()) } else { Err(ApiError::StrictMode(refused)) }
 }
 

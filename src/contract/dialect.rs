@@ -48,7 +48,7 @@ pub(crate) static DIALECT_FIELDS: &[Field] = &[
     optional("unknown_customer", FieldType::TextEnum { values: &["create", "reject"], documented_as: "" })
         .default_value(Literal::Text("create"))
         .assumption("no evidence")
-        .description("If no customer has the externalPrimaryID: create creates and links one, refuse rejects the request."),
+        .description("If no customer has the externalPrimaryID: create creates and links one, reject returns an error."),
 ];
 
 /// Rejects server-wide settings in an account.

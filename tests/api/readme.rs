@@ -13,6 +13,8 @@ use crate::third_party_clients::{can_run, skip_test};
 const README: &str = include_str!("../../README.md");
 const JOURNAL_PAGE: &str = include_str!("../../docs/journal.md");
 const FAULTS_PAGE: &str = include_str!("../../docs/faults.md");
+const ACCOUNTS_PAGE: &str = include_str!("../../docs/clock-and-accounts.md");
+const TROUBLESHOOTING_PAGE: &str = include_str!("../../docs/troubleshooting.md");
 const README_BASE_URL: &str = "http://127.0.0.1:8080";
 
 /// Commands, and the expected output below them.
@@ -144,6 +146,16 @@ fn parser_reads_only_the_requested_section() {
         step("two", None),
     ];
     assert_eq!(parse_session(text, "## A first session"), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_page_runs_as_shown() {
+    assert_runs_as_shown(&[(ACCOUNTS_PAGE, "# Accounts, snapshots and clocks")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn troubleshooting_page_runs_as_shown() {
+    assert_runs_as_shown(&[(TROUBLESHOOTING_PAGE, "# Troubleshooting")]);
 }
 
 /// Returns the anchors of a page's headings, as GitHub forms them.
