@@ -149,8 +149,8 @@ impl MockServerBuilder {
     /// Sets the data directory of the accounts. Without one they are lost when the server stops. Each start adds a
     /// fresh account, unless [`MockServerBuilder::api_key`] opens an existing one.
     #[must_use]
-    pub fn data_dir(mut self, folder: impl AsRef<Path>) -> Self {
-        self.config.storage_mode = StorageMode::DataDir(folder.as_ref().to_owned());
+    pub fn data_dir(mut self, directory: impl AsRef<Path>) -> Self {
+        self.config.storage_mode = StorageMode::DataDir(directory.as_ref().to_owned());
         self
     }
 

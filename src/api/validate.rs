@@ -84,7 +84,7 @@ fn validate_fields(
     Ok(values)
 }
 
-/// Rejects a request with warnings that a strict account refuses.
+/// Rejects a request with warnings that a strict account rejects.
 pub(super) fn enforce_strict_mode(
     settings: &EffectiveSettings,
     context_warnings: &[Warning],
@@ -92,9 +92,9 @@ pub(super) fn enforce_strict_mode(
 ) -> Result<(), ApiError> {
     let Some(strict) = &settings.account_settings.strict else { return Ok(()) };
     let warnings = context_warnings.iter().chain(&recorded_input.warnings);
-    let refused: Vec<Warning> =
+    let rejected: Vec<Warning> =
         warnings.filter(|warning| strict.rejects(warning)).cloned().collect();
-    if refused.is_empty() { Ok(()) } else { Err(ApiError::StrictMode(refused)) }
+    if rejected.is_empty() { Ok(()) } else { Err(ApiError::StrictMode(rejected)) }
 }
 
 fn media_type_warning(operation: &Operation, sent: MediaType) -> Option<Warning> {

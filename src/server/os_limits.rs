@@ -3,7 +3,7 @@
 use crate::api::limits::{self, ConnectionLimits, Limits};
 
 /// File descriptors of an open database besides two per reader connection: the database, its write-ahead log, the
-/// log's index, and briefly its folder (counted).
+/// log's index, and briefly its directory (counted).
 const FDS_PER_DATABASE: usize = 4;
 /// The most reader connections of one database.
 const MAX_READERS_PER_DATABASE: usize = 4;

@@ -49,12 +49,12 @@ fn error_message(file: &Path, error: &io::Error) -> String {
     format!("--port-file {}: {error}", file.display())
 }
 
-/// Creates or replaces a file atomically. A temporary file with an unpredictable name in the same folder is written and
-/// renamed, so that no existing file or symlink is written to.
+/// Creates or replaces a file atomically. Writes a temporary file with an unpredictable name in the same directory, and
+/// renames it, so that it writes to no existing file or symlink.
 fn replace_atomically(file: &Path, text: &str) -> io::Result<()> {
-    let folder = match file.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
+    let directory = match file.parent() {
+        Some(directory) if directory.as_os_str().is_empty() => Path::new("."),
+        Some(directory) => directory,
         None => return Err(io::ErrorKind::IsADirectory.into()),
     };
     let mut builder = Builder::new();
@@ -65,7 +65,7 @@ fn replace_atomically(file: &Path, text: &str) -> io::Result<()> {
         // The umask applies, as for any new file.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut temp_file = builder.tempfile_in(folder)?;
+    let mut temp_file = builder.tempfile_in(directory)?;
     temp_file.write_all(text.as_bytes())?;
     temp_file.persist(file).map(drop).map_err(|failure| failure.error)
 }
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn only_a_file_holding_an_address_is_stale() {
-        let folder = tempfile::tempdir().expect("the folder is created");
-        let file = folder.path().join("port");
+        let directory = tempfile::tempdir().expect("the directory is created");
+        let file = directory.path().join("port");
         assert!(!is_stale(&file), "a missing file is not stale");
         for (text, expected) in [
             ("127.0.0.1:8080", true),
@@ -113,6 +113,6 @@ mod tests {
             fs::write(&file, text).expect("the file is written");
             assert_eq!(is_stale(&file), expected, "{text:?}");
         }
-        assert!(!is_stale(folder.path()), "a folder is not stale");
+        assert!(!is_stale(directory.path()), "a directory is not stale");
     }
 }
