@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::api::decode::{self, DecodeError};
 use crate::api::limits::InputLimits;
+use crate::contract::MediaType;
 use crate::seed::{Format, Import, Seed};
 use crate::server::Server;
 use crate::server::config::ServerConfig;
