@@ -1,4 +1,4 @@
-//! The example suites pass unchanged, and the README and the recipes show their code.
+//! The example suites pass unchanged, and the pages show their code.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +9,6 @@ use crate::process::{ProcessOutput, RunningProcess, build_clean_env_command, bui
 use crate::third_party_clients::{can_run, skip_test};
 use crate::{fixtures, readme};
 
-const README_SECTION: &str = "## One account for each test";
 const PYTEST_COMMAND: &[&str] = &["python3", "-m", "pytest", "-p", "no:cacheprovider"];
 const NODE_COMMAND: &[&str] = &["node", "--test", "--test-reporter=tap"];
 
@@ -23,19 +22,15 @@ fn run_in_dir(mut suite: Command, folder: &Path) -> ProcessOutput {
     RunningProcess::spawn(&mut suite).wait_for_exit()
 }
 
-/// Runs a suite as the README says: `omnidesk-mock run -- SUITE`.
+/// Runs a suite as the pages say: `omnidesk-mock run -- SUITE`.
 fn run_under_mock(suite: &[&str], folder: &Path) -> ProcessOutput {
     run_in_dir(build_command(&[&["run", "--"], suite].concat()), folder)
 }
 
 /// Runs a suite without the wrapper, so that it starts its own server.
 fn run_standalone(suite: &[&str], folder: &Path) -> ProcessOutput {
-    let program = Path::new(env!("CARGO_BIN_EXE_omnidesk-mock"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = program.parent().into_iter().map(Path::to_owned);
-    let dirs = std::env::join_paths(dirs.chain(std::env::split_paths(&path)));
     let mut command = build_clean_env_command(suite[0], &suite[1..]);
-    command.env("PATH", dirs.expect("a path"));
+    command.env("PATH", readme::search_path());
     run_in_dir(command, folder)
 }
 
@@ -162,9 +157,10 @@ fn contains_block(text: &str, lines: &str) -> bool {
     ["", "  ", "    "].iter().any(|indent| text.contains(&indented(indent)))
 }
 
-/// Asserts that each code block is part of a file of its language, and that each language has a block.
+/// Asserts that each code block of a page is part of a file of its language, and that each language has a block.
 #[track_caller]
-fn assert_blocks_match_files(blocks: &[(String, String)], examples: &[(&str, &[&str])]) {
+fn assert_blocks_match_files(page: &str, examples: &[(&str, &[&str])]) {
+    let blocks = readme::extract_all_blocks(page);
     for (language, folders) in examples {
         let texts: Vec<String> = folders
             .iter()
@@ -183,29 +179,24 @@ fn assert_blocks_match_files(blocks: &[(String, String)], examples: &[(&str, &[&
 }
 
 #[test]
-fn readme_code_matches_example_files() {
-    let blocks = readme::extract_fenced_blocks(include_str!("../../README.md"), README_SECTION);
-    assert_blocks_match_files(
-        &blocks,
-        &[
-            ("python", &["pytest"]),
-            ("js", &["node"]),
-            ("php", &["phpunit"]),
-            ("java", &["junit"]),
-            ("rust", &["rust/tests"]),
-        ],
-    );
+fn the_pytest_file_of_the_readme_passes() {
+    if has_pytest() {
+        let folder = fixtures::create_temp_dir();
+        let file = readme::extract_only_block(readme::README, "python");
+        fixtures::write_file(&folder, "test_readme.py", &file);
+        assert_exit(&run_under_mock(PYTEST_COMMAND, folder.path()), 0, "2 passed in");
+    }
 }
 
 #[test]
-fn recipes_page_matches_example_files() {
-    let page = include_str!("../../examples/README.md");
-    for section in page.lines().filter(|line| line.starts_with("## ")) {
-        let blocks = readme::extract_fenced_blocks(page, section);
-        let rust: &[&str] = &["rust/src", "rust/tests"];
-        assert_blocks_match_files(
-            &blocks,
-            &[("python", &["pytest"]), ("js", &["node"]), ("rust", rust)],
-        );
-    }
+fn readme_code_matches_example_files() {
+    assert_blocks_match_files(readme::README, &[("rust", &["rust/tests"])]);
+}
+
+#[test]
+fn testing_page_matches_example_files() {
+    assert_blocks_match_files(
+        readme::TESTING_PAGE,
+        &[("python", &["pytest"]), ("js", &["node"]), ("rust", &["rust/tests"])],
+    );
 }

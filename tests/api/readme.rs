@@ -1,21 +1,52 @@
-//! Runs the commands of the documentation and compares their output with the documented one.
+//! Runs the commands of the documentation and compares their output with the documented one. Checks that no code block
+//! and no link of a page is left out.
 
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::Command;
 
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 
 use crate::fixtures;
+use crate::process::{build_clean_env_command, run_to_exit};
 use crate::support::Server;
 use crate::third_party_clients::{can_run, skip_test};
 
-const README: &str = include_str!("../../README.md");
+pub(crate) const README: &str = include_str!("../../README.md");
+pub(crate) const GUIDE: &str = include_str!("../../docs/guide.md");
+pub(crate) const TESTING_PAGE: &str = include_str!("../../docs/testing.md");
 const JOURNAL_PAGE: &str = include_str!("../../docs/journal.md");
 const FAULTS_PAGE: &str = include_str!("../../docs/faults.md");
 const ACCOUNTS_PAGE: &str = include_str!("../../docs/clock-and-accounts.md");
 const TROUBLESHOOTING_PAGE: &str = include_str!("../../docs/troubleshooting.md");
-const README_BASE_URL: &str = "http://127.0.0.1:8080";
+pub(crate) const PAGES_BASE_URL: &str = "http://127.0.0.1:8080";
+
+/// A page whose code blocks must all be checked.
+struct CheckedPage {
+    name: &'static str,
+    text: &'static str,
+    /// The languages whose blocks `third_party_clients.rs` or `example_suites.rs` runs, or compares with an example.
+    languages: &'static [&'static str],
+}
+
+const CHECKED_PAGES: [CheckedPage; 3] = [
+    CheckedPage { name: "README.md", text: README, languages: &["python", "rust"] },
+    CheckedPage { name: "docs/guide.md", text: GUIDE, languages: &["python", "js"] },
+    CheckedPage {
+        name: "docs/testing.md",
+        text: TESTING_PAGE,
+        languages: &["python", "js", "rust"],
+    },
+];
+
+/// Commands of `console` blocks that no test runs: they need minutes or the network.
+const COMMANDS_OF_OTHER_PROGRAMS: [&str; 5] = [
+    "cargo test",
+    "cargo install --locked --path .",
+    "docker build -t omnidesk-mock .",
+    "docker run --rm -p 127.0.0.1:8080:8080 omnidesk-mock",
+    "pip install pytest requests pytest-xdist",
+];
 
 /// Commands, and the expected output below them.
 #[derive(Debug, PartialEq)]
@@ -24,7 +55,7 @@ struct Step {
     expected: Option<ExpectedOutput>,
 }
 
-/// The part of the output that the README shows.
+/// The part of the output that the page shows.
 #[derive(Debug, PartialEq)]
 enum ExpectedOutput {
     /// One or more complete responses.
@@ -34,7 +65,7 @@ enum ExpectedOutput {
 }
 
 /// Returns the fenced blocks of a section with their info strings. The section of a page's title is the page.
-pub(crate) fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, String)> {
+fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, String)> {
     let mut lines = page.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
@@ -48,6 +79,34 @@ pub(crate) fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, S
         }
     }
     blocks
+}
+
+/// Returns the blocks of a whole page.
+pub(crate) fn extract_all_blocks(page: &str) -> Vec<(String, String)> {
+    extract_fenced_blocks(page, page.lines().next().expect("a page has a title"))
+}
+
+/// Returns the only block of a language on a page.
+pub(crate) fn extract_only_block(page: &str, language: &str) -> String {
+    let mut blocks = extract_all_blocks(page);
+    blocks.retain(|(kind, _)| kind == language);
+    assert_eq!(blocks.len(), 1, "the page must have one {language} block");
+    blocks.remove(0).1
+}
+
+/// Returns the file name in the comment that begins a block, such as `# shop.yaml`.
+fn file_name(block: &str) -> Option<&str> {
+    let name = block.lines().next()?.strip_prefix("# ")?;
+    (name.contains('.') && !name.contains([' ', '/'])).then_some(name)
+}
+
+/// Returns the search path for commands. The directory of the program under test comes first.
+pub(crate) fn search_path() -> OsString {
+    let program = Path::new(env!("CARGO_BIN_EXE_omnidesk-mock"));
+    let directory = program.parent().expect("the program is in a directory").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(directory).chain(std::env::split_paths(&path));
+    std::env::join_paths(directories).expect("a search path")
 }
 
 /// Returns the commands of a section, each with the expected output below it.
@@ -85,20 +144,20 @@ fn parse_responses(text: &str) -> Vec<Value> {
 
 /// Runs the commands and returns the responses that they print.
 fn run_commands(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
-    let commands = commands.replace(README_BASE_URL, &server.base_url);
-    let mut bash = Command::new("bash");
-    bash.args(["-e", "-c", &commands]).current_dir(folder).env("NO_PROXY", "*");
+    let commands = commands.replace(PAGES_BASE_URL, &server.base_url);
+    let mut bash = build_clean_env_command("bash", &["-e", "-c", &commands]);
+    bash.current_dir(folder).env("PATH", search_path()).env("NO_PROXY", "*");
     let output = bash.output().expect("bash starts");
     assert!(output.status.success(), "{commands}: {output:?}");
     let printed = String::from_utf8(output.stdout).expect("text");
-    parse_responses(&printed.replace(&server.base_url, README_BASE_URL))
+    parse_responses(&printed.replace(&server.base_url, PAGES_BASE_URL))
 }
 
 fn is_error(response: &Value) -> bool {
     response["status"] == "error" || response["detail"].is_string()
 }
 
-/// Runs the commands of the sections of pages in order, on one server.
+/// Runs the commands of the sections of pages in order, on one server. Blocks that begin with a file name are files.
 fn assert_runs_as_shown(sections: &[(&str, &str)]) {
     if !can_run("curl", &["--version"]) {
         return skip_test("curl is not installed");
@@ -107,6 +166,11 @@ fn assert_runs_as_shown(sections: &[(&str, &str)]) {
     for (page, section) in sections {
         let steps = parse_session(page, section);
         assert!(!steps.is_empty(), "the section `{section}` has no commands");
+        for (_, block) in extract_fenced_blocks(page, section) {
+            if let Some(name) = file_name(&block) {
+                fixtures::write_file(&folder, name, &block);
+            }
+        }
         for Step { commands, expected } in steps {
             let printed = run_commands(&commands, &server, folder.path());
             match expected {
@@ -123,8 +187,79 @@ fn assert_runs_as_shown(sections: &[(&str, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_session_runs_as_shown() {
-    assert_runs_as_shown(&[(README, "## A first session")]);
+async fn readme_runs_as_shown() {
+    assert_runs_as_shown(&[(README, "# omnidesk-mock")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guide_runs_as_shown() {
+    assert_runs_as_shown(&[(GUIDE, "# Guide")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn testing_page_runs_as_shown() {
+    assert_runs_as_shown(&[(TESTING_PAGE, "# Testing")]);
+}
+
+#[test]
+fn every_code_block_is_run_or_checked() {
+    for CheckedPage { name, text: page, languages } in CHECKED_PAGES {
+        let blocks = extract_all_blocks(page);
+        for (index, (kind, text)) in blocks.iter().enumerate() {
+            let is_checked = match kind.as_str() {
+                "sh" | "console" => true,
+                // The expected output of the commands above it.
+                "json" => index > 0 && blocks[index - 1].0 == "sh",
+                // A file that commands below it read.
+                "yaml" | "toml" => file_name(text).is_some_and(|file| {
+                    blocks[index..].iter().any(|(kind, text)| kind == "sh" && text.contains(file))
+                }),
+                language => languages.contains(&language),
+            };
+            assert!(is_checked, "{name}: no test checks this {kind} block:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn console_commands_are_valid() {
+    for CheckedPage { name, text: page, .. } in CHECKED_PAGES {
+        let blocks = extract_all_blocks(page);
+        let blocks = blocks.iter().filter(|(kind, _)| kind == "console");
+        for command in blocks.flat_map(|(_, text)| text.lines()) {
+            let arguments = command
+                .strip_prefix("omnidesk-mock ")
+                .or_else(|| command.strip_prefix("cargo run --release -- "));
+            let Some(arguments) = arguments else {
+                let is_known = COMMANDS_OF_OTHER_PROGRAMS.contains(&command);
+                assert!(is_known, "{name}: no test knows the command `{command}`");
+                continue;
+            };
+            let own_arguments =
+                arguments.split_whitespace().take_while(|argument| *argument != "--");
+            // The arguments before --help are parsed, but nothing is started.
+            let arguments: Vec<&str> = own_arguments.chain(["--help"]).collect();
+            run_to_exit(&arguments).expect_success();
+        }
+    }
+}
+
+#[test]
+fn readme_names_the_required_rust_version() {
+    assert!(README.contains(&format!("Rust {} or later", env!("CARGO_PKG_RUST_VERSION"))));
+}
+
+#[tokio::test]
+async fn guide_lists_every_dialect_setting_with_its_default() {
+    let server = Server::start();
+    let settings = server.get("/_control/accounts/self/dialect").await.body;
+    let settings = settings.as_object().expect("the settings are an object");
+    assert_eq!(settings.len(), 8, "the guide says eight");
+    for (name, value) in settings {
+        let default = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let row = format!("| `{name}` | `{default}` |");
+        assert!(GUIDE.contains(&row), "the guide lacks a row that begins with {row}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,14 +273,14 @@ async fn journal_and_fault_pages_run_as_shown() {
 #[test]
 fn parser_reads_only_the_requested_section() {
     let text = "\
-# Name\n```sh\nelsewhere\n```\n## A first session\nWords.\n```sh\ncurl \\\n  one\n```\nprints\n\
+# Name\n```sh\nelsewhere\n```\n## A session\nWords.\n```sh\ncurl \\\n  one\n```\nprints\n\
 ```json\n{\"a\":1}\n```\n```sh\ntwo\n```\n```toml\nx = 1\n```\n## Next\n```sh\nother\n```\n";
     let step = |commands: &str, shown| Step { commands: commands.to_owned(), expected: shown };
     let expected = [
         step("curl \\\n  one", Some(ExpectedOutput::Json("{\"a\":1}".to_owned()))),
         step("two", None),
     ];
-    assert_eq!(parse_session(text, "## A first session"), expected);
+    assert_eq!(parse_session(text, "## A session"), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,17 +1,13 @@
-//! Unmodified third-party clients: runs the README's programs if the machine has their runtimes.
+//! Unmodified third-party clients: runs the programs of the guide if the machine has their runtimes.
 
 use std::process::{Command, Stdio};
 
+use crate::readme::{GUIDE, PAGES_BASE_URL, extract_only_block};
 use crate::support::Server;
 
-/// Returns the README's first fenced block of this language, with the server's URL.
-fn extract_readme_block(language: &str, server: &Server) -> String {
-    let readme = include_str!("../../README.md");
-    let fence = format!("```{language}\n");
-    let (_, rest) =
-        readme.split_once(&fence).unwrap_or_else(|| panic!("the README has no {language} block"));
-    let (block, _) = rest.split_once("```").expect("the block is closed");
-    block.replace("http://127.0.0.1:8080", &server.base_url)
+/// Returns the guide's program in this language, with the server's URL.
+fn extract_program(language: &str, server: &Server) -> String {
+    extract_only_block(GUIDE, language).replace(PAGES_BASE_URL, &server.base_url)
 }
 
 pub(crate) fn can_run(program: &str, arguments: &[&str]) -> bool {
@@ -42,7 +38,7 @@ async fn python_requests_works_unmodified() {
         return skip_test("python3 with requests is not installed");
     }
     let server = Server::start();
-    run_and_capture_stdout("python3", &["-c", &extract_readme_block("python", &server)]);
+    run_and_capture_stdout("python3", &["-c", &extract_program("python", &server)]);
     assert_eq!(
         server.get("/api/v2/ticket").await.body["itemTotal"],
         0,
@@ -60,7 +56,7 @@ async fn node_fetch_works_unmodified() {
     assert_eq!(
         run_and_capture_stdout(
             "node",
-            &["--input-type=module", "-e", &extract_readme_block("js", &server)]
+            &["--input-type=module", "-e", &extract_program("js", &server)]
         ),
         "closed 1\n"
     );

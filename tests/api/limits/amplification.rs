@@ -338,7 +338,7 @@ async fn yaml_aliases_and_json_numbers_are_imported_correctly() {
     assert_eq!((reply.status, &reply.body["status"]), (400, &Value::from(400)), "{}", reply.body);
 }
 
-/// The memory of a response as a multiple of its size, as README.md promises.
+/// The memory of a response as a multiple of its size, as docs/limits.md promises.
 const MAX_RESPONSE_MULTIPLE: u64 = 12;
 
 #[tokio::test]
