@@ -197,6 +197,12 @@ fn readme_code_matches_example_files() {
 fn testing_page_matches_example_files() {
     assert_blocks_match_files(
         readme::TESTING_PAGE,
-        &[("python", &["pytest"]), ("js", &["node"]), ("rust", &["rust/tests"])],
+        &[
+            ("python", &["pytest"]),
+            ("js", &["node"]),
+            ("php", &["phpunit/tests"]),
+            ("java", &["junit/src/test/java/desk"]),
+            ("rust", &["rust/tests"]),
+        ],
     );
 }

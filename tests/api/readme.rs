@@ -35,7 +35,7 @@ const CHECKED_PAGES: [CheckedPage; 3] = [
     CheckedPage {
         name: "docs/testing.md",
         text: TESTING_PAGE,
-        languages: &["python", "js", "rust"],
+        languages: &["python", "js", "php", "java", "rust"],
     },
 ];
 
