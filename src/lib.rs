@@ -45,6 +45,8 @@ pub mod fuzzing;
 mod journal;
 mod metrics;
 mod mock_server;
+#[cfg(all(test, feature = "cli"))]
+mod reference_pages;
 mod seed;
 mod server;
 mod storage;

@@ -75,7 +75,7 @@ pub(super) struct ListenArgs {
 
 /// The settings of a server.
 #[derive(Clone, Debug, Args)]
-pub(super) struct ServeArgs {
+pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(super) listen: ListenArgs,
     /// Data directory of the accounts; created if it is missing

@@ -1,6 +1,6 @@
 //! The command line: parses the arguments and runs the commands.
 
-mod arguments;
+pub(crate) mod arguments;
 mod config_file;
 mod fidelity;
 mod flag_values;
@@ -13,7 +13,7 @@ mod ready;
 mod run;
 mod seed_check;
 mod serve;
-mod settings;
+pub(crate) mod settings;
 mod signals;
 
 use std::process::ExitCode;

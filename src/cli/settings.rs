@@ -44,7 +44,7 @@ pub(super) fn load_dialect(config: Option<&Path>) -> anyhow::Result<Dialect> {
 }
 
 /// Builds the clap command. `run` has other defaults than `serve`; neither environment nor config file set its port.
-fn build_command() -> Command {
+pub(crate) fn build_command() -> Command {
     let listen = |arg: Arg| {
         arg.default_value(FREE_PORT_ADDRESS)
             .env(None::<&str>)

@@ -4,7 +4,7 @@ mod api_key;
 pub(crate) mod dialect;
 mod fidelity;
 mod field;
-mod json_schema;
+pub(crate) mod json_schema;
 mod media_type;
 pub(crate) mod openapi;
 mod operation;

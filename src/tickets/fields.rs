@@ -26,8 +26,8 @@ const TICKET_IDS: FieldType = FieldType::Array {
     max_items: MAX_TICKETS_PER_REQUEST,
     unique_items: true,
 };
-const NUMBER_FORMAT_NOTE: &str =
-    "digits only, no sign, fraction or leading zero; up to 9007199254740991";
+const ANY_ID_NOTE: &str = "any number is accepted; digits only, no sign, fraction or leading zero; up to 9007199254740991";
+const LIST_ORDER_NOTE: &str = "the list is sorted by id, the highest (newest) first; digits only, no sign, fraction or leading zero; up to 9007199254740991";
 
 /// `{ticketID}` in a path.
 pub(crate) static ITEM_PATH_PARAMS: &[Field] = &[required("ticketID", TICKET_ID)
@@ -41,16 +41,16 @@ pub(crate) static LIST: &[Field] = &[
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
         .undocumented_note("the slug of a built-in view, or the slug or id of a view of the account; at most 64 characters")
-        .description("The view that selects the tickets."),
+        .description("Only the tickets of this view."),
     optional("query", FieldType::Text { min_chars: 1, max_chars: 1000, pattern: None })
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
         .undocumented_note("matches the id, or a part of title, from, from_name, to, to_name or external_id, ignoring case; at most 1000 characters")
-        .description("A text to search for."),
+        .description("Only tickets that contain this text."),
     optional("itemStart", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V2_TICKET_DOCS)
-        .undocumented_note(NUMBER_FORMAT_NOTE)
+        .undocumented_note(LIST_ORDER_NOTE)
         .description("The number of tickets to skip."),
     optional("itemLimit", FieldType::Integer { min: 0, max: 9999 })
         .default_value(Literal::Number(15))
@@ -61,23 +61,23 @@ pub(crate) static LIST: &[Field] = &[
     optional("searchArchived", FieldType::TextEnum { values: &["yes", "no"], documented_as: "enum" })
         .default_value(Literal::Text("no"))
         .page(V2_TICKET_DOCS)
-        .undocumented_note("yes or no; yes includes archived tickets")
+        .undocumented_note("yes or no; a ticket is archived when it has been closed for longer than archive_after, 30 days by default")
         .undocumented_values(UndocumentedValues::Listed(&["yes"]))
-        .description("Whether archived tickets are included."),
+        .description("Whether the list includes archived tickets."),
     optional("status", FieldType::TextEnum { values: Status::NAMES, documented_as: "enum" })
         .page(V2_TICKET_DOCS)
-        .undocumented_note("one of the six statuses")
+        .undocumented_note("one of the six statuses; all of them by default")
         .description("Only tickets with this status."),
 ];
 
 /// `POST` index.
 pub(crate) static CREATE: &[Field] = &[
-    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The brand; any number is accepted."),
-    required("channelID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The channel: 1 is e-mail, 8 live chat."),
+    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the brand."),
+    required("channelID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the channel: 1 is e-mail, 8 live chat."),
     required("direction", FieldType::TextEnum { values: Direction::NAMES, documented_as: "^inbound|outbound$" })
         .page(V1_TICKET_DOCS)
         .undocumented_note("exactly one of the two words; the documented pattern is not grouped and would accept inboundX and Xoutbound")
-        .description("Who started the ticket."),
+        .description("Who started the ticket: inbound for the customer, outbound for an agent."),
     required("from", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The sender's address."),
     optional("fromName", FieldType::SHORT_TEXT).default_value(Literal::Text("")).page(V1_TICKET_DOCS).description("The sender's name."),
     required("to", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The recipient's address."),
@@ -85,15 +85,15 @@ pub(crate) static CREATE: &[Field] = &[
     optional("assignedGroupID", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V1_TICKET_DOCS)
-        .undocumented_note(NUMBER_FORMAT_NOTE)
-        .description("The assigned group; 0 for none."),
-    optional("formID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(NUMBER_FORMAT_NOTE).description("The form that the ticket came from."),
+        .undocumented_note(ANY_ID_NOTE)
+        .description("The id of the assigned group; 0 for none."),
+    optional("formID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the form that the ticket came from; null for none."),
 ];
 
 /// `GET` item, except the id.
 pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Boolean)
     .page(V2_TICKET_DOCS)
-    .undocumented_note("true, false, 1 or 0; events are included unless it is false")
+    .undocumented_note("true, false, 1 or 0; events are included unless it is false, notes always")
     .undocumented_values(UndocumentedValues::Listed(&["1", "0"]))
     .description("Whether the timeline includes events.")];
 
@@ -101,14 +101,15 @@ pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Bool
 pub(crate) static UPDATE: &[Field] = &[
     optional("externalPrimaryID", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
-        .description("The external primary id of the ticket's customer."),
-    optional("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The subject."),
+        .undocumented_note("an unknown one creates a customer, see unknown_customer")
+        .description("Links the ticket to the customer with this external primary id."),
+    optional("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The new subject; unchanged if it is missing."),
     optional(
         "status",
         FieldType::TextEnum { values: &["solved", "closed"], documented_as: "^(solved|closed)$" },
     )
     .page(V1_TICKET_DOCS)
-    .description("The status."),
+    .description("The new status; unchanged if it is missing."),
 ];
 
 /// `DELETE` multi.

@@ -1,0 +1,205 @@
+//! The page of the control API, from its OpenAPI document.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use super::json_schema::{describe, reference};
+use super::markdown::{code, generated_note, table};
+use crate::control::{PROBLEM_KINDS, openapi_document};
+
+const INTRODUCTION: &str = "
+# Control API
+
+The control API manages the accounts of a server, shows what they received, and injects faults. It is not a part of
+Omnidesk. Bodies are JSON. `{account}` is the name of an account, or `self` with an API key in the request.
+
+On loopback it needs no token unless `--control-token` sets one; on other addresses it always does
+(`Authorization: Bearer TOKEN`), and the server prints a random token at start if none was set. A client that has the
+token may do everything. A request from a web page of another origin is rejected, and so is one whose `Host` is neither
+a loopback name nor an address of the server: set `--public-url http://mock:8080` if clients reach the server as
+`mock`.
+
+An unknown field of a body and an unknown query parameter are errors. An error changes nothing. `/docs/control` shows
+the same routes to try in a browser; `GET /_control/openapi.json` and `omnidesk-mock openapi --control` return the
+OpenAPI document.
+
+Guides: [accounts, snapshots and clocks](clock-and-accounts.md), [the journal](journal.md),
+[faults and rate limits](faults.md).
+";
+
+const PROBLEMS: &str = "
+## Problems
+
+An error is an `application/problem+json` document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), the type
+[`ProblemDetails`](#problemdetails). Its `type` is `/docs/control#` and one of these names, which never change.
+
+";
+
+/// Generates the page.
+pub(super) fn page() -> String {
+    let document = serde_json::to_value(openapi_document()).expect("the document is JSON");
+    let operations = operations(&document);
+    let mut tags: Vec<&str> = Vec::new();
+    for operation in &operations {
+        if !tags.contains(&operation.tag) {
+            tags.push(operation.tag);
+        }
+    }
+    let mut page = generated_note("the OpenAPI document of the control API") + INTRODUCTION;
+    for tag in tags {
+        let operations: Vec<&Operation<'_>> =
+            operations.iter().filter(|operation| operation.tag == tag).collect();
+        let rows: Vec<_> = operations.iter().map(|operation| operation.row()).collect();
+        let header = ["Request", "What it does", "Body", "Response"];
+        let _ = write!(page, "\n## {}\n\n{}", capitalise(tag), table(header, &rows));
+        for operation in operations {
+            operation.describe_query(&mut page);
+        }
+    }
+    let problems: Vec<_> = PROBLEM_KINDS
+        .iter()
+        .map(|kind| [code(kind.name), kind.status.to_string(), kind.title.to_owned()])
+        .collect();
+    page += PROBLEMS;
+    page += &table(["Name", "Status", "Title"], &problems);
+    page += "\n## Types\n";
+    let schemas = document["components"]["schemas"].as_object().expect("there are schemas");
+    for (name, schema) in schemas {
+        describe_type(&mut page, name, schema);
+    }
+    page
+}
+
+/// An operation of the document.
+struct Operation<'a> {
+    tag: &'a str,
+    method: String,
+    path: &'a str,
+    object: &'a Value,
+}
+
+fn operations(document: &Value) -> Vec<Operation<'_>> {
+    let paths = document["paths"].as_object().expect("there are paths");
+    let objects = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().into_iter().flatten().map(move |method| (path, method))
+    });
+    objects
+        .map(|(path, (method, object))| Operation {
+            tag: object["tags"][0].as_str().expect("the operation has a tag"),
+            method: method.to_uppercase(),
+            path,
+            object,
+        })
+        .collect()
+}
+
+impl Operation<'_> {
+    fn request(&self) -> String {
+        code(&format!("{} {}", self.method, self.path))
+    }
+
+    fn row(&self) -> [String; 4] {
+        let summary = self.object["summary"].as_str().unwrap_or_default().to_owned();
+        let responses = self.object["responses"].as_object().expect("there are responses");
+        let responses: Vec<String> = responses
+            .iter()
+            .filter(|(status, _)| *status != "default")
+            .map(|(status, response)| format!("{status} {}", content(&response["content"])))
+            .map(|response| response.trim_end().to_owned())
+            .collect();
+        let body = content(&self.object["requestBody"]["content"]);
+        [self.request(), summary, body, responses.join(", ")]
+    }
+
+    /// Appends a table of the query parameters.
+    fn describe_query(&self, page: &mut String) {
+        let parameters = self.object["parameters"].as_array().into_iter().flatten();
+        let rows: Vec<_> = parameters
+            .filter(|parameter| parameter["in"] != "path")
+            .map(|parameter| {
+                let name = parameter["name"].as_str().unwrap_or_default();
+                let kind = if parameter["in"] == "header" { " (header)" } else { "" };
+                let description = parameter["description"].as_str().unwrap_or_default();
+                [format!("`{name}`{kind}"), describe(&parameter["schema"]), description.to_owned()]
+            })
+            .collect();
+        if !rows.is_empty() {
+            let table = table(["Parameter", "Type", "Meaning"], &rows);
+            let _ = write!(page, "\nParameters of {}:\n\n{table}", self.request());
+        }
+    }
+}
+
+/// Describes the types of a body.
+fn content(content: &Value) -> String {
+    let Some((media_type, body)) = content.as_object().and_then(|content| content.iter().next())
+    else {
+        return String::new();
+    };
+    let schema = &body["schema"];
+    let is_json = media_type == "application/json";
+    if is_json && (reference(schema).is_some() || schema["oneOf"].is_array()) {
+        return describe(schema);
+    }
+    code(media_type)
+}
+
+fn describe_type(page: &mut String, name: &str, schema: &Value) {
+    let description = schema["description"].as_str().unwrap_or_default();
+    let _ = write!(page, "\n### {name}\n\n{description}\n");
+    let mut rows = Vec::new();
+    let alternatives =
+        schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
+    for alternative in alternatives {
+        if reference(alternative).is_some() {
+            let _ = write!(page, "\nIt has the fields of {}, and these:\n", describe(alternative));
+        }
+        rows.extend(alternative["properties"].as_object().into_iter().flatten().map(
+            |(name, property)| {
+                let required = alternative["required"].as_array().into_iter().flatten();
+                let is_required = required.into_iter().any(|required| required == name);
+                field_row(name, property, is_required)
+            },
+        ));
+    }
+    if !rows.is_empty() {
+        let _ = write!(page, "\n{}", table(["Field", "Type", "Default", "Meaning"], &rows));
+    } else if let Some(alternatives) = schema["oneOf"].as_array() {
+        for alternative in alternatives {
+            describe_alternative(page, alternative);
+        }
+    } else {
+        let _ = write!(page, "\nOne of {}.\n", describe(schema));
+    }
+}
+
+fn describe_alternative(page: &mut String, schema: &Value) {
+    let description =
+        schema["description"].as_str().map_or_else(String::new, |text| format!(": {text}"));
+    let _ = write!(page, "\n- {}{description}\n", describe(schema));
+    for (name, property) in schema["properties"].as_object().unwrap_or(&Map::new()) {
+        if let Some(text) = property["description"].as_str() {
+            let _ = writeln!(page, "  - `{name}`: {text}");
+        }
+    }
+}
+
+fn field_row(name: &str, property: &Value, is_required: bool) -> [String; 4] {
+    let nested =
+        || property["oneOf"].as_array()?.iter().find_map(|schema| schema["description"].as_str());
+    let description = property["description"].as_str().or_else(nested).unwrap_or_default();
+    let default = match &property["default"] {
+        _ if is_required => String::new(),
+        Value::Null => String::new(),
+        default => code(&default.to_string()),
+    };
+    [code(name), describe(property), default, description.to_owned()]
+}
+
+fn capitalise(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().collect::<String>() + characters.as_str()
+    })
+}
