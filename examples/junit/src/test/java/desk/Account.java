@@ -1,7 +1,6 @@
 package desk;
 
-import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -26,7 +25,9 @@ final class Account implements AutoCloseable {
 
     Account() {
         String controlUrl = System.getenv("OMNIDESK_CONTROL_URL");
-        assertNotNull(controlUrl, "OMNIDESK_CONTROL_URL is not set. Run: omnidesk-mock run -- mvn test");
+        if (controlUrl == null) {
+            fail("OMNIDESK_CONTROL_URL is not set. Run: omnidesk-mock run -- mvn test");
+        }
         // A strict account rejects each request that the help desk does not document, such as one with a
         // misspelled field or with a JSON body. Without `strict`, the journal only has a warning about it.
         JsonNode account = send("POST", controlUrl + "/accounts", """
@@ -65,7 +66,9 @@ final class Account implements AutoCloseable {
         }
         try {
             var response = HTTP.send(request.build(), BodyHandlers.ofString());
-            assertTrue(response.statusCode() < 300, () -> method + " " + url + ": " + explanation(response));
+            if (response.statusCode() >= 300) {
+                fail(method + " " + url + ": " + explanation(response));
+            }
             return JSON.readTree(response.body());
         } catch (IOException error) {
             throw new UncheckedIOException(method + " " + url, error);
