@@ -20,6 +20,7 @@ describe("recipes", { concurrency: true }, () => {
 
   async function retryAfterRateLimit(t, Client) {
     const account = await createAccount(t);
+    await account.control("PUT", "/strict", { strict: true, allow: ["early-retry"] });
     await account.control("PUT", "/clock", { mode: "frozen", at: "2026-03-01T12:00:00Z" });
     await account.control("POST", "/faults", { first: 2, effect: { status: 429, retry_after: "30s" } });
     const sleep = (seconds) => account.control("POST", "/clock/advance", { by: `${seconds}s` });
@@ -74,9 +75,7 @@ describe("recipes", { concurrency: true }, () => {
   });
 
   test("the client sends only documented requests", async (t) => {
-    const account = await createAccount(t);
-    const client = new DeskClient(account);
-    await account.control("PUT", "/strict", { strict: true });
+    const client = new DeskClient(await createAccount(t));
     const id = await client.createTicket("Printer on fire");
     await client.solveTickets(id);
     await client.closeTicket(id);
@@ -85,7 +84,7 @@ describe("recipes", { concurrency: true }, () => {
   });
 
   test("no request caused a warning", async (t) => {
-    const account = await createAccount(t);
+    const account = await createAccount(t, { strict: false });
     const client = new DeskClient(account);
     await client.solveTickets(await client.createTicket("Printer on fire"));
     await account.control("POST", "/verify", { warning: "any", count: { never: true } });

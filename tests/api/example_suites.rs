@@ -12,19 +12,25 @@ use crate::{fixtures, readme};
 const PYTEST_COMMAND: &[&str] = &["python3", "-m", "pytest", "-p", "no:cacheprovider"];
 const NODE_COMMAND: &[&str] = &["node", "--test", "--test-reporter=tap"];
 
-fn example_dir(name: &str) -> PathBuf {
+pub(crate) fn example_dir(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
 /// Runs a suite in its directory without leaving files there.
-fn run_in_dir(mut suite: Command, folder: &Path) -> ProcessOutput {
+pub(crate) fn run_in_dir(mut suite: Command, folder: &Path) -> ProcessOutput {
     suite.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1").env("NO_PROXY", "*");
     RunningProcess::spawn(&mut suite).wait_for_exit()
 }
 
 /// Runs a suite as the pages say: `omnidesk-mock run -- SUITE`.
-fn run_under_mock(suite: &[&str], folder: &Path) -> ProcessOutput {
+pub(crate) fn run_under_mock(suite: &[&str], folder: &Path) -> ProcessOutput {
     run_in_dir(build_command(&[&["run", "--"], suite].concat()), folder)
+}
+
+/// Runs a suite with a server whose control API requires a token.
+pub(crate) fn run_under_mock_with_token(suite: &[&str], folder: &Path) -> ProcessOutput {
+    let arguments = ["run", "--control-token", "control-token-1", "--"];
+    run_in_dir(build_command(&[&arguments[..], suite].concat()), folder)
 }
 
 /// Runs a suite without the wrapper, so that it starts its own server.
@@ -53,7 +59,7 @@ fn list_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[track_caller]
-fn assert_exit(suite: &ProcessOutput, code: i32, line: &str) {
+pub(crate) fn assert_exit(suite: &ProcessOutput, code: i32, line: &str) {
     assert_eq!(suite.exit_code, Some(code), "{}", suite.combined_output());
     assert!(suite.stdout.contains(line), "{line} is not in {}", suite.combined_output());
 }
@@ -101,6 +107,17 @@ fn the_pytest_suite_passes_in_two_workers() {
 }
 
 #[test]
+fn pytest_suite_sends_the_control_token() {
+    if has_pytest() {
+        assert_exit(
+            &run_under_mock_with_token(PYTEST_COMMAND, &example_dir("pytest")),
+            0,
+            "20 passed, 2 xfailed in",
+        );
+    }
+}
+
+#[test]
 fn pytest_suite_starts_its_own_server() {
     if has_pytest() {
         assert_exit(
@@ -129,6 +146,17 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
 fn the_node_suite_passes() {
     if has_node() {
         assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+    }
+}
+
+#[test]
+fn node_suite_sends_the_control_token() {
+    if has_node() {
+        assert_exit(
+            &run_under_mock_with_token(NODE_COMMAND, &example_dir("node")),
+            0,
+            "# pass 20\n",
+        );
     }
 }
 

@@ -18,6 +18,7 @@ mod fixtures;
 mod fuzz_regressions;
 mod graceful_shutdown;
 mod journal;
+mod jvm_and_php_suites;
 mod large_bodies;
 mod limits;
 mod linearizability;
