@@ -26,6 +26,7 @@ mod malformed_input;
 mod metrics;
 mod model;
 mod openapi;
+mod operations;
 mod pagination;
 mod pid1;
 mod port_file;
@@ -49,3 +50,5 @@ mod upgrade;
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/yaml.rs"]
+mod yaml;
