@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -388,8 +388,14 @@ impl ProxiedServer {
         let client = ApiClient::new(&format!("http://{}", self.address));
         let created = client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
         assert_eq!(created.status, 200, "{}", created.body);
-        let item = client.get("/api/v2/ticket/1").await.body["item"].clone();
+        let path = "/_control/accounts/self/clock";
+        let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
+        let request = self.server.request("PUT", path).bearer_auth(SECRET).json(&clock);
+        assert_eq!(JsonResponse::fetch(request).await.status, 200);
+        let shown = client.get("/api/v2/ticket/1").await;
+        let item = &shown.body["item"];
         assert_eq!(item["external_gui_url"], "http://mock.example.test/?ticketID=1");
+        assert_eq!(shown.headers["date"], "Sun, 01 Mar 2026 12:00:00 GMT");
 
         let request = self.control_request("/_control/accounts", "mock.example.test");
         assert_eq!(JsonResponse::fetch(request).await.status, 200);
@@ -413,7 +419,7 @@ impl ProxiedServer {
 
     /// Lets the server reset the connection, and asserts that the client gets a `502` and the journal has one request.
     async fn assert_reset_becomes_502(&self) {
-        let rule = serde_json::json!({ "operation": "ticket.get", "effect": { "reset_connection": true } });
+        let rule = json!({ "operation": "ticket.get", "effect": { "reset_connection": true } });
         let path = "/_control/accounts/self/faults";
         let request = self.server.request("POST", path).bearer_auth(SECRET).json(&rule);
         assert_eq!(JsonResponse::fetch(request).await.status, 201);
