@@ -128,7 +128,9 @@ impl Container {
             |argument: &String| if argument == "/data" { data.clone() } else { argument.clone() };
         let mut command = build_command(&[]);
         command.args(self.arguments.iter().map(replace_volume));
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
         command.env("OMNIDESK_MOCK_LISTEN", "127.0.0.1:0").current_dir(dir.path());
         let mut process = RunningProcess::spawn(&mut command);
         let base_url = process.base_url();
@@ -371,9 +373,8 @@ impl ProxiedServer {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        if timeout(TEST_TIMEOUT, connecting).await.is_err() {
-            panic!("the proxy does not listen: {:?}", proxy.stop());
-        }
+        let is_listening = timeout(TEST_TIMEOUT, connecting).await.is_ok();
+        assert!(is_listening, "the proxy does not listen: {:?}", proxy.stop());
         Self { _proxy: proxy, address, server, _dir: dir }
     }
 
