@@ -28,7 +28,7 @@
 //!
 //! The feature `cli`, on by default, adds the command line. Disable it if a test only embeds the server.
 //!
-//! ARCHITECTURE.md describes the modules.
+//! docs/architecture.md describes the modules.
 
 mod accounts;
 mod api;

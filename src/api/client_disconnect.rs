@@ -1,4 +1,5 @@
-//! Detects that the client of a request disconnects.
+//! Detects that the client of a request disconnects. That cancels a read. A write runs in its own task and continues;
+//! its journal entry then has no response.
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 

@@ -1,4 +1,5 @@
-//! The cache fast path: responds from the response cache at once. Leaves all other requests to the full pipeline.
+//! The cache fast path: responds from the response cache at once, without allocating a future or a cache key. Leaves
+//! all other requests to the full pipeline, which gives the same response.
 
 use std::sync::Arc;
 use std::time::Duration;

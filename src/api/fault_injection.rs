@@ -1,4 +1,4 @@
-//! The request pipeline with fault injection and rate limits.
+//! The request pipeline with fault injection and rate limits: first the rate limit, then the fault rules.
 
 use std::sync::Arc;
 use std::time::Duration;

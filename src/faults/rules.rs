@@ -1,4 +1,6 @@
 //! Fault rules of one account: picks the effect for a request.
+//!
+//! Each rule counts its matches. The first rule that fires wins, and the rules after it do not count that request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! Change counters, which invalidate cached responses.
+//! Change counters: cache keys contain their values, so that a change makes older responses unreachable, and long polls
+//! wait for them.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};

@@ -27,6 +27,7 @@ mod malformed_input;
 mod metrics;
 mod model;
 mod openapi;
+mod operations;
 mod pagination;
 mod pid1;
 mod port_file;
@@ -50,3 +51,5 @@ mod upgrade;
 
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/yaml.rs"]
+mod yaml;

@@ -306,11 +306,11 @@ fn heading_anchors(page: &str) -> Vec<String> {
 #[test]
 fn links_between_pages_lead_to_existing_headings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
-        .into_iter()
-        .chain(["CHANGELOG.md", "examples/README.md"])
-        .map(|name| root.join(name))
-        .collect();
+    let mut pages: Vec<_> =
+        ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"]
+            .into_iter()
+            .map(|name| root.join(name))
+            .collect();
     let docs = std::fs::read_dir(root.join("docs")).expect("the documentation can be read");
     pages.extend(docs.map(|entry| entry.expect("an entry").path()));
     let link = Regex::new(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)").expect("a pattern");
@@ -336,4 +336,35 @@ fn links_between_pages_lead_to_existing_headings() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Returns the texts in backticks that contain a `/` and no space.
+fn quoted_paths(page: &str) -> Vec<&str> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    quoted.filter(|text| text.contains('/') && !text.contains(' ')).collect()
+}
+
+#[test]
+fn paths_in_the_promises_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = include_str!("../../docs/promises.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    for row in rows {
+        let (_, tests) = row.trim_end_matches(" |").rsplit_once(" | ").expect("two columns");
+        let paths = tests.split(", ").map(|path| path.trim_matches('`'));
+        let missing: Vec<&str> = paths.filter(|path| !root.join(path).exists()).collect();
+        assert!(missing.is_empty(), "{missing:?} in {row}");
+    }
+}
+
+#[test]
+fn paths_in_the_guides_for_contributors_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = [include_str!("../../docs/architecture.md"), include_str!("../../CONTRIBUTING.md")];
+    let is_source =
+        |path: &&str| [".rs", ".sql", ".sh", ".py"].iter().any(|end| path.ends_with(end));
+    for path in pages.into_iter().flat_map(quoted_paths).filter(is_source) {
+        let exists = root.join(path).exists() || root.join("src").join(path).exists();
+        assert!(exists, "{path} does not exist");
+    }
 }

@@ -1,4 +1,4 @@
-//! The rules of ARCHITECTURE.md for the structure of the source, checked file by file.
+//! The rules of docs/architecture.md for the structure of the source, checked file by file.
 
 mod imports;
 mod manifests;

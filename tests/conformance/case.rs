@@ -64,7 +64,7 @@ impl Case {
             .expect("the path is below cases/")
             .display()
             .to_string();
-        let scenario: Scenario = serde_json::from_value(yaml::read_file(path))
+        let scenario: Scenario = serde_json::from_value(yaml::read_documents(path).remove(0))
             .unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(scenario.why.ends_with('.'), "{file}: `why` must end with a full stop");
         assert!(!scenario.source.is_empty(), "{file}: `source` must not be empty");

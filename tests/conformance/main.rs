@@ -10,6 +10,7 @@ mod runner;
 mod support;
 mod target;
 mod variables;
+#[path = "../support/yaml.rs"]
 mod yaml;
 
 use std::sync::Arc;

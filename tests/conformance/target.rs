@@ -52,8 +52,9 @@ fn server_arguments(scenario: &Scenario, files: &TempDir) -> std::io::Result<Vec
         std::fs::write(path, text)
     };
     if let Some(seed) = &scenario.seed {
-        let from_file =
-            seed.as_str().map(|file| yaml::read_file(&conformance_dir("seeds").join(file)));
+        let from_file = seed
+            .as_str()
+            .map(|file| yaml::read_documents(&conformance_dir("seeds").join(file)).remove(0));
         flag("--seed", "seed.json", &from_file.as_ref().unwrap_or(seed).to_string())?;
     }
     if let Some(config) = &scenario.config {

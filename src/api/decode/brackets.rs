@@ -1,4 +1,5 @@
-//! Applies PHP's bracket rules: `a[]=1`, `a[0]=1`, `a[0][b]=x` make lists and objects; the last scalar wins.
+//! Applies PHP's bracket rules: `a[]=1`, `a[0]=1`, `a[0][b]=x` make lists and objects; the last scalar wins. The crates
+//! for these rules decode urlencoded text into Rust types; three encodings need one tree.
 
 use std::collections::BTreeMap;
 

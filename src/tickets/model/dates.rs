@@ -1,4 +1,7 @@
 //! Converts dates between UTC, as stored, and the account's time zone, as displayed. Pure.
+//!
+//! SQLite knows no time zones. So a view that compares a displayed date is resolved to the stored dates that are
+//! displayed like that, and everything else happens to rendered JSON and to fixtures.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,7 @@
 //! Lists tickets: one statement returns the match count and a page as response JSON.
+//!
+//! The table `tally` counts the matches of the usual filters without a scan. It has days, but archiving has seconds: the
+//! tickets of the last archived day are counted one by one. A page far down is read from the nearer end.
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Row};

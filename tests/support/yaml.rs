@@ -1,15 +1,15 @@
-//! Reads a YAML file as a JSON value.
+//! Reads the documents of a YAML file as JSON values.
 
 use std::path::Path;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::Value;
 
-pub(crate) fn read_file(path: &Path) -> Value {
+pub(crate) fn read_documents(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("the file can be read");
     let documents =
         Yaml::load_from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    documents.first().map(to_json).unwrap_or_default()
+    documents.iter().map(to_json).collect()
 }
 
 fn to_json(yaml: &Yaml) -> Value {
