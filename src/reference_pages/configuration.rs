@@ -25,16 +25,8 @@ const FILE: &str = "
 ## Configuration file
 
 `--config FILE` reads a TOML file. Its names are those of the flags with `_` instead of `-`. `seed` may be a list.
-The table `[dialect]` contains the [dialect settings](#dialect). An unknown name is an error.
-
-```toml
-# omnidesk-mock.toml
-listen = \"127.0.0.1:9000\"
-seed = [\"examples/seed.yaml\"]
-
-[dialect]
-unknown_ticket_status = 404
-```
+The table `[dialect]` contains the [dialect settings](#dialect). An unknown name is an error. The
+[guide](guide.md#dialect) has an example.
 ";
 
 const DIALECT: &str = "

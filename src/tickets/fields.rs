@@ -103,7 +103,9 @@ pub(crate) static UPDATE: &[Field] = &[
         .page(V1_TICKET_DOCS)
         .undocumented_note("an unknown one creates a customer, see unknown_customer")
         .description("Links the ticket to the customer with this external primary id."),
-    optional("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The new subject; unchanged if it is missing."),
+    optional("title", FieldType::SHORT_TEXT)
+        .page(V1_TICKET_DOCS)
+        .description("The new subject; unchanged if it is missing."),
     optional(
         "status",
         FieldType::TextEnum { values: &["solved", "closed"], documented_as: "^(solved|closed)$" },

@@ -249,19 +249,6 @@ fn readme_names_the_required_rust_version() {
     assert!(README.contains(&format!("Rust {} or later", env!("CARGO_PKG_RUST_VERSION"))));
 }
 
-#[tokio::test]
-async fn guide_lists_every_dialect_setting_with_its_default() {
-    let server = Server::start();
-    let settings = server.get("/_control/accounts/self/dialect").await.body;
-    let settings = settings.as_object().expect("the settings are an object");
-    assert_eq!(settings.len(), 8, "the guide says eight");
-    for (name, value) in settings {
-        let default = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let row = format!("| `{name}` | `{default}` |");
-        assert!(GUIDE.contains(&row), "the guide lacks a row that begins with {row}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn journal_and_fault_pages_run_as_shown() {
     assert_runs_as_shown(&[
