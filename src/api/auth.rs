@@ -31,7 +31,15 @@ pub(crate) fn extract_key<'a>(
     query: &'a str,
 ) -> Result<Cow<'a, str>, ApiError> {
     let mut keys = iter_keys(headers, query);
-    let key = keys.next().ok_or(ApiError::MissingApiKey)?;
+    let Some(key) = keys.next() else {
+        let has_other_scheme = headers.contains_key(AUTHORIZATION)
+            && keys_in_authorization_header(headers).next().is_none();
+        return Err(if has_other_scheme {
+            ApiError::WrongAuthScheme
+        } else {
+            ApiError::MissingApiKey
+        });
+    };
     if keys.any(|other| other != key) { Err(ApiError::ConflictingApiKeys) } else { Ok(key) }
 }
 

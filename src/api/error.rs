@@ -37,6 +37,8 @@ pub(crate) enum ApiError {
         allowed: String,
     },
     MissingApiKey,
+    /// `Authorization` without a key, in another scheme.
+    WrongAuthScheme,
     UnknownApiKey,
     /// It is unknown, and malformed, so it creates no account.
     MalformedApiKey,
@@ -102,6 +104,7 @@ impl ApiError {
             Self::UnknownPath(_) => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::MissingApiKey
+            | Self::WrongAuthScheme
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage
@@ -134,13 +137,14 @@ impl ApiError {
     fn message(&self) -> String {
         match self {
             Self::UnknownPath(path) => {
-                format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket; /docs lists its operations.")
+                format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket, see /docs; the control API is at /_control, see /docs/control.")
             }
             Self::MethodNotAllowed { method, path, allowed } => {
                 format!("The method {method} is not allowed for {path}. Allowed: {allowed}.")
             }
             Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
-            Self::UnknownApiKey => "This API key is unknown.".to_owned(),
+            Self::WrongAuthScheme => "No API key was sent: the header Authorization has another scheme than apikey. Send Authorization: apikey KEY, the header apiKey, or the query parameter apiKey.".to_owned(),
+            Self::UnknownApiKey => "This API key is unknown. Its account may have been removed, or the key belongs to another server. With --accounts auto, an unknown key creates an account.".to_owned(),
             Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
             Self::CrossOriginPage => "This API key is unknown, and no account is created for it: according to its header Origin or Sec-Fetch-Site, the request comes from a web page of another origin. Create the account first, with a request from outside such a page; then the key works from there as well.".to_owned(),
             Self::HostNotAllowed => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),
@@ -191,6 +195,7 @@ impl ApiError {
         let headers = &mut response.headers;
         match self {
             Self::MissingApiKey
+            | Self::WrongAuthScheme
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage

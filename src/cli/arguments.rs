@@ -34,8 +34,8 @@ pub(super) enum CliCommand {
     Serve(ServeArgs),
     /// Run a command against its own in-memory server on a free port
     ///
-    /// The command gets the server's URLs in `OMNIDESK_BASE_URL` and `OMNIDESK_CONTROL_URL`, and the key of a fresh
-    /// account in `OMNIDESK_API_KEY`. Signals are forwarded to it, and its exit code is returned.
+    /// The command gets the server's URLs in `OMNIDESK_BASE_URL` and `OMNIDESK_CONTROL_URL`, the key of a new account
+    /// in `OMNIDESK_API_KEY`, and the token, if there is one, in `OMNIDESK_CONTROL_TOKEN`. Signals are forwarded to it, and its exit code is returned.
     Run(RunArgs),
     /// Wait until a server is ready; for scripts and container health checks
     Ready(ReadyArgs),
@@ -108,7 +108,7 @@ pub(crate) struct ServeArgs {
         value_parser = number_in(1..=1_000_000)
     )]
     max_accounts: usize,
-    /// Token that the control API requires [default: none on loopback, else a random one]
+    /// Token that the control API requires, 8 to 256 characters [default: none on loopback, else a random one]
     #[arg(long, env = "OMNIDESK_MOCK_CONTROL_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     control_token: Option<String>,
     /// Maximum number of requests in the journal of an account; 0 turns it off

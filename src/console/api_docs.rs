@@ -81,7 +81,7 @@ fn render_inputs(operation: &Operation, field: &'static Field) -> Markup {
                 (render_input(&id, &name, field))
                 p.small {
                     (field.description)
-                    @if let FieldType::Array { .. } = field.data_type { " In this form, separate values with commas." }
+                    @if let FieldType::Array { .. } = field.data_type { " Separate the values with commas here." }
                     @if !field.undocumented_note.is_empty() { " " (fidelity_badge("undocumented")) ": " (field.undocumented_note) "." }
                     @if let FieldType::TextEnum { documented_as, .. } = field.data_type { @if !documented_as.is_empty() { " Documented as " code { (documented_as) } "." } }
                 }

@@ -3,10 +3,13 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use super::layout::render_layout;
+use super::layout::{render_layout, render_text};
 use crate::control::{PROBLEM_KINDS, openapi_document};
 use crate::faults::PRESETS;
 use crate::journal::WarningKind;
+
+/// How deep objects in objects are described.
+const MAX_FIELD_DEPTH: usize = 3;
 
 /// An operation of the OpenAPI document.
 struct Operation<'a> {
@@ -85,7 +88,7 @@ fn render_operation(operation: &Operation, document: &Value) -> Markup {
     html! {
         section id=(operation.id()) aria-labelledby={ "about-" (operation.id()) } {
             h2 id={ "about-" (operation.id()) } { (operation.method_badge()) " " code { (operation.path) } }
-            p { (text("summary")) " " (text("description")) }
+            p { (render_text(text("summary"))) " " (render_text(text("description"))) }
             @if operation.is_stream() {
                 p { "The response is an endless stream; read it with a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
             } @else {
@@ -109,7 +112,7 @@ fn render_parameter(operation: &Operation, parameter: &Value) -> Markup {
         div.field {
             label for=(id) { code { (name) } @if is_required { " required" } }
             input id=(id) name=(name) type="text" spellcheck="false" value=(default);
-            p.small { (parameter["description"].as_str().unwrap_or_default()) }
+            p.small { (render_text(parameter["description"].as_str().unwrap_or_default())) }
         }
     }
 }
@@ -122,32 +125,67 @@ fn render_body(operation: &Operation, schema: &Value, document: &Value) -> Marku
             label for=(id) { "Body, JSON" }
             textarea id=(id) name="body" rows="3" spellcheck="false" {}
             p.small { (description) }
+            (render_fields(schema, document, MAX_FIELD_DEPTH))
+        }
+    }
+}
+
+/// Renders the fields of an object, and those of the objects in it.
+fn render_fields(schema: &Value, document: &Value, depth: usize) -> Markup {
+    html! {
+        @if depth > 0 {
             @for fields in schema_variants(schema, document) {
-                dl.small { @for (name, field) in fields { (render_field(name, field)) } }
+                dl.small { @for (name, field) in fields { (render_field(name, field, document, depth)) } }
             }
         }
     }
 }
 
-fn render_field(name: &str, field: &Value) -> Markup {
-    let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let values: Vec<&str> = values.collect();
+fn render_field(name: &str, field: &Value, document: &Value, depth: usize) -> Markup {
+    let values = enum_values(field, document);
     html! {
         dt { code { (name) } @if !values.is_empty() { ": " (values.join(", ")) } }
         dd {
-            (field["description"].as_str().unwrap_or_default())
+            (render_text(field_description(field)))
             @if let Some(example) = field.get("example") { " For example " code { (example.to_string()) } "." }
+            (render_fields(field, document, depth - 1))
         }
     }
 }
 
+/// Returns the description of a field, or of its only variant that is not null.
+fn field_description(field: &Value) -> &str {
+    let variants = field["oneOf"].as_array().into_iter().flatten();
+    let own = std::iter::once(field);
+    own.chain(variants).find_map(|schema| schema["description"].as_str()).unwrap_or_default()
+}
+
+/// Returns the words that a field accepts.
+fn enum_values<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a str> {
+    let variants = schema["oneOf"].as_array().into_iter().flatten();
+    let words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let referenced = resolve(schema, document).into_iter();
+    words.chain(variants.chain(referenced).flat_map(|schema| enum_values(schema, document))).collect()
+}
+
+/// Returns the schema that a reference names.
+fn resolve<'a>(schema: &Value, document: &'a Value) -> Option<&'a Value> {
+    let name = schema["$ref"].as_str()?.rsplit('/').next()?;
+    Some(&document["components"]["schemas"][name])
+}
+
 /// Returns the fields of each variant of a schema.
 fn schema_variants<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a Map<String, Value>> {
-    if let Some(name) = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
-        return schema_variants(&document["components"]["schemas"][name], document);
+    if let Some(schema) = resolve(schema, document) {
+        return schema_variants(schema, document);
     }
-    if let Some(variants) = schema["oneOf"].as_array() {
-        return variants.iter().flat_map(|variant| schema_variants(variant, document)).collect();
+    if schema["type"] == "array" {
+        return schema_variants(&schema["items"], document);
+    }
+    for keyword in ["oneOf", "allOf"] {
+        if let Some(variants) = schema[keyword].as_array() {
+            return variants.iter().flat_map(|variant| schema_variants(variant, document)).collect();
+        }
     }
     schema["properties"].as_object().into_iter().collect()
 }
@@ -166,7 +204,7 @@ fn render_presets() -> Markup {
     html! {
         section #presets aria-labelledby="about-presets" {
             h2 #about-presets { "Fault presets" }
-            p { "A trigger in the rule replaces the preset's trigger. The presets are an assumption." }
+            p { "A trigger in the rule (" code { "first" } ", " code { "every" } " or " code { "after" } ") replaces the trigger of the preset. The presets are an assumption." }
             dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.description) } } }
         }
     }
@@ -176,7 +214,7 @@ fn render_problems() -> Markup {
     html! {
         section #problems aria-labelledby="about-problems" {
             h2 #about-problems { "Problems" }
-            p { "An error response is " code { "application/problem+json" } ". Its " code { "type" } " is one of these; a type never changes." }
+            p { "An error response is " code { "application/problem+json" } ". Its " code { "type" } " is one of these. The names are stable." }
             dl { @for kind in PROBLEM_KINDS { dt id=(kind.name) { code { "/docs/control#" (kind.name) } " " (kind.status) } dd { (kind.title) } } }
         }
     }

@@ -2,6 +2,15 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+/// Renders a text with code between backticks.
+pub(super) fn render_text(text: &str) -> Markup {
+    html! {
+        @for (index, part) in text.split('`').enumerate() {
+            @if index % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// Renders a whole page.
 pub(super) fn render_layout(title: &str, content: &Markup) -> Markup {
     html! {

@@ -192,7 +192,7 @@ pub(super) async fn resolve_account(
     match key {
         Ok(key) => Ok(Arc::clone(&key.account)),
         Err(ApiError::TooManyAccounts(max)) => Err(AccountError::TooManyAccounts(max).into()),
-        Err(ApiError::MissingApiKey) => Err(Problem::new(
+        Err(ApiError::MissingApiKey | ApiError::WrongAuthScheme) => Err(Problem::new(
             ProblemKind::InvalidApiKey,
             "The API key is missing. Send it in the header apiKey.",
         )),

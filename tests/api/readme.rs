@@ -65,7 +65,7 @@ enum ExpectedOutput {
 }
 
 /// Returns the fenced blocks of a section with their info strings. The section of a page's title is the page.
-fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, String)> {
+pub(crate) fn extract_fenced_blocks(page: &str, section: &str) -> Vec<(String, String)> {
     let mut lines = page.lines().skip_while(|line| line.trim_end() != section).skip(1);
     let mut blocks = Vec::new();
     while let Some(line) = lines.next() {
