@@ -67,8 +67,14 @@ fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
     print_line(&format!("accounts are stored in {location}; API documentation: {base_url}/docs"))?;
     if let Some(token) = &server.control_token_to_print {
         print_line(&format!("the control API requires the token {token}"))?;
+    } else if config.control_token.is_some() {
+        print_line("the control API requires the configured token")?;
     }
-    let key = server.api_key_to_print.as_deref().unwrap_or("YOUR-KEY");
+    let key = server.api_key_to_print.as_deref();
+    if key.is_none() {
+        print_line("the API keys are those of the seed or of the data directory")?;
+    }
+    let key = key.unwrap_or("YOUR-KEY");
     print_line(&format!("curl -H 'apiKey: {key}' {base_url}/api/v2/ticket"))
 }
 

@@ -54,8 +54,10 @@ pub(crate) fn build_command() -> Command {
         arg.hide_default_value(true)
             .help("Data directory of the accounts; created if it is missing [default: memory]")
     };
+    let server = |arg: Arg| arg.help("Address of the server");
     CommandLine::command()
         .mut_subcommand("run", |run| run.mut_arg("listen", listen).mut_arg("data", data))
+        .mut_subcommand("ready", |ready| ready.mut_arg("listen", server))
 }
 
 /// Returns the matches with the settings of a server.
