@@ -1,75 +1,179 @@
 //! A soak test: whether errors occur, or memory, threads, files or data grow, during a long load with all operations.
 //!
-//! Rate-limited workers use everything that the Ticket API and the control API offer, with valid and invalid requests, in
-//! accounts whose tickets they know, and check every response. They delete what they create, so nothing has to grow.
-//! `cargo bench -p omnidesk-mock-bench --bench soak -- --minutes 15 --csv soak.csv`; `-- --help` lists the options. The
+//! Rate-limited clients use everything that the Ticket API and the control API offer, with valid and invalid requests, in
+//! accounts whose tickets they know, and check every response. They delete what they create, so nothing has to grow. The
 //! report is stored as `target/bench/soak.md`. The exit code is 1 after an error or growth.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{process::ExitCode, thread};
-
-use clap::Parser;
-use omnidesk_mock_bench::{
-    BenchResult,
-    context::{self, BenchContext},
-    report::publish,
+use std::{
+    mem, thread,
+    time::{Duration, Instant},
 };
 
+use fastrand::Rng;
+use omnidesk_mock_bench::prelude::*;
+
 use crate::{
-    counters::Counters, final_state::FinalState, monitor::Monitor, options::Options,
-    report::Report, worker::Worker,
+    account::{Account, Tickets},
+    actions::{ACTIONS, CREATE, DELETE_MULTI, choose, perform, read},
+    client::{Client, SharedCounters},
+    monitor::Monitor,
 };
 
 mod account;
-mod action;
-mod check;
-mod control_api;
-mod counters;
-mod expected_tickets;
-mod faults;
-mod final_state;
-mod growth_trend;
-mod histogram;
-mod invalid_requests;
-mod journal;
-mod metrics;
+mod actions;
+mod client;
 mod monitor;
-mod options;
-mod paced_client;
-mod protocol_errors;
-mod random;
-mod report;
-mod resource_usage;
-mod temporary_accounts;
-mod tickets;
-mod worker;
 
-fn main() -> ExitCode {
-    let options = Options::parse();
-    context::run("soak", &options.common, |context| run(&options, context))
+/// Each client uses an account of its own, and all use a shared one.
+const CLIENTS: u32 = 8;
+/// Requests per second of all clients together: about 60 % of a core of the server.
+const RATE: u32 = 800;
+/// Tickets of the seed. Each account starts with them.
+const SEED_TICKETS: u32 = 20;
+
+/// In a shorter time, the journals and the response cache are still filling.
+const MIN_MINUTES_FOR_GROWTH: u32 = 5;
+
+/// Minimum and maximum tickets in a client's own account, and of its own tickets in the shared account.
+const OWN_TICKETS: [usize; 2] = [10, 50];
+const SHARED_TICKETS: [usize; 2] = [3, 15];
+/// One action in this number uses the shared account.
+const SHARED_INTERVAL: u32 = 4;
+/// Mean number of actions per connection.
+const ACTIONS_PER_CONNECTION: u32 = 200;
+
+/// Pause after a failed recovery.
+const BACKOFF: Duration = Duration::from_millis(200);
+
+/// Loads a server with all operations for a while, and reports errors and growth.
+#[derive(Parser)]
+struct Options {
+    /// Duration of the load in minutes; growth is an error from 5 minutes on
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=10_080))]
+    minutes: u32,
+    /// Exclude fault rules, rate limits and strict mode
+    #[arg(long)]
+    without_faults: bool,
+    #[command(flatten)]
+    common: CommonOptions,
 }
 
-/// Returns whether the test has passed.
-fn run(options: &Options, context: &BenchContext) -> BenchResult<bool> {
-    let server = resource_usage::start_server(options, context)?;
-    let counters = Counters::new();
-    let workers =
-        (0..options.clients).map(|number| Worker::prepare(&server, &counters, options, number));
-    let workers = workers.collect::<BenchResult<Vec<_>>>()?;
-    let samples = thread::scope(|scope| {
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let Some(bench) = Bench::start("soak", &options.common)? else { return Ok(()) };
+    // As a user does: on any core.
+    let (seed, data) = (bench.path("seed.json"), bench.path("data"));
+    seed::write(&seed, 1, SEED_TICKETS)?;
+    let mut command = bench.serve(false, "127.0.0.1:0", Storage::Files, &data);
+    command.arg("--seed").arg(seed);
+    let server = bench.start_command(command)?;
+    let counters = SharedCounters::default();
+    let workers = (0..CLIENTS).map(|number| Worker::new(&server, &counters, &options, number));
+    let workers = workers.collect::<Result<Vec<_>>>()?;
+    let mut monitor = Monitor::new(&server, data, &counters)?;
+    let result = thread::scope(|scope| {
         for mut worker in workers {
             scope.spawn(move || worker.run());
         }
-        let samples = Monitor::start(options, &server, &counters).and_then(Monitor::run);
+        let result = monitor.run(Duration::from_mins(1) * options.minutes);
         // Also after an error of the monitor, because the workers run until then.
-        counters.stop();
-        samples
+        counters.lock().is_stopped = true;
+        result
     });
-    let samples = samples?;
-    let final_state = FinalState::wait_and_check(options, &server, &counters)?;
+    result?;
+    monitor.check_idle_server(&bench.server_log()?)?;
+    let mut report = Report::new(include_str!("report.md"), &bench);
+    report.fill("minutes", options.minutes);
+    report.fill("faults", if options.without_faults { "without faults" } else { "with faults" });
+    report.fill("clients", CLIENTS);
+    report.fill("rate", RATE);
+    let has_passed = monitor.report(&mut report, options.minutes >= MIN_MINUTES_FOR_GROWTH);
+    report.publish("soak")?;
     server.stop()?;
-    let report = Report { options, counters: &counters, samples, final_state };
-    publish(context.name, &report.to_string())?;
-    Ok(report.has_passed())
+    ensure!(has_passed, "the soak test has failed");
+    Ok(())
+}
+
+/// Performs random actions in an account of its own and in the shared account.
+struct Worker<'a> {
+    client: Client<'a>,
+    own: Account,
+    shared: Account,
+    with_faults: bool,
+}
+
+impl<'a> Worker<'a> {
+    fn new(
+        server: &Server,
+        counters: &'a SharedCounters,
+        options: &Options,
+        number: u32,
+    ) -> Result<Self> {
+        let mut client = Client {
+            address: server.address,
+            counters,
+            // The same numbers in each run.
+            random: Rng::with_seed(number.into()),
+            action: CREATE,
+            interval: Duration::from_secs(1) * CLIENTS / RATE,
+            next_send: Instant::now(),
+            connection: None,
+        };
+        let prefix = format!("c{number}");
+        let name = json!({ "name": format!("client-{number}") });
+        let mut own = Account::create(&mut client, &name, &prefix)?;
+        let (name, api_key) = ("bench-0".to_owned(), seed::API_KEY.to_owned());
+        let mut shared = Account { name, api_key, prefix, ..Account::default() };
+        own.create_read_only_key(&mut client)?;
+        shared.create_read_only_key(&mut client)?;
+        Ok(Self { client, own, shared, with_faults: !options.without_faults })
+    }
+
+    /// Performs actions until the load ends.
+    fn run(&mut self) {
+        while !self.client.counters.lock().is_stopped {
+            if let Err(error) = self.perform_action() {
+                let name = read(&ACTIONS[self.client.action], "/name");
+                self.client.counters.add_error(&name, format_args!("{error:#}"));
+                self.recover();
+            }
+        }
+    }
+
+    fn perform_action(&mut self) -> Result<()> {
+        let Self { client, own, shared, with_faults } = self;
+        if client.random.u32(..ACTIONS_PER_CONNECTION) == 0 {
+            client.connection = None;
+        }
+        let is_shared = client.random.u32(..SHARED_INTERVAL) == 0;
+        let (account, [min, max]) =
+            if is_shared { (shared, SHARED_TICKETS) } else { (own, OWN_TICKETS) };
+        let chosen = choose(client, account.is_exclusive, *with_faults);
+        client.action = match account.tickets.by_id.len() {
+            count if count < min => CREATE,
+            count if count > max => DELETE_MULTI,
+            _ => chosen,
+        };
+        perform(client, account, client.action)
+    }
+
+    /// Restores a known state, because the effect of the failed request is unknown.
+    fn recover(&mut self) {
+        let Self { client, own, shared, .. } = self;
+        client.connection = None;
+        // The tickets remain in the shared account: which of them exist is unknown.
+        shared.tickets = Tickets::default();
+        if let Err(error) = client.expect(&own.control("POST", "/reset", &Value::Null), 204) {
+            client.counters.add_error("reset after an error", error);
+            thread::sleep(BACKOFF);
+        }
+        own.tickets = own.initial_tickets.clone();
+        for name in mem::take(&mut own.snapshots).keys() {
+            // The snapshot may not exist.
+            let path = format!("/snapshots/{name}");
+            let _ = client.send_unchecked(&own.control("DELETE", &path, &Value::Null));
+        }
+    }
 }

@@ -1,27 +1,159 @@
-//! The code that several benchmarks share: it builds and starts the server, sends requests, reads `/proc` and prints tables.
+//! The code that all benchmarks share: options, the machine, HTTP, the server process, statistics, reports, the seed.
 //!
-//! Each benchmark is a folder beside `src/`. `cargo bench -p omnidesk-mock-bench --bench NAME -- --help` lists its options.
+//! Each benchmark is a folder beside `src/`. `cargo bench -p omnidesk-mock-bench --bench NAME -- --help` lists its
+//! options.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-pub mod affinity;
-pub mod connection;
-pub mod context;
-pub mod load_generator;
-pub mod machine;
-pub mod noise;
-pub mod options;
-pub mod procfs;
-pub mod report;
-pub mod request;
-pub mod seed;
-pub mod server_binary;
-pub mod server_process;
-pub mod statistics;
-pub mod storage;
-pub mod table;
-pub mod target_folder;
-pub mod test_server;
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    thread,
+};
 
-/// The result of a step of a benchmark. Every error ends the benchmark with its message, so no code matches on it.
-pub type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub mod http;
+pub mod prelude;
+pub mod report;
+pub mod seed;
+pub mod server;
+pub mod statistics;
+
+/// Core of the server under load.
+pub const SERVER_CORE: u8 = 0;
+/// Core of the load generator, so that it takes no processor time from the server.
+pub const CLIENT_CORE: u8 = 1;
+
+/// The command-line options that all benchmarks have.
+#[derive(Parser)]
+pub struct CommonOptions {
+    /// Measure this binary instead of the release build of the workspace, to compare two builds
+    #[arg(long, env = "SERVER", value_name = "PATH")]
+    server: Option<PathBuf>,
+    /// Measure only briefly, to check that the benchmark works; the figures are not reliable
+    #[arg(long)]
+    quick: bool,
+    /// `cargo bench` sets it, `cargo test` does not
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What a benchmark runs with.
+pub struct Bench {
+    pub server_binary: PathBuf,
+    /// One line about the machine, for the report.
+    pub machine: String,
+    is_quick: bool,
+    can_pin: bool,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// Prepares a benchmark. Returns none if `cargo bench` has not started it.
+    pub fn start(name: &str, options: &CommonOptions) -> Result<Option<Self>> {
+        if !options.bench {
+            eprintln!(
+                "this is a benchmark: run `cargo bench -p omnidesk-mock-bench --bench {name}`"
+            );
+            return Ok(None);
+        }
+        // Cargo starts a benchmark in the folder of its package, but paths in options are relative to the workspace.
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        if let (true, Some(workspace)) = (env::current_dir()? == package, package.parent()) {
+            env::set_current_dir(workspace)?;
+        }
+        let server_binary = match &options.server {
+            Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
+            None => build_server()?,
+        };
+        eprintln!("server: {}", server_binary.display());
+        let can_pin = [SERVER_CORE, CLIENT_CORE].into_iter().all(can_pin);
+        let machine = describe_machine(can_pin);
+        // On the disk of the build, because `/tmp` can be in memory.
+        let folder = TempDir::with_prefix_in(format!("{name}-"), target_folder("tmp")?)?;
+        Ok(Some(Self { server_binary, machine, is_quick: options.quick, can_pin, folder }))
+    }
+
+    /// The number of repetitions: the first, or the second with `--quick`.
+    pub fn count(&self, full: u32, quick: u32) -> u32 {
+        if self.is_quick { quick } else { full }
+    }
+
+    /// A path in the temporary folder of the benchmark.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Returns a command that runs the program on the core if possible, and else on any core. `taskset` replaces itself
+    /// with the program, so the process id is that of the program.
+    pub fn command_on_core(&self, core: u8, program: impl AsRef<OsStr>) -> Command {
+        if !self.can_pin {
+            return Command::new(program);
+        }
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(core.to_string()).arg(program);
+        command
+    }
+
+    /// Binds this process to the core of the load generator. If that fails, the report says so.
+    pub fn pin_client(&self) {
+        let (core, id) = (CLIENT_CORE.to_string(), process::id().to_string());
+        let _ = Command::new("taskset").args(["-pc", &core, &id]).output();
+    }
+}
+
+/// Returns a subfolder of cargo's target folder, and creates it if it is missing.
+pub fn target_folder(name: &str) -> Result<PathBuf> {
+    let executable = env::current_exe()?;
+    // Cargo marks its target folder with this file.
+    let target = executable.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let folder = target.context("the benchmark is not in a target folder of cargo")?.join(name);
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn build_server() -> Result<PathBuf> {
+    eprintln!("building omnidesk-mock (release)");
+    // Cargo sets CARGO when it runs a benchmark.
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--release", "--package", "omnidesk-mock", "--bin", "omnidesk-mock"]);
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output()?;
+    ensure!(output.status.success(), "{command:?} failed: {}", output.status);
+    let text = String::from_utf8(output.stdout)?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut paths = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
+    paths.next_back().context("cargo reported no executable")
+}
+
+fn can_pin(core: u8) -> bool {
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(core.to_string()).arg("true").stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn describe_machine(can_pin: bool) -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cpuinfo = read("/proc/cpuinfo");
+    // x86 has the model there; other architectures may not.
+    let model = cpuinfo.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
+    let [kernel, release] =
+        ["ostype", "osrelease"].map(|name| read(&format!("/proc/sys/kernel/{name}")));
+    let (kernel, release) = (kernel.trim(), release.trim());
+    // Other processes distort the figures.
+    let loadavg = read("/proc/loadavg");
+    let load = loadavg.split(' ').next().unwrap_or_default();
+    let pinning = if can_pin { "on one core each" } else { "not bound to cores" };
+    format!(
+        "{cores} cores, {model}, {kernel} {release}; load average before {load}; server and client {pinning}"
+    )
+}

@@ -2,22 +2,14 @@
 
 use std::time::Duration;
 
-/// The latency of each repetition of an operation, and the server's processor time for all of them.
-#[derive(Default)]
-pub struct LatencySamples {
-    latencies: Vec<Duration>,
-    cpu_seconds: f64,
+/// The latency of each repetition of an operation in milliseconds, and the server's processor time for all of them.
+#[derive(Clone, Default)]
+pub struct Samples {
+    pub latencies: Vec<f64>,
+    pub cpu_seconds: f64,
 }
 
-impl LatencySamples {
-    pub fn new(latencies: Vec<Duration>, cpu_seconds: f64) -> Self {
-        Self { latencies, cpu_seconds }
-    }
-
-    pub fn push(&mut self, latency: Duration) {
-        self.latencies.push(latency);
-    }
-
+impl Samples {
     /// Adds the samples of another run of the same operation.
     pub fn extend(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
@@ -27,20 +19,19 @@ impl LatencySamples {
     /// The latency that this percentage of the samples does not exceed, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.latencies.clone();
-        sorted.sort();
+        sorted.sort_by(f64::total_cmp);
         let rank = (sorted.len() * percent).div_ceil(100);
-        sorted.get(rank.saturating_sub(1)).map_or(f64::NAN, |latency| milliseconds(*latency))
-    }
-
-    /// The median latency, in milliseconds.
-    pub fn median(&self) -> f64 {
-        median(self.latencies.iter().copied().map(milliseconds).collect())
+        sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
     /// Mean processor time of a repetition, in milliseconds.
     pub fn mean_cpu(&self) -> f64 {
-        let count = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
-        self.cpu_seconds * 1e3 / f64::from(count)
+        self.cpu_seconds * 1e3 / f64::from(u32::try_from(self.latencies.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Median, 99th percentile and mean processor time.
+    pub fn figures(&self) -> [f64; 3] {
+        [self.percentile(50), self.percentile(99), self.mean_cpu()]
     }
 }
 
@@ -49,12 +40,17 @@ pub fn milliseconds(time: Duration) -> f64 {
 }
 
 /// The median; the mean of the middle two if their number is even.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    let upper = values.len() / 2;
-    let lower = values.len().saturating_sub(1) / 2;
-    match (values.get(lower), values.get(upper)) {
+    match (values.get(values.len().saturating_sub(1) / 2), values.get(values.len() / 2)) {
         (Some(lower), Some(upper)) => f64::midpoint(*lower, *upper),
         _ => f64::NAN,
     }
+}
+
+/// The least and the greatest value.
+pub fn range(values: &[f64]) -> [f64; 2] {
+    let values = || values.iter().copied();
+    [values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max)]
 }

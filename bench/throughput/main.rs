@@ -2,81 +2,332 @@
 //!
 //! Loads the server with `wrk` over loopback. The rounds alternate with those of a bare axum server that sends constant
 //! bodies of the same sizes, so that the ratios of two machines can be compared; or with those of the same server without
-//! a journal. `--peers` measures other mock servers too.
-//! `cargo bench -p omnidesk-mock-bench --bench throughput -- --help` lists the options. The reports are stored as
-//! `target/bench/throughput.md` and `target/bench/peers.md`.
+//! a journal. `--peers` measures other mock servers too. The reports are stored as `target/bench/throughput.md` and
+//! `target/bench/peers.md`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::process::ExitCode;
-
-use clap::Parser;
-use omnidesk_mock_bench::{
-    BenchResult,
-    context::{self, BenchContext},
-    report::publish,
+use std::{
+    cell::Cell,
+    env, fs,
+    net::{SocketAddr, TcpListener},
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
+
+use clap::ValueEnum;
+use omnidesk_mock_bench::{SERVER_CORE, prelude::*};
 
 use crate::{
-    launcher::ServerLauncher,
-    load::LoadMeasurement,
-    options::{Options, Part},
-    report::Report,
+    operations::{CREATE, GET_ITEM, OPERATIONS, UPDATE},
+    rounds::{LoadedServer, Rounds},
 };
 
-mod alternating_rounds;
-mod bare_server;
-mod journal_cost;
-mod large_account;
-mod launcher;
-mod load;
-mod operation;
-mod options;
-mod peer_data;
-mod peer_report;
-mod peer_server;
-mod readiness;
-mod report;
-mod startup;
-mod wrk;
+mod bare;
+mod operations;
+mod peers;
+mod rounds;
 
-fn main() -> ExitCode {
-    let options = Options::parse();
-    if options.bare {
-        return match bare_server::serve(&options.listen, &options.sizes) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => context::exit_with_error(&*error),
-        };
-    }
-    context::run("throughput", &options.common, |context| measure(&options, context).map(|()| true))
+/// The default key of a server on loopback.
+const DEFAULT_KEY: &str = "dev-key";
+
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Short compared with a start-up, but long enough to leave the core to the server.
+const READY_INTERVAL: Duration = Duration::from_micros(50);
+
+/// Measures throughput, latency, start-up time and memory.
+#[derive(Parser)]
+struct Options {
+    /// What to measure
+    #[arg(long, value_enum, value_delimiter = ',',
+        default_values_t = [Part::Startup, Part::Load, Part::Journal, Part::Large])]
+    parts: Vec<Part>,
+    /// Measure json-server, Mockoon and Prism too; npm installs them below target/bench/peers
+    #[arg(long)]
+    peers: bool,
+    /// Run as the bare server that the real one is compared with
+    #[arg(long, hide = true)]
+    bare: bool,
+    /// Address of the bare server
+    #[arg(long, hide = true, default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Sizes of the bare server's responses in bytes, in the order of the operations
+    #[arg(long, hide = true, value_delimiter = ',')]
+    sizes: Vec<usize>,
+    #[command(flatten)]
+    common: CommonOptions,
 }
 
-fn measure(options: &Options, context: &BenchContext) -> BenchResult<()> {
-    wrk::check_installed()?;
-    let launcher = ServerLauncher::new(options, context)?;
-    let includes = |part| options.includes(part);
-    let startup = includes(Part::Startup).then(|| startup::measure(options, &launcher));
-    let startup = startup.transpose()?;
-    let load = includes(Part::Load).then(|| load::measure(options, &launcher)).transpose()?;
-    let journal = includes(Part::Journal).then(|| journal_cost::measure(options, &launcher));
-    let journal = journal.transpose()?;
-    let large = includes(Part::Large).then(|| large_account::measure(options, &launcher));
-    let large = large.transpose()?;
-    let peers = includes(Part::Peers).then(|| peer_report::measure(options, &launcher));
-    let peers = peers.transpose()?;
-    let report = Report {
-        options,
-        machine: &context.machine,
-        startup: startup.as_ref(),
-        load: load.as_ref(),
-        journal: journal.as_ref(),
-        large_account: large.as_deref(),
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Start-up time and memory without load
+    Startup,
+    /// Every operation, compared with the bare server
+    Load,
+    /// Some operations, with the journal and without it
+    Journal,
+    /// Memory after all tickets of a large account were read
+    Large,
+    /// Other mock servers; --peers adds it to the other parts
+    Peers,
+}
+
+/// What all parts share.
+struct Throughput<'a> {
+    bench: &'a Bench,
+    rounds: Rounds<'a>,
+    /// Tickets in the account under load.
+    tickets: u32,
+    report: Report,
+    /// Resident memory in MB, by state of a server.
+    memory: Vec<Vec<String>>,
+    failed_requests: u32,
+}
+
+fn main() -> Result<()> {
+    let mut options = Options::parse();
+    if options.bare {
+        return bare::serve(&options.listen, &options.sizes);
+    }
+    let Some(bench) = &Bench::start("throughput", &options.common)? else { return Ok(()) };
+    if options.peers {
+        options.parts.push(Part::Peers);
+    }
+    let [seconds, rounds, retries] = [bench.count(3, 1), bench.count(3, 1), bench.count(5, 0)];
+    let mut throughput = Throughput {
+        bench,
+        rounds: Rounds { bench, seconds, count: rounds, retries, noise: Cell::default() },
+        tickets: bench.count(10_000, 6_000),
+        report: Report::new(include_str!("report.md"), bench),
+        memory: Vec::new(),
+        failed_requests: 0,
     };
-    if !options.is_only(Part::Peers) {
-        publish(context.name, &report.to_string())?;
+    for part in &options.parts {
+        match part {
+            Part::Startup => throughput.measure_startup()?,
+            Part::Load => throughput.measure_load()?,
+            Part::Journal => throughput.measure_journal()?,
+            Part::Large => throughput.measure_large_account()?,
+            Part::Peers => peers::measure(&throughput.rounds)?,
+        }
     }
-    if let Some(peers) = &peers {
-        publish("peers", &peers.to_string())?;
+    let Throughput { mut report, memory, tickets, .. } = throughput;
+    if !memory.is_empty() {
+        for (name, value) in [("tickets", tickets), ("rounds", rounds), ("seconds", seconds)] {
+            report.fill(name, value);
+        }
+        report.table("memory", &memory);
+        report.publish("throughput")?;
     }
-    load.as_ref().map_or(Ok(()), LoadMeasurement::check_failures)
+    // The figures are those of error responses.
+    ensure!(throughput.failed_requests == 0, "{} requests failed", throughput.failed_requests);
+    Ok(())
+}
+
+impl Throughput<'_> {
+    /// Records the resident memory, after a pause.
+    fn add_memory(&mut self, state: &str, server: &Server) -> Result<f64> {
+        let memory = server.settled_memory()?;
+        self.memory.push([row![state], fixed([memory], 1).into()].concat());
+        Ok(memory)
+    }
+
+    /// The server under load: each operation in alternating rounds with the bare server.
+    fn measure_load(&mut self) -> Result<()> {
+        let mut rows = Vec::new();
+        for storage in Storage::ALL {
+            let flag = storage.flag();
+            let server = if storage == Storage::Files {
+                // It has not loaded the seed itself, so that this is not part of its memory.
+                self.bench.start_command(create_data(self.bench, "load", 1, self.tickets)?)?
+            } else {
+                self.bench.start_server(storage, self.tickets, &[])?
+            };
+            // One request of each operation shows the text of an error response before the load starts. The rounds have
+            // numbers from 1, so the first of them changes these tickets again.
+            let mut sizes = Vec::new();
+            for (name, requests) in OPERATIONS {
+                let response = server.connect()?.exchange(&requests(self.tickets, 0)[0])?;
+                response.check_success().context(name)?;
+                sizes.push(response.body.len());
+            }
+            let mut command = self.bench.command_on_core(SERVER_CORE, env::current_exe()?);
+            let texts: Vec<_> = sizes.iter().map(usize::to_string).collect();
+            command.args(["--bare", "--sizes", &texts.join(",")]);
+            let bare_server = self.bench.start_command(command)?;
+            let servers = [("bare", &bare_server), (flag, &server)].map(LoadedServer::new);
+            for ((name, requests), size) in OPERATIONS.into_iter().zip(sizes) {
+                // A slow operation needs longer rounds, because requests that are not finished at the end do not count.
+                let factor = if name.contains("1,000") { 3 } else { 1 };
+                let requests = |round| requests(self.tickets, round);
+                let [bare, tested] = self.rounds.run(name, factor, &servers, requests)?;
+                ensure!(bare.failed == 0, "{name}: requests to the bare server failed");
+                self.failed_requests += tested.failed;
+                let memory = server.settled_memory()?;
+                let [rejected, noisy] = [0, 1].map(|index| bare.noise[index] + tested.noise[index]);
+                let (bare, tested, failed) = (bare.figures, tested.figures, tested.failed);
+                let figures = cells([
+                    (tested[0], 0),
+                    (bare[0], 0),
+                    (tested[0] / bare[0], 3),
+                    (tested[1], 2),
+                    (tested[2], 2),
+                    (bare[1], 2),
+                    (bare[2], 2),
+                    (tested[3], 1),
+                    (bare[3], 1),
+                    (memory, 1),
+                ]);
+                rows.push(
+                    [row![name, flag, size], figures, row![failed, rejected, noisy]].concat(),
+                );
+            }
+            self.add_memory(&format!("after the load, {flag}"), &server)?;
+            self.add_memory(&format!("bare server, compared with {flag}"), &bare_server)?;
+            server.stop()?;
+        }
+        self.report.fill("load_noise", self.rounds.describe_noise());
+        self.report.table("load", &rows);
+        Ok(())
+    }
+
+    /// The cost of the journal: alternating rounds of the same server with and without a journal, in memory.
+    fn measure_journal(&mut self) -> Result<()> {
+        // The default capacity of the journal, and none.
+        let [with, without] = ["--journal-entries=1000", "--journal-entries=0"]
+            .map(|flag| self.bench.start_server(Storage::Memory, self.tickets, &[flag]));
+        let (with, without) = (with?, without?);
+        let names = ["with the journal", "without the journal"];
+        let servers = [(names[0], &with), (names[1], &without)].map(LoadedServer::new);
+        let mut rows = Vec::new();
+        // The most frequent operation of each method.
+        for (name, requests) in [GET_ITEM, CREATE, UPDATE] {
+            let requests = |round| requests(self.tickets, round);
+            let [with, without] = self.rounds.run(name, 1, &servers, requests)?;
+            ensure!(with.failed + without.failed == 0, "{name}: requests failed");
+            let (with, without) = (with.figures, without.figures);
+            let figures = cells([
+                (with[0], 0),
+                (without[0], 0),
+                (with[0] / without[0], 3),
+                (with[2], 2),
+                (without[2], 2),
+                (with[3], 1),
+                (without[3], 1),
+                (with[3] / without[3], 3),
+            ]);
+            rows.push([row![name], figures].concat());
+        }
+        for (name, server) in names.into_iter().zip([with, without]) {
+            self.add_memory(&format!("after the load, {name}"), &server)?;
+            server.stop()?;
+        }
+        self.report.fill("journal_noise", self.rounds.describe_noise());
+        self.report.table("journal", &rows);
+        Ok(())
+    }
+
+    /// The server without load: start-up time and memory.
+    fn measure_startup(&mut self) -> Result<()> {
+        let (bench, tickets) = (self.bench, self.tickets);
+        for storage in Storage::ALL {
+            let server = bench.start_server(storage, tickets, &[])?;
+            wait_until_ready(server.address, &KEY.get(TICKETS))?;
+            self.add_memory(&format!("seed just loaded, {}", storage.flag()), &server)?;
+            server.stop()?;
+        }
+        let (starts, many) = (bench.count(11, 2), bench.count(100, 10));
+        create_data(bench, "one", 1, tickets)?;
+        create_data(bench, "many", many, 1_000)?;
+        let mut rows = Vec::new();
+        for (name, data, accounts) in [
+            ("empty data folder".to_owned(), "empty", 0),
+            (format!("one account of {tickets} tickets"), "one", 1),
+            (format!("{many} accounts of 1000 tickets each"), "many", many),
+        ] {
+            let mut times = Vec::new();
+            for start in 0..starts {
+                let (data, key) = match accounts {
+                    0 => (bench.path(&format!("{data}-{start}")), DEFAULT_KEY.to_owned()),
+                    // The first request of each start is to another account.
+                    _ => (bench.path(data), seed::api_key(start % accounts)),
+                };
+                fs::create_dir_all(&data)?;
+                let address = find_free_address()?;
+                let mut command = bench.serve(false, &address.to_string(), Storage::Files, &data);
+                // From before the process exists until the client has read the first `200`.
+                let begin = Instant::now();
+                let server = bench.spawn(address, command.stdout(Stdio::null()))?;
+                wait_until_ready(address, &Requests(&key).get(TICKETS))?;
+                times.push(milliseconds(begin.elapsed()));
+                if start + 1 == starts {
+                    self.add_memory(&name, &server)?;
+                }
+                server.stop()?;
+            }
+            let [shortest, longest] = range(&times);
+            rows.push([row![name], fixed([median(times), shortest, longest], 1).into()].concat());
+        }
+        self.report.fill("starts", starts);
+        self.report.table("startup", &rows);
+        Ok(())
+    }
+
+    /// A large account in files: the memory of the server after all of it was read once.
+    fn measure_large_account(&mut self) -> Result<()> {
+        let tickets = self.bench.count(100_000, 10_000);
+        // The server does not load the seed itself, so that this does not count.
+        let server = self.bench.start_command(create_data(self.bench, "large", 1, tickets)?)?;
+        let name = format!("one account of {tickets} tickets, --data");
+        let mut connection = server.connect()?;
+        connection.time(&KEY.get(TICKETS))?;
+        self.add_memory(&format!("{name}: after the first list"), &server)?;
+        for id in 1..=tickets {
+            connection.time(&KEY.get_ticket(id))?;
+        }
+        for (limit, pages) in [(15, 100), (1000, 10)] {
+            for start in (0..pages).map(|page| page * limit) {
+                connection
+                    .time(&KEY.get(&format!("{TICKETS}?itemStart={start}&itemLimit={limit}")))?;
+            }
+        }
+        self.add_memory(&format!("{name}: after all items and 110 lists were read"), &server)?;
+        let [peak] = fixed([server.peak_memory()?], 1);
+        self.memory.push(row![format_args!("{name}: peak until then"), peak]);
+        server.stop()
+    }
+}
+
+/// Creates a data folder from a seed. Returns the command of a server that starts on it.
+fn create_data(bench: &Bench, name: &str, accounts: u32, tickets: u32) -> Result<Command> {
+    eprintln!("creating {accounts} accounts of {tickets} tickets");
+    let (seed, data) = (bench.path("seed.json"), bench.path(name));
+    seed::write(&seed, accounts, tickets)?;
+    let command = || bench.serve(true, "127.0.0.1:0", Storage::Files, &data);
+    let mut with_seed = command();
+    with_seed.arg("--seed").arg(seed);
+    bench.start_command(with_seed)?.stop()?;
+    Ok(command())
+}
+
+/// Repeats the request over new connections until the status of the response is 200.
+fn wait_until_ready(address: SocketAddr, request: &str) -> Result<()> {
+    let deadline = Instant::now() + READY_TIMEOUT;
+    loop {
+        let result = Connection::open(address).and_then(|mut open| open.exchange(request));
+        match result {
+            Ok(response) if response.status == 200 => return Ok(()),
+            result => {
+                let result = result.map(|response| response.status);
+                ensure!(Instant::now() < deadline, "no 200 within {READY_TIMEOUT:?}: {result:?}");
+            }
+        }
+        thread::sleep(READY_INTERVAL);
+    }
+}
+
+/// An address for a server that cannot report the port that it has chosen, or whose output is not read.
+fn find_free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

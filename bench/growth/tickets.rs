@@ -1,0 +1,43 @@
+//! The tickets of the account: varied, but the same number always gives the same ticket.
+
+use omnidesk_mock_bench::prelude::*;
+
+const DEVICES: &str = "Printer, Scanner, Monitor, Laptop, Router, Keyboard, Headset, Docking station, Projector, \
+                       Telephone, Tablet, Label maker";
+const PLACES: &str = "in the main building, at the front desk, on the second floor, in the warehouse, at home, in the \
+                      meeting room, at the branch in Utrecht, in the workshop, on the night shift, in the canteen";
+const PROBLEMS: &str = "stops half-way through every document, does not start any more, shows a blank page, asks for a \
+                        password again and again, makes a strange noise, was delivered to somebody else, has lost its \
+                        settings, is slower than it was last week, cannot be reached from outside, blinks red, needs a \
+                        new cable, forgets the date, is too warm to touch, arrived with a broken case";
+
+/// Queries of a word in the title of every tenth ticket, of one in the title of ticket 7 and of one in 100,000 after it,
+/// and of one in no title.
+pub(crate) const COMMON_WORD: &str = "query=invoice";
+pub(crate) const RARE_WORD: &str = "query=chrysalis";
+pub(crate) const ABSENT_WORD: &str = "query=zeppelin";
+
+/// The request that creates the ticket with this number.
+pub(crate) fn create(number: u32) -> String {
+    let pick = |phrases: &'static str, factor: u32| {
+        let phrases: Vec<_> = phrases.split(", ").collect();
+        phrases[(number / factor) as usize % phrases.len()]
+    };
+    let (device, place, problem) = (pick(DEVICES, 1), pick(PLACES, 3), pick(PROBLEMS, 5));
+    let common = if number.is_multiple_of(10) { ", see the invoice" } else { "" };
+    let rare = if number % 100_000 == 7 { ", like a chrysalis" } else { "" };
+    KEY.multipart(
+        TICKETS,
+        &[
+            ("brandID", "1"),
+            ("channelID", "1"),
+            ("direction", "inbound"),
+            ("from", &format!("customer{number}@example.test")),
+            ("fromName", &format!("Customer {number}")),
+            ("to", "desk@example.test"),
+            ("title", &format!("{device} {number} {place} {problem}{common}{rare}")),
+            // Every fourth ticket is unassigned: it has group 0.
+            ("assignedGroupID", &(number % 4).to_string()),
+        ],
+    )
+}

@@ -1,0 +1,237 @@
+//! A server process: its command, its address, its resource usage, and measurements over connections to it.
+
+use std::{
+    env, fs,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    Bench, SERVER_CORE,
+    http::{Connection, Response},
+    seed,
+    statistics::{Samples, milliseconds},
+};
+
+/// Loading a large seed takes a while; a longer start is an error.
+const START_TIMEOUT: Duration = Duration::from_mins(3);
+/// The server drains its connections within ten seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Pause after the last response of a measurement, so that the work that the server does after it counts.
+const FINISH_TIME: Duration = Duration::from_millis(20);
+/// Pause before the memory is read.
+const SETTLE_TIME: Duration = Duration::from_millis(500);
+/// The unit of processor time in `/proc`, on every architecture.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Where a server stores its accounts.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Storage {
+    Files,
+    Memory,
+}
+
+impl Storage {
+    pub const ALL: [Self; 2] = [Self::Files, Self::Memory];
+
+    pub fn flag(self) -> &'static str {
+        if self == Self::Files { "--data" } else { "--ephemeral" }
+    }
+}
+
+impl Bench {
+    /// The command of the server under test, on its core or as a user runs it: on any core.
+    pub fn serve(&self, is_pinned: bool, listen: &str, storage: Storage, data: &Path) -> Command {
+        let mut command = if is_pinned {
+            self.command_on_core(SERVER_CORE, &self.server_binary)
+        } else {
+            Command::new(&self.server_binary)
+        };
+        // The user's own settings must not change the figures.
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("OMNIDESK_MOCK_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("RUST_LOG", "warn").current_dir(self.path(""));
+        command.args(["serve", "--listen", listen, storage.flag()]);
+        if storage == Storage::Files {
+            command.arg(data);
+        }
+        command
+    }
+
+    /// Starts the server on its core, with new data: a seed of one account, and further flags.
+    pub fn start_server(&self, storage: Storage, tickets: u32, flags: &[&str]) -> Result<Server> {
+        let (seed, data) = (self.path("seed.json"), tempfile::tempdir_in(self.path(""))?.keep());
+        seed::write(&seed, 1, tickets)?;
+        let mut command = self.serve(true, "127.0.0.1:0", storage, &data);
+        command.arg("--seed").arg(seed).args(flags);
+        self.start_command(command)
+    }
+
+    /// Starts the command and waits for the line that contains its address.
+    pub fn start_command(&self, mut command: Command) -> Result<Server> {
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = self.spawn(unknown, command.stdout(Stdio::piped()))?;
+        let mut output = BufReader::new(server.child.stdout.take().context("no output")?);
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            if output.read_line(&mut line).is_ok() {
+                let _ = sender.send(line);
+            }
+            // A full pipe would block the server.
+            let _ = io::copy(&mut output, &mut io::sink());
+        });
+        let line = receiver.recv_timeout(START_TIMEOUT).unwrap_or_default();
+        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+            bail!("{command:?} did not start: {line:?}\n{}", self.server_log()?);
+        };
+        server.address = address.parse()?;
+        Ok(server)
+    }
+
+    /// Starts a command whose arguments contain its address, and returns at once.
+    pub fn spawn(&self, address: SocketAddr, command: &mut Command) -> Result<Server> {
+        let log = File::options().create(true).append(true).open(self.path("server.log"))?;
+        let child = command.stdin(Stdio::null()).stderr(log).spawn();
+        Ok(Server { child: child.with_context(|| format!("{command:?}"))?, address })
+    }
+
+    /// What all servers of the benchmark have logged.
+    pub fn server_log(&self) -> io::Result<String> {
+        fs::read_to_string(self.path("server.log"))
+    }
+}
+
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub fn connect(&self) -> io::Result<Connection> {
+        Connection::open(self.address)
+    }
+
+    pub fn connect_many(&self, count: u32) -> io::Result<Vec<Connection>> {
+        (0..count).map(|_| self.connect()).collect()
+    }
+
+    /// Sends the requests one after the other over one connection. Each latency is from before the request is sent until
+    /// its response is read; the processor time is that of the server until a moment after the last response. Every
+    /// response must pass the check.
+    pub fn measure(
+        &self,
+        requests: impl IntoIterator<Item = impl AsRef<str>>,
+        mut check: impl FnMut(&Response) -> Result<()>,
+    ) -> Result<Samples> {
+        let mut connection = self.connect()?;
+        let (mut latencies, cpu_before) = (Vec::new(), self.cpu_seconds()?);
+        for request in requests {
+            let start = Instant::now();
+            let response = connection.exchange(request.as_ref())?;
+            latencies.push(milliseconds(start.elapsed()));
+            check(&response)?;
+        }
+        thread::sleep(FINISH_TIME);
+        Ok(Samples { latencies, cpu_seconds: self.cpu_seconds()? - cpu_before })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Processor time of all threads so far, in seconds.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        cpu_seconds(&self.id().to_string(), false)
+    }
+
+    /// Resident memory, in MB.
+    pub fn memory(&self) -> Result<f64> {
+        Ok(f64::from(self.status_field("VmRSS")?) * 1024.0 / 1e6)
+    }
+
+    /// Resident memory in MB, after a pause.
+    pub fn settled_memory(&self) -> Result<f64> {
+        thread::sleep(SETTLE_TIME);
+        self.memory()
+    }
+
+    /// Resident memory in MB, threads, open files and sockets.
+    pub fn resources(&self) -> Result<[f64; 3]> {
+        let open_files = fs::read_dir(format!("/proc/{}/fd", self.id()))?.map(|_| 1.0).sum();
+        Ok([self.memory()?, f64::from(self.status_field("Threads")?), open_files])
+    }
+
+    /// Peak of the resident memory since the start, in MB.
+    pub fn peak_memory(&self) -> Result<f64> {
+        Ok(f64::from(self.status_field("VmHWM")?) * 1024.0 / 1e6)
+    }
+
+    /// A number from `/proc/PID/status`. Sizes of memory are in kB.
+    fn status_field(&self, name: &str) -> Result<u32> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let mut fields = text.lines().filter_map(|line| line.split_once(':'));
+        let value = fields.find(|(field, _)| *field == name).context("no such field")?.1;
+        Ok(value.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// Sends SIGTERM and waits until the process has exited, so that its files are complete.
+    pub fn stop(mut self) -> Result<()> {
+        // `kill` is a builtin of the shell; a minimal system has no program of that name.
+        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status()?;
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while self.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < deadline, "a server did not stop within {STOP_TIMEOUT:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only if the process has already exited.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Processor time of a process, in seconds; with that of its children that have exited, if wanted.
+pub fn cpu_seconds(process: &str, with_children: bool) -> Result<f64> {
+    let fields = stat_fields(process)?;
+    // User time, kernel time, and both of the children.
+    sum_ticks(fields.iter().skip(11).take(if with_children { 4 } else { 2 }))
+}
+
+/// The fields of `/proc/PID/stat` after the second, which is the program's name in parentheses and can contain spaces.
+pub fn stat_fields(process: &str) -> Result<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(')').context("/proc/PID/stat has no program name")?.1;
+    Ok(after_name.split_whitespace().map(str::to_owned).collect())
+}
+
+pub fn sum_ticks(ticks: impl Iterator<Item = impl AsRef<str>>) -> Result<f64> {
+    Ok(ticks.map(|ticks| ticks.as_ref().parse::<f64>()).sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
+}
+
+/// The size of all files below a folder, in MB; 0 if it is missing. A file that is deleted meanwhile counts as empty.
+pub fn folder_size(folder: &Path) -> f64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_size(&entry.path()),
+        Ok(metadata) => f64::from(u32::try_from(metadata.len() / 1_000).unwrap_or(u32::MAX)) / 1e3,
+        Err(_) => 0.0,
+    });
+    sizes.sum()
+}
