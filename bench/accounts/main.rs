@@ -4,11 +4,6 @@
 
 #![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
-
 use omnidesk_mock_bench::prelude::*;
 
 /// Tickets in the seeds, from the smallest to the largest.
@@ -20,8 +15,6 @@ const TICKETS_AT_ONCE: u32 = 100_000;
 
 /// Accounts that are reset beside many others. The others of these and the seed's account make as many other accounts.
 const RESET_ACCOUNTS: u32 = 10;
-/// Accounts created or deleted one after the other that make one row of the report.
-const GROUP_SIZE: usize = 100;
 
 /// The server closes idle databases a few seconds after their last request.
 const IDLE_TIME: Duration = Duration::from_secs(8);
@@ -30,64 +23,35 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The server is idle after this number of equal readings.
 const EQUAL_READINGS: u32 = 5;
 
-#[derive(Clone, Copy, PartialEq)]
-enum Request {
-    /// Concerns no account: its latency is the overhead of connection and client.
-    Health,
-    Create,
-    Read,
-    Write,
-    Reset,
-    Snapshot,
-    Restore,
-    Delete,
-}
+type Operation = (&'static str, &'static str, &'static str);
 
-use Request::{Create, Delete, Health, Read, Reset, Restore, Snapshot, Write};
-
-/// The operations in the life of an account: name and request, and whether they are measured on the accounts that are
-/// read first and on those that are written first. The server may defer a copy until the first read or write.
-const OPERATIONS: [(&str, Request, [bool; 2]); 16] = [
-    ("health check, no account", Health, [false, false]),
-    ("create account from the seed", Create, [false, false]),
-    ("first read of a new account", Read, [true, false]),
-    ("next read", Read, [true, false]),
-    ("first write after reads", Write, [true, false]),
-    ("first write to a new account", Write, [false, true]),
-    ("next write", Write, [false, true]),
-    ("reset after a write", Reset, [true, true]),
-    ("first read after a reset", Read, [true, false]),
-    ("first write after a reset", Write, [false, true]),
-    ("snapshot", Snapshot, [true, true]),
-    ("first write after a snapshot", Write, [true, true]),
-    ("restore after a write", Restore, [true, true]),
-    ("first read after a restore", Read, [true, false]),
-    ("first write after a restore", Write, [false, true]),
-    ("delete account", Delete, [true, true]),
+/// The operations in the life of an account: name, request, and whether they are measured on the accounts that are read
+/// first (`r`), on those that are written first (`w`) or on both. The server may defer a copy until the first read or
+/// write. The health check concerns no account: its latency is the overhead of connection and client.
+const OPERATIONS: [Operation; 16] = [
+    ("health check, no account", "GET /_control/health", ""),
+    ("create account from the seed", "POST /_control/accounts", ""),
+    ("first read of a new account", "GET /api/v2/ticket/1", "r"),
+    ("next read", "GET /api/v2/ticket/1", "r"),
+    ("first write after reads", "PUT /api/v2/ticket/1 form title={name}", "r"),
+    ("first write to a new account", "PUT /api/v2/ticket/1 form title={name}", "w"),
+    ("next write", "PUT /api/v2/ticket/1 form title={name}", "w"),
+    ("reset after a write", "POST {control}/reset", "rw"),
+    ("first read after a reset", "GET /api/v2/ticket/1", "r"),
+    ("first write after a reset", "PUT /api/v2/ticket/1 form title={name}", "w"),
+    ("snapshot", "PUT {control}/snapshots/before", "rw"),
+    ("first write after a snapshot", "PUT /api/v2/ticket/1 form title={name}", "rw"),
+    ("restore after a write", "POST {control}/snapshots/before/restore", "rw"),
+    ("first read after a restore", "GET /api/v2/ticket/1", "r"),
+    ("first write after a restore", "PUT /api/v2/ticket/1 form title={name}", "w"),
+    ("delete account", "DELETE {control}", "rw"),
 ];
 
-#[derive(Default)]
-struct Account {
-    name: String,
-    api_key: String,
-}
-
-impl Account {
-    fn encode(&self, request: Request, title: &str) -> String {
-        let control =
-            |method, rest| KEY.without_body(method, &format!("{ACCOUNTS}/{}{rest}", self.name));
-        match request {
-            Health => KEY.get("/_control/health"),
-            Create => KEY.without_body("POST", ACCOUNTS),
-            Read => Requests(&self.api_key).get_ticket(1),
-            Write => Requests(&self.api_key).update_title(1, &title.replace(' ', "+")),
-            Reset => control("POST", "/reset"),
-            Snapshot => control("PUT", "/snapshots/before"),
-            Restore => control("POST", "/snapshots/before/restore"),
-            Delete => control("DELETE", ""),
-        }
-    }
-}
+const CREATE: Operation = OPERATIONS[1];
+const WRITE: Operation = OPERATIONS[6];
+const RESET: Operation = OPERATIONS[7];
+const SNAPSHOT: Operation = OPERATIONS[10];
+const DELETE: Operation = OPERATIONS[15];
 
 fn main() -> Result<()> {
     let Some(bench) = Bench::start("accounts", &CommonOptions::parse())? else { return Ok(()) };
@@ -145,32 +109,46 @@ fn rounds(bench: &Bench, tickets: u32) -> (u32, u32) {
     (accounts, repetitions / accounts)
 }
 
-/// Sends the request for each account, one after the other, and returns the bodies of the responses too.
+/// Sends the request for each account, given by the response to its creation, one after the other. Returns the bodies of
+/// the responses too.
 fn measure(
     server: &Server,
-    (name, request, _): (&str, Request, [bool; 2]),
-    accounts: &[Account],
+    (name, line, _): Operation,
+    accounts: &[Value],
 ) -> Result<(Samples, Vec<Value>)> {
-    let requests = accounts.iter().map(|account| account.encode(request, name));
-    let requests: Vec<_> = requests.collect();
-    let mut bodies = Vec::new();
+    let requests = accounts.iter().map(|account| {
+        let [account, key] =
+            ["account", "api_key"].map(|name| account[name].as_str().unwrap_or(""));
+        let line = line.replace("{control}", &format!("{ACCOUNTS}/{account}"));
+        Requests(key).line(&line.replace("{name}", &name.replace(' ', "+")))
+    });
+    let (requests, mut bodies): (Vec<_>, _) = (requests.collect(), Vec::new());
     let samples = server.measure(requests, |response| {
-        response.check_success()?;
-        bodies.push(serde_json::from_slice(&response.body).unwrap_or_default());
+        bodies.push(response.json()?);
         Ok(())
     })?;
     Ok((samples, bodies))
 }
 
-/// Creates accounts from the seed.
-fn create(server: &Server, count: u32) -> Result<(Samples, Vec<Account>)> {
-    let none: Vec<_> = (0..count).map(|_| Account::default()).collect();
-    let (samples, bodies) = measure(server, OPERATIONS[1], &none)?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let accounts = bodies
-        .iter()
-        .map(|body| Account { name: text(&body["account"]), api_key: text(&body["api_key"]) });
-    Ok((samples, accounts.collect()))
+/// The same in groups. Adds the rows of the first and the last group.
+fn measure_groups(
+    server: &Server,
+    operation: Operation,
+    accounts: &[Value],
+    rows: &mut Rows<Samples>,
+) -> Result<Vec<Value>> {
+    let (count, mut all_bodies) = (accounts.len(), Vec::new());
+    let verb = operation.0.split(' ').next().unwrap_or_default();
+    for group in accounts.chunks(100) {
+        let (samples, bodies) = measure(server, operation, group)?;
+        let start = all_bodies.len();
+        all_bodies.extend(bodies);
+        let end = all_bodies.len();
+        if start == 0 || end == count {
+            rows.push((format!("{verb} accounts {} to {end} of {count}", start + 1), samples));
+        }
+    }
+    Ok(all_bodies)
 }
 
 /// Returns the samples of each operation, and the size of the account's database according to its last snapshot.
@@ -184,21 +162,19 @@ fn measure_lifecycle(
     let mut all: [Samples; OPERATIONS.len()] = Default::default();
     let mut database_bytes = 0;
     for _ in 0..rounds {
-        let (samples, first) = create(&server, count)?;
-        all[0].extend(measure(&server, OPERATIONS[0], &first)?.0);
-        all[1].extend(samples);
-        let (samples, second) = create(&server, count)?;
-        all[1].extend(samples);
-        for (index, accounts) in [first, second].iter().enumerate() {
-            for (all, operation) in all.iter_mut().zip(OPERATIONS) {
-                // Each operation on all accounts before the next operation.
-                if operation.2[index] {
-                    let (samples, bodies) = measure(&server, operation, accounts)?;
-                    all.extend(samples);
-                    if operation.1 == Snapshot {
-                        database_bytes = bodies[0]["bytes"].as_u64().context("no size")?;
-                    }
-                }
+        for order in ["r", "w"] {
+            let new = vec![Value::Null; count as usize];
+            let (samples, accounts) = measure(&server, CREATE, &new)?;
+            all[1].extend(samples);
+            if order == "r" {
+                all[0].extend(measure(&server, OPERATIONS[0], &accounts)?.0);
+            }
+            // Each operation on all accounts before the next operation.
+            let operations = all.iter_mut().zip(OPERATIONS);
+            for (all, operation) in operations.filter(|(_, (.., orders))| orders.contains(order)) {
+                let (samples, bodies) = measure(&server, operation, &accounts)?;
+                all.extend(samples);
+                database_bytes = bodies[0]["bytes"].as_u64().unwrap_or(database_bytes);
             }
         }
     }
@@ -211,40 +187,29 @@ type Rows<T> = Vec<(String, T)>;
 /// Whether the number of accounts slows down operations, and what idle accounts cost.
 fn measure_many(bench: &Bench, storage: Storage) -> Result<(Rows<Samples>, Rows<String>)> {
     let server = bench.start_server(storage, SEED_SIZES[0], &[])?;
-    let others = bench.count(5_000, 200);
-    let [write, reset, snapshot, delete] = [6, 7, 10, 15].map(|index| OPERATIONS[index]);
-    let mut rows = Vec::new();
-    let (_, reset_accounts) = create(&server, RESET_ACCOUNTS)?;
-    let measure_resets = |rows: &mut Rows<Samples>, others: u32| -> Result<()> {
+    let new = |count: u32| vec![Value::Null; count as usize];
+    let (_, reset_accounts) = measure(&server, CREATE, &new(RESET_ACCOUNTS))?;
+    let measure_resets = |others: u32| -> Result<(String, Samples)> {
         let mut samples = Samples::default();
         for _ in 0..bench.count(300, 100) / RESET_ACCOUNTS {
-            measure(&server, write, &reset_accounts)?;
-            samples.extend(measure(&server, reset, &reset_accounts)?.0);
+            measure(&server, WRITE, &reset_accounts)?;
+            samples.extend(measure(&server, RESET, &reset_accounts)?.0);
         }
-        rows.push((format!("reset after a write, {others} other accounts"), samples));
-        Ok(())
+        Ok((format!("reset after a write, {others} other accounts"), samples))
     };
-    measure_resets(&mut rows, RESET_ACCOUNTS)?;
+    let mut rows = vec![measure_resets(RESET_ACCOUNTS)?];
 
     let before = wait_until_idle(&server)?;
-    let accounts = create_many(&server, idle_accounts(bench), &mut rows)?;
-    measure(&server, write, &accounts)?;
+    let accounts = measure_groups(&server, CREATE, &new(idle_accounts(bench)), &mut rows)?;
+    measure(&server, WRITE, &accounts)?;
     let busy = server.resources()?;
     let idle = wait_until_idle(&server)?;
-    let bytes = measure(&server, snapshot, &accounts[..1])?.1[0]["bytes"].take();
-    let groups = accounts.chunks(GROUP_SIZE);
-    let last = groups.len() - 1;
-    for (index, group) in groups.enumerate() {
-        let (samples, _) = measure(&server, delete, group)?;
-        if index == 0 || index == last {
-            let (start, count) = (index * GROUP_SIZE, accounts.len());
-            let name =
-                format!("delete accounts {} to {} of {count}", start + 1, start + group.len());
-            rows.push((name, samples));
-        }
-    }
-    create_many(&server, others - RESET_ACCOUNTS, &mut rows)?;
-    measure_resets(&mut rows, others)?;
+    let bytes = measure(&server, SNAPSHOT, &accounts[..1])?.1[0]["bytes"].as_f64();
+    measure_groups(&server, DELETE, &accounts, &mut rows)?;
+
+    let others = bench.count(5_000, 200);
+    measure_groups(&server, CREATE, &new(others - RESET_ACCOUNTS), &mut rows)?;
+    rows.push(measure_resets(others)?);
     server.stop()?;
 
     let mut figures = Vec::new();
@@ -255,28 +220,13 @@ fn measure_many(bench: &Bench, storage: Storage) -> Result<(Rows<Samples>, Rows<
         }
     }
     let growth = (idle[0] - before[0]) * 1e3 / f64::from(idle_accounts(bench));
-    let database = bytes.as_f64().context("the snapshot has no size")? / 1e3;
+    let database = bytes.context("the snapshot has no size")? / 1e3;
     let overhead = if storage == Storage::Memory { growth - database } else { f64::NAN };
-    let [growth, database, overhead] = fixed([growth, database, overhead], 1);
-    figures.push(("growth per idle account, kB".to_owned(), growth));
-    figures.push(("size of its database, kB".to_owned(), database));
-    figures.push(("growth minus that size, kB".to_owned(), overhead.replace("NaN", "-")));
+    let names =
+        ["growth per idle account, kB", "size of its database, kB", "growth minus that, kB"];
+    let cells = fixed([growth, database, overhead], 1).map(|cell| cell.replace("NaN", "-"));
+    figures.extend(names.map(str::to_owned).into_iter().zip(cells));
     Ok((rows, figures))
-}
-
-/// Creates accounts, and adds the rows of the first and the last group.
-fn create_many(server: &Server, count: u32, rows: &mut Rows<Samples>) -> Result<Vec<Account>> {
-    let mut accounts = Vec::new();
-    let group = u32::try_from(GROUP_SIZE)?;
-    for start in (0..count).step_by(GROUP_SIZE) {
-        let end = count.min(start + group);
-        let (samples, created) = create(server, end - start)?;
-        accounts.extend(created);
-        if start == 0 || end == count {
-            rows.push((format!("create accounts {} to {end} of {count}", start + 1), samples));
-        }
-    }
-    Ok(accounts)
 }
 
 /// Waits until the server has closed its idle databases and its resource usage does not change any more.

@@ -11,13 +11,8 @@ const PROBLEMS: &str = "stops half-way through every document, does not start an
                         settings, is slower than it was last week, cannot be reached from outside, blinks red, needs a \
                         new cable, forgets the date, is too warm to touch, arrived with a broken case";
 
-/// Queries of a word in the title of every tenth ticket, of one in the title of ticket 7 and of one in 100,000 after it,
-/// and of one in no title.
-pub(crate) const COMMON_WORD: &str = "query=invoice";
-pub(crate) const RARE_WORD: &str = "query=chrysalis";
-pub(crate) const ABSENT_WORD: &str = "query=zeppelin";
-
-/// The request that creates the ticket with this number.
+/// The request that creates the ticket with this number. `invoice` is in the title of every tenth ticket, `chrysalis` in
+/// that of ticket 7 and of one in 100,000 after it, `zeppelin` in none.
 pub(crate) fn create(number: u32) -> String {
     let pick = |phrases: &'static str, factor: u32| {
         let phrases: Vec<_> = phrases.split(", ").collect();
@@ -26,18 +21,11 @@ pub(crate) fn create(number: u32) -> String {
     let (device, place, problem) = (pick(DEVICES, 1), pick(PLACES, 3), pick(PROBLEMS, 5));
     let common = if number.is_multiple_of(10) { ", see the invoice" } else { "" };
     let rare = if number % 100_000 == 7 { ", like a chrysalis" } else { "" };
-    KEY.multipart(
-        TICKETS,
-        &[
-            ("brandID", "1"),
-            ("channelID", "1"),
-            ("direction", "inbound"),
-            ("from", &format!("customer{number}@example.test")),
-            ("fromName", &format!("Customer {number}")),
-            ("to", "desk@example.test"),
-            ("title", &format!("{device} {number} {place} {problem}{common}{rare}")),
-            // Every fourth ticket is unassigned: it has group 0.
-            ("assignedGroupID", &(number % 4).to_string()),
-        ],
-    )
+    // Every fourth ticket is unassigned: it has group 0.
+    KEY.line(&format!(
+        "POST {TICKETS} multipart brandID=1&channelID=1&direction=inbound&from=customer{number}@example.test\
+         &fromName=Customer {number}&to=desk@example.test&assignedGroupID={}\
+         &title={device} {number} {place} {problem}{common}{rare}",
+        number % 4
+    ))
 }

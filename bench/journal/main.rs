@@ -3,13 +3,7 @@
 
 #![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    io::{self, Read, Write},
-    iter::{repeat_n, repeat_with},
-    net::{Shutdown, TcpStream},
-    thread,
-    time::{Duration, Instant},
-};
+use std::net::Shutdown;
 
 use omnidesk_mock_bench::prelude::*;
 
@@ -29,29 +23,29 @@ const WAITS: [(&str, u32, bool); 5] = [
     ("PUT item, 50 wait for the ticket", 50, true),
 ];
 
-/// Queries of a full journal: name, expectation, and the status of the response. No expectation reads all entries.
+/// Queries of a full journal: name, request, and the status of the response.
 const QUERIES: [(&str, &str, u16); 5] = [
     (
         "verify: operation and field, 250 match",
-        r#"{"operation":"ticket.setStatus","fields":{"status":"solved"},"count":{"exactly":250}}"#,
+        r#"POST /_control/accounts/self/verify json {"operation":"ticket.setStatus","fields":{"status":"solved"},"count":{"exactly":250}}"#,
         200,
     ),
     (
         "verify: a pattern on a field, 25 match",
-        r#"{"fields":{"title":{"matches":"^Renamed-[0-9]*7$"}},"count":{"exactly":25}}"#,
+        r#"POST /_control/accounts/self/verify json {"fields":{"title":{"matches":"^Renamed-[0-9]*7$"}},"count":{"exactly":25}}"#,
         200,
     ),
     (
         "verify: three in order, the last is missing",
-        r#"{"order":[{"operation":"ticket.get"},{"operation":"ticket.update"},{"operation":"ticket.delete"}]}"#,
+        r#"POST /_control/accounts/self/verify json {"order":[{"operation":"ticket.get"},{"operation":"ticket.update"},{"operation":"ticket.delete"}]}"#,
         409,
     ),
     (
         "verify: none matches, with near misses",
-        r#"{"operation":"ticket.setStatus","fields":{"status":"holding"}}"#,
+        r#"POST /_control/accounts/self/verify json {"operation":"ticket.setStatus","fields":{"status":"holding"}}"#,
         409,
     ),
-    ("all entries", "", 200),
+    ("all entries", "GET /_control/accounts/self/requests", 200),
 ];
 
 /// Measurements of each kind of stream client, in turn.
@@ -191,14 +185,10 @@ fn measure_queries(bench: &Bench, report: &mut Report) -> Result<()> {
     send_all(&mut server.connect_many(4)?, requests)?;
     let repetitions = bench.count(300, 30);
     let mut rows = Vec::new();
-    for (name, expectation, status) in QUERIES {
-        let request = if expectation.is_empty() {
-            control_get("requests")
-        } else {
-            KEY.json("POST", &format!("{ACCOUNTS}/self/verify"), expectation)
-        };
+    for (name, line, status) in QUERIES {
+        let requests = repeat_n(KEY.line(line), repetitions as usize);
         let mut response_bytes = 0;
-        let samples = server.measure(repeat_n(request, repetitions as usize), |response| {
+        let samples = server.measure(requests, |response| {
             response_bytes = response.body.len();
             response.expect(status).context(name).map(drop)
         })?;
@@ -227,7 +217,7 @@ fn measure_streams(bench: &Bench, report: &mut Report) -> Result<()> {
                 .map(|mut stream| thread::spawn(move || io::copy(&mut stream, &mut io::sink())));
             let events = (0..STREAM_EVENTS).map(|number| KEY.get_ticket(2 + number % 99));
             send_all(&mut server.connect_many(8)?, events)?;
-            let reads = repeat_with(|| KEY.get_ticket(2)).take(count as usize);
+            let reads = repeat_n(KEY.get_ticket(2), count as usize);
             samples[0].extend(server.measure(reads, Response::check_success)?);
             let writes = (0..count)
                 .map(|number| KEY.update_title(1, &format!("Renamed-{kind}-{round}-{number}")));

@@ -3,12 +3,6 @@
 
 #![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    io::{ErrorKind, Write},
-    net::TcpStream,
-    time::Instant,
-};
-
 use omnidesk_mock_bench::prelude::*;
 
 /// Tickets in the account.

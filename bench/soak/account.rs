@@ -1,7 +1,5 @@
 //! An account as a client knows it: its key, and the tickets that it must contain.
 
-use std::collections::BTreeMap;
-
 use omnidesk_mock_bench::prelude::*;
 
 use crate::client::Client;

@@ -6,10 +6,7 @@
 //! under a fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
 //! expected tickets (`set`, `create`, `delete`, `take`, `restore`, `forget`), and compares them with the server's.
 
-use std::{
-    io::{self, ErrorKind},
-    sync::LazyLock,
-};
+use std::sync::LazyLock;
 
 use omnidesk_mock_bench::prelude::*;
 
@@ -110,8 +107,8 @@ fn take_steps(
             let long = "x".repeat(usize::try_from(length)?);
             open = Some(client.send_apart(&raw.replace("{long}", &long))?);
             continue;
-        } else if step["begin"].is_string() {
-            open = Some(client.send_apart(&encode(account, step, "begin", fill))?);
+        } else if let Some(line) = text("begin") {
+            open = Some(client.send_apart(&encode(account, step, &line, fill))?);
             continue;
         } else if let Some(part) = step["receive"].as_str() {
             let mut connection = open.take().context("no request has begun")?;
@@ -143,8 +140,8 @@ fn take_steps(
             };
             let outer: Vec<_> = values.iter().map(outer).collect();
             take_steps(client, &mut temporary, &ids, &step["steps"], &outer)?;
-        } else if step["send"].is_string() {
-            body = client.expect(&encode(account, step, "send", fill), status)?;
+        } else if let Some(line) = text("send") {
+            body = client.expect(&encode(account, step, &line, fill), status)?;
         }
 
         let entries = |name: &str| step[name].as_object().into_iter().flatten();
@@ -199,27 +196,12 @@ fn take_steps(
     Ok(())
 }
 
-/// Encodes the request whose method and path are in the field.
-fn encode(account: &Account, step: &Value, field: &str, fill: impl Fn(&str) -> String) -> String {
-    let text = |name: &str| step[name].as_str().map(&fill);
-    let line = text(field).unwrap_or_default();
-    let (method, path) = line.split_once(' ').unwrap_or(("GET", &line));
-    let api_key = text("key").unwrap_or_else(|| account.api_key.clone());
-    let key = Requests(&api_key);
-    let mut request = if let Some(fields) = text("form") {
-        key.form(method, path, &fields)
-    } else if let Some(fields) = text("multipart") {
-        let fields: Vec<_> = fields.split('&').filter_map(|field| field.split_once('=')).collect();
-        key.multipart(path, &fields)
-    } else if let Some(content_type) = text("type") {
-        key.with_body(method, path, &content_type, &text("body").unwrap_or_default())
-    } else if step["json"].is_object() {
-        key.json(method, path, fill(&step["json"].to_string()))
-    } else {
-        key.without_body(method, path)
-    };
-    if let Some(host) = text("host") {
-        request = request.replacen("localhost", &host, 1);
+/// Encodes the request that a line describes.
+fn encode(account: &Account, step: &Value, line: &str, fill: impl Fn(&str) -> String) -> String {
+    let api_key = step["key"].as_str().map_or_else(|| account.api_key.clone(), &fill);
+    let mut request = Requests(&api_key).line(line);
+    if let Some(host) = step["host"].as_str() {
+        request = request.replacen("localhost", host, 1);
     }
     request.replacen("apiKey: \r\n", "", 1)
 }

@@ -1,18 +1,12 @@
 //! A client that sends one request after the other at a limited rate, and the counters of all clients.
 
+use fastrand::Rng;
 use std::{
-    collections::BTreeMap,
     fmt::Display,
-    io,
-    net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
 };
 
-use anyhow::anyhow;
-use fastrand::Rng;
-use omnidesk_mock_bench::{http::excerpt, prelude::*};
+use omnidesk_mock_bench::prelude::*;
 
 /// The load ends after this number of errors.
 pub(crate) const MAX_ERRORS: u32 = 200;

@@ -6,11 +6,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    mem, thread,
-    time::{Duration, Instant},
-};
-
 use fastrand::Rng;
 use omnidesk_mock_bench::prelude::*;
 

@@ -1,13 +1,6 @@
 //! Samples the resource usage of the server during the load, prints a line at each interval, and judges the result.
 
-use std::{
-    mem,
-    path::PathBuf,
-    thread,
-    time::{Duration, Instant},
-};
-
-use omnidesk_mock_bench::{prelude::*, server::folder_size};
+use omnidesk_mock_bench::prelude::*;
 
 use crate::{
     CLIENTS,
@@ -18,29 +11,6 @@ use crate::{
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Samples between two printed lines.
 const LINE_INTERVAL: usize = 10;
-
-/// The columns of a line: name, width, decimals.
-const COLUMNS: [(&str, usize, usize); 19] = [
-    ("seconds", 7, 0),
-    ("requests", 9, 0),
-    ("errors", 6, 0),
-    ("per_s", 6, 0),
-    ("p50_ms", 7, 2),
-    ("p99_ms", 7, 2),
-    ("max_ms", 7, 1),
-    ("cpu_%", 5, 0),
-    ("rss_mb", 7, 1),
-    ("threads", 7, 0),
-    ("files", 5, 0),
-    ("data_mb", 7, 1),
-    ("accounts", 8, 0),
-    ("journal", 7, 0),
-    ("open_db", 7, 0),
-    ("conns", 5, 0),
-    ("served", 9, 0),
-    ("commits", 7, 0),
-    ("write_ms", 8, 3),
-];
 
 /// The figures that must not grow, and growth that is no error: in memory, a few allocations; a few more open databases,
 /// with five threads each; files that are about to be deleted; write-ahead logs before their checkpoint.
@@ -71,7 +41,6 @@ impl<'a> Monitor<'a> {
         data: PathBuf,
         counters: &'a SharedCounters,
     ) -> Result<Self> {
-        println!("{}", COLUMNS.map(|(name, width, _)| format!("{name:>width$}")).join(" "));
         let (start, samples) = (Instant::now(), Vec::new());
         let (final_figures, final_failures) = Default::default();
         let totals = [0.0; 6];
@@ -122,32 +91,33 @@ impl<'a> Monitor<'a> {
         let (latencies, errors) = (mem::take(&mut counters.recent), f64::from(counters.errors));
         drop(counters);
         let gauge = |name| metrics.sum(name, "");
-        let line = [
-            now[0],
-            now[1],
-            errors,
-            requests / seconds,
-            latencies.percentile(50),
-            latencies.percentile(99),
-            latencies.max,
-            cpu / seconds * 100.0,
-            memory,
-            threads,
-            files,
-            data,
-            gauge("accounts"),
-            gauge("journal_entries"),
-            gauge("open_databases"),
-            gauge("open_connections"),
-            gauge("requests_total"),
-            commits / seconds,
-            write_seconds / writes.max(1.0) * 1e3,
+        // Name, figure and decimals.
+        let columns = [
+            ("seconds", now[0], 0),
+            ("requests", now[1], 0),
+            ("errors", errors, 0),
+            ("per_s", requests / seconds, 0),
+            ("p50_ms", latencies.percentile(50), 2),
+            ("p99_ms", latencies.percentile(99), 2),
+            ("max_ms", latencies.max, 1),
+            ("cpu_%", cpu / seconds * 100.0, 0),
+            ("rss_mb", memory, 1),
+            ("threads", threads, 0),
+            ("files", files, 0),
+            ("data_mb", data, 1),
+            ("accounts", gauge("accounts"), 0),
+            ("journal", gauge("journal_entries"), 0),
+            ("open_db", gauge("open_databases"), 0),
+            ("conns", gauge("open_connections"), 0),
+            ("served", gauge("requests_total"), 0),
+            ("commits", commits / seconds, 0),
+            ("write_ms", write_seconds / writes.max(1.0) * 1e3, 3),
         ];
-        let cells = COLUMNS
-            .iter()
-            .zip(line)
-            .map(|((_, width, decimals), figure)| format!("{figure:>width$.decimals$}"));
-        println!("{}", cells.collect::<Vec<_>>().join(" "));
+        if self.samples.len() == LINE_INTERVAL {
+            println!("{}", columns.map(|(name, ..)| format!("{name:>8}")).join(" "));
+        }
+        let cells = columns.map(|(_, figure, decimals)| format!("{figure:>8.decimals$}"));
+        println!("{}", cells.join(" "));
         Ok(())
     }
 

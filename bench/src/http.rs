@@ -1,35 +1,20 @@
 //! HTTP/1.1: requests as bytes, which go unchanged to every server and to wrk, and a connection that is kept alive.
 
-use std::{
-    fmt::Display,
-    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
-};
+use std::fmt::Display;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use crate::prelude::*;
 
-use crate::{seed, statistics::milliseconds};
-
-pub const FORM: &str = "application/x-www-form-urlencoded";
-pub const JSON: &str = "application/json";
 pub const TICKETS: &str = "/api/v2/ticket";
 pub const ACCOUNTS: &str = "/_control/accounts";
 
-const BOUNDARY: &str = "----bench-7MA4YWxkTrZu0gW";
-
 /// Connecting, and every read and write, fails after this time.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Bytes of a request or a body that an error message quotes.
-const EXCERPT_LENGTH: usize = 600;
 
 /// Encodes requests with this API key.
 #[derive(Clone, Copy)]
 pub struct Requests<'a>(pub &'a str);
 
-/// Those with the key of a seed with one account.
+/// Those with the key of the first account of a seed.
 pub const KEY: Requests = Requests(seed::API_KEY);
 
 impl Requests<'_> {
@@ -47,23 +32,38 @@ impl Requests<'_> {
     }
 
     pub fn form(self, method: &str, path: &str, body: &str) -> String {
-        self.with_body(method, path, FORM, body)
+        self.with_body(method, path, "application/x-www-form-urlencoded", body)
     }
 
     pub fn json(self, method: &str, path: &str, body: impl Display) -> String {
-        self.with_body(method, path, JSON, &body.to_string())
+        self.with_body(method, path, "application/json", &body.to_string())
     }
 
     /// A `POST` with the fields as `multipart/form-data`.
     pub fn multipart(self, path: &str, fields: &[(&str, &str)]) -> String {
-        let mut body = String::new();
-        for (name, value) in fields {
-            let disposition = format!("Content-Disposition: form-data; name=\"{name}\"");
-            body.extend(["--", BOUNDARY, "\r\n", &disposition, "\r\n\r\n", value, "\r\n"]);
+        let field = |(name, value): &(&str, &str)| {
+            format!(
+                "--bench-7MA4\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+        };
+        let body = fields.iter().map(field).collect::<Vec<_>>().concat() + "--bench-7MA4--\r\n";
+        self.with_body("POST", path, "multipart/form-data; boundary=bench-7MA4", &body)
+    }
+
+    /// The request that a line describes, such as `POST /path form a=1&b=2`: method, path, and the kind and the text of a
+    /// body. The kind is `form`, `multipart`, `json` or a content type.
+    pub fn line(self, line: &str) -> String {
+        match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
+            [method, path, "form", body] => self.form(method, path, body),
+            [method, path, "json", body] => self.json(method, path, body),
+            [_, path, "multipart", body] => {
+                let fields = body.split('&').filter_map(|field| field.split_once('='));
+                self.multipart(path, &fields.collect::<Vec<_>>())
+            }
+            [method, path, content_type, body] => self.with_body(method, path, content_type, body),
+            [method, path, ..] => self.without_body(method, path),
+            _ => self.get(line),
         }
-        body.extend(["--", BOUNDARY, "--\r\n"]);
-        let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.with_body("POST", path, &content_type, &body)
     }
 
     pub fn get_ticket(self, id: impl Display) -> String {
@@ -133,12 +133,11 @@ impl Connection {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.0.read_line(&mut head)? == 0 {
-                let message = "the server closed the connection before the response";
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, message));
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-        let status = status.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, head.clone()))?;
+        let status = status.ok_or(ErrorKind::InvalidData)?;
         Ok(Response { status, head, body: Vec::new() })
     }
 
@@ -169,20 +168,17 @@ impl Connection {
 
 /// Sends the requests over all connections, one on each at a time, so that the server is never idle. Every response must
 /// be a success.
-pub fn send_all(
-    connections: &mut [Connection],
-    mut requests: impl Iterator<Item = String>,
-) -> Result<()> {
+pub fn send_all(all: &mut [Connection], mut requests: impl Iterator<Item = String>) -> Result<()> {
     loop {
         let mut sent = 0;
-        for (connection, request) in connections.iter_mut().zip(&mut requests) {
+        for (connection, request) in all.iter_mut().zip(&mut requests) {
             connection.send(&request)?;
             sent += 1;
         }
         if sent == 0 {
             return Ok(());
         }
-        for connection in &mut connections[..sent] {
+        for connection in &mut all[..sent] {
             connection.receive()?.check_success()?;
         }
     }
@@ -206,10 +202,10 @@ impl Response {
         Ok(())
     }
 
-    /// Parses the body of a successful response.
+    /// Returns the JSON body of a successful response.
     pub fn json(&self) -> Result<Value> {
         self.check_success()?;
-        Ok(serde_json::from_slice(&self.body)?)
+        self.expect(self.status)
     }
 
     /// Fails unless the response has this status. Returns its JSON body, or null if the body is empty.
@@ -220,7 +216,7 @@ impl Response {
             return Ok(Value::Null);
         }
         let content_type = self.header("content-type").unwrap_or_default();
-        let expected = if status < 400 { JSON } else { "json" };
+        let expected = if status < 400 { "application/json" } else { "json" };
         ensure!(content_type.ends_with(expected), "Content-Type {content_type:?}: {text}");
         serde_json::from_slice(&self.body).context(text)
     }
@@ -228,5 +224,5 @@ impl Response {
 
 /// The beginning of a request or a body, for an error message.
 pub fn excerpt(bytes: &[u8]) -> String {
-    bytes[..bytes.len().min(EXCERPT_LENGTH)].escape_ascii().to_string()
+    bytes[..bytes.len().min(600)].escape_ascii().to_string()
 }

@@ -1,23 +1,15 @@
 //! The code that all benchmarks share: options, the machine, HTTP, the server process, statistics, reports, the seed.
 //!
-//! Each benchmark is a folder beside `src/`. `cargo bench -p omnidesk-mock-bench --bench NAME -- --help` lists its
-//! options.
+//! Each benchmark is a folder beside `src/`, with a template of its report, which is stored as `target/bench/NAME.md`.
+//! `cargo bench -p omnidesk-mock-bench --bench NAME -- --help` lists its options.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    env,
-    ffi::OsStr,
-    fs,
-    path::{Path, PathBuf},
-    process::{self, Command, Stdio},
-    thread,
-};
+use std::ffi::OsStr;
 
-use anyhow::{Context, Result, ensure};
-use clap::Parser;
-use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::prelude::*;
 
 pub mod http;
 pub mod prelude;
@@ -26,9 +18,8 @@ pub mod seed;
 pub mod server;
 pub mod statistics;
 
-/// Core of the server under load.
+/// Cores of the server under load and of the load generator, so that one takes no processor time from the other.
 pub const SERVER_CORE: u8 = 0;
-/// Core of the load generator, so that it takes no processor time from the server.
 pub const CLIENT_CORE: u8 = 1;
 
 /// The command-line options that all benchmarks have.
@@ -47,21 +38,19 @@ pub struct CommonOptions {
 
 /// What a benchmark runs with.
 pub struct Bench {
-    pub server_binary: PathBuf,
-    /// One line about the machine, for the report.
-    pub machine: String,
+    server_binary: PathBuf,
     is_quick: bool,
     can_pin: bool,
     folder: TempDir,
+    /// One line about the machine, for the report.
+    machine: String,
 }
 
 impl Bench {
     /// Prepares a benchmark. Returns none if `cargo bench` has not started it.
     pub fn start(name: &str, options: &CommonOptions) -> Result<Option<Self>> {
         if !options.bench {
-            eprintln!(
-                "this is a benchmark: run `cargo bench -p omnidesk-mock-bench --bench {name}`"
-            );
+            eprintln!("run `cargo bench -p omnidesk-mock-bench --bench {name}`");
             return Ok(None);
         }
         // Cargo starts a benchmark in the folder of its package, but paths in options are relative to the workspace.
@@ -74,14 +63,18 @@ impl Bench {
             None => build_server()?,
         };
         eprintln!("server: {}", server_binary.display());
-        let can_pin = [SERVER_CORE, CLIENT_CORE].into_iter().all(can_pin);
-        let machine = describe_machine(can_pin);
+        let can_pin = [SERVER_CORE, CLIENT_CORE].into_iter().all(|core| {
+            let mut command = Command::new("taskset");
+            command.arg("-c").arg(core.to_string()).arg("true").stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        });
         // On the disk of the build, because `/tmp` can be in memory.
         let folder = TempDir::with_prefix_in(format!("{name}-"), target_folder("tmp")?)?;
-        Ok(Some(Self { server_binary, machine, is_quick: options.quick, can_pin, folder }))
+        let (is_quick, machine) = (options.quick, describe_machine(can_pin));
+        Ok(Some(Self { server_binary, is_quick, can_pin, folder, machine }))
     }
 
-    /// The number of repetitions: the first, or the second with `--quick`.
+    /// A number of repetitions: the first, or the second with `--quick`.
     pub fn count(&self, full: u32, quick: u32) -> u32 {
         if self.is_quick { quick } else { full }
     }
@@ -133,27 +126,20 @@ fn build_server() -> Result<PathBuf> {
     paths.next_back().context("cargo reported no executable")
 }
 
-fn can_pin(core: u8) -> bool {
-    let mut command = Command::new("taskset");
-    command.arg("-c").arg(core.to_string()).arg("true").stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 fn describe_machine(can_pin: bool) -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let cpuinfo = read("/proc/cpuinfo");
     // x86 has the model there; other architectures may not.
-    let model = cpuinfo.lines().find(|line| line.starts_with("model name"));
-    let model = model.and_then(|line| line.split_once(": ")).map_or("unknown", |(_, name)| name);
-    let [kernel, release] =
-        ["ostype", "osrelease"].map(|name| read(&format!("/proc/sys/kernel/{name}")));
-    let (kernel, release) = (kernel.trim(), release.trim());
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    let model =
+        model.map_or("unknown processor", |model| model.trim_start_matches(['\t', ' ', ':']));
+    let kernel = read("/proc/sys/kernel/ostype") + " " + &read("/proc/sys/kernel/osrelease");
     // Other processes distort the figures.
-    let loadavg = read("/proc/loadavg");
-    let load = loadavg.split(' ').next().unwrap_or_default();
+    let loads = read("/proc/loadavg");
+    let load = loads.split(' ').next().unwrap_or_default();
     let pinning = if can_pin { "on one core each" } else { "not bound to cores" };
     format!(
-        "{cores} cores, {model}, {kernel} {release}; load average before {load}; server and client {pinning}"
+        "{cores} cores, {model}, {kernel}; load average before {load}; server and client {pinning}"
     )
 }

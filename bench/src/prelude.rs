@@ -1,17 +1,30 @@
 //! What most benchmarks use.
 
-pub use anyhow::{Context, Result, bail, ensure};
+pub use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    env, fs,
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
+    iter::{self, repeat_n},
+    mem,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use anyhow::{Context, Result, anyhow, bail, ensure};
 pub use clap::{Parser, value_parser};
 pub use serde_json::{Value, json};
 
 pub use crate::{
-    Bench, CommonOptions,
-    http::{
-        ACCOUNTS, Connection, FORM, JSON, KEY, Requests, Response, TICKETS, new_ticket, send_all,
-    },
+    Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,
+    http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, new_ticket, send_all},
     report::{Report, cells, fixed},
     row,
     seed::{self, PRIORITIES, STATUSES},
-    server::{Server, Storage},
+    server::{Server, Storage, cpu_seconds, folder_size, sum_ticks},
     statistics::{Samples, median, milliseconds, range},
+    target_folder,
 };

@@ -1,10 +1,8 @@
 //! Fills a report in Markdown, whose template contains placeholders such as `{rounds}`.
 
-use std::{fmt::Display, fs};
+use std::fmt::Display;
 
-use anyhow::Result;
-
-use crate::{Bench, target_folder};
+use crate::prelude::*;
 
 /// The cells of a row, from values of any type.
 #[macro_export]

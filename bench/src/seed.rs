@@ -1,8 +1,6 @@
 //! Writes the seed: accounts whose tickets are as large as those of an ordinary help desk.
 
-use std::{fs, path::Path};
-
-use anyhow::Result;
+use crate::prelude::*;
 
 /// The key of the first account.
 pub const API_KEY: &str = "bench-key-0123456789";

@@ -1,25 +1,8 @@
 //! A server process: its command, its address, its resource usage, and measurements over connections to it.
 
-use std::{
-    env, fs,
-    fs::File,
-    io::{self, BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs::File, process::Child, sync::mpsc};
 
-use anyhow::{Context, Result, bail, ensure};
-
-use crate::{
-    Bench, SERVER_CORE,
-    http::{Connection, Response},
-    seed,
-    statistics::{Samples, milliseconds},
-};
+use crate::prelude::*;
 
 /// Loading a large seed takes a while; a longer start is an error.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
@@ -29,8 +12,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 const FINISH_TIME: Duration = Duration::from_millis(20);
 /// Pause before the memory is read.
 const SETTLE_TIME: Duration = Duration::from_millis(500);
-/// The unit of processor time in `/proc`, on every architecture.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Where a server stores its accounts.
 #[derive(Clone, Copy, PartialEq)]
@@ -153,12 +134,12 @@ impl Server {
 
     /// Processor time of all threads so far, in seconds.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        cpu_seconds(&self.id().to_string(), false)
+        cpu_seconds(self.id(), false)
     }
 
     /// Resident memory, in MB.
     pub fn memory(&self) -> Result<f64> {
-        Ok(f64::from(self.status_field("VmRSS")?) * 1024.0 / 1e6)
+        Ok(self.status_field("VmRSS")? * 1024.0 / 1e6)
     }
 
     /// Resident memory in MB, after a pause.
@@ -170,16 +151,16 @@ impl Server {
     /// Resident memory in MB, threads, open files and sockets.
     pub fn resources(&self) -> Result<[f64; 3]> {
         let open_files = fs::read_dir(format!("/proc/{}/fd", self.id()))?.map(|_| 1.0).sum();
-        Ok([self.memory()?, f64::from(self.status_field("Threads")?), open_files])
+        Ok([self.memory()?, self.status_field("Threads")?, open_files])
     }
 
     /// Peak of the resident memory since the start, in MB.
     pub fn peak_memory(&self) -> Result<f64> {
-        Ok(f64::from(self.status_field("VmHWM")?) * 1024.0 / 1e6)
+        Ok(self.status_field("VmHWM")? * 1024.0 / 1e6)
     }
 
     /// A number from `/proc/PID/status`. Sizes of memory are in kB.
-    fn status_field(&self, name: &str) -> Result<u32> {
+    fn status_field(&self, name: &str) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let mut fields = text.lines().filter_map(|line| line.split_once(':'));
         let value = fields.find(|(field, _)| *field == name).context("no such field")?.1;
@@ -208,21 +189,17 @@ impl Drop for Server {
 }
 
 /// Processor time of a process, in seconds; with that of its children that have exited, if wanted.
-pub fn cpu_seconds(process: &str, with_children: bool) -> Result<f64> {
-    let fields = stat_fields(process)?;
-    // User time, kernel time, and both of the children.
-    sum_ticks(fields.iter().skip(11).take(if with_children { 4 } else { 2 }))
-}
-
-/// The fields of `/proc/PID/stat` after the second, which is the program's name in parentheses and can contain spaces.
-pub fn stat_fields(process: &str) -> Result<Vec<String>> {
+pub fn cpu_seconds(process: u32, with_children: bool) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let after_name = stat.rsplit_once(')').context("/proc/PID/stat has no program name")?.1;
-    Ok(after_name.split_whitespace().map(str::to_owned).collect())
+    // The program's name is in parentheses and can contain spaces.
+    let after_name = stat.rsplit_once(')').context("no program name")?.1;
+    // User time, kernel time, and both of the children.
+    sum_ticks(after_name.split_whitespace().skip(11).take(if with_children { 4 } else { 2 }))
 }
 
-pub fn sum_ticks(ticks: impl Iterator<Item = impl AsRef<str>>) -> Result<f64> {
-    Ok(ticks.map(|ticks| ticks.as_ref().parse::<f64>()).sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
+/// Adds processor times in the unit of `/proc`, a hundredth of a second on every architecture.
+pub fn sum_ticks<'a>(ticks: impl Iterator<Item = &'a str>) -> Result<f64> {
+    Ok(ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()? / 100.0)
 }
 
 /// The size of all files below a folder, in MB; 0 if it is missing. A file that is deleted meanwhile counts as empty.

@@ -22,7 +22,7 @@ pub(crate) fn serve(listen: &str, sizes: &[usize]) -> Result<()> {
         OPERATIONS.len()] = sizes.try_into()?;
     let respond = |size: usize| {
         let body = Bytes::from(vec![b'x'; size]);
-        move || ready(([(CONTENT_TYPE, JSON)], body.clone()).into_response())
+        move || ready(([(CONTENT_TYPE, "application/json")], body.clone()).into_response())
     };
     // The extractor reads the whole body, as the real server must.
     let write = |size: usize| {

@@ -7,17 +7,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{
-    cell::Cell,
-    env, fs,
-    net::{SocketAddr, TcpListener},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
-
 use clap::ValueEnum;
-use omnidesk_mock_bench::{SERVER_CORE, prelude::*};
+use omnidesk_mock_bench::prelude::*;
 
 use crate::{
     operations::{CREATE, GET_ITEM, OPERATIONS, UPDATE},

@@ -1,7 +1,5 @@
 //! The operations under load, and the requests of each. They are encoded once, and wrk sends the same bytes to all servers.
 
-use std::iter;
-
 use omnidesk_mock_bench::prelude::*;
 
 /// Name, and the requests of one round, which are sent in turn, over and over: for an account with this number of tickets,

@@ -1,16 +1,6 @@
 //! Rounds of load with wrk that alternate between servers. A round with noise of other processes is rejected and retried.
 
-use std::{
-    cell::Cell,
-    fs, thread,
-    time::{Duration, Instant},
-};
-
-use omnidesk_mock_bench::{
-    CLIENT_CORE,
-    prelude::*,
-    server::{cpu_seconds, stat_fields, sum_ticks},
-};
+use omnidesk_mock_bench::prelude::*;
 
 /// Processor time that other processes may take during a round, in cores.
 const MAX_NOISE: f64 = 0.15;
@@ -158,7 +148,7 @@ impl Rounds<'_> {
 fn cpu_usage(server: &Server) -> Result<[f64; 3]> {
     let stat = fs::read_to_string("/proc/stat")?;
     let machine = sum_ticks(stat.split_whitespace().skip(1).take(3))?;
-    Ok([tree_cpu_seconds(server)?, cpu_seconds("self", true)?, machine])
+    Ok([tree_cpu_seconds(server)?, cpu_seconds(process::id(), true)?, machine])
 }
 
 /// Waits until all servers are idle, so that they have finished the work of the previous round.
@@ -180,28 +170,16 @@ fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
 
 /// Processor time of the server's process and its descendants.
 fn tree_cpu_seconds(server: &Server) -> Result<f64> {
-    let descendants = descendants(server.id())?;
+    let descendants = descendants(server.id());
     // A process that has exited meanwhile has no entry any more.
-    let times = descendants.iter().filter_map(|id| cpu_seconds(&id.to_string(), false).ok());
+    let times = descendants.iter().filter_map(|id| cpu_seconds(*id, false).ok());
     Ok(server.cpu_seconds()? + times.sum::<f64>())
 }
 
 /// Ids of the child processes of a process, and of their children.
-pub(crate) fn descendants(ancestor: u32) -> Result<Vec<u32>> {
-    let mut parents = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if let Ok(fields) = stat_fields(&id.to_string()) {
-            parents.push((id, fields[1].parse::<u32>()?));
-        }
-    }
-    let mut ids = vec![ancestor];
-    let mut next = 0;
-    while let Some(&parent) = ids.get(next) {
-        ids.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(id, _)| id));
-        next += 1;
-    }
-    ids.remove(0);
-    Ok(ids)
+pub(crate) fn descendants(id: u32) -> Vec<u32> {
+    let path = format!("/proc/{id}/task/{id}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|id| id.parse::<u32>().ok());
+    children.flat_map(|id| [vec![id], descendants(id)].concat()).collect()
 }
