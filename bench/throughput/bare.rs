@@ -13,13 +13,13 @@ use axum::{
 use omnidesk_mock_bench::prelude::*;
 use tokio::{net::TcpListener, runtime::Builder};
 
-use crate::operations::OPERATIONS;
+use crate::operations::COUNT;
 
 /// Serves on loopback until it is killed. The first line of its output contains its address. The sizes of the responses
-/// are in the order of `OPERATIONS`; all operations with the same route have one size.
+/// are in the order of the operations; all operations with the same route have one size.
 pub(crate) fn serve(listen: &str, sizes: &[usize]) -> Result<()> {
-    let [item, list, search, _, _, updated, _, status, _, batch, created]: [usize;
-        OPERATIONS.len()] = sizes.try_into()?;
+    let [item, list, search, _, _, updated, _, status, _, batch, created]: [usize; COUNT] =
+        sizes.try_into()?;
     let respond = |size: usize| {
         let body = Bytes::from(vec![b'x'; size]);
         move || ready(([(CONTENT_TYPE, "application/json")], body.clone()).into_response())

@@ -124,6 +124,28 @@ impl Throughput<'_> {
         Ok(memory)
     }
 
+    /// Measures an operation on two servers in alternating rounds. Returns its name, the figures of both, and the counts of
+    /// failed requests, rejected rounds and noisy rounds.
+    fn compare(
+        &mut self,
+        operation: usize,
+        servers: &[LoadedServer; 2],
+    ) -> Result<(String, Vec<String>, Vec<String>)> {
+        let operation = &OPERATIONS[operation];
+        let requests = |round| operation.requests(self.tickets, round);
+        let [first, second] =
+            self.rounds.run(&operation.name, operation.factor, servers, requests)?;
+        let failed = first.failed + second.failed;
+        self.failed_requests += failed;
+        let [rejected, noisy] = [0, 1].map(|index| first.noise[index] + second.noise[index]);
+        let ([rate, p50, p99, cpu], other) = (first.figures, second.figures);
+        let throughput = cells([(rate, 0), (other[0], 0), (rate / other[0], 3)]);
+        let latency = cells([(p50, 2), (p99, 2), (other[1], 2), (other[2], 2)]);
+        let processor = cells([(cpu, 1), (other[3], 1), (cpu / other[3], 3)]);
+        let counts = row![failed, rejected, noisy];
+        Ok((operation.name.clone(), [throughput, latency, processor].concat(), counts))
+    }
+
     /// The server under load: each operation in alternating rounds with the bare server.
     fn measure_load(&mut self) -> Result<()> {
         let mut rows = Vec::new();
@@ -137,42 +159,26 @@ impl Throughput<'_> {
             };
             // One request of each operation shows the text of an error response before the load starts. The rounds have
             // numbers from 1, so the first of them changes these tickets again.
-            let mut sizes = Vec::new();
-            for (name, requests) in OPERATIONS {
-                let response = server.connect()?.exchange(&requests(self.tickets, 0)[0])?;
-                response.check_success().context(name)?;
-                sizes.push(response.body.len());
-            }
+            let sizes = OPERATIONS.iter().map(|operation| -> Result<_> {
+                let request = &operation.requests(self.tickets, 0)[0];
+                Ok(server
+                    .connect()?
+                    .time(request)
+                    .context(operation.name.clone())?
+                    .1
+                    .body
+                    .len()
+                    .to_string())
+            });
+            let sizes = sizes.collect::<Result<Vec<_>>>()?;
             let mut command = self.bench.command_on_core(SERVER_CORE, env::current_exe()?);
-            let texts: Vec<_> = sizes.iter().map(usize::to_string).collect();
-            command.args(["--bare", "--sizes", &texts.join(",")]);
+            command.args(["--bare", "--sizes", &sizes.join(",")]);
             let bare_server = self.bench.start_command(command)?;
-            let servers = [("bare", &bare_server), (flag, &server)].map(LoadedServer::new);
-            for ((name, requests), size) in OPERATIONS.into_iter().zip(sizes) {
-                // A slow operation needs longer rounds, because requests that are not finished at the end do not count.
-                let factor = if name.contains("1,000") { 3 } else { 1 };
-                let requests = |round| requests(self.tickets, round);
-                let [bare, tested] = self.rounds.run(name, factor, &servers, requests)?;
-                ensure!(bare.failed == 0, "{name}: requests to the bare server failed");
-                self.failed_requests += tested.failed;
-                let memory = server.settled_memory()?;
-                let [rejected, noisy] = [0, 1].map(|index| bare.noise[index] + tested.noise[index]);
-                let (bare, tested, failed) = (bare.figures, tested.figures, tested.failed);
-                let figures = cells([
-                    (tested[0], 0),
-                    (bare[0], 0),
-                    (tested[0] / bare[0], 3),
-                    (tested[1], 2),
-                    (tested[2], 2),
-                    (bare[1], 2),
-                    (bare[2], 2),
-                    (tested[3], 1),
-                    (bare[3], 1),
-                    (memory, 1),
-                ]);
-                rows.push(
-                    [row![name, flag, size], figures, row![failed, rejected, noisy]].concat(),
-                );
+            let servers = [(flag, &server), ("bare", &bare_server)].map(LoadedServer::new);
+            for (operation, size) in (0..).zip(sizes) {
+                let (name, figures, counts) = self.compare(operation, &servers)?;
+                let [memory] = fixed([server.settled_memory()?], 1);
+                rows.push([row![name, flag, size], figures, row![memory], counts].concat());
             }
             self.add_memory(&format!("after the load, {flag}"), &server)?;
             self.add_memory(&format!("bare server, compared with {flag}"), &bare_server)?;
@@ -193,22 +199,9 @@ impl Throughput<'_> {
         let servers = [(names[0], &with), (names[1], &without)].map(LoadedServer::new);
         let mut rows = Vec::new();
         // The most frequent operation of each method.
-        for (name, requests) in [GET_ITEM, CREATE, UPDATE] {
-            let requests = |round| requests(self.tickets, round);
-            let [with, without] = self.rounds.run(name, 1, &servers, requests)?;
-            ensure!(with.failed + without.failed == 0, "{name}: requests failed");
-            let (with, without) = (with.figures, without.figures);
-            let figures = cells([
-                (with[0], 0),
-                (without[0], 0),
-                (with[0] / without[0], 3),
-                (with[2], 2),
-                (without[2], 2),
-                (with[3], 1),
-                (without[3], 1),
-                (with[3] / without[3], 3),
-            ]);
-            rows.push([row![name], figures].concat());
+        for operation in [GET_ITEM, CREATE, UPDATE] {
+            let (name, figures, counts) = self.compare(operation, &servers)?;
+            rows.push([row![name], figures, counts].concat());
         }
         for (name, server) in names.into_iter().zip([with, without]) {
             self.add_memory(&format!("after the load, {name}"), &server)?;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     create_data, find_free_address,
-    operations::{CREATE, GET_ITEM, LIST, OPERATIONS, Operation, UPDATE, updated_title},
+    operations::{COUNT, CREATE, GET_ITEM, LIST, OPERATIONS, UPDATE, for_each},
     rounds::{LoadedServer, Rounds, descendants},
     wait_until_ready,
 };
@@ -17,7 +17,7 @@ use crate::{
 const PEER_TICKETS: u32 = 1_000;
 
 /// The operations that the servers are compared by, with path and method in the OpenAPI document.
-const COMPARED: [(Operation, &str, &str); 4] = [
+const COMPARED: [(usize, &str, &str); 4] = [
     (GET_ITEM, "/api/v2/ticket/{ticketID}", "get"),
     (LIST, "/api/v2/ticket", "get"),
     (CREATE, "/api/v2/ticket", "post"),
@@ -74,8 +74,8 @@ fn prepare(bench: &Bench) -> Result<[usize; 4]> {
     }
     let mut openapi = fetch(&KEY.get("/openapi.json"))?.json()?;
     let mut sizes = [0; 4];
-    for (size, ((_, requests), path, method)) in sizes.iter_mut().zip(COMPARED) {
-        let response = fetch(&requests(PEER_TICKETS, 0)[0])?;
+    for (size, (operation, path, method)) in sizes.iter_mut().zip(COMPARED) {
+        let response = fetch(&OPERATIONS[operation].requests(PEER_TICKETS, 0)[0])?;
         *size = response.body.len();
         // Prism sends the examples.
         let content = &mut openapi["paths"][path][method]["responses"]["200"]["content"];
@@ -141,12 +141,9 @@ impl Peer {
             }
         } else if self.version.is_empty() {
             let [item, list, created, updated] = sizes.map(|size| size.to_string());
-            let sizes = OPERATIONS.map(|(name, _)| match name {
-                _ if name == GET_ITEM.0 => &*item,
-                _ if name == LIST.0 => &list,
-                _ if name == CREATE.0 => &created,
-                _ => &updated,
-            });
+            // All other operations are updates.
+            let mut sizes: [&str; COUNT] = [&updated; COUNT];
+            (sizes[GET_ITEM], sizes[LIST], sizes[CREATE]) = (&item, &list, &created);
             command = program(env::current_exe()?);
             command.args(["--bare", "--listen", &listen, "--sizes", &sizes.join(",")]);
         } else {
@@ -164,15 +161,10 @@ impl Peer {
 
     /// The requests of one round of a compared operation.
     fn requests(&self, operation: usize, round: u32) -> Vec<String> {
-        let Some(lines) = &self.requests else {
-            return COMPARED[operation].0.1(PEER_TICKETS, round);
-        };
-        let requests = (0..2 * PEER_TICKETS).map(|index| {
-            let (id, pass) = (index % PEER_TICKETS + 1, index / PEER_TICKETS);
-            let line = lines[operation].replace("{id}", &id.to_string());
-            KEY.line(&line.replace("{title}", &updated_title(id, round, pass)))
-        });
-        requests.collect()
+        match &self.requests {
+            Some(lines) => for_each(&lines[operation], PEER_TICKETS, round),
+            None => OPERATIONS[COMPARED[operation].0].requests(PEER_TICKETS, round),
+        }
     }
 
     fn measure(&self, rounds: &Rounds, starts: u32, sizes: &[usize; 4]) -> Result<Vec<String>> {
@@ -197,11 +189,15 @@ impl Peer {
         });
         // The title contains this after the update, if the server stores updates.
         let item = String::from_utf8_lossy(&send(0)?.body).into_owned();
-        let stores = if item.contains("renamed in round 0, pass 0") { "yes" } else { "no" };
+        let stores = if item.replace('+', " ").contains("renamed in round 0, pass 0") {
+            "yes"
+        } else {
+            "no"
+        };
         let servers = [LoadedServer::new((&self.name, server))];
         let (mut row, mut item_cpu) = (Vec::new(), f64::NAN);
         for (operation, is_supported) in is_supported.into_iter().enumerate() {
-            let name = COMPARED[operation].0.0;
+            let name = &*OPERATIONS[COMPARED[operation].0].name;
             if !is_supported {
                 eprintln!("{} does not support {name}", self.name);
                 row.push("–".to_owned());
