@@ -59,25 +59,25 @@ fn main() -> Result<()> {
     // By storage, then by size.
     let (mut lifecycles, mut sizes) = (Vec::new(), Vec::new());
     let (mut many, mut idle) = (Vec::new(), Vec::new());
-    for storage in Storage::ALL {
+    for storage in STORAGES {
         for tickets in SEED_SIZES {
-            eprintln!("accounts with {tickets} tickets, {}", storage.flag());
+            eprintln!("accounts with {tickets} tickets, {storage}");
             let (samples, bytes) = measure_lifecycle(&bench, storage, tickets)?;
             lifecycles.push(samples);
-            sizes.push(row![tickets, storage.flag(), bytes, bytes / u64::from(tickets)]);
+            sizes.push(row![tickets, storage, bytes, bytes / u64::from(tickets)]);
         }
-        eprintln!("many accounts, {}", storage.flag());
+        eprintln!("many accounts, {storage}");
         let (rows, idle_cost) = measure_many(&bench, storage)?;
         many.extend(rows.into_iter().map(|(name, samples)| {
-            [row![name, storage.flag()], fixed(samples.figures(), 2).into()].concat()
+            [row![name, storage], fixed(samples.figures(), 2).into()].concat()
         }));
         idle.push(idle_cost);
     }
     let mut rows = Vec::new();
     for (operation, (name, ..)) in OPERATIONS.iter().enumerate() {
-        for (storage, lifecycles) in Storage::ALL.iter().zip(lifecycles.chunks(SEED_SIZES.len())) {
+        for (storage, lifecycles) in STORAGES.iter().zip(lifecycles.chunks(SEED_SIZES.len())) {
             let figures = lifecycles.iter().flat_map(|all| fixed(all[operation].figures(), 2));
-            rows.push(row![name, storage.flag()].into_iter().chain(figures).collect());
+            rows.push(row![name, storage].into_iter().chain(figures).collect());
         }
     }
     let idle = idle[0].iter().zip(&idle[1]);
@@ -154,7 +154,7 @@ fn measure_groups(
 /// Returns the samples of each operation, and the size of the account's database according to its last snapshot.
 fn measure_lifecycle(
     bench: &Bench,
-    storage: Storage,
+    storage: &str,
     tickets: u32,
 ) -> Result<([Samples; OPERATIONS.len()], u64)> {
     let server = bench.start_server(storage, tickets, &[])?;
@@ -185,7 +185,7 @@ fn measure_lifecycle(
 type Rows<T> = Vec<(String, T)>;
 
 /// Whether the number of accounts slows down operations, and what idle accounts cost.
-fn measure_many(bench: &Bench, storage: Storage) -> Result<(Rows<Samples>, Rows<String>)> {
+fn measure_many(bench: &Bench, storage: &str) -> Result<(Rows<Samples>, Rows<String>)> {
     let server = bench.start_server(storage, SEED_SIZES[0], &[])?;
     let new = |count: u32| vec![Value::Null; count as usize];
     let (_, reset_accounts) = measure(&server, CREATE, &new(RESET_ACCOUNTS))?;
@@ -221,7 +221,7 @@ fn measure_many(bench: &Bench, storage: Storage) -> Result<(Rows<Samples>, Rows<
     }
     let growth = (idle[0] - before[0]) * 1e3 / f64::from(idle_accounts(bench));
     let database = bytes.context("the snapshot has no size")? / 1e3;
-    let overhead = if storage == Storage::Memory { growth - database } else { f64::NAN };
+    let overhead = if storage == MEMORY { growth - database } else { f64::NAN };
     let names =
         ["growth per idle account, kB", "size of its database, kB", "growth minus that, kB"];
     let cells = fixed([growth, database, overhead], 1).map(|cell| cell.replace("NaN", "-"));

@@ -11,8 +11,6 @@ use omnidesk_mock_bench::prelude::*;
 
 mod tickets;
 
-/// Connections that fill an account.
-const CONNECTIONS: u32 = 8;
 /// Tickets in one request that changes several.
 const BATCH_SIZE: usize = 1_000;
 /// The repetitions of an operation are spread over this number of rounds, which alternate between the sizes, so that
@@ -113,10 +111,9 @@ fn judge(operation: &Value, latencies: &[(u32, f64)]) -> Vec<String> {
 /// A filled account on a server of its own.
 struct Account {
     server: Server,
-    /// The connection of the measurements, and those that create tickets.
-    connection: Connection,
-    creators: Vec<Connection>,
-    /// Number of the next ticket, and ids of all tickets, sorted.
+    /// All create tickets; the measurements use the first.
+    connections: Vec<Connection>,
+    /// Number of the next ticket, and ids of all tickets in the order of their creation.
     next_ticket: u32,
     ids: Vec<u64>,
     /// Number of the next read and of the next write.
@@ -132,13 +129,12 @@ struct Account {
 impl Account {
     fn fill(bench: &Bench, tickets: u32, operations: usize) -> Result<Self> {
         let data = bench.path(&format!("data-{tickets}"));
-        let mut command = bench.serve(true, "127.0.0.1:0", Storage::Files, &data);
+        let mut command = bench.serve(true, "127.0.0.1:0", FILES, &data);
         // Small accounts wait while a large one is filled.
         command.args(["--api-key", seed::API_KEY, "--idle-timeout", "6h"]);
         let server = bench.start_command(command)?;
         let mut account = Self {
-            connection: server.connect()?,
-            creators: server.connect_many(CONNECTIONS)?,
+            connections: server.connect_many(8)?,
             server,
             next_ticket: 0,
             ids: Vec::new(),
@@ -149,7 +145,7 @@ impl Account {
             figures: Default::default(),
         };
         let (start, cpu_before) = (Instant::now(), account.server.cpu_seconds()?);
-        account.ids = account.create(tickets)?;
+        account.create(tickets)?;
         let per_second = f64::from(tickets) / start.elapsed().as_secs_f64();
         let cpu = (account.server.cpu_seconds()? - cpu_before) * 1e3 / f64::from(tickets);
         account.set_statuses_and_priorities(0)?;
@@ -158,43 +154,28 @@ impl Account {
         Ok(account)
     }
 
-    /// Creates tickets over several connections, and returns their sorted ids.
-    fn create(&mut self, count: u32) -> Result<Vec<u64>> {
-        let (first, end) = (self.next_ticket, self.next_ticket + count);
-        self.next_ticket = end;
-        let create = |connection: &mut Connection, first: u32| -> Result<Vec<u64>> {
-            let numbers = (first..end).step_by(CONNECTIONS as usize);
-            let ids = numbers.map(|number| {
-                let created = connection.exchange(&tickets::create(number))?.json()?;
-                created["ticketID"].as_u64().context("no ticketID")
-            });
-            ids.collect()
-        };
-        let ids = thread::scope(|scope| {
-            let threads = self.creators.iter_mut().zip(first..);
-            let threads = threads.map(|(open, first)| scope.spawn(move || create(open, first)));
-            let threads: Vec<_> = threads.collect();
-            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
-                thread.join().unwrap_or_else(|_| bail!("a thread that creates tickets panicked"))
-            };
-            threads.into_iter().map(join).collect::<Result<Vec<_>>>()
-        });
-        let mut ids = ids?.concat();
-        ids.sort_unstable();
-        Ok(ids)
+    /// Creates tickets over all connections, and adds their ids.
+    fn create(&mut self, count: u32) -> Result<()> {
+        let numbers = self.next_ticket..self.next_ticket + count;
+        self.next_ticket += count;
+        send_all(&mut self.connections, numbers.map(tickets::create), |response| {
+            self.ids.push(response.json()?["ticketID"].as_u64().context("no ticketID")?);
+            Ok(())
+        })
     }
 
     /// Each status becomes that of a sixth of the tickets after the first; each priority but medium, of one in twenty.
     fn set_statuses_and_priorities(&mut self, first: usize) -> Result<()> {
-        let statuses = STATUSES.iter().enumerate().skip(1);
-        let statuses = statuses.map(|(offset, status)| ("status", status, offset, 6));
-        let priorities = ["low", "high", "urgent"];
-        let priorities = priorities.iter().enumerate();
-        let priorities = priorities.map(|(offset, priority)| ("priority", priority, offset, 20));
-        for (field, value, offset, step) in statuses.chain(priorities) {
+        let statuses =
+            ["status=open", "status=pending", "status=holding", "status=solved", "status=closed"];
+        let statuses =
+            statuses.iter().enumerate().map(|(index, field)| ("setStatus", field, index, 6));
+        let priorities = ["priority=low", "priority=high", "priority=urgent"].iter().enumerate();
+        let priorities = priorities.map(|(index, field)| ("setPriority", field, index, 20));
+        for (operation, field, offset, step) in statuses.chain(priorities) {
             let ids: Vec<_> = self.ids[first..].iter().skip(offset).step_by(step).collect();
             for ids in ids.chunks(BATCH_SIZE) {
-                self.connection.time(&KEY.set(field, value, ids))?;
+                self.connections[0].time(&KEY.set(operation, field, ids))?;
             }
         }
         Ok(())
@@ -227,32 +208,31 @@ impl Account {
             Some("get") => {
                 // A prime that divides no round number, so every ticket is read once before one is read again.
                 self.reads += 7_919;
-                self.connection.time(&KEY.get_ticket(self.ids[self.reads % self.ids.len()]))?.0
+                self.connections[0].time(&KEY.get_ticket(self.ids[self.reads % self.ids.len()]))?.0
             }
             Some("list") => self.list(&query, is_empty)?,
             Some("list again") => {
                 self.list(&query, is_empty)?;
-                self.connection.time(&KEY.get(&format!("{TICKETS}{query}")))?.0
+                self.connections[0].time(&KEY.get(&format!("{TICKETS}{query}")))?.0
             }
             Some("create") => {
                 self.writes += 1;
-                self.connection.time(&tickets::create(self.writes))?.0
+                self.connections[0].time(&tickets::create(self.writes))?.0
             }
             // The oldest are deleted, and as many new ones created outside the measured time.
             Some("delete") => {
                 let oldest = self.ids.drain(..BATCH_SIZE).map(|id| format!("ticketIDs[]={id}"));
                 let body = oldest.collect::<Vec<_>>().join("&");
-                let delete = KEY.form("DELETE", &format!("{TICKETS}/multi"), &body);
-                let latency = self.connection.time(&delete)?.0;
-                let (first, new) = (self.ids.len(), self.create(u32::try_from(BATCH_SIZE)?)?);
-                self.ids.extend(new);
-                self.set_statuses_and_priorities(first)?;
+                let delete = KEY.line(&format!("DELETE {TICKETS}/multi form {body}"));
+                let latency = self.connections[0].time(&delete)?.0;
+                self.create(u32::try_from(BATCH_SIZE)?)?;
+                self.set_statuses_and_priorities(self.ids.len() - BATCH_SIZE)?;
                 latency
             }
             Some("setStatus") => {
                 let newest = &self.ids[self.ids.len() - BATCH_SIZE..];
-                self.connection.time(&KEY.set("status", "open", newest))?;
-                self.connection.time(&KEY.set("status", "pending", newest))?.0
+                self.connections[0].time(&KEY.set("setStatus", "status=open", newest))?;
+                self.connections[0].time(&KEY.set("setStatus", "status=pending", newest))?.0
             }
             _ => return self.reset(),
         };
@@ -263,8 +243,8 @@ impl Account {
     fn list(&mut self, query: &str, is_empty: bool) -> Result<f64> {
         self.writes += 1;
         let title = format!("Renamed+{}+times", self.writes);
-        self.connection.time(&KEY.update_title(self.ids[0], &title))?;
-        let (latency, list) = self.connection.time(&KEY.get(&format!("{TICKETS}{query}")))?;
+        self.connections[0].time(&KEY.update_title(self.ids[0], &title))?;
+        let (latency, list) = self.connections[0].time(&KEY.get(&format!("{TICKETS}{query}")))?;
         let total = list.json()?["itemTotal"].as_u64().context("no itemTotal")?;
         ensure!((total == 0) == is_empty, "{query}: {total} tickets");
         Ok(latency)
@@ -274,16 +254,18 @@ impl Account {
     fn reset(&mut self) -> Result<Vec<f64>> {
         if self.copy_key.is_empty() {
             let snapshot = format!("PUT {ACCOUNTS}/dev/snapshots/filled");
-            self.connection.time(&KEY.line(&snapshot))?;
+            self.connections[0].time(&KEY.line(&snapshot))?;
             let copy = r#"{"name":"copy","from":"snapshot:dev/filled"}"#;
-            let created = self.connection.time(&KEY.json("POST", ACCOUNTS, copy))?.1.json()?;
+            let copy = KEY.line(&format!("POST {ACCOUNTS} json {copy}"));
+            let created = self.connections[0].time(&copy)?.1.json()?;
             created["api_key"].as_str().context("no key")?.clone_into(&mut self.copy_key);
         }
         self.writes += 1;
         let (requests, id) = (Requests(&self.copy_key), self.ids[0]);
-        self.connection.time(&requests.update_title(id, &format!("Renamed+{}", self.writes)))?;
-        let reset = self.connection.time(&KEY.line(&format!("POST {ACCOUNTS}/copy/reset")))?.0;
-        let read = self.connection.time(&requests.get_ticket(id))?.0;
+        self.connections[0]
+            .time(&requests.update_title(id, &format!("Renamed+{}", self.writes)))?;
+        let reset = self.connections[0].time(&KEY.line(&format!("POST {ACCOUNTS}/copy/reset")))?.0;
+        let read = self.connections[0].time(&requests.get_ticket(id))?.0;
         Ok(vec![reset, read, reset + read])
     }
 }

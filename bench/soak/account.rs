@@ -62,7 +62,7 @@ pub(crate) struct Account {
 impl Account {
     /// Creates an exclusive account.
     pub(crate) fn create(client: &mut Client, options: &Value, prefix: &str) -> Result<Self> {
-        let created = client.expect(&Requests("none").json("POST", ACCOUNTS, options), 201)?;
+        let created = client.expect(&KEY.line(&format!("POST {ACCOUNTS} json {options}")), 201)?;
         let [name, api_key] = ["account", "api_key"]
             .map(|name| created[name].as_str().unwrap_or_default().to_owned());
         let prefix = prefix.to_owned();
@@ -79,7 +79,8 @@ impl Account {
     /// Creates the key with the permission to read only.
     pub(crate) fn create_read_only_key(&mut self, client: &mut Client) -> Result<()> {
         let key = json!({ "name": self.next_title(), "permissions": ["TICKET_READ"] });
-        let created = client.expect(&self.control("POST", "/keys", &key), 201)?;
+        let line = format!("POST {ACCOUNTS}/{}/keys json {key}", self.name);
+        let created = client.expect(&KEY.line(&line), 201)?;
         created["api_key"].as_str().context("no key")?.clone_into(&mut self.read_only_key);
         Ok(())
     }
@@ -127,14 +128,5 @@ impl Account {
 
     pub(crate) fn key(&self) -> Requests<'_> {
         Requests(&self.api_key)
-    }
-
-    /// A request of the control API, with a body unless it is null. `rest` follows the path of the account.
-    pub(crate) fn control(&self, method: &str, rest: &str, body: &Value) -> String {
-        let path = format!("{ACCOUNTS}/{}{rest}", self.name);
-        match body {
-            Value::Null => self.key().without_body(method, &path),
-            _ => self.key().json(method, &path, body),
-        }
     }
 }

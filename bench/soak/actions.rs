@@ -2,8 +2,8 @@
 //!
 //! An action has a weight, the clients that may use it (`shared`, `exclusive`: others would get unexpected responses,
 //! `fault`: it needs fault rules, too), the number of its tickets, and choices, of which one is taken. A step sends a
-//! request: `send` waits for the response, `begin` and `raw` leave it to a later `receive`, `effect` updates the ticket
-//! under a fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
+//! request: `send` waits for the response, `begin` and `raw` leave it to a later `receive`, `faulty` is a request under a
+//! fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
 //! expected tickets (`set`, `create`, `delete`, `take`, `restore`, `forget`), and compares them with the server's.
 
 use std::sync::LazyLock;
@@ -119,14 +119,9 @@ fn take_steps(
             }
             body = connection.receive()?.expect(status)?;
             ensure!(part != "last" || connection.wait_for_close()?, "the connection stays open");
-        } else if step["effect"].is_object() {
-            let rule =
-                json!({ "operation": "ticket.update", "first": 1, "effect": step["effect"] });
-            let added = client.expect(&account.control("POST", "/faults", &rule), 201)?;
-            let update = account.key().update_title(ids[0], &fill("{title}"));
-            check_faulty(client.send_unchecked(&update), step, status)?;
-            let path = format!("/faults/{}", added["id"]);
-            client.expect(&account.control("DELETE", &path, &Value::Null), 204)?;
+        } else if let Some(line) = text("faulty") {
+            let response = client.send_unchecked(&encode(account, step, &line, fill));
+            check_faulty(response, step, status)?;
         } else if step["account"].is_object() {
             let options = serde_json::from_str(&fill(&step["account"].to_string()))?;
             let mut temporary = Account::create(client, &options, "temporary")?;
@@ -179,9 +174,9 @@ fn take_steps(
         if let Some(pointer) = text("compare") {
             account.tickets.check(ids[0], body.pointer(&pointer).context("no ticket")?)?;
         }
-        if step["check"] == true || step["effect"].is_object() {
+        if step["check"] == true {
             let item = client.expect(&account.key().get_ticket(ids[0]), 200)?;
-            account.tickets.check(ids[0], &item["item"]).with_context(|| step.to_string())?;
+            account.tickets.check(ids[0], &item["item"])?;
         }
         if step["compare_all"] == true {
             account.check_tickets(client)?;

@@ -13,7 +13,7 @@ use crate::{
     account::{Account, Tickets},
     actions::{ACTIONS, CREATE, DELETE_MULTI, choose, perform, read},
     client::{Client, SharedCounters},
-    monitor::Monitor,
+    monitor::{Monitor, SAMPLE_INTERVAL},
 };
 
 mod account;
@@ -39,9 +39,6 @@ const SHARED_INTERVAL: u32 = 4;
 /// Mean number of actions per connection.
 const ACTIONS_PER_CONNECTION: u32 = 200;
 
-/// Pause after a failed recovery.
-const BACKOFF: Duration = Duration::from_millis(200);
-
 /// Loads a server with all operations for a while, and reports errors and growth.
 #[derive(Parser)]
 struct Options {
@@ -61,13 +58,34 @@ fn main() -> Result<()> {
     // As a user does: on any core.
     let (seed, data) = (bench.path("seed.json"), bench.path("data"));
     seed::write(&seed, 1, SEED_TICKETS)?;
-    let mut command = bench.serve(false, "127.0.0.1:0", Storage::Files, &data);
+    let mut command = bench.serve(false, "127.0.0.1:0", FILES, &data);
     command.arg("--seed").arg(seed);
     let server = bench.start_command(command)?;
     let counters = SharedCounters::default();
-    let workers = (0..CLIENTS).map(|number| Worker::new(&server, &counters, &options, number));
-    let workers = workers.collect::<Result<Vec<_>>>()?;
-    let mut monitor = Monitor::new(&server, data, &counters)?;
+    let mut workers = Vec::new();
+    for number in 0..CLIENTS {
+        let mut client = Client {
+            address: server.address,
+            counters: &counters,
+            // The same numbers in each run.
+            random: Rng::with_seed(number.into()),
+            action: CREATE,
+            interval: Duration::from_secs(1) * CLIENTS / RATE,
+            next_send: Instant::now(),
+            connection: None,
+        };
+        let prefix = format!("c{number}");
+        let name = json!({ "name": format!("client-{number}") });
+        let mut own = Account::create(&mut client, &name, &prefix)?;
+        own.create_read_only_key(&mut client)?;
+        let (name, api_key) = ("bench-0".to_owned(), seed::API_KEY.to_owned());
+        let mut shared = Account { name, api_key, prefix, ..Account::default() };
+        shared.create_read_only_key(&mut client)?;
+        workers.push(Worker { client, own, shared, with_faults: !options.without_faults });
+    }
+    let (start, samples, totals) = (Instant::now(), Vec::new(), [0.0; 6]);
+    let counters = &counters;
+    let mut monitor = Monitor { server: &server, data, counters, start, samples, totals };
     let result = thread::scope(|scope| {
         for mut worker in workers {
             scope.spawn(move || worker.run());
@@ -78,13 +96,13 @@ fn main() -> Result<()> {
         result
     });
     result?;
-    monitor.check_idle_server(&bench.server_log()?)?;
     let mut report = Report::new(include_str!("report.md"), &bench);
     report.fill("minutes", options.minutes);
     report.fill("faults", if options.without_faults { "without faults" } else { "with faults" });
     report.fill("clients", CLIENTS);
     report.fill("rate", RATE);
-    let has_passed = monitor.report(&mut report, options.minutes >= MIN_MINUTES_FOR_GROWTH);
+    let checks_growth = options.minutes >= MIN_MINUTES_FOR_GROWTH;
+    let has_passed = monitor.report(&mut report, &bench.server_log()?, checks_growth)?;
     report.publish("soak")?;
     server.stop()?;
     ensure!(has_passed, "the soak test has failed");
@@ -99,40 +117,17 @@ struct Worker<'a> {
     with_faults: bool,
 }
 
-impl<'a> Worker<'a> {
-    fn new(
-        server: &Server,
-        counters: &'a SharedCounters,
-        options: &Options,
-        number: u32,
-    ) -> Result<Self> {
-        let mut client = Client {
-            address: server.address,
-            counters,
-            // The same numbers in each run.
-            random: Rng::with_seed(number.into()),
-            action: CREATE,
-            interval: Duration::from_secs(1) * CLIENTS / RATE,
-            next_send: Instant::now(),
-            connection: None,
-        };
-        let prefix = format!("c{number}");
-        let name = json!({ "name": format!("client-{number}") });
-        let mut own = Account::create(&mut client, &name, &prefix)?;
-        let (name, api_key) = ("bench-0".to_owned(), seed::API_KEY.to_owned());
-        let mut shared = Account { name, api_key, prefix, ..Account::default() };
-        own.create_read_only_key(&mut client)?;
-        shared.create_read_only_key(&mut client)?;
-        Ok(Self { client, own, shared, with_faults: !options.without_faults })
-    }
-
+impl Worker<'_> {
     /// Performs actions until the load ends.
     fn run(&mut self) {
         while !self.client.counters.lock().is_stopped {
             if let Err(error) = self.perform_action() {
                 let name = read(&ACTIONS[self.client.action], "/name");
                 self.client.counters.add_error(&name, format_args!("{error:#}"));
-                self.recover();
+                if let Err(error) = self.recover() {
+                    self.client.counters.add_error("recovery", error);
+                    thread::sleep(SAMPLE_INTERVAL);
+                }
             }
         }
     }
@@ -154,21 +149,14 @@ impl<'a> Worker<'a> {
         perform(client, account, client.action)
     }
 
-    /// Restores a known state, because the effect of the failed request is unknown.
-    fn recover(&mut self) {
+    /// Restores a known state with a new account, because the effect of the failed request is unknown.
+    fn recover(&mut self) -> Result<()> {
         let Self { client, own, shared, .. } = self;
         client.connection = None;
         // The tickets remain in the shared account: which of them exist is unknown.
         shared.tickets = Tickets::default();
-        if let Err(error) = client.expect(&own.control("POST", "/reset", &Value::Null), 204) {
-            client.counters.add_error("reset after an error", error);
-            thread::sleep(BACKOFF);
-        }
-        own.tickets = own.initial_tickets.clone();
-        for name in mem::take(&mut own.snapshots).keys() {
-            // The snapshot may not exist.
-            let path = format!("/snapshots/{name}");
-            let _ = client.send_unchecked(&own.control("DELETE", &path, &Value::Null));
-        }
+        client.expect(&KEY.line(&format!("DELETE {ACCOUNTS}/{}", own.name)), 204)?;
+        *own = Account::create(client, &json!({ "name": own.name }), &own.prefix)?;
+        own.create_read_only_key(client)
     }
 }

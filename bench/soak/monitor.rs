@@ -8,12 +8,12 @@ use crate::{
     client::SharedCounters,
 };
 
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Samples between two printed lines.
 const LINE_INTERVAL: usize = 10;
 
-/// The figures that must not grow, and growth that is no error: in memory, a few allocations; a few more open databases,
-/// with five threads each; files that are about to be deleted; write-ahead logs before their checkpoint.
+/// The figures that must not grow, and growth that is no error: a few more open databases, with five threads each; files
+/// that are about to be deleted; write-ahead logs before their checkpoint.
 const FIGURES: [(&str, f64); 4] =
     [("RSS, MB", 8.0), ("threads", 20.0), ("open files", 40.0), ("data folder, MB", 20.0)];
 
@@ -21,35 +21,17 @@ const FIGURES: [(&str, f64); 4] =
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Monitor<'a> {
-    server: &'a Server,
-    data: PathBuf,
-    counters: &'a SharedCounters,
-    start: Instant,
+    pub(crate) server: &'a Server,
+    pub(crate) data: PathBuf,
+    pub(crate) counters: &'a SharedCounters,
+    pub(crate) start: Instant,
     /// Seconds since the start, and figures.
-    samples: Vec<(f64, [f64; FIGURES.len()])>,
-    /// Values that only increase, at the last printed line: seconds, requests, processor time, commits, number and
-    /// duration of group commits.
-    totals: [f64; 6],
-    /// After all clients have disconnected: figures, and responses with a 5xx according to the server.
-    final_figures: [f64; FIGURES.len()],
-    final_failures: f64,
+    pub(crate) samples: Vec<(f64, [f64; 4])>,
+    /// At the last printed line: seconds, requests, processor time, commits, number and duration of group commits.
+    pub(crate) totals: [f64; 6],
 }
 
-impl<'a> Monitor<'a> {
-    pub(crate) fn new(
-        server: &'a Server,
-        data: PathBuf,
-        counters: &'a SharedCounters,
-    ) -> Result<Self> {
-        let (start, samples) = (Instant::now(), Vec::new());
-        let (final_figures, final_failures) = Default::default();
-        let totals = [0.0; 6];
-        let mut monitor =
-            Self { server, data, counters, start, samples, totals, final_figures, final_failures };
-        monitor.totals = monitor.read_totals(&Metrics::fetch(server)?)?;
-        Ok(monitor)
-    }
-
+impl Monitor<'_> {
     /// Samples until the time is over, or until there are too many errors.
     pub(crate) fn run(&mut self, time: Duration) -> Result<()> {
         let mut next = self.start;
@@ -65,42 +47,35 @@ impl<'a> Monitor<'a> {
         Ok(())
     }
 
-    fn read_figures(&self) -> Result<[f64; FIGURES.len()]> {
+    fn read_figures(&self) -> Result<[f64; 4]> {
         let [memory, threads, files] = self.server.resources()?;
         Ok([memory, threads, files, folder_size(&self.data)])
     }
 
-    fn read_totals(&self, metrics: &Metrics) -> Result<[f64; 6]> {
-        Ok([
-            self.start.elapsed().as_secs_f64(),
-            f64::from(self.counters.lock().requests),
-            self.server.cpu_seconds()?,
-            metrics.sum("sqlite_commits_total", ""),
-            metrics.sum("sqlite_seconds_count", "work=\"write\""),
-            metrics.sum("sqlite_seconds_sum", "work=\"write\""),
-        ])
-    }
-
     fn print_line(&mut self, [memory, threads, files, data]: [f64; 4]) -> Result<()> {
-        let metrics = Metrics::fetch(self.server)?;
-        let now = self.read_totals(&metrics)?;
-        let before = mem::replace(&mut self.totals, now);
-        let [seconds, requests, cpu, commits, writes, write_seconds] =
-            [0, 1, 2, 3, 4, 5].map(|index| now[index] - before[index]);
+        let metrics = fetch_metrics(self.server)?;
+        let gauge = |name| sum(&metrics, name, "");
+        let write = |name| sum(&metrics, name, "work=\"write\"");
+        let cpu = self.server.cpu_seconds()?;
+        let commits = gauge("sqlite_commits_total");
+        let (writes, write_time) = (write("sqlite_seconds_count"), write("sqlite_seconds_sum"));
         let mut counters = self.counters.lock();
         let (latencies, errors) = (mem::take(&mut counters.recent), f64::from(counters.errors));
+        let (seconds, requests) = (self.start.elapsed().as_secs_f64(), counters.requests.into());
         drop(counters);
-        let gauge = |name| metrics.sum(name, "");
+        let now = [seconds, requests, cpu, commits, writes, write_time];
+        let before = mem::replace(&mut self.totals, now);
+        let since = |index: usize| now[index] - before[index];
         // Name, figure and decimals.
         let columns = [
-            ("seconds", now[0], 0),
-            ("requests", now[1], 0),
+            ("seconds", seconds, 0),
+            ("requests", requests, 0),
             ("errors", errors, 0),
-            ("per_s", requests / seconds, 0),
+            ("per_s", since(1) / since(0), 0),
             ("p50_ms", latencies.percentile(50), 2),
             ("p99_ms", latencies.percentile(99), 2),
             ("max_ms", latencies.max, 1),
-            ("cpu_%", cpu / seconds * 100.0, 0),
+            ("cpu_%", since(2) / since(0) * 100.0, 0),
             ("rss_mb", memory, 1),
             ("threads", threads, 0),
             ("files", files, 0),
@@ -110,8 +85,8 @@ impl<'a> Monitor<'a> {
             ("open_db", gauge("open_databases"), 0),
             ("conns", gauge("open_connections"), 0),
             ("served", gauge("requests_total"), 0),
-            ("commits", commits / seconds, 0),
-            ("write_ms", write_seconds / writes.max(1.0) * 1e3, 3),
+            ("commits", since(3) / since(0), 0),
+            ("write_ms", since(5) / since(4).max(1.0) * 1e3, 3),
         ];
         if self.samples.len() == LINE_INTERVAL {
             println!("{}", columns.map(|(name, ..)| format!("{name:>8}")).join(" "));
@@ -123,37 +98,47 @@ impl<'a> Monitor<'a> {
 
     /// Waits until the server is idle after all clients have disconnected: it must have freed their accounts, databases
     /// and connections. It is an error if that takes too long, if there was an unexpected 5xx, or if it has logged anything.
-    pub(crate) fn check_idle_server(&mut self, log: &str) -> Result<()> {
+    /// Returns the number of responses with a 5xx.
+    fn check_idle_server(&self, log: &str) -> Result<f64> {
         // The clients' accounts and the shared one; the connection that fetches the metrics.
-        let expected = [("accounts", CLIENTS + 1), ("open_databases", 0), ("open_connections", 1)];
-        let expected = expected.map(|(name, value)| (name, f64::from(value)));
+        let expected = [
+            ("accounts", f64::from(CLIENTS + 1)),
+            ("open_databases", 0.0),
+            ("open_connections", 1.0),
+        ];
         let deadline = Instant::now() + IDLE_TIMEOUT;
         let metrics = loop {
-            let metrics = Metrics::fetch(self.server)?;
-            let actual = expected.map(|(name, _)| (name, metrics.sum(name, "")));
-            if actual == expected {
+            let metrics = fetch_metrics(self.server)?;
+            let is_idle =
+                expected.map(|(name, value)| sum(&metrics, name, "").total_cmp(&value).is_eq());
+            if is_idle == [true; 3] {
                 break metrics;
             }
             if Instant::now() > deadline {
-                let error = format!("{actual:?}, expected {expected:?}");
-                self.counters.add_error("idle server", error);
+                self.counters.add_error("idle server", format_args!("not {expected:?}: {metrics}"));
                 break metrics;
             }
-            thread::sleep(SAMPLE_INTERVAL / 2);
+            thread::sleep(SAMPLE_INTERVAL);
         };
-        self.final_failures = metrics.sum("requests_total", "status=\"5");
+        let failures = sum(&metrics, "requests_total", "status=\"5");
         let requested = f64::from(self.counters.lock().requested_failures);
-        if (self.final_failures - requested).abs() > 0.5 {
-            let error = format!("{} counted, {requested} requested", self.final_failures);
+        if (failures - requested).abs() > 0.5 {
+            let error = format!("{failures} counted, {requested} requested");
             self.counters.add_error("responses with a 5xx", error);
         }
         log.lines().for_each(|line| self.counters.add_error("log of the server", line));
-        self.final_figures = self.read_figures()?;
-        Ok(())
+        Ok(failures)
     }
 
-    /// Adds the tables and the result, and returns whether the test has passed.
-    pub(crate) fn report(&self, report: &mut Report, checks_growth: bool) -> bool {
+    /// Checks the idle server, and fills the report. Returns whether the test has passed.
+    pub(crate) fn report(
+        &self,
+        report: &mut Report,
+        log: &str,
+        checks_growth: bool,
+    ) -> Result<bool> {
+        report.fill("failures", self.check_idle_server(log)?);
+        let final_figures = self.read_figures()?;
         let counters = self.counters.lock();
         let (mut rows, mut max) = (Vec::new(), 0.0_f64);
         for (index, action) in ACTIONS.iter().enumerate() {
@@ -161,8 +146,8 @@ impl<'a> Monitor<'a> {
             max = max.max(latencies.max);
             let figures = [latencies.percentile(50), latencies.percentile(99), latencies.max];
             // Empty cells if no response is timed.
-            let figures =
-                fixed(figures, 2).map(|cell| if max > 0.0 { cell } else { String::new() });
+            let is_timed = latencies.max > 0.0;
+            let figures = fixed(figures, 2).map(|cell| if is_timed { cell } else { String::new() });
             rows.push([row![read(action, "/name"), requests], figures.into()].concat());
         }
         report.table("actions", &rows);
@@ -170,68 +155,58 @@ impl<'a> Monitor<'a> {
         for (index, (name, tolerance)) in FIGURES.into_iter().enumerate() {
             // The first third is the warm-up.
             let samples = &self.samples[self.samples.len() / 3..];
-            let samples: Vec<_> =
-                samples.iter().map(|(at, figures)| (*at, figures[index])).collect();
-            let part = samples.len().div_ceil(6);
-            let [first, last] = [&samples[..part], &samples[samples.len() - part..]]
-                .map(|samples| median(samples.iter().map(|(_, figure)| *figure)));
-            let slope = regression_slope(&samples);
+            let values: Vec<_> = samples.iter().map(|(_, figures)| figures[index]).collect();
+            let part = values.len().div_ceil(6);
+            let first = median(values[..part].to_vec());
+            let last = median(values[values.len() - part..].to_vec());
+            let slope = regression_slope(samples.iter().map(|(at, figures)| [*at, figures[index]]));
             let rise = slope * samples.last().map_or(0.0, |(end, _)| end - samples[0].0);
             if checks_growth && rise > tolerance && last - first > tolerance {
                 grown.push(name);
             }
-            let figures = [first, last, slope * 3600.0, rise, tolerance, self.final_figures[index]];
+            let figures = [first, last, slope * 3600.0, rise, tolerance, final_figures[index]];
             rows.push([row![name], fixed(figures, 1).into()].concat());
         }
         report.table("growth", &rows);
         let has_passed = counters.errors == 0 && grown.is_empty();
         report.fill("requests", counters.requests);
         report.fill("errors", counters.errors);
-        report.fill("failures", self.final_failures);
         report.fill("requested", counters.requested_failures);
         report.fill("max", format_args!("{max:.1}"));
-        report.fill(
-            "growth_result",
-            match grown[..] {
-                _ if !checks_growth => "growth is not checked in such a short time".to_owned(),
-                [] => "no figure has grown".to_owned(),
-                _ => format!("grown: {}", grown.join("; ")),
-            },
-        );
+        let growth = match &grown[..] {
+            _ if !checks_growth => "growth is not checked in such a short time".to_owned(),
+            [] => "no figure has grown".to_owned(),
+            grown => format!("grown: {}", grown.join("; ")),
+        };
+        report.fill("growth_result", growth);
         report.fill("result", if has_passed { "passed" } else { "FAILED" });
-        has_passed
+        Ok(has_passed)
     }
 }
 
 /// The slope of the line of least squares.
-fn regression_slope(samples: &[(f64, f64)]) -> f64 {
-    let count: f64 = samples.iter().map(|_| 1.0).sum();
-    let mean_x = samples.iter().map(|(x, _)| x).sum::<f64>() / count;
-    let mean_y = samples.iter().map(|(_, y)| y).sum::<f64>() / count;
-    let covariance: f64 = samples.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    let variance: f64 = samples.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
+fn regression_slope(points: impl Iterator<Item = [f64; 2]> + Clone) -> f64 {
+    let count: f64 = points.clone().map(|_| 1.0).sum();
+    let mean = |axis: usize| points.clone().map(|point| point[axis]).sum::<f64>() / count;
+    let (mean_x, mean_y) = (mean(0), mean(1));
+    let covariance: f64 = points.clone().map(|[x, y]| (x - mean_x) * (y - mean_y)).sum();
+    let variance: f64 = points.map(|[x, _]| (x - mean_x).powi(2)).sum();
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
-/// The metrics of the server, in the text format of Prometheus.
-struct Metrics(String);
+/// Uses a new connection, so that a server that accepts no connections any more is noticed.
+fn fetch_metrics(server: &Server) -> Result<String> {
+    let response = server.connect()?.time(&KEY.get("/_control/metrics"))?.1;
+    Ok(String::from_utf8(response.body)?)
+}
 
-impl Metrics {
-    /// Uses a new connection, so that a server that accepts no connections any more is noticed.
-    fn fetch(server: &Server) -> Result<Self> {
-        let response = server.connect()?.exchange(&KEY.get("/_control/metrics"))?;
-        response.check_success()?;
-        Ok(Self(String::from_utf8(response.body)?))
-    }
-
-    /// The sum of all series that have this name, without the common prefix, and this label.
-    fn sum(&self, name: &str, label: &str) -> f64 {
-        let values = self.0.lines().filter_map(|line| {
-            let (series, value) = line.strip_prefix("omnidesk_mock_")?.rsplit_once(' ')?;
-            let (series_name, labels) = series.split_once('{').unwrap_or((series, ""));
-            (series_name == name && labels.contains(label)).then(|| value.parse::<f64>().ok())?
-        });
-        // The sum of no values is a negative zero.
-        values.sum::<f64>() + 0.0
-    }
+/// The sum of all series that have this name, without the common prefix, and this label.
+fn sum(metrics: &str, name: &str, label: &str) -> f64 {
+    let values = metrics.lines().filter_map(|line| {
+        let (series, value) = line.strip_prefix("omnidesk_mock_")?.rsplit_once(' ')?;
+        let (series_name, labels) = series.split_once('{').unwrap_or((series, ""));
+        (series_name == name && labels.contains(label)).then(|| value.parse::<f64>().ok())?
+    });
+    // The sum of no values is a negative zero.
+    values.sum::<f64>() + 0.0
 }

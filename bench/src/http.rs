@@ -18,52 +18,32 @@ pub struct Requests<'a>(pub &'a str);
 pub const KEY: Requests = Requests(seed::API_KEY);
 
 impl Requests<'_> {
-    pub fn without_body(self, method: &str, path: &str) -> String {
-        self.head(method, path) + "\r\n"
-    }
-
-    pub fn with_body(self, method: &str, path: &str, content_type: &str, body: &str) -> String {
-        let (head, length) = (self.head(method, path), body.len());
+    /// The request that a line describes, such as `POST /path form a=1&b=2`: method, path, and the kind and the text of a
+    /// body. The kind is `form`, `multipart`, `json` or a content type.
+    pub fn line(self, line: &str) -> String {
+        let (method, rest) = line.split_once(' ').unwrap_or(("GET", line));
+        let (path, content) = rest.split_once(' ').unwrap_or((rest, ""));
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\napiKey: {}\r\n", self.0);
+        let Some((kind, body)) = content.split_once(' ') else { return head + "\r\n" };
+        let field = |(name, value)| {
+            format!("--bench\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let fields = body.split('&').filter_map(|field| field.split_once('=')).map(field);
+        let (content_type, body) = match kind {
+            "form" => ("application/x-www-form-urlencoded", body.to_owned()),
+            "json" => ("application/json", body.to_owned()),
+            "multipart" => (
+                "multipart/form-data; boundary=bench",
+                fields.collect::<String>() + "--bench--\r\n",
+            ),
+            other => (other, body.to_owned()),
+        };
+        let length = body.len();
         format!("{head}Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}")
     }
 
     pub fn get(self, path: &str) -> String {
-        self.without_body("GET", path)
-    }
-
-    pub fn form(self, method: &str, path: &str, body: &str) -> String {
-        self.with_body(method, path, "application/x-www-form-urlencoded", body)
-    }
-
-    pub fn json(self, method: &str, path: &str, body: impl Display) -> String {
-        self.with_body(method, path, "application/json", &body.to_string())
-    }
-
-    /// A `POST` with the fields as `multipart/form-data`.
-    pub fn multipart(self, path: &str, fields: &[(&str, &str)]) -> String {
-        let field = |(name, value): &(&str, &str)| {
-            format!(
-                "--bench-7MA4\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-            )
-        };
-        let body = fields.iter().map(field).collect::<Vec<_>>().concat() + "--bench-7MA4--\r\n";
-        self.with_body("POST", path, "multipart/form-data; boundary=bench-7MA4", &body)
-    }
-
-    /// The request that a line describes, such as `POST /path form a=1&b=2`: method, path, and the kind and the text of a
-    /// body. The kind is `form`, `multipart`, `json` or a content type.
-    pub fn line(self, line: &str) -> String {
-        match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
-            [method, path, "form", body] => self.form(method, path, body),
-            [method, path, "json", body] => self.json(method, path, body),
-            [_, path, "multipart", body] => {
-                let fields = body.split('&').filter_map(|field| field.split_once('='));
-                self.multipart(path, &fields.collect::<Vec<_>>())
-            }
-            [method, path, content_type, body] => self.with_body(method, path, content_type, body),
-            [method, path, ..] => self.without_body(method, path),
-            _ => self.get(line),
-        }
+        self.line(&format!("GET {path}"))
     }
 
     pub fn get_ticket(self, id: impl Display) -> String {
@@ -73,34 +53,14 @@ impl Requests<'_> {
     /// Changes the title, which must be form-encoded. Setting the current title again changes nothing and costs less, so
     /// each title must be a new one.
     pub fn update_title(self, id: impl Display, title: &str) -> String {
-        self.form("PUT", &format!("{TICKETS}/{id}"), &format!("title={title}"))
+        self.line(&format!("PUT {TICKETS}/{id} form title={title}"))
     }
 
-    /// Sets the `status` or the `priority` of several tickets.
-    pub fn set(self, field: &str, value: &str, ids: &[impl Display]) -> String {
-        let path = if field == "status" { "setStatus" } else { "setPriority" };
-        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        let ids = ids.iter().map(|id| ("ticketIDs[]", id.as_str()));
-        let fields: Vec<_> = [(field, value)].into_iter().chain(ids).collect();
-        self.multipart(&format!("{TICKETS}/{path}"), &fields)
+    /// Sets a field of several tickets, such as `setStatus` and `status=open`.
+    pub fn set(self, operation: &str, field: &str, ids: &[impl Display]) -> String {
+        let ids: Vec<_> = ids.iter().map(|id| format!("&ticketIDs[]={id}")).collect();
+        self.line(&format!("POST {TICKETS}/{operation} multipart {field}{}", ids.concat()))
     }
-
-    fn head(self, method: &str, path: &str) -> String {
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\napiKey: {}\r\n", self.0)
-    }
-}
-
-/// The fields of a new ticket.
-pub fn new_ticket(title: &str) -> [(&'static str, &str); 7] {
-    [
-        ("brandID", "1"),
-        ("channelID", "1"),
-        ("direction", "inbound"),
-        ("from", "ada@example.test"),
-        ("fromName", "Ada Example"),
-        ("to", "desk@example.test"),
-        ("title", title),
-    ]
 }
 
 pub struct Connection(BufReader<TcpStream>);
@@ -167,8 +127,12 @@ impl Connection {
 }
 
 /// Sends the requests over all connections, one on each at a time, so that the server is never idle. Every response must
-/// be a success.
-pub fn send_all(all: &mut [Connection], mut requests: impl Iterator<Item = String>) -> Result<()> {
+/// pass the check.
+pub fn send_all(
+    all: &mut [Connection],
+    mut requests: impl Iterator<Item = String>,
+    mut check: impl FnMut(&Response) -> Result<()>,
+) -> Result<()> {
     loop {
         let mut sent = 0;
         for (connection, request) in all.iter_mut().zip(&mut requests) {
@@ -178,9 +142,7 @@ pub fn send_all(all: &mut [Connection], mut requests: impl Iterator<Item = Strin
         if sent == 0 {
             return Ok(());
         }
-        for connection in &mut all[..sent] {
-            connection.receive()?.check_success()?;
-        }
+        all[..sent].iter_mut().try_for_each(|connection| check(&connection.receive()?))?;
     }
 }
 

@@ -20,11 +20,11 @@ pub use serde_json::{Value, json};
 
 pub use crate::{
     Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,
-    http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, new_ticket, send_all},
+    http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, send_all},
     report::{Report, cells, fixed},
     row,
     seed::{self, PRIORITIES, STATUSES},
-    server::{Server, Storage, cpu_seconds, folder_size, sum_ticks},
+    server::{FILES, MEMORY, STORAGES, Server, cpu_seconds, folder_size, sum_ticks},
     statistics::{Samples, median, milliseconds, range},
     target_folder,
 };

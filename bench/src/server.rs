@@ -8,29 +8,15 @@ use crate::prelude::*;
 const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// The server drains its connections within ten seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
-/// Pause after the last response of a measurement, so that the work that the server does after it counts.
-const FINISH_TIME: Duration = Duration::from_millis(20);
-/// Pause before the memory is read.
-const SETTLE_TIME: Duration = Duration::from_millis(500);
 
 /// Where a server stores its accounts.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Storage {
-    Files,
-    Memory,
-}
-
-impl Storage {
-    pub const ALL: [Self; 2] = [Self::Files, Self::Memory];
-
-    pub fn flag(self) -> &'static str {
-        if self == Self::Files { "--data" } else { "--ephemeral" }
-    }
-}
+pub const FILES: &str = "--data";
+pub const MEMORY: &str = "--ephemeral";
+pub const STORAGES: [&str; 2] = [FILES, MEMORY];
 
 impl Bench {
     /// The command of the server under test, on its core or as a user runs it: on any core.
-    pub fn serve(&self, is_pinned: bool, listen: &str, storage: Storage, data: &Path) -> Command {
+    pub fn serve(&self, is_pinned: bool, listen: &str, storage: &str, data: &Path) -> Command {
         let mut command = if is_pinned {
             self.command_on_core(SERVER_CORE, &self.server_binary)
         } else {
@@ -43,15 +29,13 @@ impl Bench {
             }
         }
         command.env("RUST_LOG", "warn").current_dir(self.path(""));
-        command.args(["serve", "--listen", listen, storage.flag()]);
-        if storage == Storage::Files {
-            command.arg(data);
-        }
+        command.args(["serve", "--listen", listen, storage]);
+        command.args((storage == FILES).then_some(data));
         command
     }
 
     /// Starts the server on its core, with new data: a seed of one account, and further flags.
-    pub fn start_server(&self, storage: Storage, tickets: u32, flags: &[&str]) -> Result<Server> {
+    pub fn start_server(&self, storage: &str, tickets: u32, flags: &[&str]) -> Result<Server> {
         let (seed, data) = (self.path("seed.json"), tempfile::tempdir_in(self.path(""))?.keep());
         seed::write(&seed, 1, tickets)?;
         let mut command = self.serve(true, "127.0.0.1:0", storage, &data);
@@ -124,7 +108,7 @@ impl Server {
             latencies.push(milliseconds(start.elapsed()));
             check(&response)?;
         }
-        thread::sleep(FINISH_TIME);
+        thread::sleep(Duration::from_millis(20));
         Ok(Samples { latencies, cpu_seconds: self.cpu_seconds()? - cpu_before })
     }
 
@@ -139,32 +123,28 @@ impl Server {
 
     /// Resident memory, in MB.
     pub fn memory(&self) -> Result<f64> {
-        Ok(self.status_field("VmRSS")? * 1024.0 / 1e6)
+        self.status("VmRSS")
     }
 
     /// Resident memory in MB, after a pause.
     pub fn settled_memory(&self) -> Result<f64> {
-        thread::sleep(SETTLE_TIME);
+        thread::sleep(Duration::from_millis(500));
         self.memory()
     }
 
     /// Resident memory in MB, threads, open files and sockets.
     pub fn resources(&self) -> Result<[f64; 3]> {
         let open_files = fs::read_dir(format!("/proc/{}/fd", self.id()))?.map(|_| 1.0).sum();
-        Ok([self.memory()?, self.status_field("Threads")?, open_files])
+        Ok([self.memory()?, self.status("Threads")?, open_files])
     }
 
-    /// Peak of the resident memory since the start, in MB.
-    pub fn peak_memory(&self) -> Result<f64> {
-        Ok(self.status_field("VmHWM")? * 1024.0 / 1e6)
-    }
-
-    /// A number from `/proc/PID/status`. Sizes of memory are in kB.
-    fn status_field(&self, name: &str) -> Result<f64> {
+    /// A number from `/proc/PID/status`. Sizes of memory are in MB.
+    pub fn status(&self, name: &str) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let mut fields = text.lines().filter_map(|line| line.split_once(':'));
-        let value = fields.find(|(field, _)| *field == name).context("no such field")?.1;
-        Ok(value.trim().trim_end_matches(" kB").parse()?)
+        let value = fields.find(|(field, _)| *field == name).context("no such field")?.1.trim();
+        let kilobytes = value.strip_suffix(" kB").map(str::parse::<f64>);
+        Ok(kilobytes.map_or_else(|| value.parse(), |size| size.map(|size| size * 1024.0 / 1e6))?)
     }
 
     /// Sends SIGTERM and waits until the process has exited, so that its files are complete.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{
     create_data, find_free_address,
     operations::{COUNT, CREATE, GET_ITEM, LIST, OPERATIONS, UPDATE, for_each},
-    rounds::{LoadedServer, Rounds, descendants},
+    rounds::{Outcome, Rounds, descendants},
     wait_until_ready,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn measure(rounds: &Rounds) -> Result<()> {
     report.fill("rounds", rounds.count);
     report.fill("seconds", rounds.seconds);
     report.fill("starts", starts);
-    report.fill("noise", rounds.describe_noise());
+    report.fill("retries", rounds.retries);
     report.table("peers", &rows);
     report.publish("peers")
 }
@@ -134,9 +134,8 @@ impl Peer {
         };
         let mut command;
         if let Some(flag) = self.name.strip_prefix("omnidesk-mock ") {
-            let storage = Storage::ALL[usize::from(flag == "--ephemeral")];
-            command = bench.serve(is_pinned, &listen, storage, &bench.path("peers"));
-            if storage == Storage::Memory {
+            command = bench.serve(is_pinned, &listen, flag, &bench.path("peers"));
+            if flag == MEMORY {
                 command.arg("--seed").arg(bench.path("seed.json"));
             }
         } else if self.version.is_empty() {
@@ -194,27 +193,27 @@ impl Peer {
         } else {
             "no"
         };
-        let servers = [LoadedServer::new((&self.name, server))];
-        let (mut row, mut item_cpu) = (Vec::new(), f64::NAN);
+        let servers = [(&*self.name, server, Cell::new(0))];
+        let (mut row, mut item_cpu, mut sums) = (Vec::new(), f64::NAN, [0.0; 2]);
         for (operation, is_supported) in is_supported.into_iter().enumerate() {
-            let name = &*OPERATIONS[COMPARED[operation].0].name;
+            row.push("–".to_owned());
+            let name = &OPERATIONS[COMPARED[operation].0].name;
             if !is_supported {
                 eprintln!("{} does not support {name}", self.name);
-                row.push("–".to_owned());
                 continue;
             }
-            let [outcome] =
+            let [Outcome { figures, counts: [failed, rejected, noisy] }] =
                 rounds.run(name, 1, &servers, |round| self.requests(operation, round))?;
-            if outcome.failed > 0 {
-                eprintln!("{name}: {} requests failed", outcome.failed);
-                row.push("–".to_owned());
+            sums = [sums[0] + rejected, sums[1] + noisy];
+            if failed > 0.0 {
+                eprintln!("{name}: {failed} requests failed");
                 continue;
             }
-            row.extend(fixed([outcome.figures[0]], 0));
-            item_cpu = if operation == 0 { outcome.figures[3] } else { item_cpu };
+            row[operation] = format!("{:.0}", figures[0]);
+            item_cpu = if operation == 0 { figures[3] } else { item_cpu };
         }
-        let [item_cpu] = fixed([item_cpu], 0);
-        Ok([row, row![item_cpu.replace("NaN", "–"), stores]].concat())
+        let ([item_cpu], [rejected, noisy]) = (fixed([item_cpu], 0), fixed(sums, 0));
+        Ok([row, row![item_cpu.replace("NaN", "–"), stores, rejected, noisy]].concat())
     }
 }
 

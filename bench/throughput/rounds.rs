@@ -5,11 +5,6 @@ use omnidesk_mock_bench::prelude::*;
 /// Processor time that other processes may take during a round, in cores.
 const MAX_NOISE: f64 = 0.15;
 
-/// A server is idle if it takes less processor time than the kernel's unit in this time.
-const IDLE_PERIOD: Duration = Duration::from_millis(300);
-/// After this time the benchmark goes on although a server is still busy.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How rounds are run.
 pub(crate) struct Rounds<'a> {
     pub(crate) bench: &'a Bench,
@@ -17,39 +12,21 @@ pub(crate) struct Rounds<'a> {
     pub(crate) count: u32,
     /// How often a noisy round is retried; after that the least noisy one counts.
     pub(crate) retries: u32,
-    /// Rounds of this part that were rejected, and noisy rounds of it that count.
-    pub(crate) noise: Cell<[u32; 2]>,
 }
 
-pub(crate) struct LoadedServer<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) server: &'a Server,
-    /// Number of its rounds so far. Rejected rounds count too, because they have changed the tickets.
-    pub(crate) rounds: Cell<u32>,
-}
+/// Name, server, and the number of its rounds so far. Rejected rounds count too, because they have changed the tickets.
+pub(crate) type LoadedServer<'a> = (&'a str, &'a Server, Cell<u32>);
 
-impl<'a> LoadedServer<'a> {
-    pub(crate) fn new((name, server): (&'a str, &'a Server)) -> Self {
-        Self { name, server, rounds: Cell::new(0) }
-    }
-}
+/// Requests per second; p50 and p99 of the latency in milliseconds; processor time of the server per request in
+/// microseconds; failed requests; processor time of other processes in cores.
+type Round = [f64; 6];
 
 /// The rounds of one operation on one server.
 pub(crate) struct Outcome {
-    /// Medians: requests per second; p50 and p99 of the latency in milliseconds; processor time of the server per request
-    /// in microseconds.
+    /// The medians of the first four figures.
     pub(crate) figures: [f64; 4],
-    /// Requests without a response, or with a status other than 2xx and 3xx.
-    pub(crate) failed: u32,
-    /// Rounds that were retried, and noisy rounds that count because all retries were noisier.
-    pub(crate) noise: [u32; 2],
-}
-
-struct Round {
-    figures: [f64; 4],
-    failed: u32,
-    /// Processor time of other processes during the round, in cores.
-    noise: f64,
+    /// Failed requests, rejected rounds, and noisy rounds that count because all retries were noisier.
+    pub(crate) counts: [f64; 3],
 }
 
 impl Rounds<'_> {
@@ -62,37 +39,33 @@ impl Rounds<'_> {
         requests: impl Fn(u32) -> Vec<String>,
     ) -> Result<[Outcome; N]> {
         let seconds = factor * self.seconds;
-        let mut all = [const { (Vec::new(), [0, 0]) }; N];
+        let mut all = [const { (Vec::new(), [0.0; 3]) }; N];
         for number in 0..self.count as usize {
             // Another server is the first each time: the accounts grow, and the machine warms up.
             for index in (0..N).map(|offset| (offset + number) % N) {
-                let (rounds, [rejected, noisy]) = &mut all[index];
+                let (rounds, [failed, rejected, noisy]) = &mut all[index];
                 let mut quietest = self.run_round(servers, index, seconds, &requests)?;
                 for _ in 0..self.retries {
-                    if quietest.noise <= MAX_NOISE {
+                    if quietest[5] <= MAX_NOISE {
                         break;
                     }
-                    *rejected += 1;
-                    eprintln!("other processes took {:.2} of a core", quietest.noise);
+                    *rejected += 1.0;
                     let round = self.run_round(servers, index, seconds, &requests)?;
-                    quietest = if round.noise < quietest.noise { round } else { quietest };
+                    quietest = if round[5] < quietest[5] { round } else { quietest };
                 }
-                *noisy += u32::from(quietest.noise > MAX_NOISE);
-                let (server, rate) = (servers[index].name, quietest.figures[0]);
-                eprintln!("{name}, {server}, round {}: {rate:.0}/s", number + 1);
+                let (server, [rate, .., others]) = (servers[index].0, quietest);
+                eprintln!(
+                    "{name}, {server}, round {}: {rate:.0}/s, others took {others:.2}",
+                    number + 1
+                );
+                *failed += quietest[4];
+                *noisy += f64::from(u8::from(others > MAX_NOISE));
                 rounds.push(quietest);
             }
         }
-        let [mut rejected, mut noisy] = self.noise.get();
-        for (_, noise) in &all {
-            (rejected, noisy) = (rejected + noise[0], noisy + noise[1]);
-        }
-        self.noise.set([rejected, noisy]);
-        Ok(all.map(|(rounds, noise)| Outcome {
-            figures: [0, 1, 2, 3]
-                .map(|index| median(rounds.iter().map(|round| round.figures[index]))),
-            failed: rounds.iter().map(|round| round.failed).sum(),
-            noise,
+        Ok(all.map(|(rounds, counts)| Outcome {
+            figures: [0, 1, 2, 3].map(|index| median(rounds.iter().map(|round| round[index]))),
+            counts,
         }))
     }
 
@@ -103,7 +76,7 @@ impl Rounds<'_> {
         seconds: u32,
         requests: impl Fn(u32) -> Vec<String>,
     ) -> Result<Round> {
-        let LoadedServer { server, rounds, .. } = &servers[index];
+        let (_, server, rounds) = &servers[index];
         rounds.set(rounds.get() + 1);
         let (script, file) = (self.bench.path("load.lua"), self.bench.path("requests"));
         fs::write(&script, include_str!("load.lua"))?;
@@ -118,28 +91,17 @@ impl Rounds<'_> {
         wait_until_idle(servers)?;
         let (start, before) = (Instant::now(), cpu_usage(server)?);
         let output = command.output().context("wrk is missing (Debian: `apt-get install wrk`)")?;
-        let (seconds, after) = (start.elapsed().as_secs_f64(), cpu_usage(server)?);
-        let [server_cpu, own, machine] = [0, 1, 2].map(|index| after[index] - before[index]);
+        let (elapsed, after) = (start.elapsed().as_secs_f64(), cpu_usage(server)?);
+        let [cpu, own, machine] = [0, 1, 2].map(|index| after[index] - before[index]);
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix("figures "));
         let line = line.with_context(|| format!("wrk printed no figures: {output:?}"))?;
-        let numbers = line.split(' ').map(str::parse).collect::<Result<Vec<u32>, _>>()?;
+        let numbers = line.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
         let [requests, time, p50, p99, failed] = numbers[..] else { bail!("wrk: {line}") };
-        let [requests, time, p50, p99] = [requests, time, p50, p99].map(f64::from);
-        let rate = requests * 1e6 / time.max(1.0);
-        let cpu = server_cpu * 1e6 / requests.max(1.0);
-        let noise = (machine - own - server_cpu).max(0.0) / seconds;
-        Ok(Round { figures: [rate, p50 / 1e3, p99 / 1e3, cpu], failed, noise })
-    }
-
-    /// Says how many rounds of a part were noisy, because the medians do not show it.
-    pub(crate) fn describe_noise(&self) -> String {
-        let [rejected, noisy] = self.noise.take();
-        format!(
-            "A round is noisy if other processes took more than {MAX_NOISE} of a core. It was rejected and retried, up to \
-             {} times; then the least noisy round counted. Rejected rounds: {rejected}. Noisy rounds that count: {noisy}.",
-            self.retries
-        )
+        let (rate, cpu_per_request) =
+            (requests * 1e6 / time.max(1.0), cpu * 1e6 / requests.max(1.0));
+        let noise = (machine - own - cpu).max(0.0) / elapsed;
+        Ok([rate, p50 / 1e3, p99 / 1e3, cpu_per_request, failed, noise])
     }
 }
 
@@ -151,28 +113,27 @@ fn cpu_usage(server: &Server) -> Result<[f64; 3]> {
     Ok([tree_cpu_seconds(server)?, cpu_seconds(process::id(), true)?, machine])
 }
 
-/// Waits until all servers are idle, so that they have finished the work of the previous round.
+/// Waits until all servers are idle, so that they have finished the work of the previous round: they take less processor
+/// time than the kernel's unit. After ten seconds the benchmark goes on although a server is still busy.
 fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
-    let deadline = Instant::now() + IDLE_TIMEOUT;
-    let sum = || servers.iter().map(|loaded| tree_cpu_seconds(loaded.server)).sum::<Result<f64>>();
+    let sum = || servers.iter().map(|(_, server, _)| tree_cpu_seconds(server)).sum::<Result<f64>>();
     let mut before = sum()?;
-    while Instant::now() < deadline {
-        thread::sleep(IDLE_PERIOD);
+    for _ in 0..33 {
+        thread::sleep(Duration::from_millis(300));
         let now = sum()?;
         if now <= before {
             return Ok(());
         }
         before = now;
     }
-    eprintln!("warning: a server is still busy after {IDLE_TIMEOUT:?}");
+    eprintln!("warning: a server is still busy");
     Ok(())
 }
 
 /// Processor time of the server's process and its descendants.
 fn tree_cpu_seconds(server: &Server) -> Result<f64> {
-    let descendants = descendants(server.id());
     // A process that has exited meanwhile has no entry any more.
-    let times = descendants.iter().filter_map(|id| cpu_seconds(*id, false).ok());
+    let times = descendants(server.id()).into_iter().filter_map(|id| cpu_seconds(id, false).ok());
     Ok(server.cpu_seconds()? + times.sum::<f64>())
 }
 
