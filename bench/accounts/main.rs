@@ -16,13 +16,6 @@ const TICKETS_AT_ONCE: u32 = 100_000;
 /// Accounts that are reset beside many others. The others of these and the seed's account make as many other accounts.
 const RESET_ACCOUNTS: u32 = 10;
 
-/// The server closes idle databases a few seconds after their last request.
-const IDLE_TIME: Duration = Duration::from_secs(8);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(45);
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// The server is idle after this number of equal readings.
-const EQUAL_READINGS: u32 = 5;
-
 type Operation = (&'static str, &'static str, &'static str);
 
 /// The operations in the life of an account: name, request, and whether they are measured on the accounts that are read
@@ -56,32 +49,20 @@ const DELETE: Operation = OPERATIONS[15];
 fn main() -> Result<()> {
     let Some(bench) = Bench::start("accounts", &CommonOptions::parse())? else { return Ok(()) };
     bench.pin_client();
-    // By storage, then by size.
-    let (mut lifecycles, mut sizes) = (Vec::new(), Vec::new());
-    let (mut many, mut idle) = (Vec::new(), Vec::new());
+    let (mut operations, mut sizes) = (Rows::new(), Rows::new());
+    let (mut many, mut idle) = (Rows::new(), Rows::new());
     for storage in STORAGES {
         for tickets in SEED_SIZES {
             eprintln!("accounts with {tickets} tickets, {storage}");
             let (samples, bytes) = measure_lifecycle(&bench, storage, tickets)?;
-            lifecycles.push(samples);
+            for ((name, ..), samples) in OPERATIONS.iter().zip(samples) {
+                extend(&mut operations, row![name, storage], fixed(samples.figures(), 2));
+            }
             sizes.push(row![tickets, storage, bytes, bytes / u64::from(tickets)]);
         }
         eprintln!("many accounts, {storage}");
-        let (rows, idle_cost) = measure_many(&bench, storage)?;
-        many.extend(rows.into_iter().map(|(name, samples)| {
-            [row![name, storage], fixed(samples.figures(), 2).into()].concat()
-        }));
-        idle.push(idle_cost);
+        measure_many(&bench, storage, &mut many, &mut idle)?;
     }
-    let mut rows = Vec::new();
-    for (operation, (name, ..)) in OPERATIONS.iter().enumerate() {
-        for (storage, lifecycles) in STORAGES.iter().zip(lifecycles.chunks(SEED_SIZES.len())) {
-            let figures = lifecycles.iter().flat_map(|all| fixed(all[operation].figures(), 2));
-            rows.push(row![name, storage].into_iter().chain(figures).collect());
-        }
-    }
-    let idle = idle[0].iter().zip(&idle[1]);
-    let idle: Vec<_> = idle.map(|((name, files), (_, memory))| row![name, files, memory]).collect();
     let mut report = Report::new(include_str!("report.md"), &bench);
     for (name, tickets) in [("small", SEED_SIZES[0]), ("large", SEED_SIZES[2])] {
         let (accounts, rounds) = rounds(&bench, tickets);
@@ -91,7 +72,7 @@ fn main() -> Result<()> {
         report.fill(&format!("{name}_error"), format_args!("{error:.2}"));
     }
     report.fill("accounts", idle_accounts(&bench));
-    report.table("operations", &rows);
+    report.table("operations", &operations);
     report.table("sizes", &sizes);
     report.table("many", &many);
     report.table("idle", &idle);
@@ -135,17 +116,18 @@ fn measure_groups(
     server: &Server,
     operation: Operation,
     accounts: &[Value],
-    rows: &mut Rows<Samples>,
+    names: [&str; 2],
+    rows: &mut Rows,
 ) -> Result<Vec<Value>> {
     let (count, mut all_bodies) = (accounts.len(), Vec::new());
-    let verb = operation.0.split(' ').next().unwrap_or_default();
     for group in accounts.chunks(100) {
         let (samples, bodies) = measure(server, operation, group)?;
         let start = all_bodies.len();
         all_bodies.extend(bodies);
         let end = all_bodies.len();
         if start == 0 || end == count {
-            rows.push((format!("{verb} accounts {} to {end} of {count}", start + 1), samples));
+            let name = format!("{} accounts {} to {end} of {count}", names[0], start + 1);
+            extend(rows, row![name, names[1]], fixed(samples.figures(), 2));
         }
     }
     Ok(all_bodies)
@@ -182,65 +164,70 @@ fn measure_lifecycle(
     Ok((all, database_bytes))
 }
 
-type Rows<T> = Vec<(String, T)>;
-
 /// Whether the number of accounts slows down operations, and what idle accounts cost.
-fn measure_many(bench: &Bench, storage: &str) -> Result<(Rows<Samples>, Rows<String>)> {
+fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows) -> Result<()> {
     let server = bench.start_server(storage, SEED_SIZES[0], &[])?;
     let new = |count: u32| vec![Value::Null; count as usize];
     let (_, reset_accounts) = measure(&server, CREATE, &new(RESET_ACCOUNTS))?;
-    let measure_resets = |others: u32| -> Result<(String, Samples)> {
+    let measure_resets = |rows: &mut Rows, others: u32| -> Result<()> {
         let mut samples = Samples::default();
         for _ in 0..bench.count(300, 100) / RESET_ACCOUNTS {
             measure(&server, WRITE, &reset_accounts)?;
             samples.extend(measure(&server, RESET, &reset_accounts)?.0);
         }
-        Ok((format!("reset after a write, {others} other accounts"), samples))
+        let name = format!("reset after a write, {others} other accounts");
+        extend(rows, row![name, storage], fixed(samples.figures(), 2));
+        Ok(())
     };
-    let mut rows = vec![measure_resets(RESET_ACCOUNTS)?];
+    measure_resets(rows, RESET_ACCOUNTS)?;
 
     let before = wait_until_idle(&server)?;
-    let accounts = measure_groups(&server, CREATE, &new(idle_accounts(bench)), &mut rows)?;
+    let names = ["create", storage];
+    let accounts = measure_groups(&server, CREATE, &new(idle_accounts(bench)), names, rows)?;
     measure(&server, WRITE, &accounts)?;
     let busy = server.resources()?;
     let idle = wait_until_idle(&server)?;
     let bytes = measure(&server, SNAPSHOT, &accounts[..1])?.1[0]["bytes"].as_f64();
-    measure_groups(&server, DELETE, &accounts, &mut rows)?;
+    measure_groups(&server, DELETE, &accounts, ["delete", storage], rows)?;
 
     let others = bench.count(5_000, 200);
-    measure_groups(&server, CREATE, &new(others - RESET_ACCOUNTS), &mut rows)?;
-    rows.push(measure_resets(others)?);
+    measure_groups(&server, CREATE, &new(others - RESET_ACCOUNTS), names, rows)?;
+    measure_resets(rows, others)?;
     server.stop()?;
 
-    let mut figures = Vec::new();
     for (index, figure) in ["resident memory, MB", "threads", "open files"].iter().enumerate() {
         for (time, usage) in [("before", before), ("after the last write", busy), ("idle", idle)] {
-            let [cell] = fixed([usage[index]], usize::from(index == 0));
-            figures.push((format!("{figure}, {time}"), cell));
+            let cell = fixed([usage[index]], usize::from(index == 0));
+            extend(costs, row![format_args!("{figure}, {time}")], cell);
         }
     }
     let growth = (idle[0] - before[0]) * 1e3 / f64::from(idle_accounts(bench));
     let database = bytes.context("the snapshot has no size")? / 1e3;
     let overhead = if storage == MEMORY { growth - database } else { f64::NAN };
-    let names =
-        ["growth per idle account, kB", "size of its database, kB", "growth minus that, kB"];
-    let cells = fixed([growth, database, overhead], 1).map(|cell| cell.replace("NaN", "-"));
-    figures.extend(names.map(str::to_owned).into_iter().zip(cells));
-    Ok((rows, figures))
+    for (name, figure) in [
+        ("growth per idle account, kB", growth),
+        ("size of its database, kB", database),
+        ("growth minus that size, kB", overhead),
+    ] {
+        extend(costs, row![name], fixed([figure], 1).map(|cell| cell.replace("NaN", "-")));
+    }
+    Ok(())
 }
 
-/// Waits until the server has closed its idle databases and its resource usage does not change any more.
+/// Waits until the server has closed its idle databases, some seconds after their last request, and its resource usage does
+/// not change any more. The memory may change a little, threads and open files may not.
 fn wait_until_idle(server: &Server) -> Result<[f64; 3]> {
-    thread::sleep(IDLE_TIME);
-    let deadline = Instant::now() + IDLE_TIMEOUT;
+    thread::sleep(Duration::from_secs(8));
     let (mut last, mut equal_readings) = (server.resources()?, 0);
-    while equal_readings < EQUAL_READINGS && Instant::now() < deadline {
-        thread::sleep(POLL_INTERVAL);
+    for _ in 0..90 {
+        thread::sleep(Duration::from_millis(500));
         let usage = server.resources()?;
-        // The memory may change a little, threads and open files may not.
         let is_equal = usage.iter().zip(last).all(|(now, last)| (now - last).abs() / last < 0.005);
         equal_readings = if is_equal { equal_readings + 1 } else { 0 };
         last = usage;
+        if equal_readings == 5 {
+            break;
+        }
     }
     Ok(last)
 }

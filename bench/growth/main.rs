@@ -74,11 +74,12 @@ fn main() -> Result<()> {
         [vec![name], figures.collect(), judge(operation, &latencies)].concat()
     });
     let rows: Vec<_> = rows.collect();
-    let figures = FIGURES.iter().enumerate().map(|(index, (name, decimals))| {
-        let figures = accounts.iter().map(|account| account.figures[index]);
-        row![name].into_iter().chain(figures.map(|figure| format!("{figure:.decimals$}"))).collect()
-    });
-    let figures: Vec<_> = figures.collect();
+    let mut figures = Rows::new();
+    for account in &accounts {
+        for ((name, decimals), figure) in FIGURES.into_iter().zip(account.figures) {
+            extend(&mut figures, row![name], fixed([figure], decimals));
+        }
+    }
     let mut report = Report::new(include_str!("report.md"), &bench);
     report.fill("repetitions", repetitions);
     report.fill("sizes", sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" | "));

@@ -6,7 +6,6 @@
 use std::net::Shutdown;
 
 use omnidesk_mock_bench::prelude::*;
-use serde::Deserialize;
 
 /// Writes: name, number of clients that wait for it, and whether they wait for the ticket instead of the request.
 const WAITS: [(&str, u32, bool); 5] = [
@@ -16,18 +15,6 @@ const WAITS: [(&str, u32, bool); 5] = [
     ("PUT item, 1 waits for the ticket", 1, true),
     ("PUT item, 50 wait for the ticket", 50, true),
 ];
-
-/// Clients of the event stream.
-const STREAMS: [&str; 3] =
-    ["no stream", "one stream, client reads", "one stream, client does not read"];
-
-/// A query of a full journal.
-#[derive(Deserialize)]
-struct Query {
-    name: String,
-    send: String,
-    status: u16,
-}
 
 /// Measures waits, verification, event streams and memory of the journal.
 #[derive(Parser)]
@@ -64,7 +51,7 @@ fn control_get(rest: &str) -> String {
 }
 
 /// How soon a client that waits for a request or a ticket gets its response.
-fn measure_waits(bench: &Bench, rounds: u32) -> Result<Vec<Vec<String>>> {
+fn measure_waits(bench: &Bench, rounds: u32) -> Result<Rows> {
     let mut rows = Vec::new();
     for storage in STORAGES {
         eprintln!("waits, {storage}");
@@ -132,7 +119,7 @@ fn measure_wait(
 }
 
 /// How long queries of a full journal take.
-fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Vec<Vec<String>>> {
+fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
     eprintln!("verification of a full journal");
     let server = bench.start_server(MEMORY, 250, &[])?;
     // As many requests as the journal can hold.
@@ -143,9 +130,8 @@ fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Vec<Vec<String>>> 
     });
     send_all(&mut server.connect_many(4)?, requests, Response::check_success)?;
     let mut rows = Vec::new();
-    for Query { name, send, status } in
-        serde_json::from_str::<Vec<_>>(include_str!("queries.json"))?
-    {
+    let queries: Vec<(String, String, u16)> = serde_json::from_str(include_str!("queries.json"))?;
+    for (name, send, status) in queries {
         let requests = repeat_n(KEY.line(&send), repetitions as usize);
         let mut response_bytes = 0;
         let samples = server.measure(requests, |response| {
@@ -159,11 +145,11 @@ fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Vec<Vec<String>>> 
 }
 
 /// Whether a client of the event stream slows down the requests of others. The kinds of clients are measured in turn.
-fn measure_streams(bench: &Bench, requests: u32) -> Result<Vec<Vec<String>>> {
+fn measure_streams(bench: &Bench, requests: u32) -> Result<Rows> {
     eprintln!("event streams");
     let server = bench.start_server(MEMORY, 100, &[])?;
     // By kind of client: samples of reads and of writes, and the most resident memory after a round.
-    let mut all: [([Samples; 2], f64); STREAMS.len()] = Default::default();
+    let mut all: [([Samples; 2], f64); 3] = Default::default();
     for round in 0..5 {
         for (kind, (samples, memory)) in all.iter_mut().enumerate() {
             let mut stream = TcpStream::connect(server.address)?;
@@ -191,7 +177,8 @@ fn measure_streams(bench: &Bench, requests: u32) -> Result<Vec<Vec<String>>> {
     }
     server.stop()?;
     let mut rows = Vec::new();
-    for (name, (samples, memory)) in STREAMS.iter().zip(&all) {
+    let names = ["no stream", "one stream, client reads", "one stream, client does not read"];
+    for (name, (samples, memory)) in names.iter().zip(&all) {
         for (request, samples) in ["GET item", "PUT item"].iter().zip(samples) {
             let [p50, p99, cpu] = samples.figures();
             let figures = cells([(p50, 3), (p99, 3), (cpu, 3), (*memory, 1)]);
@@ -202,7 +189,7 @@ fn measure_streams(bench: &Bench, requests: u32) -> Result<Vec<Vec<String>>> {
 }
 
 /// The resident memory after many requests: one account and many, each without a journal and with it.
-fn measure_memory(bench: &Bench, requests: u32, many: u32) -> Result<Vec<Vec<String>>> {
+fn measure_memory(bench: &Bench, requests: u32, many: u32) -> Result<Rows> {
     let step = requests / 10;
     let mut rows: Vec<_> = (0..=10).map(|sample| row![step * sample]).collect();
     for accounts in [1, many] {

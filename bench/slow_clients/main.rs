@@ -46,7 +46,7 @@ fn main() -> Result<()> {
         // The warm-up.
         measure(&server, counts, &mut numbers)?;
         for round in 0..rounds {
-            eprintln!("{}, round {}", storage, round + 1);
+            eprintln!("{storage}, round {}", round + 1);
             // Which of the two comes first alternates.
             for has_slow_clients in [round % 2 == 0, round % 2 != 0] {
                 let slow = connect_slow(&server, if has_slow_clients { clients } else { 0 })?;

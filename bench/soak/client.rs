@@ -8,11 +8,6 @@ use std::{
 
 use omnidesk_mock_bench::prelude::*;
 
-/// The load ends after this number of errors.
-pub(crate) const MAX_ERRORS: u32 = 200;
-/// The first errors are printed.
-const PRINTED_ERRORS: u32 = 20;
-
 /// A histogram of latencies, whose size does not depend on their number: by the largest number of microseconds in a
 /// bucket. The relative error of a percentile is at most a sixteenth.
 #[derive(Clone, Default)]
@@ -43,7 +38,7 @@ impl Histogram {
     }
 }
 
-/// The counters of all clients so far.
+/// Of all clients so far.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) requests: u32,
@@ -65,13 +60,13 @@ impl SharedCounters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts and prints an error.
+    /// Counts an error, and prints the first ones. After many errors the load ends.
     pub(crate) fn add_error(&self, name: &str, error: impl Display) {
         let mut counters = self.lock();
         counters.errors += 1;
         match counters.errors {
-            number @ ..=PRINTED_ERRORS => eprintln!("error {number}: {name}: {error}"),
-            MAX_ERRORS.. => counters.is_stopped = true,
+            number @ ..=20 => eprintln!("error {number}: {name}: {error}"),
+            200.. => counters.is_stopped = true,
             _ => (),
         }
     }
@@ -81,7 +76,6 @@ pub(crate) struct Client<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) counters: &'a SharedCounters,
     pub(crate) random: Rng,
-    /// Index of the current action.
     pub(crate) action: usize,
     /// Mean time between two requests.
     pub(crate) interval: Duration,

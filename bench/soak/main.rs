@@ -25,19 +25,8 @@ mod monitor;
 const CLIENTS: u32 = 8;
 /// Requests per second of all clients together: about 60 % of a core of the server.
 const RATE: u32 = 800;
-/// Tickets of the seed. Each account starts with them.
-const SEED_TICKETS: u32 = 20;
-
 /// In a shorter time, the journals and the response cache are still filling.
 const MIN_MINUTES_FOR_GROWTH: u32 = 5;
-
-/// Minimum and maximum tickets in a client's own account, and of its own tickets in the shared account.
-const OWN_TICKETS: [usize; 2] = [10, 50];
-const SHARED_TICKETS: [usize; 2] = [3, 15];
-/// One action in this number uses the shared account.
-const SHARED_INTERVAL: u32 = 4;
-/// Mean number of actions per connection.
-const ACTIONS_PER_CONNECTION: u32 = 200;
 
 /// Loads a server with all operations for a while, and reports errors and growth.
 #[derive(Parser)]
@@ -57,7 +46,7 @@ fn main() -> Result<()> {
     let Some(bench) = Bench::start("soak", &options.common)? else { return Ok(()) };
     // As a user does: on any core.
     let (seed, data) = (bench.path("seed.json"), bench.path("data"));
-    seed::write(&seed, 1, SEED_TICKETS)?;
+    seed::write(&seed, 1, 20)?;
     let mut command = bench.serve(false, "127.0.0.1:0", FILES, &data);
     command.arg("--seed").arg(seed);
     let server = bench.start_command(command)?;
@@ -102,7 +91,11 @@ fn main() -> Result<()> {
     report.fill("clients", CLIENTS);
     report.fill("rate", RATE);
     let checks_growth = options.minutes >= MIN_MINUTES_FOR_GROWTH;
-    let has_passed = monitor.report(&mut report, &bench.server_log()?, checks_growth)?;
+    let has_passed = monitor.report(
+        &mut report,
+        &fs::read_to_string(bench.path("server.log"))?,
+        checks_growth,
+    )?;
     report.publish("soak")?;
     server.stop()?;
     ensure!(has_passed, "the soak test has failed");
@@ -134,12 +127,12 @@ impl Worker<'_> {
 
     fn perform_action(&mut self) -> Result<()> {
         let Self { client, own, shared, with_faults } = self;
-        if client.random.u32(..ACTIONS_PER_CONNECTION) == 0 {
+        if client.random.u32(..200) == 0 {
             client.connection = None;
         }
-        let is_shared = client.random.u32(..SHARED_INTERVAL) == 0;
-        let (account, [min, max]) =
-            if is_shared { (shared, SHARED_TICKETS) } else { (own, OWN_TICKETS) };
+        // An account has about as many tickets all the time; only the own ones count in the shared account.
+        let is_shared = client.random.u32(..4) == 0;
+        let (account, min, max) = if is_shared { (shared, 3, 15) } else { (own, 10, 50) };
         let chosen = choose(client, account.is_exclusive, *with_faults);
         client.action = match account.tickets.by_id.len() {
             count if count < min => CREATE,

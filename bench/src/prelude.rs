@@ -21,7 +21,7 @@ pub use serde_json::{Value, json};
 pub use crate::{
     Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,
     http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, send_all},
-    report::{Report, cells, fixed},
+    report::{Report, Rows, cells, extend, fixed},
     row,
     seed::{self, PRIORITIES, STATUSES},
     server::{FILES, MEMORY, STORAGES, Server, cpu_seconds, folder_size, sum_ticks},

@@ -10,6 +10,16 @@ macro_rules! row {
     ($($cell:expr),* $(,)?) => { vec![$($cell.to_string()),*] };
 }
 
+pub type Rows = Vec<Vec<String>>;
+
+/// Adds cells to the row of these names.
+pub fn extend(rows: &mut Rows, names: Vec<String>, cells: impl IntoIterator<Item = String>) {
+    match rows.iter_mut().find(|row| row.starts_with(&names)) {
+        Some(row) => row.extend(cells),
+        None => rows.push(names.into_iter().chain(cells).collect()),
+    }
+}
+
 /// Formats numbers with this many decimals.
 pub fn fixed<const N: usize>(numbers: [f64; N], decimals: usize) -> [String; N] {
     numbers.map(|number| format!("{number:.decimals$}"))

@@ -59,7 +59,10 @@ impl Bench {
         });
         let line = receiver.recv_timeout(START_TIMEOUT).unwrap_or_default();
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
-            bail!("{command:?} did not start: {line:?}\n{}", self.server_log()?);
+            bail!(
+                "{command:?} did not start: {line:?}\n{}",
+                fs::read_to_string(self.path("server.log"))?
+            );
         };
         server.address = address.parse()?;
         Ok(server)
@@ -70,11 +73,6 @@ impl Bench {
         let log = File::options().create(true).append(true).open(self.path("server.log"))?;
         let child = command.stdin(Stdio::null()).stderr(log).spawn();
         Ok(Server { child: child.with_context(|| format!("{command:?}"))?, address })
-    }
-
-    /// What all servers of the benchmark have logged.
-    pub fn server_log(&self) -> io::Result<String> {
-        fs::read_to_string(self.path("server.log"))
     }
 }
 

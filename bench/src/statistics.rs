@@ -16,22 +16,16 @@ impl Samples {
         self.cpu_seconds += other.cpu_seconds;
     }
 
-    /// The latency that this percentage of the samples does not exceed, in milliseconds.
-    pub fn percentile(&self, percent: usize) -> f64 {
+    /// Median and 99th percentile in milliseconds, and mean processor time.
+    pub fn figures(&self) -> [f64; 3] {
         let mut sorted = self.latencies.clone();
         sorted.sort_by(f64::total_cmp);
-        let rank = (sorted.len() * percent).div_ceil(100);
-        sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
-    }
-
-    /// Mean processor time of a repetition, in milliseconds.
-    pub fn mean_cpu(&self) -> f64 {
-        self.cpu_seconds * 1e3 / f64::from(u32::try_from(self.latencies.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Median, 99th percentile and mean processor time.
-    pub fn figures(&self) -> [f64; 3] {
-        [self.percentile(50), self.percentile(99), self.mean_cpu()]
+        let [p50, p99] = [50, 99].map(|percent| {
+            let rank = (sorted.len() * percent).div_ceil(100);
+            sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+        });
+        let count = u32::try_from(sorted.len()).unwrap_or(u32::MAX);
+        [p50, p99, self.cpu_seconds * 1e3 / f64::from(count)]
     }
 }
 

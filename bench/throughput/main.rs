@@ -20,13 +20,6 @@ mod operations;
 mod peers;
 mod rounds;
 
-/// The default key of a server on loopback.
-const DEFAULT_KEY: &str = "dev-key";
-
-const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Short compared with a start-up, but long enough to leave the core to the server.
-const READY_INTERVAL: Duration = Duration::from_micros(50);
-
 /// Measures throughput, latency, start-up time and memory.
 #[derive(Parser)]
 struct Options {
@@ -72,7 +65,7 @@ struct Throughput<'a> {
     tickets: u32,
     report: Report,
     /// Resident memory in MB, by state of a server.
-    memory: Vec<Vec<String>>,
+    memory: Rows,
     failed_requests: f64,
 }
 
@@ -231,7 +224,7 @@ impl Throughput<'_> {
             let mut times = Vec::new();
             for start in 0..starts {
                 let (data, key) = match accounts {
-                    0 => (bench.path(&format!("{data}-{start}")), DEFAULT_KEY.to_owned()),
+                    0 => (bench.path(&format!("{data}-{start}")), "dev-key".to_owned()),
                     // The first request of each start is to another account.
                     _ => (bench.path(data), seed::api_key(start % accounts)),
                 };
@@ -293,20 +286,16 @@ fn create_data(bench: &Bench, name: &str, accounts: u32, tickets: u32) -> Result
     Ok(command())
 }
 
-/// Repeats the request over new connections until the status of the response is 200.
+/// Repeats the request over new connections until the status of the response is 200. The interval is short compared with a
+/// start-up, but long enough to leave the core to the server.
 fn wait_until_ready(address: SocketAddr, request: &str) -> Result<()> {
-    let deadline = Instant::now() + READY_TIMEOUT;
-    loop {
-        let result = Connection::open(address).and_then(|mut open| open.exchange(request));
-        match result {
-            Ok(response) if response.status == 200 => return Ok(()),
-            result => {
-                let result = result.map(|response| response.status);
-                ensure!(Instant::now() < deadline, "no 200 within {READY_TIMEOUT:?}: {result:?}");
-            }
-        }
-        thread::sleep(READY_INTERVAL);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let send = || Connection::open(address)?.exchange(request);
+    while !send().is_ok_and(|response| response.status == 200) {
+        ensure!(Instant::now() < deadline, "{address} has sent no 200 for 30 seconds");
+        thread::sleep(Duration::from_micros(50));
     }
+    Ok(())
 }
 
 /// An address for a server that cannot report the port that it has chosen, or whose output is not read.
