@@ -167,16 +167,14 @@ impl Account {
 
     /// Each status becomes that of a sixth of the tickets after the first; each priority but medium, of one in twenty.
     fn set_statuses_and_priorities(&mut self, first: usize) -> Result<()> {
-        let statuses =
-            ["status=open", "status=pending", "status=holding", "status=solved", "status=closed"];
-        let statuses =
-            statuses.iter().enumerate().map(|(index, field)| ("setStatus", field, index, 6));
-        let priorities = ["priority=low", "priority=high", "priority=urgent"].iter().enumerate();
-        let priorities = priorities.map(|(index, field)| ("setPriority", field, index, 20));
-        for (operation, field, offset, step) in statuses.chain(priorities) {
+        let statuses = STATUSES[1..].iter().enumerate();
+        let statuses = statuses.map(|(index, status)| (format!("status={status}"), index, 6));
+        let priorities = ["low", "high", "urgent"].iter().enumerate();
+        let priorities = priorities.map(|(index, value)| (format!("priority={value}"), index, 20));
+        for (field, offset, step) in statuses.chain(priorities) {
             let ids: Vec<_> = self.ids[first..].iter().skip(offset).step_by(step).collect();
             for ids in ids.chunks(BATCH_SIZE) {
-                self.connections[0].time(&KEY.set(operation, field, ids))?;
+                self.connections[0].time(&KEY.set(&field, ids))?;
             }
         }
         Ok(())
@@ -232,8 +230,8 @@ impl Account {
             }
             Some("setStatus") => {
                 let newest = &self.ids[self.ids.len() - BATCH_SIZE..];
-                self.connections[0].time(&KEY.set("setStatus", "status=open", newest))?;
-                self.connections[0].time(&KEY.set("setStatus", "status=pending", newest))?.0
+                self.connections[0].time(&KEY.set("status=open", newest))?;
+                self.connections[0].time(&KEY.set("status=pending", newest))?.0
             }
             _ => return self.reset(),
         };

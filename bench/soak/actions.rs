@@ -96,96 +96,92 @@ fn take_steps(
         let fill = |text: &str| {
             values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
         };
-        let text = |name: &str| step[name].as_str().map(fill);
         let status = u16::try_from(step["status"].as_u64().unwrap_or(200))?;
-        let mut body = Value::Null;
-        if text("when").as_deref() == Some("false") {
-            continue;
-        }
-        if let Some(raw) = text("raw") {
-            let length = step["long"].as_u64().unwrap_or(0);
-            let long = "x".repeat(usize::try_from(length)?);
-            open = Some(client.send_apart(&raw.replace("{long}", &long))?);
-            continue;
-        } else if let Some(line) = text("begin") {
-            open = Some(client.send_apart(&encode(account, step, &line, fill))?);
-            continue;
-        } else if let Some(part) = step["receive"].as_str() {
-            let mut connection = open.take().context("no request has begun")?;
-            if part == "head" {
-                let actual = connection.receive_head()?.status;
-                ensure!(actual == status, "status {actual} of a stream");
-                continue;
-            }
-            body = connection.receive()?.expect(status)?;
-            ensure!(part != "last" || connection.wait_for_close()?, "the connection stays open");
-        } else if let Some(line) = text("faulty") {
-            let response = client.send_unchecked(&encode(account, step, &line, fill));
-            check_faulty(response, step, status)?;
-        } else if step["account"].is_object() {
-            let options = serde_json::from_str(&fill(&step["account"].to_string()))?;
-            let mut temporary = Account::create(client, &options, "temporary")?;
-            temporary.snapshots.clone_from(&account.snapshots);
-            temporary.snapshots.insert("own".to_owned(), account.tickets.clone());
-            let empty = Tickets { next_id: 1, ..Tickets::default() };
-            temporary.snapshots.insert("empty".to_owned(), empty);
-            let ids = temporary.select(client, None);
-            let outer = |(name, value): &(String, String)| {
-                (name.replacen('{', "{outer.", 1), value.clone())
+        let (mut body, mut saved) = (Value::Null, Vec::new());
+        for (name, value) in step.as_object().context("a step is an object")? {
+            let text = value.as_str().map(fill).unwrap_or_default();
+            let entries = || {
+                let entries = value.as_object().into_iter().flatten();
+                entries.map(|(name, value)| (fill(name), fill(value.as_str().unwrap_or_default())))
             };
-            let outer: Vec<_> = values.iter().map(outer).collect();
-            take_steps(client, &mut temporary, &ids, &step["steps"], &outer)?;
-        } else if let Some(line) = text("send") {
-            body = client.expect(&encode(account, step, &line, fill), status)?;
+            match &**name {
+                "when" if text == "false" => break,
+                "when" | "status" | "key" | "host" | "long" | "failure" | "steps" => (),
+                "raw" => {
+                    let length = usize::try_from(step["long"].as_u64().unwrap_or(0))?;
+                    open = Some(client.send_apart(&text.replace("{long}", &"x".repeat(length)))?);
+                }
+                "begin" => open = Some(client.send_apart(&encode(account, step, &text, fill))?),
+                "receive" => {
+                    let mut connection = open.take().context("no request has begun")?;
+                    if text == "head" {
+                        let actual = connection.receive_head()?.status;
+                        ensure!(actual == status, "status {actual} of a stream");
+                        continue;
+                    }
+                    body = connection.receive()?.expect(status)?;
+                    let is_closed = text != "last" || connection.wait_for_close()?;
+                    ensure!(is_closed, "the connection stays open");
+                }
+                "send" => body = client.expect(&encode(account, step, &text, fill), status)?,
+                "faulty" => {
+                    let response = client.send_unchecked(&encode(account, step, &text, fill));
+                    check_faulty(response, step, status)?;
+                }
+                "account" => {
+                    let options = serde_json::from_str(&fill(&value.to_string()))?;
+                    let mut temporary = Account::create(client, &options, "temporary")?;
+                    temporary.snapshots.clone_from(&account.snapshots);
+                    temporary.snapshots.insert("own".to_owned(), account.tickets.clone());
+                    let empty = Tickets { next_id: 1, ..Tickets::default() };
+                    temporary.snapshots.insert("empty".to_owned(), empty);
+                    let ids = temporary.select(client, None);
+                    let outer = values
+                        .iter()
+                        .map(|(name, value)| (name.replacen('{', "{outer.", 1), value.clone()));
+                    let outer: Vec<_> = outer.collect();
+                    take_steps(client, &mut temporary, &ids, &step["steps"], &outer)?;
+                }
+                "expect_exclusive" if !account.is_exclusive => (),
+                "expect" | "expect_exclusive" => {
+                    for (pointer, expected) in entries() {
+                        let is_equal = read(&body, &pointer) == expected;
+                        ensure!(is_equal, "{pointer} is not {expected:?}: {body}");
+                    }
+                }
+                "error" => {
+                    let message = body["message"].as_str().unwrap_or_default();
+                    let is_expected = body["status"] == "error" && message.contains(&text);
+                    ensure!(is_expected, "no {text:?}: {body}");
+                }
+                "problem" => {
+                    ensure!(body["type"] == format!("/docs/control#{text}"), "no {text}: {body}");
+                }
+                "set" => {
+                    entries().for_each(|(field, value)| account.tickets.set(ids, &field, &value));
+                }
+                "create" => account.add_created(body["ticketID"].as_u64(), text)?,
+                "delete" => account.tickets.by_id.retain(|id, _| !ids.contains(id)),
+                "take" => drop(account.snapshots.insert(text, account.tickets.clone())),
+                "restore" => {
+                    let tickets = account.snapshots.get(&text).unwrap_or(&account.initial_tickets);
+                    account.tickets = tickets.clone();
+                }
+                "forget" => drop(account.snapshots.remove(&text)),
+                "compare" => {
+                    account.tickets.check(ids[0], body.pointer(&text).context("no ticket")?)?;
+                }
+                "check" => {
+                    let item = client.expect(&account.key().get_ticket(ids[0]), 200)?;
+                    account.tickets.check(ids[0], &item["item"])?;
+                }
+                "compare_all" => account.check_tickets(client)?,
+                "save" => saved.extend(
+                    entries().map(|(name, pointer)| (format!("{{{name}}}"), read(&body, &pointer))),
+                ),
+                _ => bail!("a step has no field {name}"),
+            }
         }
-
-        let entries = |name: &str| step[name].as_object().into_iter().flatten();
-        let if_exclusive = entries("expect_exclusive").filter(|_| account.is_exclusive);
-        for (pointer, expected) in entries("expect").chain(if_exclusive) {
-            let expected = expected.as_str().map(fill).context("an expectation is a text")?;
-            ensure!(read(&body, &fill(pointer)) == expected, "no {pointer} {expected:?}: {body}");
-        }
-        if let Some(words) = text("error") {
-            let message = body["message"].as_str().unwrap_or_default();
-            ensure!(body["status"] == "error" && message.contains(&words), "no {words:?}: {body}");
-        }
-        if let Some(problem) = text("problem") {
-            ensure!(body["type"] == format!("/docs/control#{problem}"), "no {problem}: {body}");
-        }
-        for (field, value) in entries("set") {
-            account.tickets.set(ids, field, &fill(value.as_str().unwrap_or_default()));
-        }
-        if let Some(title) = text("create") {
-            account.add_created(body["ticketID"].as_u64(), title)?;
-        }
-        if step["delete"] == true {
-            account.tickets.by_id.retain(|id, _| !ids.contains(id));
-        }
-        if let Some(name) = text("take") {
-            account.snapshots.insert(name, account.tickets.clone());
-        }
-        if let Some(name) = text("restore") {
-            let tickets = account.snapshots.get(&name).unwrap_or(&account.initial_tickets);
-            account.tickets = tickets.clone();
-        }
-        if let Some(name) = text("forget") {
-            account.snapshots.remove(&name);
-        }
-        if let Some(pointer) = text("compare") {
-            account.tickets.check(ids[0], body.pointer(&pointer).context("no ticket")?)?;
-        }
-        if step["check"] == true {
-            let item = client.expect(&account.key().get_ticket(ids[0]), 200)?;
-            account.tickets.check(ids[0], &item["item"])?;
-        }
-        if step["compare_all"] == true {
-            account.check_tickets(client)?;
-        }
-        let saved = entries("save").map(|(name, pointer)| {
-            let pointer = pointer.as_str().map(fill).unwrap_or_default();
-            (format!("{{{name}}}"), read(&body, &pointer))
-        });
-        let saved: Vec<_> = saved.collect();
         values.extend(saved);
     }
     Ok(())

@@ -56,8 +56,9 @@ impl Requests<'_> {
         self.line(&format!("PUT {TICKETS}/{id} form title={title}"))
     }
 
-    /// Sets a field of several tickets, such as `setStatus` and `status=open`.
-    pub fn set(self, operation: &str, field: &str, ids: &[impl Display]) -> String {
+    /// Sets a field of several tickets: `status=open` or `priority=high`.
+    pub fn set(self, field: &str, ids: &[impl Display]) -> String {
+        let operation = if field.starts_with("status") { "setStatus" } else { "setPriority" };
         let ids: Vec<_> = ids.iter().map(|id| format!("&ticketIDs[]={id}")).collect();
         self.line(&format!("POST {TICKETS}/{operation} multipart {field}{}", ids.concat()))
     }

@@ -98,11 +98,10 @@ fn main() -> Result<()> {
     }
     let Throughput { mut report, memory, tickets, .. } = throughput;
     if !memory.is_empty() {
-        for (name, value) in
-            [("tickets", tickets), ("rounds", rounds), ("seconds", seconds), ("retries", retries)]
-        {
-            report.fill(name, value);
-        }
+        report.fill("tickets", tickets);
+        report.fill("rounds", rounds);
+        report.fill("seconds", seconds);
+        report.fill("retries", retries);
         report.table("memory", &memory);
         report.publish("throughput")?;
     }
@@ -113,31 +112,25 @@ fn main() -> Result<()> {
 
 impl Throughput<'_> {
     /// Records the resident memory, after a pause.
-    fn add_memory(&mut self, state: &str, server: &Server) -> Result<f64> {
-        let memory = server.settled_memory()?;
-        self.memory.push([row![state], fixed([memory], 1).into()].concat());
-        Ok(memory)
+    fn add_memory(&mut self, state: &str, server: &Server) -> Result<()> {
+        extend(&mut self.memory, row![state], fixed([server.settled_memory()?], 1));
+        Ok(())
     }
 
-    /// Measures an operation on two servers in alternating rounds. Returns its name, and a row of the figures of both.
-    fn compare(
-        &mut self,
-        index: usize,
-        servers: &[LoadedServer; 2],
-    ) -> Result<(&str, Vec<String>)> {
+    /// Measures an operation on two servers in alternating rounds. Returns a row with the figures of both.
+    fn compare(&mut self, index: usize, servers: &[LoadedServer; 2]) -> Result<Vec<String>> {
         let operation = &OPERATIONS[index];
-        let requests = |round| operation.requests(self.tickets, round);
         let [first, second] =
-            self.rounds.run(&operation.name, operation.factor, servers, requests)?;
-        let [failed, rejected, noisy] =
-            [0, 1, 2].map(|index| first.counts[index] + second.counts[index]);
-        self.failed_requests += failed;
+            self.rounds.run(&operation.name, operation.factor, servers, |round| {
+                operation.requests(self.tickets, round)
+            })?;
+        let counts = [0, 1, 2].map(|index| first.counts[index] + second.counts[index]);
+        self.failed_requests += counts[0];
         let ([rate, p50, p99, cpu], other) = (first.figures, second.figures);
         let throughput = cells([(rate, 0), (other[0], 0), (rate / other[0], 3)]);
         let latency = fixed([p50, p99, other[1], other[2]], 2).into();
         let processor = cells([(cpu, 1), (other[3], 1), (cpu / other[3], 3)]);
-        let counts = fixed([failed, rejected, noisy], 0).into();
-        Ok((&operation.name, [throughput, latency, processor, counts].concat()))
+        Ok([throughput, latency, processor, fixed(counts, 0).into()].concat())
     }
 
     /// The server under load: each operation in alternating rounds with the bare server.
@@ -152,26 +145,20 @@ impl Throughput<'_> {
             };
             // One request of each operation shows the text of an error response before the load starts. The rounds have
             // numbers from 1, so the first of them changes these tickets again.
-            let sizes = OPERATIONS.iter().map(|operation| -> Result<_> {
-                let request = &operation.requests(self.tickets, 0)[0];
-                Ok(server
-                    .connect()?
-                    .time(request)
-                    .context(operation.name.clone())?
-                    .1
-                    .body
-                    .len()
-                    .to_string())
-            });
-            let sizes = sizes.collect::<Result<Vec<_>>>()?;
+            let mut sizes = Vec::new();
+            for operation in OPERATIONS.iter() {
+                let response = server.connect()?.time(&operation.requests(self.tickets, 0)[0])?.1;
+                sizes.push(response.body.len().to_string());
+            }
             let mut command = self.bench.command_on_core(SERVER_CORE, env::current_exe()?);
             command.args(["--bare", "--sizes", &sizes.join(",")]);
             let bare_server = self.bench.start_command(command)?;
             let servers = [(storage, &server, Cell::new(0)), ("bare", &bare_server, Cell::new(0))];
-            for (operation, size) in (0..).zip(sizes) {
-                let (name, figures) = self.compare(operation, &servers)?;
+            for (index, size) in (0..).zip(sizes) {
+                let figures = self.compare(index, &servers)?;
                 let [memory] = fixed([server.settled_memory()?], 1);
-                rows.push([row![name, storage, size, memory], figures].concat());
+                let names = row![OPERATIONS[index].name, storage, size, memory];
+                rows.push([names, figures].concat());
             }
             self.add_memory(&format!("after the load, {storage}"), &server)?;
             self.add_memory(&format!("bare server, compared with {storage}"), &bare_server)?;
@@ -191,9 +178,8 @@ impl Throughput<'_> {
         let servers = [(names[0], &with, Cell::new(0)), (names[1], &without, Cell::new(0))];
         let mut rows = Vec::new();
         // The most frequent operation of each method.
-        for operation in [GET_ITEM, CREATE, UPDATE] {
-            let (name, figures) = self.compare(operation, &servers)?;
-            rows.push([row![name], figures].concat());
+        for index in [GET_ITEM, CREATE, UPDATE] {
+            rows.push([row![OPERATIONS[index].name], self.compare(index, &servers)?].concat());
         }
         for (name, server) in names.into_iter().zip([with, without]) {
             self.add_memory(&format!("after the load, {name}"), &server)?;
@@ -268,8 +254,8 @@ impl Throughput<'_> {
             }
         }
         self.add_memory(&format!("{name}: after all items and 110 lists were read"), &server)?;
-        let [peak] = fixed([server.status("VmHWM")?], 1);
-        self.memory.push(row![format_args!("{name}: peak until then"), peak]);
+        let peak = fixed([server.status("VmHWM")?], 1);
+        extend(&mut self.memory, row![format_args!("{name}: peak until then")], peak);
         server.stop()
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{
     create_data, find_free_address,
     operations::{COUNT, CREATE, GET_ITEM, LIST, OPERATIONS, UPDATE, for_each},
-    rounds::{Outcome, Rounds, descendants},
+    rounds::{Outcome, Rounds},
     wait_until_ready,
 };
 
@@ -151,6 +151,7 @@ impl Peer {
             // Node runs it directly, because a runner such as npx would be another process.
             command.arg(modules.join(&self.name).join(&self.script));
             command.args(self.arguments.replace("{port}", &port).split(' '));
+            // With `production`, Prism would start other processes.
             command.current_dir(bench.path("")).env("HOME", bench.path("")).env_remove("NODE_ENV");
         }
         let server = bench.spawn(address, command.stdout(Stdio::null()))?;
@@ -172,11 +173,11 @@ impl Peer {
             let start = Instant::now();
             let server = self.start(rounds.bench, false, sizes)?;
             times.push(milliseconds(start.elapsed()));
-            stop_with_descendants(server)?;
+            server.stop()?;
         }
         let server = self.start(rounds.bench, true, sizes)?;
         let result = self.measure_load(&server, rounds);
-        stop_with_descendants(server)?;
+        server.stop()?;
         let name = format!("{} {}", self.name, self.version);
         Ok([row![name.trim(), format_args!("{:.0}", median(times))], result?].concat())
     }
@@ -215,14 +216,4 @@ impl Peer {
         let ([item_cpu], [rejected, noisy]) = (fixed([item_cpu], 0), fixed(sums, 0));
         Ok([row, row![item_cpu.replace("NaN", "–"), stores, rejected, noisy]].concat())
     }
-}
-
-/// Stops the server, and kills each process that it has started.
-fn stop_with_descendants(server: Server) -> Result<()> {
-    let descendants = descendants(server.id());
-    let result = server.stop();
-    for id in descendants {
-        Command::new("sh").args(["-c", "kill -KILL \"$0\" 2>&-", &id.to_string()]).status()?;
-    }
-    result
 }

@@ -105,18 +105,18 @@ impl Rounds<'_> {
     }
 }
 
-/// Processor time used so far, in seconds: by the server and its descendants; by this process and its children that have
+/// Processor time used so far, in seconds: by the server; by this process and its children that have
 /// exited, such as wrk; by all processes. Interrupts are excluded, because the network packets of the load cause some.
 fn cpu_usage(server: &Server) -> Result<[f64; 3]> {
     let stat = fs::read_to_string("/proc/stat")?;
     let machine = sum_ticks(stat.split_whitespace().skip(1).take(3))?;
-    Ok([tree_cpu_seconds(server)?, cpu_seconds(process::id(), true)?, machine])
+    Ok([server.cpu_seconds()?, cpu_seconds(process::id(), true)?, machine])
 }
 
 /// Waits until all servers are idle, so that they have finished the work of the previous round: they take less processor
 /// time than the kernel's unit. After ten seconds the benchmark goes on although a server is still busy.
 fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
-    let sum = || servers.iter().map(|(_, server, _)| tree_cpu_seconds(server)).sum::<Result<f64>>();
+    let sum = || servers.iter().map(|(_, server, _)| server.cpu_seconds()).sum::<Result<f64>>();
     let mut before = sum()?;
     for _ in 0..33 {
         thread::sleep(Duration::from_millis(300));
@@ -128,19 +128,4 @@ fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
     }
     eprintln!("warning: a server is still busy");
     Ok(())
-}
-
-/// Processor time of the server's process and its descendants.
-fn tree_cpu_seconds(server: &Server) -> Result<f64> {
-    // A process that has exited meanwhile has no entry any more.
-    let times = descendants(server.id()).into_iter().filter_map(|id| cpu_seconds(id, false).ok());
-    Ok(server.cpu_seconds()? + times.sum::<f64>())
-}
-
-/// Ids of the child processes of a process, and of their children.
-pub(crate) fn descendants(id: u32) -> Vec<u32> {
-    let path = format!("/proc/{id}/task/{id}/children");
-    let children = fs::read_to_string(path).unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|id| id.parse::<u32>().ok());
-    children.flat_map(|id| [vec![id], descendants(id)].concat()).collect()
 }
