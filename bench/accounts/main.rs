@@ -2,8 +2,6 @@
 //!
 //! Sends requests over one connection, with seeds of three sizes and both kinds of storage.
 
-#![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use omnidesk_mock_bench::prelude::*;
 
 /// Tickets in the seeds, from the smallest to the largest.
@@ -16,35 +14,19 @@ const TICKETS_AT_ONCE: u32 = 100_000;
 /// Accounts that are reset beside many others. The others of these and the seed's account make as many other accounts.
 const RESET_ACCOUNTS: u32 = 10;
 
-type Operation = (&'static str, &'static str, &'static str);
-
 /// The operations in the life of an account: name, request, and whether they are measured on the accounts that are read
 /// first (`r`), on those that are written first (`w`) or on both. The server may defer a copy until the first read or
 /// write. The health check concerns no account: its latency is the overhead of connection and client.
-const OPERATIONS: [Operation; 16] = [
-    ("health check, no account", "GET /_control/health", ""),
-    ("create account from the seed", "POST /_control/accounts", ""),
-    ("first read of a new account", "GET /api/v2/ticket/1", "r"),
-    ("next read", "GET /api/v2/ticket/1", "r"),
-    ("first write after reads", "PUT /api/v2/ticket/1 form title={name}", "r"),
-    ("first write to a new account", "PUT /api/v2/ticket/1 form title={name}", "w"),
-    ("next write", "PUT /api/v2/ticket/1 form title={name}", "w"),
-    ("reset after a write", "POST {control}/reset", "rw"),
-    ("first read after a reset", "GET /api/v2/ticket/1", "r"),
-    ("first write after a reset", "PUT /api/v2/ticket/1 form title={name}", "w"),
-    ("snapshot", "PUT {control}/snapshots/before", "rw"),
-    ("first write after a snapshot", "PUT /api/v2/ticket/1 form title={name}", "rw"),
-    ("restore after a write", "POST {control}/snapshots/before/restore", "rw"),
-    ("first read after a restore", "GET /api/v2/ticket/1", "r"),
-    ("first write after a restore", "PUT /api/v2/ticket/1 form title={name}", "w"),
-    ("delete account", "DELETE {control}", "rw"),
-];
+static OPERATIONS: LazyLock<Vec<[String; 3]>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("operations.json")).expect("operations.json is valid")
+});
 
-const CREATE: Operation = OPERATIONS[1];
-const WRITE: Operation = OPERATIONS[6];
-const RESET: Operation = OPERATIONS[7];
-const SNAPSHOT: Operation = OPERATIONS[10];
-const DELETE: Operation = OPERATIONS[15];
+const HEALTH: usize = 0;
+const CREATE: usize = 1;
+const WRITE: usize = 6;
+const RESET: usize = 7;
+const SNAPSHOT: usize = 10;
+const DELETE: usize = 15;
 
 fn main() -> Result<()> {
     let Some(bench) = Bench::start("accounts", &CommonOptions::parse())? else { return Ok(()) };
@@ -53,14 +35,14 @@ fn main() -> Result<()> {
     let (mut many, mut idle) = (Rows::new(), Rows::new());
     for storage in STORAGES {
         for tickets in SEED_SIZES {
-            eprintln!("accounts with {tickets} tickets, {storage}");
+            note!("accounts with {tickets} tickets, {storage}");
             let (samples, bytes) = measure_lifecycle(&bench, storage, tickets)?;
-            for ((name, ..), samples) in OPERATIONS.iter().zip(samples) {
+            for ([name, ..], samples) in OPERATIONS.iter().zip(samples) {
                 extend(&mut operations, row![name, storage], fixed(samples.figures(), 2));
             }
             sizes.push(row![tickets, storage, bytes, bytes / u64::from(tickets)]);
         }
-        eprintln!("many accounts, {storage}");
+        note!("many accounts, {storage}");
         measure_many(&bench, storage, &mut many, &mut idle)?;
     }
     let mut report = Report::new(include_str!("report.md"), &bench);
@@ -92,11 +74,8 @@ fn rounds(bench: &Bench, tickets: u32) -> (u32, u32) {
 
 /// Sends the request for each account, given by the response to its creation, one after the other. Returns the bodies of
 /// the responses too.
-fn measure(
-    server: &Server,
-    (name, line, _): Operation,
-    accounts: &[Value],
-) -> Result<(Samples, Vec<Value>)> {
+fn measure(server: &Server, operation: usize, accounts: &[Value]) -> Result<(Samples, Vec<Value>)> {
+    let [name, line, _] = &OPERATIONS[operation];
     let requests = accounts.iter().map(|account| {
         let [account, key] =
             ["account", "api_key"].map(|name| account[name].as_str().unwrap_or(""));
@@ -114,7 +93,7 @@ fn measure(
 /// The same in groups. Adds the rows of the first and the last group.
 fn measure_groups(
     server: &Server,
-    operation: Operation,
+    operation: usize,
     accounts: &[Value],
     names: [&str; 2],
     rows: &mut Rows,
@@ -134,28 +113,23 @@ fn measure_groups(
 }
 
 /// Returns the samples of each operation, and the size of the account's database according to its last snapshot.
-fn measure_lifecycle(
-    bench: &Bench,
-    storage: &str,
-    tickets: u32,
-) -> Result<([Samples; OPERATIONS.len()], u64)> {
+fn measure_lifecycle(bench: &Bench, storage: &str, tickets: u32) -> Result<(Vec<Samples>, u64)> {
     let server = bench.start_server(storage, tickets, &[])?;
     let (count, rounds) = rounds(bench, tickets);
-    let mut all: [Samples; OPERATIONS.len()] = Default::default();
+    let mut all = vec![Samples::default(); OPERATIONS.len()];
     let mut database_bytes = 0;
     for _ in 0..rounds {
         for order in ["r", "w"] {
             let new = vec![Value::Null; count as usize];
             let (samples, accounts) = measure(&server, CREATE, &new)?;
-            all[1].extend(samples);
+            all[CREATE].extend(samples);
             if order == "r" {
-                all[0].extend(measure(&server, OPERATIONS[0], &accounts)?.0);
+                all[HEALTH].extend(measure(&server, HEALTH, &accounts)?.0);
             }
             // Each operation on all accounts before the next operation.
-            let operations = all.iter_mut().zip(OPERATIONS);
-            for (all, operation) in operations.filter(|(_, (.., orders))| orders.contains(order)) {
-                let (samples, bodies) = measure(&server, operation, &accounts)?;
-                all.extend(samples);
+            for index in (0..all.len()).filter(|index| OPERATIONS[*index][2].contains(order)) {
+                let (samples, bodies) = measure(&server, index, &accounts)?;
+                all[index].extend(samples);
                 database_bytes = bodies[0]["bytes"].as_u64().unwrap_or(database_bytes);
             }
         }

@@ -5,8 +5,6 @@
 //! operations in the order of their measurement, and limits of their median latencies: a multiple of that of the smallest
 //! size, or milliseconds at all sizes or at one.
 
-#![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use omnidesk_mock_bench::prelude::*;
 
 mod tickets;
@@ -49,7 +47,7 @@ fn main() -> Result<()> {
     sizes.dedup();
     let operations: Vec<Value> = serde_json::from_str(include_str!("operations.json"))?;
     let accounts = sizes.iter().map(|tickets| {
-        eprintln!("filling an account with {tickets} tickets");
+        note!("filling an account with {tickets} tickets");
         Account::fill(&bench, *tickets, operations.len())
     });
     let mut accounts = accounts.collect::<Result<Vec<_>>>()?;
@@ -58,7 +56,7 @@ fn main() -> Result<()> {
     let measured =
         operations.iter().enumerate().filter(|(_, operation)| operation["do"].is_string());
     for (index, operation) in measured {
-        eprintln!("{}", operation["name"]);
+        note!("{}", operation["name"]);
         let max = operation["max_repetitions"].as_u64().map_or(Ok(repetitions), u32::try_from)?;
         for _ in 0..ROUNDS {
             for account in &mut accounts {

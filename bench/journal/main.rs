@@ -1,8 +1,6 @@
 //! The journal: how soon a waiting test gets its response, how long a verification of a full journal takes, whether a
 //! client of the event stream slows down others, and how much memory the journal takes.
 
-#![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use std::net::Shutdown;
 
 use omnidesk_mock_bench::prelude::*;
@@ -33,11 +31,9 @@ fn main() -> Result<()> {
     let [rounds, repetitions] = [bench.count(1_000, 50), bench.count(300, 30)];
     let [stream_requests, accounts] = [bench.count(400, 20), bench.count(100, 10)];
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill("rounds", rounds);
-    report.fill("repetitions", repetitions);
+    report.fill_all(&[("rounds", rounds), ("repetitions", repetitions), ("accounts", accounts)]);
     report.fill("stream_requests", 5 * stream_requests);
     report.fill("memory_requests", memory_requests);
-    report.fill("accounts", accounts);
     report.table("waits", &measure_waits(&bench, rounds)?);
     report.table("queries", &measure_queries(&bench, repetitions)?);
     report.table("streams", &measure_streams(&bench, stream_requests)?);
@@ -54,7 +50,7 @@ fn control_get(rest: &str) -> String {
 fn measure_waits(bench: &Bench, rounds: u32) -> Result<Rows> {
     let mut rows = Vec::new();
     for storage in STORAGES {
-        eprintln!("waits, {storage}");
+        note!("waits, {storage}");
         let server = bench.start_server(storage, 100, &[])?;
         let mut titles = (1..).map(|number| format!("Renamed-{number}"));
         for (name, waiters, for_ticket) in WAITS {
@@ -120,7 +116,7 @@ fn measure_wait(
 
 /// How long queries of a full journal take.
 fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
-    eprintln!("verification of a full journal");
+    note!("verification of a full journal");
     let server = bench.start_server(MEMORY, 250, &[])?;
     // As many requests as the journal can hold.
     let requests = (1..=250).flat_map(|ticket| {
@@ -146,7 +142,7 @@ fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
 
 /// Whether a client of the event stream slows down the requests of others. The kinds of clients are measured in turn.
 fn measure_streams(bench: &Bench, requests: u32) -> Result<Rows> {
-    eprintln!("event streams");
+    note!("event streams");
     let server = bench.start_server(MEMORY, 100, &[])?;
     // By kind of client: samples of reads and of writes, and the most resident memory after a round.
     let mut all: [([Samples; 2], f64); 3] = Default::default();
@@ -194,7 +190,7 @@ fn measure_memory(bench: &Bench, requests: u32, many: u32) -> Result<Rows> {
     let mut rows: Vec<_> = (0..=10).map(|sample| row![step * sample]).collect();
     for accounts in [1, many] {
         for flags in [&["--journal-entries=0"][..], &[]] {
-            eprintln!("memory, {accounts} accounts {flags:?}");
+            note!("memory, {accounts} accounts {flags:?}");
             // The accounts are in files, so that the growth of their databases is not in memory.
             let server = bench.start_server(FILES, 200, flags)?;
             let mut connections = server.connect_many(32)?;

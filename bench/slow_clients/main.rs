@@ -1,23 +1,16 @@
 //! Whether slow clients slow down others: the same requests without and with many connections that stop in a head, stop
 //! in a body, are idle, or do not read the response.
 
-#![expect(clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use omnidesk_mock_bench::prelude::*;
 
-/// Tickets in the account.
-const SEED_TICKETS: u32 = 200;
-
-/// The slow clients must stay connected for longer than a measurement takes.
-const LONG_TIMEOUTS: [&str; 4] =
-    ["--header-timeout=10m", "--body-timeout=10m", "--idle-timeout=10m", "--send-timeout=10m"];
-
-/// A measured request: name, and its text by number.
-type Request = (&'static str, fn(u32) -> String);
-
-const REQUESTS: [Request; 2] = [
-    ("GET item", |number| KEY.get_ticket(1 + number % SEED_TICKETS)),
-    ("POST create, multipart", create),
+/// Name and line of a measured request.
+const REQUESTS: [(&str, &str); 2] = [
+    ("GET item", "GET /api/v2/ticket/{id}"),
+    (
+        "POST create, multipart",
+        "POST /api/v2/ticket multipart brandID=1&channelID=1&direction=inbound&from=ada@example.test\
+         &to=desk@example.test&title=Order {number} arrived with a broken screen and without its charger",
+    ),
 ];
 
 /// The figures of a request in a measurement: name and decimals.
@@ -39,14 +32,17 @@ fn main() -> Result<()> {
     let counts = [bench.count(2_000, 200), bench.count(10_000, 1_000)];
     let (mut rows, mut peaks) = (Vec::new(), Vec::new());
     for storage in STORAGES {
-        let server = bench.start_server(storage, SEED_TICKETS, &LONG_TIMEOUTS)?;
+        // The slow clients must stay connected for longer than a measurement takes.
+        let timeouts =
+            ["header", "body", "idle", "send"].map(|name| format!("--{name}-timeout=10m"));
+        let server = bench.start_server(storage, 200, &timeouts.each_ref().map(String::as_str))?;
         // Without slow clients, and with them.
         let (mut measurements, mut memory) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
         let (mut most_disconnected, mut numbers) = (0, 0..);
         // The warm-up.
         measure(&server, counts, &mut numbers)?;
         for round in 0..rounds {
-            eprintln!("{storage}, round {}", round + 1);
+            note!("{storage}, round {}", round + 1);
             // Which of the two comes first alternates.
             for has_slow_clients in [round % 2 == 0, round % 2 != 0] {
                 let slow = connect_slow(&server, if has_slow_clients { clients } else { 0 })?;
@@ -77,20 +73,16 @@ fn main() -> Result<()> {
         peaks.push(row![storage, without, with, most_disconnected]);
     }
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill("rounds", rounds);
-    report.fill("clients", clients);
-    report.fill("sequential", counts[0]);
-    report.fill("concurrent", counts[1]);
+    report.fill_all(&[("rounds", rounds), ("clients", clients)]);
+    report.fill_all(&[("sequential", counts[0]), ("concurrent", counts[1])]);
     report.table("figures", &rows);
     report.table("peaks", &peaks);
     report.publish("slow_clients")
 }
 
-fn create(number: u32) -> String {
-    KEY.line(&format!(
-        "POST {TICKETS} multipart brandID=1&channelID=1&direction=inbound&from=ada@example.test&to=desk@example.test\
-         &title=Order {number} arrived with a broken screen and without its charger"
-    ))
+fn encode(line: &str, number: u32) -> String {
+    let line = line.replace("{id}", &(1 + number % 200).to_string());
+    KEY.line(&line.replace("{number}", &number.to_string()))
 }
 
 /// Measures each request: latency over one connection, throughput over many.
@@ -101,9 +93,10 @@ fn measure(
 ) -> Result<Figures> {
     let mut connections = server.connect_many(32)?;
     let mut all = Figures::default();
-    for (figures, (_, request)) in all.iter_mut().zip(REQUESTS) {
-        let [single, many] = [sequential, concurrent]
-            .map(|count| numbers.take(count as usize).map(request).collect::<Vec<_>>());
+    for (figures, (_, line)) in all.iter_mut().zip(REQUESTS) {
+        let [single, many] = [sequential, concurrent].map(|count| {
+            numbers.take(count as usize).map(|number| encode(line, number)).collect::<Vec<_>>()
+        });
         let [p50, p99, cpu] = server.measure(single, Response::check_success)?.figures();
         let start = Instant::now();
         send_all(&mut connections, many.into_iter(), Response::check_success)?;
@@ -115,7 +108,8 @@ fn measure(
 /// Connects the slow clients: a third stops in a head, a third in a form or a multipart body. Of the last third, one in
 /// ten requests more lists than the buffers of a connection hold and reads nothing; the others are idle.
 fn connect_slow(server: &Server, count: u32) -> Result<Vec<TcpStream>> {
-    let (create, update) = (create(0), KEY.update_title(1, "A-title-that-never-arrives"));
+    let (create, update) =
+        (encode(REQUESTS[1].1, 0), KEY.update_title(1, "A-title-that-never-arrives"));
     let lists = KEY.get(&format!("{TICKETS}?itemLimit=200")).repeat(100);
     let streams = (0..count).map(|number| {
         let mut stream = TcpStream::connect(server.address)?;

@@ -6,8 +6,6 @@
 //! fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
 //! expected tickets (`set`, `create`, `delete`, `take`, `restore`, `forget`), and compares them with the server's.
 
-use std::sync::LazyLock;
-
 use omnidesk_mock_bench::prelude::*;
 
 use crate::{

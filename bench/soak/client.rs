@@ -65,7 +65,7 @@ impl SharedCounters {
         let mut counters = self.lock();
         counters.errors += 1;
         match counters.errors {
-            number @ ..=20 => eprintln!("error {number}: {name}: {error}"),
+            number @ ..=20 => note!("error {number}: {name}: {error}"),
             200.. => counters.is_stopped = true,
             _ => (),
         }

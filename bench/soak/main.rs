@@ -4,8 +4,6 @@
 //! accounts whose tickets they know, and check every response. They delete what they create, so nothing has to grow. The
 //! report is stored as `target/bench/soak.md`. The exit code is 1 after an error or growth.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use fastrand::Rng;
 use omnidesk_mock_bench::prelude::*;
 

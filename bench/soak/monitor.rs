@@ -89,10 +89,10 @@ impl Monitor<'_> {
             ("write_ms", since(5) / since(4).max(1.0) * 1e3, 3),
         ];
         if self.samples.len() == LINE_INTERVAL {
-            println!("{}", columns.map(|(name, ..)| format!("{name:>8}")).join(" "));
+            note!("{}", columns.map(|(name, ..)| format!("{name:>8}")).join(" "));
         }
         let cells = columns.map(|(_, figure, decimals)| format!("{figure:>8.decimals$}"));
-        println!("{}", cells.join(" "));
+        note!("{}", cells.join(" "));
         Ok(())
     }
 

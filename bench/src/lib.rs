@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::ffi::OsStr;
+use std::{ffi::OsStr, fmt::Display};
 
 use tempfile::TempDir;
 
@@ -100,6 +100,17 @@ impl Bench {
         let (core, id) = (CLIENT_CORE.to_string(), process::id().to_string());
         let _ = Command::new("taskset").args(["-pc", &core, &id]).output();
     }
+}
+
+/// Prints the progress of a benchmark.
+#[macro_export]
+macro_rules! note {
+    ($($argument:tt)*) => { $crate::print(format_args!($($argument)*)) };
+}
+
+#[doc(hidden)]
+pub fn print(text: impl Display) {
+    eprintln!("{text}");
 }
 
 /// Returns a subfolder of cargo's target folder, and creates it if it is missing.

@@ -10,6 +10,7 @@ pub use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
@@ -21,6 +22,7 @@ pub use serde_json::{Value, json};
 pub use crate::{
     Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,
     http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, send_all},
+    note,
     report::{Report, Rows, cells, extend, fixed},
     row,
     seed::{self, PRIORITIES, STATUSES},

@@ -43,6 +43,12 @@ impl Report {
         self.0 = self.0.replace(&format!("{{{name}}}"), &value.to_string());
     }
 
+    pub fn fill_all(&mut self, values: &[(&str, u32)]) {
+        for (name, value) in values {
+            self.fill(name, value);
+        }
+    }
+
     /// Adds the rows of a table. In the template, its header is the line before the placeholder. Columns are as wide as
     /// their widest cell; columns of numbers are aligned right, others left.
     pub fn table(&mut self, name: &str, rows: &[Vec<String>]) {

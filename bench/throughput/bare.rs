@@ -15,11 +15,13 @@ use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::operations::COUNT;
 
-/// Serves on loopback until it is killed. The first line of its output contains its address. The sizes of the responses
-/// are in the order of the operations; all operations with the same route have one size.
-pub(crate) fn serve(listen: &str, sizes: &[usize]) -> Result<()> {
+/// Serves on loopback until it is killed. The first line of its output contains its address. The arguments are an address,
+/// and the sizes of the responses of each operation; all operations with the same route have one size.
+pub(crate) fn serve(arguments: &[String]) -> Result<()> {
+    let (listen, sizes) = arguments.split_first().context("no address")?;
+    let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<Result<_, _>>()?;
     let [item, list, search, _, _, updated, _, status, _, batch, created]: [usize; COUNT] =
-        sizes.try_into()?;
+        sizes[..].try_into()?;
     let respond = |size: usize| {
         let body = Bytes::from(vec![b'x'; size]);
         move || ready(([(CONTENT_TYPE, "application/json")], body.clone()).into_response())
@@ -38,7 +40,7 @@ pub(crate) fn serve(listen: &str, sizes: &[usize]) -> Result<()> {
         .route("/api/v2/ticket/batch", post(write(batch)));
     Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(listen).await?;
-        println!("listening on http://{}", listener.local_addr()?);
+        writeln!(io::stdout(), "listening on http://{}", listener.local_addr()?)?;
         Ok(axum::serve(listener, router).await?)
     })
 }

@@ -5,8 +5,6 @@
 //! a journal. `--peers` measures other mock servers too. The reports are stored as `target/bench/throughput.md` and
 //! `target/bench/peers.md`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
-
 use clap::ValueEnum;
 use omnidesk_mock_bench::prelude::*;
 
@@ -30,15 +28,9 @@ struct Options {
     /// Measure json-server, Mockoon and Prism too; npm installs them below target/bench/peers
     #[arg(long)]
     peers: bool,
-    /// Run as the bare server that the real one is compared with
-    #[arg(long, hide = true)]
-    bare: bool,
-    /// Address of the bare server
-    #[arg(long, hide = true, default_value = "127.0.0.1:0")]
-    listen: String,
-    /// Sizes of the bare server's responses in bytes, in the order of the operations
+    /// Run as the bare server, with this address and these sizes of responses
     #[arg(long, hide = true, value_delimiter = ',')]
-    sizes: Vec<usize>,
+    bare: Vec<String>,
     #[command(flatten)]
     common: CommonOptions,
 }
@@ -71,8 +63,8 @@ struct Throughput<'a> {
 
 fn main() -> Result<()> {
     let mut options = Options::parse();
-    if options.bare {
-        return bare::serve(&options.listen, &options.sizes);
+    if !options.bare.is_empty() {
+        return bare::serve(&options.bare);
     }
     let Some(bench) = &Bench::start("throughput", &options.common)? else { return Ok(()) };
     if options.peers {
@@ -98,10 +90,12 @@ fn main() -> Result<()> {
     }
     let Throughput { mut report, memory, tickets, .. } = throughput;
     if !memory.is_empty() {
-        report.fill("tickets", tickets);
-        report.fill("rounds", rounds);
-        report.fill("seconds", seconds);
-        report.fill("retries", retries);
+        report.fill_all(&[
+            ("tickets", tickets),
+            ("rounds", rounds),
+            ("seconds", seconds),
+            ("retries", retries),
+        ]);
         report.table("memory", &memory);
         report.publish("throughput")?;
     }
@@ -151,7 +145,7 @@ impl Throughput<'_> {
                 sizes.push(response.body.len().to_string());
             }
             let mut command = self.bench.command_on_core(SERVER_CORE, env::current_exe()?);
-            command.args(["--bare", "--sizes", &sizes.join(",")]);
+            command.args(["--bare", &format!("127.0.0.1:0,{}", sizes.join(","))]);
             let bare_server = self.bench.start_command(command)?;
             let servers = [(storage, &server, Cell::new(0)), ("bare", &bare_server, Cell::new(0))];
             for (index, size) in (0..).zip(sizes) {
@@ -262,7 +256,7 @@ impl Throughput<'_> {
 
 /// Creates a data folder from a seed. Returns the command of a server that starts on it.
 fn create_data(bench: &Bench, name: &str, accounts: u32, tickets: u32) -> Result<Command> {
-    eprintln!("creating {accounts} accounts of {tickets} tickets");
+    note!("creating {accounts} accounts of {tickets} tickets");
     let (seed, data) = (bench.path("seed.json"), bench.path(name));
     seed::write(&seed, accounts, tickets)?;
     let command = || bench.serve(true, "127.0.0.1:0", FILES, &data);

@@ -4,8 +4,6 @@
 //! comes last, because it makes the account larger. `factor` makes the rounds of a slow operation longer, because requests
 //! that are not finished at the end of a round do not count.
 
-use std::sync::LazyLock;
-
 use omnidesk_mock_bench::prelude::*;
 use serde::Deserialize;
 

@@ -48,16 +48,19 @@ pub(crate) fn measure(rounds: &Rounds) -> Result<()> {
         match peer.install().and_then(|()| peer.measure(rounds, starts, &sizes)) {
             Ok(row) => rows.push(row),
             Err(error) if peer.version.is_empty() => return Err(error),
-            Err(error) => eprintln!("warning: {} is skipped: {error:#}", peer.name),
+            Err(error) => note!("warning: {} is skipped: {error:#}", peer.name),
         }
     }
     let node = Command::new("node").arg("--version").output().map(|output| output.stdout);
     let mut report = Report::new(include_str!("peers.md"), bench);
     report.fill("node", String::from_utf8(node.unwrap_or_default())?.trim());
-    report.fill("rounds", rounds.count);
-    report.fill("seconds", rounds.seconds);
-    report.fill("starts", starts);
-    report.fill("retries", rounds.retries);
+    let Rounds { count, seconds, retries, .. } = *rounds;
+    report.fill_all(&[
+        ("rounds", count),
+        ("seconds", seconds),
+        ("retries", retries),
+        ("starts", starts),
+    ]);
     report.table("peers", &rows);
     report.publish("peers")
 }
@@ -112,7 +115,7 @@ impl Peer {
             return Ok(());
         }
         let package = format!("{}@{}", self.name, self.version);
-        eprintln!("installing {package}");
+        note!("installing {package}");
         let mut command = Command::new("timeout");
         command.args(["300", "npm", "install", "--no-audit", "--no-fund", "--save-exact"]);
         command.arg("--prefix").arg(prefix).arg(&package).stdin(Stdio::null());
@@ -144,7 +147,7 @@ impl Peer {
             let mut sizes: [&str; COUNT] = [&updated; COUNT];
             (sizes[GET_ITEM], sizes[LIST], sizes[CREATE]) = (&item, &list, &created);
             command = program(env::current_exe()?);
-            command.args(["--bare", "--listen", &listen, "--sizes", &sizes.join(",")]);
+            command.args(["--bare", &format!("{listen},{}", sizes.join(","))]);
         } else {
             command = program("node".into());
             let modules = target_folder("bench/peers")?.join("node_modules");
@@ -200,14 +203,14 @@ impl Peer {
             row.push("–".to_owned());
             let name = &OPERATIONS[COMPARED[operation].0].name;
             if !is_supported {
-                eprintln!("{} does not support {name}", self.name);
+                note!("{} does not support {name}", self.name);
                 continue;
             }
             let [Outcome { figures, counts: [failed, rejected, noisy] }] =
                 rounds.run(name, 1, &servers, |round| self.requests(operation, round))?;
             sums = [sums[0] + rejected, sums[1] + noisy];
             if failed > 0.0 {
-                eprintln!("{name}: {failed} requests failed");
+                note!("{name}: {failed} requests failed");
                 continue;
             }
             row[operation] = format!("{:.0}", figures[0]);

@@ -54,7 +54,7 @@ impl Rounds<'_> {
                     quietest = if round[5] < quietest[5] { round } else { quietest };
                 }
                 let (server, [rate, .., others]) = (servers[index].0, quietest);
-                eprintln!(
+                note!(
                     "{name}, {server}, round {}: {rate:.0}/s, others took {others:.2}",
                     number + 1
                 );
@@ -126,6 +126,6 @@ fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
         }
         before = now;
     }
-    eprintln!("warning: a server is still busy");
+    note!("warning: a server is still busy");
     Ok(())
 }
