@@ -14,9 +14,6 @@ const BATCH_SIZE: usize = 1_000;
 /// The repetitions of an operation are spread over this number of rounds, which alternate between the sizes, so that
 /// noise affects all sizes alike.
 const ROUNDS: u32 = 5;
-/// After this time a slow operation is not repeated again in its round.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
-
 /// The figures of an account: name and decimals. The first are the peaks of the memory in each phase.
 const FIGURES: [(&str, usize); 7] = [
     ("peak memory of reads, MB", 1),
@@ -54,7 +51,7 @@ fn main() -> Result<()> {
     let repetitions = bench.count(50, 5);
     // Some latencies are measured together with those of the previous operation.
     let measured =
-        operations.iter().enumerate().filter(|(_, operation)| operation["do"].is_string());
+        operations.iter().enumerate().filter(|(_, operation)| operation["send"].is_string());
     for (index, operation) in measured {
         note!("{}", operation["name"]);
         let max = operation["max_repetitions"].as_u64().map_or(Ok(repetitions), u32::try_from)?;
@@ -115,9 +112,8 @@ struct Account {
     /// Number of the next ticket, and ids of all tickets in the order of their creation.
     next_ticket: u32,
     ids: Vec<u64>,
-    /// Number of the next read and of the next write.
-    reads: usize,
-    writes: u32,
+    /// Number of requests of the measurements.
+    count: u32,
     /// Key of the copy of the account that is reset; empty before the first reset.
     copy_key: String,
     /// By operation, in milliseconds.
@@ -137,8 +133,7 @@ impl Account {
             server,
             next_ticket: 0,
             ids: Vec::new(),
-            reads: 0,
-            writes: 0,
+            count: 0,
             copy_key: String::new(),
             latencies: vec![Vec::new(); operations],
             figures: Default::default(),
@@ -157,7 +152,10 @@ impl Account {
     fn create(&mut self, count: u32) -> Result<()> {
         let numbers = self.next_ticket..self.next_ticket + count;
         self.next_ticket += count;
-        send_all(&mut self.connections, numbers.map(tickets::create), |response| {
+        let requests = numbers.map(|number| {
+            KEY.line(&format!("POST {TICKETS} multipart {}", tickets::fields(number)))
+        });
+        send_all(&mut self.connections, requests, |response| {
             self.ids.push(response.json()?["ticketID"].as_u64().context("no ticketID")?);
             Ok(())
         })
@@ -181,10 +179,11 @@ impl Account {
     /// Repeats the operation up to this number of times.
     fn measure_round(&mut self, index: usize, operation: &Value, max: u32) -> Result<()> {
         // Opens the database again, which the server may have closed during the measurements of other sizes.
-        self.list("", false)?;
+        self.send(&format!("GET {TICKETS}"))?;
         let start = Instant::now();
         for repetition in 0..max {
-            if repetition > 0 && start.elapsed() > TIME_LIMIT {
+            // A slow operation is not repeated as often.
+            if repetition > 0 && start.elapsed() > Duration::from_secs(2) {
                 break;
             }
             for (offset, latency) in self.measure(operation)?.into_iter().enumerate() {
@@ -198,71 +197,65 @@ impl Account {
 
     /// Returns the latency, in milliseconds, and those of the next operations if they are measured together.
     fn measure(&mut self, operation: &Value) -> Result<Vec<f64>> {
-        let query = operation["query"].as_str().unwrap_or_default();
-        let query = query.replace("{start}", &(self.ids.len() / 10 * 9).to_string());
-        let is_empty = operation["is_empty"] == true;
-        let latency = match operation["do"].as_str() {
-            Some("get") => {
-                // A prime that divides no round number, so every ticket is read once before one is read again.
-                self.reads += 7_919;
-                self.connections[0].time(&KEY.get_ticket(self.ids[self.reads % self.ids.len()]))?.0
-            }
-            Some("list") => self.list(&query, is_empty)?,
-            Some("list again") => {
-                self.list(&query, is_empty)?;
-                self.connections[0].time(&KEY.get(&format!("{TICKETS}{query}")))?.0
-            }
-            Some("create") => {
-                self.writes += 1;
-                self.connections[0].time(&tickets::create(self.writes))?.0
-            }
-            // The oldest are deleted, and as many new ones created outside the measured time.
-            Some("delete") => {
-                let oldest = self.ids.drain(..BATCH_SIZE).map(|id| format!("ticketIDs[]={id}"));
-                let body = oldest.collect::<Vec<_>>().join("&");
-                let delete = KEY.line(&format!("DELETE {TICKETS}/multi form {body}"));
-                let latency = self.connections[0].time(&delete)?.0;
-                self.create(u32::try_from(BATCH_SIZE)?)?;
-                self.set_statuses_and_priorities(self.ids.len() - BATCH_SIZE)?;
-                latency
-            }
-            Some("setStatus") => {
-                let newest = &self.ids[self.ids.len() - BATCH_SIZE..];
-                self.connections[0].time(&KEY.set("status=open", newest))?;
-                self.connections[0].time(&KEY.set("status=pending", newest))?.0
-            }
-            _ => return self.reset(),
-        };
+        for line in operation["before"].as_array().into_iter().flatten() {
+            self.send(line.as_str().context("no line")?)?;
+        }
+        let line = operation["send"].as_str().context("no line")?;
+        if line.contains("reset") {
+            return self.reset(line);
+        }
+        let (latency, response) = self.send(line)?;
+        if let Some(expected) = operation["total"].as_str() {
+            let total = response.json()?["itemTotal"].as_u64().context("no itemTotal")?;
+            ensure!((total == 0) == (expected == "none"), "{line}: {total} tickets");
+        }
+        if line.contains("{oldest}") {
+            // As many new ones are created outside the measured time.
+            self.ids.drain(..BATCH_SIZE);
+            self.create(u32::try_from(BATCH_SIZE)?)?;
+            self.set_statuses_and_priorities(self.ids.len() - BATCH_SIZE)?;
+        }
         Ok(vec![latency])
     }
 
-    /// Requests a list right after a small write, which invalidates the cached responses.
-    fn list(&mut self, query: &str, is_empty: bool) -> Result<f64> {
-        self.writes += 1;
-        let title = format!("Renamed+{}+times", self.writes);
-        self.connections[0].time(&KEY.update_title(self.ids[0], &title))?;
-        let (latency, list) = self.connections[0].time(&KEY.get(&format!("{TICKETS}{query}")))?;
-        let total = list.json()?["itemTotal"].as_u64().context("no itemTotal")?;
-        ensure!((total == 0) == is_empty, "{query}: {total} tickets");
-        Ok(latency)
+    /// Sends the request of a line with placeholders, and returns the latency.
+    fn send(&mut self, line: &str) -> Result<(f64, Response)> {
+        self.count += 1;
+        let join = |ids: &[u64]| {
+            let fields: Vec<_> = ids.iter().map(|id| format!("ticketIDs[]={id}")).collect();
+            fields.join("&")
+        };
+        let (ids, count) = (&self.ids, self.count);
+        // A prime that divides no round number, so every ticket is read once before one is read again.
+        let next = ids[count as usize * 7_919 % ids.len()];
+        let values = [
+            ("{first}", ids[0].to_string()),
+            ("{next}", next.to_string()),
+            ("{title}", format!("Renamed+{count}+times")),
+            ("{ticket}", tickets::fields(count)),
+            ("{start}", (ids.len() / 10 * 9).to_string()),
+            ("{oldest}", join(&ids[..BATCH_SIZE])),
+            ("{newest}", join(&ids[ids.len() - BATCH_SIZE..])),
+        ];
+        let line =
+            values.iter().fold(line.to_owned(), |line, (name, value)| line.replace(name, value));
+        self.connections[0].time(&KEY.line(&line))
     }
 
     /// Resets a copy of the account after a write, and reads from it. Returns both latencies and their sum.
-    fn reset(&mut self) -> Result<Vec<f64>> {
+    fn reset(&mut self, line: &str) -> Result<Vec<f64>> {
         if self.copy_key.is_empty() {
-            let snapshot = format!("PUT {ACCOUNTS}/dev/snapshots/filled");
-            self.connections[0].time(&KEY.line(&snapshot))?;
+            self.send(&format!("PUT {ACCOUNTS}/dev/snapshots/filled"))?;
             let copy = r#"{"name":"copy","from":"snapshot:dev/filled"}"#;
-            let copy = KEY.line(&format!("POST {ACCOUNTS} json {copy}"));
-            let created = self.connections[0].time(&copy)?.1.json()?;
+            let created = self.send(&format!("POST {ACCOUNTS} json {copy}"))?.1.json()?;
             created["api_key"].as_str().context("no key")?.clone_into(&mut self.copy_key);
         }
-        self.writes += 1;
         let (requests, id) = (Requests(&self.copy_key), self.ids[0]);
-        self.connections[0]
-            .time(&requests.update_title(id, &format!("Renamed+{}", self.writes)))?;
-        let reset = self.connections[0].time(&KEY.line(&format!("POST {ACCOUNTS}/copy/reset")))?.0;
-        let read = self.connections[0].time(&requests.get_ticket(id))?.0;
+        let update = requests.update_title(id, &format!("Renamed+{}", self.count));
+        let read = requests.get_ticket(id);
+        self.connections[0].time(&update)?;
+        let reset = self.send(line)?.0;
+        let read = self.connections[0].time(&read)?.0;
         Ok(vec![reset, read, reset + read])
     }
 }

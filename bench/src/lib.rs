@@ -84,12 +84,10 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Returns a command that runs the program on the core if possible, and else on any core. `taskset` replaces itself
+    /// Returns a command that runs the program on the core if wanted and possible, and else on any core. `taskset` replaces itself
     /// with the program, so the process id is that of the program.
-    pub fn command_on_core(&self, core: u8, program: impl AsRef<OsStr>) -> Command {
-        if !self.can_pin {
-            return Command::new(program);
-        }
+    pub fn command(&self, core: Option<u8>, program: impl AsRef<OsStr>) -> Command {
+        let Some(core) = core.filter(|_| self.can_pin) else { return Command::new(program) };
         let mut command = Command::new("taskset");
         command.arg("-c").arg(core.to_string()).arg(program);
         command

@@ -17,11 +17,7 @@ pub const STORAGES: [&str; 2] = [FILES, MEMORY];
 impl Bench {
     /// The command of the server under test, on its core or as a user runs it: on any core.
     pub fn serve(&self, is_pinned: bool, listen: &str, storage: &str, data: &Path) -> Command {
-        let mut command = if is_pinned {
-            self.command_on_core(SERVER_CORE, &self.server_binary)
-        } else {
-            Command::new(&self.server_binary)
-        };
+        let mut command = self.command(is_pinned.then_some(SERVER_CORE), &self.server_binary);
         // The user's own settings must not change the figures.
         for (name, _) in env::vars_os() {
             if name.to_string_lossy().starts_with("OMNIDESK_MOCK_") {
@@ -59,10 +55,8 @@ impl Bench {
         });
         let line = receiver.recv_timeout(START_TIMEOUT).unwrap_or_default();
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
-            bail!(
-                "{command:?} did not start: {line:?}\n{}",
-                fs::read_to_string(self.path("server.log"))?
-            );
+            let log = fs::read_to_string(self.path("server.log"))?;
+            bail!("{command:?} did not start: {line:?}\n{log}");
         };
         server.address = address.parse()?;
         Ok(server)

@@ -144,7 +144,7 @@ impl Throughput<'_> {
                 let response = server.connect()?.time(&operation.requests(self.tickets, 0)[0])?.1;
                 sizes.push(response.body.len().to_string());
             }
-            let mut command = self.bench.command_on_core(SERVER_CORE, env::current_exe()?);
+            let mut command = self.bench.command(Some(SERVER_CORE), env::current_exe()?);
             command.args(["--bare", &format!("127.0.0.1:0,{}", sizes.join(","))]);
             let bare_server = self.bench.start_command(command)?;
             let servers = [(storage, &server, Cell::new(0)), ("bare", &bare_server, Cell::new(0))];
@@ -241,11 +241,10 @@ impl Throughput<'_> {
         for id in 1..=tickets {
             connection.time(&KEY.get_ticket(id))?;
         }
-        for (limit, pages) in [(15, 100), (1000, 10)] {
-            for start in (0..pages).map(|page| page * limit) {
-                connection
-                    .time(&KEY.get(&format!("{TICKETS}?itemStart={start}&itemLimit={limit}")))?;
-            }
+        for (start, limit) in
+            (0..100).map(|page| (15 * page, 15)).chain((0..10).map(|page| (1000 * page, 1000)))
+        {
+            connection.time(&KEY.get(&format!("{TICKETS}?itemStart={start}&itemLimit={limit}")))?;
         }
         self.add_memory(&format!("{name}: after all items and 110 lists were read"), &server)?;
         let peak = fixed([server.status("VmHWM")?], 1);

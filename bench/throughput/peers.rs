@@ -128,13 +128,7 @@ impl Peer {
     fn start(&self, bench: &Bench, is_pinned: bool, sizes: &[usize; 4]) -> Result<Server> {
         let address = find_free_address()?;
         let (listen, port) = (address.to_string(), address.port().to_string());
-        let program = |program: PathBuf| {
-            if is_pinned {
-                bench.command_on_core(SERVER_CORE, program)
-            } else {
-                Command::new(program)
-            }
-        };
+        let program = |program: PathBuf| bench.command(is_pinned.then_some(SERVER_CORE), program);
         let mut command;
         if let Some(flag) = self.name.strip_prefix("omnidesk-mock ") {
             command = bench.serve(is_pinned, &listen, flag, &bench.path("peers"));
@@ -191,12 +185,8 @@ impl Peer {
             send(operation).is_ok_and(|response| response.check_success().is_ok())
         });
         // The title contains this after the update, if the server stores updates.
-        let item = String::from_utf8_lossy(&send(0)?.body).into_owned();
-        let stores = if item.replace('+', " ").contains("renamed in round 0, pass 0") {
-            "yes"
-        } else {
-            "no"
-        };
+        let item = String::from_utf8_lossy(&send(0)?.body).replace('+', " ");
+        let stores = if item.contains("in round 0, pass 0") { "yes" } else { "no" };
         let servers = [(&*self.name, server, Cell::new(0))];
         let (mut row, mut item_cpu, mut sums) = (Vec::new(), f64::NAN, [0.0; 2]);
         for (operation, is_supported) in is_supported.into_iter().enumerate() {

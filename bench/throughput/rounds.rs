@@ -83,7 +83,7 @@ impl Rounds<'_> {
         let requests = requests(rounds.get()).into_iter();
         let requests = requests.map(|text| format!("{}\n{text}", text.len()));
         fs::write(&file, requests.collect::<Vec<_>>().concat())?;
-        let mut command = self.bench.command_on_core(CLIENT_CORE, "wrk");
+        let mut command = self.bench.command(Some(CLIENT_CORE), "wrk");
         command.args(["-t", "1", "-c", "32", "-d", &format!("{seconds}s")]);
         command.args(["--timeout", "10s", "--latency", "-s"]).arg(script);
         command.arg(format!("http://{}", server.address)).arg("--").arg(file);
