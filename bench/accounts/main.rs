@@ -4,7 +4,6 @@
 
 use omnidesk_mock_bench::prelude::*;
 
-/// Tickets in the seeds, from the smallest to the largest.
 const SEED_SIZES: [u32; 3] = [20, 1_000, 10_000];
 
 /// Tickets in all accounts on which an operation is measured together. With many accounts, the kernel's unit of

@@ -9,7 +9,6 @@ use omnidesk_mock_bench::prelude::*;
 
 mod tickets;
 
-/// Tickets in one request that changes several.
 const BATCH_SIZE: usize = 1_000;
 /// The repetitions of an operation are spread over this number of rounds, which alternate between the sizes, so that
 /// noise affects all sizes alike.
@@ -104,7 +103,6 @@ fn judge(operation: &Value, latencies: &[(u32, f64)]) -> Vec<String> {
     row![ratio, target, is_met.map_or("-", |is_met| if is_met { "yes" } else { "no" })]
 }
 
-/// A filled account on a server of its own.
 struct Account {
     server: Server,
     /// All create tickets; the measurements use the first.
@@ -116,7 +114,6 @@ struct Account {
     count: u32,
     /// Key of the copy of the account that is reset; empty before the first reset.
     copy_key: String,
-    /// By operation, in milliseconds.
     latencies: Vec<Vec<f64>>,
     figures: [f64; FIGURES.len()],
 }
@@ -148,7 +145,6 @@ impl Account {
         Ok(account)
     }
 
-    /// Creates tickets over all connections, and adds their ids.
     fn create(&mut self, count: u32) -> Result<()> {
         let numbers = self.next_ticket..self.next_ticket + count;
         self.next_ticket += count;
@@ -176,7 +172,6 @@ impl Account {
         Ok(())
     }
 
-    /// Repeats the operation up to this number of times.
     fn measure_round(&mut self, index: usize, operation: &Value, max: u32) -> Result<()> {
         // Opens the database again, which the server may have closed during the measurements of other sizes.
         self.send(&format!("GET {TICKETS}"))?;

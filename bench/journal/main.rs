@@ -41,7 +41,6 @@ fn main() -> Result<()> {
     report.publish("journal")
 }
 
-/// A `GET` of the control API about the account of the seed.
 fn control_get(rest: &str) -> String {
     KEY.get(&format!("{ACCOUNTS}/self/{rest}"))
 }
@@ -114,7 +113,6 @@ fn measure_wait(
     Ok((writes, wake_ups))
 }
 
-/// How long queries of a full journal take.
 fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
     note!("verification of a full journal");
     let server = bench.start_server(MEMORY, 250, &[])?;

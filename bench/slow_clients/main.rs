@@ -3,7 +3,6 @@
 
 use omnidesk_mock_bench::prelude::*;
 
-/// Name and line of a measured request.
 const REQUESTS: [(&str, &str); 2] = [
     ("GET item", "GET /api/v2/ticket/{id}"),
     (
@@ -21,7 +20,6 @@ const FIGURES: [(&str, usize); 4] = [
     ("CPU ms/req, 1 connection", 3),
 ];
 
-/// By request: its figures in one measurement.
 type Figures = [[f64; FIGURES.len()]; REQUESTS.len()];
 
 fn main() -> Result<()> {
@@ -39,7 +37,6 @@ fn main() -> Result<()> {
         // Without slow clients, and with them.
         let (mut measurements, mut memory) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
         let (mut most_disconnected, mut numbers) = (0, 0..);
-        // The warm-up.
         measure(&server, counts, &mut numbers)?;
         for round in 0..rounds {
             note!("{storage}, round {}", round + 1);

@@ -4,7 +4,6 @@ use omnidesk_mock_bench::prelude::*;
 
 use crate::client::Client;
 
-/// A list that contains all tickets.
 const ALL_TICKETS: &str = "/api/v2/ticket?searchArchived=yes&itemLimit=1000";
 
 /// The values of these fields of a ticket.
@@ -21,7 +20,6 @@ pub(crate) struct Tickets {
 }
 
 impl Tickets {
-    /// Compares one of them with a ticket of a response.
     pub(crate) fn check(&self, id: u64, item: &Value) -> Result<()> {
         let expected = self.by_id.get(&id).context("the ticket is not expected")?;
         ensure!(item["id"] == id && read(item) == *expected, "not {id}, {expected:?}: {item}");
@@ -45,22 +43,18 @@ fn read(item: &Value) -> Ticket {
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) api_key: String,
-    /// A key with the permission to read only.
     pub(crate) read_only_key: String,
-    /// Whether no other client uses it.
     pub(crate) is_exclusive: bool,
     /// All tickets of an exclusive account; of a shared one, the tickets that the client has created.
     pub(crate) tickets: Tickets,
     /// The tickets after a reset, and those of each snapshot.
     pub(crate) initial_tickets: Tickets,
     pub(crate) snapshots: BTreeMap<String, Tickets>,
-    /// All titles begin with it.
     pub(crate) prefix: String,
     pub(crate) title_count: u32,
 }
 
 impl Account {
-    /// Creates an exclusive account.
     pub(crate) fn create(client: &mut Client, options: &Value, prefix: &str) -> Result<Self> {
         let created = client.expect(&KEY.line(&format!("POST {ACCOUNTS} json {options}")), 201)?;
         let [name, api_key] = ["account", "api_key"]
@@ -76,7 +70,6 @@ impl Account {
         Ok(account)
     }
 
-    /// Creates the key with the permission to read only.
     pub(crate) fn create_read_only_key(&mut self, client: &mut Client) -> Result<()> {
         let key = json!({ "name": self.next_title(), "permissions": ["TICKET_READ"] });
         let line = format!("POST {ACCOUNTS}/{}/keys json {key}", self.name);
@@ -103,7 +96,6 @@ impl Account {
         Ok(())
     }
 
-    /// Compares all tickets of an exclusive account with the expected ones.
     pub(crate) fn check_tickets(&self, client: &mut Client) -> Result<()> {
         let list = client.expect(&self.key().get(ALL_TICKETS), 200)?;
         let (expected, total) = (self.tickets.by_id.len(), &list["itemTotal"]);

@@ -22,10 +22,8 @@ pub(crate) static ACTIONS: LazyLock<Vec<Value>> = LazyLock::new(|| {
 pub(crate) const CREATE: usize = 0;
 pub(crate) const DELETE_MULTI: usize = 1;
 
-/// Names in braces, and the texts that replace them.
 type Placeholders = Vec<(String, String)>;
 
-/// Returns the index of a random action, by weight.
 pub(crate) fn choose(client: &mut Client, is_exclusive: bool, with_faults: bool) -> usize {
     let weight = |action: &Value| match action["use"].as_str() {
         Some("exclusive") if !is_exclusive => 0,
@@ -48,7 +46,6 @@ pub(crate) fn perform(client: &mut Client, account: &mut Account, index: usize) 
     take_steps(client, account, &ids, steps, &[])
 }
 
-/// The placeholders of an action on these tickets.
 fn placeholders(client: &mut Client, account: &mut Account, ids: &[u64]) -> Placeholders {
     let texts: Vec<_> = ids.iter().map(u64::to_string).collect();
     let status = (*client.pick(&STATUSES)).to_owned();
@@ -185,7 +182,6 @@ fn take_steps(
     Ok(())
 }
 
-/// Encodes the request that a line describes.
 fn encode(account: &Account, step: &Value, line: &str, fill: impl Fn(&str) -> String) -> String {
     let api_key = step["key"].as_str().map_or_else(|| account.api_key.clone(), &fill);
     let mut request = Requests(&api_key).line(line);
@@ -207,7 +203,6 @@ pub(crate) fn read(body: &Value, pointer: &str) -> String {
     }
 }
 
-/// Checks the response to an update under a fault rule.
 fn check_faulty(result: io::Result<Response>, step: &Value, status: u16) -> Result<()> {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     let is_expected = match (&result, step["failure"].as_str()) {

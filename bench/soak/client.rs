@@ -13,7 +13,6 @@ use omnidesk_mock_bench::prelude::*;
 #[derive(Clone, Default)]
 pub(crate) struct Histogram {
     counts: BTreeMap<u32, u32>,
-    /// The highest latency, in milliseconds.
     pub(crate) max: f64,
 }
 
@@ -38,7 +37,6 @@ impl Histogram {
     }
 }
 
-/// Of all clients so far.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) requests: u32,
@@ -77,7 +75,6 @@ pub(crate) struct Client<'a> {
     pub(crate) counters: &'a SharedCounters,
     pub(crate) random: Rng,
     pub(crate) action: usize,
-    /// Mean time between two requests.
     pub(crate) interval: Duration,
     pub(crate) next_send: Instant,
     pub(crate) connection: Option<Connection>,

@@ -109,7 +109,6 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// Performs actions until the load ends.
     fn run(&mut self) {
         while !self.client.counters.lock().is_stopped {
             if let Err(error) = self.perform_action() {

@@ -9,7 +9,6 @@ use crate::{
 };
 
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// Samples between two printed lines.
 const LINE_INTERVAL: usize = 10;
 
 /// The figures that must not grow, and growth that is no error: a few more open databases, with five threads each; files
@@ -25,7 +24,6 @@ pub(crate) struct Monitor<'a> {
     pub(crate) data: PathBuf,
     pub(crate) counters: &'a SharedCounters,
     pub(crate) start: Instant,
-    /// Seconds since the start, and figures.
     pub(crate) samples: Vec<(f64, [f64; 4])>,
     /// At the last printed line: seconds, requests, processor time, commits, number and duration of group commits.
     pub(crate) totals: [f64; 6],
@@ -66,7 +64,6 @@ impl Monitor<'_> {
         let now = [seconds, requests, cpu, commits, writes, write_time];
         let before = mem::replace(&mut self.totals, now);
         let since = |index: usize| now[index] - before[index];
-        // Name, figure and decimals.
         let columns = [
             ("seconds", seconds, 0),
             ("requests", requests, 0),
@@ -145,7 +142,6 @@ impl Monitor<'_> {
             let (requests, latencies) = counters.by_action.get(&index).cloned().unwrap_or_default();
             max = max.max(latencies.max);
             let figures = [latencies.percentile(50), latencies.percentile(99), latencies.max];
-            // Empty cells if no response is timed.
             let is_timed = latencies.max > 0.0;
             let figures = fixed(figures, 2).map(|cell| if is_timed { cell } else { String::new() });
             rows.push([row![read(action, "/name"), requests], figures.into()].concat());
@@ -153,7 +149,6 @@ impl Monitor<'_> {
         report.table("actions", &rows);
         let (mut rows, mut grown) = (Vec::new(), Vec::new());
         for (index, (name, tolerance)) in FIGURES.into_iter().enumerate() {
-            // The first third is the warm-up.
             let samples = &self.samples[self.samples.len() / 3..];
             let values: Vec<_> = samples.iter().map(|(_, figures)| figures[index]).collect();
             let part = values.len().div_ceil(6);
@@ -184,7 +179,6 @@ impl Monitor<'_> {
     }
 }
 
-/// The slope of the line of least squares.
 fn regression_slope(points: impl Iterator<Item = [f64; 2]> + Clone) -> f64 {
     let count: f64 = points.clone().map(|_| 1.0).sum();
     let mean = |axis: usize| points.clone().map(|point| point[axis]).sum::<f64>() / count;

@@ -75,12 +75,10 @@ impl Connection {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Sends the bytes without waiting for the response.
     pub fn send(&mut self, request: &str) -> io::Result<()> {
         self.0.get_mut().write_all(request.as_bytes())
     }
 
-    /// Reads the response to a request that was sent.
     pub fn receive(&mut self) -> io::Result<Response> {
         let mut response = self.receive_head()?;
         let length = response.header("content-length").and_then(|length| length.parse().ok());
@@ -102,7 +100,6 @@ impl Connection {
         Ok(Response { status, head, body: Vec::new() })
     }
 
-    /// Sends a request and reads its response.
     pub fn exchange(&mut self, request: &str) -> io::Result<Response> {
         self.send(request)?;
         self.receive()
@@ -159,13 +156,11 @@ impl Response {
         headers.find(|header| header.0.eq_ignore_ascii_case(name)).map(|header| header.1.trim())
     }
 
-    /// Fails unless the status is 2xx.
     pub fn check_success(&self) -> Result<()> {
         ensure!(self.status / 100 == 2, "status {}: {}", self.status, excerpt(&self.body));
         Ok(())
     }
 
-    /// Returns the JSON body of a successful response.
     pub fn json(&self) -> Result<Value> {
         self.check_success()?;
         self.expect(self.status)
@@ -185,7 +180,6 @@ impl Response {
     }
 }
 
-/// The beginning of a request or a body, for an error message.
 pub fn excerpt(bytes: &[u8]) -> String {
     bytes[..bytes.len().min(600)].escape_ascii().to_string()
 }

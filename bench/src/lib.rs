@@ -36,13 +36,11 @@ pub struct CommonOptions {
     bench: bool,
 }
 
-/// What a benchmark runs with.
 pub struct Bench {
     server_binary: PathBuf,
     is_quick: bool,
     can_pin: bool,
     folder: TempDir,
-    /// One line about the machine, for the report.
     machine: String,
 }
 
@@ -79,7 +77,6 @@ impl Bench {
         if self.is_quick { quick } else { full }
     }
 
-    /// A path in the temporary folder of the benchmark.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -100,13 +97,11 @@ impl Bench {
     }
 }
 
-/// Prints the progress of a benchmark.
 #[macro_export]
 macro_rules! note {
     ($($argument:tt)*) => { $crate::print(format_args!($($argument)*)) };
 }
 
-#[doc(hidden)]
 pub fn print(text: impl Display) {
     eprintln!("{text}");
 }

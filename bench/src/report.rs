@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use crate::prelude::*;
 
-/// The cells of a row, from values of any type.
 #[macro_export]
 macro_rules! row {
     ($($cell:expr),* $(,)?) => { vec![$($cell.to_string()),*] };
@@ -20,12 +19,10 @@ pub fn extend(rows: &mut Rows, names: Vec<String>, cells: impl IntoIterator<Item
     }
 }
 
-/// Formats numbers with this many decimals.
 pub fn fixed<const N: usize>(numbers: [f64; N], decimals: usize) -> [String; N] {
     numbers.map(|number| format!("{number:.decimals$}"))
 }
 
-/// Formats numbers, each with its decimals.
 pub fn cells<const N: usize>(numbers: [(f64, usize); N]) -> Vec<String> {
     numbers.map(|(number, decimals)| format!("{number:.decimals$}")).into()
 }

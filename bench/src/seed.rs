@@ -2,14 +2,12 @@
 
 use crate::prelude::*;
 
-/// The key of the first account.
 pub const API_KEY: &str = "bench-key-0123456789";
 
 /// Ticket `id` has the status at index `id` modulo their number. The same holds for priorities.
 pub const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
 pub const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
-/// The key of the account with this number.
 pub fn api_key(account: u32) -> String {
     if account == 0 { API_KEY.to_owned() } else { format!("{API_KEY}-{account:04}") }
 }

@@ -62,7 +62,6 @@ impl Bench {
         Ok(server)
     }
 
-    /// Starts a command whose arguments contain its address, and returns at once.
     pub fn spawn(&self, address: SocketAddr, command: &mut Command) -> Result<Server> {
         let log = File::options().create(true).append(true).open(self.path("server.log"))?;
         let child = command.stdin(Stdio::null()).stderr(log).spawn();
@@ -108,12 +107,10 @@ impl Server {
         self.child.id()
     }
 
-    /// Processor time of all threads so far, in seconds.
     pub fn cpu_seconds(&self) -> Result<f64> {
         cpu_seconds(self.id(), false)
     }
 
-    /// Resident memory, in MB.
     pub fn memory(&self) -> Result<f64> {
         self.status("VmRSS")
     }

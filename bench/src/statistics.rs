@@ -10,7 +10,6 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Adds the samples of another run of the same operation.
     pub fn extend(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.cpu_seconds += other.cpu_seconds;
@@ -43,7 +42,6 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// The least and the greatest value.
 pub fn range(values: &[f64]) -> [f64; 2] {
     let values = || values.iter().copied();
     [values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max)]

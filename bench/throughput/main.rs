@@ -49,11 +49,9 @@ enum Part {
     Peers,
 }
 
-/// What all parts share.
 struct Throughput<'a> {
     bench: &'a Bench,
     rounds: Rounds<'a>,
-    /// Tickets in the account under load.
     tickets: u32,
     report: Report,
     /// Resident memory in MB, by state of a server.
@@ -164,7 +162,6 @@ impl Throughput<'_> {
 
     /// The cost of the journal: alternating rounds of the same server with and without a journal, in memory.
     fn measure_journal(&mut self) -> Result<()> {
-        // The default capacity of the journal, and none.
         let [with, without] = ["--journal-entries=1000", "--journal-entries=0"]
             .map(|flag| self.bench.start_server(MEMORY, self.tickets, &[flag]));
         let (with, without) = (with?, without?);

@@ -20,11 +20,9 @@ pub(crate) static OPERATIONS: LazyLock<[Operation; COUNT]> = LazyLock::new(|| {
 #[derive(Deserialize)]
 pub(crate) struct Operation {
     pub(crate) name: String,
-    /// The request for a ticket or a group of tickets.
     pub(crate) each: String,
     /// A request that is sent nine times before it, for other tickets.
     nine: Option<String>,
-    /// Number of tickets in a request.
     group: Option<usize>,
     #[serde(default = "one")]
     pub(crate) factor: u32,

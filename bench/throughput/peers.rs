@@ -13,7 +13,6 @@ use crate::{
     wait_until_ready,
 };
 
-/// Tickets of every server.
 const PEER_TICKETS: u32 = 1_000;
 
 /// The operations that the servers are compared by, with path and method in the OpenAPI document.
@@ -34,7 +33,6 @@ struct Peer {
     script: String,
     #[serde(default)]
     arguments: String,
-    /// In the order of `COMPARED`.
     requests: Option<[String; 4]>,
 }
 
@@ -80,7 +78,6 @@ fn prepare(bench: &Bench) -> Result<[usize; 4]> {
     for (size, (operation, path, method)) in sizes.iter_mut().zip(COMPARED) {
         let response = fetch(&OPERATIONS[operation].requests(PEER_TICKETS, 0)[0])?;
         *size = response.body.len();
-        // Prism sends the examples.
         let content = &mut openapi["paths"][path][method]["responses"]["200"]["content"];
         content["application/json"]["example"] = response.json()?;
     }
@@ -156,7 +153,6 @@ impl Peer {
         Ok(server)
     }
 
-    /// The requests of one round of a compared operation.
     fn requests(&self, operation: usize, round: u32) -> Vec<String> {
         match &self.requests {
             Some(lines) => for_each(&lines[operation], PEER_TICKETS, round),

@@ -5,7 +5,6 @@ use omnidesk_mock_bench::prelude::*;
 /// Processor time that other processes may take during a round, in cores.
 const MAX_NOISE: f64 = 0.15;
 
-/// How rounds are run.
 pub(crate) struct Rounds<'a> {
     pub(crate) bench: &'a Bench,
     pub(crate) seconds: u32,
@@ -21,9 +20,7 @@ pub(crate) type LoadedServer<'a> = (&'a str, &'a Server, Cell<u32>);
 /// microseconds; failed requests; processor time of other processes in cores.
 type Round = [f64; 6];
 
-/// The rounds of one operation on one server.
 pub(crate) struct Outcome {
-    /// The medians of the first four figures.
     pub(crate) figures: [f64; 4],
     /// Failed requests, rejected rounds, and noisy rounds that count because all retries were noisier.
     pub(crate) counts: [f64; 3],
