@@ -52,16 +52,12 @@ fn main() -> Result<()> {
         report.fill(name, accounts * rounds);
         report.fill(&format!("{name}_error"), format_args!("{error:.2}"));
     }
-    report.fill("accounts", idle_accounts(&bench));
+    report.fill("accounts", bench.count(1_000, 200));
     report.table("operations", &operations);
     report.table("sizes", &sizes);
     report.table("many", &many);
     report.table("idle", &idle);
     report.publish("accounts")
-}
-
-fn idle_accounts(bench: &Bench) -> u32 {
-    bench.count(1_000, 200)
 }
 
 /// How many accounts are measured at once, and how often. With the largest seed, half as many as with the others.
@@ -155,8 +151,8 @@ fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows)
     measure_resets(rows, RESET_ACCOUNTS)?;
 
     let before = wait_until_idle(&server)?;
-    let names = ["create", storage];
-    let accounts = measure_groups(&server, CREATE, &new(idle_accounts(bench)), names, rows)?;
+    let (names, count) = (["create", storage], bench.count(1_000, 200));
+    let accounts = measure_groups(&server, CREATE, &new(count), names, rows)?;
     measure(&server, WRITE, &accounts)?;
     let busy = server.resources()?;
     let idle = wait_until_idle(&server)?;
@@ -174,7 +170,7 @@ fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows)
             extend(costs, row![format_args!("{figure}, {time}")], cell);
         }
     }
-    let growth = (idle[0] - before[0]) * 1e3 / f64::from(idle_accounts(bench));
+    let growth = (idle[0] - before[0]) * 1e3 / f64::from(count);
     let database = bytes.context("the snapshot has no size")? / 1e3;
     let overhead = if storage == MEMORY { growth - database } else { f64::NAN };
     for (name, figure) in [

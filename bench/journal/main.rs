@@ -5,13 +5,13 @@ use std::net::Shutdown;
 
 use omnidesk_mock_bench::prelude::*;
 
-/// Writes: name, number of clients that wait for it, and whether they wait for the ticket instead of the request.
-const WAITS: [(&str, u32, bool); 5] = [
-    ("PUT item, nobody waits", 0, false),
-    ("PUT item, 1 waits for the request", 1, false),
-    ("PUT item, 50 wait for the request", 50, false),
-    ("PUT item, 1 waits for the ticket", 1, true),
-    ("PUT item, 50 wait for the ticket", 50, true),
+/// Writes: name, number of clients that wait for it, and the condition of their waits.
+const WAITS: [(&str, u32, &str); 5] = [
+    ("PUT item, nobody waits", 0, ""),
+    ("PUT item, 1 waits for the request", 1, "operation=ticket.update&since={cursor}"),
+    ("PUT item, 50 wait for the request", 50, "operation=ticket.update&since={cursor}"),
+    ("PUT item, 1 waits for the ticket", 1, "ticket=1&title={title}"),
+    ("PUT item, 50 wait for the ticket", 50, "ticket=1&title={title}"),
 ];
 
 /// Measures waits, verification, event streams and memory of the journal.
@@ -52,19 +52,19 @@ fn measure_waits(bench: &Bench, rounds: u32) -> Result<Rows> {
         note!("waits, {storage}");
         let server = bench.start_server(storage, 100, &[])?;
         let mut titles = (1..).map(|number| format!("Renamed-{number}"));
-        for (name, waiters, for_ticket) in WAITS {
+        for (name, waiters, condition) in WAITS {
             let titles = titles.by_ref().take(rounds as usize);
-            let (write, wake_up) = measure_wait(&server, waiters, for_ticket, titles)?;
+            let (write, wake_up) = measure_wait(&server, waiters, condition, titles)?;
             let [p50, p99, cpu] = fixed(write.figures(), 3);
             let wake_up = fixed(wake_up.figures(), 3).map(|cell| cell.replace("NaN", ""));
             rows.push(row![name, storage, p50, p99, wake_up[0], wake_up[1], cpu]);
         }
         // After the writes, because one of them is the past request.
-        let past_request = control_get("wait?operation=ticket.update");
-        for (name, request) in
-            [("GET item", KEY.get_ticket(2)), ("wait for a past request", past_request)]
-        {
-            let requests = repeat_n(request, rounds as usize);
+        for (name, line) in [
+            ("GET item", "GET /api/v2/ticket/2"),
+            ("wait for a past request", "GET /_control/accounts/self/wait?operation=ticket.update"),
+        ] {
+            let requests = repeat_n(KEY.line(line), rounds as usize);
             let requests = requests.inspect(|_| thread::sleep(Duration::from_millis(2)));
             let samples = server.measure(requests, Response::check_success)?;
             let [p50, p99, cpu] = fixed(samples.figures(), 3);
@@ -80,21 +80,19 @@ fn measure_waits(bench: &Bench, rounds: u32) -> Result<Rows> {
 fn measure_wait(
     server: &Server,
     waiters: u32,
-    for_ticket: bool,
+    condition: &str,
     titles: impl Iterator<Item = String>,
 ) -> Result<(Samples, Samples)> {
-    let cursor = |response: &Response| Ok::<_, anyhow::Error>(response.json()?["cursor"].take());
+    let cursor = |response: &Response| -> Result<String> {
+        Ok(response.json()?["cursor"].as_str().context("no cursor")?.to_owned())
+    };
     let (mut connection, mut waiting) = (server.connect()?, server.connect_many(waiters)?);
-    let mut since = cursor(&connection.exchange(&control_get("requests"))?)?;
+    let mut last_cursor = cursor(&connection.exchange(&control_get("requests"))?)?;
     let (mut writes, mut wake_ups) = (Samples::default(), Samples::default());
     let cpu_before = server.cpu_seconds()?;
     for title in titles {
-        let wait = control_get(&if for_ticket {
-            format!("wait?ticket=1&title={title}&timeout=20s")
-        } else {
-            let since = since.as_str().context("no cursor")?;
-            format!("wait?operation=ticket.update&since={since}&timeout=20s")
-        });
+        let condition = condition.replace("{title}", &title).replace("{cursor}", &last_cursor);
+        let wait = control_get(&format!("wait?{condition}&timeout=20s"));
         waiting.iter_mut().try_for_each(|waiter| waiter.send(&wait))?;
         // Until the server has processed the waits.
         thread::sleep(Duration::from_millis(2) + waiters * Duration::from_micros(60));
@@ -105,7 +103,7 @@ fn measure_wait(
         let wake_up = milliseconds(written.elapsed());
         writes.latencies.push(latency);
         for response in &responses {
-            since = cursor(response)?;
+            last_cursor = cursor(response)?;
         }
         wake_ups.latencies.extend(responses.first().map(|_| wake_up));
     }

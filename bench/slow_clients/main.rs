@@ -31,9 +31,13 @@ fn main() -> Result<()> {
     let (mut rows, mut peaks) = (Vec::new(), Vec::new());
     for storage in STORAGES {
         // The slow clients must stay connected for longer than a measurement takes.
-        let timeouts =
-            ["header", "body", "idle", "send"].map(|name| format!("--{name}-timeout=10m"));
-        let server = bench.start_server(storage, 200, &timeouts.each_ref().map(String::as_str))?;
+        let timeouts = [
+            "--header-timeout=10m",
+            "--body-timeout=10m",
+            "--idle-timeout=10m",
+            "--send-timeout=10m",
+        ];
+        let server = bench.start_server(storage, 200, &timeouts)?;
         // Without slow clients, and with them.
         let (mut measurements, mut memory) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
         let (mut most_disconnected, mut numbers) = (0, 0..);
@@ -57,10 +61,9 @@ fn main() -> Result<()> {
                     let figures = measurements.iter().map(|all: &Figures| all[request][figure]);
                     figures.collect::<Vec<_>>()
                 });
-                let ratios: Vec<_> =
-                    with.iter().zip(&without).map(|(with, without)| with / without).collect();
-                let ([least, greatest], [without, with]) =
-                    (range(&ratios), [without, with].map(median));
+                let ratios = with.iter().zip(&without).map(|(with, without)| with / without);
+                let [least, greatest] = range(&ratios.collect::<Vec<_>>());
+                let [without, with] = [without, with].map(median);
                 let medians = cells([(without, decimals), (with, decimals), (with / without, 3)]);
                 let range = row![format_args!("{least:.2} to {greatest:.2}")];
                 rows.push([row![name, storage, figure_name], medians, range].concat());

@@ -117,8 +117,8 @@ impl Client<'_> {
     }
 
     fn exchange(&mut self, request: &str) -> io::Result<Response> {
-        let mut connection =
-            self.connection.take().map_or_else(|| Connection::open(self.address), Ok)?;
+        let open = self.connection.take();
+        let mut connection = open.map_or_else(|| Connection::open(self.address), Ok)?;
         let response = connection.exchange(request)?;
         if response.header("connection") != Some("close") {
             self.connection = Some(connection);

@@ -11,6 +11,10 @@ use crate::{
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const LINE_INTERVAL: usize = 10;
 
+/// The names of the figures in a printed line.
+const COLUMNS: &str = "seconds requests errors served per_s cpu_% commits p50_ms p99_ms max_ms write_ms rss_mb \
+                       data_mb threads files accounts journal open_db conns";
+
 /// The figures that must not grow, and growth that is no error: a few more open databases, with five threads each; files
 /// that are about to be deleted; write-ahead logs before their checkpoint.
 const FIGURES: [(&str, f64); 4] =
@@ -64,32 +68,22 @@ impl Monitor<'_> {
         let now = [seconds, requests, cpu, commits, writes, write_time];
         let before = mem::replace(&mut self.totals, now);
         let since = |index: usize| now[index] - before[index];
-        let columns = [
-            ("seconds", seconds, 0),
-            ("requests", requests, 0),
-            ("errors", errors, 0),
-            ("per_s", since(1) / since(0), 0),
-            ("p50_ms", latencies.percentile(50), 2),
-            ("p99_ms", latencies.percentile(99), 2),
-            ("max_ms", latencies.max, 1),
-            ("cpu_%", since(2) / since(0) * 100.0, 0),
-            ("rss_mb", memory, 1),
-            ("threads", threads, 0),
-            ("files", files, 0),
-            ("data_mb", data, 1),
-            ("accounts", gauge("accounts"), 0),
-            ("journal", gauge("journal_entries"), 0),
-            ("open_db", gauge("open_databases"), 0),
-            ("conns", gauge("open_connections"), 0),
-            ("served", gauge("requests_total"), 0),
-            ("commits", since(3) / since(0), 0),
-            ("write_ms", since(5) / since(4).max(1.0) * 1e3, 3),
+        let rates = [since(1) / since(0), since(2) / since(0) * 100.0, since(3) / since(0)];
+        let times = [latencies.percentile(50), latencies.percentile(99), latencies.max];
+        let gauges = ["accounts", "journal_entries", "open_databases", "open_connections"];
+        let cells = [
+            fixed([seconds, requests, errors, gauge("requests_total")], 0).to_vec(),
+            fixed(rates, 0).to_vec(),
+            fixed(times, 2).to_vec(),
+            fixed([since(5) / since(4).max(1.0) * 1e3, memory, data], 1).to_vec(),
+            fixed([threads, files], 0).to_vec(),
+            fixed(gauges.map(gauge), 0).to_vec(),
         ];
+        let format = |cell: &str| format!("{cell:>8}");
         if self.samples.len() == LINE_INTERVAL {
-            note!("{}", columns.map(|(name, ..)| format!("{name:>8}")).join(" "));
+            note!("{}", COLUMNS.split(' ').map(format).collect::<String>());
         }
-        let cells = columns.map(|(_, figure, decimals)| format!("{figure:>8.decimals$}"));
-        note!("{}", cells.join(" "));
+        note!("{}", cells.concat().iter().map(|cell| format(cell)).collect::<String>());
         Ok(())
     }
 

@@ -81,8 +81,9 @@ impl Connection {
 
     pub fn receive(&mut self) -> io::Result<Response> {
         let mut response = self.receive_head()?;
-        let length = response.header("content-length").and_then(|length| length.parse().ok());
-        response.body.resize(length.unwrap_or_default(), 0);
+        let default = if response.status == 204 { "0" } else { "none" };
+        let length = response.header("content-length").unwrap_or(default).parse();
+        response.body.resize(length.map_err(|_| ErrorKind::InvalidData)?, 0);
         self.0.read_exact(&mut response.body)?;
         Ok(response)
     }

@@ -21,12 +21,12 @@ pub use serde_json::{Value, json};
 
 pub use crate::{
     Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,
-    http::{ACCOUNTS, Connection, KEY, Requests, Response, TICKETS, excerpt, send_all},
+    http::*,
     note,
-    report::{Report, Rows, cells, extend, fixed},
+    report::*,
     row,
     seed::{self, PRIORITIES, STATUSES},
-    server::{FILES, MEMORY, STORAGES, Server, cpu_seconds, folder_size, sum_ticks},
-    statistics::{Samples, median, milliseconds, range},
+    server::*,
+    statistics::*,
     target_folder,
 };

@@ -1,11 +1,9 @@
 //! A server process: its command, its address, its resource usage, and measurements over connections to it.
 
-use std::{fs::File, process::Child, sync::mpsc};
+use std::{fs::File, process::Child};
 
 use crate::prelude::*;
 
-/// Loading a large seed takes a while; a longer start is an error.
-const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// The server drains its connections within ten seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -44,16 +42,10 @@ impl Bench {
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = self.spawn(unknown, command.stdout(Stdio::piped()))?;
         let mut output = BufReader::new(server.child.stdout.take().context("no output")?);
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            let mut line = String::new();
-            if output.read_line(&mut line).is_ok() {
-                let _ = sender.send(line);
-            }
-            // A full pipe would block the server.
-            let _ = io::copy(&mut output, &mut io::sink());
-        });
-        let line = receiver.recv_timeout(START_TIMEOUT).unwrap_or_default();
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        // A full pipe would block the server.
+        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
         let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
             let log = fs::read_to_string(self.path("server.log"))?;
             bail!("{command:?} did not start: {line:?}\n{log}");

@@ -113,7 +113,7 @@ impl Throughput<'_> {
     fn compare(&mut self, index: usize, servers: &[LoadedServer; 2]) -> Result<Vec<String>> {
         let operation = &OPERATIONS[index];
         let [first, second] =
-            self.rounds.run(&operation.name, operation.factor, servers, |round| {
+            self.rounds.run(&operation.name, operation.factor.unwrap_or(1), servers, |round| {
                 operation.requests(self.tickets, round)
             })?;
         let counts = [0, 1, 2].map(|index| first.counts[index] + second.counts[index]);

@@ -24,12 +24,7 @@ pub(crate) struct Operation {
     /// A request that is sent nine times before it, for other tickets.
     nine: Option<String>,
     group: Option<usize>,
-    #[serde(default = "one")]
-    pub(crate) factor: u32,
-}
-
-fn one() -> u32 {
-    1
+    pub(crate) factor: Option<u32>,
 }
 
 impl Operation {

@@ -23,15 +23,13 @@ const COMPARED: [(usize, &str, &str); 4] = [
     (UPDATE, "/api/v2/ticket/{ticketID}", "put"),
 ];
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Peer {
     name: String,
     /// Of an npm package; empty if the server is built from this repository.
-    #[serde(default)]
     version: String,
-    #[serde(default)]
     script: String,
-    #[serde(default)]
     arguments: String,
     requests: Option<[String; 4]>,
 }

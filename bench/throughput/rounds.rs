@@ -95,10 +95,9 @@ impl Rounds<'_> {
         let line = line.with_context(|| format!("wrk printed no figures: {output:?}"))?;
         let numbers = line.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
         let [requests, time, p50, p99, failed] = numbers[..] else { bail!("wrk: {line}") };
-        let (rate, cpu_per_request) =
-            (requests * 1e6 / time.max(1.0), cpu * 1e6 / requests.max(1.0));
+        let (rate, cpu_each) = (requests * 1e6 / time.max(1.0), cpu * 1e6 / requests.max(1.0));
         let noise = (machine - own - cpu).max(0.0) / elapsed;
-        Ok([rate, p50 / 1e3, p99 / 1e3, cpu_per_request, failed, noise])
+        Ok([rate, p50 / 1e3, p99 / 1e3, cpu_each, failed, noise])
     }
 }
 
