@@ -49,9 +49,10 @@ fn main() -> Result<()> {
     let mut accounts = accounts.collect::<Result<Vec<_>>>()?;
     let repetitions = bench.count(50, 5);
     // Some latencies are measured together with those of the previous operation.
-    let measured =
-        operations.iter().enumerate().filter(|(_, operation)| operation["send"].is_string());
-    for (index, operation) in measured {
+    for (index, operation) in operations.iter().enumerate() {
+        if operation["send"].is_null() {
+            continue;
+        }
         note!("{}", operation["name"]);
         let max = operation["max_repetitions"].as_u64().map_or(Ok(repetitions), u32::try_from)?;
         for _ in 0..ROUNDS {

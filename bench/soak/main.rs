@@ -84,10 +84,8 @@ fn main() -> Result<()> {
     });
     result?;
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill("minutes", options.minutes);
+    report.fill_all(&[("minutes", options.minutes), ("clients", CLIENTS), ("rate", RATE)]);
     report.fill("faults", if options.without_faults { "without faults" } else { "with faults" });
-    report.fill("clients", CLIENTS);
-    report.fill("rate", RATE);
     let checks_growth = options.minutes >= MIN_MINUTES_FOR_GROWTH;
     let has_passed = monitor.report(
         &mut report,

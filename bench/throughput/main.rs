@@ -112,10 +112,9 @@ impl Throughput<'_> {
     /// Measures an operation on two servers in alternating rounds. Returns a row with the figures of both.
     fn compare(&mut self, index: usize, servers: &[LoadedServer; 2]) -> Result<Vec<String>> {
         let operation = &OPERATIONS[index];
-        let [first, second] =
-            self.rounds.run(&operation.name, operation.factor.unwrap_or(1), servers, |round| {
-                operation.requests(self.tickets, round)
-            })?;
+        let requests = |round| operation.requests(self.tickets, round);
+        let factor = operation.factor.unwrap_or(1);
+        let [first, second] = self.rounds.run(&operation.name, factor, servers, requests)?;
         let counts = [0, 1, 2].map(|index| first.counts[index] + second.counts[index]);
         self.failed_requests += counts[0];
         let ([rate, p50, p99, cpu], other) = (first.figures, second.figures);
