@@ -7,8 +7,6 @@
 
 use omnidesk_mock_bench::prelude::*;
 
-mod tickets;
-
 const BATCH_SIZE: usize = 1_000;
 /// The repetitions of an operation are spread over this number of rounds, which alternate between the sizes, so that
 /// noise affects all sizes alike.
@@ -149,9 +147,8 @@ impl Account {
     fn create(&mut self, count: u32) -> Result<()> {
         let numbers = self.next_ticket..self.next_ticket + count;
         self.next_ticket += count;
-        let requests = numbers.map(|number| {
-            KEY.line(&format!("POST {TICKETS} multipart {}", tickets::fields(number)))
-        });
+        let requests =
+            numbers.map(|number| KEY.line(&format!("POST {TICKETS} multipart {}", fields(number))));
         send_all(&mut self.connections, requests, |response| {
             self.ids.push(response.json()?["ticketID"].as_u64().context("no ticketID")?);
             Ok(())
@@ -228,7 +225,7 @@ impl Account {
             ("{first}", ids[0].to_string()),
             ("{next}", next.to_string()),
             ("{title}", format!("Renamed+{count}+times")),
-            ("{ticket}", tickets::fields(count)),
+            ("{ticket}", fields(count)),
             ("{start}", (ids.len() / 10 * 9).to_string()),
             ("{oldest}", join(&ids[..BATCH_SIZE])),
             ("{newest}", join(&ids[ids.len() - BATCH_SIZE..])),
@@ -254,4 +251,22 @@ impl Account {
         let read = self.connections[0].time(&read)?.0;
         Ok(vec![reset, read, reset + read])
     }
+}
+
+/// The fields of the ticket with this number: varied, but the same number always gives the same ticket. `invoice` is in the
+/// title of every tenth ticket, `chrysalis` in that of ticket 7 and of one in 100,000 after it, `zeppelin` in none.
+fn fields(number: u32) -> String {
+    let mut title = format!("{number}");
+    for (phrases, factor) in include_str!("words.txt").lines().zip([1, 3, 5]) {
+        let phrases: Vec<_> = phrases.split(", ").collect();
+        title.extend([" ", phrases[(number / factor) as usize % phrases.len()]]);
+    }
+    title.push_str(if number.is_multiple_of(10) { ", see the invoice" } else { "" });
+    title.push_str(if number % 100_000 == 7 { ", like a chrysalis" } else { "" });
+    // Every fourth ticket is unassigned: it has group 0.
+    let group = number % 4;
+    format!(
+        "brandID=1&channelID=1&direction=inbound&from=customer{number}@example.test&fromName=Customer {number}\
+         &to=desk@example.test&assignedGroupID={group}&title={title}"
+    )
 }

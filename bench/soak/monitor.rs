@@ -21,8 +21,8 @@ const FIGURES: [(&str, f64); 4] =
     [("RSS, MB", 8.0), ("threads", 20.0), ("open files", 40.0), ("data folder, MB", 20.0)];
 
 pub(crate) struct Monitor<'a> {
+    pub(crate) bench: &'a Bench,
     pub(crate) server: &'a Server,
-    pub(crate) data: PathBuf,
     pub(crate) counters: &'a SharedCounters,
     pub(crate) start: Instant,
     pub(crate) samples: Vec<(f64, [f64; 4])>,
@@ -48,7 +48,7 @@ impl Monitor<'_> {
 
     fn read_figures(&self) -> Result<[f64; 4]> {
         let [memory, threads, files] = self.server.resources()?;
-        Ok([memory, threads, files, folder_size(&self.data)])
+        Ok([memory, threads, files, folder_size(&self.bench.path("data"))])
     }
 
     fn print_line(&mut self, [memory, threads, files, data]: [f64; 4]) -> Result<()> {
@@ -88,7 +88,7 @@ impl Monitor<'_> {
     /// Waits until the server is idle after all clients have disconnected: it must have freed their accounts, databases
     /// and connections. It is an error if that takes too long, if there was an unexpected 5xx, or if it has logged anything.
     /// Returns the number of responses with a 5xx.
-    fn check_idle_server(&self, log: &str) -> Result<f64> {
+    fn check_idle_server(&self) -> Result<f64> {
         // The clients' accounts and the shared one; the connection that fetches the metrics.
         let expected = [("accounts", CLIENTS + 1), ("open_databases", 0), ("open_connections", 1)];
         // Longer than the lifetime of an expiring account and of an idle database: two seconds each.
@@ -111,13 +111,14 @@ impl Monitor<'_> {
             let error = format!("{failures} counted, {requested} requested");
             self.counters.add_error("responses with a 5xx", error);
         }
+        let log = fs::read_to_string(self.bench.path("server.log"))?;
         log.lines().for_each(|line| self.counters.add_error("log of the server", line));
         Ok(failures)
     }
 
     /// Checks the idle server, and fills the report. Returns whether the test has passed.
-    pub(crate) fn report(&self, report: &mut Report, log: &str, is_long: bool) -> Result<bool> {
-        report.fill("failures", self.check_idle_server(log)?);
+    pub(crate) fn report(&self, report: &mut Report, is_long: bool) -> Result<bool> {
+        report.fill("failures", self.check_idle_server()?);
         let final_figures = self.read_figures()?;
         let counters = self.counters.lock();
         let (mut rows, mut max) = (Vec::new(), 0.0_f64);

@@ -57,9 +57,10 @@ impl Bench {
             env::set_current_dir(workspace)?;
         }
         let server_binary = match &options.server {
-            Some(path) => path.canonicalize().with_context(|| path.display().to_string())?,
+            Some(path) => path.clone(),
             None => build_server()?,
         };
+        let server_binary = server_binary.canonicalize().context("the server is missing")?;
         eprintln!("server: {}", server_binary.display());
         let can_pin = [SERVER_CORE, CLIENT_CORE].into_iter().all(|core| {
             let mut command = Command::new("taskset");
@@ -81,8 +82,8 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Returns a command that runs the program on the core if wanted and possible, and else on any core. `taskset` replaces itself
-    /// with the program, so the process id is that of the program.
+    /// Returns a command that runs the program on the core if possible, and else on any core. `taskset` replaces itself with
+    /// the program, so the process id is that of the program.
     pub fn command(&self, core: Option<u8>, program: impl AsRef<OsStr>) -> Command {
         let Some(core) = core.filter(|_| self.can_pin) else { return Command::new(program) };
         let mut command = Command::new("taskset");
@@ -116,28 +117,26 @@ pub fn target_folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Builds the server in the folder of this benchmark, `target/release`.
 fn build_server() -> Result<PathBuf> {
     eprintln!("building omnidesk-mock (release)");
     // Cargo sets CARGO when it runs a benchmark.
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--package", "omnidesk-mock", "--bin", "omnidesk-mock"]);
-    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output()?;
-    ensure!(output.status.success(), "{command:?} failed: {}", output.status);
-    let text = String::from_utf8(output.stdout)?;
-    let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut paths = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
-    paths.next_back().context("cargo reported no executable")
+    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    ensure!(status.success(), "{command:?} failed: {status}");
+    // A benchmark is in the subfolder `deps`.
+    let executable = env::current_exe()?;
+    Ok(executable.ancestors().nth(2).context("no target folder")?.join("omnidesk-mock"))
 }
 
 fn describe_machine(can_pin: bool) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let cpuinfo = read("/proc/cpuinfo");
     // x86 has the model there; other architectures may not.
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
-    let model =
-        model.map_or("unknown processor", |model| model.trim_start_matches(['\t', ' ', ':']));
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name\t: "));
+    let model = model.unwrap_or("unknown processor");
     let kernel = read("/proc/sys/kernel/ostype") + " " + &read("/proc/sys/kernel/osrelease");
     // Other processes distort the figures.
     let loads = read("/proc/loadavg");
