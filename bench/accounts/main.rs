@@ -10,7 +10,6 @@ const SEED_SIZES: [u32; 3] = [20, 1_000, 10_000];
 /// processor time (10 ms) matters less; with few, the server does not close their databases between two operations.
 const TICKETS_AT_ONCE: u32 = 100_000;
 
-/// Accounts that are reset beside many others. The others of these and the seed's account make as many other accounts.
 const RESET_ACCOUNTS: u32 = 10;
 
 /// The operations in the life of an account: name, request, and whether they are measured on the accounts that are read
@@ -133,7 +132,6 @@ fn measure_lifecycle(bench: &Bench, storage: &str, tickets: u32) -> Result<(Vec<
     Ok((all, database_bytes))
 }
 
-/// Whether the number of accounts slows down operations, and what idle accounts cost.
 fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows) -> Result<()> {
     let server = bench.start_server(storage, SEED_SIZES[0], &[])?;
     let new = |count: u32| vec![Value::Null; count as usize];

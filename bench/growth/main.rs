@@ -104,12 +104,10 @@ fn judge(operation: &Value, latencies: &[(u32, f64)]) -> Vec<String> {
 
 struct Account {
     server: Server,
-    /// All create tickets; the measurements use the first.
     connections: Vec<Connection>,
     /// Number of the next ticket, and ids of all tickets in the order of their creation.
     next_ticket: u32,
     ids: Vec<u64>,
-    /// Number of requests of the measurements.
     count: u32,
     /// Key of the copy of the account that is reset; empty before the first reset.
     copy_key: String,
@@ -175,7 +173,6 @@ impl Account {
         self.send(&format!("GET {TICKETS}"))?;
         let start = Instant::now();
         for repetition in 0..max {
-            // A slow operation is not repeated as often.
             if repetition > 0 && start.elapsed() > Duration::from_secs(2) {
                 break;
             }
@@ -211,7 +208,6 @@ impl Account {
         Ok(vec![latency])
     }
 
-    /// Sends the request of a line with placeholders, and returns the latency.
     fn send(&mut self, line: &str) -> Result<(f64, Response)> {
         self.count += 1;
         let join = |ids: &[u64]| {

@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let [rounds, repetitions] = [bench.count(1_000, 50), bench.count(300, 30)];
     let [stream_requests, accounts] = [bench.count(400, 20), bench.count(100, 10)];
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill_all(&[("rounds", rounds), ("repetitions", repetitions), ("accounts", accounts)]);
+    report.fill_all("rounds repetitions accounts", &[rounds, repetitions, accounts]);
     report.fill("stream_requests", 5 * stream_requests);
     report.fill("memory_requests", memory_requests);
     report.table("waits", &measure_waits(&bench, rounds)?);
@@ -45,7 +45,6 @@ fn control_get(rest: &str) -> String {
     KEY.get(&format!("{ACCOUNTS}/self/{rest}"))
 }
 
-/// How soon a client that waits for a request or a ticket gets its response.
 fn measure_waits(bench: &Bench, rounds: u32) -> Result<Rows> {
     let mut rows = Vec::new();
     for storage in STORAGES {
@@ -114,7 +113,6 @@ fn measure_wait(
 fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
     note!("verification of a full journal");
     let server = bench.start_server(MEMORY, 250, &[])?;
-    // As many requests as the journal can hold.
     let requests = (1..=250).flat_map(|ticket| {
         let update = KEY.update_title(ticket, &format!("Renamed-{ticket}"));
         let set_status = KEY.set("status=solved", &[ticket]);
@@ -217,7 +215,6 @@ fn mixed_request(keys: &[String], number: u32) -> String {
     let accounts = u32::try_from(keys.len()).unwrap_or(u32::MAX);
     let (block, offset) = (number / 500, number % 500);
     let requests = Requests(&keys[(block % accounts) as usize]);
-    // The number of the request within its account.
     let index = block / accounts * 500 + offset;
     if index % 5 < 4 {
         return requests.get_ticket(1 + index % 100);

@@ -26,7 +26,6 @@ fn main() -> Result<()> {
     let Some(bench) = Bench::start("slow_clients", &CommonOptions::parse())? else { return Ok(()) };
     bench.pin_client();
     let (rounds, clients) = (bench.count(8, 2), bench.count(1_000, 100));
-    // Requests over one connection, and over all.
     let counts = [bench.count(2_000, 200), bench.count(10_000, 1_000)];
     let (mut rows, mut peaks) = (Vec::new(), Vec::new());
     for storage in STORAGES {
@@ -38,7 +37,6 @@ fn main() -> Result<()> {
             "--send-timeout=10m",
         ];
         let server = bench.start_server(storage, 200, &timeouts)?;
-        // Without slow clients, and with them.
         let (mut measurements, mut memory) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
         let (mut most_disconnected, mut numbers) = (0, 0..);
         measure(&server, counts, &mut numbers)?;
@@ -73,8 +71,8 @@ fn main() -> Result<()> {
         peaks.push(row![storage, without, with, most_disconnected]);
     }
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill_all(&[("rounds", rounds), ("clients", clients)]);
-    report.fill_all(&[("sequential", counts[0]), ("concurrent", counts[1])]);
+    let values = [rounds, clients, counts[0], counts[1]];
+    report.fill_all("rounds clients sequential concurrent", &values);
     report.table("figures", &rows);
     report.table("peaks", &peaks);
     report.publish("slow_clients")
@@ -85,7 +83,6 @@ fn encode(line: &str, number: u32) -> String {
     KEY.line(&line.replace("{number}", &number.to_string()))
 }
 
-/// Measures each request: latency over one connection, throughput over many.
 fn measure(
     server: &Server,
     [sequential, concurrent]: [u32; 2],

@@ -100,7 +100,6 @@ impl Account {
         let list = client.expect(&self.key().get(ALL_TICKETS), 200)?;
         let (expected, total) = (self.tickets.by_id.len(), &list["itemTotal"]);
         ensure!(*total == expected, "{total} tickets, expected {expected}");
-        // The newest ticket comes first.
         let ids = self.tickets.by_id.keys().rev();
         let items = list["items"].as_array().context("no items")?;
         ids.zip(items).try_for_each(|(id, item)| self.tickets.check(*id, item))

@@ -41,7 +41,6 @@ impl Histogram {
 pub(crate) struct Counters {
     pub(crate) requests: u32,
     pub(crate) errors: u32,
-    /// Responses with a 5xx of a fault rule.
     pub(crate) requested_failures: u32,
     pub(crate) is_stopped: bool,
     /// Latencies since the last printed line, and requests and latencies by action. Responses that are delayed on purpose

@@ -84,7 +84,7 @@ fn main() -> Result<()> {
     });
     result?;
     let mut report = Report::new(include_str!("report.md"), bench);
-    report.fill_all(&[("minutes", options.minutes), ("clients", CLIENTS), ("rate", RATE)]);
+    report.fill_all("minutes clients rate", &[options.minutes, CLIENTS, RATE]);
     report.fill("faults", if options.without_faults { "without faults" } else { "with faults" });
     let has_passed = monitor.report(&mut report, options.minutes >= MIN_MINUTES_FOR_GROWTH)?;
     report.publish("soak")?;
@@ -93,7 +93,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Performs random actions in an account of its own and in the shared account, until the load ends.
 fn work(mut client: Client, mut own: Account, mut shared: Account, with_faults: bool) {
     while !client.counters.lock().is_stopped {
         if client.random.u32(..200) == 0 {

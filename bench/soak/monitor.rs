@@ -11,7 +11,6 @@ use crate::{
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const LINE_INTERVAL: usize = 10;
 
-/// The names of the figures in a printed line.
 const COLUMNS: &str = "seconds requests errors served per_s cpu_% commits p50_ms p99_ms max_ms write_ms rss_mb \
                        data_mb threads files accounts journal open_db conns";
 
@@ -31,7 +30,6 @@ pub(crate) struct Monitor<'a> {
 }
 
 impl Monitor<'_> {
-    /// Samples until the time is over, or until there are too many errors.
     pub(crate) fn run(&mut self, time: Duration) -> Result<()> {
         let mut next = self.start;
         while next < self.start + time && !self.counters.lock().is_stopped {
@@ -86,8 +84,7 @@ impl Monitor<'_> {
     }
 
     /// Waits until the server is idle after all clients have disconnected: it must have freed their accounts, databases
-    /// and connections. It is an error if that takes too long, if there was an unexpected 5xx, or if it has logged anything.
-    /// Returns the number of responses with a 5xx.
+    /// and connections. An unexpected 5xx or a line in its log is an error, too. Returns the number of responses with a 5xx.
     fn check_idle_server(&self) -> Result<f64> {
         // The clients' accounts and the shared one; the connection that fetches the metrics.
         let expected = [("accounts", CLIENTS + 1), ("open_databases", 0), ("open_connections", 1)];
@@ -116,7 +113,6 @@ impl Monitor<'_> {
         Ok(failures)
     }
 
-    /// Checks the idle server, and fills the report. Returns whether the test has passed.
     pub(crate) fn report(&self, report: &mut Report, is_long: bool) -> Result<bool> {
         report.fill("failures", self.check_idle_server()?);
         let final_figures = self.read_figures()?;
@@ -149,11 +145,7 @@ impl Monitor<'_> {
         report.table("growth", &rows);
         let has_passed = counters.errors == 0 && grown.is_empty();
         let (errors, requested) = (counters.errors, counters.requested_failures);
-        report.fill_all(&[
-            ("requests", counters.requests),
-            ("errors", errors),
-            ("requested", requested),
-        ]);
+        report.fill_all("requests errors requested", &[counters.requests, errors, requested]);
         report.fill("max", format_args!("{max:.1}"));
         let growth = match &grown[..] {
             _ if !is_long => "growth is not checked in such a short time".to_owned(),

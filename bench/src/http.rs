@@ -7,7 +7,6 @@ use crate::prelude::*;
 pub const TICKETS: &str = "/api/v2/ticket";
 pub const ACCOUNTS: &str = "/_control/accounts";
 
-/// Connecting, and every read and write, fails after this time.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Encodes requests with this API key.

@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::{ffi::OsStr, fmt::Display};
+use std::ffi::OsStr;
 
 use tempfile::TempDir;
 
@@ -73,7 +73,6 @@ impl Bench {
         Ok(Some(Self { server_binary, is_quick, can_pin, folder, machine }))
     }
 
-    /// A number of repetitions: the first, or the second with `--quick`.
     pub fn count(&self, full: u32, quick: u32) -> u32 {
         if self.is_quick { quick } else { full }
     }
@@ -100,11 +99,7 @@ impl Bench {
 
 #[macro_export]
 macro_rules! note {
-    ($($argument:tt)*) => { $crate::print(format_args!($($argument)*)) };
-}
-
-pub fn print(text: impl Display) {
-    eprintln!("{text}");
+    ($($argument:tt)*) => { eprintln!($($argument)*) };
 }
 
 /// Returns a subfolder of cargo's target folder, and creates it if it is missing.
@@ -138,7 +133,6 @@ fn describe_machine(can_pin: bool) -> String {
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name\t: "));
     let model = model.unwrap_or("unknown processor");
     let kernel = read("/proc/sys/kernel/ostype") + " " + &read("/proc/sys/kernel/osrelease");
-    // Other processes distort the figures.
     let loads = read("/proc/loadavg");
     let load = loads.split(' ').next().unwrap_or_default();
     let pinning = if can_pin { "on one core each" } else { "not bound to cores" };

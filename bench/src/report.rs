@@ -11,7 +11,6 @@ macro_rules! row {
 
 pub type Rows = Vec<Vec<String>>;
 
-/// Adds cells to the row of these names.
 pub fn extend(rows: &mut Rows, names: Vec<String>, cells: impl IntoIterator<Item = String>) {
     match rows.iter_mut().find(|row| row.starts_with(&names)) {
         Some(row) => row.extend(cells),
@@ -40,8 +39,9 @@ impl Report {
         self.0 = self.0.replace(&format!("{{{name}}}"), &value.to_string());
     }
 
-    pub fn fill_all(&mut self, values: &[(&str, u32)]) {
-        for (name, value) in values {
+    /// The same with several names, separated by spaces.
+    pub fn fill_all(&mut self, names: &str, values: &[u32]) {
+        for (name, value) in names.split(' ').zip(values) {
             self.fill(name, value);
         }
     }

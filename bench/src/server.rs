@@ -7,7 +7,6 @@ use crate::prelude::*;
 /// The server drains its connections within ten seconds.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where a server stores its accounts.
 pub const FILES: &str = "--data";
 pub const MEMORY: &str = "--ephemeral";
 pub const STORAGES: [&str; 2] = [FILES, MEMORY];
@@ -107,13 +106,11 @@ impl Server {
         self.status("VmRSS")
     }
 
-    /// Resident memory in MB, after a pause.
     pub fn settled_memory(&self) -> Result<f64> {
         thread::sleep(Duration::from_millis(500));
         self.memory()
     }
 
-    /// Resident memory in MB, threads, open files and sockets.
     pub fn resources(&self) -> Result<[f64; 3]> {
         let open_files = fs::read_dir(format!("/proc/{}/fd", self.id()))?.map(|_| 1.0).sum();
         Ok([self.memory()?, self.status("Threads")?, open_files])

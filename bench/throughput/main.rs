@@ -54,7 +54,6 @@ struct Throughput<'a> {
     rounds: Rounds<'a>,
     tickets: u32,
     report: Report,
-    /// Resident memory in MB, by state of a server.
     memory: Rows,
     failed_requests: f64,
 }
@@ -88,12 +87,7 @@ fn main() -> Result<()> {
     }
     let Throughput { mut report, memory, tickets, .. } = throughput;
     if !memory.is_empty() {
-        report.fill_all(&[
-            ("tickets", tickets),
-            ("rounds", rounds),
-            ("seconds", seconds),
-            ("retries", retries),
-        ]);
+        report.fill_all("tickets rounds seconds retries", &[tickets, rounds, seconds, retries]);
         report.table("memory", &memory);
         report.publish("throughput")?;
     }
@@ -103,7 +97,6 @@ fn main() -> Result<()> {
 }
 
 impl Throughput<'_> {
-    /// Records the resident memory, after a pause.
     fn add_memory(&mut self, state: &str, server: &Server) -> Result<()> {
         extend(&mut self.memory, row![state], fixed([server.settled_memory()?], 1));
         Ok(())
@@ -167,7 +160,6 @@ impl Throughput<'_> {
         let names = ["with the journal", "without the journal"];
         let servers = [(names[0], &with, Cell::new(0)), (names[1], &without, Cell::new(0))];
         let mut rows = Vec::new();
-        // The most frequent operation of each method.
         for index in [GET_ITEM, CREATE, UPDATE] {
             rows.push([row![OPERATIONS[index].name], self.compare(index, &servers)?].concat());
         }
@@ -179,7 +171,6 @@ impl Throughput<'_> {
         Ok(())
     }
 
-    /// The server without load: start-up time and memory.
     fn measure_startup(&mut self) -> Result<()> {
         let (bench, tickets) = (self.bench, self.tickets);
         for storage in STORAGES {
@@ -225,7 +216,6 @@ impl Throughput<'_> {
         Ok(())
     }
 
-    /// A large account in files: the memory of the server after all of it was read once.
     fn measure_large_account(&mut self) -> Result<()> {
         let tickets = self.bench.count(100_000, 10_000);
         // The server does not load the seed itself, so that this does not count.

@@ -21,22 +21,18 @@ pub(crate) static OPERATIONS: LazyLock<[Operation; COUNT]> = LazyLock::new(|| {
 pub(crate) struct Operation {
     pub(crate) name: String,
     pub(crate) each: String,
-    /// A request that is sent nine times before it, for other tickets.
     nine: Option<String>,
     group: Option<usize>,
     pub(crate) factor: Option<u32>,
 }
 
 impl Operation {
-    /// The requests of one round, which are sent in turn, over and over. `round` is the number of the server's round.
-    ///
-    /// Setting the current value again changes nothing and costs less. So each write sets another value than the previous
-    /// write to the same ticket, within a round and from one round to the next.
+    /// The requests of the round with this number. Setting the current value again changes nothing and costs less, so each
+    /// write sets another value than the previous write to the same ticket, in this round or the one before.
     pub(crate) fn requests(&self, tickets: u32, round: u32) -> Vec<String> {
         match (self.group, &self.nine) {
             (Some(size), _) => self.groups(size, tickets, round),
             (_, Some(nine)) => {
-                // Every tenth request updates one of the last tenth of the tickets; the others read the others.
                 let updated = tickets / 10;
                 let ten = |index: u32| {
                     let (pass, index) = (index / updated, index % updated);

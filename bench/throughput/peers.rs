@@ -37,7 +37,6 @@ struct Peer {
 pub(crate) fn measure(rounds: &Rounds) -> Result<()> {
     let bench = rounds.bench;
     let sizes = prepare(bench)?;
-    // Some of the servers start slowly.
     let starts = bench.count(5, 2);
     let mut rows = Vec::new();
     for peer in serde_json::from_str::<Vec<Peer>>(include_str!("peers.json"))? {
@@ -51,12 +50,7 @@ pub(crate) fn measure(rounds: &Rounds) -> Result<()> {
     let mut report = Report::new(include_str!("peers.md"), bench);
     report.fill("node", String::from_utf8(node.unwrap_or_default())?.trim());
     let Rounds { count, seconds, retries, .. } = *rounds;
-    report.fill_all(&[
-        ("rounds", count),
-        ("seconds", seconds),
-        ("retries", retries),
-        ("starts", starts),
-    ]);
+    report.fill_all("rounds seconds retries starts", &[count, seconds, retries, starts]);
     report.table("peers", &rows);
     report.publish("peers")
 }
@@ -119,7 +113,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Starts the server and waits for the response to a `GET` of the first item.
     fn start(&self, bench: &Bench, is_pinned: bool, sizes: &[usize; 4]) -> Result<Server> {
         let address = find_free_address()?;
         let (listen, port) = (address.to_string(), address.port().to_string());
@@ -132,7 +125,6 @@ impl Peer {
             }
         } else if self.version.is_empty() {
             let [item, list, created, updated] = sizes.map(|size| size.to_string());
-            // All other operations are updates.
             let mut sizes: [&str; COUNT] = [&updated; COUNT];
             (sizes[GET_ITEM], sizes[LIST], sizes[CREATE]) = (&item, &list, &created);
             command = program(env::current_exe()?);

@@ -2,7 +2,6 @@
 
 use omnidesk_mock_bench::prelude::*;
 
-/// Processor time that other processes may take during a round, in cores.
 const MAX_NOISE: f64 = 0.15;
 
 pub(crate) struct Rounds<'a> {
