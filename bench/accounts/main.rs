@@ -6,10 +6,6 @@ use omnidesk_mock_bench::prelude::*;
 
 const SEED_SIZES: [u32; 3] = [20, 1_000, 10_000];
 
-/// Tickets in all accounts on which an operation is measured together. With many accounts, the kernel's unit of
-/// processor time (10 ms) matters less; with few, the server does not close their databases between two operations.
-const TICKETS_AT_ONCE: u32 = 100_000;
-
 const RESET_ACCOUNTS: u32 = 10;
 
 /// The operations in the life of an account: name, request, and whether they are measured on the accounts that are read
@@ -62,12 +58,13 @@ fn main() -> Result<()> {
 /// How many accounts are measured at once, and how often. With the largest seed, half as many as with the others.
 fn rounds(bench: &Bench, tickets: u32) -> (u32, u32) {
     let repetitions = bench.count(300, 100) / if tickets == SEED_SIZES[2] { 2 } else { 1 };
-    let accounts = (TICKETS_AT_ONCE / tickets).clamp(10, 50);
+    // With many accounts, the kernel's unit of processor time (10 ms) matters less; with few tickets at once, the server does
+    // not close their databases between two operations.
+    let accounts = (100_000 / tickets).clamp(10, 50);
     (accounts, repetitions / accounts)
 }
 
-/// Sends the request for each account, given by the response to its creation, one after the other. Returns the bodies of
-/// the responses too.
+/// Sends the request for each account, given by the response to its creation. Returns the bodies of the responses, too.
 fn measure(server: &Server, operation: usize, accounts: &[Value]) -> Result<(Samples, Vec<Value>)> {
     let [name, line, _] = &OPERATIONS[operation];
     let requests = accounts.iter().map(|account| {
@@ -106,7 +103,7 @@ fn measure_groups(
     Ok(all_bodies)
 }
 
-/// Returns the samples of each operation, and the size of the account's database according to its last snapshot.
+/// Returns the samples of each operation, and the size of an account's database.
 fn measure_lifecycle(bench: &Bench, storage: &str, tickets: u32) -> Result<(Vec<Samples>, u64)> {
     let server = bench.start_server(storage, tickets, &[])?;
     let (count, rounds) = rounds(bench, tickets);
@@ -181,8 +178,7 @@ fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows)
     Ok(())
 }
 
-/// Waits until the server has closed its idle databases, some seconds after their last request, and its resource usage does
-/// not change any more. The memory may change a little, threads and open files may not.
+/// Waits until the server has closed its idle databases, and its resource usage does not change any more.
 fn wait_until_idle(server: &Server) -> Result<[f64; 3]> {
     thread::sleep(Duration::from_secs(8));
     let (mut last, mut equal_readings) = (server.resources()?, 0);

@@ -8,10 +8,7 @@
 use omnidesk_mock_bench::prelude::*;
 
 const BATCH_SIZE: usize = 1_000;
-/// The repetitions of an operation are spread over this number of rounds, which alternate between the sizes, so that
-/// noise affects all sizes alike.
-const ROUNDS: u32 = 5;
-/// The figures of an account: name and decimals. The first are the peaks of the memory in each phase.
+/// Name and decimals. The first are the peaks of the memory in each phase.
 const FIGURES: [(&str, usize); 7] = [
     ("peak memory of reads, MB", 1),
     ("peak memory of writes, MB", 1),
@@ -53,9 +50,10 @@ fn main() -> Result<()> {
         }
         note!("{}", operation["name"]);
         let max = operation["max_repetitions"].as_u64().map_or(Ok(repetitions), u32::try_from)?;
-        for _ in 0..ROUNDS {
+        // Five rounds alternate between the sizes, so that noise affects all sizes alike.
+        for _ in 0..5 {
             for account in &mut accounts {
-                account.measure_round(index, operation, max.min(repetitions).div_ceil(ROUNDS))?;
+                account.measure_round(index, operation, max.min(repetitions).div_ceil(5))?;
             }
         }
     }
@@ -109,7 +107,6 @@ struct Account {
     next_ticket: u32,
     ids: Vec<u64>,
     count: u32,
-    /// Key of the copy of the account that is reset; empty before the first reset.
     copy_key: String,
     latencies: Vec<Vec<f64>>,
     figures: [f64; FIGURES.len()],

@@ -1,8 +1,6 @@
 //! The journal: how soon a waiting test gets its response, how long a verification of a full journal takes, whether a
 //! client of the event stream slows down others, and how much memory the journal takes.
 
-use std::net::Shutdown;
-
 use omnidesk_mock_bench::prelude::*;
 
 /// Writes: name, number of clients that wait for it, and the condition of their waits.
@@ -31,9 +29,8 @@ fn main() -> Result<()> {
     let [rounds, repetitions] = [bench.count(1_000, 50), bench.count(300, 30)];
     let [stream_requests, accounts] = [bench.count(400, 20), bench.count(100, 10)];
     let mut report = Report::new(include_str!("report.md"), &bench);
-    report.fill_all("rounds repetitions accounts", &[rounds, repetitions, accounts]);
-    report.fill("stream_requests", 5 * stream_requests);
-    report.fill("memory_requests", memory_requests);
+    let counts = [rounds, repetitions, accounts, 5 * stream_requests, memory_requests];
+    report.fill_all("rounds repetitions accounts stream_requests memory_requests", &counts);
     report.table("waits", &measure_waits(&bench, rounds)?);
     report.table("queries", &measure_queries(&bench, repetitions)?);
     report.table("streams", &measure_streams(&bench, stream_requests)?);
@@ -111,7 +108,6 @@ fn measure_wait(
 }
 
 fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
-    note!("verification of a full journal");
     let server = bench.start_server(MEMORY, 250, &[])?;
     let requests = (1..=250).flat_map(|ticket| {
         let update = KEY.update_title(ticket, &format!("Renamed-{ticket}"));
@@ -136,7 +132,6 @@ fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
 
 /// Whether a client of the event stream slows down the requests of others. The kinds of clients are measured in turn.
 fn measure_streams(bench: &Bench, requests: u32) -> Result<Rows> {
-    note!("event streams");
     let server = bench.start_server(MEMORY, 100, &[])?;
     // By kind of client: samples of reads and of writes, and the most resident memory after a round.
     let mut all: [([Samples; 2], f64); 3] = Default::default();
@@ -208,9 +203,8 @@ fn measure_memory(bench: &Bench, requests: u32, many: u32) -> Result<Rows> {
     Ok(rows)
 }
 
-/// The request with this number: four in five are reads of half of the 200 tickets, so that the size of their responses
-/// stays the same; one is a write. 500 requests to an account come before those to the next, because the server keeps about
-/// 60 databases open, and this benchmark is not about opening them.
+/// Four in five requests are reads of half of the 200 tickets, so that the size of their responses stays the same. 500
+/// requests to an account come before those to the next, because the server keeps about 60 databases open.
 fn mixed_request(keys: &[String], number: u32) -> String {
     let accounts = u32::try_from(keys.len()).unwrap_or(u32::MAX);
     let (block, offset) = (number / 500, number % 500);

@@ -12,7 +12,6 @@ const REQUESTS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The figures of a request in a measurement: name and decimals.
 const FIGURES: [(&str, usize); 4] = [
     ("req/s, 32 connections", 0),
     ("p50 ms, 1 connection", 3),

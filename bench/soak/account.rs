@@ -81,8 +81,7 @@ impl Account {
     /// A title that no other title contains and that needs no encoding.
     pub(crate) fn next_title(&mut self) -> String {
         self.title_count += 1;
-        let Self { prefix, title_count, .. } = self;
-        format!("{prefix}-{title_count}-printer-stops-half-way-through-the-document")
+        format!("{}-{}-printer-stops-half-way-through-the-document", self.prefix, self.title_count)
     }
 
     /// Adds a ticket that the server has created to the expected ones: the next one if its id is unknown.

@@ -1,15 +1,8 @@
 //! A client that sends one request after the other at a limited rate, and the counters of all clients.
 
-use fastrand::Rng;
-use std::{
-    fmt::Display,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
-
 use omnidesk_mock_bench::prelude::*;
 
-/// A histogram of latencies, whose size does not depend on their number: by the largest number of microseconds in a
-/// bucket. The relative error of a percentile is at most a sixteenth.
+/// Latencies by the largest number of microseconds in a bucket. The error of a percentile is at most a sixteenth.
 #[derive(Clone, Default)]
 pub(crate) struct Histogram {
     counts: BTreeMap<u32, u32>,
@@ -43,8 +36,7 @@ pub(crate) struct Counters {
     pub(crate) errors: u32,
     pub(crate) requested_failures: u32,
     pub(crate) is_stopped: bool,
-    /// Latencies since the last printed line, and requests and latencies by action. Responses that are delayed on purpose
-    /// are not timed.
+    /// Since the last printed line, and by action with the number of requests. Delayed responses are not timed.
     pub(crate) recent: Histogram,
     pub(crate) by_action: BTreeMap<usize, (u32, Histogram)>,
 }

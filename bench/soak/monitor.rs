@@ -9,13 +9,11 @@ use crate::{
 };
 
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-const LINE_INTERVAL: usize = 10;
 
 const COLUMNS: &str = "seconds requests errors served per_s cpu_% commits p50_ms p99_ms max_ms write_ms rss_mb \
                        data_mb threads files accounts journal open_db conns";
 
-/// The figures that must not grow, and growth that is no error: a few more open databases, with five threads each; files
-/// that are about to be deleted; write-ahead logs before their checkpoint.
+/// The figures that must not grow, and growth that is no error, such as a few more open databases or write-ahead logs.
 const FIGURES: [(&str, f64); 4] =
     [("RSS, MB", 8.0), ("threads", 20.0), ("open files", 40.0), ("data folder, MB", 20.0)];
 
@@ -37,7 +35,7 @@ impl Monitor<'_> {
             thread::sleep(next.saturating_duration_since(Instant::now()));
             let figures = self.read_figures()?;
             self.samples.push((self.start.elapsed().as_secs_f64(), figures));
-            if self.samples.len().is_multiple_of(LINE_INTERVAL) {
+            if self.samples.len().is_multiple_of(10) {
                 self.print_line(figures)?;
             }
         }
@@ -76,7 +74,7 @@ impl Monitor<'_> {
             fixed(gauges.map(gauge), 0).to_vec(),
         ];
         let format = |cell: &str| format!("{cell:>8}");
-        if self.samples.len() == LINE_INTERVAL {
+        if self.samples.len() == 10 {
             note!("{}", COLUMNS.split(' ').map(format).collect::<String>());
         }
         note!("{}", cells.concat().iter().map(|cell| format(cell)).collect::<String>());
@@ -167,7 +165,6 @@ fn regression_slope(points: impl Iterator<Item = [f64; 2]> + Clone) -> f64 {
     if variance > 0.0 { covariance / variance } else { 0.0 }
 }
 
-/// Uses a new connection, so that a server that accepts no connections any more is noticed.
 fn fetch_metrics(server: &Server) -> Result<String> {
     let response = server.connect()?.time(&KEY.get("/_control/metrics"))?.1;
     Ok(String::from_utf8(response.body)?)

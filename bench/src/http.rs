@@ -1,7 +1,5 @@
 //! HTTP/1.1: requests as bytes, which go unchanged to every server and to wrk, and a connection that is kept alive.
 
-use std::fmt::Display;
-
 use crate::prelude::*;
 
 pub const TICKETS: &str = "/api/v2/ticket";
@@ -13,12 +11,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy)]
 pub struct Requests<'a>(pub &'a str);
 
-/// Those with the key of the first account of a seed.
 pub const KEY: Requests = Requests(seed::API_KEY);
 
 impl Requests<'_> {
-    /// The request that a line describes, such as `POST /path form a=1&b=2`: method, path, and the kind and the text of a
-    /// body. The kind is `form`, `multipart`, `json` or a content type.
+    /// Encodes a line such as `POST /path form a=1&b=2`. The kind of body is `form`, `multipart`, `json` or a content type.
     pub fn line(self, line: &str) -> String {
         let (method, rest) = line.split_once(' ').unwrap_or(("GET", line));
         let (path, content) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -105,8 +101,7 @@ impl Connection {
         self.receive()
     }
 
-    /// The same, with the time from before the request is sent until its response is read, in milliseconds. Fails unless
-    /// the response is a success.
+    /// Returns the time until the response is read, in milliseconds, too. Fails unless the response is a success.
     pub fn time(&mut self, request: &str) -> Result<(f64, Response)> {
         let start = Instant::now();
         let response = self.exchange(request)?;
@@ -124,8 +119,7 @@ impl Connection {
     }
 }
 
-/// Sends the requests over all connections, one on each at a time, so that the server is never idle. Every response must
-/// pass the check.
+/// Sends the requests over all connections, one on each at a time. Every response must pass the check.
 pub fn send_all(
     all: &mut [Connection],
     mut requests: impl Iterator<Item = String>,

@@ -5,10 +5,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints to a terminal")]
 
-use std::ffi::OsStr;
-
-use tempfile::TempDir;
-
 use crate::prelude::*;
 
 pub mod http;
@@ -115,7 +111,6 @@ pub fn target_folder(name: &str) -> Result<PathBuf> {
 /// Builds the server in the folder of this benchmark, `target/release`.
 fn build_server() -> Result<PathBuf> {
     eprintln!("building omnidesk-mock (release)");
-    // Cargo sets CARGO when it runs a benchmark.
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--release", "--package", "omnidesk-mock", "--bin", "omnidesk-mock"]);
     let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
@@ -128,7 +123,6 @@ fn build_server() -> Result<PathBuf> {
 fn describe_machine(can_pin: bool) -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    // x86 has the model there; other architectures may not.
     let cpuinfo = read("/proc/cpuinfo");
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name\t: "));
     let model = model.unwrap_or("unknown processor");

@@ -3,21 +3,27 @@
 pub use std::{
     cell::Cell,
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::OsStr,
+    fmt::Display,
+    fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
-    iter::{self, repeat_n},
+    iter::repeat_n,
     mem,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{self, Command, Stdio},
-    sync::LazyLock,
+    process::{self, Child, Command, Stdio},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 pub use anyhow::{Context, Result, anyhow, bail, ensure};
-pub use clap::{Parser, value_parser};
+pub use clap::{Parser, ValueEnum, value_parser};
+pub use fastrand::Rng;
+pub use serde::Deserialize;
 pub use serde_json::{Value, json};
+pub use tempfile::TempDir;
 
 pub use crate::{
     Bench, CLIENT_CORE, CommonOptions, SERVER_CORE,

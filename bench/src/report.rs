@@ -1,7 +1,5 @@
 //! Fills a report in Markdown, whose template contains placeholders such as `{rounds}`.
 
-use std::fmt::Display;
-
 use crate::prelude::*;
 
 #[macro_export]

@@ -1,11 +1,6 @@
 //! A server process: its command, its address, its resource usage, and measurements over connections to it.
 
-use std::{fs::File, process::Child};
-
 use crate::prelude::*;
-
-/// The server drains its connections within ten seconds.
-const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub const FILES: &str = "--data";
 pub const MEMORY: &str = "--ephemeral";
@@ -74,9 +69,8 @@ impl Server {
         (0..count).map(|_| self.connect()).collect()
     }
 
-    /// Sends the requests one after the other over one connection. Each latency is from before the request is sent until
-    /// its response is read; the processor time is that of the server until a moment after the last response. Every
-    /// response must pass the check.
+    /// Sends the requests one after the other over one connection. The processor time is that of the server until a moment
+    /// after the last response. Every response must pass the check.
     pub fn measure(
         &self,
         requests: impl IntoIterator<Item = impl AsRef<str>>,
@@ -129,9 +123,10 @@ impl Server {
     pub fn stop(mut self) -> Result<()> {
         // `kill` is a builtin of the shell; a minimal system has no program of that name.
         Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.id().to_string()]).status()?;
-        let deadline = Instant::now() + STOP_TIMEOUT;
+        // The server drains its connections within ten seconds.
+        let deadline = Instant::now() + Duration::from_secs(15);
         while self.child.try_wait()?.is_none() {
-            ensure!(Instant::now() < deadline, "a server did not stop within {STOP_TIMEOUT:?}");
+            ensure!(Instant::now() < deadline, "a server has not stopped for 15 seconds");
             thread::sleep(Duration::from_millis(2));
         }
         Ok(())

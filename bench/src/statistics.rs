@@ -1,6 +1,6 @@
 //! Median, percentiles and processor time of repeated requests.
 
-use std::time::Duration;
+use crate::prelude::*;
 
 /// The latency of each repetition of an operation in milliseconds, and the server's processor time for all of them.
 #[derive(Clone, Default)]

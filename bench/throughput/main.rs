@@ -5,7 +5,6 @@
 //! a journal. `--peers` measures other mock servers too. The reports are stored as `target/bench/throughput.md` and
 //! `target/bench/peers.md`.
 
-use clap::ValueEnum;
 use omnidesk_mock_bench::prelude::*;
 
 use crate::{
@@ -50,7 +49,6 @@ enum Part {
 }
 
 struct Throughput<'a> {
-    bench: &'a Bench,
     rounds: Rounds<'a>,
     tickets: u32,
     report: Report,
@@ -69,7 +67,6 @@ fn main() -> Result<()> {
     }
     let [seconds, rounds, retries] = [bench.count(3, 1), bench.count(3, 1), bench.count(5, 0)];
     let mut throughput = Throughput {
-        bench,
         rounds: Rounds { bench, seconds, count: rounds, retries },
         tickets: bench.count(10_000, 6_000),
         report: Report::new(include_str!("report.md"), bench),
@@ -119,13 +116,13 @@ impl Throughput<'_> {
 
     /// The server under load: each operation in alternating rounds with the bare server.
     fn measure_load(&mut self) -> Result<()> {
-        let mut rows = Vec::new();
+        let (bench, mut rows) = (self.rounds.bench, Vec::new());
         for storage in STORAGES {
             let server = if storage == FILES {
                 // It has not loaded the seed itself, so that this is not part of its memory.
-                self.bench.start_command(create_data(self.bench, "load", 1, self.tickets)?)?
+                bench.start_command(create_data(bench, "load", 1, self.tickets)?)?
             } else {
-                self.bench.start_server(storage, self.tickets, &[])?
+                bench.start_server(storage, self.tickets, &[])?
             };
             // One request of each operation shows the text of an error response before the load starts. The rounds have
             // numbers from 1, so the first of them changes these tickets again.
@@ -134,9 +131,9 @@ impl Throughput<'_> {
                 let response = server.connect()?.time(&operation.requests(self.tickets, 0)[0])?.1;
                 sizes.push(response.body.len().to_string());
             }
-            let mut command = self.bench.command(Some(SERVER_CORE), env::current_exe()?);
+            let mut command = bench.command(Some(SERVER_CORE), env::current_exe()?);
             command.args(["--bare", &format!("127.0.0.1:0,{}", sizes.join(","))]);
-            let bare_server = self.bench.start_command(command)?;
+            let bare_server = bench.start_command(command)?;
             let servers = [(storage, &server, Cell::new(0)), ("bare", &bare_server, Cell::new(0))];
             for (index, size) in (0..).zip(sizes) {
                 let figures = self.compare(index, &servers)?;
@@ -154,8 +151,9 @@ impl Throughput<'_> {
 
     /// The cost of the journal: alternating rounds of the same server with and without a journal, in memory.
     fn measure_journal(&mut self) -> Result<()> {
+        let bench = self.rounds.bench;
         let [with, without] = ["--journal-entries=1000", "--journal-entries=0"]
-            .map(|flag| self.bench.start_server(MEMORY, self.tickets, &[flag]));
+            .map(|flag| bench.start_server(MEMORY, self.tickets, &[flag]));
         let (with, without) = (with?, without?);
         let names = ["with the journal", "without the journal"];
         let servers = [(names[0], &with, Cell::new(0)), (names[1], &without, Cell::new(0))];
@@ -172,7 +170,7 @@ impl Throughput<'_> {
     }
 
     fn measure_startup(&mut self) -> Result<()> {
-        let (bench, tickets) = (self.bench, self.tickets);
+        let (bench, tickets) = (self.rounds.bench, self.tickets);
         for storage in STORAGES {
             let server = bench.start_server(storage, tickets, &[])?;
             wait_until_ready(server.address, &KEY.get(TICKETS))?;
@@ -217,9 +215,10 @@ impl Throughput<'_> {
     }
 
     fn measure_large_account(&mut self) -> Result<()> {
-        let tickets = self.bench.count(100_000, 10_000);
+        let bench = self.rounds.bench;
+        let tickets = bench.count(100_000, 10_000);
         // The server does not load the seed itself, so that this does not count.
-        let server = self.bench.start_command(create_data(self.bench, "large", 1, tickets)?)?;
+        let server = bench.start_command(create_data(self.rounds.bench, "large", 1, tickets)?)?;
         let name = format!("one account of {tickets} tickets, --data");
         let mut connection = server.connect()?;
         connection.time(&KEY.get(TICKETS))?;
@@ -251,8 +250,7 @@ fn create_data(bench: &Bench, name: &str, accounts: u32, tickets: u32) -> Result
     Ok(command())
 }
 
-/// Repeats the request over new connections until the status of the response is 200. The interval is short compared with a
-/// start-up, but long enough to leave the core to the server.
+/// Repeats the request over new connections until the status of the response is 200.
 fn wait_until_ready(address: SocketAddr, request: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let send = || Connection::open(address)?.exchange(request);

@@ -5,7 +5,6 @@
 //! that are not finished at the end of a round do not count.
 
 use omnidesk_mock_bench::prelude::*;
-use serde::Deserialize;
 
 pub(crate) const COUNT: usize = 11;
 pub(crate) const GET_ITEM: usize = 0;
@@ -46,9 +45,8 @@ impl Operation {
         }
     }
 
-    /// Two passes over the tickets. The tickets of a request have the same initial value in the seed, which assigns the
-    /// values in a cycle. Each pass sets the next value of the cycle, so every request changes all of its tickets. The
-    /// assigned group is another one in each pass.
+    /// Two passes over the tickets. The tickets of a request have the same initial value, because the seed assigns the values
+    /// in a cycle. Each pass sets the next value and another group, so every request changes all of its tickets.
     fn groups(&self, size: usize, tickets: u32, round: u32) -> Vec<String> {
         let has_status = self.each.contains("{status}");
         let values = if has_status { &STATUSES[..] } else { &PRIORITIES };

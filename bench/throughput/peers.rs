@@ -4,7 +4,6 @@
 //! those of the Ticket API. Prism is at its last version for Node.js 18 to 22.
 
 use omnidesk_mock_bench::prelude::*;
-use serde::Deserialize;
 
 use crate::{
     create_data, find_free_address,
@@ -55,8 +54,7 @@ pub(crate) fn measure(rounds: &Rounds) -> Result<()> {
     report.publish("peers")
 }
 
-/// Writes the tickets and responses of this server in the file format of each of the others. Returns the response size of
-/// each operation.
+/// Writes the tickets of this server in the file formats of the others. Returns the response size of each operation.
 fn prepare(bench: &Bench) -> Result<[usize; 4]> {
     let server = bench.start_command(create_data(bench, "peers", 1, PEER_TICKETS)?)?;
     let mut connection = server.connect()?;

@@ -15,8 +15,7 @@ pub(crate) struct Rounds<'a> {
 /// Name, server, and the number of its rounds so far. Rejected rounds count too, because they have changed the tickets.
 pub(crate) type LoadedServer<'a> = (&'a str, &'a Server, Cell<u32>);
 
-/// Requests per second; p50 and p99 of the latency in milliseconds; processor time of the server per request in
-/// microseconds; failed requests; processor time of other processes in cores.
+/// Requests per second; p50 and p99 in ms; processor time per request in µs; failed requests; noise in cores.
 type Round = [f64; 6];
 
 pub(crate) struct Outcome {
@@ -50,10 +49,7 @@ impl Rounds<'_> {
                     quietest = if round[5] < quietest[5] { round } else { quietest };
                 }
                 let (server, [rate, .., others]) = (servers[index].0, quietest);
-                note!(
-                    "{name}, {server}, round {}: {rate:.0}/s, others took {others:.2}",
-                    number + 1
-                );
+                note!("{name}, {server}: {rate:.0}/s, other processes took {others:.2}");
                 *failed += quietest[4];
                 *noisy += f64::from(u8::from(others > MAX_NOISE));
                 rounds.push(quietest);
@@ -108,8 +104,7 @@ fn cpu_usage(server: &Server) -> Result<[f64; 3]> {
     Ok([server.cpu_seconds()?, cpu_seconds(process::id(), true)?, machine])
 }
 
-/// Waits until all servers are idle, so that they have finished the work of the previous round: they take less processor
-/// time than the kernel's unit. After ten seconds the benchmark goes on although a server is still busy.
+/// Waits until all servers have finished the work of the previous round: they take less than the kernel's unit of time.
 fn wait_until_idle(servers: &[LoadedServer]) -> Result<()> {
     let sum = || servers.iter().map(|(_, server, _)| server.cpu_seconds()).sum::<Result<f64>>();
     let mut before = sum()?;
