@@ -58,8 +58,8 @@ fn main() -> Result<()> {
 /// How many accounts are measured at once, and how often. With the largest seed, half as many as with the others.
 fn rounds(bench: &Bench, tickets: u32) -> (u32, u32) {
     let repetitions = bench.count(300, 100) / if tickets == SEED_SIZES[2] { 2 } else { 1 };
-    // With many accounts, the kernel's unit of processor time (10 ms) matters less; with few tickets at once, the server does
-    // not close their databases between two operations.
+    // With many accounts, the kernel's unit of processor time (10 ms) matters less; with few tickets at once, the
+    // server does not close their databases between two operations.
     let accounts = (100_000 / tickets).clamp(10, 50);
     (accounts, repetitions / accounts)
 }

@@ -2,8 +2,8 @@
 //!
 //! Fills an account through the Ticket API, and sends requests over one connection. A small write before each list
 //! empties the response cache, except in the operation that measures a cached response. `operations.json` contains the
-//! operations in the order of their measurement, and limits of their median latencies: a multiple of that of the smallest
-//! size, or milliseconds at all sizes or at one.
+//! operations in the order of their measurement, and limits of their median latencies: a multiple of that of the
+//! smallest size, or milliseconds at all sizes or at one.
 
 use omnidesk_mock_bench::prelude::*;
 
@@ -246,8 +246,8 @@ impl Account {
     }
 }
 
-/// The fields of the ticket with this number: varied, but the same number always gives the same ticket. `invoice` is in the
-/// title of every tenth ticket, `chrysalis` in that of ticket 7 and of one in 100,000 after it, `zeppelin` in none.
+/// The fields of the ticket with this number: varied, but the same number always gives the same ticket. `invoice` is in
+/// the title of every tenth ticket, `chrysalis` in that of ticket 7 and of one in 100,000 after it, `zeppelin` in none.
 fn fields(number: u32) -> String {
     let mut title = format!("{number}");
     for (phrases, factor) in include_str!("words.txt").lines().zip([1, 3, 5]) {

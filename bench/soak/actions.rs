@@ -2,8 +2,8 @@
 //!
 //! An action has a weight, the clients that may use it (`shared`, `exclusive`: others would get unexpected responses,
 //! `fault`: it needs fault rules, too), the number of its tickets, and choices, of which one is taken. A step sends a
-//! request: `send` waits for the response, `begin` and `raw` leave it to a later `receive`, `faulty` is a request under a
-//! fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
+//! request: `send` waits for the response, `begin` and `raw` leave it to a later `receive`, `faulty` is a request under
+//! a fault rule. Then it checks the response (`status`, `expect` by JSON pointer, `error`, `problem`), changes the
 //! expected tickets (`set`, `create`, `delete`, `take`, `restore`, `forget`), and compares them with the server's.
 
 use omnidesk_mock_bench::prelude::*;

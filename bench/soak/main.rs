@@ -1,8 +1,8 @@
 //! A soak test: whether errors occur, or memory, threads, files or data grow, during a long load with all operations.
 //!
-//! Rate-limited clients use everything that the Ticket API and the control API offer, with valid and invalid requests, in
-//! accounts whose tickets they know, and check every response. They delete what they create, so nothing has to grow. The
-//! report is stored as `target/bench/soak.md`. The exit code is 1 after an error or growth.
+//! Rate-limited clients use everything that the Ticket API and the control API offer, with valid and invalid requests,
+//! in accounts whose tickets they know, and check every response. They delete what they create, so nothing has to grow.
+//! The report is stored as `target/bench/soak.md`. The exit code is 1 after an error or growth.
 
 use omnidesk_mock_bench::prelude::*;
 

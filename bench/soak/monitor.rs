@@ -82,7 +82,7 @@ impl Monitor<'_> {
     }
 
     /// Waits until the server is idle after all clients have disconnected: it must have freed their accounts, databases
-    /// and connections. An unexpected 5xx or a line in its log is an error, too. Returns the number of responses with a 5xx.
+    /// and connections. An unexpected 5xx or a line in its log is an error, too. Returns the number of 5xx.
     fn check_idle_server(&self) -> Result<f64> {
         // The clients' accounts and the shared one; the connection that fetches the metrics.
         let expected = [("accounts", CLIENTS + 1), ("open_databases", 0), ("open_connections", 1)];

@@ -14,7 +14,7 @@ pub struct Requests<'a>(pub &'a str);
 pub const KEY: Requests = Requests(seed::API_KEY);
 
 impl Requests<'_> {
-    /// Encodes a line such as `POST /path form a=1&b=2`. The kind of body is `form`, `multipart`, `json` or a content type.
+    /// Encodes a line such as `POST /path form a=1&b=2`. A body is `form`, `multipart`, `json` or of a content type.
     pub fn line(self, line: &str) -> String {
         let (method, rest) = line.split_once(' ').unwrap_or(("GET", line));
         let (path, content) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -45,8 +45,8 @@ impl Requests<'_> {
         self.get(&format!("{TICKETS}/{id}"))
     }
 
-    /// Changes the title, which must be form-encoded. Setting the current title again changes nothing and costs less, so
-    /// each title must be a new one.
+    /// Changes the title, which must be form-encoded. Setting the current title again changes nothing and costs less,
+    /// so each title must be a new one.
     pub fn update_title(self, id: impl Display, title: &str) -> String {
         self.line(&format!("PUT {TICKETS}/{id} form title={title}"))
     }

@@ -77,8 +77,8 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Returns a command that runs the program on the core if possible, and else on any core. `taskset` replaces itself with
-    /// the program, so the process id is that of the program.
+    /// Returns a command that runs the program on the core if possible, and else on any core. `taskset` replaces itself
+    /// with the program, so the process id is that of the program.
     pub fn command(&self, core: Option<u8>, program: impl AsRef<OsStr>) -> Command {
         let Some(core) = core.filter(|_| self.can_pin) else { return Command::new(program) };
         let mut command = Command::new("taskset");

@@ -70,7 +70,7 @@ impl Report {
         self.0 = format!("{before}\n{}|\n{after}", lines.join("|\n"));
     }
 
-    /// Prints the report, and writes it to `target/bench/NAME.md`. Sections whose tables were not measured are left out.
+    /// Prints the report, and writes it to `target/bench/NAME.md`. Leaves out sections without a measured table.
     pub fn publish(self, name: &str) -> Result<()> {
         let sections = self.0.split("\n## ").filter(|section| !section.contains("\n{"));
         let text = sections.collect::<Vec<_>>().join("\n## ");

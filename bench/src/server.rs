@@ -69,8 +69,8 @@ impl Server {
         (0..count).map(|_| self.connect()).collect()
     }
 
-    /// Sends the requests one after the other over one connection. The processor time is that of the server until a moment
-    /// after the last response. Every response must pass the check.
+    /// Sends the requests one after the other over one connection. The processor time is that of the server until a
+    /// moment after the last response. Every response must pass the check.
     pub fn measure(
         &self,
         requests: impl IntoIterator<Item = impl AsRef<str>>,

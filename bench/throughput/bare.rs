@@ -15,8 +15,8 @@ use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::operations::COUNT;
 
-/// Serves on loopback until it is killed. The first line of its output contains its address. The arguments are an address,
-/// and the sizes of the responses of each operation; all operations with the same route have one size.
+/// Serves on loopback until it is killed. The first line of its output contains its address. The arguments are an
+/// address, and the sizes of the responses of each operation; all operations with the same route have one size.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let (listen, sizes) = arguments.split_first().context("no address")?;
     let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<Result<_, _>>()?;

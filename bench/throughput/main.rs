@@ -1,9 +1,9 @@
 //! Throughput, latency and processor time of each operation; start-up time; memory.
 //!
 //! Loads the server with `wrk` over loopback. The rounds alternate with those of a bare axum server that sends constant
-//! bodies of the same sizes, so that the ratios of two machines can be compared; or with those of the same server without
-//! a journal. `--peers` measures other mock servers too. The reports are stored as `target/bench/throughput.md` and
-//! `target/bench/peers.md`.
+//! bodies of the same sizes, so that the ratios of two machines can be compared; or with those of the same server
+//! without a journal. `--peers` measures other mock servers too. The reports are stored as `target/bench/throughput.md`
+//! and `target/bench/peers.md`.
 
 use omnidesk_mock_bench::prelude::*;
 

@@ -1,8 +1,8 @@
-//! The operations under load, and the requests of each. They are encoded once, and wrk sends the same bytes to all servers.
+//! The operations under load, and their requests. wrk sends the same bytes to all servers.
 //!
-//! `operations.json` contains a line for each request. Reads come first, because writes make the timelines longer. Creation
-//! comes last, because it makes the account larger. `factor` makes the rounds of a slow operation longer, because requests
-//! that are not finished at the end of a round do not count.
+//! `operations.json` contains a line for each request. Reads come first, because writes make the timelines longer.
+//! Creation comes last, because it makes the account larger. `factor` makes the rounds of a slow operation longer,
+//! because requests that are not finished at the end of a round do not count.
 
 use omnidesk_mock_bench::prelude::*;
 
@@ -26,8 +26,8 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// The requests of the round with this number. Setting the current value again changes nothing and costs less, so each
-    /// write sets another value than the previous write to the same ticket, in this round or the one before.
+    /// The requests of the round with this number. Setting the current value again changes nothing and costs less, so
+    /// each write sets another value than the previous write to the same ticket, in this round or the one before.
     pub(crate) fn requests(&self, tickets: u32, round: u32) -> Vec<String> {
         match (self.group, &self.nine) {
             (Some(size), _) => self.groups(size, tickets, round),
@@ -45,8 +45,8 @@ impl Operation {
         }
     }
 
-    /// Two passes over the tickets. The tickets of a request have the same initial value, because the seed assigns the values
-    /// in a cycle. Each pass sets the next value and another group, so every request changes all of its tickets.
+    /// Two passes over the tickets. The tickets of a request have the same initial value, because the seed assigns the
+    /// values in a cycle. Each pass sets the next value and another group, so every request changes all of its tickets.
     fn groups(&self, size: usize, tickets: u32, round: u32) -> Vec<String> {
         let has_status = self.each.contains("{status}");
         let values = if has_status { &STATUSES[..] } else { &PRIORITIES };

@@ -1,7 +1,7 @@
 //! This server compared with other mock servers, each with the same tickets.
 //!
-//! `peers.json` contains the arguments that the documentation of each server recommends, and its requests if they are not
-//! those of the Ticket API. Prism is at its last version for Node.js 18 to 22.
+//! `peers.json` contains the arguments that the documentation of each server recommends, and its requests if they are
+//! not those of the Ticket API. Prism is at its last version for Node.js 18 to 22.
 
 use omnidesk_mock_bench::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Rounds of load with wrk that alternate between servers. A round with noise of other processes is rejected and retried.
+//! Rounds of load with wrk that alternate between servers. A round with noise of other processes is retried.
 
 use omnidesk_mock_bench::prelude::*;
 
