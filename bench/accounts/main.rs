@@ -75,8 +75,8 @@ fn measure(server: &Server, operation: usize, accounts: &[Value]) -> Result<(Sam
     });
     let (requests, mut bodies): (Vec<_>, _) = (requests.collect(), Vec::new());
     let samples = server.measure(requests, |response| {
-        bodies.push(response.json()?);
-        Ok(())
+        bodies.push(serde_json::from_slice(&response.body).unwrap_or_default());
+        response.check_success()
     })?;
     Ok((samples, bodies))
 }

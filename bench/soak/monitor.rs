@@ -73,7 +73,7 @@ impl Monitor<'_> {
             fixed([threads, files], 0).to_vec(),
             fixed(gauges.map(gauge), 0).to_vec(),
         ];
-        let format = |cell: &str| format!("{cell:>8}");
+        let format = |cell: &str| format!("{cell:>9}");
         if self.samples.len() == 10 {
             note!("{}", COLUMNS.split(' ').map(format).collect::<String>());
         }
