@@ -1,46 +1,30 @@
 //! Median, percentiles and processor time of repeated requests.
 
-use std::time::Duration;
+use crate::prelude::*;
 
-/// The latency of each repetition of an operation, and the server's processor time for all of them.
-#[derive(Default)]
-pub struct LatencySamples {
-    latencies: Vec<Duration>,
-    cpu_seconds: f64,
+/// The latency of each repetition of an operation in milliseconds, and the server's processor time for all of them.
+#[derive(Clone, Default)]
+pub struct Samples {
+    pub latencies: Vec<f64>,
+    pub cpu_seconds: f64,
 }
 
-impl LatencySamples {
-    pub fn new(latencies: Vec<Duration>, cpu_seconds: f64) -> Self {
-        Self { latencies, cpu_seconds }
-    }
-
-    pub fn push(&mut self, latency: Duration) {
-        self.latencies.push(latency);
-    }
-
-    /// Adds the samples of another run of the same operation.
+impl Samples {
     pub fn extend(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
         self.cpu_seconds += other.cpu_seconds;
     }
 
-    /// The latency that this percentage of the samples does not exceed, in milliseconds.
-    pub fn percentile(&self, percent: usize) -> f64 {
+    /// Median and 99th percentile in milliseconds, and mean processor time.
+    pub fn figures(&self) -> [f64; 3] {
         let mut sorted = self.latencies.clone();
-        sorted.sort();
-        let rank = (sorted.len() * percent).div_ceil(100);
-        sorted.get(rank.saturating_sub(1)).map_or(f64::NAN, |latency| milliseconds(*latency))
-    }
-
-    /// The median latency, in milliseconds.
-    pub fn median(&self) -> f64 {
-        median(self.latencies.iter().copied().map(milliseconds).collect())
-    }
-
-    /// Mean processor time of a repetition, in milliseconds.
-    pub fn mean_cpu(&self) -> f64 {
-        let count = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
-        self.cpu_seconds * 1e3 / f64::from(count)
+        sorted.sort_by(f64::total_cmp);
+        let [p50, p99] = [50, 99].map(|percent| {
+            let rank = (sorted.len() * percent).div_ceil(100);
+            sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+        });
+        let count = u32::try_from(sorted.len()).unwrap_or(u32::MAX);
+        [p50, p99, self.cpu_seconds * 1e3 / f64::from(count)]
     }
 }
 
@@ -49,12 +33,16 @@ pub fn milliseconds(time: Duration) -> f64 {
 }
 
 /// The median; the mean of the middle two if their number is even.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    let upper = values.len() / 2;
-    let lower = values.len().saturating_sub(1) / 2;
-    match (values.get(lower), values.get(upper)) {
+    match (values.get(values.len().saturating_sub(1) / 2), values.get(values.len() / 2)) {
         (Some(lower), Some(upper)) => f64::midpoint(*lower, *upper),
         _ => f64::NAN,
     }
+}
+
+pub fn range(values: &[f64]) -> [f64; 2] {
+    let values = || values.iter().copied();
+    [values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max)]
 }
