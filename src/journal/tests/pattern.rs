@@ -385,6 +385,25 @@ fn matching_ends_at_the_deadline() {
 }
 
 #[test]
+fn omitted_field_is_neither_present_nor_absent() {
+    let mut entry = with_fields(entry("ticket.create", 0), json!({ "a": "x".repeat(256 * 1024) }));
+    assert!(entry.input.has_omitted_fields);
+    for matcher in
+        [ValueMatcher::Present, ValueMatcher::Absent, regex(""), ValueMatcher::Equals("".into())]
+    {
+        let pattern = with_field_matchers([field("title", matcher)]);
+        assert!(!matches(&pattern, &entry), "{pattern}");
+        assert_eq!(
+            pattern.differences(&entry)[0].actual,
+            "not recorded: the fields of the request were too large"
+        );
+    }
+    assert!(matches(&operation("ticket.create"), &entry), "other conditions still match");
+    entry.input = recorded_input(json!({}), Vec::new());
+    assert!(matches(&with_field_matchers([field("title", ValueMatcher::Absent)]), &entry));
+}
+
+#[test]
 fn pattern_describes_its_conditions() {
     for (pattern, expected) in [
         (no_conditions(), "any operation"),
