@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::{
@@ -457,4 +458,55 @@ fn order_in_a_truncated_journal_is_unknown_unless_it_is_found() {
         message(find(&["ticket.create"], 0)),
         "Expected in this order:\n  1. ticket.create\n  2. ticket.get\nNumber 2 was not found, but earlier requests were evicted from the journal. Raise --journal-entries or --journal-bytes."
     );
+    // An evicted request can be the first match, which changes the interval of the second one.
+    for min_interval in [1, 2] {
+        assert_eq!(
+            message(find(&["ticket.create", "ticket.get"], min_interval)),
+            "Expected in this order:\n  1. ticket.create\n  2. ticket.get\nThe intervals are unknown, since earlier requests were evicted from the journal. Raise --journal-entries or --journal-bytes.",
+            "{min_interval} s"
+        );
+    }
+    let get = [operation("ticket.get")];
+    let verdict = order(&get, Duration::from_secs(9), &truncated(operations(&["ticket.get"])));
+    assert_eq!(passed(verdict), Some(vec![1]), "one request has no interval");
+}
+
+fn any_operation() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("ticket.get"), Just("ticket.list")]
+}
+
+proptest! {
+    /// What a truncated journal proves is also true of the whole one.
+    #[test]
+    fn verdict_on_a_truncated_journal_holds_for_the_whole_one(
+        requests in prop::collection::vec((any_operation(), 0_i64..3), 0..12),
+        evicted in 1_usize..5,
+        expected_count in (0_u64..4, prop::option::of(0_u64..4)),
+        names in prop::collection::vec(any_operation(), 1..4),
+        min_interval in 0_u64..3,
+    ) {
+        let mut now = 0;
+        let entries = requests.iter().map(|(name, pause)| {
+            now += pause;
+            entry(name, now)
+        });
+        let whole = slice(entries);
+        let rest = whole.entries.iter().skip(evicted).cloned().collect();
+        let rest = JournalSlice { entries: rest, is_truncated: true, end: whole.end };
+
+        let (least, more) = expected_count;
+        let expected = CountExpectation { at_least: least, at_most: more.map(|more| least + more) };
+        let get = operation("ticket.get");
+        let patterns: Vec<RequestPattern> = names.into_iter().map(operation).collect();
+        let min_interval = Duration::from_secs(min_interval);
+        for (proved, actual) in [
+            (count(expected, &get, &rest), count(expected, &get, &whole)),
+            (order(&patterns, min_interval, &rest), order(&patterns, min_interval, &whole)),
+        ] {
+            prop_assert!(
+                kind(&proved) == '?' || kind(&proved) == kind(&actual),
+                "{proved:?}, but {actual:?}"
+            );
+        }
+    }
 }
