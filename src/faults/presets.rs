@@ -53,3 +53,41 @@ pub(crate) static PRESETS: &[Preset] = &[
         effect: Effect::drop_response(),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn description_of_a_preset_states_its_trigger_and_effect() {
+        let mut names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        for Preset { name, description, trigger, effect } in PRESETS {
+            let scope = match trigger {
+                Trigger::Always => "every re",
+                Trigger::Every(3) => "every third request ",
+                other => panic!("{name} has an undescribed trigger: {other:?}"),
+            };
+            assert!(description.starts_with(scope), "{name}: {description}");
+            let effect = match effect {
+                Effect::Status { status, message: None, retry_after: None } => {
+                    format!("gets the status {status}")
+                }
+                Effect::Status { status, message: None, retry_after: Some(time) } => {
+                    format!("gets the status {status} with Retry-After: {}", time.as_secs())
+                }
+                Effect::Delay(time, DelayTiming::Before) if time.as_secs() == 1 => {
+                    "response is delayed by one second".to_owned()
+                }
+                effect if *effect == Effect::drop_response() => {
+                    "is executed, but the connection is reset instead of sending a response"
+                        .to_owned()
+                }
+                other => panic!("{name} has an undescribed effect: {other:?}"),
+            };
+            assert!(description.ends_with(&effect), "{name}: {description}");
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names, ["down", "dropped-responses", "flaky", "rate-limited", "slow"]);
+    }
+}

@@ -109,17 +109,124 @@ impl RateLimiter {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn limiter(requests: u64, window: SignedDuration) -> RateLimiter {
+        let limiter = RateLimiter::default();
+        let window_text = crate::clock::format_signed_duration(window);
+        limiter.set_rate_limit(Some(RateLimit { requests, window, window_text }));
+        limiter
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    /// Checks a request; returns the remaining requests, and the seconds until the window ends.
+    fn check(limiter: &RateLimiter, key: &str, seconds: i64) -> (Option<u64>, i64) {
+        let status = limiter.check(&key.into(), at(seconds)).expect("rate limit is set");
+        assert_eq!(status.resets_at, at(seconds) + status.resets_in);
+        (status.remaining, status.resets_in.as_secs())
+    }
+
+    #[test]
+    fn window_counts_down_rejects_and_restarts() {
+        let limiter = limiter(3, SignedDuration::from_mins(1));
+        for (seconds, expected) in [
+            (100, (Some(2), 60)),
+            (110, (Some(1), 50)),
+            (159, (Some(0), 1)),
+            (159, (None, 1)),
+            (159, (None, 1)),
+            // The end of a window belongs to the next one. Rejected requests have not extended it.
+            (160, (Some(2), 60)),
+            (219, (Some(1), 1)),
+            (1000, (Some(2), 60)),
+            // The clock was set back.
+            (999, (Some(2), 60)),
+            (999, (Some(1), 60)),
+        ] {
+            assert_eq!(check(&limiter, "ci", seconds), expected, "at {seconds} s");
+        }
+    }
+
+    #[test]
+    fn each_key_has_its_own_window() {
+        let limiter = limiter(1, SignedDuration::from_mins(1));
+        assert_eq!(check(&limiter, "first", 0), (Some(0), 60));
+        assert_eq!(check(&limiter, "second", 30), (Some(0), 60));
+        assert_eq!(check(&limiter, "first", 30), (None, 30));
+        assert_eq!(check(&limiter, "first", 60), (Some(0), 60));
+        assert_eq!(check(&limiter, "second", 60), (None, 30));
+    }
+
+    #[test]
+    fn window_ends_at_the_last_timestamp_at_the_latest() {
+        let limiter = limiter(5, SignedDuration::from_mins(1));
+        let now = Timestamp::MAX - SignedDuration::from_secs(1);
+        let status = limiter.check(&"ci".into(), now).expect("rate limit is set");
+        assert_eq!((status.limit, status.remaining), (5, Some(4)));
+        assert_eq!(status.resets_at, Timestamp::MAX);
+        assert_eq!(status.resets_in, SignedDuration::from_secs(1));
+    }
+
+    #[test]
+    fn limiter_is_active_while_a_limit_is_set() {
+        let limiter = RateLimiter::default();
+        assert_eq!(limiter.check(&"ci".into(), at(0)), None);
+        assert!(!limiter.is_active());
+        let limit = RateLimit {
+            requests: 1,
+            window: SignedDuration::from_mins(1),
+            window_text: "1m".to_owned(),
+        };
+        for remove in [RateLimiter::clear, |limiter: &RateLimiter| limiter.set_rate_limit(None)] {
+            limiter.set_rate_limit(Some(limit.clone()));
+            assert!(limiter.is_active());
+            assert_eq!(limiter.rate_limit(), Some(limit.clone()));
+            assert_eq!(check(&limiter, "ci", 0), (Some(0), 60));
+            assert_eq!(check(&limiter, "ci", 0), (None, 60));
+            limiter.set_rate_limit(Some(limit.clone()));
+            assert_eq!(check(&limiter, "ci", 0), (Some(0), 60), "a new limit restarts the windows");
+            remove(&limiter);
+            assert!(!limiter.is_active());
+            assert_eq!(limiter.rate_limit(), None);
+            assert_eq!(limiter.check(&"ci".into(), at(0)), None);
+        }
+    }
+
+    proptest! {
+        /// A window begins with the first request that no earlier window covers.
+        #[test]
+        fn limiter_agrees_with_a_list_of_windows(
+            limit in 1_u64..4,
+            length in 1_i64..5,
+            requests in prop::collection::vec((0_usize..2, 0_i64..4), 1..40),
+        ) {
+            let limiter = limiter(limit, SignedDuration::from_secs(length));
+            let mut windows: [Vec<(i64, u64)>; 2] = [Vec::new(), Vec::new()];
+            let mut now = 0;
+            for (key, pause) in requests {
+                now += pause;
+                if windows[key].last().is_none_or(|(start, _)| now >= start + length) {
+                    windows[key].push((now, 0));
+                }
+                let (start, count) = windows[key].last_mut().expect("the window was added");
+                *count += 1;
+                let remaining = limit.checked_sub(*count);
+                prop_assert_eq!(
+                    check(&limiter, ["a", "b"][key], now),
+                    (remaining, *start + length - now)
+                );
+            }
+        }
+    }
 
     #[test]
     fn expired_windows_are_removed() {
-        let limiter = RateLimiter::default();
-        let window = SignedDuration::from_secs(1);
-        limiter.set_rate_limit(Some(RateLimit {
-            requests: 1,
-            window,
-            window_text: "1s".to_owned(),
-        }));
+        let limiter = limiter(1, SignedDuration::from_secs(1));
         let (start, mut max_windows) = (Timestamp::UNIX_EPOCH, 0);
         for number in 0..20_000 {
             let now = start + SignedDuration::from_millis(10 * number);

@@ -75,3 +75,83 @@ impl RetryAfterTracker {
         self.update(HashMap::clear);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    /// Returns the remaining seconds for `ticket.get`.
+    fn remaining(tracker: &RetryAfterTracker, key: &str, seconds: i64) -> Option<i64> {
+        let remaining = tracker.remaining(&key.into(), "ticket.get", at(seconds));
+        remaining.map(|remaining| remaining.as_secs())
+    }
+
+    fn tracker_with(periods: &[(Option<&'static str>, i64, i64)]) -> RetryAfterTracker {
+        let tracker = RetryAfterTracker::default();
+        for (operation, since, until) in periods {
+            tracker.record(&"ci".into(), *operation, (at(*since), at(*until)));
+        }
+        tracker
+    }
+
+    #[test]
+    fn period_includes_its_start_but_not_its_end() {
+        // A request before the start means that the clock was set back, which ends the period.
+        for (seconds, expected) in
+            [(99, None), (100, Some(10)), (101, Some(9)), (109, Some(1)), (110, None), (111, None)]
+        {
+            let tracker = tracker_with(&[(Some("ticket.get"), 100, 110)]);
+            assert!(tracker.has_periods());
+            assert_eq!(remaining(&tracker, "ci", seconds), expected, "at {seconds} s");
+            assert_eq!(tracker.has_periods(), expected.is_some(), "at {seconds} s");
+        }
+    }
+
+    #[test]
+    fn period_applies_to_its_key_and_operation() {
+        for (operation, key, expected) in [
+            (Some("ticket.get"), "ci", Some(10)),
+            (Some("ticket.list"), "ci", None),
+            (None, "ci", Some(10)),
+            (None, "other", None),
+            (Some("ticket.get"), "other", None),
+        ] {
+            let tracker = tracker_with(&[(operation, 0, 10)]);
+            assert_eq!(remaining(&tracker, key, 0), expected, "{operation:?}, {key}");
+            assert!(tracker.has_periods(), "the period of another request is still there");
+        }
+    }
+
+    #[test]
+    fn longest_of_the_applicable_periods_counts() {
+        for (of_operation, of_all) in [(10, 30), (30, 10)] {
+            let tracker = tracker_with(&[(Some("ticket.get"), 0, of_operation), (None, 0, of_all)]);
+            assert_eq!(remaining(&tracker, "ci", 0), Some(30));
+        }
+    }
+
+    #[test]
+    fn later_response_replaces_the_period() {
+        let tracker = tracker_with(&[(None, 0, 30), (None, 5, 10)]);
+        assert_eq!(remaining(&tracker, "ci", 5), Some(5));
+        assert_eq!(remaining(&tracker, "ci", 10), None);
+    }
+
+    #[test]
+    fn periods_of_a_rate_limit_can_be_cleared_alone() {
+        let tracker = tracker_with(&[(None, 0, 30), (Some("ticket.get"), 0, 10)]);
+        tracker.clear_rate_limit_periods();
+        assert_eq!(remaining(&tracker, "ci", 0), Some(10));
+        tracker.clear();
+        assert!(!tracker.has_periods());
+        assert_eq!(remaining(&tracker, "ci", 0), None);
+
+        let tracker = tracker_with(&[(None, 0, 30)]);
+        tracker.clear_rate_limit_periods();
+        assert!(!tracker.has_periods());
+    }
+}

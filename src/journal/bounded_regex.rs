@@ -154,7 +154,7 @@ mod tests {
 
     use super::{
         BoundedRegex, EvaluationDeadline, EvaluationError, INITIAL_COMPILED_BYTES,
-        MAX_COMPILED_BYTES, MAX_MATCH_COST,
+        MAX_COMPILED_BYTES, MAX_MATCH_COST, input_bytes,
     };
 
     #[test]
@@ -181,6 +181,58 @@ mod tests {
         assert!(!regex.matches(&json!("a".repeat(max_input_bytes + 1))));
         assert!(regex.matches(&json!(["x", "a"])));
         assert!(!regex.matches(&json!(vec!["a".repeat(max_input_bytes / 2); 3])));
+    }
+
+    #[test]
+    fn scalars_match_as_text_and_lists_by_any_entry() {
+        let matches = |regex: &str, value| {
+            BoundedRegex::new(regex).expect("valid regular expression").matches(&value)
+        };
+        for (regex, value, expected) in [
+            ("^1[0-9]$", json!(12), true),
+            ("^1[0-9]$", json!(21), false),
+            ("^true$", json!(true), true),
+            ("^1\\.5$", json!(1.5), true),
+            ("", json!(""), true),
+            ("", json!(null), false),
+            ("", json!({ "a": "" }), false),
+            ("", json!([]), false),
+            ("^b", json!(["alpha", "beta"]), true),
+            ("^c", json!(["alpha", "beta"]), false),
+            ("^b", json!(["alpha", ["beta"]]), true),
+            ("^b", json!([{ "a": "beta" }]), false),
+        ] {
+            assert_eq!(matches(regex, value.clone()), expected, "{regex} and {value}");
+        }
+    }
+
+    #[test]
+    fn input_length_is_that_of_all_scalars() {
+        for (value, expected) in [
+            (json!("é"), 2),
+            (json!(123), 3),
+            (json!(false), 5),
+            (json!(null), 0),
+            (json!({ "a": "abc" }), 0),
+            (json!(["ab", 1, ["cde"]]), 6),
+        ] {
+            assert_eq!(input_bytes(&value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn error_says_what_to_change() {
+        let error = EvaluationError::TimedOut(Duration::from_secs(5));
+        assert_eq!(
+            error.to_string(),
+            "Timeout: the journal search took longer than 5s. Add an operation to the pattern, use smaller regular expressions or equals, or start at a later cursor (since)"
+        );
+        let field = "actions[0][value]".to_owned();
+        let error = EvaluationError::FieldTooLong { seq: 7, field, bytes: 4_097, max_bytes: 4_096 };
+        assert_eq!(
+            error.to_string(),
+            "Field actions[0][value] of request 7 has 4097 bytes, but this regular expression accepts at most 4096: a larger compiled expression accepts fewer. Use a smaller expression, equals or present, or add a condition that excludes this request"
+        );
     }
 
     #[test]

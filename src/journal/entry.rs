@@ -160,3 +160,102 @@ impl Entry {
             + self.changes.estimated_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::journal::{ChangeKind, RowChange, WarningKind};
+
+    fn fields(value: Value) -> Map<String, Value> {
+        let Value::Object(fields) = value else { panic!("{value} is not an object") };
+        fields
+    }
+
+    fn entry(path: &str) -> Entry {
+        let now = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        Entry::new(now, "GET".into(), path)
+    }
+
+    fn warning(message: &str) -> Warning {
+        Warning::new(WarningKind::UnknownField, message)
+    }
+
+    #[test]
+    fn fields_beyond_256_kib_are_omitted() {
+        // Name and value take 1 and 96 bytes beside the text.
+        let input = |text_bytes| {
+            let fields = fields(json!({ "a": "x".repeat(text_bytes) }));
+            RecordedInput::new(fields, vec![warning("odd")])
+        };
+        let longest = input(256 * 1024 - 97);
+        assert_eq!((longest.fields.len(), longest.has_omitted_fields), (1, false));
+        let too_long = input(256 * 1024 - 96);
+        assert_eq!((too_long.fields.len(), too_long.has_omitted_fields), (0, true));
+        assert_eq!(too_long.warnings, [warning("odd")], "the warnings remain");
+        assert_eq!(too_long.estimated_bytes, warning("odd").estimated_bytes());
+    }
+
+    #[test]
+    fn memory_of_fields_includes_names_and_nested_values() {
+        for (value, values, text_bytes) in [
+            (json!({}), 0, 0),
+            (json!({ "title": "ab" }), 1, 7),
+            (json!({ "id": 12, "is": null }), 2, 4),
+            (json!({ "ids": ["7", "8"] }), 3, 5),
+            (json!({ "actions": [{ "value": "low" }] }), 3, 15),
+        ] {
+            let input = RecordedInput::new(fields(value.clone()), Vec::new());
+            assert_eq!(input.estimated_bytes, values * 96 + text_bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn long_warnings_are_truncated() {
+        let input = RecordedInput::new(Map::new(), vec![warning(&"x".repeat(301))]);
+        assert_eq!(input.warnings[0].message.chars().count(), 301);
+        assert!(input.warnings[0].message.ends_with('…'));
+    }
+
+    #[test]
+    fn response_body_beyond_64_kib_is_omitted() {
+        for (bytes, is_omitted) in [(0, false), (64 * 1024, false), (64 * 1024 + 1, true)] {
+            let mut entry = entry("/");
+            entry.set_response(200, &Bytes::from(vec![b'x'; bytes]));
+            assert_eq!((entry.status, entry.has_omitted_body), (Some(200), is_omitted), "{bytes}");
+            assert_eq!(entry.response_body.len(), if is_omitted { 0 } else { bytes });
+        }
+    }
+
+    #[test]
+    fn context_warnings_precede_those_of_the_input() {
+        let mut entry = entry("/");
+        entry.input = Arc::new(RecordedInput::new(Map::new(), vec![warning("input")]));
+        entry.context_warnings = vec![warning("context")];
+        let messages: Vec<&str> = entry.all_warnings().map(|warning| &*warning.message).collect();
+        assert_eq!(messages, ["context", "input"]);
+    }
+
+    #[test]
+    fn memory_of_an_entry_includes_all_its_parts() {
+        let mut entry = entry("");
+        let mut expected = entry.estimated_bytes();
+        assert!(expected > 0);
+        let mut check = |entry: &Entry, more: usize, part: &str| {
+            expected += more;
+            assert_eq!(entry.estimated_bytes(), expected, "{part}");
+        };
+        entry.path = "/abc".into();
+        check(&entry, 4, "the path");
+        entry.input = Arc::new(RecordedInput::new(fields(json!({ "a": "b" })), Vec::new()));
+        check(&entry, 98, "the fields");
+        entry.context_warnings = vec![warning("odd")];
+        check(&entry, warning("odd").estimated_bytes(), "the warnings");
+        entry.set_response(200, &Bytes::from_static(b"12345"));
+        check(&entry, 5, "the response body");
+        let row = RowChange { resource: "ticket", id: 1, change: ChangeKind::Deleted };
+        entry.changes = [row].into_iter().collect();
+        check(&entry, entry.changes.estimated_bytes(), "the changes");
+    }
+}

@@ -6,6 +6,8 @@ mod entry;
 mod pattern;
 mod redact;
 mod ring_buffer;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verification;
 mod warning;

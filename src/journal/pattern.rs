@@ -112,7 +112,7 @@ impl RequestPattern {
         let is_cheap = |field: &&FieldMatcher| !matches!(field.matcher, ValueMatcher::Matches(_));
         let mut cheap_matchers = self.fields.iter().filter(is_cheap);
         if !self.matches_metadata(entry)
-            || !cheap_matchers.all(|field| field.matches(&entry.input.fields))
+            || !cheap_matchers.all(|field| field.matches_recorded(&entry.input))
         {
             return Ok(false);
         }
@@ -134,7 +134,7 @@ impl RequestPattern {
     /// Returns whether an entry matches.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
         self.matches_metadata(entry)
-            && self.fields.iter().all(|field| field.matches(&entry.input.fields))
+            && self.fields.iter().all(|field| field.matches_recorded(&entry.input))
     }
 
     /// Returns whether everything but the fields matches.
@@ -274,8 +274,14 @@ impl FieldMatcher {
         }
     }
 
+    /// Returns whether the recorded fields match. If they were omitted, none of them counts as absent.
+    fn matches_recorded(&self, input: &RecordedInput) -> bool {
+        let is_unknown = input.has_omitted_fields && matches!(self.matcher, ValueMatcher::Absent);
+        !is_unknown && self.matches(&input.fields)
+    }
+
     fn difference(&self, input: &RecordedInput) -> Option<Difference> {
-        if self.matches(&input.fields) {
+        if self.matches_recorded(input) {
             return None;
         }
         let actual = match value_at_path(&input.fields, &self.path) {

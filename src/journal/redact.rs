@@ -224,6 +224,71 @@ mod tests {
         );
     }
 
+    #[test]
+    fn scalars_equal_to_the_key_are_redacted_and_names_are_not() {
+        let mut value = json!({ "true": [true, false, null, { "a": "true" }], "b": "x=true" });
+        redact_json(&mut value, &|word| word == "true");
+        let expected = json!({
+            "true": [REDACTED, false, null, { "a": REDACTED }], "b": "x=(redacted)",
+        });
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn key_is_found_in_up_to_three_layers_of_percent_encoding() {
+        assert_eq!(redact_key("%252574est", "test"), REDACTED);
+        let four_layers = "%25252574est";
+        assert_eq!(redact_key(four_layers, "test"), four_layers);
+    }
+
+    #[test]
+    fn other_percent_encoded_parts_stay_encoded() {
+        for (text, expected) in [
+            ("apiKey=test&a=%41", "apiKey=(redacted)&a=%41"),
+            ("apiKey=test&a=%ff", "apiKey=(redacted)&a=%ff"),
+            ("a=%41", "a=%41"),
+        ] {
+            assert_eq!(redact_key(text, "test"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn word_is_redacted_only_in_the_context_of_a_key() {
+        let is_key = |word: &str| word == "test";
+        let redact = |text: &str, context: &str| {
+            redact_words(text, &is_key, |before| before.ends_with(context))
+        };
+        assert_eq!(redact("a test, test.", ""), Some("a (redacted), (redacted).".to_owned()));
+        assert_eq!(redact("a test, test.", ", "), Some("a test, (redacted).".to_owned()));
+        assert_eq!(redact("test.com é/test", ""), Some("(redacted).com é/(redacted)".to_owned()));
+        assert_eq!(redact("a test", "x"), None);
+        assert_eq!(redact("latest", ""), None);
+    }
+
+    #[test]
+    fn label_of_a_key_precedes_it_directly() {
+        for (before, expected) in [
+            ("a=", true),
+            ("a= ", true),
+            ("a=+", true),
+            ("a:", true),
+            ("a:\"", true),
+            ("a: ", false),
+            ("apiKey: ", true),
+            ("API-KEY [", true),
+            ("api_key\t", true),
+            ("api key ", true),
+            ("Bearer+", true),
+            ("apiKey", false),
+            ("apiKeys ", false),
+            ("key ", false),
+            ("", false),
+            (" ", false),
+        ] {
+            assert_eq!(ends_with_key_label(before), expected, "{before:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn labelled_key_is_always_redacted(

@@ -8,3 +8,16 @@ pub(super) fn truncate_text(text: &str) -> String {
     }
     text.chars().take(MAX_CHARS).chain(['…']).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_has_at_most_300_characters() {
+        let longest = "é".repeat(300);
+        assert_eq!(truncate_text(&longest), longest);
+        assert_eq!(truncate_text(&format!("{longest}é")), format!("{longest}…"));
+        assert_eq!(truncate_text(""), "");
+    }
+}

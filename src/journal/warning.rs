@@ -85,3 +85,59 @@ impl fmt::Display for Warning {
         out.write_str(&self.message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_is_found_by_its_exact_name_only() {
+        for kind in WarningKind::ALL {
+            assert_eq!(WarningKind::from_name(kind.name()), Some(*kind));
+            assert_eq!(WarningKind::from_name(&kind.name().to_uppercase()), None);
+            let json = serde_json::to_value(kind).expect("a kind is JSON");
+            assert_eq!(json, kind.name(), "saved settings use the same name");
+        }
+        assert_eq!(WarningKind::from_name("any"), None);
+        assert_eq!(
+            WarningKind::names(),
+            [
+                "unknown-field",
+                "wrong-case",
+                "content-type",
+                "key-in-query",
+                "undocumented",
+                "early-retry"
+            ]
+        );
+    }
+
+    #[test]
+    fn long_texts_of_a_warning_are_truncated() {
+        let long = "x".repeat(301);
+        let warning = Warning {
+            field: Some(long.clone()),
+            suggestion: Some("title"),
+            ..Warning::new(WarningKind::WrongCase, long)
+        };
+        let truncated = format!("{}…", "x".repeat(300));
+        let expected = Warning {
+            field: Some(truncated.clone()),
+            suggestion: Some("title"),
+            ..Warning::new(WarningKind::WrongCase, truncated)
+        };
+        assert_eq!(warning.truncate(), expected);
+    }
+
+    #[test]
+    fn memory_of_a_warning_includes_its_texts() {
+        let bytes = |message: &str, field: Option<&str>| {
+            let field = field.map(str::to_owned);
+            Warning { field, ..Warning::new(WarningKind::UnknownField, message) }.estimated_bytes()
+        };
+        let empty = bytes("", None);
+        assert!(empty > 0);
+        assert_eq!(bytes("abc", None), empty + 3);
+        assert_eq!(bytes("abc", Some("title")), empty + 8);
+    }
+}

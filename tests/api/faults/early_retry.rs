@@ -35,26 +35,20 @@ async fn reject_with_retry_after(account: &Account, status: u16) {
 
 #[tokio::test]
 async fn request_before_retry_after_elapses_records_a_warning() {
-    for status in [401, 403, 429, 503] {
-        for (delay, is_early) in
-            [(None, true), (Some("9s"), true), (Some("10s"), false), (Some("1h"), false)]
-        {
-            let (_server, account) = start_with_frozen_clock().await;
-            reject_with_retry_after(&account, status).await;
-            if let Some(delay) = delay {
-                advance_clock(&account, delay).await;
-            }
-            assert_eq!(
-                account.client.get(TICKETS_PATH).await.status,
-                200,
-                "an early retry is accepted"
-            );
-            assert_eq!(
-                early_retry_flags(&account).await,
-                [false, is_early],
-                "{status} and a retry after {delay:?}"
-            );
-        }
+    for (status, delay, is_early) in [(429, "9s", true), (503, "10s", false)] {
+        let (_server, account) = start_with_frozen_clock().await;
+        reject_with_retry_after(&account, status).await;
+        advance_clock(&account, delay).await;
+        assert_eq!(
+            account.client.get(TICKETS_PATH).await.status,
+            200,
+            "an early retry is accepted"
+        );
+        assert_eq!(
+            early_retry_flags(&account).await,
+            [false, is_early],
+            "{status} and a retry after {delay}"
+        );
     }
 }
 

@@ -33,28 +33,13 @@ fn with_503_effect(trigger: &Value) -> Value {
     rule
 }
 
-#[rustfmt::skip]
 fn trigger_cases() -> Vec<(Value, &'static str)> {
     vec![
         (json!({}), "xxxxxxxxxx"),
-        (json!({ "first": 1 }), "x........."),
         (json!({ "first": 3 }), "xxx......."),
-        (json!({ "first": 10 }), "xxxxxxxxxx"),
-        (json!({ "first": 1_000_000 }), "xxxxxxxxxx"),
-        (json!({ "every": 1 }), "xxxxxxxxxx"),
-        (json!({ "every": 2 }), ".x.x.x.x.x"),
         (json!({ "every": 3 }), "..x..x..x."),
-        (json!({ "every": 10 }), ".........x"),
-        (json!({ "every": 11 }), ".........."),
-        (json!({ "after": 1 }), ".xxxxxxxxx"),
         (json!({ "after": 4 }), "....xxxxxx"),
-        (json!({ "after": 10 }), ".........."),
-        (json!({ "ttl": { "requests": 1 } }), "x........."),
-        (json!({ "ttl": { "requests": 4 } }), "xxxx......"),
-        (json!({ "first": 3, "ttl": { "requests": 2 } }), "xx........"),
-        (json!({ "first": 2, "ttl": { "requests": 3 } }), "xx........"),
         (json!({ "every": 2, "ttl": { "requests": 5 } }), ".x.x......"),
-        (json!({ "after": 2, "ttl": { "requests": 4 } }), "..xx......"),
     ]
 }
 
@@ -91,26 +76,10 @@ async fn requests_that_do_not_match_are_not_counted() {
 async fn sequence_applies_entry_by_entry_and_then_ends() {
     let (_server, account) = start_with_account().await;
     let error = |status: u16| json!({ "status": status });
-    for (sequence, expected) in [
-        (json!([error(503)]), vec![503, 200, 200, 200]),
-        (json!([null]), vec![200, 200, 200]),
-        (
-            json!([error(500), null, error(429), null, null, error(503)]),
-            vec![500, 200, 429, 200, 200, 503, 200, 200],
-        ),
-        (json!([null, error(400), { "delay": "1ms" }]), vec![200, 400, 200, 200]),
-    ] {
-        add_fault(&account, &json!({ "sequence": sequence })).await;
-        assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{sequence}");
-        let applied = sequence
-            .as_array()
-            .expect("the sequence is an array")
-            .iter()
-            .filter(|effect| !effect.is_null());
-        let rules = list_faults(&account).await;
-        assert_eq!(rules[0]["applied"], applied.count(), "{sequence}: {rules:?}");
-        clear_faults(&account).await;
-    }
+    add_fault(&account, &json!({ "sequence": [error(500), null, { "delay": "1ms" }] })).await;
+    assert_eq!(collect_statuses(&account, 4).await, [500, 200, 200, 200]);
+    assert_eq!(fault_counts(&account).await, [(4, 2)]);
+    clear_faults(&account).await;
     let rule =
         json!({ "sequence": [error(500), error(502), error(503)], "ttl": { "requests": 2 } });
     add_fault(&account, &rule).await;
@@ -158,37 +127,15 @@ async fn first_due_rule_wins_and_later_rules_do_not_count() {
         rule["effect"] = json!({ "status": status });
         rule
     };
-    for (rules, expected, expected_counts) in [
-        (
-            vec![rule(json!({ "every": 2 }), 500), rule(json!({}), 501)],
-            vec![501, 500, 501, 500, 501, 500],
-            vec![(6, 3), (3, 3)],
-        ),
-        (
-            vec![rule(json!({}), 501), rule(json!({ "every": 2 }), 500)],
-            vec![501; 6],
-            vec![(6, 6), (0, 0)],
-        ),
-        (
-            vec![rule(json!({ "first": 2 }), 500), rule(json!({ "first": 2 }), 501)],
-            vec![500, 500, 501, 501, 200, 200],
-            vec![(6, 2), (4, 2)],
-        ),
-        (
-            vec![
-                rule(json!({ "every": 3 }), 500),
-                rule(json!({ "every": 2 }), 501),
-                rule(json!({ "after": 2 }), 502),
-            ],
-            vec![200, 501, 500, 200, 501, 500, 502, 501],
-            vec![(8, 2), (6, 3), (3, 1)],
-        ),
-    ] {
-        for rule in &rules {
-            add_fault(&account, rule).await;
-        }
-        assert_eq!(collect_statuses(&account, expected.len()).await, expected, "{rules:?}");
-        assert_eq!(fault_counts(&account).await, expected_counts, "{rules:?}");
-        clear_faults(&account).await;
+    let rules = [
+        rule(json!({ "every": 3 }), 500),
+        rule(json!({ "every": 2 }), 501),
+        rule(json!({ "after": 2 }), 502),
+    ];
+    for rule in &rules {
+        add_fault(&account, rule).await;
     }
+    let expected = [200, 501, 500, 200, 501, 500, 502, 501];
+    assert_eq!(collect_statuses(&account, expected.len()).await, expected);
+    assert_eq!(fault_counts(&account).await, [(8, 2), (6, 3), (3, 1)]);
 }

@@ -3,14 +3,9 @@
 use serde_json::{Value, json};
 
 use super::helpers::expect_string;
-use super::ticket_requests::{
-    batch_tickets, create_ticket, get_ticket, request_without_body, set_status, update_ticket,
-    with_json,
-};
+use super::ticket_requests::{create_ticket, set_status, update_ticket};
 use crate::control_client::Account;
-use crate::fixtures::{
-    NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
-};
+use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::JsonResponse;
 
 /// Returns the detail of a 409 problem.
@@ -52,101 +47,6 @@ async fn verify_explains_a_missing_request() {
         "fields": { "title": { "matches": "^F" }, "status": { "present": true }, "titel": { "absent": true } },
     });
     assert_verify_snapshot("everything_else", &acme, all).await;
-}
-
-#[tokio::test]
-async fn verify_explains_a_wrong_count() {
-    let (_server, acme) = start_with_requests().await;
-    let count = |count: Value| json!({ "operation": "setStatus", "status": "2xx", "count": count });
-    assert_verify_snapshot("too_few", &acme, count(json!({ "at_least": 3 }))).await;
-    assert_verify_snapshot("too_many", &acme, count(json!({ "at_most": 1 }))).await;
-    assert_verify_snapshot("not_exactly", &acme, count(json!({ "exactly": 1 }))).await;
-    assert_verify_snapshot("not_between", &acme, count(json!({ "at_least": 3, "at_most": 5 })))
-        .await;
-    assert_verify_snapshot("not_never", &acme, count(json!({ "never": true }))).await;
-}
-
-#[tokio::test]
-async fn verify_explains_an_empty_journal() {
-    let server = serve_seed(&acme_seed([]));
-    let acme = Account::acme(&server);
-    assert_verify_snapshot("empty", &acme, json!({ "operation": "ticket.create" })).await;
-    assert_verify_snapshot(
-        "empty_order",
-        &acme,
-        json!({ "order": [{ "operation": "ticket.create" }, {}] }),
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn verify_explains_a_wrong_order() {
-    let (_server, acme) = start_with_requests().await;
-    let status = |status: &str| json!({ "operation": "setStatus", "fields": { "status": status } });
-    assert_verify_snapshot(
-        "order_reversed",
-        &acme,
-        json!({ "order": [status("solved"), status("open")] }),
-    )
-    .await;
-    let missing = json!({ "order": [{ "operation": "create" }, status("open"), status("closed")] });
-    assert_verify_snapshot("order_missing", &acme, missing).await;
-    let too_close = json!({ "order": [status("open"), status("solved")], "min_interval": "90s" });
-    assert_verify_snapshot("order_apart", &acme, too_close).await;
-}
-
-#[tokio::test]
-async fn verify_explains_a_truncated_journal() {
-    let server = serve_seed_with_args(
-        &acme_seed([ticket_fixture(7)]),
-        &["--ephemeral", "--journal-entries", "2"],
-    );
-    let acme = Account::acme(&server);
-    for _ in 0..4 {
-        get_ticket("/7").send_ok(&server).await;
-    }
-    assert_verify_snapshot(
-        "truncated",
-        &acme,
-        json!({ "operation": "create", "count": { "never": true } }),
-    )
-    .await;
-    assert_verify_snapshot(
-        "truncated_order",
-        &acme,
-        json!({ "order": [{ "operation": "create" }, {}] }),
-    )
-    .await;
-}
-
-#[tokio::test]
-async fn verify_shortens_long_and_nested_values() {
-    let server = serve_seed(&acme_seed([ticket_fixture(7)]));
-    let acme = Account::acme(&server);
-    let title = "x".repeat(500);
-    server.send_form("POST", "/api/v2/ticket", &NEW_TICKET_FORM.replace("Printer", &title)).await;
-    let rows = [
-        ("TicketIDs", "7"),
-        ("actions[0][actionType]", "title"),
-        ("actions[0][value]", "two\nlines"),
-    ];
-    batch_tickets(&rows).send_ok(&server).await;
-    with_json(
-        request_without_body("ticket.create", "POST", ""),
-        json!({ "title": { "a": [1, null] } }),
-    )
-    .send(&server)
-    .await;
-    assert_verify_snapshot(
-        "long",
-        &acme,
-        json!({ "operation": "create", "fields": { "title": "y" } }),
-    )
-    .await;
-    let nested = json!({ "operation": "batch", "fields": { "actions[0][value]": "one line" } });
-    assert_verify_snapshot("nested", &acme, nested).await;
-    let rows = json!({ "operation": "batch", "fields": { "actions": "one", "action": "two" } });
-    assert_verify_snapshot("rows", &acme, rows).await;
 }
 
 #[tokio::test]
