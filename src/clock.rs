@@ -377,4 +377,276 @@ mod tests {
             assert_eq!(utc.to_utc("2026-10-25 02:30:00Z"), "2026-10-25 02:30:00");
         }
     }
+
+    #[test]
+    fn zone_is_utc_only_if_its_offset_is_always_zero() {
+        for (name, stored, local) in [
+            ("Etc/GMT+5", "2026-07-01 10:00:00", "2026-07-01 05:00:00"),
+            // It was UTC until 2005.
+            ("Antarctica/Troll", "2026-07-01 10:00:00", "2026-07-01 12:00:00"),
+            // It is UTC since 1912.
+            ("Africa/Abidjan", "1900-07-01 10:00:00", "1900-07-01 09:43:52"),
+            ("Asia/Kathmandu", "2026-07-01 20:00:00", "2026-07-02 01:45:00"),
+        ] {
+            let zone = find_zone(name).expect("a known zone");
+            assert!(!zone.is_utc(), "{name}");
+            assert_eq!(zone.to_local(stored), local, "{name}");
+            assert_eq!(zone.to_utc(local), stored, "{name}");
+        }
+        assert!(Zone::default().is_utc());
+        for unknown in ["", "Europe/Atlantis", "+02:00"] {
+            assert!(find_zone(unknown).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn date_outside_of_the_years_0_to_9999_is_not_converted() {
+        for (name, stored) in [
+            ("America/New_York", "0000-01-01 00:00:00"),
+            ("Asia/Tokyo", "9999-12-31 23:59:59"),
+            ("Asia/Tokyo", "no date"),
+        ] {
+            let zone = find_zone(name).expect("a known zone");
+            assert_eq!(zone.to_local(stored), stored, "{name}");
+        }
+        for (name, local) in [
+            ("Asia/Tokyo", "0000-01-01 00:00:00"),
+            ("America/New_York", "9999-12-31 23:59:59"),
+            ("Asia/Tokyo", "no date"),
+        ] {
+            let zone = find_zone(name).expect("a known zone");
+            assert_eq!(zone.to_utc(local), local, "{name}");
+        }
+    }
+
+    fn timestamp(text: &str) -> Timestamp {
+        text.parse().expect("a valid timestamp")
+    }
+
+    fn seconds_offset(seconds: i64) -> Clock {
+        Clock::Offset { by: SignedDuration::from_secs(seconds) }
+    }
+
+    /// Longer than dates can represent, in seconds.
+    const TEN_THOUSAND_YEARS: i64 = 10_000 * 366 * 24 * 3600;
+
+    #[test]
+    fn clock_derives_its_time_from_the_system_time() {
+        let system = timestamp("2026-07-01T10:00:00Z");
+        let frozen = timestamp("2020-01-01T00:00:00Z");
+        for (clock, expected) in [
+            (Clock::Real, "2026-07-01T10:00:00Z"),
+            (Clock::Frozen { at: frozen }, "2020-01-01T00:00:00Z"),
+            (seconds_offset(90), "2026-07-01T10:01:30Z"),
+            (seconds_offset(-90), "2026-07-01T09:58:30Z"),
+        ] {
+            assert_eq!(clock.time_at(system), timestamp(expected), "{clock:?}");
+        }
+        assert_eq!(seconds_offset(TEN_THOUSAND_YEARS).time_at(system), Timestamp::MAX);
+        assert_eq!(Clock::Frozen { at: frozen }.now(), frozen);
+        assert_eq!(Clock::default(), Clock::Real);
+        for (clock, offset) in
+            [(Clock::Real, 0), (seconds_offset(3600), 3600), (seconds_offset(-3600), -3600)]
+        {
+            let (before, now, after) = (system_now(), clock.now(), system_now());
+            let offset = SignedDuration::from_secs(offset);
+            assert!(before + offset <= now && now <= after + offset, "{clock:?}: {now}");
+        }
+    }
+
+    #[test]
+    fn advanced_clock_is_frozen_or_has_an_offset() {
+        let at = timestamp("2026-07-01T10:00:00Z");
+        let minute = SignedDuration::from_mins(1);
+        for (clock, expected) in [
+            (Clock::Real, Some(seconds_offset(60))),
+            (seconds_offset(-30), Some(seconds_offset(30))),
+            (Clock::Frozen { at }, Some(Clock::Frozen { at: timestamp("2026-07-01T10:01:00Z") })),
+            (Clock::Frozen { at: Timestamp::MAX }, None),
+            (seconds_offset(i64::MAX), None),
+        ] {
+            assert_eq!(clock.checked_add(minute), expected, "{clock:?}");
+        }
+    }
+
+    #[test]
+    fn clock_is_representable_in_the_years_0_to_9998() {
+        for (at, expected) in [
+            ("-000001-12-31T23:59:59Z", false),
+            ("0000-01-01T00:00:00Z", true),
+            ("2026-07-01T10:00:00Z", true),
+            ("9998-12-31T23:59:59Z", true),
+            ("9999-01-01T00:00:00Z", false),
+        ] {
+            let clock = Clock::Frozen { at: timestamp(at) };
+            assert_eq!(clock.is_representable(), expected, "{at}");
+        }
+        for (clock, expected) in [
+            (Clock::Real, true),
+            (seconds_offset(3600), true),
+            (seconds_offset(-3600), true),
+            (seconds_offset(TEN_THOUSAND_YEARS), false),
+            (seconds_offset(-TEN_THOUSAND_YEARS), false),
+            // No overflow, but before the year 0.
+            (seconds_offset(-TEN_THOUSAND_YEARS / 4), false),
+            (seconds_offset(i64::MAX), false),
+        ] {
+            assert_eq!(clock.is_representable(), expected, "{clock:?}");
+        }
+    }
+
+    #[test]
+    fn clock_is_saved_by_its_mode() {
+        for (clock, json) in [
+            (Clock::Real, r#"{"mode":"real"}"#),
+            (
+                Clock::Frozen { at: timestamp("2026-07-01T10:00:00Z") },
+                r#"{"mode":"frozen","at":"2026-07-01T10:00:00Z"}"#,
+            ),
+            (seconds_offset(-5400), r#"{"mode":"offset","by":"-PT1H30M"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&clock).expect("a clock is JSON"), json);
+            assert_eq!(serde_json::from_str::<Clock>(json).expect("a clock"), clock);
+        }
+        let short: Clock =
+            serde_json::from_str(r#"{"mode":"offset","by":"90m"}"#).expect("a clock");
+        assert_eq!(short, seconds_offset(5400));
+        for (json, message) in [
+            (r#"{"mode":"slow"}"#, "unknown variant `slow`"),
+            (r#"{"mode":"frozen","at":"2026-07-01T10:00:00Z","by":"1s"}"#, "unknown field `by`"),
+            (r#"{"mode":"frozen"}"#, "missing field `at`"),
+            (r#"{"mode":"offset","by":"soon"}"#, "must be a duration such as 500ms"),
+        ] {
+            let error = serde_json::from_str::<Clock>(json).expect_err("an invalid clock");
+            assert!(error.to_string().contains(message), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn duration_has_the_short_or_the_iso_form() {
+        for (text, expected) in [
+            ("500ms", SignedDuration::from_millis(500)),
+            ("0s", SignedDuration::ZERO),
+            ("10s", SignedDuration::from_secs(10)),
+            ("90m", SignedDuration::from_mins(90)),
+            ("1h 30m", SignedDuration::from_mins(90)),
+            ("2h", SignedDuration::from_hours(2)),
+            ("3d", SignedDuration::from_hours(72)),
+            ("2w", SignedDuration::from_hours(14 * 24)),
+            ("PT2H", SignedDuration::from_hours(2)),
+            ("P3D", SignedDuration::from_hours(72)),
+            ("-10s", SignedDuration::from_secs(-10)),
+            ("-PT10S", SignedDuration::from_secs(-10)),
+        ] {
+            assert_eq!(parse_duration(text), Ok(expected), "{text}");
+        }
+        for invalid in
+            ["", "10", "soon", "10 parsecs", "P1M", "1mo", "P1Y", "1y", "P", "99999999999d"]
+        {
+            let message = "must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D";
+            assert_eq!(parse_duration(invalid), Err(message.to_owned()), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn duration_is_limited_to_a_range_with_its_bounds() {
+        const MAX: Duration = Duration::from_mins(1);
+        for (text, up_to, positive) in [
+            ("0s", Ok(Duration::ZERO), Err("must be longer than zero")),
+            ("1ns", Ok(Duration::from_nanos(1)), Ok(Duration::from_nanos(1))),
+            ("59s", Ok(Duration::from_secs(59)), Ok(Duration::from_secs(59))),
+            ("60s", Ok(MAX), Ok(MAX)),
+            ("60s 1ns", Err("must be at most 1m"), Err("must be at most 1m")),
+            ("-1ns", Err("must not be negative"), Err("must not be negative")),
+            (
+                "soon",
+                Err("must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D"),
+                Err("must be a duration such as 500ms, 10s, 90m, 3d, PT2H or P3D"),
+            ),
+        ] {
+            let owned = |result: Result<Duration, &str>| result.map_err(str::to_owned);
+            assert_eq!(parse_duration_up_to(text, MAX), owned(up_to), "{text}");
+            assert_eq!(parse_positive_duration(text, MAX), owned(positive), "{text}");
+        }
+    }
+
+    #[test]
+    fn duration_is_formatted_to_the_millisecond() {
+        for (nanos, expected) in [
+            (0, "0s"),
+            (1_000_000, "1ms"),
+            (1_499_999, "1ms"),
+            (1_500_000, "2ms"),
+            (-1_500_000, "2ms ago"),
+            (1_000_400_000, "1s"),
+            (90_000_000_000, "1m 30s"),
+        ] {
+            assert_eq!(format_signed_duration(SignedDuration::from_nanos(nanos)), expected);
+        }
+        assert_eq!(format_duration(Duration::from_hours(36)), "36h");
+        // Too long for a signed duration.
+        assert_eq!(format_duration(Duration::MAX), "18446744073709551615.999999999s");
+    }
+
+    proptest! {
+        #[test]
+        fn formatted_durations_round_trip(millis in -300_000_000_000_000_i64..300_000_000_000_000) {
+            let duration = SignedDuration::from_millis(millis);
+            prop_assert_eq!(parse_duration(&format_signed_duration(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn advances_add_up(first in -1_000_000_i64..1_000_000, second in -1_000_000_i64..1_000_000) {
+            let (first, second) = (SignedDuration::from_secs(first), SignedDuration::from_secs(second));
+            let at = timestamp("2026-07-01T10:00:00Z");
+            for clock in [Clock::Real, Clock::Frozen { at }, seconds_offset(7)] {
+                let twice = clock.checked_add(first).and_then(|clock| clock.checked_add(second));
+                let once = clock.checked_add(first + second);
+                prop_assert_eq!(twice, once);
+                let time = once.expect("no overflow").time_at(at);
+                prop_assert_eq!(time, clock.time_at(at) + first + second);
+            }
+        }
+    }
+
+    #[test]
+    fn timestamps_are_formatted_to_the_second() {
+        for (text, stored, http) in [
+            ("2026-03-01T12:00:00Z", "2026-03-01 12:00:00", "Sun, 01 Mar 2026 12:00:00 GMT"),
+            ("2026-03-01T12:00:00.999Z", "2026-03-01 12:00:00", "Sun, 01 Mar 2026 12:00:00 GMT"),
+            ("1969-12-31T23:59:59.5Z", "1969-12-31 23:59:59", "Wed, 31 Dec 1969 23:59:59 GMT"),
+            ("0007-01-01T00:00:00Z", "0007-01-01 00:00:00", "Mon, 01 Jan 0007 00:00:00 GMT"),
+        ] {
+            assert_eq!(format_stored_date(timestamp(text)), stored, "{text}");
+            assert_eq!(format_http_date(timestamp(text)), http, "{text}");
+        }
+    }
+
+    #[test]
+    fn subtraction_saturates_at_the_earliest_timestamp() {
+        let at = timestamp("2026-07-01T10:00:00Z");
+        let day = SignedDuration::from_hours(24);
+        assert_eq!(saturating_sub(at, day), timestamp("2026-06-30T10:00:00Z"));
+        assert_eq!(saturating_sub(Timestamp::MIN, day), Timestamp::MIN);
+        assert_eq!(saturating_sub(at, SignedDuration::MAX), Timestamp::MIN);
+    }
+
+    #[test]
+    fn deadline_of_any_timeout_is_an_instant() {
+        let stopwatch = Stopwatch::start();
+        let start = stopwatch.deadline(Duration::ZERO);
+        assert_eq!(stopwatch.deadline(Duration::from_secs(7)), start + Duration::from_secs(7));
+        assert_eq!(stopwatch.deadline(MAX_DEADLINE_OFFSET), start + MAX_DEADLINE_OFFSET);
+        assert_eq!(stopwatch.deadline(Duration::MAX), start + MAX_DEADLINE_OFFSET);
+    }
+
+    #[test]
+    fn elapsed_time_is_in_whole_milliseconds() {
+        let ago = Duration::from_micros(5_600);
+        let Some(start) = Instant::now().checked_sub(ago) else { return };
+        let stopwatch = Stopwatch(start);
+        let (millis, elapsed) = (stopwatch.elapsed_millis(), stopwatch.elapsed());
+        assert!(elapsed >= ago && u128::from(millis) <= elapsed.as_millis(), "{elapsed:?}");
+        assert!(millis >= 5, "{millis}");
+    }
 }

@@ -25,6 +25,12 @@ impl JsonBody {
     pub(crate) fn from_value(value: &Value) -> Self {
         Self::from_rendered(value.to_string())
     }
+
+    /// Returns the body as text.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).expect("JSON is UTF-8")
+    }
 }
 
 /// A response to be sent.

@@ -75,3 +75,69 @@ fn result(message: impl Into<Value>) -> JsonBody {
 fn format_ticket_count(count: usize) -> String {
     if count == 1 { "1 ticket".to_owned() } else { format!("{count} tickets") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(body: &JsonBody) -> String {
+        let body: Value = serde_json::from_str(body.text()).expect("the body is JSON");
+        let message = body["message"].as_str().expect("a message").to_owned();
+        assert_eq!(body, json!({ "type": "result", "message": message }));
+        message
+    }
+
+    #[test]
+    fn documented_envelopes_wrap_a_ticket_and_a_list() {
+        assert_eq!(item(r#"{"id":7}"#).text(), r#"{"type":"item","item":{"id":7}}"#);
+        let page = PageRequest { start: 20, limit: 10 };
+        for (list_type, total, entries, expected) in [
+            (
+                "items",
+                22,
+                r#"{"id":2},{"id":1}"#,
+                r#"{"type":"items","itemStart":20,"itemTotal":22,"itemLimit":10,"items":[{"id":2},{"id":1}]}"#,
+            ),
+            (
+                "tickets",
+                0,
+                "",
+                r#"{"type":"tickets","itemStart":20,"itemTotal":0,"itemLimit":10,"items":[]}"#,
+            ),
+        ] {
+            assert_eq!(list(list_type, page, total, entries).text(), expected);
+        }
+    }
+
+    #[test]
+    fn id_of_a_new_ticket_has_the_name_of_the_dialect() {
+        for (id_field, expected) in [
+            ("ticketID", r#"{"type":"result","message":"Ticket created.","ticketID":7}"#),
+            ("id", r#"{"type":"result","message":"Ticket created.","id":7}"#),
+        ] {
+            assert_eq!(create(id_field, 7).text(), expected);
+        }
+    }
+
+    #[test]
+    fn message_states_what_was_done_to_how_many_tickets() {
+        for (body, expected) in [
+            (update(), "Ticket updated."),
+            (delete(), "Ticket deleted."),
+            (unlink_customer(), "Customer unlinked from ticket."),
+            (delete_multi(0), "0 tickets deleted."),
+            (delete_multi(1), "1 ticket deleted."),
+            (delete_multi(2), "2 tickets deleted."),
+            (set_status(Status::Solved, 1), "Status of 1 ticket set to solved."),
+            (set_status(Status::Open, 3), "Status of 3 tickets set to open."),
+            (set_priority(Priority::Urgent, 1), "Priority of 1 ticket set to urgent."),
+            (set_priority(Priority::Low, 5000), "Priority of 5000 tickets set to low."),
+            (solve_unfinished(0), "0 tickets solved."),
+            (solve_unfinished(1), "1 ticket solved."),
+            (batch(1, 2), "1 action performed on 2 tickets."),
+            (batch(2, 1), "2 actions performed on 1 ticket."),
+        ] {
+            assert_eq!(message(&body), expected);
+        }
+    }
+}

@@ -418,44 +418,25 @@ async fn view_compares_same_instant_in_every_zone() {
 async fn view_rejects_comparison_with_invalid_date() {
     let server = serve_seed(&amsterdam_seed("2026-03-01T12:00:00Z", []));
     let account = acme_account(&server);
-    let send = async |operation: &str, value: &str| {
+    for (operation, value, status) in [
+        ("equals", "2026-10-25T00:00:00Z", 400),
+        ("equals", "2026-10-25", 200),
+        ("contains", "T00", 200),
+    ] {
         let condition = json!({ "fact": "closed_at", "operation": operation, "value": value });
         let view = json!({ "id": 9, "slug": "view", "conditions": { "any": [condition] } });
         let fixture = json!({ "accounts": { "any": { "views": [view] } } });
         let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
         let reply = copy.send_control_json("POST", "/import", &fixture).await;
+        assert_eq!(reply.status, status, "{operation} {value}: {}", reply.body);
         let views = copy.export().await["views"].as_array().map_or(0, Vec::len);
-        assert_eq!(views, usize::from(reply.status == 200), "{operation} {value}");
-        reply
-    };
-    let invalid_dates = [
-        "2026-10-25T00:00:00Z",
-        "2026-10-25T00:00:00",
-        "2026-10-25 00:00:00+01:00",
-        "2026-10-25 00:00Z",
-        "2026-10-25 00:00:00z",
-        "2026-02-30",
-        "2026-10-2",
-        "yesterday",
-    ];
-    for operation in ["equals", "not_equals", "greater_than", "less_than"] {
-        for value in invalid_dates {
-            let reply = send(operation, value).await;
-            assert_eq!(reply.status, 400, "{operation} {value}: {}", reply.body);
+        assert_eq!(views, usize::from(status == 200), "{operation} {value}");
+        if status == 400 {
             let detail = reply.body["detail"].as_str().expect("text");
             for part in ["[views][0][conditions][any][0][value]", "YYYY-MM-DD HH:MM:SS", value] {
                 assert!(detail.contains(part), "{detail}");
             }
         }
-        for value in ["2026", "2026-10", "2026-10-25", "2026-10-25 14", "2026-10-25 14:00"] {
-            let reply = send(operation, value).await;
-            assert_eq!(reply.status, 200, "{operation} {value}: {}", reply.body);
-        }
-    }
-    // `contains` compares text, so that a partial date is valid.
-    for operation in ["contains", "not_contains", "is_empty"] {
-        let reply = send(operation, "T00").await;
-        assert_eq!(reply.status, 200, "{operation}: {}", reply.body);
     }
 }
 

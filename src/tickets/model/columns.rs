@@ -248,3 +248,212 @@ fn object_schema(properties: &Map<String, Value>) -> Value {
     let names: Vec<String> = properties.keys().cloned().collect();
     json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Presence, validate};
+
+    const DATE: &str = "2026-07-01 10:00:00";
+
+    fn names<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Vec<&'static str> {
+        columns.into_iter().map(|column| column.name).collect()
+    }
+
+    #[test]
+    fn dates_are_those_columns_that_hold_an_instant() {
+        let all = || TICKET_COLUMNS.iter().chain(EVENT_COLUMNS).chain(NOTE_COLUMNS);
+        let mut dates = names(all().filter(|column| is_date_column(column.name)));
+        dates.sort_unstable();
+        dates.dedup();
+        let expected = [
+            "closed_at",
+            "created_at",
+            "last_update",
+            "last_update_agent",
+            "last_update_customer",
+            "sla_breach_customer_wait_time",
+            "sla_breach_first_reply_time",
+            "sla_breach_next_reply_time",
+            "sla_breach_user_work_time",
+            "sla_next_breach",
+            "snooze_time",
+            "snooze_time_sent",
+        ];
+        assert_eq!(dates, expected);
+        for column in all() {
+            assert_eq!(is_date_column(column.name), column.data_type.is_date(), "{}", column.name);
+        }
+        for name in ["", "CREATED_AT", "title", "no_column"] {
+            assert!(!is_date_column(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers() {
+        let numbers = names(TICKET_COLUMNS.iter().filter(|column| column.data_type.is_number()));
+        let expected = [
+            "assigned_group_id",
+            "assigned_user_id",
+            "channel_id",
+            "customer_id",
+            "form_id",
+            "grade_by_customer",
+            "show_timeline",
+            "sla_policy_id",
+            "id",
+            "brand_id",
+        ];
+        assert_eq!(numbers, expected);
+    }
+
+    #[test]
+    fn ticket_column_is_found_by_its_exact_name() {
+        for name in ticket_column_names() {
+            assert_eq!(find_ticket_column(name).map(|column| column.name), Some(*name));
+        }
+        assert_eq!(ticket_column_names().len(), TICKET_COLUMNS.len());
+        for name in ["", "ID", "content", "item_type"] {
+            assert!(find_ticket_column(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn timeline_has_each_column_of_events_and_notes_once() {
+        let timeline = names(timeline_columns());
+        let mut expected = names(EVENT_COLUMNS.iter().chain(NOTE_COLUMNS));
+        let mut sorted = timeline.clone();
+        expected.sort_unstable();
+        expected.dedup();
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected);
+        assert_eq!(timeline[..EVENT_COLUMNS.len()], names(EVENT_COLUMNS));
+    }
+
+    #[test]
+    fn fixture_may_omit_each_column_but_the_type_of_a_timeline_entry() {
+        for (field, column) in fixture_fields(TICKET_COLUMNS).zip(TICKET_COLUMNS) {
+            let expected = Presence::Default(column.default);
+            assert_eq!((field.name, field.presence), (column.name, expected));
+        }
+        let fields = timeline_entry_fields();
+        assert_eq!(fields.len(), timeline_columns().count());
+        let required: Vec<_> = fields.iter().filter(|field| field.is_required()).collect();
+        assert_eq!(required.iter().map(|field| field.name).collect::<Vec<_>>(), ["type"]);
+    }
+
+    #[test]
+    fn fixture_value_must_have_the_type_of_its_column() {
+        let text = |length: usize| Value::from("7".repeat(length));
+        for (data_type, valid, invalid) in [
+            (ColumnType::Number, vec![json!(0), json!(7), json!("7")], vec![json!("x"), json!(-1)]),
+            (ColumnType::NumberOrNull, vec![json!(7)], vec![json!("x")]),
+            (ColumnType::Flag, vec![json!(0), json!(1)], vec![json!(2), json!("yes")]),
+            (ColumnType::Text, vec![json!("x")], vec![json!([])]),
+            (ColumnType::TextOrNull, vec![json!("x")], vec![json!([])]),
+            (
+                ColumnType::NumericText,
+                vec![json!("0"), json!("007"), text(18)],
+                vec![json!("x"), json!("7x"), text(19)],
+            ),
+            (
+                ColumnType::Date,
+                vec![json!(DATE), json!("2026-07-01 10:00:00Z")],
+                vec![json!("2026-07-01"), json!("2026-02-30 10:00:00")],
+            ),
+            (ColumnType::DateOrNull, vec![json!(DATE)], vec![json!("2026-07-01")]),
+            (ColumnType::Enum(Direction::NAMES), vec![json!("inbound")], vec![json!("in")]),
+        ] {
+            let field = [null_column("value", data_type).fixture_field()];
+            let is_valid = |value: &Value| {
+                let row = json!({ "value": value });
+                validate(&field, row.as_object().expect("an object")).violations.is_empty()
+            };
+            for value in &valid {
+                assert!(is_valid(value), "{data_type:?} {value}");
+            }
+            for value in &invalid {
+                assert!(!is_valid(value), "{data_type:?} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn schema_accepts_the_values_of_its_type_only() {
+        let values = [
+            json!(0),
+            json!(1),
+            json!(2),
+            json!(1.5),
+            Value::Null,
+            json!("7"),
+            json!("text"),
+            json!(DATE),
+            json!("inbound"),
+            json!(true),
+        ];
+        for (data_type, expected) in [
+            (ColumnType::Number, vec![json!(0), json!(1), json!(2)]),
+            (ColumnType::NumberOrNull, vec![json!(0), json!(1), json!(2), Value::Null]),
+            (ColumnType::Flag, vec![json!(0), json!(1)]),
+            (ColumnType::Text, vec![json!("7"), json!("text"), json!(DATE), json!("inbound")]),
+            (
+                ColumnType::TextOrNull,
+                vec![Value::Null, json!("7"), json!("text"), json!(DATE), json!("inbound")],
+            ),
+            (ColumnType::NumericText, vec![json!("7")]),
+            (ColumnType::Date, vec![json!(DATE)]),
+            (ColumnType::DateOrNull, vec![Value::Null, json!(DATE)]),
+            (ColumnType::Enum(Direction::NAMES), vec![json!("inbound")]),
+        ] {
+            let validator = jsonschema::draft202012::new(&data_type.schema()).expect("a schema");
+            let valid = values.iter().filter(|value| validator.is_valid(value));
+            assert_eq!(valid.cloned().collect::<Vec<_>>(), expected, "{data_type:?}");
+        }
+    }
+
+    /// Returns a row with a valid value in each column.
+    fn sample_row(columns: &[Column]) -> Map<String, Value> {
+        let sample = |column: &Column| match column.data_type {
+            ColumnType::Number | ColumnType::NumberOrNull | ColumnType::Flag => json!(1),
+            ColumnType::Text | ColumnType::TextOrNull | ColumnType::NumericText => json!("7"),
+            ColumnType::Date | ColumnType::DateOrNull => json!(DATE),
+            ColumnType::Enum(names) => json!(names[0]),
+        };
+        columns.iter().map(|column| (column.name.to_owned(), sample(column))).collect()
+    }
+
+    #[test]
+    fn schema_of_a_row_requires_each_column_and_no_other() {
+        let validator = jsonschema::draft202012::new(&list_item_schema()).expect("a schema");
+        let valid = sample_row(TICKET_COLUMNS);
+        assert!(validator.is_valid(&Value::from(valid.clone())));
+        for column in TICKET_COLUMNS {
+            let mut invalid = valid.clone();
+            invalid.remove(column.name);
+            assert!(!validator.is_valid(&Value::from(invalid)), "without {}", column.name);
+        }
+        let mut invalid = valid;
+        invalid.insert("timeline".to_owned(), json!([]));
+        assert!(!validator.is_valid(&Value::from(invalid)), "a list has no timelines");
+    }
+
+    #[test]
+    fn schema_of_a_ticket_requires_a_timeline_of_events_and_notes() {
+        let validator = jsonschema::draft202012::new(&item_schema()).expect("a schema");
+        let (event, note) = (sample_row(EVENT_COLUMNS), sample_row(NOTE_COLUMNS));
+        let is_valid = |timeline: Value| {
+            let mut ticket = sample_row(TICKET_COLUMNS);
+            ticket.insert("timeline".to_owned(), timeline);
+            validator.is_valid(&Value::from(ticket))
+        };
+        assert!(is_valid(json!([])));
+        assert!(is_valid(json!([event, note])));
+        assert!(!validator.is_valid(&Value::from(sample_row(TICKET_COLUMNS))));
+        assert!(!is_valid(json!({})));
+        assert!(!is_valid(json!([{}])));
+        let mut mixed = event;
+        mixed.insert("content".to_owned(), json!("text"));
+        assert!(!is_valid(json!([mixed])));
+    }
+}

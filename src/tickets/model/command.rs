@@ -224,4 +224,21 @@ mod tests {
             assert_eq!(Value::from(cell.value), expected, "{}", cell.column);
         }
     }
+
+    #[test]
+    fn external_id_is_derived_from_the_ticket_id() {
+        for (id, expected) in [
+            (7, "00000007-0000-4000-8000-000000000007.1"),
+            (0xabcd, "0000ABCD-0000-4000-8000-00000000ABCD.1"),
+            (0x1_2345_6789, "123456789-0000-4000-8000-000123456789.1"),
+        ] {
+            assert_eq!(derive_external_id(id), expected);
+        }
+    }
+
+    #[test]
+    fn ticket_selected_by_its_id_must_exist() {
+        let TicketSelection { ids, unknown_ids } = TicketSelection::from_id(7);
+        assert_eq!((ids.as_slice(), unknown_ids), (&[7][..], UnknownIds::Reject));
+    }
 }

@@ -140,8 +140,11 @@ pub(crate) fn to_utc_bound(value: String, zone: &Zone) -> DateBound {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::clock::find_zone;
+    use crate::journal::{ColumnDiff, RowChange};
 
     #[test]
     fn only_dates_are_replaced_even_if_text_contains_json() {
@@ -191,9 +194,12 @@ mod tests {
             assert_eq!(is_comparable_date(&in_utc), prefix == full, "{in_utc}");
         }
         for invalid in
-            ["July", "Z", "2026-13", "2026-02-30", "2026-07-01 24", "2026-07-01 14:30:59z"]
+            ["July", "-026", "Z", "2026-13", "2026-02-30", "2026-07-01 24", "2026-07-01 14:30:59z"]
                 .into_iter()
                 .chain([
+                    "2026-07-01 14:30:59+01:00",
+                    "2026-07-01 14:30Z",
+                    "2026-07-0",
                     "2026-07-01T14:30:59Z",
                     "2026-07-01T14:30:59",
                     "2026-07-01 14:30:59ZZ",
@@ -221,5 +227,86 @@ mod tests {
             let bound = to_utc_bound(value.to_owned(), &amsterdam);
             assert_eq!(bound, DateBound { utc: stored.to_owned(), is_partial }, "{value}");
         }
+    }
+
+    #[test]
+    fn bound_in_utc_is_the_value() {
+        for value in ["2026-07-01 12:00:00", "2026-07-01", "2026", "July", ""] {
+            let bound = to_utc_bound(value.to_owned(), &Zone::default());
+            assert_eq!(bound, DateBound { utc: value.to_owned(), is_partial: false }, "{value}");
+        }
+    }
+
+    #[test]
+    fn bound_of_a_day_without_or_with_two_midnights_is_its_first_instant() {
+        for (zone, day, stored) in [
+            // The clock skips from 00:00 to 01:00.
+            ("America/Sao_Paulo", "2018-11-04", "2018-11-04 03:00:00"),
+            // The clock goes back from 01:00 to 00:00.
+            ("America/Havana", "2026-11-01", "2026-11-01 04:00:00"),
+        ] {
+            let zone = find_zone(zone).expect("known zone");
+            let bound = to_utc_bound(day.to_owned(), &zone);
+            assert_eq!(bound, DateBound { utc: stored.to_owned(), is_partial: true }, "{day}");
+        }
+    }
+
+    #[test]
+    fn rendered_dates_in_utc_are_unchanged() {
+        let json = r#"{"created_at":"2026-07-01 10:00:00","title":"2026-07-01 10:00:00"}"#;
+        assert_eq!(localize_dates(json.to_owned(), &Zone::default()), json);
+        assert_eq!(export_dates(json.to_owned(), &Zone::default()), json);
+    }
+
+    #[test]
+    fn change_set_has_local_dates() {
+        let amsterdam = find_zone("Europe/Amsterdam").expect("known zone");
+        let (stored, local) = ("2026-07-01 10:00:00", "2026-07-01 12:00:00");
+        let row = |change| RowChange { resource: "ticket", id: 7, change };
+        let change_set = |date: &str| {
+            let diff = |column, before: Value, after: Value| ColumnDiff { column, before, after };
+            let cells = json!([date, "2026-07-01 10:00:00", null, 7]);
+            ChangeSet {
+                rows: vec![
+                    row(ChangeKind::Created {
+                        columns: &["created_at", "title", "closed_at", "id"],
+                        values: cells.to_string().into(),
+                    }),
+                    row(ChangeKind::Updated(vec![
+                        diff("closed_at", Value::Null, date.into()),
+                        diff("snooze_time", date.into(), Value::Null),
+                        diff("title", stored.into(), stored.into()),
+                        diff("customer_id", 1.into(), 2.into()),
+                    ])),
+                    row(ChangeKind::Deleted),
+                ],
+                omitted: 3,
+            }
+        };
+        let mut in_utc = change_set(stored);
+        localize_change_set(&mut in_utc, &Zone::default());
+        assert_eq!(in_utc, change_set(stored));
+        let mut localized = change_set(stored);
+        localize_change_set(&mut localized, &amsterdam);
+        assert_eq!(localized, change_set(local));
+    }
+
+    #[test]
+    fn dates_of_a_fixture_row_are_converted_to_utc() {
+        let amsterdam = find_zone("Europe/Amsterdam").expect("known zone");
+        let mut row = json!({
+            "created_at": "2026-07-01 12:00:00", "last_update": "2026-07-01 12:00:00Z", "closed_at": null,
+            "title": "2026-07-01 12:00:00", "customer_id": 7,
+        });
+        convert_row_to_utc(&mut row, &amsterdam);
+        let expected = json!({
+            "created_at": "2026-07-01 10:00:00", "last_update": "2026-07-01 12:00:00", "closed_at": null,
+            "title": "2026-07-01 12:00:00", "customer_id": 7,
+        });
+        assert_eq!(row, expected);
+        // A `Z` is removed in UTC too.
+        let mut row = json!({ "created_at": "2026-07-01 12:00:00Z" });
+        convert_row_to_utc(&mut row, &Zone::default());
+        assert_eq!(row, json!({ "created_at": "2026-07-01 12:00:00" }));
     }
 }

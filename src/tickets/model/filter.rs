@@ -41,3 +41,52 @@ pub(crate) struct PageRequest {
     pub(crate) start: u64,
     pub(crate) limit: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn condition(operator: ConditionOperator) -> ViewCondition {
+        ViewCondition { column: "title".to_owned(), operator, value: Some("x".to_owned()) }
+    }
+
+    fn all(operators: &[ConditionOperator]) -> ViewConditions {
+        ViewConditions { all: operators.iter().copied().map(condition).collect(), any: Vec::new() }
+    }
+
+    #[test]
+    fn query_is_expensive_if_it_may_scan_all_tickets() {
+        use ConditionOperator::{
+            Contains, Equals, GreaterThan, IsEmpty, IsNotEmpty, LessThan, NotContains, NotEquals,
+        };
+        let any_equals = ViewConditions { all: Vec::new(), any: vec![condition(Equals)] };
+        for (view, query, expected) in [
+            (all(&[]), None, false),
+            (all(&[Equals]), None, false),
+            (all(&[NotEquals]), None, false),
+            (all(&[Equals, NotEquals]), None, false),
+            (all(&[]), Some("x"), true),
+            (all(&[Equals]), Some("x"), true),
+            (any_equals, None, true),
+            (all(&[Contains]), None, true),
+            (all(&[NotContains]), None, true),
+            (all(&[GreaterThan]), None, true),
+            (all(&[LessThan]), None, true),
+            (all(&[IsEmpty]), None, true),
+            (all(&[IsNotEmpty]), None, true),
+            (all(&[Equals, Contains]), None, true),
+        ] {
+            let text = format!("{view:?} {query:?}");
+            let filter =
+                TicketFilter { view, query: query.map(str::to_owned), ..TicketFilter::default() };
+            assert_eq!(filter.is_expensive(), expected, "{text}");
+        }
+        // Indexed criteria that every list may have.
+        let usual = TicketFilter {
+            columns: ColumnFilter { status: Some("open".to_owned()) },
+            archived_before: Some("2026-07-01 10:00:00".to_owned()),
+            ..TicketFilter::default()
+        };
+        assert!(!usual.is_expensive());
+    }
+}

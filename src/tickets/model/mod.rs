@@ -11,6 +11,8 @@ mod named_enum;
 pub(crate) mod reference;
 pub(crate) mod row;
 pub(crate) mod search_text;
+#[cfg(test)]
+mod tests;
 pub(crate) mod ticket;
 pub(crate) mod ticket_state;
 pub(crate) mod timeline;

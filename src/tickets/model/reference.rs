@@ -43,3 +43,20 @@ pub(crate) struct ReferenceKey {
     pub(crate) kind: ReferenceKind,
     pub(crate) id: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn database_and_json_have_the_same_name_for_a_kind() {
+        // The store joins JSON of the keys with the column `kind`.
+        for kind in ReferenceKind::ALL {
+            let json = serde_json::to_value(kind).expect("a kind is JSON");
+            assert_eq!(json, kind.name());
+            assert_eq!(kind.list(), format!("{}s", kind.name()));
+        }
+        let names = ReferenceKind::ALL.map(ReferenceKind::name);
+        assert_eq!(names, ["brand", "channel", "group", "user"]);
+    }
+}

@@ -170,3 +170,86 @@ where
         value.as_ref().map_or(Self::Null, <Self as From<&'a T>>::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    row! {
+        /// A row with each type of cell, and with a keyword as the name of a column.
+        struct SampleRow {
+            id: i64,
+            from: String,
+            word: &'static str,
+            is_set: bool,
+            grade: Option<i64>,
+            note: Option<String>,
+        }
+    }
+
+    loaded_row! {
+        /// The row as the database returns it.
+        struct LoadedSample {
+            id: i64,
+            from: String,
+        }
+    }
+
+    fn sample() -> SampleRow {
+        SampleRow {
+            id: -7,
+            from: "a\"b".to_owned(),
+            word: "event",
+            is_set: true,
+            grade: None,
+            note: Some(String::new()),
+        }
+    }
+
+    #[test]
+    fn array_cells_and_column_names_have_the_same_order() {
+        let row = sample();
+        assert_eq!(SampleRow::COLUMNS, ["id", "from", "word", "is_set", "grade", "note"]);
+        let names: Vec<&str> = row.cells().iter().map(|cell| cell.column).collect();
+        assert_eq!(names, SampleRow::COLUMNS);
+        let array = serde_json::to_value(&row).expect("a row is JSON");
+        assert_eq!(array, json!([-7, "a\"b", "event", true, null, ""]));
+    }
+
+    #[test]
+    fn cells_have_the_values_that_sqlite_stores() {
+        let row = sample();
+        let values: Vec<Value> = row.cells().into_iter().map(|cell| cell.value.into()).collect();
+        let expected = json!([-7, "a\"b", "event", 1, null, ""]);
+        assert_eq!(Value::from(values), expected);
+        let serialized = serde_json::to_value(row.cells()).expect("cells are JSON");
+        assert_eq!(serialized, expected, "a cell serializes as its value");
+        let is_unset = SampleRow { is_set: false, ..sample() };
+        assert_eq!(is_unset.cells()[3].value, CellValue::Number(0));
+        for literal in [Literal::Null, Literal::Number(7), Literal::Text("inbound")] {
+            let cell: CellValue<'_> = literal.into();
+            assert_eq!(Value::from(cell), Value::from(literal));
+        }
+    }
+
+    #[test]
+    fn paths_find_the_fields_of_a_row_for_tickets() {
+        let row = RowForTickets { row: sample(), ticket_ids: vec![3, 5] };
+        let json = serde_json::to_value(&row).expect("a row is JSON");
+        let field = |path: &str| {
+            let index = path.strip_prefix("$[").and_then(|index| index.strip_suffix(']'));
+            json[index.expect("an index").parse::<usize>().expect("a number")].clone()
+        };
+        assert_eq!(field(ROW_PATH), serde_json::to_value(&row.row).expect("a row is JSON"));
+        assert_eq!(field(TICKET_IDS_PATH), json!([3, 5]));
+    }
+
+    #[test]
+    fn loaded_row_reads_an_array_in_the_order_of_its_fields() {
+        assert_eq!(LoadedSample::FIELDS, ["id", "from"]);
+        let row: LoadedSample = serde_json::from_value(json!([7, "ada"])).expect("a row");
+        assert_eq!((row.id, row.from.as_str()), (7, "ada"));
+    }
+}

@@ -66,3 +66,33 @@ impl TicketChange {
         matches!(self, Self::Title(_))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_api_in_the_documented_order() {
+        assert_eq!(Status::NAMES, ["new", "open", "pending", "holding", "solved", "closed"]);
+        assert_eq!(Priority::NAMES, ["low", "medium", "high", "urgent"]);
+        assert_eq!(Direction::NAMES, ["inbound", "outbound"]);
+        let unfinished: Vec<&str> = Status::UNFINISHED.iter().map(|status| status.name()).collect();
+        assert_eq!(unfinished, ["new", "open", "pending", "holding"]);
+    }
+
+    #[test]
+    fn only_a_title_affects_the_search_index() {
+        let link = TicketChange::LinkCustomer { id: 1, external_primary_id: "1".to_owned() };
+        for (change, expected) in [
+            (TicketChange::Title(String::new()), true),
+            (TicketChange::Status(Status::New), false),
+            (TicketChange::Priority(Priority::Low), false),
+            (TicketChange::AssignedGroup(1), false),
+            (TicketChange::AssignedUser(1), false),
+            (link, false),
+            (TicketChange::UnlinkCustomer, false),
+        ] {
+            assert_eq!(change.affects_search_index(), expected, "{change:?}");
+        }
+    }
+}

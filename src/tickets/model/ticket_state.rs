@@ -228,4 +228,46 @@ mod tests {
         state.apply(&TicketChange::Status(Status::Closed), "2026-09-01 10:00:00");
         assert_eq!(state.closed_at.as_deref(), Some("2026-09-01 10:00:00"));
     }
+
+    #[test]
+    fn original_values_are_those_before_the_first_change() {
+        let mut state = TicketState::from_stored(0, columns());
+        assert!(!state.apply(&TicketChange::Priority(Priority::Low), "2026-08-01 10:00:00"));
+        assert_eq!((&state.current, state.original()), (&columns(), &columns()));
+        assert!(state.changed_cells().is_empty());
+        for (priority, now) in
+            [(Priority::High, "2026-08-01 10:00:00"), (Priority::Urgent, "2026-08-02 10:00:00")]
+        {
+            assert!(state.apply(&TicketChange::Priority(priority), now));
+            assert_eq!(state.original(), &columns());
+        }
+        assert!(state.apply(&TicketChange::Priority(Priority::Low), "2026-08-03 10:00:00"));
+        assert_eq!(state.original(), &columns());
+        let changed: Vec<&str> = state.changed_cells().iter().map(|cell| cell.column).collect();
+        assert_eq!(changed, ["last_update"], "the priority is again as it was loaded");
+    }
+
+    #[test]
+    fn tally_key_has_the_usual_filters() {
+        let key = |group: i64, user: i64, closed_at: Option<&str>| {
+            let columns = MutableColumns {
+                assigned_group_id: group,
+                assigned_user_id: user,
+                closed_at: closed_at.map(str::to_owned),
+                ..columns()
+            };
+            TallyDelta::new(TallyKey::from(&columns), -2).to_object()
+        };
+        let expected = |is_assigned: bool, closed_on: &str| {
+            json!({
+                "status": "closed", "priority": "low", "is_assigned": is_assigned, "closed_on": closed_on,
+                "tickets": -2,
+            })
+        };
+        let closed_at = Some("2026-07-01 23:59:59");
+        assert_eq!(key(0, 0, closed_at), expected(false, "2026-07-01"));
+        assert_eq!(key(1, 0, closed_at), expected(true, "2026-07-01"));
+        assert_eq!(key(0, 2, closed_at), expected(true, "2026-07-01"));
+        assert_eq!(key(1, 2, None), expected(true, ""));
+    }
 }

@@ -99,3 +99,89 @@ fn description(change: &TicketChange, name: Option<&str>) -> String {
 fn initiated_by(key_name: &str) -> String {
     format!("api: {key_name}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tickets::model::ticket::{Priority, Status};
+
+    fn link(id: i64) -> TicketChange {
+        TicketChange::LinkCustomer { id, external_primary_id: "customer-9".to_owned() }
+    }
+
+    #[test]
+    fn event_describes_the_change() {
+        let title = TicketChange::Title("Title, NEW".to_owned());
+        for (change, name, expected) in [
+            (TicketChange::Status(Status::Open), None, ["status", "open", "Status set to open"]),
+            (
+                TicketChange::Priority(Priority::Urgent),
+                None,
+                ["priority", "urgent", "Priority set to urgent"],
+            ),
+            (title, None, ["title", "Title, NEW", "Title set to Title, NEW"]),
+            (
+                TicketChange::AssignedGroup(7),
+                None,
+                ["assigned_group_id", "7", "Assigned to group 7"],
+            ),
+            (
+                TicketChange::AssignedGroup(7),
+                Some("Support"),
+                ["assigned_group_id", "7", "Assigned to Support"],
+            ),
+            (
+                TicketChange::AssignedGroup(0),
+                None,
+                ["assigned_group_id", "0", "Unassigned from group"],
+            ),
+            (
+                TicketChange::AssignedGroup(0),
+                Some("Support"),
+                ["assigned_group_id", "0", "Unassigned from group"],
+            ),
+            (TicketChange::AssignedUser(8), None, ["assigned_user_id", "8", "Assigned to user 8"]),
+            (
+                TicketChange::AssignedUser(8),
+                Some("Ada"),
+                ["assigned_user_id", "8", "Assigned to Ada"],
+            ),
+            (
+                TicketChange::AssignedUser(0),
+                Some("Ada"),
+                ["assigned_user_id", "0", "Unassigned from user"],
+            ),
+            (link(5), None, ["customer_id", "5", "Linked to customer customer-9"]),
+            (TicketChange::UnlinkCustomer, None, ["customer_id", "0", "Unlinked from customer"]),
+        ] {
+            let event = EventRow::from_change(&change, name, "ci", "2026-07-01 10:00:00");
+            let [item_type, item_type_id, description] = expected;
+            let expected = EventRow {
+                item_type,
+                item_type_id: item_type_id.to_owned(),
+                description: description.to_owned(),
+                initiated_by: "api: ci".to_owned(),
+                created_at: "2026-07-01 10:00:00".to_owned(),
+            };
+            assert_eq!(event, expected, "{change:?} {name:?}");
+        }
+    }
+
+    #[test]
+    fn assignment_references_its_group_or_user() {
+        let key = |kind, id| Some(ReferenceKey { kind, id });
+        for (change, expected) in [
+            (TicketChange::AssignedGroup(7), key(ReferenceKind::Group, 7)),
+            (TicketChange::AssignedUser(8), key(ReferenceKind::User, 8)),
+            (TicketChange::AssignedGroup(0), None),
+            (TicketChange::AssignedUser(0), None),
+            (TicketChange::Status(Status::Open), None),
+            (TicketChange::Priority(Priority::Low), None),
+            (TicketChange::Title("7".to_owned()), None),
+            (link(7), None),
+            (TicketChange::UnlinkCustomer, None),
+        ] {
+            assert_eq!(reference_key(&change), expected, "{change:?}");
+        }
+    }
+}

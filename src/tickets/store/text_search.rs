@@ -74,27 +74,121 @@ fn build_fts_query(text: &str) -> Option<FtsQuery> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_QUERY_TRIGRAMS, MAX_REPEATED_TRIGRAMS, TRIGRAM_CHARS, build_fts_query};
+    use std::collections::HashSet;
 
-    fn count_trigrams(text: &str) -> usize {
-        build_fts_query(text).map_or(0, |search| search.text.split(" AND ").count())
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Returns the texts that a MATCH expression requires; they contain no quote.
+    fn quoted_texts(expression: &str) -> Vec<&str> {
+        expression.split(" AND ").map(|part| part.trim_matches('"')).collect()
+    }
+
+    /// Returns the distinct trigrams of a text.
+    fn trigrams(text: &str) -> HashSet<String> {
+        let letters: Vec<char> = text.chars().collect();
+        letters.windows(TRIGRAM_CHARS).map(String::from_iter).collect()
+    }
+
+    #[test]
+    fn text_is_queried_as_a_phrase() {
+        for (text, expected) in [
+            ("abc", "\"abc\""),
+            ("banana", "\"banana\""),
+            ("printer on fire", "\"printer on fire\""),
+            ("a\"b\"c", "\"a\"\"b\"\"c\""),
+            ("日本語", "\"日本語\""),
+        ] {
+            let expected = FtsQuery { text: expected.to_owned(), is_exact: true };
+            assert_eq!(build_fts_query(text), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_or_ambiguous_text_has_no_query() {
+        for text in ["", "ab", "日本", "ab\u{fffd}", "ab\u{fffe}c", "abc\u{ffff}"] {
+            assert_eq!(build_fts_query(text), None, "{text:?}");
+        }
+        assert!(build_fts_query("ab\u{fffc}").is_some(), "other characters are indexed");
     }
 
     #[test]
     fn text_with_many_repeated_trigrams_is_queried_by_distinct_trigrams() {
-        assert_eq!(build_fts_query("ab"), None);
-        for text in ["abc", "banana", "printer on fire", "a\"b\"c", "ananananan"] {
-            let search = build_fts_query(text).expect("long enough text");
-            assert_eq!(search.text, format!("\"{}\"", text.replace('"', "\"\"")));
-            assert!(search.is_exact);
-        }
         let longest_exact = "a".repeat(TRIGRAM_CHARS + MAX_REPEATED_TRIGRAMS);
-        assert!(build_fts_query(&longest_exact).is_some_and(|search| search.is_exact));
-        let search = build_fts_query(&(longest_exact + "a")).expect("long enough text");
-        assert_eq!((search.text.as_str(), search.is_exact), ("\"aaa\"", false));
-        assert_eq!((count_trigrams(&"ab".repeat(400)), count_trigrams(&"\"".repeat(500))), (2, 1));
-        let many: String =
-            (0..200).map(|index| char::from(b'a' + index % 26)).cycle().take(900).collect();
-        assert!(count_trigrams(&many) <= MAX_QUERY_TRIGRAMS);
+        let phrase = FtsQuery { text: format!("\"{longest_exact}\""), is_exact: true };
+        assert_eq!(build_fts_query(&longest_exact), Some(phrase));
+        for (text, expected) in [
+            (longest_exact + "a", "\"aaa\""),
+            ("ab".repeat(400), "\"aba\" AND \"bab\""),
+            ("\"".repeat(500), "\"\"\"\"\"\"\"\""),
+        ] {
+            let expected = FtsQuery { text: expected.to_owned(), is_exact: false };
+            assert_eq!(build_fts_query(&text), Some(expected));
+        }
+    }
+
+    #[test]
+    fn query_has_at_most_32_trigrams() {
+        for (distinct, expected) in [(31, 31), (32, 32), (33, 32), (60, 32)] {
+            // As many different letters as trigrams, since the text repeats.
+            let letters: String = ('A'..).take(distinct).collect();
+            let search = build_fts_query(&letters.repeat(3)).expect("long enough text");
+            assert_eq!(quoted_texts(&search.text).len(), expected, "{distinct} trigrams");
+            assert!(!search.is_exact);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn query_has_the_text_or_all_its_trigrams(text in "[ab ]{0,40}") {
+            match build_fts_query(&text) {
+                None => prop_assert!(text.len() < TRIGRAM_CHARS),
+                Some(FtsQuery { text: phrase, is_exact: true }) => {
+                    prop_assert_eq!(quoted_texts(&phrase), [text]);
+                }
+                Some(FtsQuery { text: query, is_exact: false }) => {
+                    let parts = quoted_texts(&query).into_iter().map(str::to_owned);
+                    prop_assert_eq!(parts.collect::<HashSet<_>>(), trigrams(&text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn search_uses_the_index_for_long_texts_and_the_id_for_numbers() {
+        let repeated = "a".repeat(20);
+        for (query, uses_index, rechecks, finds_id) in [
+            ("ab", false, false, false),
+            ("abc", true, false, false),
+            ("ABC", true, false, false),
+            (repeated.as_str(), true, true, false),
+            ("7", false, false, true),
+            ("1234", true, false, true),
+            ("9223372036854775807", true, false, true),
+            // No id is written like this.
+            ("07", false, false, false),
+            ("+7", false, false, false),
+            (" 7", false, false, false),
+            ("9223372036854775808", true, false, false),
+        ] {
+            let sql = text_search_sql(&mut SqlBuilder::default(), query);
+            let contains = "(INSTR(t.search_title, $1) OR INSTR(t.search_rest, $1))";
+            let scan = format!("WHERE {contains}");
+            assert!(sql.contains(&scan), "a scan finds what the index lacks: {sql}");
+            assert_eq!(sql.contains("ticket_search MATCH $2"), uses_index, "{sql}");
+            assert_eq!(
+                sql.contains("UNION ALL SELECT t.id FROM search_queue"),
+                uses_index,
+                "{sql}"
+            );
+            assert_eq!(sql.contains("NOT IN (SELECT id FROM search_queue)"), uses_index, "{sql}");
+            let recheck = format!("search_queue) AND {contains} UNION ALL");
+            assert_eq!(sql.contains(&recheck), rechecks, "{sql}");
+            let by_id =
+                format!("UNION SELECT id FROM ticket WHERE id = ${}", 2 + i32::from(uses_index));
+            assert_eq!(sql.ends_with(&by_id), finds_id, "{sql}");
+            assert_eq!(sql.contains("WHERE id ="), finds_id, "{sql}");
+        }
     }
 }
