@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::fixtures::{self, acme_seed, ticket_fixture};
+use crate::support::seed::{self, acme_seed, ticket_fixture};
 
 /// Longer than `archive_after`; the test fails if the list never changes.
 const TEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -14,7 +14,7 @@ async fn closed_ticket_is_archived_exactly_after_archive_after() {
     let mut seed = acme_seed([ticket_fixture(7)]);
     seed["accounts"]["acme"]["clock"] = json!({ "mode": "real" });
     seed["accounts"]["acme"]["dialect"] = json!({ "archive_after": "3s" });
-    let server = fixtures::serve_seed(&seed);
+    let server = seed::serve_seed(&seed);
     let start = Instant::now();
     let closed =
         server.send_form("POST", "/api/v2/ticket/setStatus", "status=closed&ticketIDs[]=7").await;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-use crate::fixtures;
-use crate::process::{RunningProcess, build_command, run_to_exit};
-use crate::support::DEV_KEY;
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::client::DEV_KEY;
+use crate::support::files;
+use crate::support::process::{OutputStream, RunningProcess, build_command, run_to_exit};
+use crate::support::tools::{can_run, skip_test};
 
 /// Returns the status of a ticket list request with this key.
 pub(crate) async fn get_status(base: &str, key: &str) -> u16 {
@@ -22,7 +22,7 @@ pub(crate) async fn get_status(base: &str, key: &str) -> u16 {
 async fn first_stdout_line_is_the_listen_address() {
     let mut running =
         RunningProcess::spawn(&mut build_command(&["--listen", "127.0.0.1:0", "--ephemeral"]));
-    let first = running.wait_for_line(|stream, _| stream == crate::process::OutputStream::Stdout);
+    let first = running.wait_for_line(|stream, _| stream == OutputStream::Stdout);
     let address = first.strip_prefix("listening on http://127.0.0.1:").expect("the address");
     assert_ne!(address.parse::<u16>().expect("a port"), 0);
     assert_eq!(get_status(&running.base_url(), DEV_KEY).await, 200);
@@ -31,7 +31,7 @@ async fn first_stdout_line_is_the_listen_address() {
 
 #[tokio::test]
 async fn the_port_file_receives_the_address() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let path = folder.path().join("port");
     let mut running = RunningProcess::spawn_server(&["--port-file", path.to_str().expect("text")]);
     let base = running.base_url();

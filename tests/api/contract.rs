@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::server::Server;
 
 /// A documented field: name, type, whether it is required, default.
 type DocumentedField = (&'static str, &'static str, bool, Value);

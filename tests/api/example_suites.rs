@@ -5,9 +5,12 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::{ProcessOutput, RunningProcess, build_clean_env_command, build_command};
-use crate::third_party_clients::{can_run, skip_test};
-use crate::{fixtures, readme};
+use crate::readme;
+use crate::support::files;
+use crate::support::process::{
+    ProcessOutput, RunningProcess, build_clean_env_command, build_command,
+};
+use crate::support::tools::{can_run, skip_test};
 
 const README_SECTION: &str = "## One account for each test";
 const PYTEST_COMMAND: &[&str] = &["python3", "-m", "pytest", "-p", "no:cacheprovider"];
@@ -41,12 +44,12 @@ fn run_standalone(suite: &[&str], folder: &Path) -> ProcessOutput {
 
 /// Copies an example and replaces a piece of its client's code.
 fn copy_with_replacement(name: &str, client: &str, piece: &str, replacement: &str) -> TempDir {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     for file in list_files(&example_dir(name)) {
         let text = std::fs::read_to_string(&file).expect("text");
         let name = file.file_name().expect("a name").to_str().expect("text");
         let text = if name == client { text.replace(piece, replacement) } else { text };
-        fixtures::write_file(&folder, name, &text);
+        files::write_file(&folder, name, &text);
     }
     folder
 }

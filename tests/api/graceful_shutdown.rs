@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::control_client::Account;
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::process::RunningProcess;
-use crate::raw_http;
-use crate::support::{DEV_KEY, Server};
+use crate::support::client::DEV_KEY;
+use crate::support::control::Account;
+use crate::support::process::RunningProcess;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::{files, raw};
 
 /// Longer than a shutdown takes; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -37,7 +38,7 @@ impl PendingRequest {
         body: &str,
         length: usize,
     ) -> Self {
-        let mut stream = raw_http::connect(base).await;
+        let mut stream = raw::connect(base).await;
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
              Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
@@ -50,9 +51,9 @@ impl PendingRequest {
     }
 
     /// Sends the body and reads the response.
-    pub(crate) async fn finish(mut self) -> raw_http::RawResponse {
+    pub(crate) async fn finish(mut self) -> raw::RawResponse {
         self.stream.write_all(self.body.as_bytes()).await.expect("the body is sent");
-        raw_http::read_raw_response(self.stream).await
+        raw::read_raw_response(self.stream).await
     }
 }
 
@@ -71,7 +72,7 @@ pub(crate) async fn wait_until_not_listening(base: &str) {
 
 #[tokio::test]
 async fn shutdown_completes_and_persists_running_request() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is UTF-8");
     let server = Server::start_with_args(&["--data", path]);
     let base = server.base_url.clone();
@@ -81,7 +82,7 @@ async fn shutdown_completes_and_persists_running_request() {
     wait_until_not_listening(&base).await;
     let response = pending.finish().await;
     assert_eq!(response.status, 200, "{response:?}");
-    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
+    assert_eq!(stop.await.expect("the server exits").exit_code, Some(0));
 
     let server = Server::start_with_args(&["--data", path]);
     assert_eq!(server.get("/api/v2/ticket/1").await.status, 200);
@@ -110,7 +111,7 @@ async fn send_without_reading(
     path: &str,
     body: &str,
 ) -> TcpStream {
-    let mut stream = raw_http::connect(&account.client.base_url).await;
+    let mut stream = raw::connect(&account.client.base_url).await;
     let (key, length) = (&account.client.api_key, body.len());
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\napiKey: {key}\r\n\
@@ -195,7 +196,7 @@ async fn occupy_wait_slots(account: &Account) -> (TcpStream, TcpStream) {
 
 #[tokio::test]
 async fn shutdown_ends_delayed_requests_waits_and_streams() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let arguments =
         ["--data", data.path().to_str().expect("the path is UTF-8"), "--max-waits", "2"];
     let server = Server::start_with_args(&arguments);
@@ -227,7 +228,7 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
         "{wait:?}"
     );
     assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
-    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
+    assert_eq!(stop.await.expect("the server exits").exit_code, Some(0));
 
     let server = Server::start_with_args(&arguments);
     let total = async |key: &str| {
@@ -245,10 +246,10 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
 #[tokio::test]
 async fn idle_connection_does_not_delay_shutdown() {
     let server = Server::start();
-    let idle = raw_http::connect(&server.base_url).await;
+    let idle = raw::connect(&server.base_url).await;
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
     let start = Instant::now();
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     drop(idle);
 }
@@ -261,7 +262,7 @@ async fn stuck_request_delays_shutdown_for_a_bounded_time() {
         PendingRequest::start_post(&server.base_url, ("/api/v2/ticket", &headers), "", 1_000_000)
             .await;
     let start = Instant::now();
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     drop(stuck);
 }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::files;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const TICKET_COUNT: usize = 3;
 const READER_COUNT: usize = 6;
@@ -127,18 +129,18 @@ async fn assert_reads_are_monotonic(arguments: &[&str]) {
     state.is_finished.store(true, Ordering::SeqCst);
     let reads: usize = readers.join_all().await.into_iter().sum();
     assert!(reads > 100, "too few reads: {reads}");
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_on_disk() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     assert_reads_are_monotonic(&["--data", data.path().to_str().expect("the path is UTF-8")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_with_power_durability() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let data = data.path().to_str().expect("the path is UTF-8");
     assert_reads_are_monotonic(&["--data", data, "--durability", "power"]).await;
 }

@@ -3,17 +3,20 @@
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
-use crate::control_client::fetch_response;
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, acme_seed, ticket_fixture};
-use crate::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
-use crate::raw_http::{build_raw_head, build_raw_request, connect, exchange, read_raw_response};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::fetch_response;
+use crate::support::files;
+use crate::support::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
+use crate::support::raw::{
+    build_raw_head, build_raw_request, connect, exchange, read_raw_response,
+};
+use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Starts a server from the seed of `acme`; the directory holds the seed file.
 fn serve_acme(arguments: &[&str]) -> (RunningProcess, tempfile::TempDir) {
-    let folder = fixtures::create_temp_dir();
-    let seed =
-        fixtures::write_file(&folder, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
+    let folder = files::create_temp_dir();
+    let seed = files::write_file(&folder, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
     (RunningProcess::spawn_server(&[&["--seed", &seed], arguments].concat()), folder)
 }
 
@@ -142,10 +145,10 @@ fn assert_no_secret_in_output(finished: &ProcessOutput) {
 async fn log_never_contains_a_sent_api_key() {
     let canaries = ["canary-known-5f1d7c0b9e", "canary-unknown-2a8e6f4d1c"];
     for log in ["text", "json"] {
-        let folder = fixtures::create_temp_dir();
+        let folder = files::create_temp_dir();
         let mut seed = acme_seed([ticket_fixture(7)]);
         seed["accounts"]["acme"]["keys"][0]["key"] = canaries[0].into();
-        let seed = fixtures::write_file(&folder, "seed.json", &seed.to_string());
+        let seed = files::write_file(&folder, "seed.json", &seed.to_string());
         let arguments = ["--listen", "127.0.0.1:0", "--ephemeral", "--seed", &*seed, "--log", log];
         let mut running = RunningProcess::spawn(build_command(&arguments).env("RUST_LOG", "trace"));
         let base = running.base_url();
@@ -174,8 +177,8 @@ async fn output_never_contains_the_configured_api_key() {
 
 #[test]
 fn error_for_invalid_api_key_does_not_print_it() {
-    let folder = fixtures::create_temp_dir();
-    let file = |name: &str, text: &str| fixtures::write_file(&folder, name, text);
+    let folder = files::create_temp_dir();
+    let file = |name: &str, text: &str| files::write_file(&folder, name, text);
     let seed = |key: &str| {
         format!(
             "accounts:\n  acme:\n    keys:\n      - {{ key: {key}, name: ci, permissions: all }}\n"
@@ -185,7 +188,7 @@ fn error_for_invalid_api_key_does_not_print_it() {
         ["'canary no key!'", "[canary-list]", "{ canary: map }", "\"canary"].iter().enumerate()
     {
         let seed = file(&format!("seed{index}.yaml"), &seed(invalid));
-        let finished = crate::process::run_to_exit(&["seed", "check", &seed]);
+        let finished = crate::support::process::run_to_exit(&["seed", "check", &seed]);
         assert!(matches!(finished.exit_code, Some(1..)), "{invalid}: {finished:?}");
         assert_no_secret_in_output(&finished);
     }

@@ -7,14 +7,12 @@ mod bulk;
 mod cli;
 mod concurrency;
 mod contract;
-mod control_client;
 mod crash;
 mod data_dir_lock;
 mod defaults;
 mod disk;
 mod example_suites;
 mod faults;
-mod fixtures;
 mod fuzz_regressions;
 mod graceful_shutdown;
 mod journal;
@@ -29,8 +27,6 @@ mod openapi;
 mod pagination;
 mod pid1;
 mod port_file;
-mod process;
-mod raw_http;
 mod readme;
 mod rejections;
 mod restart;
@@ -48,4 +44,5 @@ mod time_zones;
 mod upgrade;
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each target uses a part of the helpers")]
 mod support;

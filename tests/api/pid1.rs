@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::fixtures;
-use crate::process::{OutputStream, RunningProcess, build_clean_env_command, build_command};
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::files;
+use crate::support::process::{
+    OutputStream, RunningProcess, build_clean_env_command, build_command,
+};
+use crate::support::tools::{can_run, skip_test};
 
 /// Longer than any step takes; a hanging process fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -60,7 +62,7 @@ fn startup_arguments(pipe: &Path) -> [Vec<&str>; 4] {
 
 #[test]
 fn signal_kills_server_during_startup() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let pipe = create_fifo(folder.path());
     for arguments in startup_arguments(&pipe) {
         for signal in ["-TERM", "-INT"] {
@@ -78,7 +80,7 @@ fn signal_kills_server_during_startup() {
 
 #[test]
 fn pid1_handles_signal_during_startup() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let pipe = create_fifo(folder.path());
     for arguments in startup_arguments(&pipe) {
         let Some(mut command) = build_pid1_command(&arguments) else {

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::fixtures::create_temp_dir;
-use crate::process::{RunningProcess, build_command};
+use crate::support::files::create_temp_dir;
+use crate::support::process::{RunningProcess, build_command};
 
 /// The content of an earlier run's port file.
 const STALE_ADDRESS: &str = "127.0.0.1:9";

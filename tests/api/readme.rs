@@ -6,9 +6,9 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 
-use crate::fixtures;
-use crate::support::Server;
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::files;
+use crate::support::server::Server;
+use crate::support::tools::{can_run, skip_test};
 
 const README: &str = include_str!("../../README.md");
 const JOURNAL_PAGE: &str = include_str!("../../docs/journal.md");
@@ -103,7 +103,7 @@ fn assert_runs_as_shown(sections: &[(&str, &str)]) {
     if !can_run("curl", &["--version"]) {
         return skip_test("curl is not installed");
     }
-    let (server, folder) = (Server::start(), fixtures::create_temp_dir());
+    let (server, folder) = (Server::start(), files::create_temp_dir());
     for (page, section) in sections {
         let steps = parse_session(page, section);
         assert!(!steps.is_empty(), "the section `{section}` has no commands");

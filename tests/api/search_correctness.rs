@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-use crate::fixtures::create_temp_dir;
-use crate::support::Server;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
 
 const LIST_PATH: &str = "/api/v2/ticket";
 /// The fields that a search covers, besides the external id.

@@ -2,8 +2,8 @@
 
 use tempfile::TempDir;
 
-use crate::fixtures::create_temp_dir;
-use crate::support::Server;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
 
 const TICKET_COUNT: i64 = 300;
 /// A ticket that is in the index, and one that probably is not yet.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::support::Server;
+use crate::support::server::Server;
 
 /// Returns the README's first fenced block of this language, with the server's URL.
 fn extract_readme_block(language: &str, server: &Server) -> String {

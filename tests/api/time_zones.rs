@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::control_client::{self, Account};
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, create_temp_dir, dump_tickets, get_text,
-    parse_ticket_ids, serve_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::client::ApiClient;
+use crate::support::control::{self, Account};
+use crate::support::files::create_temp_dir;
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::ApiClient;
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets, parse_ticket_ids};
 
 const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 /// Lists that exclude archived tickets, with totals from different queries.
@@ -62,8 +63,7 @@ async fn get_item(account: &Account, id: u64) -> Value {
 /// Imports a fixture with one account.
 async fn import_fixture(account: &Account, fixture: &Value) {
     let fixture = json!({ "accounts": { "any": fixture } });
-    let imported =
-        control_client::fetch_response(account.request("POST", "/import").json(&fixture)).await;
+    let imported = control::fetch_response(account.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
 }
 
@@ -71,7 +71,7 @@ async fn import_fixture(account: &Account, fixture: &Value) {
 async fn is_listed(account: &Account, id: u64) -> bool {
     let mut results = Vec::new();
     for list in UNARCHIVED_LIST_QUERIES {
-        let body = get_text(&account.client, &format!("/api/v2/ticket{list}")).await;
+        let body = account.client.get_text(&format!("/api/v2/ticket{list}")).await;
         let ids = parse_ticket_ids(&body);
         let list: Value = serde_json::from_str(&body).expect("the body is JSON");
         assert_eq!(list["itemTotal"], ids.len(), "{list}");
@@ -195,8 +195,7 @@ async fn export_preserves_instants_in_dst_overlap() {
     assert_eq!(first["last_update"], "2026-10-25 03:05:00", "an unambiguous local time");
     let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
     let fixture = json!({ "accounts": { "any": export.clone() } });
-    let imported =
-        control_client::fetch_response(copy.request("POST", "/import").json(&fixture)).await;
+    let imported = control::fetch_response(copy.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
     let mut seed = json!({ "accounts": { "acme": export.clone() } });
     seed["accounts"]["acme"]["keys"] =
@@ -366,13 +365,13 @@ async fn view_compares_instants_and_matches_displayed_dates() {
         let server = serve_seed_with_args(&seed, storage);
         for (id, (operation, value, expected)) in cases.iter().enumerate() {
             let path = format!("/api/v2/ticket?applyView=view-{id}");
-            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
+            let mut found = parse_ticket_ids(&server.get_text(&path).await);
             found.sort_unstable();
             assert_eq!(found, *expected, "{operation} {value}");
         }
         // Writes and lists still work after the views.
         assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
-        assert_eq!(parse_ticket_ids(&get_text(&server, FULL_LIST_PATH).await).len(), 7);
+        assert_eq!(parse_ticket_ids(&server.get_text(FULL_LIST_PATH).await).len(), 7);
     }
 }
 
@@ -397,7 +396,7 @@ async fn view_compares_same_instant_in_every_zone() {
         import_fixture(&account, &json!({ "time_zone": zone })).await;
         for (operation, expected) in cases {
             let path = format!("/api/v2/ticket?applyView={operation}");
-            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
+            let mut found = parse_ticket_ids(&server.get_text(&path).await);
             found.sort_unstable();
             assert_eq!(found, expected, "{operation} in {zone}");
         }
@@ -409,7 +408,7 @@ async fn view_compares_same_instant_in_every_zone() {
     import_fixture(&account, &json!({ "views": [view] })).await;
     for (zone, expected) in [("UTC", &[2][..]), ("Asia/Tokyo", &[]), ("Africa/Abidjan", &[2])] {
         import_fixture(&account, &json!({ "time_zone": zone })).await;
-        let found = parse_ticket_ids(&get_text(&server, "/api/v2/ticket?applyView=shown").await);
+        let found = parse_ticket_ids(&server.get_text("/api/v2/ticket?applyView=shown").await);
         assert_eq!(found, expected, "{zone}");
     }
 }

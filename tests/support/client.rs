@@ -1,19 +1,11 @@
-//! Starts the built program on a free loopback port, and sends requests to it.
-
-use std::io::{BufRead, BufReader};
-use std::ops::{Deref, DerefMut};
-use std::process::{Child, Command, Stdio};
+//! An HTTP client for one server and one API key.
 
 use serde_json::Value;
 
+use super::ticket::URLENCODED;
+
 /// The API key of a fresh server's default account.
 pub(crate) const DEV_KEY: &str = "dev-key";
-
-/// A running server; it is killed when dropped.
-pub(crate) struct Server {
-    child: Child,
-    client: ApiClient,
-}
 
 /// An HTTP client for one server and one API key.
 #[derive(Clone, Debug)]
@@ -23,45 +15,6 @@ pub(crate) struct ApiClient {
     /// The key that the methods below send.
     pub(crate) api_key: String,
     http: reqwest::Client,
-}
-
-impl Server {
-    /// Starts an ephemeral server with the account `dev`.
-    pub(crate) fn start() -> Self {
-        Self::start_with_args(&["--ephemeral"])
-    }
-
-    /// Starts a server with these arguments, on a free port.
-    pub(crate) fn start_with_args(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_omnidesk-mock"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .env("RUST_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut first_line = String::new();
-        let stdout = child.stdout.as_mut().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut first_line).expect("stdout is text");
-        let base = first_line.trim().strip_prefix("listening on ").unwrap_or_else(|| {
-            panic!("the first line must be `listening on …`, not {first_line:?}");
-        });
-        Self { child, client: ApiClient::new(base) }
-    }
-
-    /// Returns the process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends SIGTERM to the server and waits for its exit.
-    pub(crate) fn stop(mut self) -> std::process::ExitStatus {
-        let id = self.pid().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill starts");
-        assert!(sent.success());
-        self.child.wait().expect("the server exits")
-    }
 }
 
 impl ApiClient {
@@ -99,6 +52,13 @@ impl ApiClient {
         JsonResponse::fetch(self.request("GET", path)).await
     }
 
+    /// Returns the body of a successful response as text.
+    pub(crate) async fn get_text(&self, path: &str) -> String {
+        let response = self.request("GET", path).send().await.expect("the server responds");
+        assert_eq!(response.status(), 200, "{path}");
+        response.text().await.expect("the body arrives")
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> JsonResponse {
         JsonResponse::fetch(self.request("DELETE", path)).await
     }
@@ -106,8 +66,7 @@ impl ApiClient {
     /// Sends a urlencoded body.
     pub(crate) async fn send_form(&self, method: &str, path: &str, body: &str) -> JsonResponse {
         let request = self.request(method, path).body(body.to_owned());
-        JsonResponse::fetch(request.header("content-type", "application/x-www-form-urlencoded"))
-            .await
+        JsonResponse::fetch(request.header("content-type", URLENCODED)).await
     }
 
     /// Sends a JSON body.
@@ -126,28 +85,6 @@ impl ApiClient {
             form.text((*name).to_owned(), (*value).to_owned())
         });
         JsonResponse::fetch(self.request(method, path).multipart(form)).await
-    }
-}
-
-impl Deref for Server {
-    type Target = ApiClient;
-
-    fn deref(&self) -> &ApiClient {
-        &self.client
-    }
-}
-
-impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut ApiClient {
-        &mut self.client
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The process may have exited already; then the kill fails.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -4,7 +4,7 @@ use reqwest::RequestBuilder;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::support::{ApiClient, JsonResponse};
+use super::client::{ApiClient, JsonResponse};
 
 /// The path of the account collection.
 pub(crate) const ACCOUNTS_PATH: &str = "/_control/accounts";

@@ -1,18 +1,18 @@
 //! Integrity checks of the databases in a data directory, while no server runs.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Row};
 
-use crate::fixtures;
+use super::files::{copy_dir, create_temp_dir};
 
 /// Asserts that every database is intact. Checks a copy, so that opening it repairs nothing.
 pub(crate) async fn assert_databases_intact(data: &Path) {
-    let copy = fixtures::create_temp_dir();
-    let mut databases = Vec::new();
-    copy_dir(data, copy.path(), &mut databases);
+    let copy = create_temp_dir();
+    let mut databases = copy_dir(data, copy.path());
+    databases.retain(|path| path.extension().is_some_and(|end| end == "db"));
     let catalogue = copy.path().join("catalogue.db");
     assert!(databases.contains(&catalogue), "{databases:?}");
     // Orphaned or incomplete files: a crash may have truncated a copy.
@@ -36,27 +36,12 @@ pub(crate) async fn assert_databases_intact(data: &Path) {
 }
 
 /// Returns the files that the catalogue references. No server may run.
-pub(super) async fn catalogued_files(data: &Path) -> BTreeSet<String> {
+pub(crate) async fn catalogued_files(data: &Path) -> BTreeSet<String> {
     let statement = "SELECT file FROM account WHERE file IS NOT NULL UNION SELECT file FROM image";
     query_first_column(&mut open_database(&data.join("catalogue.db")).await, statement)
         .await
         .into_iter()
         .collect()
-}
-
-/// Copies a directory and collects the paths of the copied databases.
-fn copy_dir(from: &Path, to: &Path, databases: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(from).expect("a directory") {
-        let from = entry.expect("an entry").path();
-        let to = to.join(from.file_name().expect("a name"));
-        if from.is_dir() {
-            std::fs::create_dir(&to).expect("the directory is created");
-            copy_dir(&from, &to, databases);
-        } else {
-            std::fs::copy(&from, &to).expect("a copy");
-            databases.extend(to.extension().is_some_and(|end| end == "db").then_some(to));
-        }
-    }
 }
 
 async fn open_database(path: &Path) -> SqliteConnection {

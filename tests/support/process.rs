@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// Longer than any test takes; a hanging program fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_secs(90);
+/// Longer than any program runs; a program that hangs fails the test instead of blocking it.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
@@ -62,7 +63,8 @@ impl ProcessOutput {
 /// A running program; it is killed when dropped.
 pub(crate) struct RunningProcess {
     child: Child,
-    line_receiver: Receiver<(OutputStream, String)>,
+    /// Only the mutex makes the process usable by several tasks; every access is exclusive anyway.
+    line_receiver: Mutex<Receiver<(OutputStream, String)>>,
     received_lines: Vec<(OutputStream, String)>,
 }
 
@@ -85,7 +87,7 @@ impl RunningProcess {
             OutputStream::Stderr,
             sender,
         );
-        Self { child, line_receiver, received_lines: Vec::new() }
+        Self { child, line_receiver: Mutex::new(line_receiver), received_lines: Vec::new() }
     }
 
     /// Starts an ephemeral server on a free port, with further arguments.
@@ -99,7 +101,7 @@ impl RunningProcess {
         &mut self,
         predicate: impl Fn(OutputStream, &str) -> bool,
     ) -> String {
-        let end = Instant::now() + TEST_TIMEOUT;
+        let end = Instant::now() + EXIT_TIMEOUT;
         let mut index = 0;
         loop {
             if let Some((stream, line)) = self.received_lines.get(index) {
@@ -110,7 +112,7 @@ impl RunningProcess {
                 continue;
             }
             let remaining = end.saturating_duration_since(Instant::now());
-            match self.line_receiver.recv_timeout(remaining) {
+            match self.receive_line(remaining) {
                 Ok(line) => self.received_lines.push(line),
                 Err(error) => {
                     panic!("no line matched ({error}); printed: {:#?}", self.received_lines)
@@ -147,7 +149,7 @@ impl RunningProcess {
 
     /// Waits for the exit; a program that keeps running fails the test.
     pub(crate) fn wait_for_exit(mut self) -> ProcessOutput {
-        let end = Instant::now() + TEST_TIMEOUT;
+        let end = Instant::now() + EXIT_TIMEOUT;
         loop {
             let remaining = end.saturating_duration_since(Instant::now());
             assert!(
@@ -155,7 +157,7 @@ impl RunningProcess {
                 "the program did not exit; printed: {:#?}",
                 self.received_lines
             );
-            match self.line_receiver.recv_timeout(remaining) {
+            match self.receive_line(remaining) {
                 Ok(line) => self.received_lines.push(line),
                 Err(_) if Instant::now() < end => break,
                 Err(_) => {}
@@ -169,6 +171,13 @@ impl RunningProcess {
         }
     }
 
+    fn receive_line(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<(OutputStream, String), RecvTimeoutError> {
+        self.line_receiver.get_mut().expect("no thread panicked").recv_timeout(timeout)
+    }
+
     fn collect_output(&self, selected: OutputStream) -> String {
         let lines = self.received_lines.iter().filter(|(stream, _)| *stream == selected);
         lines.flat_map(|(_, line)| [line.as_str(), "\n"]).collect()
@@ -176,7 +185,14 @@ impl RunningProcess {
 }
 
 impl Drop for RunningProcess {
+    #[expect(clippy::print_stderr, reason = "the log of a program explains why its test failed")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            while let Ok(line) = self.receive_line(Duration::ZERO) {
+                self.received_lines.push(line);
+            }
+            eprintln!("{}", self.collect_output(OutputStream::Stderr));
+        }
         // The process may have exited already; then the kill fails.
         let _ = self.child.kill();
         let _ = self.child.wait();

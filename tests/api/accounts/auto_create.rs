@@ -3,9 +3,10 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed_with_args, ticket_fixture};
-use crate::support::Server;
+use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::seed::{acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
 async fn unknown_key_creates_account_from_seed() {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::control_client::{ACCOUNTS_PATH, assert_problem, fetch_response};
-use crate::process::{RunningProcess, build_command};
-use crate::support::Server;
+use crate::support::control::{ACCOUNTS_PATH, assert_problem, fetch_response};
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::server::Server;
 
 const TOKEN: &str = "a-token-of-some-length";
 
@@ -111,8 +111,12 @@ async fn random_token_is_generated_and_printed_once_beyond_loopback() {
 #[test]
 fn invalid_control_token_fails_at_startup() {
     for token in ["short", "with a space", "ümlaut-ümlaut"] {
-        let ended =
-            crate::process::run_to_exit(&["serve", "--ephemeral", "--control-token", token]);
+        let ended = crate::support::process::run_to_exit(&[
+            "serve",
+            "--ephemeral",
+            "--control-token",
+            token,
+        ]);
         assert_ne!(ended.exit_code, Some(0), "{ended:?}");
         assert!(ended.stderr.contains("8 to 256 visible ASCII characters"), "{ended:?}");
     }

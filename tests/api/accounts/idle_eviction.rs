@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::process::{RunningProcess, build_command};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Longer than the server needs to evict an idle account.
 const EVICTION_TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 use super::account_model::AccountModel;
 use super::action::{Action, any_action};
 use super::{block_on, start_modelled_server};
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{ACME_KEY, create_temp_dir, dump_tickets};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files::create_temp_dir;
+use crate::support::seed::ACME_KEY;
+use crate::support::server::Server;
+use crate::support::ticket::dump_tickets;
 
 const ACCOUNT_COUNT: usize = 64;
 
@@ -53,7 +56,7 @@ async fn run_accounts_concurrently(actions_by_account: &[Vec<Action>]) {
         actions_by_account.len() + 1,
         "no other account exists"
     );
-    assert!(server.stop().success());
+    assert_eq!(server.stop().exit_code, Some(0));
     check_after_restart(&flags, results).await;
 }
 

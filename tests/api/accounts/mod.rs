@@ -15,8 +15,8 @@ mod isolation;
 mod persistence;
 mod races;
 
-use crate::fixtures::{SeededServer, serve_seed_with_args};
 use crate::model::{TicketsModel, assertions};
+use crate::support::seed::{SeededServer, serve_seed_with_args};
 
 /// Starts a server whose account `acme` has the model's tickets, and returns both.
 async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsModel) {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 fn start_server_on(data: &Path) -> Server {
     let data = data.to_str().expect("the path is UTF-8");
@@ -47,7 +48,7 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
     create_ticket(&fork).await;
     let ephemeral = Account::create(&server, &json!({ "name": "gone", "ephemeral": true })).await;
     let before = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
 
     let server = start_server_on(data.path());
     let (acme, fork, idle) =
@@ -92,7 +93,7 @@ async fn unused_files_are_removed_from_data_dir() {
     }
     create_ticket(&acme).await;
     assert_eq!(acme.send_control("DELETE", "").await.status, 204);
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert_eq!(list_account_files(data.path()), [""; 0]);
 }
 

@@ -1,5 +1,6 @@
 //! Crash test: servers are killed under heavy load, while write-ahead logs are checkpointed into their databases.
 
+use crate::support::integrity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,11 @@ use tempfile::TempDir;
 use super::crash_run::CrashRun;
 use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
-use super::rng::Rng;
-use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, integrity, restart_server};
-use crate::fixtures;
-use crate::support::{ApiClient, Server};
+use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, restart_server};
+use crate::support::client::ApiClient;
+use crate::support::files;
+use crate::support::rng::Rng;
+use crate::support::server::Server;
 
 /// The number of concurrent writers, half of them in each account.
 const WRITER_COUNT: usize = 16;
@@ -162,9 +164,8 @@ struct LoadSetup {
 
 impl LoadSetup {
     async fn new(rng: &mut Rng) -> (Self, Server) {
-        let (data_dir, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
-        let seed =
-            fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
+        let (data_dir, other) = (files::create_temp_dir(), files::create_temp_dir());
+        let seed = files::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
         let server = kill::start_server(data_dir.path(), &["--seed", &seed]);
         let new_writer = |number: usize| {
             let (name, key) = ACCOUNTS[number % ACCOUNTS.len()];
@@ -261,7 +262,7 @@ async fn acknowledged_writes_survive_kill_during_checkpoint() {
         let server = restart_server(load.data_dir.path(), &mut run).await;
         load.verify(&server).await;
         if run.stats.kills.is_multiple_of(ROUNDS_PER_DATA_DIR) {
-            assert_eq!(server.stop().code(), Some(0));
+            assert_eq!(server.stop().exit_code, Some(0));
             run.stats += load.writers.iter().fold(CrashStats::default(), |mut all, writer| {
                 all += writer.stats;
                 all

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Instant;
 
-use super::rng::Rng;
 use super::stats::CrashStats;
+use crate::support::rng::Rng;
 
 /// The number of kills, unless `CRASH_ROUNDS` is set.
 const DEFAULT_ROUNDS: usize = 5;

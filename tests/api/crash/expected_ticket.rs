@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::ACME_NOW;
+use crate::support::seed::ACME_NOW;
 
 /// Tickets by their ids.
 pub(super) type ExpectedTickets = BTreeMap<u64, ExpectedTicket>;

@@ -11,9 +11,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, block_in_place, yield_now};
 use tokio::time::timeout;
 
-use super::rng::Rng;
-use crate::process::{RunningProcess, build_command};
-use crate::support::Server;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::rng::Rng;
+use crate::support::server::Server;
 
 /// After a response count the server is killed after fewer yields than this, which take as long as a few requests.
 const MAX_YIELDS: usize = 40_000;

@@ -1,6 +1,7 @@
 //! Reset, snapshot and restore are atomic across a kill: the account has the state before or after, with its tickets,
 //! clock and snapshots.
 
+use crate::support::integrity;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,11 +11,12 @@ use serde_json::{Value, json};
 use super::crash_run::CrashRun;
 use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
-use super::rng::Rng;
-use super::{ACCOUNTS, build_seed, fetch_ok, integrity, restart_server};
-use crate::control_client::Account;
-use crate::fixtures::{self, ACME_NOW, ticket_fixture};
-use crate::support::ApiClient;
+use super::{ACCOUNTS, build_seed, fetch_ok, restart_server};
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::files;
+use crate::support::rng::Rng;
+use crate::support::seed::{ACME_NOW, ticket_fixture};
 
 /// The number of tickets that each account starts with.
 const TICKET_COUNT: u64 = 40;
@@ -240,10 +242,9 @@ fn list_account_files(data: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn reset_and_restore_are_atomic_across_kill() {
     let mut run = CrashRun::from_env();
-    let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+    let (data, other) = (files::create_temp_dir(), files::create_temp_dir());
     let tickets: Vec<Value> = (1..=TICKET_COUNT).map(ticket_fixture).collect();
-    let seed =
-        fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
+    let seed = files::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
     let mut server = kill::start_server(data.path(), &["--seed", &seed]);
     let mut workers: Vec<SnapshotWorker> = Vec::new();
     for (name, key) in ACCOUNTS {
@@ -266,7 +267,7 @@ async fn reset_and_restore_are_atomic_across_kill() {
     }
     drop(server);
     let server = kill::start_server(data.path(), &[]);
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert_eq!(list_account_files(data.path()), [""; 0], "startup removes orphaned files");
     run.print_summary();
 }

@@ -3,8 +3,8 @@
 use reqwest::RequestBuilder;
 
 use super::expected_ticket::{ExpectedTicket, ExpectedTickets, REQUIRED_FIELDS};
-use super::rng::Rng;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::rng::Rng;
 
 /// An id that no ticket has.
 const UNKNOWN_TICKET_ID: u64 = 4_000_000_000;

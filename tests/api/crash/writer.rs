@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::expected_ticket::{ExpectedTicket, ExpectedTickets, find_difference};
 use super::kill::CountingSender;
-use super::rng::Rng;
 use super::stats::CrashStats;
 use super::write_request::{WriteOperation, WriteRequest};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::rng::Rng;
 
 /// The ticket count of a writer is limited, so that checking all of them is fast.
 const MIN_TICKETS: usize = 3;

@@ -4,13 +4,14 @@ use super::fill_disk::{
     TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
 };
 use super::{
-    ServerProcess, assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
-    server_arguments,
+    assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
+    server_arguments, start_on, stop_and_check_log,
 };
-use crate::control_client::fetch_response;
-use crate::fixtures;
-use crate::process::{RunningProcess, build_clean_env_command};
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::control::fetch_response;
+use crate::support::files;
+use crate::support::process::{RunningProcess, build_clean_env_command};
+use crate::support::server::Server;
+use crate::support::tools::{can_run, skip_test};
 
 use std::path::Path;
 use std::process::Command;
@@ -26,14 +27,14 @@ fn build_limited_command(data: &Path, blocks: u32) -> Command {
 
 #[tokio::test]
 async fn file_size_limit_rejects_writes_until_lifted() {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start(&mut build_limited_command(data.path(), 1400));
-    let acme = create_account_with_tickets(&server.client, "acme", TICKET_COUNT).await;
-    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    let data = files::create_temp_dir();
+    let server = Server::start_command(&mut build_limited_command(data.path(), 1400));
+    let acme = create_account_with_tickets(&server, "acme", TICKET_COUNT).await;
+    let other = create_account_with_tickets(&server, "other", 1).await;
     let (newest, before) = write_until_full(&acme, &other).await;
     assert_account_usable(&other).await;
     if can_run("prlimit", &["--version"]) {
-        let process = server.process.pid().to_string();
+        let process = server.pid().to_string();
         assert!(
             can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]),
             "the limit is lifted"
@@ -44,26 +45,26 @@ async fn file_size_limit_rejects_writes_until_lifted() {
         assert_eq!(dump_tickets(&acme).await, before);
     }
     let expected = [dump_tickets(&acme).await, dump_tickets(&other).await];
-    server.stop_and_check_log(&[&data.path().join("accounts/acme.db")]);
+    stop_and_check_log(server, &[&data.path().join("accounts/acme.db")]);
 
-    let server = ServerProcess::start_on(data.path());
-    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    let server = start_on(data.path());
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server));
     assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], expected);
     assert_account_usable(&acme).await;
-    server.stop();
+    server.stop_cleanly();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start(&mut build_limited_command(data.path(), 2000));
-    let acme = create_account_with_tickets(&server.client, "acme", 0).await;
+    let data = files::create_temp_dir();
+    let server = Server::start_command(&mut build_limited_command(data.path(), 2000));
+    let acme = create_account_with_tickets(&server, "acme", 0).await;
     let acknowledged = write_concurrently_until_full(&acme).await;
     assert!(fetch_titles(&acme).await == acknowledged, "at the limit");
     drop(server);
-    let server = ServerProcess::start_on(data.path());
-    assert!(fetch_titles(&acme.with_server(&server.client)).await == acknowledged, "after a kill");
-    server.stop();
+    let server = start_on(data.path());
+    assert!(fetch_titles(&acme.with_server(&server)).await == acknowledged, "after a kill");
+    server.stop_cleanly();
 }
 
 #[tokio::test]
@@ -72,30 +73,30 @@ async fn full_disk_is_not_reported_as_an_unknown_key() {
         skip_test("there is no prlimit, so the disk cannot become full");
         return;
     }
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut command = build_limited_command(data.path(), 100_000);
     command.args(["--accounts", "auto"]);
-    let server = ServerProcess::start(&mut command);
-    let process = server.process.pid().to_string();
+    let server = Server::start_command(&mut command);
+    let process = server.pid().to_string();
     assert!(can_run("prlimit", &["--pid", &process, "--fsize=1:"]), "the limit is lowered");
-    let client = server.client.with_key("fresh-key-0123456789");
+    let client = server.with_key("fresh-key-0123456789");
     for path in ["/_control/accounts/self", "/api/v2/ticket"] {
         let response = fetch_response(client.request("GET", path)).await;
         assert!(response.status >= 500, "{path}: {} {}", response.status, response.body);
     }
-    server.process.stop();
+    server.stop_cleanly();
 }
 
 #[test]
 fn server_that_cannot_write_fails_to_start_and_names_file() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is text");
     let output = RunningProcess::spawn(&mut build_limited_command(data.path(), 0)).wait_for_exit();
     assert_eq!(output.exit_code, Some(1), "{output:?}");
     assert!(output.stderr.contains(path), "the error does not name the file: {output:?}");
     assert!(!output.combined_output().contains("panicked"), "{output:?}");
     assert_eq!(
-        ServerProcess::start_on(data.path()).process.stop().exit_code,
+        start_on(data.path()).stop().exit_code,
         Some(0),
         "the server starts without the limit"
     );

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{DISK_FULL_MESSAGE, assert_server_error, dump_tickets};
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::control::Account;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// More tickets than rounds, since each round removes one.
 pub(super) const TICKET_COUNT: usize = 20;

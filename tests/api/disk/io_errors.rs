@@ -6,23 +6,24 @@ use serde_json::json;
 
 use super::data_dir::catalogue_path;
 use super::{
-    DISK_FULL_MESSAGE, READ_ONLY_MESSAGE, ServerProcess, assert_account_usable,
-    assert_control_server_error, assert_server_error, create_account_with_tickets, create_ticket,
-    dump_tickets, post_ticket, server_arguments,
+    DISK_FULL_MESSAGE, READ_ONLY_MESSAGE, assert_account_usable, assert_control_server_error,
+    assert_server_error, create_account_with_tickets, create_ticket, dump_tickets, post_ticket,
+    server_arguments, start_on, stop_and_check_log,
 };
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures;
-use crate::process::{RunningProcess, build_clean_env_command, build_command};
-use crate::support::JsonResponse;
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::client::JsonResponse;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files;
+use crate::support::process::{RunningProcess, build_clean_env_command, build_command};
+use crate::support::server::Server;
+use crate::support::tools::{can_run, skip_test};
 
 /// A system call that fails on one file until the fault is removed.
 struct InjectedFault(RunningProcess);
 
 impl InjectedFault {
     /// Injects the fault. Returns None and reports a skipped test if strace cannot attach.
-    fn inject(server: &ServerProcess, call: &str, error: &str, file: &Path) -> Option<Self> {
-        let process = server.process.pid().to_string();
+    fn inject(server: &Server, call: &str, error: &str, file: &Path) -> Option<Self> {
+        let process = server.pid().to_string();
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}"));
         let file = file.to_str().expect("text");
         let arguments = ["-f", "-p", &process, "-o", "/dev/null", "-P", file];
@@ -62,11 +63,11 @@ const ACCOUNT_IN_DOUBT_MESSAGE: &str = "it is unknown whether that change was ma
 
 #[tokio::test]
 async fn io_error_on_open_account_rejects_writes_until_disk_recovers() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut command = build_command(&server_arguments(data.path()));
-    let server = ServerProcess::start(command.args(["--durability", "power"]));
-    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
-    let other = create_account_with_tickets(&server.client, "other", 1).await;
+    let server = Server::start_command(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server, "acme", 2).await;
+    let other = create_account_with_tickets(&server, "other", 1).await;
     let file = data.path().join("accounts/acme.db-wal");
     assert!(file.exists(), "the account is open");
     for (call, error, message) in WRITE_FAULTS {
@@ -96,39 +97,39 @@ async fn io_error_on_open_account_rejects_writes_until_disk_recovers() {
     assert_account_usable(&acme).await;
     let expected = dump_tickets(&acme).await;
     drop(server);
-    let server = ServerProcess::start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, expected);
-    server.stop();
+    let server = start_on(data.path());
+    assert_eq!(dump_tickets(&acme.with_server(&server)).await, expected);
+    server.stop_cleanly();
 }
 
 #[tokio::test]
 async fn in_doubt_write_is_never_served_and_is_resolved_after_kill() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut command = build_command(&server_arguments(data.path()));
-    let server = ServerProcess::start(command.args(["--durability", "power"]));
-    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let server = Server::start_command(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server, "acme", 2).await;
     let file = data.path().join("accounts/acme.db-wal");
     let (call, error) = SYNC_FAULT;
     let Some(_fault) = InjectedFault::inject(&server, call, error, &file) else { return };
     assert_server_error(&post_ticket(&acme).await, COMMIT_IN_DOUBT_MESSAGE, "the commit");
     assert_reads_fail(&acme).await;
     drop(server);
-    let server = ServerProcess::start_on(data.path());
-    let acme = acme.with_server(&server.client);
+    let server = start_on(data.path());
+    let acme = acme.with_server(&server);
     let total = acme.client.get("/api/v2/ticket").await.body["itemTotal"].take();
     assert!(total == 2 || total == 3, "expected 2 or 3 tickets, not {total}");
     assert_account_usable(&acme).await;
-    server.stop();
+    server.stop_cleanly();
 }
 
 #[tokio::test]
 async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
     for disk_recovers in [true, false] {
-        let data = fixtures::create_temp_dir();
+        let data = files::create_temp_dir();
         let mut command = build_command(&server_arguments(data.path()));
-        let server = ServerProcess::start(command.args(["--durability", "power"]));
-        let acme = create_account_with_tickets(&server.client, "acme", 2).await;
-        let other = create_account_with_tickets(&server.client, "other", 1).await;
+        let server = Server::start_command(command.args(["--durability", "power"]));
+        let acme = create_account_with_tickets(&server, "acme", 2).await;
+        let other = create_account_with_tickets(&server, "other", 1).await;
         let before = dump_tickets(&acme).await;
         let wal = data.path().join("catalogue.db-wal");
         let (call, error) = SYNC_FAULT;
@@ -156,30 +157,30 @@ async fn account_with_in_doubt_reset_is_rejected_until_resolved() {
             assert_account_usable(&acme).await;
             let expected = dump_tickets(&acme).await;
             drop(server);
-            let server = ServerProcess::start_on(data.path());
+            let server = start_on(data.path());
             assert_eq!(
-                dump_tickets(&acme.with_server(&server.client)).await,
+                dump_tickets(&acme.with_server(&server)).await,
                 expected,
                 "the reset was applied after a restart"
             );
-            server.stop();
+            server.stop_cleanly();
         } else {
             drop(server);
-            let server = ServerProcess::start_on(data.path());
-            let list = acme.with_server(&server.client).client.get("/api/v2/ticket").await;
+            let server = start_on(data.path());
+            let list = acme.with_server(&server).client.get("/api/v2/ticket").await;
             let total = &list.body["itemTotal"];
             assert!(*total == 0 || *total == 2, "expected 0 or 2 tickets, not {total}");
-            server.stop();
+            server.stop_cleanly();
         }
     }
 }
 
 #[tokio::test]
 async fn write_rejected_by_fsync_error_stays_undone_after_restart() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut command = build_command(&server_arguments(data.path()));
-    let server = ServerProcess::start(command.args(["--durability", "power"]));
-    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let server = Server::start_command(command.args(["--durability", "power"]));
+    let acme = create_account_with_tickets(&server, "acme", 2).await;
     for (file, operation) in
         [("catalogue.db-wal", "POST /reset"), ("accounts/acme.db-wal", "a ticket")]
     {
@@ -200,9 +201,9 @@ async fn write_rejected_by_fsync_error_stays_undone_after_restart() {
     // Kill the server before it writes anything else.
     let expected = dump_tickets(&acme).await;
     drop(server);
-    let server = ServerProcess::start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, expected);
-    server.stop();
+    let server = start_on(data.path());
+    assert_eq!(dump_tickets(&acme.with_server(&server)).await, expected);
+    server.stop_cleanly();
 }
 
 /// Asserts that reads of each kind fail while the outcome of a commit is unknown: item, list, search, view and export.
@@ -239,9 +240,9 @@ async fn send_catalogue_writes(acme: &Account) -> Vec<(&'static str, JsonRespons
 
 #[tokio::test]
 async fn io_error_on_catalogue_changes_no_account() {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start_on(data.path());
-    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let data = files::create_temp_dir();
+    let server = start_on(data.path());
+    let acme = create_account_with_tickets(&server, "acme", 2).await;
     assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
     create_ticket(&acme).await;
     let clock = json!({ "mode": "frozen", "at": "2026-02-01T12:00:00Z" });
@@ -259,5 +260,5 @@ async fn io_error_on_catalogue_changes_no_account() {
     for (operation, reply) in send_catalogue_writes(&acme).await {
         assert!(reply.status < 300, "{operation} after the disk recovered: {}", reply.body);
     }
-    server.stop_and_check_log(&[&catalogue_path(data.path())]);
+    stop_and_check_log(server, &[&catalogue_path(data.path())]);
 }

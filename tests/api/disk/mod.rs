@@ -20,15 +20,15 @@ mod tmpfs;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 
-use crate::control_client::Account;
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::process::{RunningProcess, build_command};
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::Account;
+use crate::support::process::build_command;
+use crate::support::server::Server;
+use crate::support::ticket::{self, NEW_TICKET_FORM};
 
 /// The message of a write that fails because the disk is full.
 const DISK_FULL_MESSAGE: &str = "The disk of the server is full";
@@ -37,44 +37,22 @@ const READ_ONLY_MESSAGE: &str = "not writable; nothing was changed.";
 /// The beginning of the message of a request to a corrupt account.
 const UNREADABLE_DATA_MESSAGE: &str = "The data of this account cannot be read";
 
-/// A running server and its client.
-struct ServerProcess {
-    process: RunningProcess,
-    client: ApiClient,
+/// Starts a server on the data directory.
+fn start_on(data: &Path) -> Server {
+    Server::start_command(&mut build_command(&server_arguments(data)))
 }
 
-impl ServerProcess {
-    fn start(command: &mut Command) -> Self {
-        let mut process = RunningProcess::spawn(command);
-        let client = ApiClient::new(&process.base_url());
-        Self { process, client }
-    }
-
-    /// Starts a server on the data directory.
-    fn start_on(data: &Path) -> Self {
-        Self::start(&mut build_command(&server_arguments(data)))
-    }
-
-    /// Stops the server and asserts a clean exit.
-    #[track_caller]
-    fn stop(self) {
-        self.stop_and_check_log(&[]);
-    }
-
-    /// Stops the server and asserts a clean exit, without a panic, and that its log names each of these files.
-    #[track_caller]
-    fn stop_and_check_log(self, files: &[&Path]) {
-        let output = self.process.stop();
-        assert_eq!(output.exit_code, Some(0), "{output:?}");
-        assert!(!output.combined_output().contains("panicked"), "{output:?}");
-        let warnings = output.stderr.lines().filter(|line| !line.contains(" INFO "));
-        let warnings: BTreeSet<&str> =
-            warnings.map(|line| line.split_once(' ').map_or(line, |(_, text)| text)).collect();
-        for file in files {
-            let file = file.to_str().expect("text");
-            let is_named = warnings.iter().any(|line| line.contains(file));
-            assert!(is_named, "the log does not name {file}: {warnings:#?}");
-        }
+/// Stops the server and asserts a clean exit, and that its log names each of these files.
+#[track_caller]
+fn stop_and_check_log(server: Server, files: &[&Path]) {
+    let output = server.stop_cleanly();
+    let warnings = output.stderr.lines().filter(|line| !line.contains(" INFO "));
+    let warnings: BTreeSet<&str> =
+        warnings.map(|line| line.split_once(' ').map_or(line, |(_, text)| text)).collect();
+    for file in files {
+        let file = file.to_str().expect("text");
+        let is_named = warnings.iter().any(|line| line.contains(file));
+        assert!(is_named, "the log does not name {file}: {warnings:#?}");
     }
 }
 
@@ -118,7 +96,7 @@ async fn assert_account_usable(account: &Account) {
 
 /// Returns a dump of all tickets of the account.
 async fn dump_tickets(account: &Account) -> String {
-    fixtures::dump_tickets(&account.client).await
+    ticket::dump_tickets(&account.client).await
 }
 
 /// Asserts a server error with this message, in the documented envelope.

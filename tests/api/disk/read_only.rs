@@ -4,11 +4,12 @@ use serde_json::json;
 
 use super::tmpfs::TmpfsDisk;
 use super::{
-    READ_ONLY_MESSAGE, ServerProcess, assert_account_usable, assert_server_error,
-    create_account_with_tickets, dump_tickets, post_ticket, server_arguments,
+    READ_ONLY_MESSAGE, assert_account_usable, assert_server_error, create_account_with_tickets,
+    dump_tickets, post_ticket, server_arguments, stop_and_check_log,
 };
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::process::RunningProcess;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::process::RunningProcess;
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn read_only_accounts_reject_writes_until_writable_again() {
@@ -19,15 +20,15 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
     disk.run(&["mkdir", path]);
     disk.run(&["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", path]);
     let server =
-        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
-    let acme = create_account_with_tickets(&server.client, "acme", 3).await;
-    let fresh = create_account_with_tickets(&server.client, "fresh", 0).await;
+        Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let acme = create_account_with_tickets(&server, "acme", 3).await;
+    let fresh = create_account_with_tickets(&server, "fresh", 0).await;
     let before = dump_tickets(&acme).await;
-    server.stop();
+    server.stop_cleanly();
 
     let server =
-        ServerProcess::start(&mut disk.build_server_command(&server_arguments(disk.path())));
-    let [acme, fresh] = [acme, fresh].map(|account| account.with_server(&server.client));
+        Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
+    let [acme, fresh] = [acme, fresh].map(|account| account.with_server(&server));
     disk.set_writable(&accounts, false);
     assert_server_error(&post_ticket(&acme).await, READ_ONLY_MESSAGE, "a closed account");
     assert_server_error(
@@ -37,16 +38,16 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
     );
     let put = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
     assert_server_error(&put, READ_ONLY_MESSAGE, "an update");
-    let ephemeral = Account::create(&server.client, &json!({ "ephemeral": true })).await;
+    let ephemeral = Account::create(&server, &json!({ "ephemeral": true })).await;
     assert_account_usable(&ephemeral).await;
-    let list = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    let list = fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(list.status, 200, "{}", list.body);
 
     disk.set_writable(&accounts, true);
     assert_eq!(dump_tickets(&acme).await, before, "a ticket was changed");
     assert_account_usable(&acme).await;
     assert_account_usable(&fresh).await;
-    server.stop_and_check_log(&[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
+    stop_and_check_log(server, &[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
 }
 
 #[tokio::test]
@@ -55,11 +56,11 @@ async fn server_on_read_only_data_dir_fails_to_start_and_names_file() {
     let path = disk.path().to_str().expect("text");
     for is_initialized in [false, true] {
         if is_initialized {
-            let server = ServerProcess::start(
+            let server = Server::start_command(
                 &mut disk.build_server_command(&server_arguments(disk.path())),
             );
-            create_account_with_tickets(&server.client, "acme", 1).await;
-            server.stop();
+            create_account_with_tickets(&server, "acme", 1).await;
+            server.stop_cleanly();
         }
         disk.set_writable(disk.path(), false);
         let output =

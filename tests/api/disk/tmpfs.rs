@@ -7,9 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::fixtures;
-use crate::process::build_clean_env_command;
-use crate::third_party_clients::skip_test;
+use crate::support::files;
+use crate::support::process::build_clean_env_command;
+use crate::support::tools::skip_test;
 
 /// Mounts a tmpfs of size `$1` at `$0`, and keeps the namespace alive until stdin is closed.
 const MOUNT_SCRIPT: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$0\" && echo mounted && exec cat";
@@ -39,7 +39,7 @@ impl TmpfsDisk {
     }
 
     fn try_mount(flags: &[&str], size: &str) -> Option<Self> {
-        let mount_dir = fixtures::create_temp_dir();
+        let mount_dir = files::create_temp_dir();
         let child = Command::new("unshare")
             .args(flags)
             .args(["sh", "-c", MOUNT_SCRIPT])

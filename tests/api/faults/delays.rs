@@ -7,8 +7,8 @@ use super::{
     TICKETS_PATH, add_fault, build_raw_form, clear_faults, count_tickets, create_ticket,
     fault_counts, poll_until, start_with_account, wait_for_entries,
 };
-use crate::control_client::assert_problem;
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::control::assert_problem;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
 async fn ticket_is_not_visible_during_a_delay_before_the_write() {

@@ -8,8 +8,8 @@ use super::{
     count_tickets, create_ticket, fault_counts, poll_until, start_with_account, start_with_ticket,
     wait_for_entries,
 };
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::control::Account;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns the number of tickets with this title.
 async fn count_by_title(account: &Account, title: &str) -> u64 {

@@ -6,8 +6,8 @@ use super::{
     TICKETS_PATH, add_fault, advance_clock, clear_faults, create_ticket, freeze_clock,
     journal_entries, start_with_account,
 };
-use crate::control_client::Account;
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::server::Server;
 
 /// Returns for each entry of the journal whether it has the warning.
 async fn early_retry_flags(account: &Account) -> Vec<bool> {

@@ -12,10 +12,10 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, create_ticket, start_with_ticket,
 };
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http::connect;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::raw::connect;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 async fn get_ticket_title(account: &Account) -> String {
     let item = account.client.get(TICKET_PATH).await.body;

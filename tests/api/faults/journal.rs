@@ -7,7 +7,7 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, clear_faults, create_ticket,
     journal_entries, start_with_account, start_with_ticket, wait_for_entries,
 };
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns whether the recorded body fits the outcome.
 fn is_recorded_body(outcome: ExpectedOutcome, body: &Value, full_body: &str) -> bool {

@@ -8,9 +8,9 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, create_ticket, fault_counts, list_faults, start_with_account, start_with_ticket,
 };
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::Server;
+use crate::support::control::{Account, assert_problem};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 fn unavailable_rule() -> Value {
     json!({ "effect": { "status": 503 } })

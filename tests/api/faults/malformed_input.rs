@@ -4,10 +4,10 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::{TICKETS_PATH, list_faults, start_with_account, start_with_ticket};
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::process::{ProcessOutput, RunningProcess};
-use crate::raw_http;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::process::{ProcessOutput, RunningProcess};
+use crate::support::raw;
 
 const ROUTES_WITH_BODY: [(&str, &str); 4] =
     [("POST", "/faults"), ("PUT", "/rate-limits"), ("PUT", "/strict"), ("POST", "/verify")];
@@ -224,14 +224,14 @@ async fn log_never_contains_the_key_under_faults() {
     for log in ["text", "json"] {
         let fixed = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--log", log];
         let mut command =
-            crate::process::build_command(&[&fixed[..], &["--api-key", key]].concat());
+            crate::support::process::build_command(&[&fixed[..], &["--api-key", key]].concat());
         let mut running = RunningProcess::spawn(command.env("RUST_LOG", "trace"));
         let client = ApiClient::new(&running.base_url()).with_key(key);
         send_key_everywhere(&Account::new(&client, "dev", key), key).await;
         send_key_everywhere(&Account::new(&client, "dev", key).with_self_alias(), key).await;
-        raw_http::exchange(
+        raw::exchange(
             &client.base_url,
-            &raw_http::build_raw_head("GET", TICKETS_PATH, &format!("apiKey: {key}\r\n")),
+            &raw::build_raw_head("GET", TICKETS_PATH, &format!("apiKey: {key}\r\n")),
         )
         .await;
         assert_no_key_in_output(&running.stop());

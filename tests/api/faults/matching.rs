@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::{
     TICKETS_PATH, add_fault, clear_faults, create_ticket, fault_counts, start_with_account,
 };
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::ApiClient;
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::Account;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Method, path below `/api/v2/ticket`, and URL-encoded body.
 type RequestSpec = (&'static str, &'static str, &'static str);
@@ -68,7 +69,7 @@ async fn assert_rule_matches_only(
     clear_faults(account).await;
 }
 
-async fn start_with_tickets() -> (crate::support::Server, Account) {
+async fn start_with_tickets() -> (Server, Account) {
     let (server, account) = start_with_account().await;
     for _ in 0..3 {
         assert_eq!(create_ticket(&account).await.status, 200);
@@ -212,6 +213,6 @@ async fn rule_matches_a_key_in_header_or_query() {
         client.request_without_key("GET", &format!("{TICKETS_PATH}?apiKey={key}")),
     ] {
         let label = format!("{request:?}");
-        assert_eq!(crate::support::JsonResponse::fetch(request).await.status, 503, "{label}");
+        assert_eq!(JsonResponse::fetch(request).await.status, 503, "{label}");
     }
 }

@@ -21,10 +21,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const TICKET_PATH: &str = "/api/v2/ticket/1";
@@ -111,18 +112,12 @@ async fn wait_for_entries(account: &Account, filters: &str, count: usize) -> Vec
 
 /// Returns the bytes of a `GET` request that closes the connection.
 fn build_raw_get(account: &Account, path: &str) -> Vec<u8> {
-    raw_http::build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
+    raw::build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
 }
 
 /// Returns the bytes of a request with a URL-encoded body that closes the connection.
 fn build_raw_form(account: &Account, method: &str, path: &str, body: &str) -> Vec<u8> {
-    raw_http::build_raw_request(
-        method,
-        path,
-        &account.client.api_key,
-        FORM_URLENCODED,
-        body.as_bytes(),
-    )
+    raw::build_raw_request(method, path, &account.client.api_key, FORM_URLENCODED, body.as_bytes())
 }
 
 /// Polls until the condition holds.

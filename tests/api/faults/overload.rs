@@ -13,8 +13,9 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, fault_counts, poll_until,
     start_with_account, start_with_ticket, with_timeout,
 };
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::server::Server;
 
 /// The maximum number of concurrent waits per account.
 const MAX_WAITS: usize = 100;
@@ -135,7 +136,7 @@ async fn shutdown_does_not_wait_for_hanging_requests_or_waits() {
     let status =
         tokio::task::spawn_blocking(move || server.stop()).await.expect("the server stops");
     let elapsed = started.elapsed();
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(status.exit_code, Some(0));
     assert!(elapsed < DRAIN_TIMEOUT, "shutdown waited for hanging requests: {elapsed:?}");
     // A wait gets no response if the server had not read it before the shutdown.
     while let Some(reply) = with_timeout("the end of the waits", replies.recv()).await {

@@ -9,8 +9,8 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, fault_counts, start_with_account, start_with_ticket, wait_for_entries,
 };
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::control::Account;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const PRESETS: [(&str, ExpectedOutcome); 4] = [
     ("flaky", ExpectedOutcome::Error(503)),

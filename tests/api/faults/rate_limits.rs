@@ -7,9 +7,9 @@ use super::{
     NOON, TICKET_PATH, TICKETS_PATH, advance_clock, count_tickets, create_ticket, freeze_clock,
     journal_entries, start_with_account, start_with_ticket,
 };
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 async fn set_rate_limit(account: &Account, limits: &Value) {
     let response = account.send_control_json("PUT", "/rate-limits", limits).await;

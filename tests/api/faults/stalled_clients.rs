@@ -7,8 +7,8 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, start_with_account,
     start_with_ticket, with_timeout,
 };
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns a request that announces a body of 1,000 bytes and contains only the first ones.
 fn build_incomplete_request(account: &Account, method: &str, path: &str) -> Vec<u8> {

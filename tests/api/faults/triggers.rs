@@ -6,7 +6,7 @@ use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, advance_clock, clear_faults, fault_counts, freeze_clock,
     list_faults, start_with_account, start_with_ticket,
 };
-use crate::control_client::Account;
+use crate::support::control::Account;
 
 /// Sends `count` requests and returns their statuses.
 async fn collect_statuses(account: &Account, count: usize) -> Vec<u16> {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::with_timeout;
-use crate::raw_http::connect;
+use crate::support::raw::connect;
 
 /// Everything that was received until the connection ended.
 #[derive(Debug, Default)]

@@ -10,8 +10,10 @@ use super::ticket_requests::{
     documented_requests, get_ticket, list_tickets, set_priority, set_status,
     solve_unfinished_tickets, unlink_customer, update_ticket,
 };
-use crate::control_client::Account;
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::control::Account;
+use crate::support::seed::{
+    SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
+};
 
 const NOW: &str = "2026-03-01 12:00:00";
 const BEFORE: &str = "2026-02-01 09:00:00";

@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 
 use super::helpers::{expect_string, seq_numbers};
 use super::ticket_requests::create_ticket;
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Creates, updates and lists tickets; every request has a different title.
 async fn send_mixed_requests(client: ApiClient, task: usize) {
@@ -83,14 +84,14 @@ async fn disconnect_during_body_upload_leaves_an_entry() {
     let account = Account::create(&server, &json!({})).await;
     let content_type = "application/x-www-form-urlencoded";
     let key = &account.client.api_key;
-    let request = raw_http::build_raw_request(
+    let request = raw::build_raw_request(
         "POST",
         "/api/v2/ticket",
         key,
         content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    let mut stream = raw_http::connect(&server.base_url).await;
+    let mut stream = raw::connect(&server.base_url).await;
     stream.write_all(&request[..request.len() - 10]).await.expect("the partial request is sent");
     drop(stream);
     let found = account.wait_ok(&[("operation", "ticket.create"), ("timeout", "1m")]).await;
@@ -122,14 +123,14 @@ async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
     let content_type = "application/x-www-form-urlencoded";
     let key = &account.client.api_key;
-    let request = raw_http::build_raw_request(
+    let request = raw::build_raw_request(
         "POST",
         "/api/v2/ticket",
         key,
         content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    let mut stream = raw_http::connect(&server.base_url).await;
+    let mut stream = raw::connect(&server.base_url).await;
     stream.write_all(&request).await.expect("the request is sent");
     wait_for_fault_match(&account).await;
     drop(stream);

@@ -7,9 +7,9 @@ use super::ticket_requests::{
     get_ticket, list_tickets, request_without_body, set_status, unlink_customer, update_ticket,
     with_form, with_json, with_multipart,
 };
-use crate::control_client::Account;
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
 const BATCH_FIELDS: [(&str, &str); 5] = [
     ("TicketIDs", "7, 8"),

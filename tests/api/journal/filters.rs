@@ -7,9 +7,9 @@ use super::ticket_requests::{
     batch_tickets, create_ticket, get_ticket, list_tickets, request_without_body, set_status,
     with_json,
 };
-use crate::control_client::Account;
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 /// Starts an account with eleven requests that differ in every property that has a filter.
 async fn start_with_varied_requests() -> (SeededServer, Account) {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{ACME_KEY, SeededServer};
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::{Account, fetch_response};
+use crate::support::seed::{ACME_KEY, SeededServer};
 
 /// The parameters of a query.
 pub(super) type QueryParams<'a> = &'a [(&'a str, &'a str)];

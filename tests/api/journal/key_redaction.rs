@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::helpers::{expect_array, unmatched_journal};
 use super::sse_client::EventStream;
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, fetch_response};
+use crate::support::seed::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
 
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const FORM_WITHOUT_TITLE: &str = "brandID=1&channelID=1&direction=inbound&from=a&to=b";

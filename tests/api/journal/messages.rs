@@ -7,11 +7,12 @@ use super::ticket_requests::{
     batch_tickets, create_ticket, get_ticket, request_without_body, set_status, update_ticket,
     with_json,
 };
-use crate::control_client::Account;
-use crate::fixtures::{
-    NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::seed::{
+    SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::JsonResponse;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns the detail of a 409 problem.
 fn problem_detail(reply: &JsonResponse) -> String {

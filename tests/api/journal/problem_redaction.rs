@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::control_client::fetch_response;
-use crate::support::{ApiClient, JsonResponse, Server};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::fetch_response;
+use crate::support::server::Server;
 
 const KEY: &str = "canary_key_0123456789";
 const TOKEN: &str = "canary_token_0123456789";

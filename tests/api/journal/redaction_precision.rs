@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::helpers::{expect_array, expect_string, unmatched_journal};
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::process::{OutputStream, RunningProcess};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, fetch_response};
+use crate::support::process::{OutputStream, RunningProcess};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const REDACTED: &str = "(redacted)";

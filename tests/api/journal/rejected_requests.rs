@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::helpers::{expect_array, expect_string, unmatched_journal};
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket, set_status};
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, fetch_response};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Method, path, content type and body; the status and the operation of the entry.
 type RejectedCase = (&'static str, &'static str, &'static str, String, u16, Value);

@@ -11,11 +11,10 @@ use tokio::task::JoinSet;
 
 use super::helpers::{expect_array, expect_string};
 use super::ticket_requests::{create_ticket, documented_requests, solve_unfinished_tickets};
-use crate::control_client::Account;
-use crate::fixtures::{
-    acme_seed, create_temp_dir, serve_seed, serve_seed_with_args, ticket_fixture,
-};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
 
 /// Rows by kind and ID.
 type RowMap = BTreeMap<(String, u64), Map<String, Value>>;

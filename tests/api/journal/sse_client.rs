@@ -6,7 +6,7 @@ use reqwest::Response;
 use serde_json::Value;
 
 use super::helpers::QueryParams;
-use crate::control_client::Account;
+use crate::support::control::Account;
 
 /// Longer than any event takes, so that a silent server fails the test instead of blocking it.
 const TEST_TIMEOUT: Duration = Duration::from_mins(1);

@@ -3,7 +3,7 @@
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
 
 /// Names and values of fields.
 pub(super) type FieldList = Vec<(&'static str, &'static str)>;

@@ -10,11 +10,12 @@ use super::helpers::{expect_array, expect_string};
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
 use super::wait_limits::start_wait_in_last_slot;
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::NEW_TICKET_FORM;
 use crate::graceful_shutdown::PendingRequest;
-use crate::raw_http;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Shorter than each request here takes, and longer than the time between two requests.
 const TTL: &str = "1500ms";
@@ -59,10 +60,10 @@ async fn start_faulted_creation(
 ) -> (Account, TcpStream) {
     let account = create_account(client, name).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
-    let mut stream = raw_http::connect(&client.base_url).await;
+    let mut stream = raw::connect(&client.base_url).await;
     let content_type = "application/x-www-form-urlencoded";
     let path = "/api/v2/ticket";
-    let bytes = raw_http::build_raw_request(
+    let bytes = raw::build_raw_request(
         "POST",
         path,
         &account.client.api_key,
@@ -93,7 +94,7 @@ async fn pending_wait_or_stream_keeps_the_account_alive() {
         create_ticket(&[]).send_ok(&account.client).await;
     }
     for stream in [wait, ticket_wait] {
-        assert_eq!(raw_http::read_raw_response(stream).await.status, 200);
+        assert_eq!(raw::read_raw_response(stream).await.status, 200);
     }
     assert_eq!(events.next_seq_numbers(1).await, [1]);
     drop(events);

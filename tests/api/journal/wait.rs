@@ -5,11 +5,10 @@ use serde_json::json;
 
 use super::helpers::{expect_array, expect_string, seq_numbers};
 use super::ticket_requests::{create_ticket, get_ticket, set_status};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{
-    NEW_TICKET_FORM, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
-};
-use crate::support::Server;
+use crate::support::control::{Account, assert_problem};
+use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Longer than any request takes, so that a missing request fails the test.
 const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");

@@ -7,10 +7,11 @@ use tokio::net::TcpStream;
 
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
-use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem};
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// The maximum number of waits and streams per account.
 const MAX_WAITS: usize = 100;
@@ -54,7 +55,7 @@ pub(super) async fn start_wait_in_last_slot(
     let path = format!("{ACCOUNTS_PATH}/{}/wait?{query}&timeout=5m", account.name);
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     loop {
-        let mut stream = raw_http::connect(&account.client.base_url).await;
+        let mut stream = raw::connect(&account.client.base_url).await;
         stream.write_all(head.as_bytes()).await.expect("the request is sent");
         let mut first = [0];
         // A short wait may have held the last slot, so this one was rejected: retry.
@@ -135,7 +136,7 @@ async fn matching_request_ends_a_pending_wait() {
         let (_server, account) = start_with_account().await;
         let (stream, _others) = start_wait_in_last_slot(&account, query).await;
         create_ticket(&[]).send_ok(&account.client).await;
-        let response = raw_http::read_raw_response(stream).await;
+        let response = raw::read_raw_response(stream).await;
         assert_eq!(response.status, 200, "{query}: {response:?}");
         assert!(response.body.contains(part), "{query}: {response:?}");
     }
@@ -147,7 +148,7 @@ async fn removing_the_account_ends_its_pending_waits() {
         let (_server, account) = start_with_account().await;
         let (stream, mut others) = start_wait_in_last_slot(&account, query).await;
         assert_eq!(account.send_control("DELETE", "").await.status, 204);
-        let response = raw_http::read_raw_response(stream).await;
+        let response = raw::read_raw_response(stream).await;
         assert_eq!(response.status, 404, "{query}: {response:?}");
         assert!(response.body.contains("/docs/control#unknown-account"), "{response:?}");
         for stream in &mut others {
@@ -168,10 +169,10 @@ async fn server_shutdown_ends_pending_waits() {
         let (server, account) = start_with_account().await;
         let (stream, others) = start_wait_in_last_slot(&account, query).await;
         let stop = tokio::task::spawn_blocking(move || server.stop());
-        let response = raw_http::read_raw_response(stream).await;
+        let response = raw::read_raw_response(stream).await;
         assert_eq!(response.status, 503, "{query}: {response:?}");
         assert!(response.body.contains("/docs/control#shutting-down"), "{response:?}");
-        assert!(stop.await.expect("the server stops").success());
+        assert!(stop.await.expect("the server stops").exit_code == Some(0));
         drop(others);
     }
 }
@@ -188,7 +189,7 @@ async fn wait_fails_when_matching_entries_are_evicted() {
     while stream.peek(&mut first).now_or_never().is_none() {
         assert_eq!(account.client.send_form("POST", "/api/v2/ticket", &body).await.status, 200);
     }
-    let response = raw_http::read_raw_response(stream).await;
+    let response = raw::read_raw_response(stream).await;
     assert_eq!(response.status, 409, "{response:?}");
     assert!(response.body.contains("/docs/control#journal-truncated"), "{response:?}");
     assert!(response.body.contains("--journal-bytes"), "the problem names the flag: {response:?}");

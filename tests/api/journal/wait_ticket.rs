@@ -7,8 +7,8 @@ use super::ticket_requests::{
     batch_tickets, create_ticket, delete_ticket, set_priority, set_status, unlink_customer,
     update_ticket,
 };
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::{Account, assert_problem};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 const SHORT_TIMEOUT: (&str, &str) = ("timeout", "1ms");

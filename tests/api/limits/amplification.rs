@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::concat_indexed;
-use crate::support::{JsonResponse, Server};
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::client::JsonResponse;
+use crate::support::server::Server;
+use crate::support::tools::{can_run, skip_test};
 
 const IMPORT_PATH: &str = "/_control/accounts/dev/import";
 const VERIFY_PATH: &str = "/_control/accounts/dev/verify";

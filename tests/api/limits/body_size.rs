@@ -5,7 +5,7 @@ use super::{
     build_multipart_body, build_request_with_body, count_tickets, list_all_tickets, send_request,
     start_server,
 };
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns bodies of exactly `size` bytes that create a ticket, one per encoding.
 fn build_bodies(size: usize) -> [(&'static str, Vec<u8>); 3] {

@@ -13,8 +13,9 @@ use super::{
     assert_unchanged_and_serving, build_keep_alive_request, build_multipart_body, build_request,
     build_request_with_body, count_tickets, list_all_tickets, start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::raw::RawResponse;
+use crate::support::seed::{ACME_KEY, SeededServer};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const BODY_TIMEOUT: &str = "300ms";
 /// Framing headers of a body that never ends.

@@ -9,10 +9,11 @@ use super::{
     ACCOUNT_BUSY, ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, URLENCODED, build_keep_alive_request,
     build_request, build_request_with_body, parse_json, send_request,
 };
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::raw::RawResponse;
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::raw_http::RawResponse;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// The import of this many tickets takes much longer than the request timeout.
 const IMPORTED_TICKETS: u64 = 6_000;

@@ -5,11 +5,13 @@ use futures_util::future::select_all;
 use serde_json::{Value, json};
 
 use super::concat_indexed;
-use crate::control_client::Account;
-use crate::fixtures::{
-    self, ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::Account;
+use crate::support::files;
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::{ApiClient, JsonResponse, Server};
+use crate::support::server::Server;
 
 const VERIFY_PATH: &str = "/_control/accounts/acme/verify";
 const FAULTS_PATH: &str = "/_control/accounts/acme/faults";
@@ -280,8 +282,8 @@ async fn slow_query_is_interrupted_in_memory_database() {
 
 #[tokio::test]
 async fn slow_queries_are_interrupted_in_file_database() {
-    let folder = fixtures::create_temp_dir();
-    let seed = fixtures::write_file(&folder, "seed.json", &build_seed_with_slow_view().to_string());
+    let folder = files::create_temp_dir();
+    let seed = files::write_file(&folder, "seed.json", &build_seed_with_slow_view().to_string());
     let data = folder.path().join("data").display().to_string();
     let mut server =
         Server::start_with_args(&["--data", &data, "--seed", &seed, "--operation-timeout", "1s"]);

@@ -12,8 +12,9 @@ use super::{
     build_keep_alive_request, build_multipart_body, build_request, build_request_with_body,
     count_tickets, start_server,
 };
-use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::raw::RawResponse;
+use crate::support::seed::SeededServer;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const MAX_CONNECTIONS: usize = 3;
 

@@ -1,6 +1,6 @@
 //! Limits of the request head: length of the URL, size and number of headers.
 
-use crate::fixtures::SeededServer;
+use crate::support::seed::SeededServer;
 
 use super::{
     ExpectedRejection, HEADERS_TOO_LARGE, LIST_PATH, PATHS, URL_TOO_LONG,

@@ -13,7 +13,7 @@ use super::{
     ACCOUNTS_PATH, LIST_PATH, REQUEST_TIMED_OUT, assert_unchanged_and_serving,
     build_keep_alive_request, build_request, list_all_tickets, start_server,
 };
-use crate::fixtures::SeededServer;
+use crate::support::seed::SeededServer;
 
 const HEADER_TIMEOUT: &str = "300ms";
 /// Longer than the header timeout.

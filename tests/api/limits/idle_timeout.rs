@@ -15,7 +15,8 @@ use super::{
     build_keep_alive_request, build_request, build_request_with_body, count_tickets,
     list_all_tickets, send_request, start_server,
 };
-use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
+use crate::support::seed::SeededServer;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Longer than all timeouts of the servers in these tests.
 const LONGER_THAN_TIMEOUTS: &str = "1500ms";

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::raw_connection::send_and_read_all;
 use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, start_server};
-use crate::fixtures::ACME_KEY;
+use crate::support::seed::ACME_KEY;
 
 const TOKEN: &str = "control-token-0123";
 

@@ -4,7 +4,7 @@ use super::{
     ACCOUNTS_PATH, LIST_PATH, MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets,
     send_request, start_server,
 };
-use crate::fixtures::ACME_KEY;
+use crate::support::seed::ACME_KEY;
 
 /// The first bytes of a TLS client.
 const TLS_CLIENT_HELLO: &[u8] =

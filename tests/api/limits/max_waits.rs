@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::raw_connection::{poll_until, with_timeout};
 use super::start_server;
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::SeededServer;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem};
+use crate::support::seed::SeededServer;
 
 /// Starts a server with this limit and opens as many streams.
 async fn start_server_at_wait_limit(max_waits: usize) -> (SeededServer, Account, Vec<Response>) {

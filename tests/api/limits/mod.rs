@@ -25,10 +25,11 @@ mod values_and_depth;
 
 use serde_json::Value;
 
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::raw::{self, RawResponse};
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::raw_http::{self, RawResponse};
+use crate::support::ticket::NEW_TICKET_FORM;
 use raw_connection::send_request;
 
 const LIST_PATH: &str = "/api/v2/ticket";
@@ -193,13 +194,8 @@ async fn count_tickets(base: &str) -> u64 {
 /// Checks that the tickets are unchanged and that the server still serves requests.
 async fn assert_unchanged_and_serving(base: &str, before: &Value) {
     assert_eq!(list_all_tickets(base).await, *before);
-    let request = raw_http::build_raw_request(
-        "POST",
-        LIST_PATH,
-        ACME_KEY,
-        URLENCODED,
-        NEW_TICKET_FORM.as_bytes(),
-    );
+    let request =
+        raw::build_raw_request("POST", LIST_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let created = send_request("a ticket", base, &request).await;
     assert_eq!(created.status, 200, "{created:?}");
 }

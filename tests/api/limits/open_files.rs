@@ -8,12 +8,12 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::control_client::Account;
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::process::{ProcessOutput, RunningProcess, build_clean_env_command};
-use crate::raw_http;
-use crate::support::{ApiClient, JsonResponse};
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::Account;
+use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::tools::{can_run, skip_test};
+use crate::support::{files, raw};
 
 /// Limits so low that accounts and connections compete for descriptors, and a higher one.
 const FD_LIMITS: [u32; 2] = [64, 256];
@@ -67,7 +67,7 @@ async fn retry_while_full(send: impl AsyncFn() -> JsonResponse) -> JsonResponse 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_accounts_than_file_descriptors_take_turns() {
     for files in FD_LIMITS {
-        let data = fixtures::create_temp_dir();
+        let data = files::create_temp_dir();
         let mut server =
             RunningProcess::spawn(&mut build_command_with_fd_limit(data.path(), files));
         let base = server.base_url();
@@ -97,7 +97,7 @@ async fn more_accounts_than_file_descriptors_take_turns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn excess_connections_leave_file_descriptors_to_databases() {
     for files in FD_LIMITS {
-        let data = fixtures::create_temp_dir();
+        let data = files::create_temp_dir();
         let mut server =
             RunningProcess::spawn(&mut build_command_with_fd_limit(data.path(), files));
         let base = server.base_url();
@@ -107,14 +107,14 @@ async fn excess_connections_leave_file_descriptors_to_databases() {
         let attempts = (0..files as usize * 2).map(async |index| {
             let key = &accounts[index % ACCOUNT_COUNT].client.api_key;
             let content_type = "application/x-www-form-urlencoded";
-            let bytes = raw_http::build_raw_request(
+            let bytes = raw::build_raw_request(
                 "POST",
                 "/api/v2/ticket",
                 key,
                 content_type,
                 NEW_TICKET_FORM.as_bytes(),
             );
-            let mut stream = raw_http::connect(&base).await;
+            let mut stream = raw::connect(&base).await;
             let mut response = String::new();
             // A rejected connection may be closed before all bytes are sent, and without a response.
             let _ = stream.write_all(&bytes).await;
@@ -148,7 +148,7 @@ async fn excess_connections_leave_file_descriptors_to_databases() {
 #[test]
 fn startup_fails_with_advice_if_fd_limit_is_too_low() {
     for files in [5, 8, 12, 20, 40] {
-        let data = fixtures::create_temp_dir();
+        let data = files::create_temp_dir();
         let output = RunningProcess::spawn(&mut build_command_with_fd_limit(data.path(), files))
             .wait_for_exit();
         assert_eq!(output.exit_code, Some(1), "{files}: {output:?}");
@@ -165,7 +165,7 @@ async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
             "prlimit is not available, so the limit of a running server cannot change",
         );
     }
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut server = RunningProcess::spawn(&mut build_command_with_fd_limit(data.path(), 1024));
     let client = ApiClient::new(&server.base_url());
     let closed = Account::create(&client, &json!({ "name": "at-rest" })).await;
@@ -188,7 +188,7 @@ async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
         assert!(reply.message().contains("ulimit -n"), "{}", reply.body);
     }
     let response = closed.send_control("GET", "").await;
-    crate::control_client::assert_problem(&response, 503, "busy", "an account");
+    crate::support::control::assert_problem(&response, 503, "busy", "an account");
     limit("1024");
     for (account, total) in [(&open, 1), (&closed, 0)] {
         let list = account.client.get("/api/v2/ticket").await;

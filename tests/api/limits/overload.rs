@@ -9,9 +9,9 @@ use super::{
     ACCOUNTS_PATH, JSON, LIST_PATH, REQUEST_TIMED_OUT, URLENCODED, assert_unchanged_and_serving,
     build_request, build_request_with_body, count_tickets, send_request, start_server,
 };
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http::RawResponse;
-use crate::third_party_clients::can_run;
+use crate::support::raw::RawResponse;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::tools::can_run;
 
 const SLOW_CLIENTS: usize = 300;
 

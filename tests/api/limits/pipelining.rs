@@ -11,8 +11,9 @@ use super::{
     REQUEST_TIMED_OUT, URL_TOO_LONG, URLENCODED, build_keep_alive_request, build_request,
     count_tickets, start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM};
-use crate::raw_http::RawResponse;
+use crate::support::raw::RawResponse;
+use crate::support::seed::ACME_KEY;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 fn build_create_request(title: &str) -> Vec<u8> {
     let body = NEW_TICKET_FORM.replace("Printer", title);

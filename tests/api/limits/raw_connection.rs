@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::raw_http::{RawResponse, connect};
+use crate::support::raw::{RawResponse, connect};
 
 /// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
 const TIMEOUT: Duration = Duration::from_mins(1);

@@ -8,8 +8,9 @@ use super::{
     JSON, LIST_PATH, URLENCODED, assert_unchanged_and_serving, build_keep_alive_request,
     build_request, concat_indexed, count_tickets, start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::raw::RawResponse;
+use crate::support::seed::{ACME_KEY, SeededServer};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Starts a server with short timeouts.
 fn start_server_with_short_timeouts() -> SeededServer {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_request, send_request};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
-use crate::raw_http::RawResponse;
+use crate::support::raw::RawResponse;
+use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
 
 /// Makes links equally long on every server.
 const PUBLIC_URL_FLAGS: [&str; 2] = ["--public-url", "http://desk.example.test"];

@@ -10,7 +10,7 @@ use super::raw_connection::{connect_and_send, poll_until, read_response, sleep, 
 use super::{
     ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_keep_alive_request, build_request, send_request,
 };
-use crate::fixtures::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
 
 /// Notes of the ticket, each of the maximum length: together far more than the socket buffers hold.
 const NOTE_COUNT: usize = 1_400;

@@ -4,7 +4,8 @@ use super::{
     JSON, LIST_PATH, MULTIPART, REQUIRED_FIELDS, URLENCODED, build_part, build_request,
     build_request_with_body, count_tickets, list_all_tickets, send_request, start_server,
 };
-use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
+use crate::support::seed::SeededServer;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// An encoding of request values.
 #[derive(Clone, Copy, Debug, PartialEq)]

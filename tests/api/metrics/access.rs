@@ -1,8 +1,8 @@
 //! Access to the metrics follows the rules of the control API.
 
 use super::METRICS_PATH;
-use crate::control_client::{assert_problem, fetch_response};
-use crate::support::Server;
+use crate::support::control::{assert_problem, fetch_response};
+use crate::support::server::Server;
 
 const TOKEN: &str = "a-token-of-some-length";
 

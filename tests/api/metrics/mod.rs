@@ -14,7 +14,7 @@ mod sqlite;
 
 use std::time::Duration;
 
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
 use prometheus_text::ParsedMetrics;
 
 const METRICS_PATH: &str = "/_control/metrics";

@@ -8,8 +8,9 @@ use tokio::time::timeout;
 
 use super::prometheus_text::ParsedMetrics;
 use super::{METRICS_PATH, TIMEOUT, scrape};
-use crate::raw_http::{build_raw_head, connect, exchange};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::raw::{build_raw_head, connect, exchange};
+use crate::support::server::Server;
 
 const REJECTION_REASONS: [&str; 5] = [
     "too-many-connections",
@@ -74,7 +75,7 @@ async fn timed_out_request_is_counted() {
     slow.write_all(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n")
         .await
         .expect("the partial request is sent");
-    let response = crate::raw_http::read_raw_response(slow).await;
+    let response = crate::support::raw::read_raw_response(slow).await;
     assert_eq!(response.status, 408, "{response:?}");
     assert_rejections(&server, &[("header-timeout", 1)]).await;
 }

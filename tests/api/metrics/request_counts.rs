@@ -6,9 +6,10 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::scrape;
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const LIST_PATH: &str = "/api/v2/ticket";
 const CONTROL_OPERATION: &str = "control";

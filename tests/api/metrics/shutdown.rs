@@ -7,15 +7,16 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::TIMEOUT;
-use crate::fixtures::NEW_TICKET_FORM;
 use crate::graceful_shutdown::{PendingRequest, wait_until_not_listening};
-use crate::process::run_to_exit;
-use crate::raw_http;
-use crate::support::{DEV_KEY, Server};
+use crate::support::client::DEV_KEY;
+use crate::support::process::run_to_exit;
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Sends a request without its last line.
 async fn send_incomplete_request(base: &str, path: &str) -> TcpStream {
-    let mut stream = raw_http::connect(base).await;
+    let mut stream = raw::connect(base).await;
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
     stream.write_all(head.as_bytes()).await.expect("the partial request is sent");
     stream
@@ -40,7 +41,7 @@ async fn ready_gets_503_and_health_200_during_shutdown() {
         health.push(send_incomplete_request(&base, "/_control/health").await);
     }
     // A connection without a pending request is idle.
-    let mut idle = raw_http::connect(&base).await;
+    let mut idle = raw::connect(&base).await;
     idle.write_all(b"GET /_control/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .expect("the request is sent");
@@ -76,7 +77,7 @@ async fn ready_gets_503_and_health_200_during_shutdown() {
     let closed = timeout(TIMEOUT, idle.read_to_end(&mut received)).await;
     assert!(closed.is_ok(), "an idle connection is closed while a request runs");
     assert_eq!(pending.finish().await.status, 200);
-    assert_eq!(stop.await.expect("the server stops").code(), Some(0));
+    assert_eq!(stop.await.expect("the server stops").exit_code, Some(0));
 }
 
 #[tokio::test]
@@ -92,5 +93,5 @@ async fn ready_command_fails_during_shutdown() {
     assert!(ready.stderr.contains(&base), "{ready:?}");
     assert_eq!(pending.finish().await.status, 200);
     let result = timeout(Duration::from_secs(20), stop).await.expect("the server stops in time");
-    assert_eq!(result.expect("the server stops").code(), Some(0));
+    assert_eq!(result.expect("the server stops").exit_code, Some(0));
 }

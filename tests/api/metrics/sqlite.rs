@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::prometheus_text::ParsedMetrics;
 use super::scrape;
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const LIST_PATH: &str = "/api/v2/ticket";
 

@@ -10,7 +10,7 @@ use super::list::{self, ListPage};
 use super::request::TicketRequest;
 use super::ticket::{ChangeContext, TicketModel, set_reference_names};
 use super::validation::{self, PRIORITIES, RejectionReason, STATUSES};
-use crate::fixtures::{ACME_NOW, acme_seed, ticket_fixture};
+use crate::support::seed::{ACME_NOW, acme_seed, ticket_fixture};
 
 #[derive(Clone, Debug)]
 pub(crate) struct TicketsModel {

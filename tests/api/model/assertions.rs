@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::account::TicketsModel;
 use super::list::ListPage;
 use super::request::{BodyEncoding, FieldValue, TicketRequest};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
 
 const VIEWS: [&str; 12] = [
     "all",

@@ -11,8 +11,8 @@ mod validation;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::fixtures::serve_seed;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::seed::serve_seed;
 pub(crate) use account::TicketsModel;
 pub(crate) use request::TicketRequest;
 pub(crate) use strategies::{Step, any_step};

@@ -3,9 +3,9 @@
 use super::http_client::{HttpRequest, HttpResponse, send_pipelined};
 use super::openapi_routes::{self, Route};
 use super::{BoundServer, CONTROL_TOKEN, TEST_API_KEY};
-use crate::control_client::Account;
-use crate::fixtures::dump_tickets;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::ticket::dump_tickets;
 
 /// Headers of requests from other origins. `{port}` is the server's port.
 const FOREIGN_ORIGIN_HEADERS: [(&str, &str); 14] = [

@@ -3,9 +3,9 @@
 use super::http_client::{HttpRequest, HttpResponse};
 use super::openapi_routes::{self, Route};
 use super::{BoundServer, CONTROL_TOKEN, PAGE_PATHS, TEST_API_KEY};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::dump_tickets;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::ticket::dump_tickets;
 
 /// Paths behind the guard of the control API.
 const GUARDED_PATHS: [&str; 2] = [ACCOUNTS_PATH, "/_control/metrics"];

@@ -2,8 +2,8 @@
 
 use super::http_client::{HttpRequest, HttpResponse};
 use super::{BoundServer, CONTROL_TOKEN, PAGE_PATHS};
-use crate::control_client::ACCOUNTS_PATH;
-use crate::raw_http;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw;
 
 /// Malformed hosts that look like a loopback host.
 const MALFORMED_HOSTS: [&str; 24] = [
@@ -151,7 +151,7 @@ async fn http_1_0_request_without_host_is_served() {
     for (path, status) in [(ACCOUNTS_PATH, 200), ("/docs", 200), ("/", 307), ("/openapi.json", 200)]
     {
         let bytes = format!("GET {path} HTTP/1.0\r\n\r\n");
-        let response = raw_http::exchange(&bound.base_url, bytes.as_bytes()).await;
+        let response = raw::exchange(&bound.base_url, bytes.as_bytes()).await;
         assert_eq!(response.status, status, "{path}: {response:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::raw_http::connect;
+use crate::support::raw::connect;
 
 /// Longer than any response takes; a hanging server fails the test instead of blocking it.
 const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::http_client::{HttpRequest, HttpResponse};
 use super::openapi_routes::{self, Route};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 /// Markup that a browser executes anywhere in a page.
 pub(super) const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></title>";

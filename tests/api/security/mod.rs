@@ -13,7 +13,7 @@ mod secret_leaks;
 mod secret_placements;
 mod traversal_payloads;
 
-use crate::process::{RunningProcess, build_command};
+use crate::support::process::{RunningProcess, build_command};
 
 /// A valid control token.
 const CONTROL_TOKEN: &str = "a-token-of-some-length";

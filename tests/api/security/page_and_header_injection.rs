@@ -5,11 +5,11 @@ use serde_json::json;
 use super::http_client::HttpRequest;
 use super::markup_injection::{ENCODED_MARKUP, MARKUP, has_unescaped_markup};
 use super::{BoundServer, PAGE_PATHS, TEST_API_KEY};
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::process::{RunningProcess, build_command};
-use crate::raw_http;
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
 async fn page_content_ignores_request_input() {
@@ -218,14 +218,14 @@ async fn malformed_body_fault_contains_no_request_input() {
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
     let body = NEW_TICKET_FORM.replace("Printer", ENCODED_MARKUP);
     let content_type = "application/x-www-form-urlencoded";
-    let bytes = raw_http::build_raw_request(
+    let bytes = raw::build_raw_request(
         "POST",
         "/api/v2/ticket",
         &account.client.api_key,
         content_type,
         body.as_bytes(),
     );
-    let response = raw_http::exchange(&server.base_url, &bytes).await;
+    let response = raw::exchange(&server.base_url, &bytes).await;
     assert_eq!(response.status, 200, "{response:?}");
     assert!(response.body.starts_with("<!DOCTYPE html>"), "{response:?}");
     assert!(

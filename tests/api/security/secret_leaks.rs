@@ -16,10 +16,11 @@ use super::secret_placements::{
     NON_SECRET_KEY, SEED_KEY, SecretPlacement, UNKNOWN_KEY, WRONG_TOKEN, malformed_requests,
 };
 use super::traversal_payloads::read_tree;
-use crate::control_client::ACCOUNTS_PATH;
-use crate::fixtures::{acme_seed, create_temp_dir, ticket_fixture, write_file};
-use crate::process::{RunningProcess, build_command};
-use crate::raw_http::connect;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::files::{create_temp_dir, write_file};
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw::connect;
+use crate::support::seed::{acme_seed, ticket_fixture};
 
 /// A text in the data, which proves that the search covers the data.
 const DATA_MARKER: &str = "Sentinel-in-a-title";

@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::fixtures::{create_temp_dir, get_text};
-use crate::support::Server;
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::tools::{can_run, skip_test};
 
 /// A fixture, as `scripts/upgrade-fixture.py` creates it.
 pub(super) struct Fixture {
@@ -78,7 +78,7 @@ impl State {
         assert!(!self.responses.is_empty());
         for RecordedResponse { key, path, body } in &self.responses {
             let key = key.as_deref().expect("a response of the ticket API has a key");
-            assert_eq!(get_text(&server.with_key(key), path).await, *body, "{path} with {key}");
+            assert_eq!(server.with_key(key).get_text(path).await, *body, "{path} with {key}");
         }
     }
 }

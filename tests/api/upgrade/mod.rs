@@ -11,9 +11,9 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, dump_tickets};
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use fixture::fixtures;
 
 const KEY: &str = "acme-key-0123456789";
@@ -69,7 +69,7 @@ async fn responses_are_unchanged_and_survive_a_restart() {
         for _ in 0..2 {
             let server = start_on(&data, &[]);
             fixture.recorded.stopped.assert_unchanged(&server).await;
-            assert_eq!(server.stop().code(), Some(0));
+            assert_eq!(server.stop().exit_code, Some(0));
         }
     }
 }
@@ -101,7 +101,7 @@ async fn writes_continue_after_the_last_id() {
             assert_eq!(list["itemTotal"], count, "{query}: {list}");
         }
         let before = dump_tickets(&server).await;
-        assert_eq!(server.stop().code(), Some(0));
+        assert_eq!(server.stop().exit_code, Some(0));
         assert_eq!(dump_tickets(&start_on(&data, &[])).await, before);
     }
 }
@@ -128,7 +128,7 @@ async fn reset_restores_the_seed() {
         create_ticket(&server).await;
         assert_eq!(acme(&server).send_control("POST", "/reset").await.status, 204);
         origin.assert_unchanged(&server).await;
-        assert_eq!(server.stop().code(), Some(0));
+        assert_eq!(server.stop().exit_code, Some(0));
         // The data directory has the origin, so a reset needs no seed.
         let server = start_on(&data, &[]);
         assert_eq!(create_ticket(&server).await, origin.last_id + 1);
@@ -201,7 +201,7 @@ async fn acknowledged_writes_of_a_killed_server_are_recovered() {
         let last_id = items.iter().filter_map(|item| item["id"].as_u64()).max().expect("tickets");
         assert_eq!(create_ticket(&server).await, last_id + 1);
         let before = dump_tickets(&server).await;
-        assert_eq!(server.stop().code(), Some(0));
+        assert_eq!(server.stop().exit_code, Some(0));
         assert_eq!(dump_tickets(&start_on(&data, &[])).await, before);
     }
 }

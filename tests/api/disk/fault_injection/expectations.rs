@@ -8,9 +8,9 @@ use reqwest::RequestBuilder;
 use super::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, load_title, read_account_state,
 };
-use crate::control_client::Account;
 use crate::disk::{assert_account_usable, server_arguments};
-use crate::process::build_command;
+use crate::support::control::Account;
+use crate::support::process::build_command;
 
 /// The outcome of a request according to its response.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,11 @@
 use super::expectations::{ExpectedStates, Outcome, perform};
 use super::prepared_data::{Operation, PreparedDataDir, ServerUnderTest};
 use super::{is_exhaustive, rng_seed, sample_evenly};
-use crate::crash::integrity;
-use crate::crash::rng::Rng;
 use crate::disk::tmpfs::TmpfsDisk;
 use crate::disk::{assert_account_usable, server_arguments};
-use crate::process::{OutputStream, RunningProcess};
+use crate::support::integrity;
+use crate::support::process::{OutputStream, RunningProcess};
+use crate::support::rng::Rng;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -67,7 +67,7 @@ async fn run_case(
             test_server
         }
         ServerAction::Stop => {
-            test_server.server.stop();
+            test_server.server.stop_cleanly();
             assert_start_on_full_disk(disk, &data_in_namespace);
             disk.free_space();
             prepared
@@ -82,7 +82,7 @@ async fn run_case(
         }
     };
     assert_recovered(expected, &test_server, &outcomes).await;
-    test_server.server.stop();
+    test_server.server.stop_cleanly();
     integrity::assert_databases_intact(&data).await;
     std::fs::remove_dir_all(&data).expect("the directory is removed");
 }

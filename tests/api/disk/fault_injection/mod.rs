@@ -20,10 +20,11 @@ use self::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, build_ticket_creation,
 };
 use self::strace::{Strace, SyscallFault, SyscallPoint, parse_points};
-use crate::crash::rng::Rng;
-use crate::crash::{integrity, parse_env_var};
+use crate::crash::parse_env_var;
 use crate::disk::{assert_account_usable, server_arguments};
-use crate::process::build_command;
+use crate::support::integrity;
+use crate::support::process::build_command;
+use crate::support::rng::Rng;
 
 /// The durability mode, the faults, and the number of sampled points. `power` has additional fsync calls; they make no
 /// difference to a kill, so `process` needs no kills.
@@ -65,7 +66,7 @@ impl<'a> FaultTrial<'a> {
         let (_folder, data) = prepared.copy();
         let test_server = prepared.start_server(&mut build_server_command(&data, durability));
         test_server.warm_up(prepared.operation).await;
-        let strace = Strace::record(test_server.server.process.pid());
+        let strace = Strace::record(test_server.server.pid());
         for outcome in perform(&test_server, prepared.operation).await {
             assert_eq!(outcome, Outcome::Applied);
         }
@@ -81,7 +82,7 @@ impl<'a> FaultTrial<'a> {
         let test_server =
             self.prepared.start_server(&mut build_server_command(&data, self.durability));
         test_server.warm_up(self.prepared.operation).await;
-        let process = test_server.server.process.pid();
+        let process = test_server.server.pid();
         let strace = Strace::inject(process, &data, point, fault);
         let outcomes = perform(&test_server, self.prepared.operation).await;
         let (is_triggered, live_state) = match fault {
@@ -122,7 +123,7 @@ impl<'a> FaultTrial<'a> {
             None => self.expected.assert_state_allowed(&outcomes, &state),
         }
         self.expected.assert_accounts_usable(&test_server, &state).await;
-        test_server.server.stop();
+        test_server.server.stop_cleanly();
         integrity::assert_databases_intact(&data).await;
         is_triggered
     }

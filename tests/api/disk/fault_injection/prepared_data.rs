@@ -8,12 +8,15 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::crash::REQUIRED_FIELDS;
-use crate::disk::{ServerProcess, create_account_with_tickets, create_ticket, server_arguments};
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, acme_seed, ticket_fixture};
-use crate::process::build_command;
-use crate::support::ApiClient;
+use crate::disk::{create_account_with_tickets, create_ticket, server_arguments, start_on};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files;
+use crate::support::process::build_command;
+use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// The number of pages in the write-ahead log that triggers a checkpoint of SQLite (documented: its default).
 const WAL_AUTOCHECKPOINT_PAGES: u64 = 1000;
@@ -71,7 +74,7 @@ pub(super) struct PreparedDataDir {
 
 /// A server on a copy of the data directory.
 pub(super) struct ServerUnderTest {
-    pub(super) server: ServerProcess,
+    pub(super) server: Server,
     pub(super) acme: Account,
     pub(super) idle: Account,
     pub(super) other: Account,
@@ -79,27 +82,27 @@ pub(super) struct ServerUnderTest {
 
 impl PreparedDataDir {
     pub(super) async fn new(operation: Operation) -> Self {
-        let (dir, seeds) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
-        let seed = fixtures::write_file(
+        let (dir, seeds) = (files::create_temp_dir(), files::create_temp_dir());
+        let seed = files::write_file(
             &seeds,
             "seed.json",
             &acme_seed((1..=3).map(ticket_fixture)).to_string(),
         );
-        let server = ServerProcess::start(
+        let server = Server::start_command(
             build_command(&server_arguments(dir.path())).args(["--seed", &seed]),
         );
-        let acme = Account::new(&server.client, "acme", ACME_KEY);
-        let idle = create_account_with_tickets(&server.client, "idle", 0).await;
-        let other = create_account_with_tickets(&server.client, "other", 2).await;
+        let acme = Account::new(&server, "acme", ACME_KEY);
+        let idle = create_account_with_tickets(&server, "idle", 0).await;
+        let other = create_account_with_tickets(&server, "other", 2).await;
         create_large_tickets(&acme).await;
         assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
         let one = read_account_state(&acme).await.expect("the state is readable").tickets;
         create_large_tickets(&acme).await;
         freeze_clock(&acme).await;
         let keys = [&idle, &other].map(|account| account.client.api_key.clone());
-        server.stop();
+        server.stop_cleanly();
         // The first restart has additional work, so it happens here.
-        ServerProcess::start_on(dir.path()).stop();
+        start_on(dir.path()).stop_cleanly();
         if operation == Operation::FillWal {
             fill_wal(dir.path()).await;
         }
@@ -114,7 +117,7 @@ impl PreparedDataDir {
 
     /// Copies the data directory. Returns the canonical path, as strace prints it.
     pub(super) fn copy(&self) -> (TempDir, PathBuf) {
-        let dir = fixtures::create_temp_dir();
+        let dir = files::create_temp_dir();
         self.copy_to(dir.path());
         let data = dir.path().canonicalize().expect("the directory exists");
         (dir, data)
@@ -122,8 +125,8 @@ impl PreparedDataDir {
 
     /// Starts the command as a server on a copy of the data directory.
     pub(super) fn start_server(&self, command: &mut Command) -> ServerUnderTest {
-        let server = ServerProcess::start(command);
-        let account = |name: &str, key: &str| Account::new(&server.client, name, key);
+        let server = Server::start_command(command);
+        let account = |name: &str, key: &str| Account::new(&server, name, key);
         let (acme, idle, other) = (
             account("acme", ACME_KEY),
             account("idle", &self.idle_key),
@@ -155,7 +158,7 @@ impl ServerUnderTest {
     }
 
     pub(super) fn client(&self) -> &ApiClient {
-        &self.server.client
+        &self.server
     }
 
     /// Builds the request of the operation. A load has several, with different titles.
@@ -268,8 +271,8 @@ async fn freeze_clock(account: &Account) {
 
 /// Fills the log of `acme` until it is nearly full, and kills the server.
 async fn fill_wal(data: &Path) {
-    let server = ServerProcess::start_on(data);
-    let acme = Account::new(&server.client, "acme", ACME_KEY);
+    let server = start_on(data);
+    let acme = Account::new(&server, "acme", ACME_KEY);
     create_large_tickets(&acme).await;
     for number in 0.. {
         if wal_size_bytes(data) / WAL_FRAME_BYTES >= WAL_AUTOCHECKPOINT_PAGES - 60 {

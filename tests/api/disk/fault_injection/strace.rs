@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter, Result};
 use std::path::Path;
 
-use crate::process::{RunningProcess, build_clean_env_command};
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::process::{RunningProcess, build_clean_env_command};
+use crate::support::tools::{can_run, skip_test};
 
 /// The system calls that change the disk. strace ignores unknown calls with the prefix `?`.
 const TRACED_SYSCALLS: [&str; 12] = [
