@@ -11,7 +11,6 @@ mod crash;
 mod data_dir_lock;
 mod defaults;
 mod disk;
-mod example_suites;
 mod faults;
 mod fuzz_regressions;
 mod graceful_shutdown;
@@ -25,9 +24,7 @@ mod metrics;
 mod model;
 mod openapi;
 mod pagination;
-mod pid1;
 mod port_file;
-mod readme;
 mod rejections;
 mod restart;
 mod routing;
@@ -39,9 +36,7 @@ mod seed_check;
 mod seed_validation;
 mod settings;
 mod snapshots;
-mod third_party_clients;
 mod time_zones;
-mod upgrade;
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each target uses a part of the helpers")]

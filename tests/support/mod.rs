@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod control;
+pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod integrity;
 pub(crate) mod process;
@@ -9,6 +10,7 @@ pub(crate) mod raw;
 pub(crate) mod rng;
 pub(crate) mod seed;
 pub(crate) mod server;
+pub(crate) mod text;
 pub(crate) mod ticket;
 pub(crate) mod tools;
 pub(crate) mod wait;

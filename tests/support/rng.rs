@@ -1,5 +1,7 @@
 //! A seeded random number generator: the same seed gives the same sequence.
 
+use std::str::FromStr;
+
 /// `SplitMix64`: small, and good enough for random requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
@@ -41,4 +43,10 @@ impl Rng {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// Parses the environment variable as a number.
+pub(crate) fn parse_env_var<T: FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
 }

@@ -6,10 +6,24 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::concat_indexed;
 use crate::support::client::JsonResponse;
 use crate::support::server::Server;
-use crate::support::tools::{can_run, skip_test};
+use crate::support::text::concat_indexed;
+use crate::support::tools::PRLIMIT;
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    tool_tests![PRLIMIT =>
+        async yaml_aliases_count_at_their_expanded_size,
+        async yaml_alias_text_is_limited_for_in_memory_accounts,
+        async many_small_values_are_rejected_during_parsing,
+        async import_error_at_end_is_located_within_memory_limit,
+        async valid_large_imports_stay_within_memory_limit,
+        async other_request_bodies_stay_within_memory_limit,
+        async yaml_aliases_and_json_numbers_are_imported_correctly,
+        async large_response_memory_is_a_small_multiple_of_its_size,
+    ]
+}
 
 const IMPORT_PATH: &str = "/_control/accounts/dev/import";
 const VERIFY_PATH: &str = "/_control/accounts/dev/verify";
@@ -39,7 +53,7 @@ async fn send_with_memory_limit(
     path: &str,
     content_type: &str,
     body: String,
-) -> Option<JsonResponse> {
+) -> JsonResponse {
     send_with_memory_limit_to(Server::start(), label, (path, content_type), body).await
 }
 
@@ -49,11 +63,7 @@ async fn send_with_memory_limit_to(
     label: &str,
     (path, content_type): (&str, &str),
     body: String,
-) -> Option<JsonResponse> {
-    if !can_run("prlimit", &["--version"]) || fs::metadata("/proc/self/status").is_err() {
-        skip_test("prlimit or /proc is not available");
-        return None;
-    }
+) -> JsonResponse {
     // The first request allocates what all requests share.
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
     let allowed = MAX_BODY_MULTIPLE * body.len() as u64 + BASE_MEMORY_BYTES;
@@ -72,12 +82,11 @@ async fn send_with_memory_limit_to(
         200,
         "{label}: the server still responds"
     );
-    Some(reply)
+    reply
 }
 
 /// Checks that the request was rejected with a short message that contains the words.
-fn assert_rejected(label: &str, reply: Option<JsonResponse>, words: &[&str]) {
-    let Some(reply) = reply else { return };
+fn assert_rejected(label: &str, reply: JsonResponse, words: &[&str]) {
     assert_eq!(reply.status, 400, "{label}: {}", reply.body);
     let text = reply.body["detail"].as_str().unwrap_or(reply.message()).to_owned();
     assert!(words.iter().all(|word| text.contains(word)), "{label}: {words:?}: {text}");
@@ -88,7 +97,6 @@ fn build_fixture(text: &str) -> String {
     format!(r#"{{"accounts":{{"a":{{{text}}}}}}}"#)
 }
 
-#[tokio::test]
 async fn yaml_aliases_count_at_their_expanded_size() {
     let megabyte_text = "x".repeat(1_000_000);
     let ladder = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
@@ -131,7 +139,6 @@ fn generate_random_text(length: usize) -> String {
     letters.map(|state| char::from(b'a' + state.to_be_bytes()[0] % 26)).take(length).collect()
 }
 
-#[tokio::test]
 async fn yaml_alias_text_is_limited_for_in_memory_accounts() {
     let accounts = |tickets: String| format!("accounts:\n  a:\n    tickets:\n{tickets}");
     let row =
@@ -158,13 +165,11 @@ async fn yaml_alias_text_is_limited_for_in_memory_accounts() {
         let server = Server::start();
         let reply =
             send_with_memory_limit_to(server, label, (IMPORT_PATH, YAML), accounts(tickets)).await;
-        let Some(reply) = reply else { return };
         assert_eq!(reply.status, 200, "{label}: {}", reply.body);
         assert_eq!(reply.body["added"]["tickets"], added, "{label}: {}", reply.body);
     }
 }
 
-#[tokio::test]
 async fn many_small_values_are_rejected_during_parsing() {
     let deep =
         |index: usize| format!("\"{index:x}\":{}0{},", r#"{"a":"#.repeat(60), "}".repeat(60));
@@ -199,7 +204,6 @@ fn build_ticket_rows(number: usize) -> String {
     concat_indexed(number, ticket)
 }
 
-#[tokio::test]
 async fn import_error_at_end_is_located_within_memory_limit() {
     let many_tickets = build_ticket_rows(20_000);
     let bad = r#"{"id":0,"title":"T"}"#;
@@ -237,7 +241,6 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     );
 }
 
-#[tokio::test]
 async fn valid_large_imports_stay_within_memory_limit() {
     let notes = concat_indexed(10_000, |_| r#"{"type":"note"},"#.to_owned());
     let notes = format!(
@@ -259,15 +262,12 @@ async fn valid_large_imports_stay_within_memory_limit() {
     ] {
         let body =
             build_fixture(&format!("\"{list}\":[{}]", rows.trim_end().trim_end_matches(',')));
-        let Some(reply) = send_with_memory_limit(label, IMPORT_PATH, JSON, body).await else {
-            return;
-        };
+        let reply = send_with_memory_limit(label, IMPORT_PATH, JSON, body).await;
         assert_eq!(reply.status, 200, "{label}: {}", reply.body);
         assert_eq!(reply.body["added"][counted], number, "{label}: {}", reply.body);
     }
 }
 
-#[tokio::test]
 async fn other_request_bodies_stay_within_memory_limit() {
     let nested =
         |index: usize| format!("\"{index:x}\":{}0{},", r#"{"a":"#.repeat(25), "}".repeat(25));
@@ -322,7 +322,6 @@ async fn other_request_bodies_stay_within_memory_limit() {
     }
 }
 
-#[tokio::test]
 async fn yaml_aliases_and_json_numbers_are_imported_correctly() {
     let server = Server::start();
     let yaml = "accounts:\n  dev:\n    users: [{ id: &id 77, name: &name Ada }]\n    groups:\n    - id: *id\n      name: *name\n    \
@@ -342,12 +341,7 @@ async fn yaml_aliases_and_json_numbers_are_imported_correctly() {
 /// The memory of a response as a multiple of its size, as README.md promises.
 const MAX_RESPONSE_MULTIPLE: u64 = 12;
 
-#[tokio::test]
 async fn large_response_memory_is_a_small_multiple_of_its_size() {
-    if fs::metadata("/proc/self/status").is_err() {
-        skip_test("/proc is not available");
-        return;
-    }
     let server = Server::start();
     let text = generate_random_text(900);
     let tickets = concat_indexed(8_000, |_| format!("{{\"title\":\"{text}\",{TICKET_FIELDS}}},"));

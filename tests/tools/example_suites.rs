@@ -10,7 +10,18 @@ use crate::support::files;
 use crate::support::process::{
     ProcessOutput, RunningProcess, build_clean_env_command, build_command,
 };
-use crate::support::tools::{can_run, skip_test};
+use crate::support::tools::{NODE_20, PYTEST, PYTEST_XDIST};
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let tests = [
+        tool_tests![PYTEST => the_pytest_suite_passes, pytest_suite_starts_its_own_server, exit_code_of_failing_pytest_suite_is_passed_on],
+        tool_tests![PYTEST, PYTEST_XDIST => the_pytest_suite_passes_in_two_workers],
+        tool_tests![NODE_20 => the_node_suite_passes, node_suite_starts_its_own_server, exit_code_of_failing_node_suite_is_passed_on],
+        tool_tests![=> readme_code_matches_example_files, recipes_page_matches_example_files],
+    ];
+    tests.into_iter().flatten().collect()
+}
 
 const README_SECTION: &str = "## One account for each test";
 const PYTEST_COMMAND: &[&str] = &["python3", "-m", "pytest", "-p", "no:cacheprovider"];
@@ -66,93 +77,49 @@ fn assert_exit(suite: &ProcessOutput, code: i32, line: &str) {
     assert!(suite.stdout.contains(line), "{line} is not in {}", suite.combined_output());
 }
 
-fn has_pytest() -> bool {
-    let is_installed = can_run("python3", &["-c", "import pytest, requests"]);
-    if !is_installed {
-        skip_test("python3 with pytest and requests is not installed");
-    }
-    is_installed
-}
-
-fn has_node() -> bool {
-    let is_installed =
-        can_run("node", &["-e", "if (parseInt(process.versions.node) < 20) process.exit(1)"]);
-    if !is_installed {
-        skip_test("node 20 or later is not installed");
-    }
-    is_installed
-}
-
-#[test]
 fn the_pytest_suite_passes() {
-    if has_pytest() {
-        assert_exit(
-            &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
-            0,
-            "20 passed, 2 xfailed in",
-        );
-    }
+    assert_exit(
+        &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
+        0,
+        "20 passed, 2 xfailed in",
+    );
 }
 
-#[test]
 fn the_pytest_suite_passes_in_two_workers() {
-    if can_run("python3", &["-c", "import xdist, pytest, requests"]) {
-        let workers = [PYTEST_COMMAND, &["-n", "2"]].concat();
-        assert_exit(
-            &run_under_mock(&workers, &example_dir("pytest")),
-            0,
-            "20 passed, 2 xfailed in",
-        );
-    } else {
-        skip_test("python3 with pytest-xdist is not installed");
-    }
+    let workers = [PYTEST_COMMAND, &["-n", "2"]].concat();
+    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "20 passed, 2 xfailed in");
 }
 
-#[test]
 fn pytest_suite_starts_its_own_server() {
-    if has_pytest() {
-        assert_exit(
-            &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
-            0,
-            "20 passed, 2 xfailed in",
-        );
-    }
+    assert_exit(
+        &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
+        0,
+        "20 passed, 2 xfailed in",
+    );
 }
 
-#[test]
 fn exit_code_of_failing_pytest_suite_is_passed_on() {
-    if has_pytest() {
-        let folder = copy_with_replacement("pytest", "desk_client.py", "closed", "solved");
-        assert_exit(
-            &run_under_mock(PYTEST_COMMAND, folder.path()),
-            1,
-            "5 failed, 15 passed, 2 xfailed in",
-        );
-        let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-        assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "22 deselected in");
-    }
+    let folder = copy_with_replacement("pytest", "desk_client.py", "closed", "solved");
+    assert_exit(
+        &run_under_mock(PYTEST_COMMAND, folder.path()),
+        1,
+        "5 failed, 15 passed, 2 xfailed in",
+    );
+    let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
+    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "22 deselected in");
 }
 
-#[test]
 fn the_node_suite_passes() {
-    if has_node() {
-        assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
-    }
+    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
 }
 
-#[test]
 fn node_suite_starts_its_own_server() {
-    if has_node() {
-        assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
-    }
+    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
 }
 
-#[test]
 fn exit_code_of_failing_node_suite_is_passed_on() {
-    if has_node() {
-        let folder = copy_with_replacement("node", "desk-client.js", "closed", "solved");
-        assert_exit(&run_under_mock(NODE_COMMAND, folder.path()), 1, "# fail 2\n");
-    }
+    let folder = copy_with_replacement("node", "desk-client.js", "closed", "solved");
+    assert_exit(&run_under_mock(NODE_COMMAND, folder.path()), 1, "# fail 2\n");
 }
 
 /// Returns true if the text has these lines with a common indentation.
@@ -185,7 +152,6 @@ fn assert_blocks_match_files(blocks: &[(String, String)], examples: &[(&str, &[&
     }
 }
 
-#[test]
 fn readme_code_matches_example_files() {
     let blocks = readme::extract_fenced_blocks(include_str!("../../README.md"), README_SECTION);
     assert_blocks_match_files(
@@ -200,7 +166,6 @@ fn readme_code_matches_example_files() {
     );
 }
 
-#[test]
 fn recipes_page_matches_example_files() {
     let page = include_str!("../../examples/README.md");
     for section in page.lines().filter(|line| line.starts_with("## ")) {

@@ -12,8 +12,21 @@ use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::Account;
 use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
 use crate::support::ticket::NEW_TICKET_FORM;
-use crate::support::tools::{can_run, skip_test};
+use crate::support::tools::{PRLIMIT, can_run};
 use crate::support::{files, raw};
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let with_tool = tool_tests![PRLIMIT =>
+        async fd_exhaustion_is_not_reported_as_unwritable_data_dir,
+    ];
+    let others = tool_tests![=>
+        async more_accounts_than_file_descriptors_take_turns,
+        async excess_connections_leave_file_descriptors_to_databases,
+        startup_fails_with_advice_if_fd_limit_is_too_low,
+    ];
+    [with_tool, others].into_iter().flatten().collect()
+}
 
 /// Limits so low that accounts and connections compete for descriptors, and a higher one.
 const FD_LIMITS: [u32; 2] = [64, 256];
@@ -64,7 +77,6 @@ async fn retry_while_full(send: impl AsyncFn() -> JsonResponse) -> JsonResponse 
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_accounts_than_file_descriptors_take_turns() {
     for files in FD_LIMITS {
         let data = files::create_temp_dir();
@@ -94,7 +106,6 @@ async fn more_accounts_than_file_descriptors_take_turns() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn excess_connections_leave_file_descriptors_to_databases() {
     for files in FD_LIMITS {
         let data = files::create_temp_dir();
@@ -145,7 +156,6 @@ async fn excess_connections_leave_file_descriptors_to_databases() {
     }
 }
 
-#[test]
 fn startup_fails_with_advice_if_fd_limit_is_too_low() {
     for files in [5, 8, 12, 20, 40] {
         let data = files::create_temp_dir();
@@ -158,13 +168,7 @@ fn startup_fails_with_advice_if_fd_limit_is_too_low() {
     }
 }
 
-#[tokio::test]
 async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
-    if !can_run("prlimit", &["--version"]) {
-        return skip_test(
-            "prlimit is not available, so the limit of a running server cannot change",
-        );
-    }
     let data = files::create_temp_dir();
     let mut server = RunningProcess::spawn(&mut build_command_with_fd_limit(data.path(), 1024));
     let client = ApiClient::new(&server.base_url());

@@ -2,18 +2,29 @@
 //! handle, and makes PID 1 the parent of orphaned processes.
 
 use std::fs::{OpenOptions, read_to_string};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::support::files;
+use crate::support::files::{self, create_fifo};
 use crate::support::process::{
     OutputStream, RunningProcess, build_clean_env_command, build_command,
 };
-use crate::support::tools::{can_run, skip_test};
+use crate::support::tools::{Tool, can_run};
+use crate::support::wait::block_until;
+use crate::tool_test::{ToolTest, tool_tests};
 
-/// Longer than any step takes; a hanging process fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
+pub(super) fn tests() -> Vec<ToolTest> {
+    let with_tool = tool_tests![UNSHARE =>
+        pid1_handles_signal_during_startup,
+        pid1_shuts_down_gracefully,
+        pid1_reaps_orphaned_processes,
+    ];
+    let others = tool_tests![=>
+        signal_kills_server_during_startup,
+        server_reaps_inherited_children,
+    ];
+    [with_tool, others].into_iter().flatten().collect()
+}
 
 /// `unshare` flags that make the program PID 1: with privileges, or in a user namespace.
 const UNSHARE_FLAGS: [&[&str]; 2] = [
@@ -21,12 +32,23 @@ const UNSHARE_FLAGS: [&[&str]; 2] = [
     &["--user", "--map-root-user", "--pid", "--fork", "--kill-child"],
 ];
 
-/// Returns a command that runs the program as PID 1, or `None` if `unshare` is not permitted.
-fn build_pid1_command(arguments: &[&str]) -> Option<Command> {
-    let flags =
-        UNSHARE_FLAGS.iter().find(|flags| can_run("unshare", &[flags, &["true"][..]].concat()))?;
+/// unshare, with the permission to create a PID namespace.
+static UNSHARE: Tool = Tool::new("unshare", || {
+    find_unshare_flags()
+        .map(drop)
+        .ok_or_else(|| "not permitted to create a PID namespace".to_owned())
+});
+
+fn find_unshare_flags() -> Option<&'static [&'static str]> {
+    let is_permitted = |flags: &&&[&str]| can_run("unshare", &[**flags, &["true"]].concat());
+    UNSHARE_FLAGS.iter().find(is_permitted).copied()
+}
+
+/// Returns a command that runs the program as PID 1.
+fn build_pid1_command(arguments: &[&str]) -> Command {
+    let flags = find_unshare_flags().expect("the probe of the tool has found the flags");
     let program = env!("CARGO_BIN_EXE_omnidesk-mock");
-    Some(build_clean_env_command("unshare", &[flags, &[program][..], arguments].concat()))
+    build_clean_env_command("unshare", &[flags, &[program], arguments].concat())
 }
 
 /// Returns the child processes.
@@ -38,13 +60,6 @@ fn child_pids(id: u32) -> Vec<u32> {
 
 fn send_signal(signal: &str, id: u32) {
     assert!(can_run("kill", &[signal, &id.to_string()]), "sending {signal} to {id} failed");
-}
-
-/// Creates a FIFO in the directory. A reader blocks until a writer opens it.
-fn create_fifo(folder: &Path) -> PathBuf {
-    let pipe = folder.join("seed.yaml");
-    assert!(can_run("mkfifo", &[pipe.to_str().expect("text")]), "mkfifo failed");
-    pipe
 }
 
 /// Returns arguments that read the seed or the configuration from the FIFO, for `serve` and `run`.
@@ -60,10 +75,10 @@ fn startup_arguments(pipe: &Path) -> [Vec<&str>; 4] {
     ]
 }
 
-#[test]
 fn signal_kills_server_during_startup() {
     let folder = files::create_temp_dir();
-    let pipe = create_fifo(folder.path());
+    let pipe = folder.path().join("seed.yaml");
+    create_fifo(&pipe);
     for arguments in startup_arguments(&pipe) {
         for signal in ["-TERM", "-INT"] {
             let program = RunningProcess::spawn(&mut build_command(&arguments));
@@ -78,14 +93,12 @@ fn signal_kills_server_during_startup() {
     }
 }
 
-#[test]
 fn pid1_handles_signal_during_startup() {
     let folder = files::create_temp_dir();
-    let pipe = create_fifo(folder.path());
+    let pipe = folder.path().join("seed.yaml");
+    create_fifo(&pipe);
     for arguments in startup_arguments(&pipe) {
-        let Some(mut command) = build_pid1_command(&arguments) else {
-            return skip_test("unshare is not permitted");
-        };
+        let mut command = build_pid1_command(&arguments);
         let program = RunningProcess::spawn(&mut command);
         let writer =
             OpenOptions::new().write(true).open(&pipe).expect("the program opens the FIFO");
@@ -97,13 +110,8 @@ fn pid1_handles_signal_during_startup() {
     }
 }
 
-#[test]
 fn pid1_shuts_down_gracefully() {
-    let Some(mut command) =
-        build_pid1_command(&["serve", "--listen", "127.0.0.1:0", "--ephemeral"])
-    else {
-        return skip_test("unshare is not permitted");
-    };
+    let mut command = build_pid1_command(&["serve", "--listen", "127.0.0.1:0", "--ephemeral"]);
     let mut program = RunningProcess::spawn(&mut command);
     program.base_url();
     let [pid1] = child_pids(program.pid())[..] else { panic!("unshare must have one child") };
@@ -112,30 +120,22 @@ fn pid1_shuts_down_gracefully() {
     assert_eq!(ended.exit_code, Some(0), "{ended:?}");
 }
 
-#[test]
 fn pid1_reaps_orphaned_processes() {
     // A zombie still accepts `kill -0`; the last line is printed once it was reaped.
     let script = "left=$(sh -c 'sleep 0 > /dev/null & echo $!'); \
         while kill -0 $left 2> /dev/null; do sleep 0.01; done; echo reaped; exit 7";
-    let Some(mut command) = build_pid1_command(&["run", "--", "sh", "-c", script]) else {
-        return skip_test("unshare is not permitted");
-    };
+    let mut command = build_pid1_command(&["run", "--", "sh", "-c", script]);
     let mut program = RunningProcess::spawn(&mut command);
     program.wait_for_line(|stream, line| stream == OutputStream::Stdout && line == "reaped");
     assert_eq!(program.wait_for_exit().exit_code, Some(7), "the exit code is the command's");
 }
 
-#[test]
 fn server_reaps_inherited_children() {
     let script = "sleep 0.1 & exec \"$0\" \"$@\"";
     let program = env!("CARGO_BIN_EXE_omnidesk-mock");
     let arguments = ["-c", script, program, "serve", "--listen", "127.0.0.1:0", "--ephemeral"];
     let mut server = RunningProcess::spawn(&mut build_clean_env_command("sh", &arguments));
     server.base_url();
-    let end = Instant::now() + TEST_TIMEOUT;
-    while !child_pids(server.pid()).is_empty() {
-        assert!(Instant::now() < end, "the child was not reaped");
-        std::thread::yield_now();
-    }
+    block_until("the child to be reaped", || child_pids(server.pid()).is_empty());
     assert_eq!(server.stop().exit_code, Some(0));
 }

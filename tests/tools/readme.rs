@@ -8,7 +8,16 @@ use serde_json::{Deserializer, Value};
 
 use crate::support::files;
 use crate::support::server::Server;
-use crate::support::tools::{can_run, skip_test};
+use crate::support::tools::{BASH, CURL};
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let tests = [
+        tool_tests![BASH, CURL => async the_first_session_runs_as_shown, async journal_and_fault_pages_run_as_shown, async accounts_page_runs_as_shown, async troubleshooting_page_runs_as_shown],
+        tool_tests![=> parser_reads_only_the_requested_section, links_between_pages_lead_to_existing_headings],
+    ];
+    tests.into_iter().flatten().collect()
+}
 
 const README: &str = include_str!("../../README.md");
 const JOURNAL_PAGE: &str = include_str!("../../docs/journal.md");
@@ -100,9 +109,6 @@ fn is_error(response: &Value) -> bool {
 
 /// Runs the commands of the sections of pages in order, on one server.
 fn assert_runs_as_shown(sections: &[(&str, &str)]) {
-    if !can_run("curl", &["--version"]) {
-        return skip_test("curl is not installed");
-    }
     let (server, folder) = (Server::start(), files::create_temp_dir());
     for (page, section) in sections {
         let steps = parse_session(page, section);
@@ -122,12 +128,10 @@ fn assert_runs_as_shown(sections: &[(&str, &str)]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn the_first_session_runs_as_shown() {
     assert_runs_as_shown(&[(README, "## A first session")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn journal_and_fault_pages_run_as_shown() {
     assert_runs_as_shown(&[
         (JOURNAL_PAGE, "# The journal"),
@@ -135,7 +139,6 @@ async fn journal_and_fault_pages_run_as_shown() {
     ]);
 }
 
-#[test]
 fn parser_reads_only_the_requested_section() {
     let text = "\
 # Name\n```sh\nelsewhere\n```\n## A first session\nWords.\n```sh\ncurl \\\n  one\n```\nprints\n\
@@ -148,12 +151,10 @@ fn parser_reads_only_the_requested_section() {
     assert_eq!(parse_session(text, "## A first session"), expected);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn accounts_page_runs_as_shown() {
     assert_runs_as_shown(&[(ACCOUNTS_PAGE, "# Accounts, snapshots and clocks")]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn troubleshooting_page_runs_as_shown() {
     assert_runs_as_shown(&[(TROUBLESHOOTING_PAGE, "# Troubleshooting")]);
 }
@@ -168,7 +169,6 @@ fn heading_anchors(page: &str) -> Vec<String> {
     headings.map(to_anchor).collect()
 }
 
-#[test]
 fn links_between_pages_lead_to_existing_headings() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages: Vec<_> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]

@@ -1,8 +1,23 @@
 //! Unmodified third-party clients: runs the README's programs if the machine has their runtimes.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use serde_json::Value;
+
+use crate::support::process::RunningProcess;
 use crate::support::server::Server;
+use crate::support::tools::{CURL, NODE_FETCH, OPENAPI_VALIDATOR, PYTHON_REQUESTS, can_run};
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let tests = [
+        tool_tests![PYTHON_REQUESTS => async python_requests_works_unmodified],
+        tool_tests![NODE_FETCH => async node_fetch_works_unmodified],
+        tool_tests![OPENAPI_VALIDATOR => the_openapi_document_passes_a_validator],
+        tool_tests![CURL => async printed_curl_command_works],
+    ];
+    tests.into_iter().flatten().collect()
+}
 
 /// Returns the README's first fenced block of this language, with the server's URL.
 fn extract_readme_block(language: &str, server: &Server) -> String {
@@ -14,33 +29,13 @@ fn extract_readme_block(language: &str, server: &Server) -> String {
     block.replace("http://127.0.0.1:8080", &server.base_url)
 }
 
-pub(crate) fn can_run(program: &str, arguments: &[&str]) -> bool {
-    let status =
-        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    status.is_ok_and(|exit_status| exit_status.success())
-}
-
 fn run_and_capture_stdout(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Prints that a test, or a part of it, is skipped because the machine lacks a tool. If `CI` is set, it panics
-/// instead: a skipped test would pass whatever the code does.
-#[track_caller]
-#[expect(clippy::print_stderr, reason = "a skipped test must be visible in the output")]
-pub(crate) fn skip_test(reason: &str) {
-    let in_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
-    assert!(!in_ci, "CI is set, so this test must run: {reason}");
-    eprintln!("skipped: {reason}");
-}
-
-#[tokio::test]
 async fn python_requests_works_unmodified() {
-    if !can_run("python3", &["-c", "import requests"]) {
-        return skip_test("python3 with requests is not installed");
-    }
     let server = Server::start();
     run_and_capture_stdout("python3", &["-c", &extract_readme_block("python", &server)]);
     assert_eq!(
@@ -51,11 +46,7 @@ async fn python_requests_works_unmodified() {
     assert_eq!(server.get("/api/v2/ticket/1").await.status, 400);
 }
 
-#[tokio::test]
 async fn node_fetch_works_unmodified() {
-    if !can_run("node", &["-e", "if (!globalThis.FormData) process.exit(1)"]) {
-        return skip_test("node with fetch and FormData is not installed");
-    }
     let server = Server::start();
     assert_eq!(
         run_and_capture_stdout(
@@ -67,11 +58,7 @@ async fn node_fetch_works_unmodified() {
     assert_eq!(server.get("/api/v2/ticket/1").await.body["item"]["status"], "closed");
 }
 
-#[test]
 fn the_openapi_document_passes_a_validator() {
-    if !can_run("python3", &["-c", "import openapi_spec_validator"]) {
-        return skip_test("python3 with openapi-spec-validator is not installed");
-    }
     let folder = tempfile::tempdir().expect("a temporary directory");
     let file = folder.path().join("openapi.json");
     let document = run_and_capture_stdout(env!("CARGO_BIN_EXE_omnidesk-mock"), &["openapi"]);
@@ -85,4 +72,18 @@ fn the_openapi_document_passes_a_validator() {
         invalid != document && !validate(&invalid),
         "the validator rejects an invalid document"
     );
+}
+
+async fn printed_curl_command_works() {
+    let mut running = RunningProcess::spawn_server(&[]);
+    let printed = running.wait_for_line(|_, line| line.contains("curl "));
+    let line =
+        printed[printed.find("curl ").expect("the line contains a curl command")..].to_owned();
+    let output =
+        Command::new("sh").args(["-c", &line]).env("NO_PROXY", "*").output().expect("sh starts");
+    assert!(output.status.success(), "{line}: {output:?}");
+    let body: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{line} does not print JSON ({error}): {output:?}"));
+    assert_ne!(body["status"], "error", "{line}: {body}");
+    assert!(body["type"].is_string(), "{line}: {body}");
 }

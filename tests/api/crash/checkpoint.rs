@@ -8,13 +8,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::crash_run::CrashRun;
-use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
 use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, restart_server};
 use crate::support::client::ApiClient;
 use crate::support::files;
 use crate::support::rng::Rng;
 use crate::support::server::Server;
+use crate::support::ticket::new_ticket_fields;
 
 /// The number of concurrent writers, half of them in each account.
 const WRITER_COUNT: usize = 16;
@@ -108,8 +108,8 @@ impl LoadWriter {
             }
         };
         let name = "\u{6f22}".repeat(MAX_FROM_NAME_CHARS);
-        let fields = [("title", &**title), ("fromName", &*name), ("assignedGroupID", group)];
-        let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain(fields).collect();
+        let more = [("fromName", &*name), ("assignedGroupID", group)];
+        let fields: Vec<_> = new_ticket_fields(title).into_iter().chain(more).collect();
         self.client.request("POST", "/api/v2/ticket").form(&fields)
     }
 
@@ -196,17 +196,13 @@ impl LoadSetup {
             }
             assert!(listed.is_empty(), "no writer created these tickets: {listed:?}");
             let created =
-                fetch_ok(client.request("POST", "/api/v2/ticket").form(&last_ticket_fields()))
+                fetch_ok(client.request("POST", "/api/v2/ticket").form(&new_ticket_fields("Last")))
                     .await;
             let id = created["ticketID"].as_u64().expect("an id");
             assert!(ids.iter().all(|assigned| *assigned < id), "id {id} was already assigned");
             assert_eq!(client.delete(&format!("/api/v2/ticket/{id}")).await.status, 200);
         }
     }
-}
-
-fn last_ticket_fields() -> Vec<(&'static str, &'static str)> {
-    REQUIRED_FIELDS.into_iter().chain([("title", "Last")]).collect()
 }
 
 /// Returns the titles of all tickets by id.

@@ -9,15 +9,6 @@ use crate::support::seed::ACME_NOW;
 /// Tickets by their ids.
 pub(super) type ExpectedTickets = BTreeMap<u64, ExpectedTicket>;
 
-/// The fields of a create request beside the title.
-pub(crate) const REQUIRED_FIELDS: [(&str, &str); 5] = [
-    ("brandID", "1"),
-    ("channelID", "1"),
-    ("direction", "inbound"),
-    ("from", "ada@example.test"),
-    ("to", "desk@example.test"),
-];
-
 #[derive(Clone, Debug)]
 pub(super) struct ExpectedTicket {
     columns: Map<String, Value>,

@@ -23,8 +23,6 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use self::crash_run::CrashRun;
-pub(crate) use self::crash_run::parse_env_var;
-pub(crate) use self::expected_ticket::REQUIRED_FIELDS;
 use self::expected_ticket::find_differing_field;
 use self::kill::KillTrigger;
 use self::stats::CrashStats;

@@ -9,7 +9,6 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::crash_run::CrashRun;
-use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
 use super::{ACCOUNTS, build_seed, fetch_ok, restart_server};
 use crate::support::client::ApiClient;
@@ -17,6 +16,7 @@ use crate::support::control::Account;
 use crate::support::files;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_NOW, ticket_fixture};
+use crate::support::ticket::{TICKETS_PATH, new_ticket_fields};
 
 /// The number of tickets that each account starts with.
 const TICKET_COUNT: u64 = 40;
@@ -211,8 +211,7 @@ impl SnapshotWorker {
 fn build_request(account: &Account, action: &Action) -> RequestBuilder {
     match action {
         Action::CreateTicket(title) => {
-            let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain([("title", &**title)]).collect();
-            account.client.request("POST", "/api/v2/ticket").form(&fields)
+            account.client.request("POST", TICKETS_PATH).form(&new_ticket_fields(title))
         }
         Action::DeleteTicket(id) => {
             account.client.request("DELETE", &format!("/api/v2/ticket/{id}"))

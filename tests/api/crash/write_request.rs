@@ -2,9 +2,10 @@
 
 use reqwest::RequestBuilder;
 
-use super::expected_ticket::{ExpectedTicket, ExpectedTickets, REQUIRED_FIELDS};
+use super::expected_ticket::{ExpectedTicket, ExpectedTickets};
 use crate::support::client::ApiClient;
 use crate::support::rng::Rng;
+use crate::support::ticket::new_ticket_fields;
 
 /// An id that no ticket has.
 const UNKNOWN_TICKET_ID: u64 = 4_000_000_000;
@@ -122,11 +123,10 @@ impl WriteRequest {
         let changes = self.changes.iter().map(|(column, value)| field(column, value));
         let ids = self.ids.iter().map(|id| field("ticketIDs[]", &id.to_string()));
         match self.operation {
-            WriteOperation::Create => REQUIRED_FIELDS
-                .iter()
+            // The only change is the title.
+            WriteOperation::Create => new_ticket_fields(&self.changes[0].1)
                 .map(|(name, value)| field(name, value))
-                .chain(changes)
-                .collect(),
+                .to_vec(),
             WriteOperation::Update => changes.collect(),
             WriteOperation::SetStatus
             | WriteOperation::SetPriority

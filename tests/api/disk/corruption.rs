@@ -1,5 +1,10 @@
 //! A corrupt account file: requests of the account fail, the file is not modified, and other accounts work.
 
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    assert_server_error, create_account_with_tickets, start_on, stop_and_check_log,
+};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use std::path::Path;
 
 use serde_json::json;
@@ -9,13 +14,8 @@ use super::data_dir::{
     CORRUPTIONS, Corruption, account_file, copy_data_dir, execute_sql, read_database_files,
     select_corruptions,
 };
-use super::{
-    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
-    assert_server_error, create_account_with_tickets, dump_tickets, start_on, stop_and_check_log,
-};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::files;
-use crate::support::ticket::NEW_TICKET_FORM;
 
 /// The number of tickets of the corrupted account.
 pub(super) const TICKET_COUNT: usize = 20;
@@ -70,10 +70,10 @@ async fn assert_corruption_is_contained(
     let corrupted = read_database_files(&data.path().join("accounts"));
     let server = start_on(data.path());
     let acme = acme.clone().with_server(&server);
-    let other_tickets = dump_tickets(&other.clone().with_server(&server)).await;
+    let other_tickets = dump_tickets(&other.clone().with_server(&server).client).await;
     assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
     assert_eq!(
-        dump_tickets(&other.clone().with_server(&server)).await,
+        dump_tickets(&other.clone().with_server(&server).client).await,
         other_tickets,
         "{case}: the other account"
     );
@@ -160,7 +160,7 @@ async fn foreign_database_is_rejected_and_not_modified() {
         case,
     )
     .await;
-    dump_tickets(&other.with_server(&server)).await;
+    dump_tickets(&other.with_server(&server).client).await;
     stop_and_check_log(server, &[&file]);
     assert!(read_database_files(&data.path().join("accounts")) == before, "a file was changed");
 }
@@ -197,7 +197,7 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
     let data = files::create_temp_dir();
     let server = start_on(data.path());
     let acme = create_account_with_tickets(&server, "acme", 5).await;
-    let before = dump_tickets(&acme).await;
+    let before = dump_tickets(&acme.client).await;
     // The drop sends SIGKILL.
     drop(server);
     let file = data.path().join("accounts/acme.db");
@@ -223,6 +223,6 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
     }
     std::fs::write(&file, &saved[0]).expect("the file is restored");
     let server = start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server)).await, before);
+    assert_eq!(dump_tickets(&acme.with_server(&server).client).await, before);
     server.stop_cleanly();
 }

@@ -1,5 +1,6 @@
 //! Locates, reads, copies and corrupts the files of a data directory.
 
+use crate::support::disk::catalogue_path;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -81,11 +82,6 @@ pub(super) fn copy_data_dir(dir: &Path) -> TempDir {
         std::fs::write(to, bytes).expect("the copy is written");
     }
     copy
-}
-
-/// Returns the path of the catalogue.
-pub(super) fn catalogue_path(data: &Path) -> PathBuf {
-    data.join("catalogue.db")
 }
 
 /// Returns the file of an account, its own or an image, according to the catalogue of a stopped server.

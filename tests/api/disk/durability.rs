@@ -1,18 +1,18 @@
 //! Durability modes: acknowledged writes survive a kill of the process. `scripts/power-check.sh` tests that they survive
 //! a power loss, which needs root.
 
+use crate::support::disk::{assert_account_usable, create_account_with_tickets, server_arguments};
+use crate::support::ticket::{
+    NEW_TICKET_FORM, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
+};
 use std::path::Path;
 
 use tokio::task::JoinSet;
 
-use super::{
-    assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets, post_ticket,
-    server_arguments,
-};
 use crate::support::control::Account;
+use crate::support::files;
 use crate::support::process::{build_command, run_to_exit};
 use crate::support::server::Server;
-use crate::support::{files, ticket};
 
 fn start_with_durability(data: &Path, mode: &str) -> Server {
     Server::start_command(build_command(&server_arguments(data)).args(["--durability", mode]))
@@ -28,7 +28,7 @@ async fn write_until_killed(server: Server, account: &Account, response_count: u
             let form = "application/x-www-form-urlencoded";
             loop {
                 let request = account.client.request("POST", "/api/v2/ticket");
-                let request = request.header("content-type", form).body(ticket::NEW_TICKET_FORM);
+                let request = request.header("content-type", form).body(NEW_TICKET_FORM);
                 let Ok(response) = request.send().await else { return };
                 let Ok(body) = response.json::<serde_json::Value>().await else { return };
                 let Some(id) = body["ticketID"].as_u64() else { return };
@@ -58,8 +58,7 @@ async fn acknowledged_writes_survive_kill_in_every_durability_mode() {
         let acknowledged = write_until_killed(server, &acme, 60).await;
         let server = start_with_durability(data.path(), mode);
         let acme = acme.with_server(&server);
-        let ids =
-            ticket::parse_ticket_ids(&acme.client.get_text("/api/v2/ticket?itemLimit=9999").await);
+        let ids = parse_ticket_ids(&acme.client.get_text("/api/v2/ticket?itemLimit=9999").await);
         for id in acknowledged {
             assert!(ids.contains(&id), "{mode}: the acknowledged ticket {id} is missing");
         }
@@ -79,12 +78,12 @@ async fn durability_mode_can_change_between_starts() {
             None => create_account_with_tickets(&server, "acme", 1).await,
         };
         if !tickets.is_empty() {
-            assert_eq!(dump_tickets(&account).await, tickets, "{mode}");
+            assert_eq!(dump_tickets(&account.client).await, tickets, "{mode}");
         }
-        create_ticket(&account).await;
+        create_ticket(&account.client).await;
         assert_eq!(account.send_control("PUT", "/snapshots/one").await.status / 100, 2, "{mode}");
         assert_account_usable(&account).await;
-        tickets = dump_tickets(&account).await;
+        tickets = dump_tickets(&account.client).await;
         acme = Some(account);
         // The drop sends SIGKILL.
         drop(server);
@@ -96,7 +95,7 @@ async fn ephemeral_server_accepts_durability_flag() {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--durability", "power"];
     let server = Server::start_command(&mut build_command(&arguments));
     let acme = create_account_with_tickets(&server, "acme", 0).await;
-    assert_eq!(post_ticket(&acme).await.status, 200);
+    assert_eq!(post_ticket(&acme.client).await.status, 200);
     server.stop_cleanly();
 }
 

@@ -1,5 +1,10 @@
 //! A corrupt image: requests of its accounts fail, other accounts work, and the image is not modified.
 
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    create_account_with_tickets, start_on, stop_and_check_log,
+};
+use crate::support::ticket::dump_tickets;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,10 +12,6 @@ use tempfile::TempDir;
 
 use super::corruption::{TICKET_COUNT, assert_all_requests_fail, create_data_dir};
 use super::data_dir::{account_file, copy_data_dir, read_database_files, select_corruptions};
-use super::{
-    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
-    create_account_with_tickets, dump_tickets, start_on, stop_and_check_log,
-};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 
 use serde_json::json;
@@ -43,7 +44,7 @@ async fn account_on_corrupt_image_is_rejected_and_reset_keeps_image() {
         let server = start_on(data.path());
         let [acme, other] = [&acme, &other].map(|account| account.clone().with_server(&server));
         assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
-        dump_tickets(&other).await;
+        dump_tickets(&other.client).await;
         stop_and_check_log(server, &[&image]);
         let mut after = read_account_and_seed_files(data.path());
         let added = after.len().saturating_sub(corrupted.len());
@@ -145,7 +146,7 @@ async fn copied_account_does_not_depend_on_image_of_original() {
     let server = start_on(data.path());
     let acme = acme.with_server(&server);
     let fork = Account::create(&server, &json!({ "from": "account:acme" })).await;
-    assert_eq!(dump_tickets(&fork).await, dump_tickets(&acme).await);
+    assert_eq!(dump_tickets(&fork.client).await, dump_tickets(&acme.client).await);
     assert_eq!(acme.send_control("DELETE", "").await.status, 204);
     server.stop_cleanly();
     let server = start_on(data.path());

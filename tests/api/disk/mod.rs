@@ -1,120 +1,12 @@
-//! Disk failures: full or read-only disks, I/O errors, corruption, data of a newer version. Acknowledged writes survive,
-//! unreadable files are not overwritten, and unaffected accounts work.
+//! Damaged and special files in the data directory, data of a newer version, and the durability modes. Unreadable files
+//! are not overwritten, and unaffected accounts work. `tests/tools/disk` tests full disks and I/O errors.
 
 mod catalogue;
 mod corruption;
 mod data_dir;
 mod durability;
-mod fault_injection;
-mod file_size_limit;
-mod fill_disk;
-mod full_disk;
 mod image_corruption;
-mod io_errors;
 mod newer_version;
 mod partial_corruption;
-mod read_only;
 #[cfg(unix)]
 mod special_files;
-mod tmpfs;
-
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use reqwest::header::CONTENT_TYPE;
-use serde_json::json;
-
-use crate::support::client::{ApiClient, JsonResponse};
-use crate::support::control::Account;
-use crate::support::process::build_command;
-use crate::support::server::Server;
-use crate::support::ticket::{self, NEW_TICKET_FORM};
-
-/// The message of a write that fails because the disk is full.
-const DISK_FULL_MESSAGE: &str = "The disk of the server is full";
-/// The end of the message of a write to a read-only disk.
-const READ_ONLY_MESSAGE: &str = "not writable; nothing was changed.";
-/// The beginning of the message of a request to a corrupt account.
-const UNREADABLE_DATA_MESSAGE: &str = "The data of this account cannot be read";
-
-/// Starts a server on the data directory.
-fn start_on(data: &Path) -> Server {
-    Server::start_command(&mut build_command(&server_arguments(data)))
-}
-
-/// Stops the server and asserts a clean exit, and that its log names each of these files.
-#[track_caller]
-fn stop_and_check_log(server: Server, files: &[&Path]) {
-    let output = server.stop_cleanly();
-    let warnings = output.stderr.lines().filter(|line| !line.contains(" INFO "));
-    let warnings: BTreeSet<&str> =
-        warnings.map(|line| line.split_once(' ').map_or(line, |(_, text)| text)).collect();
-    for file in files {
-        let file = file.to_str().expect("text");
-        let is_named = warnings.iter().any(|line| line.contains(file));
-        assert!(is_named, "the log does not name {file}: {warnings:#?}");
-    }
-}
-
-/// Returns the arguments of a server on the data directory. With a fixed public URL, responses of servers are comparable.
-fn server_arguments(data: &Path) -> [&str; 7] {
-    let data = data.to_str().expect("the path is text");
-    let [listen, public_url] = ["127.0.0.1:0", "https://desk.example.test"];
-    ["serve", "--listen", listen, "--data", data, "--public-url", public_url]
-}
-
-/// Creates an account with this number of tickets.
-async fn create_account_with_tickets(
-    client: &ApiClient,
-    name: &str,
-    ticket_count: usize,
-) -> Account {
-    let account = Account::create(client, &json!({ "name": name })).await;
-    for _ in 0..ticket_count {
-        create_ticket(&account).await;
-    }
-    account
-}
-
-async fn post_ticket(account: &Account) -> JsonResponse {
-    account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await
-}
-
-/// Creates a ticket and returns its id.
-async fn create_ticket(account: &Account) -> u64 {
-    let reply = post_ticket(account).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.body["ticketID"].as_u64().expect("the new id")
-}
-
-/// Asserts that the account can be read and written.
-async fn assert_account_usable(account: &Account) {
-    let id = create_ticket(account).await;
-    let item = account.client.get(&format!("/api/v2/ticket/{id}")).await;
-    assert_eq!(item.status, 200, "{}", item.body);
-}
-
-/// Returns a dump of all tickets of the account.
-async fn dump_tickets(account: &Account) -> String {
-    ticket::dump_tickets(&account.client).await
-}
-
-/// Asserts a server error with this message, in the documented envelope.
-#[track_caller]
-fn assert_server_error(reply: &JsonResponse, message: &str, request: &str) {
-    let body = &reply.body;
-    assert_eq!(reply.status, 500, "{request}: {body}");
-    assert_eq!(reply.headers[CONTENT_TYPE], "application/json", "{request}: {body}");
-    assert_eq!(body["status"], "error", "{request}: {body}");
-    assert!(reply.message().contains(message), "{request}: {body}");
-}
-
-/// Asserts a server error of the control API with this detail.
-#[track_caller]
-fn assert_control_server_error(reply: &JsonResponse, message: &str, request: &str) {
-    let body = &reply.body;
-    assert_eq!(reply.status, 500, "{request}: {body}");
-    assert_eq!(reply.headers[CONTENT_TYPE], "application/problem+json", "{request}: {body}");
-    let detail = body["detail"].as_str().expect("a problem has a detail");
-    assert!(detail.contains(message), "{request}: {body}");
-}

@@ -1,9 +1,11 @@
 //! Data of a newer version of the program is rejected and not modified.
 
 use super::corruption::{assert_all_requests_fail, create_data_dir};
-use super::data_dir::{account_file, catalogue_path, execute_sql, read_database_files};
-use super::{assert_account_usable, start_on, stop_and_check_log};
-use crate::support::process::RunningProcess;
+use super::data_dir::{account_file, execute_sql, read_database_files};
+use crate::support::disk::{
+    assert_account_usable, catalogue_path, server_arguments, start_on, stop_and_check_log,
+};
+use crate::support::process::{RunningProcess, build_command};
 
 /// Marks a database as migrated by a newer version.
 const INSERT_NEWER_MIGRATION: &str = "INSERT INTO _sqlx_migrations \
@@ -30,10 +32,8 @@ async fn catalogue_of_newer_version_stops_startup_and_is_not_modified() {
     let file = catalogue_path(data.path());
     execute_sql(&file, INSERT_NEWER_MIGRATION).await;
     let newer = read_database_files(data.path());
-    let output = RunningProcess::spawn(&mut crate::support::process::build_command(
-        &super::server_arguments(data.path()),
-    ))
-    .wait_for_exit();
+    let output =
+        RunningProcess::spawn(&mut build_command(&server_arguments(data.path()))).wait_for_exit();
     assert_eq!(output.exit_code, Some(1), "{output:?}");
     assert!(
         output.stderr.contains(file.to_str().expect("text")),

@@ -4,10 +4,11 @@ use super::corruption::create_data_dir;
 use super::data_dir::{
     account_file, copy_data_dir, fill_with_garbage, modify_file, read_database_files,
 };
-use super::{
-    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_server_error, dump_tickets, start_on,
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_server_error, start_on,
     stop_and_check_log,
 };
+use crate::support::ticket::dump_tickets;
 
 /// The page size of SQLite in bytes (documented: its default).
 const PAGE_BYTES: usize = 4096;
@@ -30,14 +31,14 @@ async fn corrupt_page_is_never_served_and_reads_do_not_modify_the_file() {
     let corrupted = read_database_files(&data.path().join("accounts"));
     let server = start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server));
-    let other_tickets = dump_tickets(&other).await;
+    let other_tickets = dump_tickets(&other.client).await;
     for path in ["/api/v2/ticket", "/api/v2/ticket?query=printer", "/api/v2/ticket?itemLimit=9999"]
     {
         let reply = acme.client.get(path).await;
         assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, path);
         assert_server_error(&reply, "damaged", path);
     }
-    assert_eq!(dump_tickets(&other).await, other_tickets);
+    assert_eq!(dump_tickets(&other.client).await, other_tickets);
     stop_and_check_log(server, &[&file]);
     assert!(read_database_files(&data.path().join("accounts")) == corrupted, "a file was changed");
 }

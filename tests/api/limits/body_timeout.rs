@@ -15,7 +15,7 @@ use super::{
 };
 use crate::support::raw::RawResponse;
 use crate::support::seed::{ACME_KEY, SeededServer};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
 
 const BODY_TIMEOUT: &str = "300ms";
 /// Framing headers of a body that never ends.
@@ -208,7 +208,7 @@ async fn slow_body_within_timeout_is_accepted() {
     let form = NEW_TICKET_FORM.as_bytes();
     let json = format!(
         "{{{}}}",
-        super::REQUIRED_FIELDS.map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",")
+        NEW_TICKET_FIELDS.map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",")
     );
     let json = json.replace("\"1\"", "1");
     let requests = [

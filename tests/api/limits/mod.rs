@@ -1,7 +1,6 @@
 //! Limits of size and time: requests within them succeed, requests beyond them get a clear error and affect
 //! nothing else.
 
-mod amplification;
 mod body_size;
 mod body_timeout;
 mod busy_account;
@@ -14,7 +13,6 @@ mod idle_timeout;
 mod keep_alive;
 mod malformed_http;
 mod max_waits;
-mod open_files;
 mod overload;
 mod pipelining;
 mod raw_connection;
@@ -29,7 +27,8 @@ use crate::support::raw::{self, RawResponse};
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::text::concat_indexed;
+use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
 use raw_connection::send_request;
 
 const LIST_PATH: &str = "/api/v2/ticket";
@@ -146,7 +145,7 @@ fn build_chunked_request(
 /// Returns a multipart body with the required fields of a ticket and this one.
 fn build_multipart_body(name: &str, value: &str) -> Vec<u8> {
     let mut body = String::new();
-    for (name, value) in REQUIRED_FIELDS.into_iter().chain([(name, value)]) {
+    for (name, value) in NEW_TICKET_FIELDS.into_iter().chain([(name, value)]) {
         body += &build_part(name, value);
     }
     (body + "--edge--\r\n").into_bytes()
@@ -154,21 +153,6 @@ fn build_multipart_body(name: &str, value: &str) -> Vec<u8> {
 
 fn build_part(name: &str, value: &str) -> String {
     format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-}
-
-/// The required fields of a new ticket.
-const REQUIRED_FIELDS: [(&str, &str); 6] = [
-    ("brandID", "1"),
-    ("channelID", "1"),
-    ("direction", "inbound"),
-    ("from", "ada@example.test"),
-    ("to", "desk@example.test"),
-    ("title", "Printer"),
-];
-
-/// Concatenates `count` pieces of text.
-fn concat_indexed(count: usize, piece: impl Fn(usize) -> String) -> String {
-    (0..count).map(piece).collect::<Vec<_>>().concat()
 }
 
 /// Returns all tickets of the account, over a new connection.

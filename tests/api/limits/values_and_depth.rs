@@ -1,11 +1,11 @@
 //! Limits of the number and the nesting depth of values, in every encoding.
 
 use super::{
-    JSON, LIST_PATH, MULTIPART, REQUIRED_FIELDS, URLENCODED, build_part, build_request,
-    build_request_with_body, count_tickets, list_all_tickets, send_request, start_server,
+    JSON, LIST_PATH, MULTIPART, URLENCODED, build_part, build_request, build_request_with_body,
+    count_tickets, list_all_tickets, send_request, start_server,
 };
 use crate::support::seed::SeededServer;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
 
 /// An encoding of request values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +35,7 @@ impl Encoding {
             }
             Self::Multipart => {
                 let required =
-                    REQUIRED_FIELDS.map(|(name, value)| build_part(name, value)).concat();
+                    NEW_TICKET_FIELDS.map(|(name, value)| build_part(name, value)).concat();
                 let more: String =
                     more.iter().map(|(name, value)| build_part(name, value)).collect();
                 build_request_with_body(
@@ -46,7 +46,7 @@ impl Encoding {
                 )
             }
             Self::Json => {
-                let required = REQUIRED_FIELDS.map(|(name, value)| match value.parse::<u64>() {
+                let required = NEW_TICKET_FIELDS.map(|(name, value)| match value.parse::<u64>() {
                     Ok(number) => format!("\"{name}\":{number}"),
                     Err(_) => format!("\"{name}\":\"{value}\""),
                 });
@@ -64,7 +64,7 @@ impl Encoding {
 
     /// Returns the number of values that such a request always has.
     fn required_value_count(self) -> usize {
-        if self == Self::Query { 1 } else { REQUIRED_FIELDS.len() }
+        if self == Self::Query { 1 } else { NEW_TICKET_FIELDS.len() }
     }
 
     /// Returns a request with `count` values.

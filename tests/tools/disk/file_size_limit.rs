@@ -3,18 +3,32 @@
 use super::fill_disk::{
     TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
 };
-use super::{
-    assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
-    server_arguments, start_on, stop_and_check_log,
-};
 use crate::support::control::fetch_response;
+use crate::support::disk::{
+    assert_account_usable, create_account_with_tickets, server_arguments, start_on,
+    stop_and_check_log,
+};
 use crate::support::files;
 use crate::support::process::{RunningProcess, build_clean_env_command};
 use crate::support::server::Server;
-use crate::support::tools::{can_run, skip_test};
+use crate::support::ticket::{create_ticket, dump_tickets};
+use crate::support::tools::{PRLIMIT, can_run};
 
+use crate::tool_test::{ToolTest, tool_tests};
 use std::path::Path;
 use std::process::Command;
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let with_tool = tool_tests![PRLIMIT =>
+        async file_size_limit_rejects_writes_until_lifted,
+        async full_disk_is_not_reported_as_an_unknown_key,
+    ];
+    let others = tool_tests![=>
+        async concurrent_writes_at_size_limit_keep_exactly_the_acknowledged,
+        server_that_cannot_write_fails_to_start_and_names_file,
+    ];
+    [with_tool, others].into_iter().flatten().collect()
+}
 
 /// Builds the command of a server whose files are limited to this many blocks of 512 bytes.
 fn build_limited_command(data: &Path, blocks: u32) -> Command {
@@ -25,7 +39,6 @@ fn build_limited_command(data: &Path, blocks: u32) -> Command {
     command
 }
 
-#[tokio::test]
 async fn file_size_limit_rejects_writes_until_lifted() {
     let data = files::create_temp_dir();
     let server = Server::start_command(&mut build_limited_command(data.path(), 1400));
@@ -33,28 +46,20 @@ async fn file_size_limit_rejects_writes_until_lifted() {
     let other = create_account_with_tickets(&server, "other", 1).await;
     let (newest, before) = write_until_full(&acme, &other).await;
     assert_account_usable(&other).await;
-    if can_run("prlimit", &["--version"]) {
-        let process = server.pid().to_string();
-        assert!(
-            can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]),
-            "the limit is lifted"
-        );
-        assert_eq!(create_ticket(&acme).await, newest + 1, "a rejected request used an id");
-    } else {
-        skip_test("prlimit is not installed, so the limit is not lifted");
-        assert_eq!(dump_tickets(&acme).await, before);
-    }
-    let expected = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    assert_eq!(dump_tickets(&acme.client).await, before);
+    let process = server.pid().to_string();
+    assert!(can_run("prlimit", &["--pid", &process, "--fsize=unlimited:"]), "the limit is lifted");
+    assert_eq!(create_ticket(&acme.client).await, newest + 1, "a rejected request used an id");
+    let expected = [dump_tickets(&acme.client).await, dump_tickets(&other.client).await];
     stop_and_check_log(server, &[&data.path().join("accounts/acme.db")]);
 
     let server = start_on(data.path());
     let [acme, other] = [acme, other].map(|account| account.with_server(&server));
-    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], expected);
+    assert_eq!([dump_tickets(&acme.client).await, dump_tickets(&other.client).await], expected);
     assert_account_usable(&acme).await;
     server.stop_cleanly();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
     let data = files::create_temp_dir();
     let server = Server::start_command(&mut build_limited_command(data.path(), 2000));
@@ -67,12 +72,7 @@ async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
     server.stop_cleanly();
 }
 
-#[tokio::test]
 async fn full_disk_is_not_reported_as_an_unknown_key() {
-    if !can_run("prlimit", &["--version"]) {
-        skip_test("there is no prlimit, so the disk cannot become full");
-        return;
-    }
     let data = files::create_temp_dir();
     let mut command = build_limited_command(data.path(), 100_000);
     command.args(["--accounts", "auto"]);
@@ -87,7 +87,6 @@ async fn full_disk_is_not_reported_as_an_unknown_key() {
     server.stop_cleanly();
 }
 
-#[test]
 fn server_that_cannot_write_fails_to_start_and_names_file() {
     let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is text");

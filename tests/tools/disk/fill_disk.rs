@@ -1,12 +1,12 @@
 //! Fills the disk of an account, with sequential or with concurrent writes.
 
+use crate::support::disk::{DISK_FULL_MESSAGE, assert_server_error};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{DISK_FULL_MESSAGE, assert_server_error, dump_tickets};
 use crate::support::control::Account;
-use crate::support::ticket::NEW_TICKET_FORM;
 
 /// More tickets than rounds, since each round removes one.
 pub(super) const TICKET_COUNT: usize = 20;
@@ -36,9 +36,9 @@ fn writes_of_each_kind(round: usize) -> Vec<(&'static str, String, String)> {
 /// accounts remain readable. Returns the id of the newest ticket and a dump of the tickets.
 pub(super) async fn write_until_full(account: &Account, other: &Account) -> (u64, String) {
     let mut newest = u64::try_from(TICKET_COUNT).expect("a number");
-    let other_tickets = dump_tickets(other).await;
+    let other_tickets = dump_tickets(&other.client).await;
     for round in 0..MAX_ROUNDS {
-        let before = dump_tickets(account).await;
+        let before = dump_tickets(&account.client).await;
         let mut accepted = 0;
         for (method, path, body) in writes_of_each_kind(round) {
             let reply = account.client.send_form(method, &path, &body).await;
@@ -50,9 +50,13 @@ pub(super) async fn write_until_full(account: &Account, other: &Account) -> (u64
                 assert_server_error(&reply, DISK_FULL_MESSAGE, &format!("{method} {path} {body}"));
             }
         }
-        assert_eq!(dump_tickets(other).await, other_tickets);
+        assert_eq!(dump_tickets(&other.client).await, other_tickets);
         if accepted == 0 {
-            assert_eq!(dump_tickets(account).await, before, "a rejected write changed a ticket");
+            assert_eq!(
+                dump_tickets(&account.client).await,
+                before,
+                "a rejected write changed a ticket"
+            );
             return (newest, before);
         }
     }

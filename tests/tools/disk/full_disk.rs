@@ -1,25 +1,35 @@
 //! A full disk: writes are rejected without effect, reads work, and writes work again after space is freed.
 
+use crate::support::disk::{
+    DISK_FULL_MESSAGE, assert_account_usable, assert_control_server_error, assert_server_error,
+    create_account_with_tickets, server_arguments, stop_and_check_log,
+};
+use crate::support::ticket::{create_ticket, dump_tickets, post_ticket};
 use serde_json::json;
 
 use super::fill_disk::{
     TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
 };
-use super::tmpfs::TmpfsDisk;
-use super::{
-    DISK_FULL_MESSAGE, assert_account_usable, assert_control_server_error, assert_server_error,
-    create_account_with_tickets, create_ticket, dump_tickets, post_ticket, server_arguments,
-    stop_and_check_log,
-};
+use super::tmpfs::{MOUNT, TmpfsDisk};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::files;
 use crate::support::process::{OutputStream, RunningProcess};
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
+use crate::tool_test::{ToolTest, tool_tests};
 
-#[tokio::test]
+pub(super) fn tests() -> Vec<ToolTest> {
+    tool_tests![MOUNT =>
+        async full_disk_rejects_writes_until_space_is_freed,
+        async server_killed_on_full_disk_loses_nothing,
+        async concurrent_writes_to_full_disk_keep_exactly_the_acknowledged,
+        async bulk_write_that_fills_disk_changes_no_ticket,
+        async account_creation_fails_on_full_disk_until_space_is_freed,
+    ]
+}
+
 async fn full_disk_rejects_writes_until_space_is_freed() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = create_account_with_tickets(&server, "acme", TICKET_COUNT).await;
@@ -30,23 +40,22 @@ async fn full_disk_rejects_writes_until_space_is_freed() {
     assert_eq!(ready.expect("the server responds").status(), 200);
 
     disk.free_space();
-    assert_eq!(dump_tickets(&acme).await, before);
-    assert_eq!(create_ticket(&acme).await, newest + 1, "a rejected request used an id");
+    assert_eq!(dump_tickets(&acme.client).await, before);
+    assert_eq!(create_ticket(&acme.client).await, newest + 1, "a rejected request used an id");
     assert_account_usable(&other).await;
-    let expected = [dump_tickets(&acme).await, dump_tickets(&other).await];
+    let expected = [dump_tickets(&acme.client).await, dump_tickets(&other.client).await];
     stop_and_check_log(server, &[&disk.path().join("accounts/acme.db")]);
 
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let [acme, other] = [acme, other].map(|account| account.with_server(&server));
-    assert_eq!([dump_tickets(&acme).await, dump_tickets(&other).await], expected);
+    assert_eq!([dump_tickets(&acme.client).await, dump_tickets(&other.client).await], expected);
     assert_account_usable(&acme).await;
     server.stop_cleanly();
 }
 
-#[tokio::test]
 async fn server_killed_on_full_disk_loses_nothing() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = create_account_with_tickets(&server, "acme", TICKET_COUNT).await;
@@ -78,14 +87,13 @@ async fn server_killed_on_full_disk_loses_nothing() {
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = acme.with_server(&server);
-    assert_eq!(dump_tickets(&acme).await, before);
-    assert_eq!(create_ticket(&acme).await, newest + 1);
+    assert_eq!(dump_tickets(&acme.client).await, before);
+    assert_eq!(create_ticket(&acme.client).await, newest + 1);
     server.stop_cleanly();
 }
 
-#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writes_to_full_disk_keep_exactly_the_acknowledged() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = create_account_with_tickets(&server, "acme", 0).await;
@@ -103,9 +111,8 @@ async fn concurrent_writes_to_full_disk_keep_exactly_the_acknowledged() {
     server.stop_cleanly();
 }
 
-#[tokio::test]
 async fn bulk_write_that_fills_disk_changes_no_ticket() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let folder = files::create_temp_dir();
     // The transaction exceeds the page cache of SQLite, so it writes before the commit.
     let large = (1..=1000).map(|id| {
@@ -117,7 +124,7 @@ async fn bulk_write_that_fills_disk_changes_no_ticket() {
     let mut command = disk.build_server_command(&server_arguments(disk.path()));
     let server = Server::start_command(command.args(["--seed", &seed]));
     let acme = Account::new(&server, "acme", ACME_KEY);
-    create_ticket(&acme).await;
+    create_ticket(&acme.client).await;
     disk.fill_leaving(300 * 1024);
     let list = "/api/v2/ticket?itemLimit=9999";
     let before = acme.client.get_text(list).await;
@@ -135,9 +142,8 @@ async fn bulk_write_that_fills_disk_changes_no_ticket() {
     server.stop_cleanly();
 }
 
-#[tokio::test]
 async fn account_creation_fails_on_full_disk_until_space_is_freed() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let mut accounts = vec![create_account_with_tickets(&server, "acme", 1).await];
@@ -160,7 +166,7 @@ async fn account_creation_fails_on_full_disk_until_space_is_freed() {
         }
         let key = reply.body["api_key"].as_str().expect("a key");
         let account = Account::new(&server, &name, key);
-        let first = post_ticket(&account).await;
+        let first = post_ticket(&account.client).await;
         if first.status != 200 {
             assert_server_error(&first, DISK_FULL_MESSAGE, &name);
             rejections += 1;

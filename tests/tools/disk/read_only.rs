@@ -1,19 +1,27 @@
 //! A disk that becomes read-only.
 
+use crate::support::disk::{
+    READ_ONLY_MESSAGE, assert_account_usable, assert_server_error, create_account_with_tickets,
+    server_arguments, stop_and_check_log,
+};
+use crate::support::ticket::{dump_tickets, post_ticket};
 use serde_json::json;
 
-use super::tmpfs::TmpfsDisk;
-use super::{
-    READ_ONLY_MESSAGE, assert_account_usable, assert_server_error, create_account_with_tickets,
-    dump_tickets, post_ticket, server_arguments, stop_and_check_log,
-};
+use super::tmpfs::{MOUNT, TmpfsDisk};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::process::RunningProcess;
 use crate::support::server::Server;
+use crate::tool_test::{ToolTest, tool_tests};
 
-#[tokio::test]
+pub(super) fn tests() -> Vec<ToolTest> {
+    tool_tests![MOUNT =>
+        async read_only_accounts_reject_writes_until_writable_again,
+        async server_on_read_only_data_dir_fails_to_start_and_names_file,
+    ]
+}
+
 async fn read_only_accounts_reject_writes_until_writable_again() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     // A disk with files open for writing cannot become read-only. The catalogue is always open, so accounts are on another disk.
     let accounts = disk.path().join("accounts");
     let path = accounts.to_str().expect("text");
@@ -23,16 +31,16 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = create_account_with_tickets(&server, "acme", 3).await;
     let fresh = create_account_with_tickets(&server, "fresh", 0).await;
-    let before = dump_tickets(&acme).await;
+    let before = dump_tickets(&acme.client).await;
     server.stop_cleanly();
 
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let [acme, fresh] = [acme, fresh].map(|account| account.with_server(&server));
     disk.set_writable(&accounts, false);
-    assert_server_error(&post_ticket(&acme).await, READ_ONLY_MESSAGE, "a closed account");
+    assert_server_error(&post_ticket(&acme.client).await, READ_ONLY_MESSAGE, "a closed account");
     assert_server_error(
-        &post_ticket(&fresh).await,
+        &post_ticket(&fresh.client).await,
         READ_ONLY_MESSAGE,
         "an account without its own file",
     );
@@ -44,15 +52,14 @@ async fn read_only_accounts_reject_writes_until_writable_again() {
     assert_eq!(list.status, 200, "{}", list.body);
 
     disk.set_writable(&accounts, true);
-    assert_eq!(dump_tickets(&acme).await, before, "a ticket was changed");
+    assert_eq!(dump_tickets(&acme.client).await, before, "a ticket was changed");
     assert_account_usable(&acme).await;
     assert_account_usable(&fresh).await;
     stop_and_check_log(server, &[&accounts.join("acme.db"), &accounts.join("fresh.db")]);
 }
 
-#[tokio::test]
 async fn server_on_read_only_data_dir_fails_to_start_and_names_file() {
-    let Some(disk) = TmpfsDisk::mount() else { return };
+    let disk = TmpfsDisk::mount();
     let path = disk.path().to_str().expect("text");
     for is_initialized in [false, true] {
         if is_initialized {

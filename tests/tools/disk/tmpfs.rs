@@ -9,12 +9,18 @@ use tempfile::TempDir;
 
 use crate::support::files;
 use crate::support::process::build_clean_env_command;
-use crate::support::tools::skip_test;
+use crate::support::tools::Tool;
 
 /// Mounts a tmpfs of size `$1` at `$0`, and keeps the namespace alive until stdin is closed.
 const MOUNT_SCRIPT: &str = "mount -t tmpfs -o size=\"$1\" tmpfs \"$0\" && echo mounted && exec cat";
 /// The flags of unshare: for root, and for other users with a user namespace.
 const UNSHARE_FLAGS: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
+
+/// mount, in a private namespace.
+pub(super) static MOUNT: Tool = Tool::new("mount", || {
+    let disk = TmpfsDisk::try_mount_as_any_user("1m");
+    disk.map(drop).ok_or_else(|| "not permitted in a private namespace".to_owned())
+});
 
 /// A small disk that is unmounted when dropped.
 pub(super) struct TmpfsDisk {
@@ -24,18 +30,18 @@ pub(super) struct TmpfsDisk {
 }
 
 impl TmpfsDisk {
-    /// Mounts a disk of 24 MB. Returns None and reports a skipped test if mounting is not permitted.
-    pub(super) fn mount() -> Option<Self> {
+    /// Mounts a disk of 24 MB.
+    pub(super) fn mount() -> Self {
         Self::mount_with_size("24m")
     }
 
     /// Mounts a disk of another size, such as `8m`.
-    pub(super) fn mount_with_size(size: &str) -> Option<Self> {
-        let disk = UNSHARE_FLAGS.iter().find_map(|flags| Self::try_mount(flags, size));
-        if disk.is_none() {
-            skip_test("mounting in a private namespace is not permitted");
-        }
-        disk
+    pub(super) fn mount_with_size(size: &str) -> Self {
+        Self::try_mount_as_any_user(size).expect("the probe of the tool has mounted a disk")
+    }
+
+    fn try_mount_as_any_user(size: &str) -> Option<Self> {
+        UNSHARE_FLAGS.iter().find_map(|flags| Self::try_mount(flags, size))
     }
 
     fn try_mount(flags: &[&str], size: &str) -> Option<Self> {

@@ -9,9 +9,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use crate::support::files::create_temp_dir;
+use crate::support::files::{copy_dir, create_temp_dir};
 use crate::support::server::Server;
-use crate::support::tools::{can_run, skip_test};
 
 /// A fixture, as `scripts/upgrade-fixture.py` creates it.
 pub(super) struct Fixture {
@@ -85,40 +84,23 @@ impl State {
 
 /// Loads the fixtures of released versions, and one of this build, which replaces the previous build.
 pub(super) fn fixtures() -> Vec<Fixture> {
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/upgrade");
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/upgrade");
     let entries = fs::read_dir(committed).expect("the directory exists");
     let dirs = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
-    dirs.chain(create_once()).map(Fixture::load).collect()
+    dirs.chain([create_once()]).map(Fixture::load).collect()
 }
 
-/// Creates a fixture with the program under test, once per run. None without Python.
-fn create_once() -> Option<PathBuf> {
-    static CREATED: OnceLock<Option<PathBuf>> = OnceLock::new();
+/// Creates a fixture with the program under test, once per run.
+fn create_once() -> PathBuf {
+    static CREATED: OnceLock<PathBuf> = OnceLock::new();
     let create = || {
-        if !can_run("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"]) {
-            skip_test("Python 3.10 is not installed, so no upgrade fixture is created");
-            return None;
-        }
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrade");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/upgrade-fixture.py");
         let mut command = Command::new("python3");
         command.args([script, env!("CARGO_BIN_EXE_omnidesk-mock")]).arg(&dir);
         let output = command.output().expect("python3 starts");
         assert!(output.status.success(), "{output:?}");
-        Some(dir)
+        dir
     };
     CREATED.get_or_init(create).clone()
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("the directory is created");
-    for entry in fs::read_dir(from).expect("the directory exists") {
-        let entry = entry.expect("an entry");
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy_dir(&from, &to);
-        } else {
-            fs::copy(from, to).expect("the file is copied");
-        }
-    }
 }

@@ -14,7 +14,22 @@ use tempfile::TempDir;
 use crate::support::control::Account;
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
+use crate::support::tools::PYTHON;
+use crate::tool_test::{ToolTest, tool_tests};
 use fixture::fixtures;
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    tool_tests![PYTHON =>
+        async responses_are_unchanged_and_survive_a_restart,
+        async writes_continue_after_the_last_id,
+        async keys_keep_their_permissions,
+        async reset_restores_the_seed,
+        async snapshot_is_restored_repeatedly,
+        async control_api_keeps_every_field,
+        async accounts_can_be_forked_and_saved,
+        async acknowledged_writes_of_a_killed_server_are_recovered,
+    ]
+}
 
 const KEY: &str = "acme-key-0123456789";
 const READER_KEY: &str = "read-key-0123456789";
@@ -31,7 +46,7 @@ fn start_on(data: &TempDir, arguments: &[&str]) -> Server {
 
 /// Starts a server with the seed of the fixture's server.
 fn start_with_seed(data: &TempDir) -> Server {
-    let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/upgrade/seed.yaml");
+    let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/upgrade/seed.yaml");
     start_on(data, &["--seed", seed])
 }
 
@@ -62,7 +77,6 @@ fn assert_contains(new: &Value, old: &Value, place: &str) {
     }
 }
 
-#[tokio::test]
 async fn responses_are_unchanged_and_survive_a_restart() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
@@ -74,7 +88,6 @@ async fn responses_are_unchanged_and_survive_a_restart() {
     }
 }
 
-#[tokio::test]
 async fn writes_continue_after_the_last_id() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
@@ -106,7 +119,6 @@ async fn writes_continue_after_the_last_id() {
     }
 }
 
-#[tokio::test]
 async fn keys_keep_their_permissions() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
@@ -119,7 +131,6 @@ async fn keys_keep_their_permissions() {
     }
 }
 
-#[tokio::test]
 async fn reset_restores_the_seed() {
     for fixture in fixtures() {
         let origin = &fixture.recorded.origin;
@@ -137,7 +148,6 @@ async fn reset_restores_the_seed() {
     }
 }
 
-#[tokio::test]
 async fn snapshot_is_restored_repeatedly() {
     for fixture in fixtures() {
         let snapshot = &fixture.recorded.snapshot;
@@ -152,7 +162,6 @@ async fn snapshot_is_restored_repeatedly() {
     }
 }
 
-#[tokio::test]
 async fn control_api_keeps_every_field() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
@@ -164,7 +173,6 @@ async fn control_api_keeps_every_field() {
     }
 }
 
-#[tokio::test]
 async fn accounts_can_be_forked_and_saved() {
     for fixture in fixtures() {
         let data = fixture.stopped_data();
@@ -183,7 +191,6 @@ async fn accounts_can_be_forked_and_saved() {
     }
 }
 
-#[tokio::test]
 async fn acknowledged_writes_of_a_killed_server_are_recovered() {
     for fixture in fixtures() {
         let data = fixture.killed_data();

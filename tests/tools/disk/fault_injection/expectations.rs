@@ -1,5 +1,6 @@
 //! Compares the state of a server with the outcomes that its responses report.
 
+use crate::support::disk::{assert_account_usable, server_arguments};
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -8,7 +9,6 @@ use reqwest::RequestBuilder;
 use super::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, load_title, read_account_state,
 };
-use crate::disk::{assert_account_usable, server_arguments};
 use crate::support::control::Account;
 use crate::support::process::build_command;
 

@@ -4,8 +4,8 @@
 use super::expectations::{ExpectedStates, Outcome, perform};
 use super::prepared_data::{Operation, PreparedDataDir, ServerUnderTest};
 use super::{is_exhaustive, rng_seed, sample_evenly};
-use crate::disk::tmpfs::TmpfsDisk;
-use crate::disk::{assert_account_usable, server_arguments};
+use crate::disk::tmpfs::{MOUNT, TmpfsDisk};
+use crate::support::disk::{assert_account_usable, server_arguments};
 use crate::support::integrity;
 use crate::support::process::{OutputStream, RunningProcess};
 use crate::support::rng::Rng;
@@ -13,7 +13,25 @@ use crate::support::rng::Rng;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
+use crate::tool_test::{ToolTest, tool_tests};
 use futures_util::FutureExt;
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    tool_tests![MOUNT =>
+        async ticket_creation_on_full_disk_is_applied_or_rejected,
+        async wal_filling_writes_on_full_disk_are_applied_or_rejected,
+        async first_write_on_full_disk_is_applied_or_rejected,
+        async first_read_on_full_disk_succeeds_or_is_rejected,
+        async reset_on_full_disk_is_applied_or_rejected,
+        async snapshot_on_full_disk_is_applied_or_rejected,
+        async snapshot_replacement_on_full_disk_is_applied_or_rejected,
+        async restore_on_full_disk_is_applied_or_rejected,
+        async account_removal_on_full_disk_is_applied_or_rejected,
+        async import_on_full_disk_is_applied_or_rejected,
+        async account_creation_on_full_disk_is_applied_or_rejected,
+        async account_copy_on_full_disk_is_applied_or_rejected,
+    ]
+}
 
 /// The free space before the operation, in bytes.
 const FREE_BYTES: [u64; 6] = [0, 4 << 10, 16 << 10, 64 << 10, 160 << 10, 400 << 10];
@@ -115,7 +133,7 @@ fn assert_start_on_full_disk(disk: &TmpfsDisk, data: &Path) {
 }
 
 async fn test_operation(operation: Operation) {
-    let Some(disk) = TmpfsDisk::mount_with_size("8m") else { return };
+    let disk = TmpfsDisk::mount_with_size("8m");
     let seed = rng_seed();
     let mut rng = Rng::new(seed);
     let prepared = PreparedDataDir::new(operation).await;
@@ -139,62 +157,50 @@ async fn test_operation(operation: Operation) {
     assert!(failed.is_empty(), "{operation:?} with CRASH_SEED={seed}: {failed:?}");
 }
 
-#[tokio::test]
 async fn ticket_creation_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::CreateTicket).await;
 }
 
-#[tokio::test]
 async fn wal_filling_writes_on_full_disk_are_applied_or_rejected() {
     test_operation(Operation::FillWal).await;
 }
 
-#[tokio::test]
 async fn first_write_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::FirstWrite).await;
 }
 
-#[tokio::test]
 async fn first_read_on_full_disk_succeeds_or_is_rejected() {
     test_operation(Operation::FirstRead).await;
 }
 
-#[tokio::test]
 async fn reset_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::Reset).await;
 }
 
-#[tokio::test]
 async fn snapshot_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::TakeSnapshot).await;
 }
 
-#[tokio::test]
 async fn snapshot_replacement_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::ReplaceSnapshot).await;
 }
 
-#[tokio::test]
 async fn restore_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::Restore).await;
 }
 
-#[tokio::test]
 async fn account_removal_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::RemoveAccount).await;
 }
 
-#[tokio::test]
 async fn import_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::Import).await;
 }
 
-#[tokio::test]
 async fn account_creation_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::CreateAccount).await;
 }
 
-#[tokio::test]
 async fn account_copy_on_full_disk_is_applied_or_rejected() {
     test_operation(Operation::CopyAccount).await;
 }

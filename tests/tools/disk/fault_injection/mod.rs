@@ -8,6 +8,7 @@ mod full_disk;
 mod prepared_data;
 mod strace;
 
+use crate::support::disk::{assert_account_usable, server_arguments};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -20,11 +21,30 @@ use self::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, build_ticket_creation,
 };
 use self::strace::{Strace, SyscallFault, SyscallPoint, parse_points};
-use crate::crash::parse_env_var;
-use crate::disk::{assert_account_usable, server_arguments};
 use crate::support::integrity;
 use crate::support::process::build_command;
-use crate::support::rng::Rng;
+use crate::support::rng::{Rng, parse_env_var};
+use crate::support::tools::STRACE;
+use crate::tool_test::{ToolTest, tool_tests};
+
+pub(super) fn tests() -> Vec<ToolTest> {
+    let full_disk = full_disk::tests();
+    let syscalls = tool_tests![STRACE =>
+        async ticket_creation_matches_its_response_under_syscall_faults,
+        async wal_filling_writes_match_their_responses_under_syscall_faults,
+        async first_write_matches_its_response_under_syscall_faults,
+        async reset_matches_its_response_under_syscall_faults,
+        async snapshot_matches_its_response_under_syscall_faults,
+        async snapshot_replacement_matches_its_response_under_syscall_faults,
+        async restore_matches_its_response_under_syscall_faults,
+        async first_read_matches_its_response_under_syscall_faults,
+        async account_removal_matches_its_response_under_syscall_faults,
+        async import_matches_its_response_under_syscall_faults,
+        async account_creation_matches_its_response_under_syscall_faults,
+        async account_copy_matches_its_response_under_syscall_faults,
+    ];
+    [full_disk, syscalls].into_iter().flatten().collect()
+}
 
 /// The durability mode, the faults, and the number of sampled points. `power` has additional fsync calls; they make no
 /// difference to a kill, so `process` needs no kills.
@@ -173,9 +193,6 @@ fn is_exhaustive() -> bool {
 
 /// Tests an operation with sampled cases, or with all of them.
 async fn test_operation(operation: Operation) {
-    if !Strace::is_available() {
-        return;
-    }
     let seed = rng_seed();
     let mut rng = Rng::new(seed);
     let prepared = PreparedDataDir::new(operation).await;
@@ -254,62 +271,50 @@ fn sample_evenly<T: Copy>(all: &[T], max: usize, rng: &mut Rng) -> Vec<T> {
     (0..parts).map(|number| rng.choose(part(number))).collect()
 }
 
-#[tokio::test]
 async fn ticket_creation_matches_its_response_under_syscall_faults() {
     test_operation(Operation::CreateTicket).await;
 }
 
-#[tokio::test]
 async fn wal_filling_writes_match_their_responses_under_syscall_faults() {
     test_operation(Operation::FillWal).await;
 }
 
-#[tokio::test]
 async fn first_write_matches_its_response_under_syscall_faults() {
     test_operation(Operation::FirstWrite).await;
 }
 
-#[tokio::test]
 async fn reset_matches_its_response_under_syscall_faults() {
     test_operation(Operation::Reset).await;
 }
 
-#[tokio::test]
 async fn snapshot_matches_its_response_under_syscall_faults() {
     test_operation(Operation::TakeSnapshot).await;
 }
 
-#[tokio::test]
 async fn snapshot_replacement_matches_its_response_under_syscall_faults() {
     test_operation(Operation::ReplaceSnapshot).await;
 }
 
-#[tokio::test]
 async fn restore_matches_its_response_under_syscall_faults() {
     test_operation(Operation::Restore).await;
 }
 
-#[tokio::test]
 async fn first_read_matches_its_response_under_syscall_faults() {
     test_operation(Operation::FirstRead).await;
 }
 
-#[tokio::test]
 async fn account_removal_matches_its_response_under_syscall_faults() {
     test_operation(Operation::RemoveAccount).await;
 }
 
-#[tokio::test]
 async fn import_matches_its_response_under_syscall_faults() {
     test_operation(Operation::Import).await;
 }
 
-#[tokio::test]
 async fn account_creation_matches_its_response_under_syscall_faults() {
     test_operation(Operation::CreateAccount).await;
 }
 
-#[tokio::test]
 async fn account_copy_matches_its_response_under_syscall_faults() {
     test_operation(Operation::CopyAccount).await;
 }

@@ -1,5 +1,7 @@
 //! A prepared data directory with different accounts, the operations on them, and their states.
 
+use crate::support::disk::{create_account_with_tickets, server_arguments, start_on};
+use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, new_ticket_fields};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,15 +10,12 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::crash::REQUIRED_FIELDS;
-use crate::disk::{create_account_with_tickets, create_ticket, server_arguments, start_on};
 use crate::support::client::ApiClient;
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::files;
 use crate::support::process::build_command;
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
 
 /// The number of pages in the write-ahead log that triggers a checkpoint of SQLite (documented: its default).
 const WAL_AUTOCHECKPOINT_PAGES: u64 = 1000;
@@ -112,7 +111,7 @@ impl PreparedDataDir {
 
     /// Copies the data directory into an existing directory.
     pub(super) fn copy_to(&self, data: &Path) {
-        copy_dir(self.dir.path(), data);
+        files::copy_dir(self.dir.path(), data);
     }
 
     /// Copies the data directory. Returns the canonical path, as strace prints it.
@@ -152,9 +151,9 @@ impl ServerUnderTest {
         }
         // For `FillWal` the log is nearly full already.
         if operation != Operation::FillWal {
-            create_ticket(&self.acme).await;
+            create_ticket(&self.acme.client).await;
         }
-        create_ticket(&self.other).await;
+        create_ticket(&self.other.client).await;
     }
 
     pub(super) fn client(&self) -> &ApiClient {
@@ -251,7 +250,7 @@ pub(super) fn load_title(writer: usize) -> String {
 /// Builds a request for a ticket that takes several pages.
 fn build_large_ticket_creation(account: &Account, title: &str) -> RequestBuilder {
     let name = "\u{6f22}".repeat(1000);
-    let fields = REQUIRED_FIELDS.into_iter().chain([("title", title), ("fromName", &name)]);
+    let fields = new_ticket_fields(title).into_iter().chain([("fromName", &*name)]);
     account.client.request("POST", "/api/v2/ticket").form(&fields.collect::<Vec<_>>())
 }
 
@@ -294,17 +293,4 @@ fn wal_size_bytes(data: &Path) -> u64 {
         name.starts_with("acme.") && name.ends_with(".db-wal")
     });
     logs.map(|log| log.metadata().expect("the file has metadata").len()).sum()
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).expect("the directory exists") {
-        let from = entry.expect("an entry").path();
-        let to = to.join(from.file_name().expect("a name"));
-        if from.is_dir() {
-            std::fs::create_dir(&to).expect("the directory is created");
-            copy_dir(&from, &to);
-        } else {
-            std::fs::copy(&from, &to).expect("the file is copied");
-        }
-    }
 }

@@ -5,7 +5,6 @@ use std::fmt::{Display, Formatter, Result};
 use std::path::Path;
 
 use crate::support::process::{RunningProcess, build_clean_env_command};
-use crate::support::tools::{can_run, skip_test};
 
 /// The system calls that change the disk. strace ignores unknown calls with the prefix `?`.
 const TRACED_SYSCALLS: [&str; 12] = [
@@ -55,15 +54,6 @@ pub(super) struct Strace {
 }
 
 impl Strace {
-    /// Returns true if strace works; reports a skipped test otherwise.
-    pub(super) fn is_available() -> bool {
-        let is_available = can_run("strace", &["-o", "/dev/null", "true"]);
-        if !is_available {
-            skip_test("strace is not installed, or tracing is not permitted");
-        }
-        is_available
-    }
-
     /// Starts to record the system calls.
     pub(super) fn record(process: u32) -> Self {
         Self::attach(process, &["-y", "-e", &format!("trace={}", TRACED_SYSCALLS.join(","))])
