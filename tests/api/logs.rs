@@ -1,15 +1,12 @@
 //! Log output: one line per request, and never an API key.
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
 use crate::support::client::ApiClient;
 use crate::support::control::fetch_response;
 use crate::support::files;
 use crate::support::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
-use crate::support::raw::{
-    build_raw_head, build_raw_request, connect, exchange, read_raw_response,
-};
+use crate::support::raw::{RawConnection, build_raw_head, build_raw_request, exchange};
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::ticket::NEW_TICKET_FORM;
 
@@ -61,12 +58,12 @@ async fn each_request_logs_one_line() {
 async fn rejected_connections_and_malformed_http_are_logged() {
     let (mut running, _folder) = serve_acme(&["--max-connections", "1"]);
     let base = running.base_url();
-    let mut open_connection = connect(&base).await;
+    let mut open_connection = RawConnection::open(&base).await;
     let over_limit = exchange(&base, &build_raw_head("GET", "/api/v2/ticket", "")).await;
     assert_eq!(over_limit.status, 503, "{over_limit:?}");
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("--max-connections"));
-    open_connection.write_all(b"no HTTP\r\n\r\n").await.expect("the bytes are sent");
-    assert_eq!(read_raw_response(open_connection).await.status, 400);
+    open_connection.send(b"no HTTP\r\n\r\n").await;
+    assert_eq!(open_connection.read_only_response().await.status, 400);
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("not valid HTTP/1.1"));
     assert_eq!(running.stop().exit_code, Some(0));
 }

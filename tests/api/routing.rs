@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::client::JsonResponse;
-use crate::support::raw::{build_raw_head, exchange};
+use crate::support::raw::{build_raw_head, build_raw_request, exchange};
 use crate::support::seed::{self, ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::ticket;
 
@@ -123,7 +123,7 @@ async fn checks_run_in_order_path_method_key_body() {
         ("POST", "/api/v2/ticket", ACME_KEY, "text/plain", 415),
         ("POST", "/api/v2/ticket", ACME_KEY, "application/json", 400),
     ] {
-        let bytes = crate::support::raw::build_raw_request(method, path, key, content_type, b"{");
+        let bytes = build_raw_request(method, path, key, content_type, b"{");
         let response = exchange(&server.base_url, &bytes).await;
         assert_eq!(response.status, expected, "{method} {path}: {response:?}");
     }

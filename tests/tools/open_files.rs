@@ -6,14 +6,14 @@ use std::process::Command;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::Account;
+use crate::support::files;
 use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
+use crate::support::raw::{build_raw_request, transcribe};
 use crate::support::ticket::NEW_TICKET_FORM;
 use crate::support::tools::{PRLIMIT, can_run};
-use crate::support::{files, raw};
 use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {
@@ -118,18 +118,15 @@ async fn excess_connections_leave_file_descriptors_to_databases() {
         let attempts = (0..files as usize * 2).map(async |index| {
             let key = &accounts[index % ACCOUNT_COUNT].client.api_key;
             let content_type = "application/x-www-form-urlencoded";
-            let bytes = raw::build_raw_request(
+            let bytes = build_raw_request(
                 "POST",
                 "/api/v2/ticket",
                 key,
                 content_type,
                 NEW_TICKET_FORM.as_bytes(),
             );
-            let mut stream = raw::connect(&base).await;
-            let mut response = String::new();
             // A rejected connection may be closed before all bytes are sent, and without a response.
-            let _ = stream.write_all(&bytes).await;
-            let _ = stream.read_to_string(&mut response).await;
+            let response = transcribe(&base, &bytes).await.text();
             if response.is_empty() {
                 return (index, false);
             }

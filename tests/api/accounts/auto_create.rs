@@ -7,6 +7,7 @@ use crate::support::control::{Account, assert_problem, fetch_response};
 use crate::support::seed::{acme_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::wait::poll_until;
 
 #[tokio::test]
 async fn unknown_key_creates_account_from_seed() {
@@ -79,10 +80,7 @@ async fn account_is_removed_after_ttl_without_requests() {
         list["accounts"].as_array().expect("a list").iter().any(|one| one["account"] == "brief")
     };
     // These requests list all accounts, so they don't extend the account's TTL.
-    let removed = async { while exists().await {} };
-    tokio::time::timeout(std::time::Duration::from_secs(20), removed)
-        .await
-        .expect("the account expires");
+    poll_until("the removal of the account", async || !exists().await).await;
     assert_eq!(brief.client.get("/api/v2/ticket").await.status, 401);
     assert_problem(&brief.send_control("GET", "").await, 404, "unknown-account", "brief");
     assert_eq!(lasting.send_control("GET", "").await.body["ttl"], "PT1H");

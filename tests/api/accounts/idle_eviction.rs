@@ -1,7 +1,7 @@
 //! Idle eviction: an idle account uses no thread and no open file. Client disconnects do no harm.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,9 +10,7 @@ use crate::support::control::Account;
 use crate::support::files::create_temp_dir;
 use crate::support::process::{RunningProcess, build_command};
 use crate::support::ticket::NEW_TICKET_FORM;
-
-/// Longer than the server needs to evict an idle account.
-const EVICTION_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::support::wait::poll_until;
 
 /// Thread and file counts of a running program, from `/proc` on Linux.
 struct ProcessInfo(u32);
@@ -26,15 +24,6 @@ impl ProcessInfo {
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.0)).into_iter().flatten();
         let targets = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
         targets.filter(|target| target.starts_with(folder)).count()
-    }
-}
-
-/// Polls until the condition is true.
-async fn poll_until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + EVICTION_TIMEOUT;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        tokio::task::yield_now().await;
     }
 }
 
@@ -61,8 +50,8 @@ async fn idle_file_account_holds_no_thread_or_open_file() {
     let (threads, folder) = (process.thread_count(), data.path().join("accounts"));
     let accounts = create_accounts(&client, 5).await;
     assert!(process.count_open_files_in(&folder) > 0 && process.thread_count() > threads);
-    poll_until("the account files are closed", || process.count_open_files_in(&folder) == 0).await;
-    poll_until("the account threads have ended", || process.thread_count() <= threads + 4).await;
+    poll_until("closed account files", async || process.count_open_files_in(&folder) == 0).await;
+    poll_until("the end of threads", async || process.thread_count() <= threads + 4).await;
     for account in accounts {
         assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
     }

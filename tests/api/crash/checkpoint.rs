@@ -1,6 +1,5 @@
 //! Crash test: servers are killed under heavy load, while write-ahead logs are checkpointed into their databases.
 
-use crate::support::integrity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -11,10 +10,10 @@ use super::crash_run::CrashRun;
 use super::kill::{self, CountingSender, KillTrigger};
 use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, restart_server};
 use crate::support::client::ApiClient;
-use crate::support::files;
 use crate::support::rng::Rng;
 use crate::support::server::Server;
 use crate::support::ticket::new_ticket_fields;
+use crate::support::{files, integrity};
 
 /// The number of concurrent writers, half of them in each account.
 const WRITER_COUNT: usize = 16;

@@ -14,7 +14,6 @@ mod stats;
 mod write_request;
 mod writer;
 
-use crate::support::integrity;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -28,10 +27,10 @@ use self::kill::KillTrigger;
 use self::stats::CrashStats;
 use self::writer::Writer;
 use crate::support::client::{ApiClient, JsonResponse};
-use crate::support::files;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_KEY, acme_seed};
 use crate::support::server::Server;
+use crate::support::{files, integrity};
 
 /// The accounts of the seed, each with a key.
 const ACCOUNTS: [(&str, &str); 2] = [("acme", ACME_KEY), ("globex", "globex-key-0123456789")];

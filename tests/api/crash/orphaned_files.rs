@@ -1,7 +1,6 @@
 //! Concurrent creation and removal of accounts of one name until the server is killed: the next server leaves no
 //! orphaned files.
 
-use crate::support::integrity;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -11,8 +10,8 @@ use super::crash_run::CrashRun;
 use super::kill::{self, CountingSender, KillTrigger};
 use crate::support::client::ApiClient;
 use crate::support::control::ACCOUNTS_PATH;
-use crate::support::files;
 use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::{files, integrity};
 
 /// A server is killed after at most this many responses.
 const MAX_RESPONSES: usize = 120;

@@ -1,7 +1,6 @@
 //! Reset, snapshot and restore are atomic across a kill: the account has the state before or after, with its tickets,
 //! clock and snapshots.
 
-use crate::support::integrity;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,10 +12,10 @@ use super::kill::{self, CountingSender, KillTrigger};
 use super::{ACCOUNTS, build_seed, fetch_ok, restart_server};
 use crate::support::client::ApiClient;
 use crate::support::control::Account;
-use crate::support::files;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_NOW, ticket_fixture};
 use crate::support::ticket::{TICKETS_PATH, new_ticket_fields};
+use crate::support::{files, integrity};
 
 /// The number of tickets that each account starts with.
 const TICKET_COUNT: u64 = 40;

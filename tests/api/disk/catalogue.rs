@@ -1,12 +1,12 @@
 //! An unusable catalogue: the server does not start, the error names the file, and no file changes.
 
-use crate::support::disk::{
-    assert_account_usable, catalogue_path, create_account_with_tickets, server_arguments, start_on,
-};
 use std::path::Path;
 
 use super::corruption::create_data_dir;
 use super::data_dir::{CORRUPTIONS, copy_data_dir, execute_sql, read_database_files};
+use crate::support::disk::{
+    assert_account_usable, catalogue_path, create_account_with_tickets, server_arguments, start_on,
+};
 use crate::support::files;
 use crate::support::process::{RunningProcess, build_command};
 

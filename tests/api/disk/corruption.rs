@@ -1,10 +1,5 @@
 //! A corrupt account file: requests of the account fail, the file is not modified, and other accounts work.
 
-use crate::support::disk::{
-    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
-    assert_server_error, create_account_with_tickets, start_on, stop_and_check_log,
-};
-use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use std::path::Path;
 
 use serde_json::json;
@@ -15,7 +10,12 @@ use super::data_dir::{
     select_corruptions,
 };
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    assert_server_error, create_account_with_tickets, start_on, stop_and_check_log,
+};
 use crate::support::files;
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 
 /// The number of tickets of the corrupted account.
 pub(super) const TICKET_COUNT: usize = 20;

@@ -1,6 +1,5 @@
 //! Locates, reads, copies and corrupts the files of a data directory.
 
-use crate::support::disk::catalogue_path;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 
+use crate::support::disk::catalogue_path;
 use crate::support::files;
 
 /// A name and a function that corrupts a file.

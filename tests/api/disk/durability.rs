@@ -1,18 +1,18 @@
 //! Durability modes: acknowledged writes survive a kill of the process. `scripts/power-check.sh` tests that they survive
 //! a power loss, which needs root.
 
-use crate::support::disk::{assert_account_usable, create_account_with_tickets, server_arguments};
-use crate::support::ticket::{
-    NEW_TICKET_FORM, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
-};
 use std::path::Path;
 
 use tokio::task::JoinSet;
 
 use crate::support::control::Account;
+use crate::support::disk::{assert_account_usable, create_account_with_tickets, server_arguments};
 use crate::support::files;
 use crate::support::process::{build_command, run_to_exit};
 use crate::support::server::Server;
+use crate::support::ticket::{
+    NEW_TICKET_FORM, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
+};
 
 fn start_with_durability(data: &Path, mode: &str) -> Server {
     Server::start_command(build_command(&server_arguments(data)).args(["--durability", mode]))

@@ -1,10 +1,5 @@
 //! A corrupt image: requests of its accounts fail, other accounts work, and the image is not modified.
 
-use crate::support::disk::{
-    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
-    create_account_with_tickets, start_on, stop_and_check_log,
-};
-use crate::support::ticket::dump_tickets;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +8,11 @@ use tempfile::TempDir;
 use super::corruption::{TICKET_COUNT, assert_all_requests_fail, create_data_dir};
 use super::data_dir::{account_file, copy_data_dir, read_database_files, select_corruptions};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    create_account_with_tickets, start_on, stop_and_check_log,
+};
+use crate::support::ticket::dump_tickets;
 
 use serde_json::json;
 

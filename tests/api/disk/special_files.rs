@@ -1,11 +1,11 @@
 //! Special files in the data directory: symlinks, FIFOs and directories are neither followed nor replaced.
 
-use crate::support::disk::{
-    assert_account_usable, create_account_with_tickets, server_arguments, start_on,
-};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::support::disk::{
+    assert_account_usable, create_account_with_tickets, server_arguments, start_on,
+};
 use crate::support::files;
 use crate::support::process::{RunningProcess, build_command};
 

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::wire::send_raw;
 use super::{
     TICKETS_PATH, add_fault, build_raw_form, clear_faults, count_tickets, create_ticket,
     fault_counts, poll_until, start_with_account, wait_for_entries,
 };
 use crate::support::control::assert_problem;
+use crate::support::raw::RawConnection;
 use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn ticket_is_not_visible_during_a_delay_before_the_write() {
     let (server, account) = start_with_account().await;
     for when in [json!({ "delay": "5m" }), json!({ "delay": "5m", "when": "before" })] {
         add_fault(&account, &json!({ "operation": "ticket.create", "effect": when })).await;
-        let delayed = send_raw(
+        let delayed = RawConnection::open_and_send(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
@@ -35,7 +35,7 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
     let (server, account) = start_with_account().await;
     let effect = json!({ "delay": "5m", "when": "after" });
     add_fault(&account, &json!({ "operation": "ticket.create", "effect": effect })).await;
-    let delayed = send_raw(
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
@@ -43,8 +43,7 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
     let found = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
     assert_eq!(found.status, 200, "{}", found.body);
     assert_eq!(found.body["ticket"]["status"], "new", "{}", found.body);
-    let error = delayed.try_read(&mut [0; 1]).expect_err("no byte has been sent");
-    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(!delayed.is_readable(), "no byte has been sent");
     assert_eq!(
         account.client.get("/api/v2/ticket/1").await.status,
         200,
@@ -56,7 +55,7 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
 async fn disconnect_during_a_delay_does_not_cancel_the_write() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let delayed = send_raw(
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
@@ -75,7 +74,7 @@ async fn disconnect_during_a_delay_does_not_cancel_the_write() {
 async fn reset_cancels_a_delayed_write() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let delayed = send_raw(
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
@@ -96,7 +95,7 @@ async fn delayed_request_does_not_block_its_account() {
         let rule = json!({ "fields": { "title": "Printer" }, "effect": effect });
         add_fault(&account, &rule).await;
         let before = count_tickets(&account).await;
-        let delayed = send_raw(
+        let delayed = RawConnection::open_and_send(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{ExpectedOutcome, exchange_until_close, send_raw};
+use super::wire::ExpectedOutcome;
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, create_ticket, fault_counts, poll_until, start_with_account, start_with_ticket,
     wait_for_entries,
 };
 use crate::support::control::Account;
+use crate::support::raw::{RawConnection, transcribe};
 use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns the number of tickets with this title.
@@ -29,11 +30,9 @@ async fn ticket_is_created_once_when_its_response_is_dropped() {
         let rule = json!({ "operation": "ticket.create", "effect": { "drop_response": mode } });
         add_fault(&account, &rule).await;
         let body = NEW_TICKET_FORM.replace("Printer", title);
-        let transcript = exchange_until_close(
-            &server.base_url,
-            &build_raw_form(&account, "POST", TICKETS_PATH, &body),
-        )
-        .await;
+        let transcript =
+            transcribe(&server.base_url, &build_raw_form(&account, "POST", TICKETS_PATH, &body))
+                .await;
         outcome.assert_matches(title, &transcript, "");
         assert_eq!(count_by_title(&account, title).await, 1, "{title}");
         clear_faults(&account).await;
@@ -46,7 +45,7 @@ async fn ticket_is_created_once_when_its_response_is_dropped() {
 async fn ticket_exists_while_its_response_hangs() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "hang" } })).await;
-    let stream = send_raw(
+    let stream = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
@@ -55,8 +54,7 @@ async fn ticket_exists_while_its_response_hangs() {
     assert_eq!(found.status, 200, "{}", found.body);
     assert_eq!(found.body["ticket"]["title"], "Printer", "{}", found.body);
     assert_eq!(count_by_title(&account, "Printer").await, 1);
-    let error = stream.try_read(&mut [0; 1]).expect_err("no byte has been sent");
-    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(!stream.is_readable(), "no byte has been sent");
 
     drop(stream);
     let entries = wait_for_entries(&account, "status=none&fault=true", 1).await;
@@ -69,8 +67,8 @@ async fn retry_after_a_dropped_response_creates_a_duplicate() {
     let (server, account) = start_with_account().await;
     add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "reset" } })).await;
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
-    assert_eq!(exchange_until_close(&server.base_url, &request_bytes).await.text, "");
-    assert_eq!(exchange_until_close(&server.base_url, &request_bytes).await.status(), 200);
+    assert_eq!(transcribe(&server.base_url, &request_bytes).await.text(), "");
+    assert_eq!(transcribe(&server.base_url, &request_bytes).await.status(), 200);
     assert_eq!(count_tickets(&account).await, 2);
     assert_eq!(fault_counts(&account).await, [(2, 1)]);
 }
@@ -82,7 +80,7 @@ async fn dropped_response_to_an_invalid_update_changes_nothing() {
     let invalid = build_raw_form(&account, "PUT", TICKET_PATH, "status=nonsense");
     ExpectedOutcome::ConnectionReset.assert_matches(
         "an invalid update",
-        &exchange_until_close(&server.base_url, &invalid).await,
+        &transcribe(&server.base_url, &invalid).await,
         "",
     );
     clear_faults(&account).await;
@@ -99,7 +97,7 @@ async fn disconnect_during_a_hang_leaves_no_change() {
         build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     ];
     for (number, request) in requests.iter().enumerate() {
-        let stream = send_raw(&server.base_url, request).await;
+        let stream = RawConnection::open_and_send(&server.base_url, request).await;
         let applied = u64::try_from(number).expect("the index fits") + 1;
         poll_until("the hang", async || fault_counts(&account).await == [(applied, applied)]).await;
         drop(stream);

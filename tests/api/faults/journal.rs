@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{ExpectedOutcome, effect_cases, effect_name, exchange_until_close};
+use super::wire::{ExpectedOutcome, effect_cases, effect_name};
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, clear_faults, create_ticket,
     journal_entries, start_with_account, start_with_ticket, wait_for_entries,
 };
+use crate::support::raw::transcribe;
 use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns whether the recorded body fits the outcome.
@@ -27,12 +28,11 @@ async fn each_effect_is_recorded_with_its_rule_and_changes() {
     let (server, account) = start_with_ticket().await;
     let update =
         |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
-    let full_body =
-        exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    let full_body = transcribe(&server.base_url, &update("first")).await.body().to_owned();
     for (number, (effect, outcome, is_executed)) in effect_cases().into_iter().enumerate() {
         let fault = add_fault(&account, &json!({ "effect": effect })).await;
         let title = format!("title-{number}");
-        exchange_until_close(&server.base_url, &update(&title)).await;
+        transcribe(&server.base_url, &update(&title)).await;
         let entry = wait_for_entries(&account, "fault=true", number + 1)
             .await
             .pop()
@@ -62,7 +62,7 @@ async fn fault_on_a_read_is_recorded() {
     assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
     for (number, (effect, outcome, _)) in effect_cases().into_iter().enumerate() {
         add_fault(&account, &json!({ "operation": "ticket.get", "effect": effect })).await;
-        exchange_until_close(&server.base_url, &super::build_raw_get(&account, TICKET_PATH)).await;
+        transcribe(&server.base_url, &super::build_raw_get(&account, TICKET_PATH)).await;
         let entry = wait_for_entries(&account, "fault=true", number + 1)
             .await
             .pop()
@@ -94,18 +94,15 @@ async fn dropped_response_still_records_its_changes() {
     let (server, account) = start_with_account().await;
     for mode in [json!("reset"), json!(503)] {
         add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": mode } })).await;
-        exchange_until_close(
+        transcribe(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
     }
     add_fault(&account, &json!({ "effect": { "reset_connection": true } })).await;
-    exchange_until_close(
-        &server.base_url,
-        &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
-    )
-    .await;
+    transcribe(&server.base_url, &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM))
+        .await;
     let entries = wait_for_entries(&account, "fault=true", 3).await;
     let statuses: Vec<&Value> = entries.iter().map(|entry| &entry["status"]).collect();
     assert_eq!(statuses, [&Value::Null, &json!(503), &Value::Null], "{entries:?}");

@@ -3,12 +3,12 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::wire::exchange_until_close;
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, create_ticket, fault_counts, list_faults, start_with_account, start_with_ticket,
 };
 use crate::support::control::{Account, assert_problem};
+use crate::support::raw::transcribe;
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
 
@@ -214,8 +214,8 @@ async fn run_fault_scenario(server: &Server) -> Vec<String> {
             2 => build_raw_get(&account, TICKET_PATH),
             _ => build_raw_form(&account, "PUT", TICKET_PATH, &format!("title=round-{round}")),
         };
-        let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
-        let status = if transcript.text.is_empty() { 0 } else { transcript.status() };
+        let transcript = transcribe(&server.base_url, &request_bytes).await;
+        let status = if transcript.is_empty() { 0 } else { transcript.status() };
         outcomes.push(format!("{status} {:?} {}", transcript.read_error, transcript.body()));
     }
     outcomes.push(format!("{:?}", list_faults(&account).await));

@@ -7,7 +7,7 @@ use super::{TICKETS_PATH, list_faults, start_with_account, start_with_ticket};
 use crate::support::client::ApiClient;
 use crate::support::control::{Account, assert_problem, fetch_response};
 use crate::support::process::{ProcessOutput, RunningProcess};
-use crate::support::raw;
+use crate::support::raw::{build_raw_head, exchange};
 
 const ROUTES_WITH_BODY: [(&str, &str); 4] =
     [("POST", "/faults"), ("PUT", "/rate-limits"), ("PUT", "/strict"), ("POST", "/verify")];
@@ -229,9 +229,9 @@ async fn log_never_contains_the_key_under_faults() {
         let client = ApiClient::new(&running.base_url()).with_key(key);
         send_key_everywhere(&Account::new(&client, "dev", key), key).await;
         send_key_everywhere(&Account::new(&client, "dev", key).with_self_alias(), key).await;
-        raw::exchange(
+        exchange(
             &client.base_url,
-            &raw::build_raw_head("GET", TICKETS_PATH, &format!("apiKey: {key}\r\n")),
+            &build_raw_head("GET", TICKETS_PATH, &format!("apiKey: {key}\r\n")),
         )
         .await;
         assert_no_key_in_output(&running.stop());

@@ -16,24 +16,20 @@ mod stalled_clients;
 mod triggers;
 mod wire;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use crate::support::client::JsonResponse;
 use crate::support::control::Account;
-use crate::support::raw;
+use crate::support::raw::{build_raw_head, build_raw_request};
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::wait::{poll_until, with_timeout};
 
 const TICKETS_PATH: &str = "/api/v2/ticket";
 const TICKET_PATH: &str = "/api/v2/ticket/1";
 const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
 /// The time of a frozen clock.
 const NOON: &str = "2026-03-01T12:00:00Z";
-/// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Starts a server with a new account without tickets.
 async fn start_with_account() -> (Server, Account) {
@@ -112,21 +108,10 @@ async fn wait_for_entries(account: &Account, filters: &str, count: usize) -> Vec
 
 /// Returns the bytes of a `GET` request that closes the connection.
 fn build_raw_get(account: &Account, path: &str) -> Vec<u8> {
-    raw::build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
+    build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
 }
 
 /// Returns the bytes of a request with a URL-encoded body that closes the connection.
 fn build_raw_form(account: &Account, method: &str, path: &str, body: &str) -> Vec<u8> {
-    raw::build_raw_request(method, path, &account.client.api_key, FORM_URLENCODED, body.as_bytes())
-}
-
-/// Polls until the condition holds.
-async fn poll_until(label: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let poll = async { while !holds().await {} };
-    timeout(TEST_TIMEOUT, poll).await.unwrap_or_else(|_| panic!("timed out waiting for {label}"));
-}
-
-/// Waits for a future with a timeout.
-async fn with_timeout<T>(label: &str, future: impl Future<Output = T>) -> T {
-    timeout(TEST_TIMEOUT, future).await.unwrap_or_else(|_| panic!("timed out waiting for {label}"))
+    build_raw_request(method, path, &account.client.api_key, FORM_URLENCODED, body.as_bytes())
 }

@@ -4,17 +4,16 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use serde_json::json;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::wire::send_raw;
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, fault_counts, poll_until,
     start_with_account, start_with_ticket, with_timeout,
 };
 use crate::support::client::JsonResponse;
 use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::raw::RawConnection;
 use crate::support::server::Server;
 
 /// The maximum number of concurrent waits per account.
@@ -25,13 +24,18 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const NEVER_MATCHING_WAIT: &str = "/wait?ticket=999&status=closed&timeout=5m";
 
 /// Starts `count` requests that hang until the client disconnects.
-async fn start_hanging_requests(account: &Account, count: usize) -> Vec<TcpStream> {
+async fn start_hanging_requests(account: &Account, count: usize) -> Vec<RawConnection> {
     let rule = json!({ "operation": "ticket.get", "effect": { "hang": "5m" } });
     add_fault(account, &rule).await;
     let mut hanging = Vec::new();
     for _ in 0..count {
-        hanging
-            .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKET_PATH)).await);
+        hanging.push(
+            RawConnection::open_and_send(
+                &account.client.base_url,
+                &build_raw_get(account, TICKET_PATH),
+            )
+            .await,
+        );
     }
     let all = count as u64;
     poll_until("all requests to hang", async || fault_counts(account).await == [(all, all)]).await;
@@ -39,14 +43,19 @@ async fn start_hanging_requests(account: &Account, count: usize) -> Vec<TcpStrea
 }
 
 /// Starts one request with a delay before the write and one with a delay after it.
-async fn start_delayed_requests(account: &Account) -> Vec<TcpStream> {
+async fn start_delayed_requests(account: &Account) -> Vec<RawConnection> {
     let mut delayed = Vec::new();
     for when in ["before", "after"] {
         let effect = json!({ "delay": "5m", "when": when });
         let rule = json!({ "operation": "ticket.list", "first": 1, "effect": effect });
         add_fault(account, &rule).await;
-        delayed
-            .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKETS_PATH)).await);
+        delayed.push(
+            RawConnection::open_and_send(
+                &account.client.base_url,
+                &build_raw_get(account, TICKETS_PATH),
+            )
+            .await,
+        );
         let all = delayed.len() + 1;
         let is_applied = async || {
             fault_counts(account).await.iter().filter(|counts| counts.1 > 0).count() == all

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::wire::{ExpectedOutcome, exchange_until_close};
+use super::wire::ExpectedOutcome;
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
     count_tickets, fault_counts, start_with_account, start_with_ticket, wait_for_entries,
 };
 use crate::support::control::Account;
+use crate::support::raw::transcribe;
 use crate::support::ticket::NEW_TICKET_FORM;
 
 const PRESETS: [(&str, ExpectedOutcome); 4] = [
@@ -30,8 +31,8 @@ async fn collect_fault_pattern(account: &Account, outcome: ExpectedOutcome) -> S
     let request_bytes = build_raw_get(account, TICKET_PATH);
     let mut pattern = String::new();
     for _ in 0..10 {
-        let transcript = exchange_until_close(&account.client.base_url, &request_bytes).await;
-        let is_normal = !transcript.text.is_empty() && transcript.status() == 200;
+        let transcript = transcribe(&account.client.base_url, &request_bytes).await;
+        let is_normal = !transcript.is_empty() && transcript.status() == 200;
         if !is_normal {
             outcome.assert_matches("a preset", &transcript, "");
         }
@@ -101,8 +102,7 @@ async fn lost_replies_preset_executes_the_change() {
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
     let mut is_dropped = Vec::new();
     for _ in 0..6 {
-        is_dropped
-            .push(exchange_until_close(&server.base_url, &request_bytes).await.text.is_empty());
+        is_dropped.push(transcribe(&server.base_url, &request_bytes).await.is_empty());
     }
     assert_eq!(is_dropped, [false, false, true, false, false, true]);
     assert_eq!(count_tickets(&account).await, 6);

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::wire::{exchange_until_close, send_raw};
 use super::{
     TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, start_with_account,
     start_with_ticket, with_timeout,
 };
 use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::raw::{RawConnection, transcribe};
 use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns a request that announces a body of 1,000 bytes and contains only the first ones.
@@ -53,11 +53,14 @@ async fn incomplete_requests_do_not_block_others() {
     ] {
         for _ in 0..5 {
             stalled.push(
-                send_raw(&server.base_url, &build_incomplete_request(&account, method, &path))
-                    .await,
+                RawConnection::open_and_send(
+                    &server.base_url,
+                    &build_incomplete_request(&account, method, &path),
+                )
+                .await,
             );
             let line = format!("{method} {path} HT");
-            stalled.push(send_raw(&server.base_url, line.as_bytes()).await);
+            stalled.push(RawConnection::open_and_send(&server.base_url, line.as_bytes()).await);
         }
     }
     assert_responsive(&account).await;
@@ -73,8 +76,11 @@ async fn incomplete_request_does_not_block_a_fault_rule() {
     let rule =
         json!({ "operation": "ticket.create", "fields": { "title": "Printer" }, "effect": effect });
     add_fault(&account, &rule).await;
-    let stalled =
-        send_raw(&server.base_url, &build_incomplete_request(&account, "POST", TICKETS_PATH)).await;
+    let stalled = RawConnection::open_and_send(
+        &server.base_url,
+        &build_incomplete_request(&account, "POST", TICKETS_PATH),
+    )
+    .await;
     assert_eq!(create_ticket(&account).await.status, 503);
     let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
     assert_eq!(account.client.send_form("POST", TICKETS_PATH, &other).await.status, 200);
@@ -111,14 +117,15 @@ async fn stalled_client_of_a_dribbled_response_blocks_no_others() {
     add_fault(&account, &rule).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {
-        stalled.push(send_raw(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await);
+        stalled.push(
+            RawConnection::open_and_send(&server.base_url, &build_raw_get(&account, TICKET_PATH))
+                .await,
+        );
     }
     assert_eq!(create_ticket(&account).await.status, 200);
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     assert_eq!(
-        exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH))
-            .await
-            .status(),
+        transcribe(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await.status(),
         400
     );
     drop(stalled);

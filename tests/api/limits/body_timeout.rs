@@ -3,17 +3,13 @@
 use std::iter;
 
 use futures_util::future::join_all;
-use tokio::net::TcpStream;
 
-use super::raw_connection::{
-    connect_and_send, expect_single_response, read_remaining, read_response, send_byte_by_byte,
-};
 use super::{
     ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, MULTIPART, REQUEST_TIMED_OUT, URLENCODED,
     assert_unchanged_and_serving, build_keep_alive_request, build_multipart_body, build_request,
     build_request_with_body, count_tickets, list_all_tickets, start_server,
 };
-use crate::support::raw::RawResponse;
+use crate::support::raw::{RawConnection, RawResponse, exchange, expect_single_response};
 use crate::support::seed::{ACME_KEY, SeededServer};
 use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
 
@@ -53,13 +49,13 @@ impl SlowRequest {
 
     /// Sends the request byte by byte until the server responds; returns all responses.
     async fn send_until_response(self, base: &str) -> (Self, Vec<RawResponse>) {
-        let stream = connect_and_send(
+        let stream = RawConnection::open_and_send(
             base,
             &build_keep_alive_request(self.method, &self.path, &self.headers),
         )
         .await;
         let bytes = self.body_start.bytes().chain(self.repeated_body.bytes().cycle());
-        let responses = send_byte_by_byte(stream, bytes).await;
+        let responses = stream.send_byte_by_byte(bytes).await;
         (self, responses)
     }
 }
@@ -132,9 +128,7 @@ async fn unfinished_body_times_out() {
         );
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
-    let accounts =
-        super::send_request("accounts", &server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
-            .await;
+    let accounts = exchange(&server.base_url, &build_request("GET", ACCOUNTS_PATH, "")).await;
     assert_eq!(accounts.body.matches("\"account\"").count(), 1, "{accounts:?}");
 }
 
@@ -147,10 +141,10 @@ async fn body_withheld_after_expect_continue_times_out() {
             format!("Content-Type: {JSON}\r\n{CONTENT_LENGTH_HEADER}Expect: 100-continue\r\n");
         (
             path,
-            read_remaining(
-                connect_and_send(&server.base_url, &build_request("POST", path, &headers)).await,
-            )
-            .await,
+            RawConnection::open_and_send(&server.base_url, &build_request("POST", path, &headers))
+                .await
+                .read_responses()
+                .await,
         )
     });
     for (path, responses) in join_all(all).await {
@@ -199,7 +193,7 @@ async fn slow_unread_body_ends_at_body_timeout() {
 /// Sends all but the last 30 bytes at once, then the rest byte by byte.
 async fn send_last_bytes_slowly(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
     let (first, last) = bytes.split_at(bytes.len() - 30);
-    send_byte_by_byte(connect_and_send(base, first).await, last.to_vec()).await
+    RawConnection::open_and_send(base, first).await.send_byte_by_byte(last.to_vec()).await
 }
 
 #[tokio::test]
@@ -236,8 +230,8 @@ async fn body_timeout_restarts_for_second_request() {
         )
     };
     let first = [head(NEW_TICKET_FORM.len()).as_bytes(), NEW_TICKET_FORM.as_bytes()].concat();
-    let mut stream = connect_and_send(&server.base_url, &first).await;
-    assert_eq!(read_response(&mut stream).await.status, 200);
+    let mut stream = RawConnection::open_and_send(&server.base_url, &first).await;
+    assert_eq!(stream.read_response().await.status, 200);
     let second_head = head(100_000).into_bytes();
     let responses = send_head_and_slow_body(stream, second_head).await;
     REQUEST_TIMED_OUT.assert_matches(
@@ -248,7 +242,7 @@ async fn body_timeout_restarts_for_second_request() {
     assert_eq!(count_tickets(&server.base_url).await, 2, "the first request created a ticket");
 }
 
-async fn send_head_and_slow_body(mut stream: TcpStream, head: Vec<u8>) -> Vec<RawResponse> {
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await.expect("the connection is open");
-    send_byte_by_byte(stream, iter::repeat(b'x')).await
+async fn send_head_and_slow_body(mut stream: RawConnection, head: Vec<u8>) -> Vec<RawResponse> {
+    stream.send(&head).await;
+    stream.send_byte_by_byte(iter::repeat(b'x')).await
 }

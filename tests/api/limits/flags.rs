@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
-use super::{LIST_PATH, build_request, send_request};
+use super::{LIST_PATH, build_request};
 use crate::support::client::DEV_KEY;
 use crate::support::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
+use crate::support::raw::exchange;
 use crate::support::{files, seed};
 
 /// Flag, default, minimum and maximum of a setting.
@@ -157,7 +158,7 @@ async fn send_two_values(mut running: RunningProcess) -> u16 {
     let path = format!("{LIST_PATH}?query=a&status=open&apiKey={DEV_KEY}");
     let bytes = String::from_utf8(build_request("GET", &path, "")).expect("the request is text");
     let bytes = bytes.replace(&format!("apiKey: {}\r\n", seed::ACME_KEY), "");
-    send_request("two values", &running.base_url(), bytes.as_bytes()).await.status
+    exchange(&running.base_url(), bytes.as_bytes()).await.status
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 
-use super::raw_connection::send_and_read_all;
 use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, start_server};
+use crate::support::raw::exchange_all;
 use crate::support::seed::ACME_KEY;
 
 const TOKEN: &str = "control-token-0123";
@@ -84,7 +84,7 @@ async fn connection_is_kept_alive_or_response_says_close() {
             format!("GET /_control/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let label = format!("{method} {path} {headers:?} with {label}");
         let responses =
-            send_and_read_all(&server.base_url, &[first, second].concat().into_bytes()).await;
+            exchange_all(&server.base_url, &[first, second].concat().into_bytes()).await;
         assert!(!responses.is_empty(), "{label}: no response");
         assert_eq!(responses[0].status, *status, "{label}: {responses:?}");
         let closes = responses[0].head.contains("connection: close");

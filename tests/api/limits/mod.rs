@@ -15,7 +15,6 @@ mod malformed_http;
 mod max_waits;
 mod overload;
 mod pipelining;
-mod raw_connection;
 mod request_smuggling;
 mod response_size;
 mod send_timeout;
@@ -23,13 +22,12 @@ mod values_and_depth;
 
 use serde_json::Value;
 
-use crate::support::raw::{self, RawResponse};
+use crate::support::raw::{RawResponse, build_raw_request, exchange};
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
 use crate::support::text::concat_indexed;
 use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
-use raw_connection::send_request;
 
 const LIST_PATH: &str = "/api/v2/ticket";
 const ITEM_PATH: &str = "/api/v2/ticket/7";
@@ -158,19 +156,15 @@ fn build_part(name: &str, value: &str) -> String {
 /// Returns all tickets of the account, over a new connection.
 async fn list_all_tickets(base: &str) -> Value {
     let path = format!("{LIST_PATH}?itemLimit=9999&searchArchived=yes");
-    let response = send_request("all tickets", base, &build_request("GET", &path, "")).await;
+    let response = exchange(base, &build_request("GET", &path, "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("all tickets", &response)
 }
 
 /// Returns the number of tickets.
 async fn count_tickets(base: &str) -> u64 {
-    let response = send_request(
-        "a list",
-        base,
-        &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), ""),
-    )
-    .await;
+    let response =
+        exchange(base, &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("a list", &response)["itemTotal"].as_u64().expect("itemTotal is a number")
 }
@@ -179,7 +173,7 @@ async fn count_tickets(base: &str) -> u64 {
 async fn assert_unchanged_and_serving(base: &str, before: &Value) {
     assert_eq!(list_all_tickets(base).await, *before);
     let request =
-        raw::build_raw_request("POST", LIST_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
-    let created = send_request("a ticket", base, &request).await;
+        build_raw_request("POST", LIST_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let created = exchange(base, &request).await;
     assert_eq!(created.status, 200, "{created:?}");
 }

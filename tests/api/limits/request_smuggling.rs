@@ -3,12 +3,11 @@
 
 use futures_util::future::join_all;
 
-use super::raw_connection::send_and_read_all;
 use super::{
     JSON, LIST_PATH, URLENCODED, assert_unchanged_and_serving, build_keep_alive_request,
     build_request, concat_indexed, count_tickets, start_server,
 };
-use crate::support::raw::RawResponse;
+use crate::support::raw::{RawConnection, RawResponse, exchange_all};
 use crate::support::seed::{ACME_KEY, SeededServer};
 use crate::support::ticket::NEW_TICKET_FORM;
 
@@ -62,7 +61,7 @@ async fn run_cases(cases: Vec<Case>) {
     let server = start_server_with_short_timeouts();
     let mut created = 0;
     let all = cases.iter().map(async |(label, outcome, bytes)| {
-        (label, outcome, send_and_read_all(&server.base_url, bytes).await)
+        (label, outcome, exchange_all(&server.base_url, bytes).await)
     });
     for (label, outcome, responses) in join_all(all).await {
         let tickets = count_created_tickets(label, *outcome, &responses);
@@ -369,9 +368,5 @@ async fn unread_request_body_is_not_parsed_as_request() {
 
 /// Returns the received text unparsed: a response to `HEAD` has no body although it has a Content-Length.
 async fn read_raw_response(base: &str, bytes: &[u8]) -> String {
-    let mut stream = super::raw_connection::connect_and_send(base, bytes).await;
-    let mut received = Vec::new();
-    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut received);
-    let _ = super::raw_connection::with_timeout("the end of the connection", read).await;
-    String::from_utf8_lossy(&received).into_owned()
+    RawConnection::open_and_send(base, bytes).await.read_to_end().await.text()
 }

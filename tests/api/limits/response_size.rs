@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_request, send_request};
-use crate::support::raw::RawResponse;
+use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_request};
+use crate::support::raw::{RawResponse, exchange};
 use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
 
 /// Makes links equally long on every server.
@@ -21,7 +21,7 @@ fn start_server_with_tickets(flags: &[&str]) -> SeededServer {
 }
 
 async fn get(server: &SeededServer, path: &str) -> RawResponse {
-    send_request(path, &server.base_url, &build_request("GET", path, "")).await
+    exchange(&server.base_url, &build_request("GET", path, "")).await
 }
 
 fn assert_response_too_large(path: &str, max_bytes: usize, response: &RawResponse) {
@@ -84,7 +84,7 @@ async fn growing_ticket_is_rejected_once_response_is_too_large() {
         let form = format!("title=Printer+{round}");
         let update =
             super::build_request_with_body("PUT", path, super::URLENCODED, form.as_bytes());
-        let response = send_request(path, &server.base_url, &update).await;
+        let response = exchange(&server.base_url, &update).await;
         assert_eq!(response.status, 200, "the ticket can still be updated: {response:?}");
     }
     assert_response_too_large(path, 2_000, &get(&server, path).await);

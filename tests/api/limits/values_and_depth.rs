@@ -2,8 +2,9 @@
 
 use super::{
     JSON, LIST_PATH, MULTIPART, URLENCODED, build_part, build_request, build_request_with_body,
-    count_tickets, list_all_tickets, send_request, start_server,
+    count_tickets, list_all_tickets, start_server,
 };
+use crate::support::raw::exchange;
 use crate::support::seed::SeededServer;
 use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
 
@@ -91,7 +92,7 @@ impl Encoding {
 }
 
 async fn assert_accepted(label: &str, server: &SeededServer, request: &[u8]) {
-    let response = send_request(label, &server.base_url, request).await;
+    let response = exchange(&server.base_url, request).await;
     assert_eq!(response.status, 200, "{label}: {response:?}");
 }
 
@@ -101,7 +102,7 @@ async fn assert_rejected(
     request: &[u8],
     expected_message: &str,
 ) {
-    let response = send_request(label, &server.base_url, request).await;
+    let response = exchange(&server.base_url, request).await;
     assert_eq!(response.status, 400, "{label}: {response:?}");
     let message = response.error_message();
     assert!(message.contains(expected_message) && message.len() < 500, "{label}: {message}");

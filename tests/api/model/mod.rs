@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 use crate::support::client::JsonResponse;
 use crate::support::seed::serve_seed;
+
 pub(crate) use account::TicketsModel;
 pub(crate) use request::TicketRequest;
 pub(crate) use strategies::{Step, any_step};

@@ -4,7 +4,6 @@ mod cli_secrets;
 mod cross_origin;
 mod host_header;
 mod host_spoofing;
-mod http_client;
 mod markup_injection;
 mod openapi_routes;
 mod page_and_header_injection;

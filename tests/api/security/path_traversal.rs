@@ -6,7 +6,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http_client::{HttpRequest, HttpResponse};
 use super::traversal_payloads::{
     INVALID_NAMES, RAW_PATH_SEGMENTS, generate_invalid_names, list_file_names, percent_encode,
     read_tree,
@@ -14,6 +13,7 @@ use super::traversal_payloads::{
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::files::{create_temp_dir, write_file};
 use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw::{RawRequest, RawResponse};
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::dump_tickets;
@@ -77,8 +77,8 @@ impl TraversalFixture {
         Self { root, server, tickets_before, files_outside, names_inside }
     }
 
-    async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> HttpResponse {
-        let request = HttpRequest::new(method, path).with_header("apiKey", ACME_KEY);
+    async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> RawResponse {
+        let request = RawRequest::new(method, path).with_header("apiKey", ACME_KEY);
         let request = match body {
             Some(body) => request.with_body("application/json", body.to_string()),
             None => request,

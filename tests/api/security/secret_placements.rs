@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::http_client::HttpRequest;
+use crate::support::raw::RawRequest;
 
 /// A part of every secret, in lower case.
 pub(super) const CANARY_MARKER: &str = "canary";
@@ -24,7 +24,7 @@ pub(super) const ALL_SECRETS: [&str; 6] =
 pub(super) const NON_SECRET_KEY: &str = "plain-key-0123456789";
 
 /// Adds a secret to a request.
-pub(super) type SecretPlacement = fn(HttpRequest, &str) -> HttpRequest;
+pub(super) type SecretPlacement = fn(RawRequest, &str) -> RawRequest;
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -101,10 +101,10 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
         request.with_header("apiKey", secret).with_body("multipart/form-data; boundary=edge", body)
     }),
     ("a wrong method", |request, secret| {
-        HttpRequest { method: "PATCH".to_owned(), ..request }.with_header("apiKey", secret)
+        RawRequest { method: "PATCH".to_owned(), ..request }.with_header("apiKey", secret)
     }),
     ("a HEAD request", |request, secret| {
-        HttpRequest { method: "HEAD".to_owned(), ..request }.with_header("apiKey", secret)
+        RawRequest { method: "HEAD".to_owned(), ..request }.with_header("apiKey", secret)
     }),
 ];
 
@@ -141,7 +141,7 @@ pub(super) const KEY_FILTER_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     }),
 ];
 
-fn with_json_field(request: HttpRequest, secret: &str, name: &str, value: &str) -> HttpRequest {
+fn with_json_field(request: RawRequest, secret: &str, name: &str, value: &str) -> RawRequest {
     let body = json!({ name: value.replace("{}", secret) }).to_string();
     request.with_header("apiKey", secret).with_body(JSON, body)
 }

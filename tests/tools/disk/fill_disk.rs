@@ -1,12 +1,12 @@
 //! Fills the disk of an account, with sequential or with concurrent writes.
 
-use crate::support::disk::{DISK_FULL_MESSAGE, assert_server_error};
-use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::support::control::Account;
+use crate::support::disk::{DISK_FULL_MESSAGE, assert_server_error};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 
 /// More tickets than rounds, since each round removes one.
 pub(super) const TICKET_COUNT: usize = 20;

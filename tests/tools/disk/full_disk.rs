@@ -1,10 +1,5 @@
 //! A full disk: writes are rejected without effect, reads work, and writes work again after space is freed.
 
-use crate::support::disk::{
-    DISK_FULL_MESSAGE, assert_account_usable, assert_control_server_error, assert_server_error,
-    create_account_with_tickets, server_arguments, stop_and_check_log,
-};
-use crate::support::ticket::{create_ticket, dump_tickets, post_ticket};
 use serde_json::json;
 
 use super::fill_disk::{
@@ -12,10 +7,15 @@ use super::fill_disk::{
 };
 use super::tmpfs::{MOUNT, TmpfsDisk};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    DISK_FULL_MESSAGE, assert_account_usable, assert_control_server_error, assert_server_error,
+    create_account_with_tickets, server_arguments, stop_and_check_log,
+};
 use crate::support::files;
 use crate::support::process::{OutputStream, RunningProcess};
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
+use crate::support::ticket::{create_ticket, dump_tickets, post_ticket};
 use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {

@@ -1,20 +1,20 @@
 //! I/O errors on open files. strace injects errors into system calls of a running server.
 
-use crate::support::disk::{
-    DISK_FULL_MESSAGE, READ_ONLY_MESSAGE, assert_account_usable, assert_control_server_error,
-    assert_server_error, catalogue_path, create_account_with_tickets, server_arguments, start_on,
-    stop_and_check_log,
-};
-use crate::support::ticket::{create_ticket, dump_tickets, post_ticket};
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::support::client::JsonResponse;
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    DISK_FULL_MESSAGE, READ_ONLY_MESSAGE, assert_account_usable, assert_control_server_error,
+    assert_server_error, catalogue_path, create_account_with_tickets, server_arguments, start_on,
+    stop_and_check_log,
+};
 use crate::support::files;
 use crate::support::process::{RunningProcess, build_clean_env_command, build_command};
 use crate::support::server::Server;
+use crate::support::ticket::{create_ticket, dump_tickets, post_ticket};
 use crate::support::tools::STRACE;
 use crate::tool_test::{ToolTest, tool_tests};
 

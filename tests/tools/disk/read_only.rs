@@ -1,16 +1,16 @@
 //! A disk that becomes read-only.
 
-use crate::support::disk::{
-    READ_ONLY_MESSAGE, assert_account_usable, assert_server_error, create_account_with_tickets,
-    server_arguments, stop_and_check_log,
-};
-use crate::support::ticket::{dump_tickets, post_ticket};
 use serde_json::json;
 
 use super::tmpfs::{MOUNT, TmpfsDisk};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    READ_ONLY_MESSAGE, assert_account_usable, assert_server_error, create_account_with_tickets,
+    server_arguments, stop_and_check_log,
+};
 use crate::support::process::RunningProcess;
 use crate::support::server::Server;
+use crate::support::ticket::{dump_tickets, post_ticket};
 use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {

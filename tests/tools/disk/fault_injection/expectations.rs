@@ -1,6 +1,5 @@
 //! Compares the state of a server with the outcomes that its responses report.
 
-use crate::support::disk::{assert_account_usable, server_arguments};
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
@@ -10,6 +9,7 @@ use super::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, load_title, read_account_state,
 };
 use crate::support::control::Account;
+use crate::support::disk::{assert_account_usable, server_arguments};
 use crate::support::process::build_command;
 
 /// The outcome of a request according to its response.

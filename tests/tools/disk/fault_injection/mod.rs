@@ -8,7 +8,6 @@ mod full_disk;
 mod prepared_data;
 mod strace;
 
-use crate::support::disk::{assert_account_usable, server_arguments};
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -21,6 +20,7 @@ use self::prepared_data::{
     Operation, PreparedDataDir, ServerState, ServerUnderTest, build_ticket_creation,
 };
 use self::strace::{Strace, SyscallFault, SyscallPoint, parse_points};
+use crate::support::disk::{assert_account_usable, server_arguments};
 use crate::support::integrity;
 use crate::support::process::build_command;
 use crate::support::rng::{Rng, parse_env_var};

@@ -1,7 +1,5 @@
 //! A prepared data directory with different accounts, the operations on them, and their states.
 
-use crate::support::disk::{create_account_with_tickets, server_arguments, start_on};
-use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, new_ticket_fields};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,10 +10,12 @@ use tempfile::TempDir;
 
 use crate::support::client::ApiClient;
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{create_account_with_tickets, server_arguments, start_on};
 use crate::support::files;
 use crate::support::process::build_command;
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, new_ticket_fields};
 
 /// The number of pages in the write-ahead log that triggers a checkpoint of SQLite (documented: its default).
 const WAL_AUTOCHECKPOINT_PAGES: u64 = 1000;
