@@ -8,7 +8,7 @@ use crate::support::files;
 use crate::support::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
 use crate::support::raw::{RawConnection, build_raw_head, build_raw_request, exchange};
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 
 /// Starts a server from the seed of `acme`; the directory holds the seed file.
 fn serve_acme(arguments: &[&str]) -> (RunningProcess, tempfile::TempDir) {
@@ -120,9 +120,8 @@ async fn send_secret_everywhere(base: &str, secret: &str) {
         exchange(base, &build_raw_head("PATCH", "/api/v2/ticket/7", &headers)).await;
     }
     let body = format!("apiKey={secret}&{NEW_TICKET_FORM}");
-    let urlencoded = "application/x-www-form-urlencoded";
     for content_type in
-        [urlencoded, "application/json", "multipart/form-data; boundary=edge", "text/plain"]
+        [URLENCODED, "application/json", "multipart/form-data; boundary=edge", "text/plain"]
     {
         exchange(
             base,

@@ -2,11 +2,7 @@
 
 use crate::support::raw::{RawResponse, build_raw_head, build_raw_request, exchange};
 use crate::support::seed::{self, ACME_KEY, SeededServer, acme_seed, ticket_fixture};
-use crate::support::ticket::{self, NEW_TICKET_FORM};
-
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data; boundary=edge";
-const JSON: &str = "application/json";
+use crate::support::ticket::{self, JSON, MULTIPART, NEW_TICKET_FORM, URLENCODED};
 
 /// A label, a content type, a body to reject, and words of which the message must contain one (in any case).
 type RejectedBody<'case> = (&'case str, &'case str, Vec<u8>, &'case [&'case str]);

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod disk;
 pub(crate) mod files;
 pub(crate) mod integrity;
+pub(crate) mod model;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod rng;

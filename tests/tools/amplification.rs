@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::client::JsonResponse;
 use crate::support::server::Server;
 use crate::support::text::concat_indexed;
+use crate::support::ticket::{JSON, URLENCODED};
 use crate::support::tools::PRLIMIT;
 use crate::tool_test::{ToolTest, tool_tests};
 
@@ -29,9 +30,7 @@ const IMPORT_PATH: &str = "/_control/accounts/dev/import";
 const VERIFY_PATH: &str = "/_control/accounts/dev/verify";
 const CREATE_PATH: &str = "/api/v2/ticket";
 
-const JSON: &str = "application/json";
 const YAML: &str = "application/yaml";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The memory limit of a request: a multiple of its body plus a base, as SECURITY.md promises.
 const MAX_BODY_MULTIPLE: u64 = 20;
@@ -304,12 +303,12 @@ async fn other_request_bodies_stay_within_memory_limit() {
             format!("{{\"title\":[{}0]}}", "0,".repeat(4_000_000)),
             &["8192"],
         ),
-        ("a form", CREATE_PATH, FORM, "a[b][c][d]=&".repeat(800_000), &["8192"]),
-        ("keys in a form", CREATE_PATH, FORM, format!("title={key}"), &["title"]),
+        ("a form", CREATE_PATH, URLENCODED, "a[b][c][d]=&".repeat(800_000), &["8192"]),
+        ("keys in a form", CREATE_PATH, URLENCODED, format!("title={key}"), &["title"]),
         (
             "control characters",
             CREATE_PATH,
-            FORM,
+            URLENCODED,
             format!("title={}", "%01".repeat(3_000_000)),
             &["title"],
         ),

@@ -12,7 +12,7 @@ use crate::support::control::Account;
 use crate::support::files;
 use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
 use crate::support::raw::{build_raw_request, transcribe};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 use crate::support::tools::{PRLIMIT, can_run};
 use crate::tool_test::{ToolTest, tool_tests};
 
@@ -117,12 +117,11 @@ async fn excess_connections_leave_file_descriptors_to_databases() {
         drop(client);
         let attempts = (0..files as usize * 2).map(async |index| {
             let key = &accounts[index % ACCOUNT_COUNT].client.api_key;
-            let content_type = "application/x-www-form-urlencoded";
             let bytes = build_raw_request(
                 "POST",
                 "/api/v2/ticket",
                 key,
-                content_type,
+                URLENCODED,
                 NEW_TICKET_FORM.as_bytes(),
             );
             // A rejected connection may be closed before all bytes are sent, and without a response.

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::control::{Account, assert_problem, fetch_response};
 use crate::support::seed::{acme_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 use crate::support::wait::poll_until;
 
 #[tokio::test]
@@ -110,16 +110,15 @@ async fn cross_origin_request_creates_no_account() {
         let page = server.with_key(&key);
         // Requests that a page can send without a preflight: the key in the query, and a form.
         let in_query = format!("/api/v2/ticket?apiKey={key}");
-        let urlencoded = "application/x-www-form-urlencoded";
         for request in [
             server.request_without_key("GET", &in_query),
             server
                 .request_without_key("POST", &in_query)
-                .header("content-type", urlencoded)
+                .header("content-type", URLENCODED)
                 .body(NEW_TICKET_FORM),
             page.request("GET", "/api/v2/ticket"),
             page.request("PUT", "/api/v2/ticket/7")
-                .header("content-type", urlencoded)
+                .header("content-type", URLENCODED)
                 .body("title=x"),
         ] {
             let refused = fetch_response(request.header(name, value)).await;

@@ -6,7 +6,6 @@
 
 mod checkpoint;
 mod crash_run;
-mod expected_ticket;
 mod kill;
 mod orphaned_files;
 mod reset_and_restore;
@@ -22,11 +21,11 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use self::crash_run::CrashRun;
-use self::expected_ticket::find_differing_field;
 use self::kill::KillTrigger;
 use self::stats::CrashStats;
 use self::writer::Writer;
 use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::model::find_differing_field;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_KEY, acme_seed};
 use crate::support::server::Server;

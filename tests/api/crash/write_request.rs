@@ -1,10 +1,13 @@
 //! A write request to a writer's own tickets: its form fields, and its effect on them.
 
+use std::collections::BTreeMap;
+
 use reqwest::RequestBuilder;
 
-use super::expected_ticket::{ExpectedTicket, ExpectedTickets};
 use crate::support::client::ApiClient;
+use crate::support::model::{ChangeContext, TicketModel};
 use crate::support::rng::Rng;
+use crate::support::seed::ACME_NOW;
 use crate::support::ticket::new_ticket_fields;
 
 /// An id that no ticket has.
@@ -87,19 +90,20 @@ impl WriteRequest {
     }
 
     /// Applies the request to the expected tickets; `new` is the id of the ticket that it creates.
-    pub(super) fn apply(&self, tickets: &mut ExpectedTickets, new: Option<u64>) {
+    pub(super) fn apply(&self, tickets: &mut BTreeMap<u64, TicketModel>, new: Option<u64>) {
         if self.is_invalid {
             return;
         }
         if let (Some(title), Some(id)) = (self.created_title(), new) {
-            tickets.insert(id, ExpectedTicket::new(id, title));
+            tickets.insert(id, TicketModel::new_from_required_fields(id, title, ACME_NOW));
         }
         tickets.retain(|id, _| !self.deleted_ids().contains(id));
+        let context = ChangeContext { now: ACME_NOW.to_owned(), key_name: "ci".to_owned() };
         for id in &self.ids {
             // The same request deleted this ticket.
             let Some(ticket) = tickets.get_mut(id) else { continue };
             for (column, value) in &self.changes {
-                ticket.set_column(column, value);
+                ticket.apply_action(column, value, &context);
             }
         }
     }

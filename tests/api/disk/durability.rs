@@ -11,7 +11,7 @@ use crate::support::files;
 use crate::support::process::{build_command, run_to_exit};
 use crate::support::server::Server;
 use crate::support::ticket::{
-    NEW_TICKET_FORM, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
+    NEW_TICKET_FORM, URLENCODED, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
 };
 
 fn start_with_durability(data: &Path, mode: &str) -> Server {
@@ -25,10 +25,9 @@ async fn write_until_killed(server: Server, account: &Account, response_count: u
     for _ in 0..8 {
         let (account, sender) = (account.clone(), sender.clone());
         writers.spawn(async move {
-            let form = "application/x-www-form-urlencoded";
             loop {
                 let request = account.client.request("POST", "/api/v2/ticket");
-                let request = request.header("content-type", form).body(NEW_TICKET_FORM);
+                let request = request.header("content-type", URLENCODED).body(NEW_TICKET_FORM);
                 let Ok(response) = request.send().await else { return };
                 let Ok(body) = response.json::<serde_json::Value>().await else { return };
                 let Some(id) = body["ticketID"].as_u64() else { return };

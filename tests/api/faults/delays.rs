@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    TICKETS_PATH, add_fault, build_raw_form, clear_faults, count_tickets, create_ticket,
-    fault_counts, poll_until, start_with_account, wait_for_entries,
+    add_fault, build_raw_form, clear_faults, count_tickets, create_ticket, fault_counts,
+    poll_until, start_with_account, wait_for_entries,
 };
 use crate::support::control::assert_problem;
 use crate::support::raw::RawConnection;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 #[tokio::test]
 async fn ticket_is_not_visible_during_a_delay_before_the_write() {

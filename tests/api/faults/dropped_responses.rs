@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::wire::ExpectedOutcome;
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, create_ticket, fault_counts, poll_until, start_with_account, start_with_ticket,
+    TICKET_PATH, add_fault, build_raw_form, build_raw_get, clear_faults, count_tickets,
+    create_ticket, fault_counts, poll_until, start_with_account, start_with_ticket,
     wait_for_entries,
 };
 use crate::support::control::Account;
 use crate::support::raw::{RawConnection, transcribe};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 /// Returns the number of tickets with this title.
 async fn count_by_title(account: &Account, title: &str) -> u64 {

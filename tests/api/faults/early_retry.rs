@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    TICKETS_PATH, add_fault, advance_clock, clear_faults, create_ticket, freeze_clock,
-    journal_entries, start_with_account,
+    add_fault, advance_clock, clear_faults, create_ticket, freeze_clock, journal_entries,
+    start_with_account,
 };
 use crate::support::control::Account;
 use crate::support::server::Server;
+use crate::support::ticket::TICKETS_PATH;
 
 /// Returns for each entry of the journal whether it has the warning.
 async fn early_retry_flags(account: &Account) -> Vec<bool> {

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::wire::{ExpectedOutcome, effect_cases};
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, create_ticket, start_with_ticket,
+    TICKET_PATH, add_fault, build_raw_form, build_raw_get, clear_faults, count_tickets,
+    create_ticket, start_with_ticket,
 };
 use crate::support::client::JsonResponse;
 use crate::support::control::Account;
 use crate::support::raw::{RawConnection, RawResponse, transcribe};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 async fn get_ticket_title(account: &Account) -> String {
     let item = account.client.get(TICKET_PATH).await.body;
@@ -297,8 +297,7 @@ async fn client_with_a_large_body_receives_the_error_response() {
     let (_server, account) = start_with_ticket().await;
     add_fault(&account, &json!({ "effect": { "status": 503, "message": "Down." } })).await;
     let body = format!("{NEW_TICKET_FORM}{}", "x".repeat(9 * 1024 * 1024));
-    let request =
-        account.client.request("POST", TICKETS_PATH).header("content-type", super::FORM_URLENCODED);
+    let request = account.client.request("POST", TICKETS_PATH).header("content-type", URLENCODED);
     let reply = JsonResponse::fetch(request.body(body)).await;
     assert_eq!((reply.status, reply.message()), (503, "Down."));
     clear_faults(&account).await;

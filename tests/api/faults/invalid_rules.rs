@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{TICKETS_PATH, add_fault, list_faults, start_with_account};
+use super::{add_fault, list_faults, start_with_account};
 use crate::support::control::{Account, assert_problem};
+use crate::support::ticket::TICKETS_PATH;
 
 /// An invalid rule and words; the detail contains at least one of them, ignoring case.
 type InvalidRule = (Value, &'static [&'static str]);

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::wire::{ExpectedOutcome, effect_cases, effect_name};
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, clear_faults, create_ticket,
-    journal_entries, start_with_account, start_with_ticket, wait_for_entries,
+    TICKET_PATH, add_fault, build_raw_form, clear_faults, create_ticket, journal_entries,
+    start_with_account, start_with_ticket, wait_for_entries,
 };
 use crate::support::raw::transcribe;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 /// Returns whether the recorded body fits the outcome.
 fn is_recorded_body(outcome: ExpectedOutcome, body: &Value, full_body: &str) -> bool {

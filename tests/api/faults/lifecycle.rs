@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, create_ticket, fault_counts, list_faults, start_with_account, start_with_ticket,
+    TICKET_PATH, add_fault, build_raw_form, build_raw_get, clear_faults, count_tickets,
+    create_ticket, fault_counts, list_faults, start_with_account, start_with_ticket,
 };
 use crate::support::control::{Account, assert_problem};
 use crate::support::raw::transcribe;
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 fn unavailable_rule() -> Value {
     json!({ "effect": { "status": 503 } })

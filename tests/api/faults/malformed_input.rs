@@ -3,11 +3,12 @@
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::{TICKETS_PATH, list_faults, start_with_account, start_with_ticket};
+use super::{list_faults, start_with_account, start_with_ticket};
 use crate::support::client::ApiClient;
 use crate::support::control::{Account, assert_problem, fetch_response};
 use crate::support::process::{ProcessOutput, RunningProcess};
 use crate::support::raw::{build_raw_head, exchange};
+use crate::support::ticket::TICKETS_PATH;
 
 const ROUTES_WITH_BODY: [(&str, &str); 4] =
     [("POST", "/faults"), ("PUT", "/rate-limits"), ("PUT", "/strict"), ("POST", "/verify")];

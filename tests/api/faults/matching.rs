@@ -2,13 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    TICKETS_PATH, add_fault, clear_faults, create_ticket, fault_counts, start_with_account,
-};
+use super::{add_fault, clear_faults, create_ticket, fault_counts, start_with_account};
 use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::Account;
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 /// Method, path below `/api/v2/ticket`, and URL-encoded body.
 type RequestSpec = (&'static str, &'static str, &'static str);

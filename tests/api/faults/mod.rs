@@ -22,12 +22,10 @@ use crate::support::client::JsonResponse;
 use crate::support::control::Account;
 use crate::support::raw::{build_raw_head, build_raw_request};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 use crate::support::wait::{poll_until, with_timeout};
 
-const TICKETS_PATH: &str = "/api/v2/ticket";
 const TICKET_PATH: &str = "/api/v2/ticket/1";
-const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
 /// The time of a frozen clock.
 const NOON: &str = "2026-03-01T12:00:00Z";
 
@@ -113,5 +111,5 @@ fn build_raw_get(account: &Account, path: &str) -> Vec<u8> {
 
 /// Returns the bytes of a request with a URL-encoded body that closes the connection.
 fn build_raw_form(account: &Account, method: &str, path: &str, body: &str) -> Vec<u8> {
-    build_raw_request(method, path, &account.client.api_key, FORM_URLENCODED, body.as_bytes())
+    build_raw_request(method, path, &account.client.api_key, URLENCODED, body.as_bytes())
 }

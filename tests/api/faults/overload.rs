@@ -8,13 +8,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, fault_counts, poll_until,
+    TICKET_PATH, add_fault, build_raw_get, create_ticket, fault_counts, poll_until,
     start_with_account, start_with_ticket, with_timeout,
 };
 use crate::support::client::JsonResponse;
 use crate::support::control::{Account, assert_problem, fetch_response};
 use crate::support::raw::RawConnection;
 use crate::support::server::Server;
+use crate::support::ticket::TICKETS_PATH;
 
 /// The maximum number of concurrent waits per account.
 const MAX_WAITS: usize = 100;

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::wire::ExpectedOutcome;
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, fault_counts, start_with_account, start_with_ticket, wait_for_entries,
+    TICKET_PATH, add_fault, build_raw_form, build_raw_get, clear_faults, count_tickets,
+    fault_counts, start_with_account, start_with_ticket, wait_for_entries,
 };
 use crate::support::control::Account;
 use crate::support::raw::transcribe;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 const PRESETS: [(&str, ExpectedOutcome); 4] = [
     ("flaky", ExpectedOutcome::Error(503)),

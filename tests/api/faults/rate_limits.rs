@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    NOON, TICKET_PATH, TICKETS_PATH, advance_clock, count_tickets, create_ticket, freeze_clock,
-    journal_entries, start_with_account, start_with_ticket,
+    NOON, TICKET_PATH, advance_clock, count_tickets, create_ticket, freeze_clock, journal_entries,
+    start_with_account, start_with_ticket,
 };
 use crate::support::client::JsonResponse;
 use crate::support::control::{Account, assert_problem};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 async fn set_rate_limit(account: &Account, limits: &Value) {
     let response = account.send_control_json("PUT", "/rate-limits", limits).await;

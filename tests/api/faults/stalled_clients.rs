@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, start_with_account,
-    start_with_ticket, with_timeout,
+    TICKET_PATH, add_fault, build_raw_get, create_ticket, start_with_account, start_with_ticket,
+    with_timeout,
 };
 use crate::support::control::{ACCOUNTS_PATH, Account};
 use crate::support::raw::{RawConnection, transcribe};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 /// Returns a request that announces a body of 1,000 bytes and contains only the first ones.
 fn build_incomplete_request(account: &Account, method: &str, path: &str) -> Vec<u8> {

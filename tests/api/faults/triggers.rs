@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, advance_clock, clear_faults, fault_counts, freeze_clock,
-    list_faults, start_with_account, start_with_ticket,
+    TICKET_PATH, add_fault, advance_clock, clear_faults, fault_counts, freeze_clock, list_faults,
+    start_with_account, start_with_ticket,
 };
 use crate::support::control::Account;
+use crate::support::ticket::TICKETS_PATH;
 
 /// Sends `count` requests and returns their statuses.
 async fn collect_statuses(account: &Account, count: usize) -> Vec<u16> {

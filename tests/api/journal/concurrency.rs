@@ -11,7 +11,7 @@ use crate::support::client::ApiClient;
 use crate::support::control::Account;
 use crate::support::raw::{RawConnection, build_raw_request};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 use crate::support::wait::poll_until;
 
 /// Creates, updates and lists tickets; every request has a different title.
@@ -82,7 +82,7 @@ async fn concurrent_accounts_have_separate_journals() {
 async fn disconnect_during_body_upload_leaves_an_entry() {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let content_type = URLENCODED;
     let key = &account.client.api_key;
     let request =
         build_raw_request("POST", "/api/v2/ticket", key, content_type, NEW_TICKET_FORM.as_bytes());
@@ -109,7 +109,7 @@ async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let content_type = URLENCODED;
     let key = &account.client.api_key;
     let request =
         build_raw_request("POST", "/api/v2/ticket", key, content_type, NEW_TICKET_FORM.as_bytes());

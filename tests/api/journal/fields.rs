@@ -10,6 +10,7 @@ use super::ticket_requests::{
 use crate::support::client::ApiClient;
 use crate::support::control::Account;
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::URLENCODED;
 
 const BATCH_FIELDS: [(&str, &str); 5] = [
     ("TicketIDs", "7, 8"),
@@ -114,7 +115,7 @@ async fn undecodable_body_records_no_fields() {
     for (content_type, body) in [
         ("application/json", "{"),
         ("application/json", "[1]"),
-        ("application/x-www-form-urlencoded", "title=%zz"),
+        (URLENCODED, "title=%zz"),
         ("multipart/form-data; boundary=x", "--y"),
         ("text/plain", "title=Printer"),
     ] {

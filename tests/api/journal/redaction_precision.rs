@@ -9,8 +9,8 @@ use crate::support::client::ApiClient;
 use crate::support::control::{Account, fetch_response};
 use crate::support::process::{OutputStream, RunningProcess};
 use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::TICKETS_PATH;
 
-const TICKETS_PATH: &str = "/api/v2/ticket";
 const REDACTED: &str = "(redacted)";
 
 /// Starts a server whose account `acme` also has this key.

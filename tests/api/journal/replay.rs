@@ -15,6 +15,7 @@ use crate::support::client::ApiClient;
 use crate::support::control::Account;
 use crate::support::files::create_temp_dir;
 use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::{PRIORITIES, STATUSES};
 
 /// Rows by kind and ID.
 type RowMap = BTreeMap<(String, u64), Map<String, Value>>;
@@ -97,8 +98,6 @@ async fn listed_rows(client: &ApiClient) -> RowMap {
 
 /// Writes to the same tickets as all other tasks.
 async fn send_conflicting_writes(client: ApiClient, task: usize) {
-    const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
-    const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
     for round in 0..6 {
         let pick = task * 7 + round * 5;
         let ids = format!("ticketIDs[]={}&ticketIDs[]={}", 1 + pick % 4, 5 + pick % 3);

@@ -10,7 +10,7 @@ use crate::support::client::ApiClient;
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
 use crate::support::raw::{PendingRequest, RawConnection, build_raw_request};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 use crate::support::wait::poll_until;
 
 /// Shorter than each request here takes, and longer than the time between two requests.
@@ -54,7 +54,7 @@ async fn start_faulted_creation(
     let account = create_account(client, name).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
     let mut stream = RawConnection::open(&client.base_url).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let content_type = URLENCODED;
     let path = "/api/v2/ticket";
     let bytes = build_raw_request(
         "POST",

@@ -5,13 +5,16 @@ use std::iter;
 use futures_util::future::join_all;
 
 use super::{
-    ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, MULTIPART, REQUEST_TIMED_OUT, URLENCODED,
-    assert_unchanged_and_serving, build_keep_alive_request, build_multipart_body, build_request,
-    build_request_with_body, count_tickets, list_all_tickets, start_server,
+    ITEM_PATH, REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_keep_alive_request,
+    build_multipart_body, build_request, build_request_with_body, count_tickets, list_all_tickets,
+    start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, RawResponse, exchange, expect_single_response};
 use crate::support::seed::{ACME_KEY, SeededServer};
-use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
+use crate::support::ticket::{
+    JSON, MULTIPART, NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED,
+};
 
 const BODY_TIMEOUT: &str = "300ms";
 /// Framing headers of a body that never ends.
@@ -66,7 +69,7 @@ const PART_HEAD: &str = "--edge\r\nContent-Disposition: form-data; name=\"title\
 fn slow_ticket_requests() -> Vec<SlowRequest> {
     let mut all = Vec::new();
     let update = ("PUT", "/api/v2/ticket/7");
-    for target in [("POST", LIST_PATH), update, ("POST", "/api/v2/ticket/setStatus")] {
+    for target in [("POST", TICKETS_PATH), update, ("POST", "/api/v2/ticket/setStatus")] {
         all.extend([
             SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("title=", "x")),
             SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("", "")),
@@ -136,7 +139,7 @@ async fn unfinished_body_times_out() {
 async fn body_withheld_after_expect_continue_times_out() {
     let server = start_server_with_body_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = [LIST_PATH, ACCOUNTS_PATH].map(async |path| {
+    let all = [TICKETS_PATH, ACCOUNTS_PATH].map(async |path| {
         let headers =
             format!("Content-Type: {JSON}\r\n{CONTENT_LENGTH_HEADER}Expect: 100-continue\r\n");
         (
@@ -160,14 +163,14 @@ fn slow_requests_with_unread_body() -> Vec<(u16, SlowRequest)> {
         [(CONTENT_LENGTH_HEADER, ("title=", "x")), (CHUNKED_HEADER, ("", "1\r\nx\r\n"))]
     {
         let form = (URLENCODED, framing);
-        let other_key = format!("{LIST_PATH}?apiKey=another-key-0123456789");
+        let other_key = format!("{TICKETS_PATH}?apiKey=another-key-0123456789");
         all.extend([
             (400, SlowRequest::new(("POST", &other_key), form, filler)),
             (404, SlowRequest::new(("POST", "/nothing"), form, filler)),
             (404, SlowRequest::new(("POST", "/_control/nothing"), form, filler)),
             (404, SlowRequest::new(("POST", "/_control/accounts/nobody/keys"), form, filler)),
             (405, SlowRequest::new(("PATCH", ITEM_PATH), form, filler)),
-            (415, SlowRequest::new(("POST", LIST_PATH), ("text/plain", framing), filler)),
+            (415, SlowRequest::new(("POST", TICKETS_PATH), ("text/plain", framing), filler)),
             (200, SlowRequest::new(("GET", ITEM_PATH), form, filler)),
             (200, SlowRequest::new(("GET", "/docs"), form, filler)),
         ]);
@@ -206,10 +209,15 @@ async fn slow_body_within_timeout_is_accepted() {
     );
     let json = json.replace("\"1\"", "1");
     let requests = [
-        build_request_with_body("POST", LIST_PATH, URLENCODED, form),
-        build_request_with_body("POST", LIST_PATH, MULTIPART, &build_multipart_body("note", "x")),
-        build_request_with_body("POST", LIST_PATH, JSON, json.as_bytes()),
-        super::build_chunked_request("POST", LIST_PATH, URLENCODED, form, 7),
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, form),
+        build_request_with_body(
+            "POST",
+            TICKETS_PATH,
+            MULTIPART,
+            &build_multipart_body("note", "x"),
+        ),
+        build_request_with_body("POST", TICKETS_PATH, JSON, json.as_bytes()),
+        super::build_chunked_request("POST", TICKETS_PATH, URLENCODED, form, 7),
         build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{                              }"),
     ];
     let all = requests.map(async |bytes| send_last_bytes_slowly(&server.base_url, &bytes).await);
@@ -225,7 +233,7 @@ async fn body_timeout_restarts_for_second_request() {
     let server = start_server_with_body_timeout();
     let head = |length: usize| {
         format!(
-            "POST {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\n\
+            "POST {TICKETS_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\n\
              Content-Type: {URLENCODED}\r\nContent-Length: {length}\r\n\r\n"
         )
     };
@@ -236,7 +244,7 @@ async fn body_timeout_restarts_for_second_request() {
     let responses = send_head_and_slow_body(stream, second_head).await;
     REQUEST_TIMED_OUT.assert_matches(
         "the second request",
-        LIST_PATH,
+        TICKETS_PATH,
         &expect_single_response("the second request", responses),
     );
     assert_eq!(count_tickets(&server.base_url).await, 2, "the first request created a ticket");

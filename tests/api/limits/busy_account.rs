@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{
-    ACCOUNT_BUSY, ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, URLENCODED, build_keep_alive_request,
-    build_request, build_request_with_body, parse_json,
+    ACCOUNT_BUSY, ITEM_PATH, build_keep_alive_request, build_request, build_request_with_body,
+    parse_json,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, RawResponse, exchange};
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 use crate::support::wait::poll_for;
 
 /// The import of this many tickets takes much longer than the request timeout.
@@ -24,7 +25,7 @@ fn account_path(rest: &str) -> String {
 }
 
 fn build_create_request() -> Vec<u8> {
-    build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes())
+    build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes())
 }
 
 /// Starts a large import into the account.
@@ -58,12 +59,13 @@ async fn wait_until_busy(server: &SeededServer, import: &JoinHandle<RawResponse>
     poll_for("a busy account", async || {
         assert!(!import.is_finished(), "the import takes longer than the request timeout");
         number += 1;
-        let read = build_request("GET", &format!("{LIST_PATH}?itemStart={number}"), "");
-        consecutive_rejections = if succeeds_unless_busy(&server.base_url, LIST_PATH, &read).await {
-            0
-        } else {
-            consecutive_rejections + 1
-        };
+        let read = build_request("GET", &format!("{TICKETS_PATH}?itemStart={number}"), "");
+        consecutive_rejections =
+            if succeeds_unless_busy(&server.base_url, TICKETS_PATH, &read).await {
+                0
+            } else {
+                consecutive_rejections + 1
+            };
         (consecutive_rejections == 3).then_some(())
     })
     .await;
@@ -81,7 +83,7 @@ async fn send_until_not_busy(base: &str, bytes: &[u8]) -> RawResponse {
 async fn count_tickets_once_free(server: &SeededServer) -> u64 {
     let list = send_until_not_busy(
         &server.base_url,
-        &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), ""),
+        &build_request("GET", &format!("{TICKETS_PATH}?itemLimit=1"), ""),
     )
     .await;
     parse_json("a list", &list)["itemTotal"].as_u64().expect("itemTotal is a number")
@@ -102,7 +104,7 @@ async fn writes_rejected_as_busy_are_never_executed() {
     let (mut created, mut was_renamed, mut rejections) = (0, false, 0);
     while !import.is_finished() {
         let is_created =
-            succeeds_unless_busy(&server.base_url, LIST_PATH, &build_create_request()).await;
+            succeeds_unless_busy(&server.base_url, TICKETS_PATH, &build_create_request()).await;
         let is_renamed = succeeds_unless_busy(&server.base_url, ITEM_PATH, &rename).await;
         created += u64::from(is_created);
         was_renamed |= is_renamed;
@@ -164,7 +166,7 @@ async fn connection_stays_usable_after_busy_response() {
     let headers =
         format!("Content-Type: {URLENCODED}\r\nContent-Length: {}\r\n", NEW_TICKET_FORM.len());
     let create =
-        [&build_keep_alive_request("POST", LIST_PATH, &headers), NEW_TICKET_FORM.as_bytes()]
+        [&build_keep_alive_request("POST", TICKETS_PATH, &headers), NEW_TICKET_FORM.as_bytes()]
             .concat();
     let mut stream = RawConnection::open(&server.base_url).await;
     poll_for("the creation to succeed", async || {
@@ -207,11 +209,11 @@ async fn slow_read_times_out_with_503() {
     let tickets: Vec<Value> = (1..=4_000).map(ticket_fixture).collect();
     let server =
         serve_seed_with_args(&acme_seed(tickets), &["--ephemeral", "--operation-timeout", "10ms"]);
-    let all = build_request("GET", &format!("{LIST_PATH}?itemLimit=4000"), "");
+    let all = build_request("GET", &format!("{TICKETS_PATH}?itemLimit=4000"), "");
     for _ in 0..5 {
         ACCOUNT_BUSY.assert_matches(
             "all tickets",
-            LIST_PATH,
+            TICKETS_PATH,
             &exchange(&server.base_url, &all).await,
         );
     }

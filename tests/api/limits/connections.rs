@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 
 use super::{
-    ACCOUNTS_PATH, JSON, LIST_PATH, MULTIPART, PATHS, TOO_MANY_CONNECTIONS, URLENCODED,
-    build_keep_alive_request, build_multipart_body, build_request, build_request_with_body,
-    count_tickets, start_server,
+    PATHS, TOO_MANY_CONNECTIONS, build_keep_alive_request, build_multipart_body, build_request,
+    build_request_with_body, count_tickets, start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, RawResponse, exchange, exchange_all};
 use crate::support::seed::SeededServer;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{JSON, MULTIPART, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 use crate::support::wait::poll_for;
 
 const MAX_CONNECTIONS: usize = 3;
@@ -21,7 +21,7 @@ async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<RawConnection>)
     for _ in 0..MAX_CONNECTIONS {
         let mut stream = RawConnection::open_and_send(
             &server.base_url,
-            &build_keep_alive_request("GET", LIST_PATH, ""),
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
         )
         .await;
         assert_eq!(stream.read_response().await.status, 200);
@@ -38,7 +38,7 @@ fn assert_over_capacity(label: &str, path: &str, response: &RawResponse) {
 /// Checks that the open connections still get responses.
 async fn assert_still_served(all: &mut [RawConnection]) {
     for stream in all {
-        stream.send(&build_keep_alive_request("GET", LIST_PATH, "")).await;
+        stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
         let response = stream.read_response().await;
         assert_eq!(response.status, 200, "{response:?}");
     }
@@ -69,23 +69,23 @@ async fn rejected_connection_changes_nothing() {
     let large = "x".repeat(200_000);
     for (path, bytes) in [
         (
-            LIST_PATH,
-            build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes()),
+            TICKETS_PATH,
+            build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes()),
         ),
         (
-            LIST_PATH,
+            TICKETS_PATH,
             build_request_with_body(
                 "POST",
-                LIST_PATH,
+                TICKETS_PATH,
                 MULTIPART,
                 &build_multipart_body("note", "x"),
             ),
         ),
         (
-            LIST_PATH,
+            TICKETS_PATH,
             build_request_with_body(
                 "POST",
-                LIST_PATH,
+                TICKETS_PATH,
                 MULTIPART,
                 &build_multipart_body("note", &large),
             ),
@@ -99,7 +99,7 @@ async fn rejected_connection_changes_nothing() {
     }
     assert_still_served(&mut all).await;
     drop(all);
-    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    let list = send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
 }
 
@@ -109,14 +109,14 @@ async fn closed_connection_frees_its_slot() {
     for _ in 0..5 {
         assert_over_capacity(
             "full",
-            LIST_PATH,
-            &exchange(&server.base_url, &build_request("GET", LIST_PATH, "")).await,
+            TICKETS_PATH,
+            &exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await,
         );
         all.pop();
         let mut stream = poll_for("a free connection slot", async || {
             let mut stream = RawConnection::open_and_send(
                 &server.base_url,
-                &build_keep_alive_request("GET", LIST_PATH, ""),
+                &build_keep_alive_request("GET", TICKETS_PATH, ""),
             )
             .await;
             (stream.read_response().await.status == 200).then_some(stream)
@@ -131,7 +131,7 @@ async fn closed_connection_frees_its_slot() {
 #[tokio::test]
 async fn simultaneous_excess_connections_all_get_503() {
     let (server, mut all) = start_full_server(&[]).await;
-    let bytes = [LIST_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
+    let bytes = [TICKETS_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
     let connections = (0..50).map(async |index| {
         let (path, bytes) = &bytes[index % 2];
         assert_over_capacity(path, path, &exchange(&server.base_url, bytes).await);
@@ -143,16 +143,17 @@ async fn simultaneous_excess_connections_all_get_503() {
 #[tokio::test]
 async fn hundreds_of_excess_connections_get_503_or_are_closed() {
     let (server, mut all) = start_full_server(&[]).await;
-    let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let bytes =
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let connections = (0..400).map(async |_| {
         for response in exchange_all(&server.base_url, &bytes).await {
-            assert_over_capacity("one of hundreds", LIST_PATH, &response);
+            assert_over_capacity("one of hundreds", TICKETS_PATH, &response);
         }
     });
     join_all(connections).await;
     assert_still_served(&mut all).await;
     drop(all);
-    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    let list = send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
 }
 
@@ -186,11 +187,11 @@ async fn timed_out_slow_clients_free_their_slots() {
         time,
     ]);
     let body = "Content-Type: application/json\r\nContent-Length: 100\r\n";
-    let head = [b"GET /api/v2".to_vec(), build_request("POST", LIST_PATH, body), Vec::new()];
+    let head = [b"GET /api/v2".to_vec(), build_request("POST", TICKETS_PATH, body), Vec::new()];
     let slow =
         head.iter().map(async |head| RawConnection::open_and_send(&server.base_url, head).await);
     let slow = join_all(slow).await;
-    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     drop(slow);
     assert_eq!(
         send_until_accepted(&server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
@@ -206,7 +207,7 @@ async fn exactly_max_connections_are_accepted() {
     let connections = (0..50).map(async |_| {
         let mut stream = RawConnection::open_and_send(
             &server.base_url,
-            &build_keep_alive_request("GET", LIST_PATH, ""),
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
         )
         .await;
         assert_eq!(stream.read_response().await.status, 200);
@@ -215,20 +216,21 @@ async fn exactly_max_connections_are_accepted() {
     let mut all = join_all(connections).await;
     assert_over_capacity(
         "the 51st connection",
-        LIST_PATH,
-        &exchange(&server.base_url, &build_request("GET", LIST_PATH, "")).await,
+        TICKETS_PATH,
+        &exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await,
     );
     assert_still_served(&mut all).await;
     // A connection that is closed after its response frees its slot.
     let mut last = all.pop().expect("there are open connections");
-    last.send(&build_request("GET", LIST_PATH, "")).await;
+    last.send(&build_request("GET", TICKETS_PATH, "")).await;
     assert_eq!(last.read_responses().await.len(), 1);
     let accepted = poll_for("a free connection slot", async || {
-        let responses = exchange_all(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+        let responses =
+            exchange_all(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
         (responses[0].status == 200).then_some(())
     });
     accepted.await;
     drop(all);
-    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert_eq!(count_tickets(&server.base_url).await, 1);
 }

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use super::{LIST_PATH, build_request};
+use super::build_request;
 use crate::support::client::DEV_KEY;
 use crate::support::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
 use crate::support::raw::exchange;
+use crate::support::ticket::TICKETS_PATH;
 use crate::support::{files, seed};
 
 /// Flag, default, minimum and maximum of a setting.
@@ -155,7 +156,7 @@ fn min_and_max_of_each_limit_are_accepted() {
 
 /// Lists tickets with three values in the query; returns the status.
 async fn send_two_values(mut running: RunningProcess) -> u16 {
-    let path = format!("{LIST_PATH}?query=a&status=open&apiKey={DEV_KEY}");
+    let path = format!("{TICKETS_PATH}?query=a&status=open&apiKey={DEV_KEY}");
     let bytes = String::from_utf8(build_request("GET", &path, "")).expect("the request is text");
     let bytes = bytes.replace(&format!("apiKey: {}\r\n", seed::ACME_KEY), "");
     exchange(&running.base_url(), bytes.as_bytes()).await.status

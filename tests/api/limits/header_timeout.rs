@@ -6,11 +6,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{
-    ACCOUNTS_PATH, LIST_PATH, REQUEST_TIMED_OUT, assert_unchanged_and_serving,
-    build_keep_alive_request, build_request, list_all_tickets, start_server,
+    REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_keep_alive_request, build_request,
+    list_all_tickets, start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, expect_single_response};
 use crate::support::seed::SeededServer;
+use crate::support::ticket::TICKETS_PATH;
 
 const HEADER_TIMEOUT: &str = "300ms";
 /// Longer than the header timeout.
@@ -24,7 +26,7 @@ fn start_server_with_header_timeout() -> SeededServer {
 fn unfinished_head_cases() -> Vec<(&'static str, &'static str, String, &'static str)> {
     let mut cases =
         vec![("a method", "", "G".to_owned(), "E"), ("empty lines", "", "\r".to_owned(), "\n\r")];
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         let line = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n");
         cases.extend([
             ("a URL", path, format!("POST {path}?x="), "x"),
@@ -62,10 +64,10 @@ async fn unfinished_request_head_times_out() {
 async fn unfinished_second_request_head_times_out() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = [LIST_PATH, ACCOUNTS_PATH].map(async |path| {
+    let all = [TICKETS_PATH, ACCOUNTS_PATH].map(async |path| {
         let mut stream = RawConnection::open_and_send(
             &server.base_url,
-            &build_keep_alive_request("GET", LIST_PATH, ""),
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
         )
         .await;
         assert_eq!(stream.read_response().await.status, 200);
@@ -84,7 +86,7 @@ async fn header_timeout_starts_at_first_byte() {
     let mut stream = RawConnection::open(&server.base_url).await;
     for round in ["the first request", "the second request", "the third request"] {
         stream.assert_silent(round, LONGER_THAN_HEADER_TIMEOUT).await;
-        stream.send(&build_keep_alive_request("GET", LIST_PATH, "")).await;
+        stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
         let response = stream.read_response().await;
         assert_eq!(response.status, 200, "{round}: {response:?}");
     }
@@ -96,7 +98,7 @@ async fn slow_head_within_timeout_is_answered() {
     let stream = RawConnection::open(&server.base_url).await;
     let response = expect_single_response(
         "a slow head",
-        stream.send_byte_by_byte(build_request("GET", LIST_PATH, "")).await,
+        stream.send_byte_by_byte(build_request("GET", TICKETS_PATH, "")).await,
     );
     assert_eq!(response.status, 200, "{response:?}");
 }
@@ -106,7 +108,7 @@ async fn simultaneously_stalled_heads_all_get_408() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
     let all = (0..100).map(async |index| {
-        let path = [LIST_PATH, ACCOUNTS_PATH][index % 2];
+        let path = [TICKETS_PATH, ACCOUNTS_PATH][index % 2];
         (
             path,
             RawConnection::open_and_send(&server.base_url, format!("GET {path} HT").as_bytes())

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
-    ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, URLENCODED, assert_unchanged_and_serving,
-    build_keep_alive_request, build_request, build_request_with_body, count_tickets,
-    list_all_tickets, start_server,
+    ITEM_PATH, assert_unchanged_and_serving, build_keep_alive_request, build_request,
+    build_request_with_body, count_tickets, list_all_tickets, start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, exchange};
 use crate::support::seed::SeededServer;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 /// Longer than all timeouts of the servers in these tests.
 const LONGER_THAN_TIMEOUTS: &str = "1500ms";
@@ -53,7 +53,7 @@ async fn idle_connection_is_closed_without_response() {
         let requests = index % 3;
         let mut stream = RawConnection::open(&server.base_url).await;
         for _ in 0..requests {
-            stream.send(&build_keep_alive_request("GET", LIST_PATH, "")).await;
+            stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
             assert_eq!(stream.read_response().await.status, 200);
         }
         let transcript = stream.read_to_end().await;
@@ -88,7 +88,7 @@ async fn connection_in_use_outlives_idle_timeout() {
     // Longer than the idle timeout in total.
     for _ in 0..6 {
         stream.assert_silent("a pause", Duration::from_millis(250)).await;
-        stream.send(&build_keep_alive_request("GET", LIST_PATH, "")).await;
+        stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
         assert_eq!(stream.read_response().await.status, 200);
     }
 }
@@ -117,7 +117,7 @@ async fn quiet_event_stream_is_not_closed_by_server_timeouts() {
     let response = exchange(&server.base_url, &build_request("GET", &path, "")).await;
     assert_eq!(response.status, 409, "{response:?}");
     let request =
-        build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
     assert_eq!(exchange(&server.base_url, &request).await.status, 200);
     stream.read_until("ticket.create").await;
 }
@@ -129,7 +129,7 @@ async fn delay_fault_is_not_cut_short_by_server_timeouts() {
         add_fault(&server, &json!({ "effect": { "delay": LONGER_THAN_TIMEOUTS, "when": when } }))
             .await;
         let bytes =
-            build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+            build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
         let read_request = build_request("GET", ITEM_PATH, "");
         let (created, read) = tokio::join!(
             exchange(&server.base_url, &bytes),
@@ -149,7 +149,7 @@ async fn hang_fault_is_not_cut_short_by_server_timeouts() {
         let server = start_server_with_short_timeouts();
         add_fault(&server, &json!({ "effect": effect })).await;
         let bytes =
-            build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+            build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
         let stream = RawConnection::open_and_send(&server.base_url, &bytes).await;
         stream.assert_silent(&effect.to_string(), LONGER_THAN_TIMEOUTS_DURATION).await;
         let reset =
@@ -165,7 +165,8 @@ async fn dribbled_response_completes_despite_server_timeouts() {
     let server = start_server_with_short_timeouts();
     let dribble = json!({ "operation": "ticket.create", "effect": { "dribble": "30ms" } });
     add_fault(&server, &dribble).await;
-    let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let bytes =
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let responses =
         RawConnection::open_and_send(&server.base_url, &bytes).await.read_responses().await;
     assert_eq!(responses.len(), 1, "{responses:?}");

@@ -1,11 +1,10 @@
 //! Bytes that are no HTTP request: the server responds with an error and closes the connection.
 
-use super::{
-    ACCOUNTS_PATH, LIST_PATH, MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets,
-    start_server,
-};
+use super::{MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets, start_server};
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, exchange};
 use crate::support::seed::ACME_KEY;
+use crate::support::ticket::TICKETS_PATH;
 
 /// The first bytes of a TLS client.
 const TLS_CLIENT_HELLO: &[u8] =
@@ -50,7 +49,7 @@ async fn http2_preface_gets_400() {
 async fn malformed_header_is_rejected_in_error_format_of_its_path() {
     let server = start_server(&[]);
     let before = list_all_tickets(&server.base_url).await;
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         for (label, header) in [
             ("a space before the colon", "apiKey : acme-key-0123456789\r\n"),
             ("a space in a name", "api Key: acme-key-0123456789\r\n"),

@@ -22,23 +22,19 @@ mod values_and_depth;
 
 use serde_json::Value;
 
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawResponse, build_raw_request, exchange};
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
 use crate::support::text::concat_indexed;
-use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM};
+use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
-const LIST_PATH: &str = "/api/v2/ticket";
 const ITEM_PATH: &str = "/api/v2/ticket/7";
-const ACCOUNTS_PATH: &str = "/_control/accounts";
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const MULTIPART: &str = "multipart/form-data; boundary=edge";
 
 /// A path in each part of the server: both error formats, pages, and unknown paths.
 const PATHS: [&str; 6] =
-    [LIST_PATH, ITEM_PATH, ACCOUNTS_PATH, "/_control/nothing", "/docs", "/nothing"];
+    [TICKETS_PATH, ITEM_PATH, ACCOUNTS_PATH, "/_control/nothing", "/docs", "/nothing"];
 
 /// Starts a server with ticket 7, an account with a frozen clock, and these flags.
 fn start_server(flags: &[&str]) -> SeededServer {
@@ -155,7 +151,7 @@ fn build_part(name: &str, value: &str) -> String {
 
 /// Returns all tickets of the account, over a new connection.
 async fn list_all_tickets(base: &str) -> Value {
-    let path = format!("{LIST_PATH}?itemLimit=9999&searchArchived=yes");
+    let path = format!("{TICKETS_PATH}?itemLimit=9999&searchArchived=yes");
     let response = exchange(base, &build_request("GET", &path, "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("all tickets", &response)
@@ -164,7 +160,7 @@ async fn list_all_tickets(base: &str) -> Value {
 /// Returns the number of tickets.
 async fn count_tickets(base: &str) -> u64 {
     let response =
-        exchange(base, &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), "")).await;
+        exchange(base, &build_request("GET", &format!("{TICKETS_PATH}?itemLimit=1"), "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("a list", &response)["itemTotal"].as_u64().expect("itemTotal is a number")
 }
@@ -173,7 +169,7 @@ async fn count_tickets(base: &str) -> u64 {
 async fn assert_unchanged_and_serving(base: &str, before: &Value) {
     assert_eq!(list_all_tickets(base).await, *before);
     let request =
-        build_raw_request("POST", LIST_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
+        build_raw_request("POST", TICKETS_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let created = exchange(base, &request).await;
     assert_eq!(created.status, 200, "{created:?}");
 }

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 
 use super::{
-    ACCOUNTS_PATH, JSON, LIST_PATH, REQUEST_TIMED_OUT, URLENCODED, assert_unchanged_and_serving,
-    build_request, build_request_with_body, count_tickets, start_server,
+    REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_request, build_request_with_body,
+    count_tickets, start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, RawResponse, exchange};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 use crate::support::tools::can_run;
 use crate::support::wait::with_timeout;
 
@@ -21,16 +22,16 @@ fn build_partial_request(number: usize) -> (Vec<u8>, Option<&'static str>) {
     let chunks = format!("Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n");
     match number % 9 {
         0 => (b"POST /api/v2/ti".to_vec(), None),
-        1 => (build_request("POST", LIST_PATH, "X-Slow: 1")[..100].to_vec(), Some(LIST_PATH)),
+        1 => (build_request("POST", TICKETS_PATH, "X-Slow: 1")[..100].to_vec(), Some(TICKETS_PATH)),
         2 => (
             format!("POST {ACCOUNTS_PATH} HTTP/1.1\r\nHost: loc").into_bytes(),
             Some(ACCOUNTS_PATH),
         ),
         3 => (
-            [&build_request("POST", LIST_PATH, &form), &b"title=Slow"[..]].concat(),
-            Some(LIST_PATH),
+            [&build_request("POST", TICKETS_PATH, &form), &b"title=Slow"[..]].concat(),
+            Some(TICKETS_PATH),
         ),
-        4 => (build_request("POST", LIST_PATH, &chunks), Some(LIST_PATH)),
+        4 => (build_request("POST", TICKETS_PATH, &chunks), Some(TICKETS_PATH)),
         5 => (
             [&build_request("POST", ACCOUNTS_PATH, &chunks), &b"1\r\n{\r\n"[..]].concat(),
             Some(ACCOUNTS_PATH),
@@ -73,11 +74,15 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
         let mut creations = Vec::new();
         // As long as any slow client is connected, and at least 20 requests.
         while remaining.load(Ordering::Relaxed) > 0 || creations.len() < 20 {
-            let bytes =
-                build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+            let bytes = build_request_with_body(
+                "POST",
+                TICKETS_PATH,
+                URLENCODED,
+                NEW_TICKET_FORM.as_bytes(),
+            );
             let created = exchange(&server.base_url, &bytes).await;
             assert_eq!(created.status, 200, "{created:?}");
-            let list = exchange(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+            let list = exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
             assert_eq!(list.status, 200, "{list:?}");
             creations.push(created);
         }

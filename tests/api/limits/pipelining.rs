@@ -4,18 +4,18 @@
 use futures_util::future::join_all;
 
 use super::{
-    ACCOUNTS_PATH, ExpectedRejection, HEADERS_TOO_LARGE, LIST_PATH, MALFORMED_HTTP,
-    REQUEST_TIMED_OUT, URL_TOO_LONG, URLENCODED, build_keep_alive_request, build_request,
-    count_tickets, start_server,
+    ExpectedRejection, HEADERS_TOO_LARGE, MALFORMED_HTTP, REQUEST_TIMED_OUT, URL_TOO_LONG,
+    build_keep_alive_request, build_request, count_tickets, start_server,
 };
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, RawResponse, exchange_all, expect_single_response};
 use crate::support::seed::ACME_KEY;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 fn build_create_request(title: &str) -> Vec<u8> {
     let body = NEW_TICKET_FORM.replace("Printer", title);
     let headers = format!("Content-Type: {URLENCODED}\r\nContent-Length: {}\r\n", body.len());
-    [&build_keep_alive_request("POST", LIST_PATH, &headers), body.as_bytes()].concat()
+    [&build_keep_alive_request("POST", TICKETS_PATH, &headers), body.as_bytes()].concat()
 }
 
 fn collect_statuses(responses: &[RawResponse]) -> Vec<u16> {
@@ -30,7 +30,7 @@ async fn pipelined_requests_are_answered_in_order() {
         bytes.extend(build_create_request(&format!("Printer{number}")));
         bytes.extend(build_keep_alive_request(
             "GET",
-            &format!("{LIST_PATH}?itemLimit=1&query=Printer{number}"),
+            &format!("{TICKETS_PATH}?itemLimit=1&query=Printer{number}"),
             "",
         ));
     }
@@ -52,7 +52,7 @@ async fn requests_arriving_in_pieces_are_served() {
     let bytes = [
         build_create_request("One"),
         build_create_request("Two"),
-        build_request("GET", LIST_PATH, ""),
+        build_request("GET", TICKETS_PATH, ""),
     ]
     .concat();
     let responses = send_in_pieces(&server.base_url, &bytes).await;
@@ -85,11 +85,11 @@ async fn bad_pipelined_request_does_not_affect_the_first() {
     let lengths = "Content-Length: 1\r\nContent-Length: 2\r\n";
     cases.push((
         "two lengths",
-        LIST_PATH,
+        TICKETS_PATH,
         MALFORMED_HTTP,
-        build_keep_alive_request("POST", LIST_PATH, lengths),
+        build_keep_alive_request("POST", TICKETS_PATH, lengths),
     ));
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         let half = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Half");
         let body = "Content-Type: application/json\r\nContent-Length: 100\r\n";
         cases.extend([
@@ -140,7 +140,7 @@ async fn requests_after_rejected_request_are_not_executed() {
         assert_eq!(collect_statuses(&responses), [400], "{responses:?}");
     }
     // A request after `Connection: close` is not executed either.
-    let bytes = [build_request("GET", LIST_PATH, ""), build_create_request("Behind")].concat();
+    let bytes = [build_request("GET", TICKETS_PATH, ""), build_create_request("Behind")].concat();
     assert_eq!(collect_statuses(&exchange_all(&server.base_url, &bytes).await), [200]);
     assert_eq!(count_tickets(&server.base_url).await, 1);
 }
@@ -148,7 +148,7 @@ async fn requests_after_rejected_request_are_not_executed() {
 #[tokio::test]
 async fn header_timeout_applies_to_pipelined_second_request() {
     let server = start_server(&["--header-timeout", "300ms", "--idle-timeout", "2s"]);
-    let start = format!("GET {LIST_PATH} HTTP/1.1\r\napiKey: {ACME_KEY}\r\nX-Long: ");
+    let start = format!("GET {TICKETS_PATH} HTTP/1.1\r\napiKey: {ACME_KEY}\r\nX-Long: ");
     let bytes = [build_create_request("First"), start.into_bytes()].concat();
     let mut stream = RawConnection::open_and_send(&server.base_url, &bytes).await;
     assert_eq!(stream.read_response().await.status, 200);
@@ -156,6 +156,6 @@ async fn header_timeout_applies_to_pipelined_second_request() {
         "the second request",
         stream.send_byte_by_byte(std::iter::repeat(b'x')).await,
     );
-    REQUEST_TIMED_OUT.assert_matches("the second request", LIST_PATH, &response);
+    REQUEST_TIMED_OUT.assert_matches("the second request", TICKETS_PATH, &response);
     assert_eq!(count_tickets(&server.base_url).await, 2);
 }

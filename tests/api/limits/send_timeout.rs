@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_keep_alive_request, build_request};
+use super::{ITEM_PATH, build_keep_alive_request, build_request};
+use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, exchange};
 use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::TICKETS_PATH;
 use crate::support::wait::poll_for;
 
 /// Notes of the ticket, each of the maximum length: together far more than the socket buffers hold.
@@ -35,7 +37,7 @@ async fn open_stalled_connection(base: &str, request: &[u8]) -> RawConnection {
 /// Repeats a request on new connections until one is accepted; returns the number of rejections.
 async fn count_rejections_until_accepted(base: &str) -> usize {
     let mut rejections = 0;
-    let request = build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), "");
+    let request = build_request("GET", &format!("{TICKETS_PATH}?itemLimit=1"), "");
     let accepted =
         poll_for("a free connection slot", async || match exchange(base, &request).await.status {
             200 => Some(()),
@@ -117,13 +119,13 @@ async fn unread_event_stream_is_aborted_by_send_timeout() {
     let mut active = RawConnection::open(&server.base_url).await;
     let filler = "x".repeat(60_000);
     let requests =
-        build_keep_alive_request("GET", &format!("{LIST_PATH}?x={filler}"), "").repeat(20);
+        build_keep_alive_request("GET", &format!("{TICKETS_PATH}?x={filler}"), "").repeat(20);
     poll_for("the stream to be aborted", async || {
         active.send(&requests).await;
         for _ in 0..20 {
             assert_eq!(active.read_response().await.status, 200);
         }
-        let response = exchange(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+        let response = exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
         (response.status == 200).then_some(())
     })
     .await;

@@ -5,7 +5,6 @@ pub(crate) mod assertions;
 mod list;
 mod request;
 mod strategies;
-mod ticket;
 mod validation;
 
 use proptest::collection::vec;

@@ -8,7 +8,7 @@ use crate::support::control::Account;
 use crate::support::process::{RunningProcess, build_command};
 use crate::support::raw::{RawRequest, build_raw_request, exchange};
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 
 #[tokio::test]
 async fn page_content_ignores_request_input() {
@@ -216,12 +216,11 @@ async fn malformed_body_fault_contains_no_request_input() {
     let rule = json!({ "effect": { "malformed": true } });
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
     let body = NEW_TICKET_FORM.replace("Printer", ENCODED_MARKUP);
-    let content_type = "application/x-www-form-urlencoded";
     let bytes = build_raw_request(
         "POST",
         "/api/v2/ticket",
         &account.client.api_key,
-        content_type,
+        URLENCODED,
         body.as_bytes(),
     );
     let response = exchange(&server.base_url, &bytes).await;

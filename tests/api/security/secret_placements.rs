@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::raw::RawRequest;
+use crate::support::ticket::{JSON, URLENCODED};
 
 /// A part of every secret, in lower case.
 pub(super) const CANARY_MARKER: &str = "canary";
@@ -25,9 +26,6 @@ pub(super) const NON_SECRET_KEY: &str = "plain-key-0123456789";
 
 /// Adds a secret to a request.
 pub(super) type SecretPlacement = fn(RawRequest, &str) -> RawRequest;
-
-const JSON: &str = "application/json";
-const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Credential placements; no response may contain the secret.
 pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
@@ -78,7 +76,7 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     ("a form", |request, secret| {
         request
             .with_header("apiKey", NON_SECRET_KEY)
-            .with_body(FORM, format!("apiKey={secret}&APIKEY[a]={secret}"))
+            .with_body(URLENCODED, format!("apiKey={secret}&APIKEY[a]={secret}"))
     }),
     ("multipart", |request, secret| {
         let body = format!(
@@ -94,7 +92,7 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     ("a broken form", |request, secret| {
         request
             .with_header("apiKey", secret)
-            .with_body(FORM, format!("apiKey={secret}&a=%zz&apiKey[=%ff"))
+            .with_body(URLENCODED, format!("apiKey={secret}&a=%zz&apiKey[=%ff"))
     }),
     ("broken multipart", |request, secret| {
         let body = format!("--edge\r\nContent-Disposition: {secret}\r\n\r\n{secret}");
@@ -229,7 +227,7 @@ pub(super) const ARBITRARY_PLACEMENTS: &[(&str, SecretPlacement)] = &[
 pub(super) fn malformed_requests(secret: &str) -> Vec<Vec<u8>> {
     let form = |body: &str, length: usize| {
         format!(
-            "POST /api/v2/ticket HTTP/1.1\r\nHost: a\r\napiKey: {secret}\r\nContent-Type: {FORM}\r\n\
+            "POST /api/v2/ticket HTTP/1.1\r\nHost: a\r\napiKey: {secret}\r\nContent-Type: {URLENCODED}\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
     };
