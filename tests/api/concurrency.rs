@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::support::client::JsonResponse;
 use crate::support::server::Server;
-use crate::support::ticket::{self, NEW_TICKET_FORM};
+use crate::support::ticket::{self, create_ticket_with_title};
 use crate::support::{files, seed};
 
 const CLIENT_COUNT: u64 = 64;
@@ -18,13 +18,6 @@ fn check_is_success(reply: &JsonResponse) -> bool {
     assert!([200, 400].contains(&reply.status), "{}: {text}", reply.status);
     assert!(!text.contains("locked") && !text.contains("busy"), "{text}");
     reply.status == 200
-}
-
-async fn create_ticket(server: &Server, title: &str) -> u64 {
-    let body = NEW_TICKET_FORM.replace("Printer", title);
-    let reply = server.send_form("POST", "/api/v2/ticket", &body).await;
-    assert!(check_is_success(&reply), "{}", reply.body);
-    reply.body["ticketID"].as_u64().expect("the new id")
 }
 
 async fn send_write(server: &Server, method: &str, path: &str, body: &str) -> bool {
@@ -42,7 +35,7 @@ struct ClientLog {
 async fn run_client(server: Arc<Server>, task: u64) -> ClientLog {
     let mut log = ClientLog::default();
     for round in 0..4 {
-        let id = create_ticket(&server, &format!("task{task}")).await;
+        let id = create_ticket_with_title(&server, &format!("task{task}")).await;
         log.created_ids.push(id);
         let status = ["open", "pending", "solved", "closed"][round];
         assert!(
@@ -81,7 +74,7 @@ async fn concurrent_clients_lose_and_duplicate_nothing() {
     let server =
         Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     for _ in 1..=9 {
-        create_ticket(&server, "shared").await;
+        create_ticket_with_title(&server, "shared").await;
     }
     let server = Arc::new(server);
     let tasks: JoinSet<ClientLog> =
@@ -106,7 +99,7 @@ async fn concurrent_clients_lose_and_duplicate_nothing() {
 
 /// Updates the title repeatedly; the next item and list show each acknowledged write.
 async fn write_and_read(server: Arc<Server>, task: u64) {
-    let id = create_ticket(&server, "first").await;
+    let id = create_ticket_with_title(&server, "first").await;
     let (item_path, list_path) =
         (format!("/api/v2/ticket/{id}"), "/api/v2/ticket?itemLimit=9999".to_owned());
     for round in 0..12 {

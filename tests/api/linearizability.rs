@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::support::client::ApiClient;
 use crate::support::files;
 use crate::support::server::Server;
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::create_ticket;
 
 const TICKET_COUNT: usize = 3;
 const READER_COUNT: usize = 6;
@@ -114,8 +114,7 @@ async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader:
 async fn assert_reads_are_monotonic(arguments: &[&str]) {
     let server = Server::start_with_args(arguments);
     for _ in 0..TICKET_COUNT {
-        let created = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&server).await;
     }
     let state = Arc::<SharedState>::default();
     let client = || ApiClient::new(&server.base_url);

@@ -113,14 +113,9 @@ mod unix {
 
     use std::os::unix::fs::{FileTypeExt, symlink};
     use std::os::unix::net::UnixListener;
-    use std::process::Command;
 
     use super::*;
-
-    fn create_fifo(path: &Path) {
-        let status = Command::new("mkfifo").arg(path).status().expect("mkfifo starts");
-        assert!(status.success());
-    }
+    use crate::support::files::create_fifo;
 
     fn is_fifo(path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())

@@ -8,7 +8,7 @@ use crate::support::client::DEV_KEY;
 use crate::support::files;
 use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
-use crate::support::ticket::{self, NEW_TICKET_FORM};
+use crate::support::ticket::{self, create_ticket};
 
 /// Starts a server on the data directory with a fixed public URL, so that responses of different runs are comparable.
 fn start_server(data: &Path, extra_args: &[&str]) -> Server {
@@ -21,12 +21,6 @@ fn start_server_with_seed(data: &TempDir, seed: &str) -> Server {
     let mut server = start_server(data.path(), &["--seed", seed]);
     ACME_KEY.clone_into(&mut server.api_key);
     server
-}
-
-async fn create_ticket(server: &Server) -> u64 {
-    let reply = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.body["ticketID"].as_u64().expect("the new id")
 }
 
 #[tokio::test]

@@ -39,13 +39,6 @@ fn acme_account(server: &ApiClient) -> Account {
     Account::new(server, "acme", ACME_KEY)
 }
 
-/// Freezes the account's clock at a time.
-async fn freeze_clock(account: &Account, at: &str) {
-    let clock = json!({ "mode": "frozen", "at": at });
-    let reply = account.send_control_json("PUT", "/clock", &clock).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-}
-
 async fn post_form(account: &Account, operation: &str, form: &str) {
     let path = format!("/api/v2/ticket/{operation}");
     let reply = account.client.send_form("POST", &path, form).await;
@@ -94,7 +87,7 @@ async fn start_with_dst_overlap_history() -> (SeededServer, Account) {
         ("2026-10-25T01:15:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T02:05:00Z", "setPriority", "priority=urgent&ticketIDs[]=1&ticketIDs[]=3"),
     ] {
-        freeze_clock(&account, time).await;
+        account.freeze_clock(time).await;
         let path = if operation.is_empty() { "" } else { "/" };
         let path = format!("/api/v2/ticket{path}{operation}");
         let reply = account.client.send_form("POST", &path, form).await;
@@ -172,7 +165,7 @@ async fn changing_time_zone_changes_display_but_not_archiving() {
         let list = account.client.get("/api/v2/ticket?applyView=closed").await.body;
         assert_eq!(list["items"][0]["closed_at"], displayed, "{zone}");
         for (time, listed) in [("14:00:00", true), ("14:00:01", false), ("12:00:00", true)] {
-            freeze_clock(&account, &format!("2026-03-01T{time}Z")).await;
+            account.freeze_clock(&format!("2026-03-01T{time}Z")).await;
             assert_eq!(is_listed(&account, 7).await, listed, "{zone} at {time}");
         }
     }
@@ -208,13 +201,13 @@ async fn export_preserves_instants_in_dst_overlap() {
             dump_tickets(&account.client).await.replace(&account.client.base_url, "")
         );
         for time in ["2026-10-25T01:40:00Z", "2026-10-25T01:40:01Z", "2026-10-25T02:30:00Z"] {
-            freeze_clock(&account, time).await;
-            freeze_clock(&other, time).await;
+            account.freeze_clock(time).await;
+            other.freeze_clock(time).await;
             let listed = is_listed(&account, 1).await;
             assert_eq!(is_listed(&other, 1).await, listed, "{time}");
             assert_eq!(listed, time.ends_with("40:00Z"), "{time}");
         }
-        freeze_clock(&account, "2026-10-25T02:05:00Z").await;
+        account.freeze_clock("2026-10-25T02:05:00Z").await;
     }
 }
 
@@ -500,7 +493,7 @@ async fn assert_order_across_zones(zone: &str, other: &str, start: i64, steps: &
     let mut now = start;
     for (index, step) in steps.iter().enumerate() {
         now += step;
-        freeze_clock(&account, &format_timestamp(now)).await;
+        account.freeze_clock(&format_timestamp(now)).await;
         post_form(
             &account,
             "batch",
@@ -524,10 +517,10 @@ async fn assert_order_across_zones(zone: &str, other: &str, start: i64, steps: &
         for (by, listed) in
             [(0, true), (29 * 60, true), (30 * 60, true), (30 * 60 + 1, false), (5400, false)]
         {
-            freeze_clock(account, &format_timestamp(now + by)).await;
+            account.freeze_clock(&format_timestamp(now + by)).await;
             assert_eq!(is_listed(account, 1).await, listed, "{by} seconds later");
         }
-        freeze_clock(account, &format_timestamp(now)).await;
+        account.freeze_clock(&format_timestamp(now)).await;
     }
     assert_eq!(dump_tickets(&copy.client).await, dump_tickets(&account.client).await);
 }

@@ -12,7 +12,7 @@ use crate::support::control::Account;
 use crate::support::files;
 use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
 use crate::support::raw::{build_raw_request, transcribe};
-use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED, post_ticket};
 use crate::support::tools::{PRLIMIT, can_run};
 use crate::tool_test::{ToolTest, tool_tests};
 
@@ -61,10 +61,6 @@ async fn create_accounts(client: &ApiClient) -> Vec<Account> {
     accounts
 }
 
-async fn create_ticket(account: &Account) -> JsonResponse {
-    account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await
-}
-
 /// Repeats the request while the connection limit is reached: a client may open more connections than it needs.
 async fn retry_while_full(send: impl AsyncFn() -> JsonResponse) -> JsonResponse {
     loop {
@@ -90,7 +86,7 @@ async fn more_accounts_than_file_descriptors_take_turns() {
             for index in 0..ACCOUNT_COUNT {
                 let account = &accounts[(index + client_number * 7) % ACCOUNT_COUNT];
                 let account = account.clone().with_server(&client);
-                retry_while_full(async || create_ticket(&account).await).await;
+                retry_while_full(async || post_ticket(&account.client).await).await;
                 let path = format!("/api/v2/ticket?fromName=visitor-{client_number}");
                 retry_while_full(async || account.client.get(&path).await).await;
             }
@@ -175,12 +171,12 @@ async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
         assert!(can_run("prlimit", &["--pid", &id, &files]), "{files}");
     };
     // The database is open for writing; nothing has been read from it yet.
-    assert_eq!(create_ticket(&open).await.status, 200);
+    assert_eq!(post_ticket(&open.client).await.status, 200);
     limit("4");
     for reply in [
         open.client.get("/api/v2/ticket").await,
         closed.client.get("/api/v2/ticket").await,
-        create_ticket(&closed).await,
+        post_ticket(&closed.client).await,
     ] {
         assert_eq!(reply.status, 503, "{}", reply.body);
         assert_eq!(reply.headers["retry-after"], "1");
@@ -193,7 +189,7 @@ async fn fd_exhaustion_is_not_reported_as_unwritable_data_dir() {
     for (account, total) in [(&open, 1), (&closed, 0)] {
         let list = account.client.get("/api/v2/ticket").await;
         assert_eq!(list.body["itemTotal"], total, "{}", list.body);
-        assert_eq!(create_ticket(account).await.status, 200);
+        assert_eq!(post_ticket(&account.client).await.status, 200);
     }
     assert_eq!(server.stop().exit_code, Some(0));
 }

@@ -9,7 +9,7 @@ use crate::support::client::ApiClient;
 use crate::support::control::Account;
 use crate::support::files::create_temp_dir;
 use crate::support::process::{RunningProcess, build_command};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::ticket::create_ticket;
 use crate::support::wait::poll_until;
 
 /// Thread and file counts of a running program, from `/proc` on Linux.
@@ -31,8 +31,7 @@ async fn create_accounts(client: &ApiClient, number: usize) -> Vec<Account> {
     let mut accounts = Vec::new();
     for _ in 0..number {
         let account = Account::create(client, &json!({})).await;
-        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&account.client).await;
         accounts.push(account);
     }
     accounts
@@ -85,8 +84,7 @@ async fn client_disconnect_during_control_request_does_no_harm() {
         // The request is cancelled after a timeout: too short in the first rounds, long enough in the last.
         let timeout = Duration::from_micros(100 + 40 * u64::try_from(round).unwrap_or_default());
         let _ = tokio::time::timeout(timeout, request).await;
-        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&account.client).await;
     }
     assert_eq!(program.stop().exit_code, Some(0));
 }

@@ -6,13 +6,8 @@ use std::path::Path;
 use crate::support::disk::{
     assert_account_usable, create_account_with_tickets, server_arguments, start_on,
 };
-use crate::support::files;
+use crate::support::files::{self, create_fifo};
 use crate::support::process::{RunningProcess, build_command};
-
-fn create_fifo(path: &Path) {
-    let status = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(status.expect("mkfifo runs").success());
-}
 
 /// Asserts that a server with this file as its catalogue does not start and does not replace the file.
 fn assert_startup_fails_and_keeps(case: &str, create: fn(&Path)) {

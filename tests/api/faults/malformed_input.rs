@@ -3,9 +3,9 @@
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use super::{list_faults, start_with_account, start_with_ticket};
+use super::start_with_ticket;
 use crate::support::client::ApiClient;
-use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::control::{Account, assert_problem, fetch_response, start_with_account};
 use crate::support::process::{ProcessOutput, RunningProcess};
 use crate::support::raw::{build_raw_head, exchange};
 use crate::support::ticket::TICKETS_PATH;
@@ -67,7 +67,7 @@ async fn oversized_body_is_rejected_and_changes_nothing() {
 }
 
 async fn assert_unchanged(account: &Account) {
-    assert_eq!(list_faults(account).await, Vec::<Value>::new());
+    assert_eq!(account.list_faults().await, Vec::<Value>::new());
     assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}));
     assert_eq!(account.send_control("GET", "/strict").await.body["strict"], false);
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);

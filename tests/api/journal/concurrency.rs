@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::helpers::{expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::create_ticket;
 use crate::support::client::ApiClient;
-use crate::support::control::Account;
+use crate::support::control::{Account, expect_string};
 use crate::support::raw::{RawConnection, build_raw_request};
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};

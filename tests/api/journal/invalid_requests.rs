@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::expect_string;
 use super::ticket_requests::{create_ticket, get_ticket};
-use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::control::{Account, assert_problem, expect_string, fetch_response};
 use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::server::Server;
 

@@ -3,10 +3,10 @@
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, unmatched_journal};
+use super::helpers::unmatched_journal;
 use super::sse_client::EventStream;
 use crate::support::client::ApiClient;
-use crate::support::control::{Account, fetch_response};
+use crate::support::control::{Account, expect_array, fetch_response};
 use crate::support::seed::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
 use crate::support::ticket::{TICKETS_PATH, URLENCODED};
 

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{create_ticket, get_ticket, update_ticket};
-use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::control::{
+    Account, assert_problem, expect_array, expect_string, fetch_response,
+};
 use crate::support::process::run_to_exit;
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::expect_string;
 use super::ticket_requests::{
     batch_tickets, create_ticket, get_ticket, request_without_body, set_status, update_ticket,
     with_json,
 };
 use crate::support::client::JsonResponse;
-use crate::support::control::Account;
+use crate::support::control::{Account, expect_string};
 use crate::support::seed::{
     SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };

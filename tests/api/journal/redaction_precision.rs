@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, unmatched_journal};
+use super::helpers::unmatched_journal;
 use crate::support::client::ApiClient;
-use crate::support::control::{Account, fetch_response};
+use crate::support::control::{Account, expect_array, expect_string, fetch_response};
 use crate::support::process::{OutputStream, RunningProcess};
 use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::ticket::TICKETS_PATH;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, unmatched_journal};
+use super::helpers::unmatched_journal;
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket, set_status};
 use crate::support::client::ApiClient;
-use crate::support::control::{Account, fetch_response};
+use crate::support::control::{Account, expect_array, expect_string, fetch_response};
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};

@@ -9,10 +9,9 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::helpers::{expect_array, expect_string};
 use super::ticket_requests::{create_ticket, documented_requests, solve_unfinished_tickets};
 use crate::support::client::ApiClient;
-use crate::support::control::Account;
+use crate::support::control::{Account, expect_array, expect_string};
 use crate::support::files::create_temp_dir;
 use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::ticket::{PRIORITIES, STATUSES};

@@ -3,8 +3,7 @@
 use reqwest::Response;
 use serde_json::Value;
 
-use super::helpers::QueryParams;
-use crate::support::control::Account;
+use crate::support::control::{Account, QueryParams};
 use crate::support::wait::with_timeout;
 
 /// One server-sent event.

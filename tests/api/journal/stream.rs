@@ -2,19 +2,12 @@
 
 use serde_json::json;
 
-use super::helpers::{expect_string, seq_numbers, unmatched_journal};
+use super::helpers::{seq_numbers, unmatched_journal};
 use super::sse_client::EventStream;
 use super::ticket_requests::{create_ticket, get_ticket, set_status, update_ticket};
 use crate::support::client::ApiClient;
-use crate::support::control::{Account, assert_problem};
+use crate::support::control::{Account, assert_problem, expect_string, start_with_account};
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::server::Server;
-
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
 
 #[tokio::test]
 async fn stream_sends_existing_entries_then_new_ones() {

@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::helpers::expect_string;
 use super::sse_client::EventStream;
 use super::ticket_requests::{create_ticket, get_ticket};
-use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::control::{ACCOUNTS_PATH, Account, expect_string};
 use crate::support::raw::RawConnection;
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 use crate::support::server::Server;

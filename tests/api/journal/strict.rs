@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, warning_kinds};
+use super::helpers::warning_kinds;
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket, list_tickets};
 use super::warning_cases::warning_cases;
 use crate::support::client::JsonResponse;
-use crate::support::control::Account;
+use crate::support::control::{Account, expect_array, expect_string};
 use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::server::Server;
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string};
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
 use super::wait_limits::start_wait_in_last_slot;
 use crate::support::client::ApiClient;
-use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::control::{
+    ACCOUNTS_PATH, Account, expect_array, expect_string, fetch_response,
+};
 use crate::support::raw::{PendingRequest, RawConnection, build_raw_request};
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};

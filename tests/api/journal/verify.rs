@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{create_ticket, get_ticket, set_status, update_ticket};
-use crate::support::control::{Account, assert_problem};
+use crate::support::control::{Account, assert_problem, expect_array, expect_string};
 use crate::support::seed::{
     SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };

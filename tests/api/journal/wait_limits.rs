@@ -5,7 +5,7 @@ use serde_json::json;
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
 use crate::support::client::JsonResponse;
-use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem};
+use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem, start_with_account};
 use crate::support::raw::RawConnection;
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
@@ -13,12 +13,6 @@ use crate::support::wait::{poll_until, with_timeout};
 
 /// The maximum number of waits and streams per account.
 const MAX_WAITS: usize = 100;
-
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
 
 async fn open_streams(account: &Account, count: usize) -> Vec<EventStream> {
     let mut all = Vec::new();
@@ -124,9 +118,7 @@ async fn disconnected_wait_releases_its_slot() {
 
 #[tokio::test]
 async fn matching_request_ends_a_pending_wait() {
-    for (query, part) in
-        [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer on fire")]
-    {
+    for (query, part) in [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer")] {
         let (_server, account) = start_with_account().await;
         let (stream, _others) = start_wait_in_last_slot(&account, query).await;
         create_ticket(&[]).send_ok(&account.client).await;

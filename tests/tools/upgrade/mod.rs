@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::control::Account;
 use crate::support::server::Server;
-use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
+use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, dump_tickets};
 use crate::support::tools::PYTHON;
 use crate::tool_test::{ToolTest, tool_tests};
 use fixture::fixtures;
@@ -48,12 +48,6 @@ fn start_on(data: &TempDir, arguments: &[&str]) -> Server {
 fn start_with_seed(data: &TempDir) -> Server {
     let seed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tools/upgrade/seed.yaml");
     start_on(data, &["--seed", seed])
-}
-
-async fn create_ticket(server: &Server) -> u64 {
-    let reply = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.body["ticketID"].as_u64().expect("the new id")
 }
 
 fn acme(server: &Server) -> Account {

@@ -97,7 +97,7 @@ impl PreparedDataDir {
         assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
         let one = read_account_state(&acme).await.expect("the state is readable").tickets;
         create_large_tickets(&acme).await;
-        freeze_clock(&acme).await;
+        acme.freeze_clock("2026-04-01T12:00:00Z").await;
         let keys = [&idle, &other].map(|account| account.client.api_key.clone());
         server.stop_cleanly();
         // The first restart has additional work, so it happens here.
@@ -261,11 +261,6 @@ async fn create_large_tickets(account: &Account) {
             fetch_response(build_large_ticket_creation(account, &format!("Large {number}"))).await;
         assert_eq!(created.status, 200, "{}", created.body);
     }
-}
-
-async fn freeze_clock(account: &Account) {
-    let clock = json!({ "mode": "frozen", "at": "2026-04-01T12:00:00Z" });
-    assert_eq!(account.send_control_json("PUT", "/clock", &clock).await.status, 200);
 }
 
 /// Fills the log of `acme` until it is nearly full, and kills the server.
