@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::client::DEV_KEY;
 use crate::support::control::Account;
 use crate::support::files;
-use crate::support::process::RunningProcess;
+use crate::support::process::{RunningProcess, send_signal};
 use crate::support::raw::{PendingRequest, RawConnection, wait_until_not_listening};
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
@@ -37,10 +37,8 @@ async fn duplicate_sigterm_still_shuts_down_gracefully() {
     let mut server = RunningProcess::spawn_server(&[]);
     let base = server.base_url();
     let pending = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
-    let id = server.pid().to_string();
     for _ in 0..2 {
-        let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
-        assert!(sent.expect("kill starts").success());
+        send_signal(server.pid(), "-TERM");
     }
     wait_until_not_listening(&base).await;
     assert_eq!(pending.finish().await.status, 200, "the running request finishes");

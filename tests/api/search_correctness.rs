@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::files::create_temp_dir;
 use crate::support::server::Server;
 use crate::support::ticket::TICKETS_PATH;
+use crate::support::wait::block_on;
 
 /// The fields that a search covers, besides the external id.
 const SEARCHED_FIELDS: [&str; 4] = ["title", "from", "fromName", "to"];
@@ -103,11 +104,6 @@ async fn assert_search_equals_scan(tickets: &[[String; 4]], queries: &[Query]) {
             tickets.iter().zip(&created).filter(is_match).map(|(_, (id, _))| *id).collect();
         assert_eq!(search_ids(&server, &query).await, expected, "{query:?} in {tickets:?}");
     }
-}
-
-fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("the runtime starts").block_on(future);
 }
 
 fn proptest_config() -> ProptestConfig {

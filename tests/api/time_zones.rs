@@ -14,9 +14,9 @@ use crate::support::files::create_temp_dir;
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets, parse_ticket_ids};
+use crate::support::ticket::{ALL_TICKETS_PATH, NEW_TICKET_FORM, dump_tickets, parse_ticket_ids};
+use crate::support::wait::block_on;
 
-const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 /// Lists that exclude archived tickets, with totals from different queries.
 const UNARCHIVED_LIST_QUERIES: [&str; 5] =
     ["", "?status=closed", "?applyView=closed", "?query=example", "?applyView=unassigned"];
@@ -364,7 +364,7 @@ async fn view_compares_instants_and_matches_displayed_dates() {
         }
         // Writes and lists still work after the views.
         assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
-        assert_eq!(parse_ticket_ids(&server.get_text(FULL_LIST_PATH).await).len(), 7);
+        assert_eq!(parse_ticket_ids(&server.get_text(ALL_TICKETS_PATH).await).len(), 7);
     }
 }
 
@@ -473,8 +473,7 @@ proptest! {
         start in (select(&NEAR_CLOCK_CHANGES[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
         steps in vec(1_i64..3000, 3..9),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(assert_order_across_zones(zone, other, start, &steps));
+        block_on(assert_order_across_zones(zone, other, start, &steps));
     }
 }
 

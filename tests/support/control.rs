@@ -11,6 +11,9 @@ use super::server::Server;
 /// The path of the account collection.
 pub(crate) const ACCOUNTS_PATH: &str = "/_control/accounts";
 
+/// A control token for servers that need one.
+pub(crate) const CONTROL_TOKEN: &str = "a-token-of-some-length";
+
 /// The parameters of a query.
 pub(crate) type QueryParams<'a> = &'a [(&'a str, &'a str)];
 
@@ -195,6 +198,12 @@ impl Account {
         }
         all
     }
+}
+
+/// Returns the number of accounts on the server.
+pub(crate) async fn count_accounts(client: &ApiClient) -> usize {
+    let listed = fetch_response(client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    expect_array(&listed.body["accounts"]).len()
 }
 
 /// Starts a server with a new account without tickets.

@@ -38,6 +38,12 @@ pub(crate) fn run_to_exit(arguments: &[&str]) -> ProcessOutput {
     RunningProcess::spawn(&mut build_command(arguments)).wait_for_exit()
 }
 
+/// Sends a signal, such as `-TERM`.
+pub(crate) fn send_signal(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(sent.expect("kill starts").success(), "sending {signal} to {process} failed");
+}
+
 /// Exit code and output of a finished program.
 #[derive(Debug)]
 pub(crate) struct ProcessOutput {
@@ -141,9 +147,7 @@ impl RunningProcess {
 
     /// Sends a signal and waits for the exit.
     pub(crate) fn signal_and_wait(self, signal: &str) -> ProcessOutput {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().expect("kill starts");
-        assert!(sent.success());
+        send_signal(self.pid(), signal);
         self.wait_for_exit()
     }
 

@@ -1,5 +1,7 @@
 //! Tickets through the API: their paths, the fields of a new one, and dumps of all of them.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::client::{ApiClient, JsonResponse};
@@ -56,6 +58,19 @@ pub(crate) async fn create_ticket_with_title(client: &ApiClient, title: &str) ->
 fn expect_ticket_id(created: &JsonResponse) -> u64 {
     assert_eq!(created.status, 200, "{}", created.body);
     created.body["ticketID"].as_u64().expect("the id of the new ticket is a number")
+}
+
+/// Returns the titles of all tickets by id.
+pub(crate) async fn fetch_titles(client: &ApiClient) -> BTreeMap<u64, String> {
+    let list = client.get(ALL_TICKETS_PATH).await;
+    assert_eq!(list.status, 200, "{}", list.body);
+    let items = list.body["items"].as_array().expect("the list has items");
+    assert_eq!(list.body["itemTotal"], items.len(), "all tickets are on this page");
+    let entry = |item: &Value| {
+        let title = item["title"].as_str().expect("a title is text");
+        (item["id"].as_u64().expect("an id is a number"), title.to_owned())
+    };
+    items.iter().map(entry).collect()
 }
 
 /// Returns the list and all items of an account's tickets as text.

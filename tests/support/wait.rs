@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 /// Longer than anything takes that a test waits for, so that a stuck server fails the test instead of blocking it.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// Runs a future on a runtime of its own, for tests that proptest calls.
+pub(crate) fn block_on(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("the runtime starts").block_on(future);
+}
+
 /// Waits for a future.
 pub(crate) async fn with_timeout<T>(label: &str, future: impl Future<Output = T>) -> T {
     let result = tokio::time::timeout(TEST_TIMEOUT, future).await;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::files::{self, create_fifo};
 use crate::support::process::{
-    OutputStream, RunningProcess, build_clean_env_command, build_command,
+    OutputStream, RunningProcess, build_clean_env_command, build_command, send_signal,
 };
 use crate::support::tools::{Tool, can_run};
 use crate::support::wait::block_until;
@@ -58,10 +58,6 @@ fn child_pids(id: u32) -> Vec<u32> {
     children.split_whitespace().map(|id| id.parse().expect("a number")).collect()
 }
 
-fn send_signal(signal: &str, id: u32) {
-    assert!(can_run("kill", &[signal, &id.to_string()]), "sending {signal} to {id} failed");
-}
-
 /// Returns arguments that read the seed or the configuration from the FIFO, for `serve` and `run`.
 fn startup_arguments(pipe: &Path) -> [Vec<&str>; 4] {
     let pipe = pipe.to_str().expect("text");
@@ -103,7 +99,7 @@ fn pid1_handles_signal_during_startup() {
         let writer =
             OpenOptions::new().write(true).open(&pipe).expect("the program opens the FIFO");
         let [pid1] = child_pids(program.pid())[..] else { panic!("unshare must have one child") };
-        send_signal("-TERM", pid1);
+        send_signal(pid1, "-TERM");
         let ended = program.wait_for_exit();
         assert_eq!(ended.exit_code, Some(143), "{arguments:?}: {ended:?}");
         drop(writer);
@@ -115,7 +111,7 @@ fn pid1_shuts_down_gracefully() {
     let mut program = RunningProcess::spawn(&mut command);
     program.base_url();
     let [pid1] = child_pids(program.pid())[..] else { panic!("unshare must have one child") };
-    send_signal("-TERM", pid1);
+    send_signal(pid1, "-TERM");
     let ended = program.wait_for_exit();
     assert_eq!(ended.exit_code, Some(0), "{ended:?}");
 }

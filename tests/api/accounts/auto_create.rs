@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::control::{Account, assert_problem, fetch_response};
+use crate::support::control::{Account, assert_problem, count_accounts, fetch_response};
 use crate::support::seed::{acme_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
@@ -84,12 +84,6 @@ async fn account_is_removed_after_ttl_without_requests() {
     assert_eq!(brief.client.get("/api/v2/ticket").await.status, 401);
     assert_problem(&brief.send_control("GET", "").await, 404, "unknown-account", "brief");
     assert_eq!(lasting.send_control("GET", "").await.body["ttl"], "PT1H");
-}
-
-/// Returns the number of accounts.
-async fn count_accounts(server: &Server) -> usize {
-    let listed = fetch_response(server.request_without_key("GET", "/_control/accounts")).await;
-    listed.body["accounts"].as_array().expect("accounts").len()
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::account_model::AccountModel;
 use super::action::{Action, any_action};
-use super::block_on;
 use crate::model::{TicketsModel, assertions};
 use crate::support::client::ApiClient;
 use crate::support::control::{self, Account, assert_problem};
 use crate::support::seed::{ACME_KEY, SeededServer, serve_seed};
 use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
+use crate::support::wait::block_on;
 
 const LIST_QUERIES: [&str; 4] = ["applyView=vip", "applyView=12", "query=printer", "status=closed"];
 

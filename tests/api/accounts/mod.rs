@@ -25,8 +25,3 @@ async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsMode
     assertions::learn_external_ids(&server, &mut tickets).await;
     (server, tickets)
 }
-
-fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("the runtime starts").block_on(future);
-}

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::crash_run::CrashRun;
@@ -12,7 +11,7 @@ use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, restart_server};
 use crate::support::client::ApiClient;
 use crate::support::rng::Rng;
 use crate::support::server::Server;
-use crate::support::ticket::new_ticket_fields;
+use crate::support::ticket::{fetch_titles, new_ticket_fields};
 use crate::support::{files, integrity};
 
 /// The number of concurrent writers, half of them in each account.
@@ -202,19 +201,6 @@ impl LoadSetup {
             assert_eq!(client.delete(&format!("/api/v2/ticket/{id}")).await.status, 200);
         }
     }
-}
-
-/// Returns the titles of all tickets by id.
-async fn fetch_titles(client: &ApiClient) -> BTreeMap<u64, String> {
-    let list =
-        fetch_ok(client.request("GET", "/api/v2/ticket?itemLimit=9999&searchArchived=yes")).await;
-    let items = list["items"].as_array().expect("items");
-    assert_eq!(list["itemTotal"], items.len(), "all tickets are on this page");
-    let entry = |item: &Value| {
-        let title = item["title"].as_str().expect("a title");
-        (item["id"].as_u64().expect("an id"), title.to_owned())
-    };
-    items.iter().map(entry).collect()
 }
 
 /// Lists the accounts' database files, which a checkpoint writes to.

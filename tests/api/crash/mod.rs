@@ -29,6 +29,7 @@ use crate::support::model::find_differing_field;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_KEY, acme_seed};
 use crate::support::server::Server;
+use crate::support::ticket::ALL_TICKETS_PATH;
 use crate::support::{files, integrity};
 
 /// The accounts of the seed, each with a key.
@@ -57,8 +58,7 @@ async fn fetch_ok(request: RequestBuilder) -> Value {
 
 /// Returns all tickets of the account, each with its timeline.
 async fn fetch_tickets(client: &ApiClient) -> BTreeMap<u64, Value> {
-    let list =
-        fetch_ok(client.request("GET", "/api/v2/ticket?itemLimit=9999&searchArchived=yes")).await;
+    let list = fetch_ok(client.request("GET", ALL_TICKETS_PATH)).await;
     let entries = list["items"].as_array().expect("items");
     assert_eq!(list["itemTotal"], entries.len(), "all tickets are on this page");
     let items = entries.iter().map(|entry| async {

@@ -14,7 +14,7 @@ use crate::support::client::ApiClient;
 use crate::support::control::Account;
 use crate::support::rng::Rng;
 use crate::support::seed::{ACME_NOW, ticket_fixture};
-use crate::support::ticket::{TICKETS_PATH, new_ticket_fields};
+use crate::support::ticket::{ALL_TICKETS_PATH, TICKETS_PATH, new_ticket_fields};
 use crate::support::{files, integrity};
 
 /// The number of tickets that each account starts with.
@@ -57,7 +57,7 @@ impl AccountState {
 
     /// Reads the account's current state.
     async fn fetch(account: &Account) -> Self {
-        let all = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
+        let all = ALL_TICKETS_PATH;
         let list = fetch_ok(account.client.request("GET", all)).await;
         let items = list["items"].as_array().expect("items");
         assert_eq!(list["itemTotal"], items.len());

@@ -8,7 +8,7 @@ use crate::support::disk::{
     UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_server_error, start_on,
     stop_and_check_log,
 };
-use crate::support::ticket::dump_tickets;
+use crate::support::ticket::{ALL_TICKETS_PATH, dump_tickets};
 
 /// The page size of SQLite in bytes (documented: its default).
 const PAGE_BYTES: usize = 4096;
@@ -55,7 +55,7 @@ async fn corruption_of_an_open_account_is_reported() {
     modify_file(&file, |bytes| fill_with_garbage(&mut bytes[PAGE_BYTES..]));
     // A write invalidates the page cache of other connections.
     let _ = acme.client.send_form("PUT", "/api/v2/ticket/1", "title=Changed").await;
-    let reply = acme.client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await;
+    let reply = acme.client.get(ALL_TICKETS_PATH).await;
     assert_server_error(&reply, UNREADABLE_DATA_MESSAGE, "a list");
     assert_account_usable(&other).await;
     stop_and_check_log(server, &[&file]);

@@ -14,7 +14,8 @@ use crate::support::client::ApiClient;
 use crate::support::control::{Account, expect_array, expect_string};
 use crate::support::files::create_temp_dir;
 use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
-use crate::support::ticket::{PRIORITIES, STATUSES};
+use crate::support::ticket::{ALL_TICKETS_PATH, PRIORITIES, STATUSES};
+use crate::support::wait::block_on;
 
 /// Rows by kind and ID.
 type RowMap = BTreeMap<(String, u64), Map<String, Value>>;
@@ -85,7 +86,7 @@ fn retain_comparable_rows(rows: RowMap) -> RowMap {
 
 /// Returns the tickets as the Ticket API lists them, with the columns that the writers change.
 async fn listed_rows(client: &ApiClient) -> RowMap {
-    let all = client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await.body;
+    let all = client.get(ALL_TICKETS_PATH).await.body;
     let tickets = expect_array(&all["items"]).into_iter().map(|ticket| {
         let columns = ["status", "priority", "title", "last_update", "closed_at"];
         let columns = columns.map(|name| (name.to_owned(), ticket[name].clone()));
@@ -216,8 +217,7 @@ proptest! {
 
     #[test]
     fn changes_of_random_writes_replay_to_the_final_state(writers in vec(vec(write_strategy(), 4..14), 1..7)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(assert_random_changes_replay(&writers));
+        block_on(assert_random_changes_replay(&writers));
     }
 }
 

@@ -11,9 +11,9 @@ use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_f
 use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Longer than any request takes, so that a missing request fails the test.
-const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
+pub(super) const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 /// No waiting: only existing entries are found.
-const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
+pub(super) const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 #[tokio::test]
 async fn existing_requests_end_a_wait_at_once() {

@@ -7,13 +7,11 @@ use super::ticket_requests::{
     batch_tickets, create_ticket, delete_ticket, set_priority, set_status, unlink_customer,
     update_ticket,
 };
+use super::wait::{LONG_TIMEOUT, ZERO_TIMEOUT};
 use crate::support::control::{Account, assert_problem, expect_string};
 use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
-const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 const SHORT_TIMEOUT: (&str, &str) = ("timeout", "1ms");
-/// No waiting: only the current state is checked.
-const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 fn start_server() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));

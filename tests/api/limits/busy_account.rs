@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use super::account_path;
 use super::{
     ACCOUNT_BUSY, ITEM_PATH, build_keep_alive_request, build_request, build_request_with_body,
     parse_json,
@@ -19,10 +20,6 @@ use crate::support::wait::poll_for;
 const IMPORTED_TICKETS: u64 = 6_000;
 /// The request timeout.
 const SHORT_TIMEOUT_FLAGS: [&str; 2] = ["--operation-timeout", "20ms"];
-
-fn account_path(rest: &str) -> String {
-    format!("{ACCOUNTS_PATH}/acme/{rest}")
-}
 
 fn build_create_request() -> Vec<u8> {
     build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes())

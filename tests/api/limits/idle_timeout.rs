@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::account_path;
 use super::{
     ITEM_PATH, assert_unchanged_and_serving, build_keep_alive_request, build_request,
     build_request_with_body, count_tickets, list_all_tickets, start_server,
 };
-use crate::support::control::ACCOUNTS_PATH;
 use crate::support::raw::{RawConnection, exchange};
 use crate::support::seed::SeededServer;
 use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
@@ -32,10 +32,6 @@ fn start_server_with_short_timeouts() -> SeededServer {
         "--operation-timeout",
         "1s",
     ])
-}
-
-fn account_path(rest: &str) -> String {
-    format!("{ACCOUNTS_PATH}/acme/{rest}")
 }
 
 async fn add_fault(server: &SeededServer, rule: &Value) {

@@ -28,7 +28,9 @@ use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
 use crate::support::text::concat_indexed;
-use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
+use crate::support::ticket::{
+    ALL_TICKETS_PATH, NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED,
+};
 
 const ITEM_PATH: &str = "/api/v2/ticket/7";
 
@@ -149,10 +151,14 @@ fn build_part(name: &str, value: &str) -> String {
     format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
+/// Returns a path of the control API for the account `acme`.
+fn account_path(rest: &str) -> String {
+    format!("{ACCOUNTS_PATH}/acme/{rest}")
+}
+
 /// Returns all tickets of the account, over a new connection.
 async fn list_all_tickets(base: &str) -> Value {
-    let path = format!("{TICKETS_PATH}?itemLimit=9999&searchArchived=yes");
-    let response = exchange(base, &build_request("GET", &path, "")).await;
+    let response = exchange(base, &build_request("GET", ALL_TICKETS_PATH, "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("all tickets", &response)
 }

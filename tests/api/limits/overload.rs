@@ -9,9 +9,9 @@ use super::{
     count_tickets, start_server,
 };
 use crate::support::control::ACCOUNTS_PATH;
+use crate::support::process::send_signal;
 use crate::support::raw::{RawConnection, RawResponse, exchange};
 use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
-use crate::support::tools::can_run;
 use crate::support::wait::with_timeout;
 
 const SLOW_CLIENTS: usize = 300;
@@ -108,11 +108,10 @@ const BURST_CONNECTIONS: usize = 1_000;
 #[tokio::test]
 async fn listen_backlog_holds_connection_burst_of_suspended_server() {
     let server = start_server(&["--idle-timeout", "200ms"]);
-    let id = server.pid().to_string();
-    assert!(can_run("kill", &["-STOP", &id]), "the server is suspended");
+    send_signal(server.pid(), "-STOP");
     let burst = join_all((0..BURST_CONNECTIONS).map(|_| RawConnection::open(&server.base_url)));
     let burst = with_timeout("all connections", burst).await;
-    assert!(can_run("kill", &["-CONT", &id]), "the server is resumed");
+    send_signal(server.pid(), "-CONT");
     // No client sends anything, so the kernel never retries: a lost connection would stay open.
     for responses in join_all(burst.into_iter().map(RawConnection::read_responses)).await {
         assert!(

@@ -12,10 +12,9 @@ mod secret_leaks;
 mod secret_placements;
 mod traversal_payloads;
 
+use crate::support::control::CONTROL_TOKEN;
 use crate::support::process::{RunningProcess, build_command};
 
-/// A valid control token.
-const CONTROL_TOKEN: &str = "a-token-of-some-length";
 /// The HTML pages, and the OpenAPI document that they are built from.
 const PAGE_PATHS: [&str; 4] = ["/", "/docs", "/docs/control", "/openapi.json"];
 

@@ -1,7 +1,7 @@
 //! A file size limit (`RLIMIT_FSIZE`) is handled like a full disk and does not end the server.
 
 use super::fill_disk::{
-    TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
+    TICKET_COUNT, fetch_distinct_titles, write_concurrently_until_full, write_until_full,
 };
 use crate::support::control::fetch_response;
 use crate::support::disk::{
@@ -65,10 +65,13 @@ async fn concurrent_writes_at_size_limit_keep_exactly_the_acknowledged() {
     let server = Server::start_command(&mut build_limited_command(data.path(), 2000));
     let acme = create_account_with_tickets(&server, "acme", 0).await;
     let acknowledged = write_concurrently_until_full(&acme).await;
-    assert!(fetch_titles(&acme).await == acknowledged, "at the limit");
+    assert!(fetch_distinct_titles(&acme).await == acknowledged, "at the limit");
     drop(server);
     let server = start_on(data.path());
-    assert!(fetch_titles(&acme.with_server(&server)).await == acknowledged, "after a kill");
+    assert!(
+        fetch_distinct_titles(&acme.with_server(&server)).await == acknowledged,
+        "after a kill"
+    );
     server.stop_cleanly();
 }
 

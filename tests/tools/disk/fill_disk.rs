@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use crate::support::control::Account;
 use crate::support::disk::{DISK_FULL_MESSAGE, assert_server_error};
-use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets, fetch_titles};
 
 /// More tickets than rounds, since each round removes one.
 pub(super) const TICKET_COUNT: usize = 20;
@@ -92,13 +90,11 @@ async fn run_writer(account: Account, writer: usize) -> BTreeSet<String> {
     panic!("the disk did not fill up");
 }
 
-/// Returns the titles of all tickets.
-pub(super) async fn fetch_titles(account: &Account) -> BTreeSet<String> {
-    let list = account.client.get("/api/v2/ticket?itemLimit=9999").await;
-    assert_eq!(list.status, 200, "{}", list.body);
-    let items = list.body["items"].as_array().expect("items");
-    let title = |item: &Value| item["title"].as_str().expect("a title").to_owned();
-    let titles: BTreeSet<String> = items.iter().map(title).collect();
-    assert_eq!(titles.len(), items.len(), "two tickets have the same title");
+/// Returns the titles of all tickets, which must differ.
+pub(super) async fn fetch_distinct_titles(account: &Account) -> BTreeSet<String> {
+    let by_id = fetch_titles(&account.client).await;
+    let count = by_id.len();
+    let titles: BTreeSet<String> = by_id.into_values().collect();
+    assert_eq!(titles.len(), count, "two tickets have the same title");
     titles
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fill_disk::{
-    TICKET_COUNT, fetch_titles, write_concurrently_until_full, write_until_full,
+    TICKET_COUNT, fetch_distinct_titles, write_concurrently_until_full, write_until_full,
 };
 use super::tmpfs::{MOUNT, TmpfsDisk};
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
@@ -100,13 +100,13 @@ async fn concurrent_writes_to_full_disk_keep_exactly_the_acknowledged() {
     assert_eq!(acme.client.get("/api/v2/ticket").await.status, 200);
     disk.fill_leaving(1024 * 1024);
     let acknowledged = write_concurrently_until_full(&acme).await;
-    assert!(fetch_titles(&acme).await == acknowledged, "while the disk is full");
+    assert!(fetch_distinct_titles(&acme).await == acknowledged, "while the disk is full");
     drop(server);
     disk.free_space();
     let server =
         Server::start_command(&mut disk.build_server_command(&server_arguments(disk.path())));
     let acme = acme.with_server(&server);
-    assert!(fetch_titles(&acme).await == acknowledged, "after a kill");
+    assert!(fetch_distinct_titles(&acme).await == acknowledged, "after a kill");
     assert_account_usable(&acme).await;
     server.stop_cleanly();
 }

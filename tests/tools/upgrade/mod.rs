@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::control::Account;
 use crate::support::server::Server;
-use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, dump_tickets};
+use crate::support::ticket::{ALL_TICKETS_PATH, NEW_TICKET_FORM, create_ticket, dump_tickets};
 use crate::support::tools::PYTHON;
 use crate::tool_test::{ToolTest, tool_tests};
 use fixture::fixtures;
@@ -33,7 +33,6 @@ pub(super) fn tests() -> Vec<ToolTest> {
 
 const KEY: &str = "acme-key-0123456789";
 const READER_KEY: &str = "read-key-0123456789";
-const ALL_TICKETS: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 
 /// Starts a server on the data directory, with the public URL of the fixture's server. Its client is acme.
 fn start_on(data: &TempDir, arguments: &[&str]) -> Server {
@@ -104,7 +103,7 @@ async fn writes_continue_after_the_last_id() {
             assert_eq!(reply.status, 200, "{method} {path}: {}", reply.body);
         }
         for (query, count) in [("renamed+TODAY", 1), ("sparks", 1), ("printer", 1), ("again", 0)] {
-            let list = server.get(&format!("{ALL_TICKETS}&query={query}")).await.body;
+            let list = server.get(&format!("{ALL_TICKETS_PATH}&query={query}")).await.body;
             assert_eq!(list["itemTotal"], count, "{query}: {list}");
         }
         let before = dump_tickets(&server).await;
@@ -118,10 +117,13 @@ async fn keys_keep_their_permissions() {
         let data = fixture.stopped_data();
         let server = start_on(&data, &[]);
         let reader = server.with_key(READER_KEY);
-        assert_eq!(reader.get(ALL_TICKETS).await.body, server.get(ALL_TICKETS).await.body);
+        assert_eq!(
+            reader.get(ALL_TICKETS_PATH).await.body,
+            server.get(ALL_TICKETS_PATH).await.body
+        );
         assert_eq!(reader.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 403);
         let revoked = server.with_key(&fixture.recorded.revoked_key);
-        assert_eq!(revoked.get(ALL_TICKETS).await.status, 401);
+        assert_eq!(revoked.get(ALL_TICKETS_PATH).await.status, 401);
     }
 }
 
@@ -193,7 +195,7 @@ async fn acknowledged_writes_of_a_killed_server_are_recovered() {
         let logs = files.filter(|entry| has_log(&entry.as_ref().expect("an entry").path()));
         assert_eq!(logs.count(), 1, "the fixture has a write-ahead log");
         let server = start_on(&data, &[]);
-        let list = server.get(ALL_TICKETS).await.body;
+        let list = server.get(ALL_TICKETS_PATH).await.body;
         let items = list["items"].as_array().expect("items");
         for (id, title) in &fixture.recorded.acknowledged {
             let ticket = items.iter().find(|item| item["id"] == *id);
