@@ -85,7 +85,7 @@ async fn send_with_memory_limit_to(
 }
 
 /// Checks that the request was rejected with a short message that contains the words.
-fn assert_rejected(label: &str, reply: JsonResponse, words: &[&str]) {
+fn assert_rejected(label: &str, reply: &JsonResponse, words: &[&str]) {
     assert_eq!(reply.status, 400, "{label}: {}", reply.body);
     let text = reply.body["detail"].as_str().unwrap_or(reply.message()).to_owned();
     assert!(words.iter().all(|word| text.contains(word)), "{label}: {words:?}: {text}");
@@ -127,7 +127,7 @@ async fn yaml_aliases_count_at_their_expanded_size() {
         ("a merge key", merged),
     ] {
         let reply = send_with_memory_limit(label, IMPORT_PATH, YAML, body).await;
-        assert_rejected(label, reply, &["fixture.yaml:"]);
+        assert_rejected(label, &reply, &["fixture.yaml:"]);
     }
 }
 
@@ -154,7 +154,7 @@ async fn yaml_alias_text_is_limited_for_in_memory_accounts() {
         let server = Server::start();
         let reply =
             send_with_memory_limit_to(server, label, (IMPORT_PATH, YAML), accounts(tickets)).await;
-        assert_rejected(label, reply, &["fixture.yaml:", "aliases", "4 MiB of text"]);
+        assert_rejected(label, &reply, &["fixture.yaml:", "aliases", "4 MiB of text"]);
     }
     // The maximum number of aliases, in the fewest rows and in the most.
     for (label, tickets, added) in [
@@ -192,7 +192,7 @@ async fn many_small_values_are_rejected_during_parsing() {
         ("no JSON", JSON, numbers.replace("0]", "0"), "50000 rows"),
     ] {
         let reply = send_with_memory_limit(label, IMPORT_PATH, content_type, body).await;
-        assert_rejected(label, reply, &["fixture.", word]);
+        assert_rejected(label, &reply, &["fixture.", word]);
     }
 }
 
@@ -210,7 +210,7 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     let label = "an error at the end of JSON";
     assert_rejected(
         label,
-        send_with_memory_limit(label, IMPORT_PATH, JSON, json.clone()).await,
+        &send_with_memory_limit(label, IMPORT_PATH, JSON, json.clone()).await,
         &["fixture.json:20002: "],
     );
     let label = "an error at the end of YAML";
@@ -221,13 +221,13 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     });
     assert_rejected(
         label,
-        send_with_memory_limit(label, IMPORT_PATH, YAML, yaml).await,
+        &send_with_memory_limit(label, IMPORT_PATH, YAML, yaml).await,
         &["fixture.yaml:5004: "],
     );
     let label = "JSON that ends early";
     assert_rejected(
         label,
-        send_with_memory_limit(label, IMPORT_PATH, JSON, json[..json.len() - 1].to_owned()).await,
+        &send_with_memory_limit(label, IMPORT_PATH, JSON, json[..json.len() - 1].to_owned()).await,
         &["EOF"],
     );
     let label = "a repeated ID";
@@ -235,7 +235,7 @@ async fn import_error_at_end_is_located_within_memory_limit() {
     let same = build_fixture(&format!("\"brands\":[{}]", same.trim_end_matches(',')));
     assert_rejected(
         label,
-        send_with_memory_limit(label, IMPORT_PATH, JSON, same).await,
+        &send_with_memory_limit(label, IMPORT_PATH, JSON, same).await,
         &["duplicate"],
     );
 }
@@ -315,7 +315,7 @@ async fn other_request_bodies_stay_within_memory_limit() {
     ] {
         assert_rejected(
             label,
-            send_with_memory_limit(label, path, content_type, body).await,
+            &send_with_memory_limit(label, path, content_type, body).await,
             words,
         );
     }
