@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+/// The path of the program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_omnidesk-mock");
 /// Longer than any program runs; a program that hangs fails the test instead of blocking it.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(90);
 
@@ -17,7 +19,7 @@ pub(crate) enum OutputStream {
 
 /// Returns a command for the program without environment variables that change its settings.
 pub(crate) fn build_command(arguments: &[&str]) -> Command {
-    build_clean_env_command(env!("CARGO_BIN_EXE_omnidesk-mock"), arguments)
+    build_clean_env_command(PROGRAM, arguments)
 }
 
 /// Returns a command for any program without environment variables that change the server's settings.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::readme;
 use crate::support::files;
 use crate::support::process::{
-    ProcessOutput, RunningProcess, build_clean_env_command, build_command,
+    PROGRAM, ProcessOutput, RunningProcess, build_clean_env_command, build_command,
 };
 use crate::support::tools::{NODE_20, PYTEST, PYTEST_XDIST};
 use crate::tool_test::{ToolTest, tool_tests};
@@ -44,7 +44,7 @@ fn run_under_mock(suite: &[&str], folder: &Path) -> ProcessOutput {
 
 /// Runs a suite without the wrapper, so that it starts its own server.
 fn run_standalone(suite: &[&str], folder: &Path) -> ProcessOutput {
-    let program = Path::new(env!("CARGO_BIN_EXE_omnidesk-mock"));
+    let program = Path::new(PROGRAM);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = program.parent().into_iter().map(Path::to_owned);
     let dirs = std::env::join_paths(dirs.chain(std::env::split_paths(&path)));

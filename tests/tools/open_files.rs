@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::Account;
 use crate::support::files;
-use crate::support::process::{ProcessOutput, RunningProcess, build_clean_env_command};
+use crate::support::process::{PROGRAM, ProcessOutput, RunningProcess, build_clean_env_command};
 use crate::support::raw::{build_raw_request, transcribe};
 use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED, post_ticket};
 use crate::support::tools::{PRLIMIT, can_run};
@@ -36,8 +36,7 @@ const ACCOUNT_COUNT: usize = 40;
 /// Returns a command that serves this data directory with a hard limit of open files.
 fn build_command_with_fd_limit(data: &Path, files: u32) -> Command {
     let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
-    let mut command =
-        build_clean_env_command("sh", &["-c", &script, env!("CARGO_BIN_EXE_omnidesk-mock")]);
+    let mut command = build_clean_env_command("sh", &["-c", &script, PROGRAM]);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     command
 }

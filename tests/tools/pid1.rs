@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::files::{self, create_fifo};
 use crate::support::process::{
-    OutputStream, RunningProcess, build_clean_env_command, build_command, send_signal,
+    OutputStream, PROGRAM, RunningProcess, build_clean_env_command, build_command, send_signal,
 };
 use crate::support::tools::{Tool, can_run};
 use crate::support::wait::block_until;
@@ -47,8 +47,7 @@ fn find_unshare_flags() -> Option<&'static [&'static str]> {
 /// Returns a command that runs the program as PID 1.
 fn build_pid1_command(arguments: &[&str]) -> Command {
     let flags = find_unshare_flags().expect("the probe of the tool has found the flags");
-    let program = env!("CARGO_BIN_EXE_omnidesk-mock");
-    build_clean_env_command("unshare", &[flags, &[program], arguments].concat())
+    build_clean_env_command("unshare", &[flags, &[PROGRAM], arguments].concat())
 }
 
 /// Returns the child processes.
@@ -128,8 +127,7 @@ fn pid1_reaps_orphaned_processes() {
 
 fn server_reaps_inherited_children() {
     let script = "sleep 0.1 & exec \"$0\" \"$@\"";
-    let program = env!("CARGO_BIN_EXE_omnidesk-mock");
-    let arguments = ["-c", script, program, "serve", "--listen", "127.0.0.1:0", "--ephemeral"];
+    let arguments = ["-c", script, PROGRAM, "serve", "--listen", "127.0.0.1:0", "--ephemeral"];
     let mut server = RunningProcess::spawn(&mut build_clean_env_command("sh", &arguments));
     server.base_url();
     block_until("the child to be reaped", || child_pids(server.pid()).is_empty());

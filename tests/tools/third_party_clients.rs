@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::process::RunningProcess;
+use crate::support::process::{PROGRAM, RunningProcess};
 use crate::support::server::Server;
 use crate::support::tools::{CURL, NODE_FETCH, OPENAPI_VALIDATOR, PYTHON_REQUESTS, can_run};
 use crate::tool_test::{ToolTest, tool_tests};
@@ -61,7 +61,7 @@ async fn node_fetch_works_unmodified() {
 fn the_openapi_document_passes_a_validator() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let file = folder.path().join("openapi.json");
-    let document = run_and_capture_stdout(env!("CARGO_BIN_EXE_omnidesk-mock"), &["openapi"]);
+    let document = run_and_capture_stdout(PROGRAM, &["openapi"]);
     let validate = |text: &str| {
         std::fs::write(&file, text).expect("the file is written");
         can_run("python3", &["-m", "openapi_spec_validator", &file.display().to_string()])

@@ -131,7 +131,6 @@ where
         yield_now().await;
     }
     is_killed.store(true, Ordering::SeqCst);
-    // Dropping the server sends SIGKILL.
-    drop(server);
+    server.kill();
     with_timeout("the end of all workers", running.join_all()).await
 }

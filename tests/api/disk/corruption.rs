@@ -198,8 +198,7 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
     let server = start_on(data.path());
     let acme = create_account_with_tickets(&server, "acme", 5).await;
     let before = dump_tickets(&acme.client).await;
-    // The drop sends SIGKILL.
-    drop(server);
+    server.kill();
     let file = data.path().join("accounts/acme.db");
     let wal = data.path().join("accounts/acme.db-wal");
     let saved = [&file, &wal].map(|path| std::fs::read(path).expect("the file exists"));

@@ -40,8 +40,7 @@ async fn write_until_killed(server: Server, account: &Account, response_count: u
     while acknowledged.len() < response_count {
         acknowledged.push(receiver.recv().await.expect("the writers are running"));
     }
-    // The drop sends SIGKILL.
-    drop(server);
+    server.kill();
     while let Some(id) = receiver.recv().await {
         acknowledged.push(id);
     }
@@ -84,8 +83,7 @@ async fn durability_mode_can_change_between_starts() {
         assert_account_usable(&account).await;
         tickets = dump_tickets(&account.client).await;
         acme = Some(account);
-        // The drop sends SIGKILL.
-        drop(server);
+        server.kill();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::disk::{
     stop_and_check_log,
 };
 use crate::support::files;
-use crate::support::process::{RunningProcess, build_clean_env_command};
+use crate::support::process::{PROGRAM, RunningProcess, build_clean_env_command};
 use crate::support::server::Server;
 use crate::support::ticket::{create_ticket, dump_tickets};
 use crate::support::tools::{PRLIMIT, can_run};
@@ -33,8 +33,7 @@ pub(super) fn tests() -> Vec<ToolTest> {
 /// Builds the command of a server whose files are limited to this many blocks of 512 bytes.
 fn build_limited_command(data: &Path, blocks: u32) -> Command {
     let script = format!("ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
-    let mut command =
-        build_clean_env_command("sh", &["-c", &script, env!("CARGO_BIN_EXE_omnidesk-mock")]);
+    let mut command = build_clean_env_command("sh", &["-c", &script, PROGRAM]);
     command.args(server_arguments(data));
     command
 }

@@ -62,8 +62,7 @@ async fn server_killed_on_full_disk_loses_nothing() {
     let other = create_account_with_tickets(&server, "other", 1).await;
     disk.fill_leaving(200 * 1024);
     let (newest, before) = write_until_full(&acme, &other).await;
-    // The drop sends SIGKILL.
-    drop(server);
+    server.kill();
 
     // Without free space the server may start, or exit with an error that names the path.
     let mut started =

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::support::files;
-use crate::support::process::build_clean_env_command;
+use crate::support::process::{PROGRAM, build_clean_env_command};
 use crate::support::tools::Tool;
 
 /// Mounts a tmpfs of size `$1` at `$0`, and keeps the namespace alive until stdin is closed.
@@ -86,7 +86,7 @@ impl TmpfsDisk {
 
     /// Builds the command of a server inside the namespace.
     pub(super) fn build_server_command(&self, arguments: &[&str]) -> Command {
-        self.build_command(&[&[env!("CARGO_BIN_EXE_omnidesk-mock")], arguments].concat())
+        self.build_command(&[&[PROGRAM], arguments].concat())
     }
 
     /// Runs a command inside the namespace, and asserts its success.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::support::files::{copy_dir, create_temp_dir};
+use crate::support::process::PROGRAM;
 use crate::support::server::Server;
 
 /// A fixture, as `scripts/upgrade-fixture.py` creates it.
@@ -97,7 +98,7 @@ fn create_once() -> PathBuf {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("upgrade");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/upgrade-fixture.py");
         let mut command = Command::new("python3");
-        command.args([script, env!("CARGO_BIN_EXE_omnidesk-mock")]).arg(&dir);
+        command.args([script, PROGRAM]).arg(&dir);
         let output = command.output().expect("python3 starts");
         assert!(output.status.success(), "{output:?}");
         dir

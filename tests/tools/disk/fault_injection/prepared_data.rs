@@ -276,8 +276,7 @@ async fn fill_wal(data: &Path) {
         let changed = acme.client.send_form("PUT", "/api/v2/ticket/1", &title).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
     }
-    // The drop sends SIGKILL.
-    drop(server);
+    server.kill();
 }
 
 /// Returns the size of the write-ahead log of `acme`, in bytes.
