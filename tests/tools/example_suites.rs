@@ -15,10 +15,23 @@ use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {
     let tests = [
-        tool_tests![PYTEST => the_pytest_suite_passes, pytest_suite_starts_its_own_server, exit_code_of_failing_pytest_suite_is_passed_on],
-        tool_tests![PYTEST, PYTEST_XDIST => the_pytest_suite_passes_in_two_workers],
-        tool_tests![NODE_20 => the_node_suite_passes, node_suite_starts_its_own_server, exit_code_of_failing_node_suite_is_passed_on],
-        tool_tests![=> readme_code_matches_example_files, recipes_page_matches_example_files],
+        tool_tests![PYTEST =>
+            the_pytest_suite_passes,
+            pytest_suite_starts_its_own_server,
+            exit_code_of_failing_pytest_suite_is_passed_on,
+        ],
+        tool_tests![PYTEST, PYTEST_XDIST =>
+            the_pytest_suite_passes_in_two_workers,
+        ],
+        tool_tests![NODE_20 =>
+            the_node_suite_passes,
+            node_suite_starts_its_own_server,
+            exit_code_of_failing_node_suite_is_passed_on,
+        ],
+        tool_tests![=>
+            readme_code_matches_example_files,
+            recipes_page_matches_example_files,
+        ],
     ];
     tests.into_iter().flatten().collect()
 }

@@ -13,8 +13,16 @@ use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {
     let tests = [
-        tool_tests![BASH, CURL => async the_first_session_runs_as_shown, async journal_and_fault_pages_run_as_shown, async accounts_page_runs_as_shown, async troubleshooting_page_runs_as_shown],
-        tool_tests![=> parser_reads_only_the_requested_section, links_between_pages_lead_to_existing_headings],
+        tool_tests![BASH, CURL =>
+            async the_first_session_runs_as_shown,
+            async journal_and_fault_pages_run_as_shown,
+            async accounts_page_runs_as_shown,
+            async troubleshooting_page_runs_as_shown,
+        ],
+        tool_tests![=>
+            parser_reads_only_the_requested_section,
+            links_between_pages_lead_to_existing_headings,
+        ],
     ];
     tests.into_iter().flatten().collect()
 }

@@ -11,10 +11,18 @@ use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {
     let tests = [
-        tool_tests![PYTHON_REQUESTS => async python_requests_works_unmodified],
-        tool_tests![NODE_FETCH => async node_fetch_works_unmodified],
-        tool_tests![OPENAPI_VALIDATOR => the_openapi_document_passes_a_validator],
-        tool_tests![CURL => async printed_curl_command_works],
+        tool_tests![PYTHON_REQUESTS =>
+            async python_requests_works_unmodified,
+        ],
+        tool_tests![NODE_FETCH =>
+            async node_fetch_works_unmodified,
+        ],
+        tool_tests![OPENAPI_VALIDATOR =>
+            the_openapi_document_passes_a_validator,
+        ],
+        tool_tests![CURL =>
+            async printed_curl_command_works,
+        ],
     ];
     tests.into_iter().flatten().collect()
 }
