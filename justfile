@@ -56,7 +56,7 @@ crash rounds="300":
 
 # Fail each system call of each operation once (needs strace)
 inject:
-    CRASH_EVERY=1 cargo test --locked --test api disk::fault_injection
+    CRASH_EVERY=1 cargo test --locked --test tools disk::fault_injection
 
 # Run the soak test: just soak --minutes 60
 soak *args:

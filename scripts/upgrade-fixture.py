@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Creates a fixture of tests/api/upgrade: the data directory and the responses of a version of the program.
+"""Creates a fixture of tests/tools/upgrade: the data directory and the responses of a version of the program.
 
     scripts/upgrade-fixture.py PROGRAM FIXTURE
 
 PROGRAM is the built server of that version. FIXTURE is the directory to create: a name below
-tests/api/upgrade, or an absolute path. It gets
+tests/tools/upgrade, or an absolute path. It gets
 - `data`: the data directory after the server stopped,
 - `killed`: the files that differ after the next server was killed (SIGKILL) while it wrote,
 - `responses.json`: the responses of the server, and the acknowledged writes.
@@ -23,7 +23,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-FIXTURES = Path(__file__).resolve().parent.parent / "tests/api/upgrade"
+FIXTURES = Path(__file__).resolve().parent.parent / "tests/tools/upgrade"
 ACME, READER, FORK, REVOKED = (f"{name}-key-0123456789" for name in ("acme", "read", "fork", "gone"))
 TICKET = "/api/v2/ticket"
 ALL = f"{TICKET}?itemLimit=9999&searchArchived=yes"

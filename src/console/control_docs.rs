@@ -165,7 +165,9 @@ fn enum_values<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a str> {
     let variants = schema["oneOf"].as_array().into_iter().flatten();
     let words = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let referenced = resolve(schema, document).into_iter();
-    words.chain(variants.chain(referenced).flat_map(|schema| enum_values(schema, document))).collect()
+    words
+        .chain(variants.chain(referenced).flat_map(|schema| enum_values(schema, document)))
+        .collect()
 }
 
 /// Returns the schema that a reference names.
@@ -184,7 +186,10 @@ fn schema_variants<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a Map<St
     }
     for keyword in ["oneOf", "allOf"] {
         if let Some(variants) = schema[keyword].as_array() {
-            return variants.iter().flat_map(|variant| schema_variants(variant, document)).collect();
+            return variants
+                .iter()
+                .flat_map(|variant| schema_variants(variant, document))
+                .collect();
         }
     }
     schema["properties"].as_object().into_iter().collect()

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::seed::{self, ACME_KEY, SeededServer, acme_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::{self, NEW_TICKET_FORM};
 
 /// Name, method, path, body and required permission of each operation.
 const OPERATIONS: [(&str, &str, &str, &str, &str); 11] = [
@@ -148,7 +150,7 @@ async fn matrix_covers_every_permission() {
 
 #[tokio::test]
 async fn operation_requires_exactly_its_documented_permission() {
-    let server = fixtures::serve_seed(&permission_matrix_seed());
+    let server = seed::serve_seed(&permission_matrix_seed());
     let mut id = 0;
     for (operation, (name, .., needed)) in OPERATIONS.iter().enumerate() {
         for permission in PERMISSIONS {
@@ -172,8 +174,8 @@ async fn a_request_without_permission_changes_nothing() {
     let mut seed = acme_seed((1..=12).map(ticket_fixture));
     let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
     keys.push(json!({ "key": "nothing-allowed", "name": "nothing", "permissions": [] }));
-    let server = fixtures::serve_seed(&seed);
-    let before = fixtures::dump_tickets(&server).await;
+    let server = seed::serve_seed(&seed);
+    let before = ticket::dump_tickets(&server).await;
     for (operation, id) in (0..OPERATIONS.len()).zip(1..) {
         assert_eq!(send_operation(&server, operation, "nothing-allowed", id).await.status, 403);
         assert_eq!(
@@ -181,12 +183,12 @@ async fn a_request_without_permission_changes_nothing() {
             401
         );
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]
 async fn api_key_is_accepted_in_headers_and_query() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     let path = "/api/v2/ticket/7";
     for (header, value) in [
         ("apiKey", ACME_KEY.to_owned()),
@@ -210,7 +212,7 @@ async fn api_key_is_accepted_in_headers_and_query() {
 
 #[tokio::test]
 async fn missing_or_unknown_api_key_is_unauthorized() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     let path = "/api/v2/ticket/7".to_owned();
     let upper = ACME_KEY.to_uppercase();
     for (path, header, value) in [
@@ -248,8 +250,8 @@ async fn api_key_cannot_access_another_account() {
     let mut other = acme_seed([ticket_fixture(70)])["accounts"]["acme"].clone();
     other["keys"][0]["key"] = "other-key-0123456789".into();
     seed["accounts"]["other"] = other;
-    let server = fixtures::serve_seed(&seed);
-    let before = fixtures::dump_tickets(&server).await;
+    let server = seed::serve_seed(&seed);
+    let before = ticket::dump_tickets(&server).await;
     for (operation, (name, _, path, body, _)) in OPERATIONS.iter().enumerate() {
         let reply = send_operation(&server, operation, "other-key-0123456789", 7).await;
         let is_about_a_ticket = path.contains("{id}") || body.contains("{id}");
@@ -263,5 +265,5 @@ async fn api_key_cannot_access_another_account() {
             assert!(!reply.body.to_string().contains("Ticket 7"), "{name}: {}", reply.body);
         }
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use crate::fixtures::{self, SeededServer, acme_seed, get_text, ticket_fixture};
+use crate::support::seed::{self, SeededServer, acme_seed, ticket_fixture};
+use crate::support::ticket;
 
 const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999";
 
 fn serve_tickets(count: u64) -> SeededServer {
-    fixtures::serve_seed(&acme_seed((1..=count).map(ticket_fixture)))
+    seed::serve_seed(&acme_seed((1..=count).map(ticket_fixture)))
 }
 
 fn urlencoded_ids(ids: impl Iterator<Item = u64>) -> String {
@@ -74,7 +75,7 @@ async fn five_thousand_tickets_are_deleted_in_one_request() {
     let reply =
         server.send_form("DELETE", "/api/v2/ticket/multi", body.trim_start_matches('&')).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
-    assert_eq!(fixtures::parse_ticket_ids(&get_text(&server, FULL_LIST_PATH).await), [5_001]);
+    assert_eq!(ticket::parse_ticket_ids(&server.get_text(FULL_LIST_PATH).await), [5_001]);
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn all_unfinished_tickets_of_a_large_account_are_solved() {
 #[tokio::test]
 async fn unknown_id_in_bulk_request_changes_nothing() {
     let server = serve_tickets(1_000);
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     let ids_with_one_unknown = || (1..=500).chain([777_777]).chain(501..=1_000);
     let ids = urlencoded_ids(ids_with_one_unknown());
     let batch = format!(
@@ -108,7 +109,7 @@ async fn unknown_id_in_bulk_request_changes_nothing() {
         assert!(reply.message().contains("777777"), "{path} names the unknown id: {}", reply.body);
         assert!(!reply.message().contains("500"), "{path} names no known id: {}", reply.body);
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]

@@ -1,16 +1,13 @@
 //! The commands that start and check a server, and their output.
 
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
 use tokio::net::TcpSocket;
 
-use crate::fixtures;
-use crate::process::{RunningProcess, build_command, run_to_exit};
-use crate::support::DEV_KEY;
-use crate::third_party_clients::{can_run, skip_test};
+use crate::support::client::DEV_KEY;
+use crate::support::files;
+use crate::support::process::{OutputStream, RunningProcess, build_command, run_to_exit};
 
 /// Returns the status of a ticket list request with this key.
 pub(crate) async fn get_status(base: &str, key: &str) -> u16 {
@@ -22,7 +19,7 @@ pub(crate) async fn get_status(base: &str, key: &str) -> u16 {
 async fn first_stdout_line_is_the_listen_address() {
     let mut running =
         RunningProcess::spawn(&mut build_command(&["--listen", "127.0.0.1:0", "--ephemeral"]));
-    let first = running.wait_for_line(|stream, _| stream == crate::process::OutputStream::Stdout);
+    let first = running.wait_for_line(|stream, _| stream == OutputStream::Stdout);
     let address = first.strip_prefix("listening on http://127.0.0.1:").expect("the address");
     assert_ne!(address.parse::<u16>().expect("a port"), 0);
     assert_eq!(get_status(&running.base_url(), DEV_KEY).await, 200);
@@ -31,7 +28,7 @@ async fn first_stdout_line_is_the_listen_address() {
 
 #[tokio::test]
 async fn the_port_file_receives_the_address() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let path = folder.path().join("port");
     let mut running = RunningProcess::spawn_server(&["--port-file", path.to_str().expect("text")]);
     let base = running.base_url();
@@ -39,24 +36,6 @@ async fn the_port_file_receives_the_address() {
         std::fs::read_to_string(&path).expect("the port file exists once the server is ready");
     assert_eq!(format!("http://{}", written.trim()), base);
     assert_eq!(get_status(&base, DEV_KEY).await, 200);
-}
-
-#[tokio::test]
-async fn printed_curl_command_works() {
-    if !can_run("curl", &["--version"]) {
-        return skip_test("curl is not installed");
-    }
-    let mut running = RunningProcess::spawn_server(&[]);
-    let printed = running.wait_for_line(|_, line| line.contains("curl "));
-    let line =
-        printed[printed.find("curl ").expect("the line contains a curl command")..].to_owned();
-    let output =
-        Command::new("sh").args(["-c", &line]).env("NO_PROXY", "*").output().expect("sh starts");
-    assert!(output.status.success(), "{line}: {output:?}");
-    let body: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{line} does not print JSON ({error}): {output:?}"));
-    assert_ne!(body["status"], "error", "{line}: {body}");
-    assert!(body["type"].is_string(), "{line}: {body}");
 }
 
 #[tokio::test]

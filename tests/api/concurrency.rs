@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::server::Server;
+use crate::support::ticket::{self, create_ticket_with_title};
+use crate::support::{files, seed};
 
 const CLIENT_COUNT: u64 = 64;
 
@@ -16,13 +18,6 @@ fn check_is_success(reply: &JsonResponse) -> bool {
     assert!([200, 400].contains(&reply.status), "{}: {text}", reply.status);
     assert!(!text.contains("locked") && !text.contains("busy"), "{text}");
     reply.status == 200
-}
-
-async fn create_ticket(server: &Server, title: &str) -> u64 {
-    let body = NEW_TICKET_FORM.replace("Printer", title);
-    let reply = server.send_form("POST", "/api/v2/ticket", &body).await;
-    assert!(check_is_success(&reply), "{}", reply.body);
-    reply.body["ticketID"].as_u64().expect("the new id")
 }
 
 async fn send_write(server: &Server, method: &str, path: &str, body: &str) -> bool {
@@ -40,7 +35,7 @@ struct ClientLog {
 async fn run_client(server: Arc<Server>, task: u64) -> ClientLog {
     let mut log = ClientLog::default();
     for round in 0..4 {
-        let id = create_ticket(&server, &format!("task{task}")).await;
+        let id = create_ticket_with_title(&server, &format!("task{task}")).await;
         log.created_ids.push(id);
         let status = ["open", "pending", "solved", "closed"][round];
         assert!(
@@ -75,11 +70,11 @@ async fn run_client(server: Arc<Server>, task: u64) -> ClientLog {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_clients_lose_and_duplicate_nothing() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let server =
         Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     for _ in 1..=9 {
-        create_ticket(&server, "shared").await;
+        create_ticket_with_title(&server, "shared").await;
     }
     let server = Arc::new(server);
     let tasks: JoinSet<ClientLog> =
@@ -93,18 +88,18 @@ async fn concurrent_clients_lose_and_duplicate_nothing() {
     let deleted: Vec<u64> = logs.iter().flat_map(|log| log.deleted_ids.clone()).collect();
     assert_eq!(deleted.len() as u64, CLIENT_COUNT + 8, "each deletion is acknowledged once");
 
-    let list = fixtures::get_text(&server, "/api/v2/ticket?itemLimit=9999").await;
+    let list = server.get_text("/api/v2/ticket?itemLimit=9999").await;
     let mut expected: Vec<u64> = unique.into_iter().chain(1..=9).collect();
     expected.retain(|id| !deleted.contains(id));
     expected.sort_unstable_by(|one, other| other.cmp(one));
-    assert_eq!(fixtures::parse_ticket_ids(&list), expected);
+    assert_eq!(ticket::parse_ticket_ids(&list), expected);
     let total = format!("\"itemTotal\":{}", expected.len());
     assert!(list.replace(": ", ":").contains(&total), "{total} is not in {list:.200}");
 }
 
 /// Updates the title repeatedly; the next item and list show each acknowledged write.
 async fn write_and_read(server: Arc<Server>, task: u64) {
-    let id = create_ticket(&server, "first").await;
+    let id = create_ticket_with_title(&server, "first").await;
     let (item_path, list_path) =
         (format!("/api/v2/ticket/{id}"), "/api/v2/ticket?itemLimit=9999".to_owned());
     for round in 0..12 {
@@ -128,7 +123,7 @@ async fn write_and_read(server: Arc<Server>, task: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_write_is_seen_by_the_next_read() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let server =
         Server::start_with_args(&["--data", data.path().to_str().expect("the path is UTF-8")]);
     let server = Arc::new(server);
@@ -140,11 +135,11 @@ async fn an_acknowledged_write_is_seen_by_the_next_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writes_to_two_accounts_stay_isolated() {
-    let mut seed = fixtures::acme_seed([fixtures::ticket_fixture(1)]);
+    let mut seed = seed::acme_seed([seed::ticket_fixture(1)]);
     let mut other = seed["accounts"]["acme"].clone();
     other["keys"][0]["key"] = "other-key-0123456789".into();
     seed["accounts"]["other"] = other;
-    let server = Arc::new(fixtures::serve_seed(&seed));
+    let server = Arc::new(seed::serve_seed(&seed));
     let write = |key: &'static str, title: &'static str| {
         let server = Arc::clone(&server);
         async move {
@@ -159,5 +154,5 @@ async fn concurrent_writes_to_two_accounts_stay_isolated() {
             }
         }
     };
-    tokio::join!(write(fixtures::ACME_KEY, "Acme's"), write("other-key-0123456789", "Other's"));
+    tokio::join!(write(seed::ACME_KEY, "Acme's"), write("other-key-0123456789", "Other's"));
 }

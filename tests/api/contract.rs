@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::server::Server;
+use crate::support::ticket::URLENCODED;
 
 /// A documented field: name, type, whether it is required, default.
 type DocumentedField = (&'static str, &'static str, bool, Value);
@@ -12,7 +13,6 @@ type DocumentedOperation =
     (&'static str, &'static str, &'static str, &'static str, Vec<DocumentedField>);
 
 const MULTIPART: &str = "multipart/form-data";
-const URLENCODED: &str = "application/x-www-form-urlencoded";
 const QUERY: &str = "query";
 
 fn documented_operations() -> Vec<DocumentedOperation> {

@@ -2,13 +2,14 @@
 
 use std::net::TcpListener;
 
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::process::run_to_exit;
-use crate::support::Server;
+use crate::support::files;
+use crate::support::process::run_to_exit;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
 async fn second_server_on_same_data_dir_is_rejected() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is UTF-8");
     let first = Server::start_with_args(&["--data", path]);
     assert_eq!(first.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
@@ -19,7 +20,7 @@ async fn second_server_on_same_data_dir_is_rejected() {
     assert!(!second.combined_output().contains("panicked"), "{second:?}");
 
     assert_eq!(first.get("/api/v2/ticket/1").await.status, 200, "the first server still works");
-    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(first.stop().exit_code, Some(0));
     assert_eq!(
         Server::start_with_args(&["--data", path]).get("/api/v2/ticket/1").await.status,
         200
@@ -28,10 +29,10 @@ async fn second_server_on_same_data_dir_is_rejected() {
 
 #[test]
 fn killed_server_releases_data_dir_lock() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is UTF-8");
     drop(Server::start_with_args(&["--data", path]));
-    assert_eq!(Server::start_with_args(&["--data", path]).stop().code(), Some(0));
+    assert_eq!(Server::start_with_args(&["--data", path]).stop().exit_code, Some(0));
 }
 
 #[test]
@@ -46,8 +47,8 @@ fn an_address_in_use_is_named() {
 
 #[test]
 fn unusable_data_dir_is_named() {
-    let folder = fixtures::create_temp_dir();
-    let path = fixtures::write_file(&folder, "data", "a file, no folder");
+    let folder = files::create_temp_dir();
+    let path = files::write_file(&folder, "data", "a file, no folder");
     let refused = run_to_exit(&["serve", "--listen", "127.0.0.1:0", "--data", &path]);
     assert!(!matches!(refused.exit_code, Some(0)), "{refused:?}");
     assert!(refused.stderr.contains(&path), "{refused:?}");
@@ -57,7 +58,7 @@ fn unusable_data_dir_is_named() {
 /// Removing files must not let a second server use the directory.
 #[tokio::test]
 async fn removing_files_does_not_release_data_dir_lock() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is UTF-8");
     let first = Server::start_with_args(&["--data", path]);
     for entry in std::fs::read_dir(data.path()).expect("the directory is readable") {
@@ -71,14 +72,14 @@ async fn removing_files_does_not_release_data_dir_lock() {
     let second = run_to_exit(&["serve", "--listen", "127.0.0.1:0", "--data", path]);
     assert_eq!(second.exit_code, Some(1), "{second:?}");
     assert!(second.stderr.contains("in use by another server"), "{second:?}");
-    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(first.stop().exit_code, Some(0));
 }
 
 /// A server whose directory was replaced must write to neither the old nor the new one.
 #[cfg(unix)]
 #[tokio::test]
 async fn server_with_replaced_data_dir_touches_neither() {
-    let home = fixtures::create_temp_dir();
+    let home = files::create_temp_dir();
     let (data, moved_data) = (home.path().join("data"), home.path().join("aside"));
     let path = data.to_str().expect("the path is UTF-8");
     let first = Server::start_with_args(&["--data", path]);
@@ -98,20 +99,20 @@ async fn server_with_replaced_data_dir_touches_neither() {
     }
     for (method, path) in [("POST", "/reset"), ("PUT", "/snapshots/one"), ("DELETE", "")] {
         let path = format!("/_control/accounts/dev{path}");
-        let reply = crate::control_client::fetch_response(first.request(method, &path)).await;
+        let reply = crate::support::control::fetch_response(first.request(method, &path)).await;
         assert_eq!(reply.status, 500, "{method} {path}: {}", reply.body);
     }
     let creation =
-        first.request("POST", crate::control_client::ACCOUNTS_PATH).json(&serde_json::json!({}));
-    let creation = crate::control_client::fetch_response(creation).await;
+        first.request("POST", crate::support::control::ACCOUNTS_PATH).json(&serde_json::json!({}));
+    let creation = crate::support::control::fetch_response(creation).await;
     assert_eq!(creation.status, 500, "{}", creation.body);
-    assert_eq!(first.stop().code(), Some(0));
+    assert_eq!(first.stop().exit_code, Some(0));
     assert_eq!(second.get("/api/v2/ticket").await.body["itemTotal"], 3);
-    assert_eq!(second.stop().code(), Some(0));
+    assert_eq!(second.stop().exit_code, Some(0));
 
     for (folder, tickets) in [(&data, 3), (&moved_data, 1)] {
         let server = Server::start_with_args(&["--data", folder.to_str().expect("text")]);
         assert_eq!(server.get("/api/v2/ticket").await.body["itemTotal"], tickets);
-        assert_eq!(server.stop().code(), Some(0));
+        assert_eq!(server.stop().exit_code, Some(0));
     }
 }

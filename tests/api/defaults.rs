@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::process::{OutputStream, RunningProcess, build_command};
-use crate::support::{ApiClient, DEV_KEY, Server};
+use crate::support::client::{ApiClient, DEV_KEY};
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files::create_temp_dir;
+use crate::support::process::{OutputStream, RunningProcess, build_command};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Sends requests of every kind.
 async fn exercise_server(client: &ApiClient) {

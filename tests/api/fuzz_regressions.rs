@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::fixtures;
-use crate::process::{ProcessOutput, run_to_exit};
-use crate::support::{DEV_KEY, JsonResponse, Server};
+use crate::support::client::{DEV_KEY, JsonResponse};
+use crate::support::process::{ProcessOutput, run_to_exit};
+use crate::support::server::Server;
+use crate::support::{files, ticket};
 
 const IMPORT_PATH: &str = "/_control/accounts/dev/import";
 const FAULTS_PATH: &str = "/_control/accounts/dev/faults";
@@ -16,8 +17,8 @@ fn deeply_nested_yaml(levels: usize) -> [String; 4] {
 }
 
 fn check_seed(text: &str) -> ProcessOutput {
-    let folder = fixtures::create_temp_dir();
-    run_to_exit(&["seed", "check", &fixtures::write_file(&folder, "seed.yaml", text)])
+    let folder = files::create_temp_dir();
+    run_to_exit(&["seed", "check", &files::write_file(&folder, "seed.yaml", text)])
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn fault_number_limits_match_openapi_schema() {
 #[tokio::test]
 async fn journal_and_changes_redact_key_of_request() {
     let server = Server::start();
-    let new = fixtures::NEW_TICKET_FORM.replace("Printer", DEV_KEY);
+    let new = ticket::NEW_TICKET_FORM.replace("Printer", DEV_KEY);
     assert_eq!(server.send_form("POST", "/api/v2/ticket", &new).await.status, 200);
     let renamed = server.send_form("PUT", "/api/v2/ticket/1", &format!("title=+{DEV_KEY}")).await;
     assert_eq!(renamed.status, 200);

@@ -2,76 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::control_client::Account;
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::process::RunningProcess;
-use crate::raw_http;
-use crate::support::{DEV_KEY, Server};
-
-/// Longer than a shutdown takes; a hanging server fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// A request whose head the server has read; the body is still missing.
-pub(crate) struct PendingRequest {
-    stream: TcpStream,
-    body: String,
-}
-
-impl PendingRequest {
-    /// Starts a ticket creation.
-    pub(crate) async fn start_ticket_creation(base: &str, key: &str, body: &str) -> Self {
-        let content_type = "application/x-www-form-urlencoded";
-        let headers = format!("apiKey: {key}\r\nContent-Type: {content_type}\r\n");
-        Self::start_post(base, ("/api/v2/ticket", &headers), body, body.len()).await
-    }
-
-    /// Sends a head and waits for the server's `100 Continue`.
-    pub(crate) async fn start_post(
-        base: &str,
-        (path, headers): (&str, &str),
-        body: &str,
-        length: usize,
-    ) -> Self {
-        let mut stream = raw_http::connect(base).await;
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\
-             Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).await.expect("the head is sent");
-        let mut interim = [0; 25];
-        stream.read_exact(&mut interim).await.expect("the server sends 100 Continue");
-        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
-        Self { stream, body: body.to_owned() }
-    }
-
-    /// Sends the body and reads the response.
-    pub(crate) async fn finish(mut self) -> raw_http::RawResponse {
-        self.stream.write_all(self.body.as_bytes()).await.expect("the body is sent");
-        raw_http::read_raw_response(self.stream).await
-    }
-}
-
-/// Waits until the server accepts no more connections.
-pub(crate) async fn wait_until_not_listening(base: &str) {
-    let address = base.strip_prefix("http://").expect("an http:// URL");
-    let closing = async {
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(8), closing)
-        .await
-        .expect("the server stops listening");
-}
+use crate::support::client::DEV_KEY;
+use crate::support::control::Account;
+use crate::support::files;
+use crate::support::process::{RunningProcess, send_signal};
+use crate::support::raw::{PendingRequest, RawConnection, wait_until_not_listening};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::wait::{poll_until, with_timeout};
 
 #[tokio::test]
 async fn shutdown_completes_and_persists_running_request() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().to_str().expect("the path is UTF-8");
     let server = Server::start_with_args(&["--data", path]);
     let base = server.base_url.clone();
@@ -81,7 +25,7 @@ async fn shutdown_completes_and_persists_running_request() {
     wait_until_not_listening(&base).await;
     let response = pending.finish().await;
     assert_eq!(response.status, 200, "{response:?}");
-    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
+    assert_eq!(stop.await.expect("the server exits").exit_code, Some(0));
 
     let server = Server::start_with_args(&["--data", path]);
     assert_eq!(server.get("/api/v2/ticket/1").await.status, 200);
@@ -93,10 +37,8 @@ async fn duplicate_sigterm_still_shuts_down_gracefully() {
     let mut server = RunningProcess::spawn_server(&[]);
     let base = server.base_url();
     let pending = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
-    let id = server.pid().to_string();
     for _ in 0..2 {
-        let sent = std::process::Command::new("kill").args(["-TERM", &id]).status();
-        assert!(sent.expect("kill starts").success());
+        send_signal(server.pid(), "-TERM");
     }
     wait_until_not_listening(&base).await;
     assert_eq!(pending.finish().await.status, 200, "the running request finishes");
@@ -109,24 +51,15 @@ async fn send_without_reading(
     method: &str,
     path: &str,
     body: &str,
-) -> TcpStream {
-    let mut stream = raw_http::connect(&account.client.base_url).await;
+) -> RawConnection {
+    let mut stream = RawConnection::open(&account.client.base_url).await;
     let (key, length) = (&account.client.api_key, body.len());
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\napiKey: {key}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
     );
-    stream.write_all(head.as_bytes()).await.expect("the request is sent");
+    stream.send(head.as_bytes()).await;
     stream
-}
-
-/// Reads until the connection is closed, cleanly or not.
-async fn read_until_close(mut stream: TcpStream) -> String {
-    let mut received = Vec::new();
-    let reading = stream.read_to_end(&mut received);
-    // A reset connection is fine.
-    let _ = tokio::time::timeout(TEST_TIMEOUT, reading).await.expect("the connection ends");
-    String::from_utf8_lossy(&received).into_owned()
 }
 
 /// Faults that block each operation, and the expected start and end of the response on shutdown.
@@ -143,7 +76,7 @@ fn blocking_faults() -> [(&'static str, &'static str, &'static str, Value, [&'st
 }
 
 /// Sends a request for each fault, and waits until all faults have been applied.
-async fn start_blocked_requests(account: &Account) -> Vec<(TcpStream, [&'static str; 2])> {
+async fn start_blocked_requests(account: &Account) -> Vec<(RawConnection, [&'static str; 2])> {
     let mut streams = Vec::new();
     for (operation, method, path, effect, expected) in blocking_faults() {
         let rule = json!({ "operation": operation, "effect": effect });
@@ -156,32 +89,26 @@ async fn start_blocked_requests(account: &Account) -> Vec<(TcpStream, [&'static 
         };
         streams.push((send_without_reading(account, method, path, body).await, expected));
     }
-    let all_applied = async {
-        loop {
-            let rules = account.send_control("GET", "/faults").await.body;
-            let rules = rules["faults"].as_array().expect("rules").clone();
-            if rules.iter().all(|rule| rule["applied"] == 1) {
-                break;
-            }
-        }
-    };
-    tokio::time::timeout(TEST_TIMEOUT, all_applied).await.expect("all faults are applied");
+    poll_until("all faults", async || {
+        let rules = account.send_control("GET", "/faults").await.body;
+        let rules = rules["faults"].as_array().expect("rules").clone();
+        rules.iter().all(|rule| rule["applied"] == 1)
+    })
+    .await;
     streams
 }
 
 /// Opens a wait and a stream, which occupy both wait slots.
-async fn occupy_wait_slots(account: &Account) -> (TcpStream, TcpStream) {
+async fn occupy_wait_slots(account: &Account) -> (RawConnection, RawConnection) {
     let path = |rest: &str| format!("/_control/accounts/{}{rest}", account.name);
     let mut stream = send_without_reading(account, "GET", &path("/requests/stream"), "").await;
-    let mut first = [0; 12];
-    stream.read_exact(&mut first).await.expect("the stream starts");
-    assert_eq!(&first, b"HTTP/1.1 200");
+    stream.expect_bytes(b"HTTP/1.1 200").await;
     let occupied = async {
         loop {
             let wait = path("/wait?operation=deleteMulti&timeout=5m");
             let wait = send_without_reading(account, "GET", &wait, "").await;
             // The wait gets 429 if the probe below holds the last slot at that moment; then retry.
-            while wait.peek(&mut first).now_or_never().is_none() {
+            while !wait.is_readable() {
                 let probe =
                     account.send_control("GET", "/wait?operation=deleteMulti&timeout=1ms").await;
                 if probe.status == 429 {
@@ -190,12 +117,12 @@ async fn occupy_wait_slots(account: &Account) -> (TcpStream, TcpStream) {
             }
         }
     };
-    (tokio::time::timeout(TEST_TIMEOUT, occupied).await.expect("both slots are occupied"), stream)
+    (with_timeout("a wait in the last slot", occupied).await, stream)
 }
 
 #[tokio::test]
 async fn shutdown_ends_delayed_requests_waits_and_streams() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let arguments =
         ["--data", data.path().to_str().expect("the path is UTF-8"), "--max-waits", "2"];
     let server = Server::start_with_args(&arguments);
@@ -217,17 +144,17 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
     assert_eq!(write.finish().await.status, 200);
     assert_eq!(import.finish().await.status, 200);
     for (stream, [begin, end]) in blocked {
-        let received = read_until_close(stream).await;
+        let received = stream.read_to_end().await.text();
         assert!(received.starts_with(begin) && received.ends_with(end), "{begin:?}: {received:?}");
         assert_eq!(received.is_empty(), begin.is_empty(), "{received:?}");
     }
-    let (wait, stream) = (read_until_close(wait).await, read_until_close(stream).await);
+    let (wait, stream) = (wait.read_to_end().await.text(), stream.read_to_end().await.text());
     assert!(
         wait.starts_with("HTTP/1.1 503 ") && wait.contains("/docs/control#shutting-down"),
         "{wait:?}"
     );
     assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
-    assert_eq!(stop.await.expect("the server exits").code(), Some(0));
+    assert_eq!(stop.await.expect("the server exits").exit_code, Some(0));
 
     let server = Server::start_with_args(&arguments);
     let total = async |key: &str| {
@@ -245,10 +172,10 @@ async fn shutdown_ends_delayed_requests_waits_and_streams() {
 #[tokio::test]
 async fn idle_connection_does_not_delay_shutdown() {
     let server = Server::start();
-    let idle = raw_http::connect(&server.base_url).await;
+    let idle = RawConnection::open(&server.base_url).await;
     assert_eq!(server.get("/api/v2/ticket").await.status, 200);
     let start = Instant::now();
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     drop(idle);
 }
@@ -261,7 +188,7 @@ async fn stuck_request_delays_shutdown_for_a_bounded_time() {
         PendingRequest::start_post(&server.base_url, ("/api/v2/ticket", &headers), "", 1_000_000)
             .await;
     let start = Instant::now();
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     drop(stuck);
 }

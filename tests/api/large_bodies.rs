@@ -5,18 +5,18 @@ use std::time::Duration;
 use futures_util::stream;
 use reqwest::Body;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
-use crate::raw_http;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::raw::{RawConnection, build_raw_head, build_raw_request, exchange};
+use crate::support::seed::{self, ACME_KEY, SeededServer, acme_seed, ticket_fixture};
+use crate::support::ticket::{self, NEW_TICKET_FORM};
 
 const HUGE_BODY_BYTES: usize = 100 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 fn start_server() -> SeededServer {
-    fixtures::serve_seed(&acme_seed([ticket_fixture(7)]))
+    seed::serve_seed(&acme_seed([ticket_fixture(7)]))
 }
 
 /// Streams a form with a title of 100 MiB, generated on the fly.
@@ -42,14 +42,14 @@ fn assert_content_too_large(status: u16, body: &Value) {
 }
 
 async fn assert_unchanged_and_usable(server: &SeededServer, before: &str) {
-    assert_eq!(fixtures::dump_tickets(server).await, before);
+    assert_eq!(ticket::dump_tickets(server).await, before);
     assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
 }
 
 #[tokio::test]
 async fn huge_chunked_body_gets_413() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     for content_type in [
         "application/x-www-form-urlencoded",
         "application/json",
@@ -65,7 +65,7 @@ async fn huge_chunked_body_gets_413() {
 #[tokio::test]
 async fn huge_body_with_content_length_gets_413() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     let request = server
         .request("POST", "/api/v2/ticket")
         .header("content-type", "application/x-www-form-urlencoded")
@@ -78,22 +78,18 @@ async fn huge_body_with_content_length_gets_413() {
 #[tokio::test]
 async fn client_that_writes_whole_body_first_still_reads_413() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     let headers = format!(
         "apiKey: {ACME_KEY}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {HUGE_BODY_BYTES}\r\n"
     );
-    let mut stream = raw_http::connect(&server.base_url).await;
-    stream
-        .write_all(&raw_http::build_raw_head("POST", "/api/v2/ticket", &headers))
-        .await
-        .expect("the head is sent");
+    let mut stream = RawConnection::open(&server.base_url).await;
+    stream.send(&build_raw_head("POST", "/api/v2/ticket", &headers)).await;
     let chunk = vec![b'x'; CHUNK_BYTES];
     for _ in 0..HUGE_BODY_BYTES / CHUNK_BYTES {
-        if stream.write_all(&chunk).await.is_err() {
-            break;
-        }
+        // The server may close the connection before it has received everything.
+        stream.try_send(&chunk).await;
     }
-    let response = raw_http::read_raw_response(stream).await;
+    let response = stream.read_only_response().await;
     assert_content_too_large(
         response.status,
         &serde_json::from_str(&response.body).expect("the body is JSON"),
@@ -108,8 +104,8 @@ async fn expect_continue_gets_413_before_the_body() {
         "apiKey: {ACME_KEY}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {HUGE_BODY_BYTES}\r\nExpect: 100-continue\r\n"
     );
-    let head = raw_http::build_raw_head("POST", "/api/v2/ticket", &headers);
-    let response = raw_http::exchange(&server.base_url, &head);
+    let head = build_raw_head("POST", "/api/v2/ticket", &headers);
+    let response = exchange(&server.base_url, &head);
     let response = tokio::time::timeout(Duration::from_secs(10), response)
         .await
         .expect("the server responds in time");
@@ -133,8 +129,8 @@ async fn body_limit_is_exact_to_the_byte() {
 #[tokio::test]
 async fn client_disconnect_in_body_changes_nothing() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
-    let bytes = raw_http::build_raw_request(
+    let before = ticket::dump_tickets(&server).await;
+    let bytes = build_raw_request(
         "POST",
         "/api/v2/ticket",
         ACME_KEY,
@@ -142,9 +138,9 @@ async fn client_disconnect_in_body_changes_nothing() {
         NEW_TICKET_FORM.as_bytes(),
     );
     for _ in 0..20 {
-        let mut stream = raw_http::connect(&server.base_url).await;
-        stream.write_all(&bytes[..bytes.len() - 3]).await.expect("the partial body is sent");
+        let mut stream = RawConnection::open(&server.base_url).await;
+        stream.send(&bytes[..bytes.len() - 3]).await;
         drop(stream);
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }

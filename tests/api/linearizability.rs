@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::files;
+use crate::support::server::Server;
+use crate::support::ticket::create_ticket;
 
 const TICKET_COUNT: usize = 3;
 const READER_COUNT: usize = 6;
@@ -112,8 +114,7 @@ async fn read_until_finished(client: ApiClient, state: Arc<SharedState>, reader:
 async fn assert_reads_are_monotonic(arguments: &[&str]) {
     let server = Server::start_with_args(arguments);
     for _ in 0..TICKET_COUNT {
-        let created = server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&server).await;
     }
     let state = Arc::<SharedState>::default();
     let client = || ApiClient::new(&server.base_url);
@@ -127,18 +128,18 @@ async fn assert_reads_are_monotonic(arguments: &[&str]) {
     state.is_finished.store(true, Ordering::SeqCst);
     let reads: usize = readers.join_all().await.into_iter().sum();
     assert!(reads > 100, "too few reads: {reads}");
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_on_disk() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     assert_reads_are_monotonic(&["--data", data.path().to_str().expect("the path is UTF-8")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_monotonic_with_power_durability() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let data = data.path().to_str().expect("the path is UTF-8");
     assert_reads_are_monotonic(&["--data", data, "--durability", "power"]).await;
 }

@@ -1,19 +1,19 @@
 //! Log output: one line per request, and never an API key.
 
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
 
-use crate::control_client::fetch_response;
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, acme_seed, ticket_fixture};
-use crate::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
-use crate::raw_http::{build_raw_head, build_raw_request, connect, exchange, read_raw_response};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::fetch_response;
+use crate::support::files;
+use crate::support::process::{OutputStream, ProcessOutput, RunningProcess, build_command};
+use crate::support::raw::{RawConnection, build_raw_head, build_raw_request, exchange};
+use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 
 /// Starts a server from the seed of `acme`; the directory holds the seed file.
 fn serve_acme(arguments: &[&str]) -> (RunningProcess, tempfile::TempDir) {
-    let folder = fixtures::create_temp_dir();
-    let seed =
-        fixtures::write_file(&folder, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
+    let folder = files::create_temp_dir();
+    let seed = files::write_file(&folder, "seed.json", &acme_seed([ticket_fixture(7)]).to_string());
     (RunningProcess::spawn_server(&[&["--seed", &seed], arguments].concat()), folder)
 }
 
@@ -58,12 +58,12 @@ async fn each_request_logs_one_line() {
 async fn rejected_connections_and_malformed_http_are_logged() {
     let (mut running, _folder) = serve_acme(&["--max-connections", "1"]);
     let base = running.base_url();
-    let mut open_connection = connect(&base).await;
+    let mut open_connection = RawConnection::open(&base).await;
     let over_limit = exchange(&base, &build_raw_head("GET", "/api/v2/ticket", "")).await;
     assert_eq!(over_limit.status, 503, "{over_limit:?}");
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("--max-connections"));
-    open_connection.write_all(b"no HTTP\r\n\r\n").await.expect("the bytes are sent");
-    assert_eq!(read_raw_response(open_connection).await.status, 400);
+    open_connection.send(b"no HTTP\r\n\r\n").await;
+    assert_eq!(open_connection.read_only_response().await.status, 400);
     running.wait_for_line(|_, line| line.contains("INFO") && line.contains("not valid HTTP/1.1"));
     assert_eq!(running.stop().exit_code, Some(0));
 }
@@ -120,9 +120,8 @@ async fn send_secret_everywhere(base: &str, secret: &str) {
         exchange(base, &build_raw_head("PATCH", "/api/v2/ticket/7", &headers)).await;
     }
     let body = format!("apiKey={secret}&{NEW_TICKET_FORM}");
-    let urlencoded = "application/x-www-form-urlencoded";
     for content_type in
-        [urlencoded, "application/json", "multipart/form-data; boundary=edge", "text/plain"]
+        [URLENCODED, "application/json", "multipart/form-data; boundary=edge", "text/plain"]
     {
         exchange(
             base,
@@ -142,10 +141,10 @@ fn assert_no_secret_in_output(finished: &ProcessOutput) {
 async fn log_never_contains_a_sent_api_key() {
     let canaries = ["canary-known-5f1d7c0b9e", "canary-unknown-2a8e6f4d1c"];
     for log in ["text", "json"] {
-        let folder = fixtures::create_temp_dir();
+        let folder = files::create_temp_dir();
         let mut seed = acme_seed([ticket_fixture(7)]);
         seed["accounts"]["acme"]["keys"][0]["key"] = canaries[0].into();
-        let seed = fixtures::write_file(&folder, "seed.json", &seed.to_string());
+        let seed = files::write_file(&folder, "seed.json", &seed.to_string());
         let arguments = ["--listen", "127.0.0.1:0", "--ephemeral", "--seed", &*seed, "--log", log];
         let mut running = RunningProcess::spawn(build_command(&arguments).env("RUST_LOG", "trace"));
         let base = running.base_url();
@@ -174,8 +173,8 @@ async fn output_never_contains_the_configured_api_key() {
 
 #[test]
 fn error_for_invalid_api_key_does_not_print_it() {
-    let folder = fixtures::create_temp_dir();
-    let file = |name: &str, text: &str| fixtures::write_file(&folder, name, text);
+    let folder = files::create_temp_dir();
+    let file = |name: &str, text: &str| files::write_file(&folder, name, text);
     let seed = |key: &str| {
         format!(
             "accounts:\n  acme:\n    keys:\n      - {{ key: {key}, name: ci, permissions: all }}\n"
@@ -185,7 +184,7 @@ fn error_for_invalid_api_key_does_not_print_it() {
         ["'canary no key!'", "[canary-list]", "{ canary: map }", "\"canary"].iter().enumerate()
     {
         let seed = file(&format!("seed{index}.yaml"), &seed(invalid));
-        let finished = crate::process::run_to_exit(&["seed", "check", &seed]);
+        let finished = crate::support::process::run_to_exit(&["seed", "check", &seed]);
         assert!(matches!(finished.exit_code, Some(1..)), "{invalid}: {finished:?}");
         assert_no_secret_in_output(&finished);
     }

@@ -7,18 +7,14 @@ mod bulk;
 mod cli;
 mod concurrency;
 mod contract;
-mod control_client;
 mod crash;
 mod data_dir_lock;
 mod defaults;
 mod disk;
-mod example_suites;
 mod faults;
-mod fixtures;
 mod fuzz_regressions;
 mod graceful_shutdown;
 mod journal;
-mod jvm_and_php_suites;
 mod large_bodies;
 mod limits;
 mod linearizability;
@@ -27,13 +23,8 @@ mod malformed_input;
 mod metrics;
 mod model;
 mod openapi;
-mod operations;
 mod pagination;
-mod pid1;
 mod port_file;
-mod process;
-mod raw_http;
-mod readme;
 mod rejections;
 mod restart;
 mod routing;
@@ -45,11 +36,8 @@ mod seed_check;
 mod seed_validation;
 mod settings;
 mod snapshots;
-mod third_party_clients;
 mod time_zones;
-mod upgrade;
 
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "each target uses a part of the helpers")]
 mod support;
-#[path = "../support/yaml.rs"]
-mod yaml;

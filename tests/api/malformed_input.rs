@@ -1,17 +1,14 @@
 //! Malformed bodies and queries: each gets a clear error and changes nothing.
 
-use crate::fixtures::{self, ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
-use crate::raw_http::{RawResponse, build_raw_head, build_raw_request, exchange};
-
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const MULTIPART: &str = "multipart/form-data; boundary=edge";
-const JSON: &str = "application/json";
+use crate::support::raw::{RawResponse, build_raw_head, build_raw_request, exchange};
+use crate::support::seed::{self, ACME_KEY, SeededServer, acme_seed, ticket_fixture};
+use crate::support::ticket::{self, JSON, MULTIPART, NEW_TICKET_FORM, URLENCODED};
 
 /// A label, a content type, a body to reject, and words of which the message must contain one (in any case).
 type RejectedBody<'case> = (&'case str, &'case str, Vec<u8>, &'case [&'case str]);
 
 fn start_server() -> SeededServer {
-    fixtures::serve_seed(&acme_seed([ticket_fixture(7), ticket_fixture(8)]))
+    seed::serve_seed(&acme_seed([ticket_fixture(7), ticket_fixture(8)]))
 }
 
 fn assert_rejected(what: &str, response: &RawResponse, status: u16, words: &[&str]) {
@@ -26,12 +23,12 @@ fn assert_rejected(what: &str, response: &RawResponse, status: u16, words: &[&st
 /// Sends each body to the create operation and asserts the rejection.
 async fn assert_all_rejected(cases: Vec<RejectedBody<'_>>) {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     for (what, content_type, body, words) in cases {
         let bytes = build_raw_request("POST", "/api/v2/ticket", ACME_KEY, content_type, &body);
         assert_rejected(what, &exchange(&server.base_url, &bytes).await, 400, words);
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 /// Builds a multipart body of the required fields except the title, followed by these parts.
@@ -163,7 +160,7 @@ async fn malformed_json_body_is_rejected() {
 #[tokio::test]
 async fn malformed_query_is_rejected() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     let nested = format!("a{}=1", "[a]".repeat(1_000));
     let long = format!("query={}", "x".repeat(70_000));
     let cases: [(&str, &[&str]); 10] = [
@@ -188,13 +185,13 @@ async fn malformed_query_is_rejected() {
         }
         assert_rejected(what, &response, 400, words);
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]
 async fn unsupported_content_type_is_rejected() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     for content_type in [
         "text/plain",
         "application/xml",
@@ -235,13 +232,13 @@ async fn unsupported_content_type_is_rejected() {
         415,
         &["content-type", "content type", "text/"],
     );
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]
 async fn conflicting_api_keys_in_one_request_are_rejected() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     let wrong = "another-key-0123456789";
     for (path, headers) in [
         ("/api/v2/ticket/7", format!("apiKey: {ACME_KEY}\r\napiKey: {wrong}\r\n")),
@@ -263,13 +260,13 @@ async fn conflicting_api_keys_in_one_request_are_rejected() {
         exchange(&server.base_url, &build_raw_head("GET", &path, &headers)).await.status,
         200
     );
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]
 async fn malformed_http_is_rejected_and_changes_nothing() {
     let server = start_server();
-    let before = fixtures::dump_tickets(&server).await;
+    let before = ticket::dump_tickets(&server).await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"[..],
         b"GET\r\n\r\n",
@@ -281,5 +278,5 @@ async fn malformed_http_is_rejected_and_changes_nothing() {
         let response = exchange(&server.base_url, bytes).await;
         assert!((400..500).contains(&response.status) || response.status == 505, "{response:?}");
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }

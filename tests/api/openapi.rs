@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::fixtures::{self, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
-use crate::process::run_to_exit;
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::process::run_to_exit;
+use crate::support::seed::{self, SeededServer, acme_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Method, path template in the document, requested path, and body.
 type RequestCase = (&'static str, &'static str, &'static str, &'static str);
@@ -80,7 +82,7 @@ fn start_server() -> SeededServer {
     let mut seed = acme_seed([ticket_fixture(7), ticket_fixture(8), ticket_with_note]);
     let keys = seed["accounts"]["acme"]["keys"].as_array_mut().expect("keys");
     keys.push(json!({ "key": "nothing-allowed", "name": "nothing", "permissions": [] }));
-    fixtures::serve_seed(&seed)
+    seed::serve_seed(&seed)
 }
 
 async fn fetch_document(server: &Server) -> Value {

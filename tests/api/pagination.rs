@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 const TICKET_COUNT: u64 = 2300;
 /// Offsets around the depth from which a page is read from the nearer end, around the middle, and at both ends.

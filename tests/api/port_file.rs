@@ -4,8 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::fixtures::create_temp_dir;
-use crate::process::{RunningProcess, build_command};
+use crate::support::files::create_temp_dir;
+use crate::support::process::{RunningProcess, build_command};
 
 /// The content of an earlier run's port file.
 const STALE_ADDRESS: &str = "127.0.0.1:9";
@@ -113,14 +113,9 @@ mod unix {
 
     use std::os::unix::fs::{FileTypeExt, symlink};
     use std::os::unix::net::UnixListener;
-    use std::process::Command;
 
     use super::*;
-
-    fn create_fifo(path: &Path) {
-        let status = Command::new("mkfifo").arg(path).status().expect("mkfifo starts");
-        assert!(status.success());
-    }
+    use crate::support::files::create_fifo;
 
     fn is_fifo(path: &Path) -> bool {
         fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn large_body_of_rejected_request_still_gets_a_response() {

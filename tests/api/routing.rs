@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixtures::{self, ACME_KEY, acme_seed, ticket_fixture};
-use crate::raw_http::{build_raw_head, exchange};
+use crate::support::client::JsonResponse;
+use crate::support::raw::{build_raw_head, build_raw_request, exchange};
+use crate::support::seed::{self, ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::ticket;
 
 /// Every ticket path with its allowed methods.
 const ALLOWED_METHODS: [(&str, &[&str]); 8] = [
@@ -19,14 +21,14 @@ const ALLOWED_METHODS: [(&str, &[&str]); 8] = [
 
 #[tokio::test]
 async fn wrong_method_gets_405_with_allow_header() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
-    let before = fixtures::dump_tickets(&server).await;
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let before = ticket::dump_tickets(&server).await;
     for (path, allowed) in ALLOWED_METHODS {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW"] {
             if allowed.contains(&method) {
                 continue;
             }
-            let reply = crate::support::JsonResponse::fetch(server.request(method, path)).await;
+            let reply = JsonResponse::fetch(server.request(method, path)).await;
             assert_eq!(reply.status, 405, "{method} {path}: {}", reply.body);
             assert_eq!(reply.body["status"], "error", "{method} {path}: {}", reply.body);
             assert!(reply.message().contains(method), "{method} {path}: {}", reply.body);
@@ -35,12 +37,12 @@ async fn wrong_method_gets_405_with_allow_header() {
             assert_eq!(allow, allowed.iter().copied().collect(), "{method} {path}");
         }
     }
-    assert_eq!(fixtures::dump_tickets(&server).await, before);
+    assert_eq!(ticket::dump_tickets(&server).await, before);
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_not_found() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     for path in [
         "/api/v2",
         "/api/v2/",
@@ -67,7 +69,7 @@ async fn an_unknown_path_is_not_found() {
 
 #[tokio::test]
 async fn invalid_ticket_id_in_path_is_rejected() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     for id in
         ["abc", "0", "-7", "7.0", "07", "%207", "7%20", "7%00", "%D9%A7", "9007199254740992", "7e0"]
     {
@@ -87,7 +89,7 @@ async fn invalid_ticket_id_in_path_is_rejected() {
 
 #[tokio::test]
 async fn named_method_is_case_insensitive() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     for (number, method) in ["setStatus", "setstatus", "SETSTATUS", "SetStatus"].iter().enumerate()
     {
         let status = ["open", "pending", "holding", "solved"][number];
@@ -101,7 +103,7 @@ async fn named_method_is_case_insensitive() {
 
 #[tokio::test]
 async fn head_matches_get_without_a_body() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     for path in ["/api/v2/ticket", "/api/v2/ticket/7", "/api/v2/ticket/8"] {
         let get = server.request("GET", path).send().await.expect("the server responds");
         let head = server.request("HEAD", path).send().await.expect("the server responds");
@@ -113,7 +115,7 @@ async fn head_matches_get_without_a_body() {
 
 #[tokio::test]
 async fn checks_run_in_order_path_method_key_body() {
-    let server = fixtures::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
     for (method, path, key, content_type, expected) in [
         ("PATCH", "/api/v2/nothing", "wrong", "text/plain", 404),
         ("PATCH", "/api/v2/ticket", "wrong", "text/plain", 405),
@@ -121,7 +123,7 @@ async fn checks_run_in_order_path_method_key_body() {
         ("POST", "/api/v2/ticket", ACME_KEY, "text/plain", 415),
         ("POST", "/api/v2/ticket", ACME_KEY, "application/json", 400),
     ] {
-        let bytes = crate::raw_http::build_raw_request(method, path, key, content_type, b"{");
+        let bytes = build_raw_request(method, path, key, content_type, b"{");
         let response = exchange(&server.base_url, &bytes).await;
         assert_eq!(response.status, expected, "{method} {path}: {response:?}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::process::{OutputStream, RunningProcess, build_command, run_to_exit};
+use crate::support::process::{OutputStream, RunningProcess, build_command, run_to_exit};
 
 #[test]
 fn command_receives_server_address_in_environment() {

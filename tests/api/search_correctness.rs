@@ -5,10 +5,11 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-use crate::fixtures::create_temp_dir;
-use crate::support::Server;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::TICKETS_PATH;
+use crate::support::wait::block_on;
 
-const LIST_PATH: &str = "/api/v2/ticket";
 /// The fields that a search covers, besides the external id.
 const SEARCHED_FIELDS: [&str; 4] = ["title", "from", "fromName", "to"];
 
@@ -60,7 +61,7 @@ impl Query {
 /// Returns the ids of the tickets that the query finds.
 async fn search_ids(server: &Server, query: &str) -> Vec<u64> {
     let request =
-        server.request("GET", LIST_PATH).query(&[("query", query), ("itemLimit", "9999")]);
+        server.request("GET", TICKETS_PATH).query(&[("query", query), ("itemLimit", "9999")]);
     let response: Value =
         request.send().await.expect("the server responds").json().await.expect("the body is JSON");
     let items = response["items"].as_array().unwrap_or_else(|| panic!("{query:?}: {response}"));
@@ -80,10 +81,10 @@ async fn assert_search_equals_scan(tickets: &[[String; 4]], queries: &[Query]) {
         for (field, text) in SEARCHED_FIELDS.iter().zip(ticket) {
             body[*field] = text.as_str().into();
         }
-        let reply = server.send_json("POST", LIST_PATH, &body).await;
+        let reply = server.send_json("POST", TICKETS_PATH, &body).await;
         assert_eq!(reply.status, 200, "{ticket:?}: {}", reply.body);
         let id = reply.body["ticketID"].as_u64().expect("an id");
-        let item = server.get(&format!("{LIST_PATH}/{id}")).await.body["item"].clone();
+        let item = server.get(&format!("{TICKETS_PATH}/{id}")).await.body["item"].clone();
         created.push((
             id,
             normalize(item["external_id"].as_str().expect("the external id is a string")),
@@ -103,11 +104,6 @@ async fn assert_search_equals_scan(tickets: &[[String; 4]], queries: &[Query]) {
             tickets.iter().zip(&created).filter(is_match).map(|(_, (id, _))| *id).collect();
         assert_eq!(search_ids(&server, &query).await, expected, "{query:?} in {tickets:?}");
     }
-}
-
-fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("the runtime starts").block_on(future);
 }
 
 fn proptest_config() -> ProptestConfig {

@@ -2,8 +2,9 @@
 
 use tempfile::TempDir;
 
-use crate::fixtures::create_temp_dir;
-use crate::support::Server;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::{TICKETS_PATH, new_ticket_fields};
 
 const TICKET_COUNT: i64 = 300;
 /// A ticket that is in the index, and one that probably is not yet.
@@ -18,15 +19,8 @@ async fn get_total(server: &Server, query: &str) -> i64 {
 async fn create_tickets(server: &Server, numbers: std::ops::RangeInclusive<i64>) {
     for number in numbers {
         let title = format!("Ticket qq{number}qq");
-        let fields = [
-            ("brandID", "1"),
-            ("channelID", "1"),
-            ("direction", "inbound"),
-            ("from", "ada@example.test"),
-            ("to", "desk@example.test"),
-            ("title", &title),
-        ];
-        assert_eq!(server.send_multipart("POST", "/api/v2/ticket", &fields).await.status, 200);
+        let fields = new_ticket_fields(&title);
+        assert_eq!(server.send_multipart("POST", TICKETS_PATH, &fields).await.status, 200);
     }
 }
 

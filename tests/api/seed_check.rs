@@ -1,7 +1,9 @@
 //! `seed check`: reports each error in a fixture with its line, and writes nothing.
 
-use crate::fixtures::{self, write_file};
-use crate::process::{ProcessOutput, RunningProcess, build_command};
+use crate::support::files::{self, write_file};
+use crate::support::process::{ProcessOutput, RunningProcess, build_command};
+use crate::support::seed;
+use crate::support::server::Server;
 
 const VALID_SEED: &str = "\
 accounts:
@@ -27,7 +29,7 @@ accounts:
 
 /// Runs `seed check` on the text in a temporary directory, and asserts that the directory is unchanged.
 fn check_seed(name: &str, text: &str) -> ProcessOutput {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     write_file(&folder, name, text);
     let mut command = build_command(&["seed", "check", name]);
     let finished = RunningProcess::spawn(command.current_dir(folder.path())).wait_for_exit();
@@ -74,16 +76,16 @@ fn assert_rejected(text: &str, line: usize, words: &[&str]) {
 fn valid_seed_passes() {
     let finished = check_seed("fixture.yaml", VALID_SEED);
     assert_eq!(finished.exit_code, Some(0), "{finished:?}");
-    let json = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
+    let json = seed::acme_seed([seed::ticket_fixture(7)]).to_string();
     let finished = check_seed("fixture.json", &json);
     assert_eq!(finished.exit_code, Some(0), "{finished:?}");
 }
 
 #[tokio::test]
 async fn server_starts_from_valid_seed() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let path = write_file(&folder, "fixture.yaml", VALID_SEED);
-    let mut server = crate::support::Server::start_with_args(&["--ephemeral", "--seed", &path]);
+    let mut server = Server::start_with_args(&["--ephemeral", "--seed", &path]);
     server.api_key = "read-key-0123456789".to_owned();
     let item = server.get("/api/v2/ticket/858462").await.body;
     assert_eq!(item["item"]["title"], "Printer on fire");
@@ -178,14 +180,14 @@ fn an_empty_or_missing_file_is_named() {
         assert!(matches!(finished.exit_code, Some(1..)), "{text:?}: {finished:?}");
         assert!(finished.combined_output().contains("fixture.yaml"), "{finished:?}");
     }
-    let missing = crate::process::run_to_exit(&["seed", "check", "/nothing/here.yaml"]);
+    let missing = crate::support::process::run_to_exit(&["seed", "check", "/nothing/here.yaml"]);
     assert!(matches!(missing.exit_code, Some(1..)), "{missing:?}");
     assert!(missing.combined_output().contains("/nothing/here.yaml"), "{missing:?}");
 }
 
 #[test]
 fn server_does_not_start_from_invalid_seed() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let (text, line) = replace_in_seed("        title: Second", "        titel: Second");
     let seed = write_file(&folder, "fixture.yaml", &text);
     let data = folder.path().join("data");
@@ -199,8 +201,8 @@ fn server_does_not_start_from_invalid_seed() {
     );
     assert!(finished.stderr.contains(&line.to_string()), "{finished:?}");
     let valid = write_file(&folder, "fixture.yaml", VALID_SEED);
-    let server = crate::support::Server::start_with_args(&["--data", data, "--seed", &valid]);
-    assert_eq!(server.stop().code(), Some(0), "the failed start must not block the next one");
+    let server = Server::start_with_args(&["--data", data, "--seed", &valid]);
+    assert_eq!(server.stop().exit_code, Some(0), "the failed start must not block the next one");
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::fixtures::{self, write_file};
-use crate::process;
-use crate::support::Server;
+use crate::support::files::{self, write_file};
+use crate::support::server::Server;
+use crate::support::{process, seed};
 
 const SECRET: &str = "canary-key-0123456789";
 
 /// Returns the output of `seed check` for an account with this line.
 fn seed_check_error(line: &str) -> String {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let seed = write_file(&folder, "seed.yaml", &format!("accounts:\n  acme:\n    {line}\n"));
     let finished = process::run_to_exit(&["seed", "check", &seed]);
     assert_eq!(finished.exit_code, Some(1), "{line}: {finished:?}");
@@ -59,18 +59,18 @@ fn invalid_dates_clocks_and_views_are_rejected() {
 async fn timeline_entries_may_omit_ids() {
     let timeline =
         json!([{ "type": "note", "content": "a" }, { "type": "note", "id": 1, "content": "b" }]);
-    let seed = fixtures::acme_seed([json!({ "id": 1, "title": "One", "timeline": timeline })]);
-    let folder = fixtures::create_temp_dir();
+    let seed = seed::acme_seed([json!({ "id": 1, "title": "One", "timeline": timeline })]);
+    let folder = files::create_temp_dir();
     let path = write_file(&folder, "seed.json", &seed.to_string());
     let mut server = Server::start_with_args(&["--ephemeral", "--seed", &path]);
-    fixtures::ACME_KEY.clone_into(&mut server.api_key);
+    seed::ACME_KEY.clone_into(&mut server.api_key);
     let item = server.get("/api/v2/ticket/1").await.body;
     assert_eq!(item["item"]["timeline"].as_array().map(Vec::len), Some(2), "{item}");
 }
 
 #[test]
 fn key_of_another_account_is_rejected() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let data = folder.path().join("data").display().to_string();
     let seed = |name: &str| {
         let text =
@@ -110,18 +110,18 @@ fn key_of_another_account_is_rejected() {
 
 #[tokio::test]
 async fn account_with_missing_file_is_not_recreated() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let data = folder.path().join("data");
     let path = data.display().to_string();
     let serve = || Server::start_with_args(&["--data", &path]);
-    assert_eq!(serve().stop().code(), Some(0));
+    assert_eq!(serve().stop().exit_code, Some(0));
     std::fs::remove_file(data.join("seeds/dev.db")).expect("the file is removed");
     let server = serve();
     let refused = server.get("/api/v2/ticket").await;
     assert_eq!(refused.status, 500, "{refused:?}");
     let message = refused.body["message"].as_str().unwrap_or_default();
     assert!(message.contains("missing"), "{refused:?}");
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert!(!data.join("seeds/dev.db").exists(), "the file is not recreated");
 }
 

@@ -1,9 +1,9 @@
 //! Precedence of settings: flag, environment variable, configuration file, default.
 
 use crate::cli::get_status;
-use crate::fixtures;
-use crate::process::{OutputStream, RunningProcess, build_command};
-use crate::support::DEV_KEY;
+use crate::support::client::DEV_KEY;
+use crate::support::process::{OutputStream, RunningProcess, build_command};
+use crate::support::{files, seed};
 
 const FLAG_KEY: &str = "flag-key-0123456789";
 const VARIABLE_KEY: &str = "variable-key-0123456789";
@@ -30,8 +30,8 @@ async fn find_accepted_key(mut running: RunningProcess) -> &'static str {
 
 #[tokio::test]
 async fn precedence_is_flag_variable_file_default() {
-    let folder = fixtures::create_temp_dir();
-    let path = fixtures::write_file(&folder, "mock.toml", &format!("api_key = \"{FILE_KEY}\"\n"));
+    let folder = files::create_temp_dir();
+    let path = files::write_file(&folder, "mock.toml", &format!("api_key = \"{FILE_KEY}\"\n"));
     let file = ["--config", &*path];
     let flag = ["--config", &*path, "--api-key", FLAG_KEY];
     let variable = [("OMNIDESK_MOCK_API_KEY", VARIABLE_KEY)];
@@ -43,9 +43,9 @@ async fn precedence_is_flag_variable_file_default() {
 
 #[tokio::test]
 async fn settings_can_come_from_environment_variables() {
-    let folder = fixtures::create_temp_dir();
-    let seed = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
-    let seed = fixtures::write_file(&folder, "seed.json", &seed);
+    let folder = files::create_temp_dir();
+    let seed = seed::acme_seed([seed::ticket_fixture(7)]).to_string();
+    let seed = files::write_file(&folder, "seed.json", &seed);
     let port = folder.path().join("port");
     let mut command = build_command(&[]);
     command
@@ -61,8 +61,7 @@ async fn settings_can_come_from_environment_variables() {
         base.ends_with(std::fs::read_to_string(&port).expect("the port file is readable").trim())
     );
     let request = reqwest::Client::new().get(format!("{base}/api/v2/ticket/7"));
-    let item =
-        request.header("apiKey", fixtures::ACME_KEY).send().await.expect("the server responds");
+    let item = request.header("apiKey", seed::ACME_KEY).send().await.expect("the server responds");
     let item = item.text().await.expect("the body arrives");
     assert!(item.contains("https://desk.example.test/?ticketID=7"), "{item}");
     assert!(folder.path().join("data").is_dir());
@@ -74,18 +73,18 @@ async fn settings_can_come_from_environment_variables() {
 
 #[tokio::test]
 async fn settings_can_come_from_config_file() {
-    let folder = fixtures::create_temp_dir();
-    let seed = fixtures::acme_seed([fixtures::ticket_fixture(7)]).to_string();
-    let seed = fixtures::write_file(&folder, "seed.json", &seed);
+    let folder = files::create_temp_dir();
+    let seed = seed::acme_seed([seed::ticket_fixture(7)]).to_string();
+    let seed = files::write_file(&folder, "seed.json", &seed);
     let text = format!(
         "listen = \"127.0.0.1:0\"\nephemeral = true\nseed = [\"{seed}\"]\n\
          log = \"json\"\npublic_url = \"https://desk.example.test\"\n"
     );
-    let path = fixtures::write_file(&folder, "mock.toml", &text);
+    let path = files::write_file(&folder, "mock.toml", &text);
     let mut command = build_command(&["--config", &path]);
     let mut running = RunningProcess::spawn(command.current_dir(folder.path()));
     let base = running.base_url();
-    assert_eq!(get_status(&base, fixtures::ACME_KEY).await, 200);
+    assert_eq!(get_status(&base, seed::ACME_KEY).await, 200);
     assert_eq!(running.stop().exit_code, Some(0));
     assert!(!folder.path().join("data").exists(), "an ephemeral server creates no data directory");
 }
@@ -102,9 +101,9 @@ fn assert_startup_fails(running: RunningProcess, expected: &[&str]) {
 
 #[test]
 fn unknown_setting_in_config_file_is_named() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let path =
-        fixtures::write_file(&folder, "mock.toml", "log = \"text\"\nlissten = \"127.0.0.1:0\"\n");
+        files::write_file(&folder, "mock.toml", "log = \"text\"\nlissten = \"127.0.0.1:0\"\n");
     assert_startup_fails(spawn_ephemeral(&["--config", &path], &[]), &["mock.toml", "lissten"]);
 }
 
@@ -115,8 +114,8 @@ fn invalid_value_in_config_file_is_named() {
         ("listen = { a = 1 }", "listen"),
         ("ephemeral = \"perhaps\"\nlisten = \"127.0.0.1:0\"", "ephemeral"),
     ] {
-        let folder = fixtures::create_temp_dir();
-        let path = fixtures::write_file(&folder, "mock.toml", text);
+        let folder = files::create_temp_dir();
+        let path = files::write_file(&folder, "mock.toml", text);
         let mut command = build_command(&["--config", &path]);
         assert_startup_fails(
             RunningProcess::spawn(command.current_dir(folder.path())),
@@ -128,8 +127,8 @@ fn invalid_value_in_config_file_is_named() {
 
 #[test]
 fn malformed_or_missing_config_file_is_named() {
-    let folder = fixtures::create_temp_dir();
-    let broken = fixtures::write_file(&folder, "mock.toml", "log = \"text\"\n[broken\n");
+    let folder = files::create_temp_dir();
+    let broken = files::write_file(&folder, "mock.toml", "log = \"text\"\n[broken\n");
     assert_startup_fails(spawn_ephemeral(&["--config", &broken], &[]), &["mock.toml", "2"]);
     let missing = folder.path().join("missing.toml");
     assert_startup_fails(
@@ -156,7 +155,7 @@ fn invalid_flag_or_variable_value_is_named() {
 
 #[test]
 fn data_and_ephemeral_flags_conflict() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let data = folder.path().join("data");
     assert_startup_fails(
         spawn_ephemeral(&["--data", data.to_str().expect("text")], &[]),
@@ -167,14 +166,14 @@ fn data_and_ephemeral_flags_conflict() {
 
 #[test]
 fn unknown_dialect_setting_or_value_is_named() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     for (number, (line, name)) in
         [("list_typ = \"items\"", "list_typ"), ("unknown_ids = \"maybe\"", "maybe")]
             .into_iter()
             .enumerate()
     {
         let file = format!("mock{number}.toml");
-        let path = fixtures::write_file(&folder, &file, &format!("[dialect]\n{line}\n"));
+        let path = files::write_file(&folder, &file, &format!("[dialect]\n{line}\n"));
         assert_startup_fails(spawn_ephemeral(&["--config", &path], &[]), &[name, "dialect"]);
     }
 }
@@ -182,7 +181,7 @@ fn unknown_dialect_setting_or_value_is_named() {
 #[test]
 fn boolean_flag_can_come_from_a_variable() {
     for (value, is_ephemeral) in [("true", true), ("1", true), ("false", false), ("0", false)] {
-        let folder = fixtures::create_temp_dir();
+        let folder = files::create_temp_dir();
         let mut command = build_command(&["--listen", "127.0.0.1:0"]);
         command.current_dir(folder.path()).env("OMNIDESK_MOCK_EPHEMERAL", value);
         let mut running = RunningProcess::spawn(&mut command);

@@ -3,8 +3,10 @@
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::{Value, json};
 
-use crate::fixtures::{self, NEW_TICKET_FORM, SeededServer, acme_seed, ticket_fixture};
-use crate::process::run_to_exit;
+use crate::support::client::JsonResponse;
+use crate::support::process::run_to_exit;
+use crate::support::seed::{self, SeededServer, acme_seed, ticket_fixture};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Starts a server with a minimal ticket and one with many fields and a timeline.
 fn start_server() -> SeededServer {
@@ -30,10 +32,7 @@ fn start_server() -> SeededServer {
         .expect("an object")
         .extend(columns.as_object().expect("an object").clone());
     let seed = acme_seed([ticket_fixture(7), full]);
-    fixtures::serve_seed_with_args(
-        &seed,
-        &["--ephemeral", "--public-url", "https://desk.example.test"],
-    )
+    seed::serve_seed_with_args(&seed, &["--ephemeral", "--public-url", "https://desk.example.test"])
 }
 
 #[tokio::test]
@@ -131,9 +130,7 @@ async fn error_responses_match_snapshot() {
         let request = format!("{method} {path} {body}");
         responses.push(json!({ "request": request, "status": reply.status, "answer": reply.body }));
     }
-    let no_key =
-        crate::support::JsonResponse::fetch(server.request_without_key("GET", "/api/v2/ticket"))
-            .await;
+    let no_key = JsonResponse::fetch(server.request_without_key("GET", "/api/v2/ticket")).await;
     responses.push(json!({ "request": "no key", "status": no_key.status, "answer": no_key.body }));
     assert_json_snapshot!("errors", responses);
 }

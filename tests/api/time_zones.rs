@@ -8,14 +8,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::control_client::{self, Account};
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, create_temp_dir, dump_tickets, get_text,
-    parse_ticket_ids, serve_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::client::ApiClient;
+use crate::support::control::{self, Account};
+use crate::support::files::create_temp_dir;
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::ApiClient;
+use crate::support::ticket::{ALL_TICKETS_PATH, NEW_TICKET_FORM, dump_tickets, parse_ticket_ids};
+use crate::support::wait::block_on;
 
-const FULL_LIST_PATH: &str = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
 /// Lists that exclude archived tickets, with totals from different queries.
 const UNARCHIVED_LIST_QUERIES: [&str; 5] =
     ["", "?status=closed", "?applyView=closed", "?query=example", "?applyView=unassigned"];
@@ -38,13 +39,6 @@ fn acme_account(server: &ApiClient) -> Account {
     Account::new(server, "acme", ACME_KEY)
 }
 
-/// Freezes the account's clock at a time.
-async fn freeze_clock(account: &Account, at: &str) {
-    let clock = json!({ "mode": "frozen", "at": at });
-    let reply = account.send_control_json("PUT", "/clock", &clock).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-}
-
 async fn post_form(account: &Account, operation: &str, form: &str) {
     let path = format!("/api/v2/ticket/{operation}");
     let reply = account.client.send_form("POST", &path, form).await;
@@ -62,8 +56,7 @@ async fn get_item(account: &Account, id: u64) -> Value {
 /// Imports a fixture with one account.
 async fn import_fixture(account: &Account, fixture: &Value) {
     let fixture = json!({ "accounts": { "any": fixture } });
-    let imported =
-        control_client::fetch_response(account.request("POST", "/import").json(&fixture)).await;
+    let imported = control::fetch_response(account.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
 }
 
@@ -71,7 +64,7 @@ async fn import_fixture(account: &Account, fixture: &Value) {
 async fn is_listed(account: &Account, id: u64) -> bool {
     let mut results = Vec::new();
     for list in UNARCHIVED_LIST_QUERIES {
-        let body = get_text(&account.client, &format!("/api/v2/ticket{list}")).await;
+        let body = account.client.get_text(&format!("/api/v2/ticket{list}")).await;
         let ids = parse_ticket_ids(&body);
         let list: Value = serde_json::from_str(&body).expect("the body is JSON");
         assert_eq!(list["itemTotal"], ids.len(), "{list}");
@@ -94,7 +87,7 @@ async fn start_with_dst_overlap_history() -> (SeededServer, Account) {
         ("2026-10-25T01:15:00Z", "", NEW_TICKET_FORM),
         ("2026-10-25T02:05:00Z", "setPriority", "priority=urgent&ticketIDs[]=1&ticketIDs[]=3"),
     ] {
-        freeze_clock(&account, time).await;
+        account.freeze_clock(time).await;
         let path = if operation.is_empty() { "" } else { "/" };
         let path = format!("/api/v2/ticket{path}{operation}");
         let reply = account.client.send_form("POST", &path, form).await;
@@ -172,7 +165,7 @@ async fn changing_time_zone_changes_display_but_not_archiving() {
         let list = account.client.get("/api/v2/ticket?applyView=closed").await.body;
         assert_eq!(list["items"][0]["closed_at"], displayed, "{zone}");
         for (time, listed) in [("14:00:00", true), ("14:00:01", false), ("12:00:00", true)] {
-            freeze_clock(&account, &format!("2026-03-01T{time}Z")).await;
+            account.freeze_clock(&format!("2026-03-01T{time}Z")).await;
             assert_eq!(is_listed(&account, 7).await, listed, "{zone} at {time}");
         }
     }
@@ -195,8 +188,7 @@ async fn export_preserves_instants_in_dst_overlap() {
     assert_eq!(first["last_update"], "2026-10-25 03:05:00", "an unambiguous local time");
     let copy = Account::create(&account.client, &json!({ "from": "empty" })).await;
     let fixture = json!({ "accounts": { "any": export.clone() } });
-    let imported =
-        control_client::fetch_response(copy.request("POST", "/import").json(&fixture)).await;
+    let imported = control::fetch_response(copy.request("POST", "/import").json(&fixture)).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
     let mut seed = json!({ "accounts": { "acme": export.clone() } });
     seed["accounts"]["acme"]["keys"] =
@@ -209,13 +201,13 @@ async fn export_preserves_instants_in_dst_overlap() {
             dump_tickets(&account.client).await.replace(&account.client.base_url, "")
         );
         for time in ["2026-10-25T01:40:00Z", "2026-10-25T01:40:01Z", "2026-10-25T02:30:00Z"] {
-            freeze_clock(&account, time).await;
-            freeze_clock(&other, time).await;
+            account.freeze_clock(time).await;
+            other.freeze_clock(time).await;
             let listed = is_listed(&account, 1).await;
             assert_eq!(is_listed(&other, 1).await, listed, "{time}");
             assert_eq!(listed, time.ends_with("40:00Z"), "{time}");
         }
-        freeze_clock(&account, "2026-10-25T02:05:00Z").await;
+        account.freeze_clock("2026-10-25T02:05:00Z").await;
     }
 }
 
@@ -366,13 +358,13 @@ async fn view_compares_instants_and_matches_displayed_dates() {
         let server = serve_seed_with_args(&seed, storage);
         for (id, (operation, value, expected)) in cases.iter().enumerate() {
             let path = format!("/api/v2/ticket?applyView=view-{id}");
-            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
+            let mut found = parse_ticket_ids(&server.get_text(&path).await);
             found.sort_unstable();
             assert_eq!(found, *expected, "{operation} {value}");
         }
         // Writes and lists still work after the views.
         assert_eq!(server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await.status, 200);
-        assert_eq!(parse_ticket_ids(&get_text(&server, FULL_LIST_PATH).await).len(), 7);
+        assert_eq!(parse_ticket_ids(&server.get_text(ALL_TICKETS_PATH).await).len(), 7);
     }
 }
 
@@ -397,7 +389,7 @@ async fn view_compares_same_instant_in_every_zone() {
         import_fixture(&account, &json!({ "time_zone": zone })).await;
         for (operation, expected) in cases {
             let path = format!("/api/v2/ticket?applyView={operation}");
-            let mut found = parse_ticket_ids(&get_text(&server, &path).await);
+            let mut found = parse_ticket_ids(&server.get_text(&path).await);
             found.sort_unstable();
             assert_eq!(found, expected, "{operation} in {zone}");
         }
@@ -409,7 +401,7 @@ async fn view_compares_same_instant_in_every_zone() {
     import_fixture(&account, &json!({ "views": [view] })).await;
     for (zone, expected) in [("UTC", &[2][..]), ("Asia/Tokyo", &[]), ("Africa/Abidjan", &[2])] {
         import_fixture(&account, &json!({ "time_zone": zone })).await;
-        let found = parse_ticket_ids(&get_text(&server, "/api/v2/ticket?applyView=shown").await);
+        let found = parse_ticket_ids(&server.get_text("/api/v2/ticket?applyView=shown").await);
         assert_eq!(found, expected, "{zone}");
     }
 }
@@ -462,8 +454,7 @@ proptest! {
         start in (select(&NEAR_CLOCK_CHANGES[..]), -3600_i64..3600).prop_map(|(near, by)| near + by),
         steps in vec(1_i64..3000, 3..9),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(assert_order_across_zones(zone, other, start, &steps));
+        block_on(assert_order_across_zones(zone, other, start, &steps));
     }
 }
 
@@ -482,7 +473,7 @@ async fn assert_order_across_zones(zone: &str, other: &str, start: i64, steps: &
     let mut now = start;
     for (index, step) in steps.iter().enumerate() {
         now += step;
-        freeze_clock(&account, &format_timestamp(now)).await;
+        account.freeze_clock(&format_timestamp(now)).await;
         post_form(
             &account,
             "batch",
@@ -506,10 +497,10 @@ async fn assert_order_across_zones(zone: &str, other: &str, start: i64, steps: &
         for (by, listed) in
             [(0, true), (29 * 60, true), (30 * 60, true), (30 * 60 + 1, false), (5400, false)]
         {
-            freeze_clock(account, &format_timestamp(now + by)).await;
+            account.freeze_clock(&format_timestamp(now + by)).await;
             assert_eq!(is_listed(account, 1).await, listed, "{by} seconds later");
         }
-        freeze_clock(account, &format_timestamp(now)).await;
+        account.freeze_clock(&format_timestamp(now)).await;
     }
     assert_eq!(dump_tickets(&copy.client).await, dump_tickets(&account.client).await);
 }

@@ -6,7 +6,7 @@ mod expect;
 mod request;
 mod runner;
 #[path = "../support/mod.rs"]
-#[expect(dead_code, reason = "cases send their own requests; other tests use the helpers")]
+#[expect(dead_code, reason = "each target uses a part of the helpers")]
 mod support;
 mod target;
 mod variables;

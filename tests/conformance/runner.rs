@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::case::{Case, Step, TableRow};
 use crate::expect::Expectation;
 use crate::request::{RequestSpec, Response};
+use crate::support::ticket::new_ticket_fields;
 use crate::target::Target;
 use crate::variables::Variables;
 
@@ -93,14 +94,7 @@ async fn capture_tickets(target: &Target) -> Result<Value, String> {
 
 /// Creates an inbound e-mail ticket titled with its name in the case.
 async fn create_ticket(target: &Target, name: &str) -> Result<Value, String> {
-    let fields = json!([
-        ["brandID", 1],
-        ["channelID", 1],
-        ["direction", "inbound"],
-        ["from", "ada@example.test"],
-        ["to", "desk@example.test"],
-        ["title", name],
-    ]);
+    let fields = new_ticket_fields(name).map(|(name, value)| json!([name, value]));
     let send = json!({ "method": "POST", "path": "/api/v2/ticket", "encoding": "multipart", "fields": fields });
     let body = send_expecting_success(target, send).await?;
     let id = body.as_object().and_then(|members| members.values().find(|value| value.is_u64()));

@@ -3,7 +3,8 @@
 use tempfile::TempDir;
 
 use crate::case::{Scenario, conformance_dir};
-use crate::support::{DEV_KEY, Server};
+use crate::support::client::DEV_KEY;
+use crate::support::server::Server;
 use crate::yaml;
 
 pub(crate) struct Target {

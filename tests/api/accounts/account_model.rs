@@ -6,9 +6,9 @@ use jiff::ToSpan;
 use serde_json::Value;
 
 use super::action::{Action, to_rfc3339};
-use crate::control_client::{self, Account, assert_problem};
 use crate::model::{TicketsModel, assert_response_matches_model, assertions};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{self, Account, assert_problem};
 
 #[derive(Clone, Debug)]
 pub(super) struct AccountModel {
@@ -24,8 +24,7 @@ impl AccountModel {
 
     /// Runs the action on the account; the response must match the model.
     pub(super) async fn run(&mut self, account: &Account, action: &Action) {
-        let reply =
-            control_client::fetch_response(action.build_request(account, &self.tickets)).await;
+        let reply = control::fetch_response(action.build_request(account, &self.tickets)).await;
         self.apply(account, action, &reply).await;
     }
 

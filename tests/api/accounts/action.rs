@@ -5,8 +5,8 @@ use proptest::sample::select;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::control_client::Account;
 use crate::model::{Step, TicketsModel, any_step};
+use crate::support::control::Account;
 
 const SNAPSHOT_NAMES: [&str; 2] = ["one", "Two.2"];
 /// Dates to freeze the clock at; the seed's clock is at 1 March.

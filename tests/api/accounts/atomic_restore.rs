@@ -6,11 +6,11 @@ use futures_util::future::join_all;
 use reqwest::header::DATE;
 use serde_json::{Value, json};
 
-use crate::control_client::Account;
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, acme_seed, create_temp_dir, serve_seed_with_args, ticket_fixture,
-};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::seed::{ACME_KEY, acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 const READER_COUNT: usize = 8;
 const RESTORE_COUNT: usize = 20;

@@ -3,9 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed_with_args, ticket_fixture};
-use crate::support::Server;
+use crate::support::control::{Account, assert_problem, count_accounts, fetch_response};
+use crate::support::seed::{acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
+use crate::support::wait::poll_until;
 
 #[tokio::test]
 async fn unknown_key_creates_account_from_seed() {
@@ -78,19 +80,10 @@ async fn account_is_removed_after_ttl_without_requests() {
         list["accounts"].as_array().expect("a list").iter().any(|one| one["account"] == "brief")
     };
     // These requests list all accounts, so they don't extend the account's TTL.
-    let removed = async { while exists().await {} };
-    tokio::time::timeout(std::time::Duration::from_secs(20), removed)
-        .await
-        .expect("the account expires");
+    poll_until("the removal of the account", async || !exists().await).await;
     assert_eq!(brief.client.get("/api/v2/ticket").await.status, 401);
     assert_problem(&brief.send_control("GET", "").await, 404, "unknown-account", "brief");
     assert_eq!(lasting.send_control("GET", "").await.body["ttl"], "PT1H");
-}
-
-/// Returns the number of accounts.
-async fn count_accounts(server: &Server) -> usize {
-    let listed = fetch_response(server.request_without_key("GET", "/_control/accounts")).await;
-    listed.body["accounts"].as_array().expect("accounts").len()
 }
 
 #[tokio::test]
@@ -111,16 +104,15 @@ async fn cross_origin_request_creates_no_account() {
         let page = server.with_key(&key);
         // Requests that a page can send without a preflight: the key in the query, and a form.
         let in_query = format!("/api/v2/ticket?apiKey={key}");
-        let urlencoded = "application/x-www-form-urlencoded";
         for request in [
             server.request_without_key("GET", &in_query),
             server
                 .request_without_key("POST", &in_query)
-                .header("content-type", urlencoded)
+                .header("content-type", URLENCODED)
                 .body(NEW_TICKET_FORM),
             page.request("GET", "/api/v2/ticket"),
             page.request("PUT", "/api/v2/ticket/7")
-                .header("content-type", urlencoded)
+                .header("content-type", URLENCODED)
                 .body("title=x"),
         ] {
             let refused = fetch_response(request.header(name, value)).await;

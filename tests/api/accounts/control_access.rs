@@ -2,15 +2,13 @@
 
 use serde_json::Value;
 
-use crate::control_client::{ACCOUNTS_PATH, assert_problem, fetch_response};
-use crate::process::{RunningProcess, build_command};
-use crate::support::Server;
-
-const TOKEN: &str = "a-token-of-some-length";
+use crate::support::control::{ACCOUNTS_PATH, CONTROL_TOKEN, assert_problem, fetch_response};
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn control_api_requires_configured_token() {
-    let server = Server::start_with_args(&["--ephemeral", "--control-token", TOKEN]);
+    let server = Server::start_with_args(&["--ephemeral", "--control-token", CONTROL_TOKEN]);
     let build_request = |authorization: Option<String>| {
         let request = server.request("GET", ACCOUNTS_PATH);
         match authorization {
@@ -18,22 +16,28 @@ async fn control_api_requires_configured_token() {
             None => request,
         }
     };
-    assert_eq!(fetch_response(build_request(Some(format!("Bearer {TOKEN}")))).await.status, 200);
-    assert_eq!(fetch_response(build_request(Some(format!("bearer  {TOKEN}")))).await.status, 200);
+    assert_eq!(
+        fetch_response(build_request(Some(format!("Bearer {CONTROL_TOKEN}")))).await.status,
+        200
+    );
+    assert_eq!(
+        fetch_response(build_request(Some(format!("bearer  {CONTROL_TOKEN}")))).await.status,
+        200
+    );
     for wrong in [
         None,
         Some("Bearer".to_owned()),
         Some("Bearer ".to_owned()),
-        Some(format!("Bearer {TOKEN}x")),
-        Some(format!("Bearer {}", &TOKEN[1..])),
-        Some(format!("apikey {TOKEN}")),
-        Some(TOKEN.to_owned()),
+        Some(format!("Bearer {CONTROL_TOKEN}x")),
+        Some(format!("Bearer {}", &CONTROL_TOKEN[1..])),
+        Some(format!("apikey {CONTROL_TOKEN}")),
+        Some(CONTROL_TOKEN.to_owned()),
     ] {
         let context = format!("{wrong:?}");
         let refused = fetch_response(build_request(wrong)).await;
         assert_problem(&refused, 401, "invalid-token", &context);
         assert_eq!(refused.headers["www-authenticate"], "Bearer");
-        assert!(!refused.body.to_string().contains(TOKEN));
+        assert!(!refused.body.to_string().contains(CONTROL_TOKEN));
     }
     for path in ["/_control/health", "/_control/ready"] {
         let open =
@@ -111,8 +115,12 @@ async fn random_token_is_generated_and_printed_once_beyond_loopback() {
 #[test]
 fn invalid_control_token_fails_at_startup() {
     for token in ["short", "with a space", "ümlaut-ümlaut"] {
-        let ended =
-            crate::process::run_to_exit(&["serve", "--ephemeral", "--control-token", token]);
+        let ended = crate::support::process::run_to_exit(&[
+            "serve",
+            "--ephemeral",
+            "--control-token",
+            token,
+        ]);
         assert_ne!(ended.exit_code, Some(0), "{ended:?}");
         assert!(ended.stderr.contains("8 to 256 visible ASCII characters"), "{ended:?}");
     }

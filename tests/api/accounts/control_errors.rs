@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem, fetch_response};
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::Server;
+use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem, fetch_response};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
 
 /// A request and its expected problem: method, path below `/accounts`, body, status, kind, part of the detail.
 type Case = (&'static str, &'static str, Value, u16, &'static str, &'static str);

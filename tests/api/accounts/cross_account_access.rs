@@ -3,11 +3,10 @@
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::control_client::{self, ACCOUNTS_PATH, Account, assert_problem};
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, dump_tickets, serve_seed, ticket_fixture,
-};
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::{self, ACCOUNTS_PATH, Account, assert_problem};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 
 /// Method, path and body of each request that names a ticket.
 const TICKET_REQUESTS: [(&str, &str, &str); 8] = [
@@ -95,7 +94,7 @@ async fn assert_key_rejected(client: &ApiClient) {
     assert_eq!(refused.status, 401, "{}", refused.body);
     let path = format!("{ACCOUNTS_PATH}/self");
     assert_problem(
-        &control_client::fetch_response(client.request("GET", &path)).await,
+        &control::fetch_response(client.request("GET", &path)).await,
         401,
         "invalid-api-key",
         "self",
@@ -156,10 +155,9 @@ async fn snapshots_are_visible_only_to_their_own_account() {
         assert_eq!(listed["snapshots"], json!([]), "{listed}");
     }
     let spec = json!({ "from": "snapshot:mine/theirs" });
-    let refused = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
-    )
-    .await;
+    let refused =
+        control::fetch_response(pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec))
+            .await;
     assert_problem(&refused, 404, "unknown-snapshot", "an account from the victim's snapshot");
 
     let same_name = pair.attacker.send_control("PUT", "/snapshots/theirs").await;
@@ -183,8 +181,7 @@ async fn self_resolves_to_account_of_api_key_only() {
         let refused = send_to_account(&unknown, method, path, body).await;
         assert_problem(&refused, 401, "invalid-api-key", path);
         let url = format!("{ACCOUNTS_PATH}/self{path}");
-        let refused =
-            control_client::fetch_response(pair.build_control_request(method, &url)).await;
+        let refused = control::fetch_response(pair.build_control_request(method, &url)).await;
         assert_problem(&refused, 401, "invalid-api-key", path);
         let done = send_to_account(&own, method, path, body).await;
         assert!((200..=204).contains(&done.status), "{method} {path}: {}", done.body);
@@ -200,7 +197,7 @@ async fn send_to_account(account: &Account, method: &str, path: &str, body: &str
     } else {
         request.header("content-type", "application/json").body(body.to_owned())
     };
-    control_client::fetch_response(request).await
+    control::fetch_response(request).await
 }
 
 #[tokio::test]
@@ -259,10 +256,9 @@ async fn new_account_inherits_nothing_from_removed_namesake() {
         [("account:mine", "unknown-account"), ("snapshot:mine/theirs", "unknown-account")]
     {
         let spec = json!({ "from": from });
-        let refused = control_client::fetch_response(
-            pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
-        )
-        .await;
+        let refused =
+            control::fetch_response(pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec))
+                .await;
         assert_problem(&refused, 404, kind, from);
     }
     let successor = Account::create(&pair.server, &json!({ "name": "mine" })).await;
@@ -313,16 +309,14 @@ async fn similar_account_name_is_not_found() {
         pair.assert_victim_unchanged(name).await;
     }
     let spec = json!({ "name": "self" });
-    let refused = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
-    )
-    .await;
+    let refused =
+        control::fetch_response(pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec))
+            .await;
     assert_problem(&refused, 400, "invalid-request", "an account named self");
     let spec = json!({ "name": "acme" });
-    let refused = control_client::fetch_response(
-        pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec),
-    )
-    .await;
+    let refused =
+        control::fetch_response(pair.build_control_request("POST", ACCOUNTS_PATH).json(&spec))
+            .await;
     assert_problem(&refused, 409, "name-taken", "a duplicate account name");
     pair.assert_victim_unchanged("an account of the same name").await;
 }

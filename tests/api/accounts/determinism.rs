@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::account_model::AccountModel;
 use super::action::{Action, any_action};
-use super::block_on;
-use crate::control_client::Account;
-use crate::fixtures::{SeededServer, dump_tickets, serve_seed_with_args};
 use crate::model::{TicketsModel, assertions};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::seed::{SeededServer, serve_seed_with_args};
+use crate::support::ticket::dump_tickets;
+use crate::support::wait::block_on;
 
 fn limited_proptest_config() -> ProptestConfig {
     ProptestConfig { cases: 8, max_shrink_time: 60_000, ..ProptestConfig::default() }

@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 
 use super::account_model::AccountModel;
 use super::action::{Action, any_action};
-use super::block_on;
-use crate::control_client::{self, Account, assert_problem};
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, dump_tickets, get_text, serve_seed,
-};
 use crate::model::{TicketsModel, assertions};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{self, Account, assert_problem};
+use crate::support::seed::{ACME_KEY, SeededServer, serve_seed};
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
+use crate::support::wait::block_on;
 
 const LIST_QUERIES: [&str; 4] = ["applyView=vip", "applyView=12", "query=printer", "status=closed"];
 
@@ -102,7 +101,7 @@ async fn import_copy(client: &ApiClient, other: &Account, as_yaml: bool) -> Acco
     } else {
         copy.request("POST", "/import").json(&export)
     };
-    let imported = control_client::fetch_response(request).await;
+    let imported = control::fetch_response(request).await;
     assert_eq!(imported.status, 200, "{}", imported.body);
     let tickets = export["accounts"]["anything"]["tickets"].as_array().map_or(0, Vec::len);
     assert_eq!(imported.body["added"]["tickets"], tickets, "{}", imported.body);
@@ -117,11 +116,7 @@ async fn assert_same_account(one: &Account, other: &Account) {
     assert_eq!(dump_tickets(&other.client).await, dump_tickets(&one.client).await);
     for list in LIST_QUERIES {
         let path = format!("/api/v2/ticket?searchArchived=yes&{list}");
-        assert_eq!(
-            get_text(&other.client, &path).await,
-            get_text(&one.client, &path).await,
-            "{path}"
-        );
+        assert_eq!(other.client.get_text(&path).await, one.client.get_text(&path).await, "{path}");
     }
 }
 

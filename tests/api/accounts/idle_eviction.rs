@@ -1,17 +1,16 @@
 //! Idle eviction: an idle account uses no thread and no open file. Client disconnects do no harm.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::process::{RunningProcess, build_command};
-use crate::support::ApiClient;
-
-/// Longer than the server needs to evict an idle account.
-const EVICTION_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::ticket::create_ticket;
+use crate::support::wait::poll_until;
 
 /// Thread and file counts of a running program, from `/proc` on Linux.
 struct ProcessInfo(u32);
@@ -28,21 +27,11 @@ impl ProcessInfo {
     }
 }
 
-/// Polls until the condition is true.
-async fn poll_until(what: &str, condition: impl Fn() -> bool) {
-    let end = Instant::now() + EVICTION_TIMEOUT;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn create_accounts(client: &ApiClient, number: usize) -> Vec<Account> {
     let mut accounts = Vec::new();
     for _ in 0..number {
         let account = Account::create(client, &json!({})).await;
-        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&account.client).await;
         accounts.push(account);
     }
     accounts
@@ -60,8 +49,8 @@ async fn idle_file_account_holds_no_thread_or_open_file() {
     let (threads, folder) = (process.thread_count(), data.path().join("accounts"));
     let accounts = create_accounts(&client, 5).await;
     assert!(process.count_open_files_in(&folder) > 0 && process.thread_count() > threads);
-    poll_until("the account files are closed", || process.count_open_files_in(&folder) == 0).await;
-    poll_until("the account threads have ended", || process.thread_count() <= threads + 4).await;
+    poll_until("closed account files", async || process.count_open_files_in(&folder) == 0).await;
+    poll_until("the end of threads", async || process.thread_count() <= threads + 4).await;
     for account in accounts {
         assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
     }
@@ -95,8 +84,7 @@ async fn client_disconnect_during_control_request_does_no_harm() {
         // The request is cancelled after a timeout: too short in the first rounds, long enough in the last.
         let timeout = Duration::from_micros(100 + 40 * u64::try_from(round).unwrap_or_default());
         let _ = tokio::time::timeout(timeout, request).await;
-        let created = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
+        create_ticket(&account.client).await;
     }
     assert_eq!(program.stop().exit_code, Some(0));
 }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, fetch_response};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 #[tokio::test]
 async fn import_accepts_identical_existing_rows() {

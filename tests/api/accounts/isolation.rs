@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 
 use super::account_model::AccountModel;
 use super::action::{Action, any_action};
-use super::{block_on, start_modelled_server};
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{ACME_KEY, create_temp_dir, dump_tickets};
-use crate::support::{ApiClient, Server};
+use super::start_modelled_server;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, count_accounts};
+use crate::support::files::create_temp_dir;
+use crate::support::seed::ACME_KEY;
+use crate::support::server::Server;
+use crate::support::ticket::dump_tickets;
+use crate::support::wait::block_on;
 
 const ACCOUNT_COUNT: usize = 64;
 
@@ -53,7 +57,7 @@ async fn run_accounts_concurrently(actions_by_account: &[Vec<Action>]) {
         actions_by_account.len() + 1,
         "no other account exists"
     );
-    assert!(server.stop().success());
+    assert_eq!(server.stop().exit_code, Some(0));
     check_after_restart(&flags, results).await;
 }
 
@@ -73,11 +77,6 @@ async fn check_after_restart(flags: &[&str], results: Vec<(Account, AccountModel
         model.restore_all_snapshots(&account).await;
     });
     join_all(checks).await;
-}
-
-async fn count_accounts(client: &ApiClient) -> usize {
-    let listed = fetch_response(client.request_without_key("GET", ACCOUNTS_PATH)).await.body;
-    listed["accounts"].as_array().expect("accounts").len()
 }
 
 /// Creates an account; its source, storage and name depend on `number`.

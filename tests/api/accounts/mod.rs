@@ -15,8 +15,8 @@ mod isolation;
 mod persistence;
 mod races;
 
-use crate::fixtures::{SeededServer, serve_seed_with_args};
 use crate::model::{TicketsModel, assertions};
+use crate::support::seed::{SeededServer, serve_seed_with_args};
 
 /// Starts a server whose account `acme` has the model's tickets, and returns both.
 async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsModel) {
@@ -24,9 +24,4 @@ async fn start_modelled_server(arguments: &[&str]) -> (SeededServer, TicketsMode
     let server = serve_seed_with_args(&tickets.to_seed(), arguments);
     assertions::learn_external_ids(&server, &mut tickets).await;
     (server, tickets)
-}
-
-fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("the runtime starts").block_on(future);
 }

@@ -4,19 +4,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, create_ticket};
 
 fn start_server_on(data: &Path) -> Server {
     let data = data.to_str().expect("the path is UTF-8");
     Server::start_with_args(&["--data", data, "--public-url", "https://desk.example.test"])
-}
-
-async fn create_ticket(account: &Account) -> Value {
-    let reply = account.client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    reply.body["ticketID"].clone()
 }
 
 /// Returns the same account on the restarted server.
@@ -31,9 +26,9 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
     let acme = Account::create(&server, &json!({ "name": "acme", "ttl": "1h" })).await;
     let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
     assert_eq!(acme.send_control_json("PUT", "/clock", &clock).await.status, 200);
-    create_ticket(&acme).await;
+    create_ticket(&acme.client).await;
     assert_eq!(acme.send_control("PUT", "/snapshots/one").await.status, 201);
-    create_ticket(&acme).await;
+    create_ticket(&acme.client).await;
     let dialect = json!({ "list_type": "tickets" });
     assert_eq!(acme.send_control_json("PUT", "/dialect", &dialect).await.status, 200);
     let reader = json!({ "name": "reader", "permissions": ["TICKET_READ"] });
@@ -44,10 +39,10 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
         idle.send_control_json("PUT", "/clock", &json!({ "mode": "frozen" })).await.status,
         200
     );
-    create_ticket(&fork).await;
+    create_ticket(&fork.client).await;
     let ephemeral = Account::create(&server, &json!({ "name": "gone", "ephemeral": true })).await;
     let before = [acme.read_all().await, fork.read_all().await, idle.read_all().await];
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
 
     let server = start_server_on(data.path());
     let (acme, fork, idle) =
@@ -61,7 +56,7 @@ async fn accounts_keys_snapshots_and_clocks_survive_a_restart() {
 
     assert_eq!(acme.send_control("POST", "/snapshots/one/restore").await.status, 204);
     assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
-    assert_eq!(create_ticket(&acme).await, 2, "ids continue from the snapshot");
+    assert_eq!(create_ticket(&acme.client).await, 2, "ids continue from the snapshot");
     assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
     assert_eq!(acme.client.get("/api/v2/ticket").await.body["itemTotal"], 0);
     assert_eq!(fork.send_control("POST", "/reset").await.status, 204);
@@ -86,13 +81,13 @@ async fn unused_files_are_removed_from_data_dir() {
     let server = start_server_on(data.path());
     let acme = Account::create(&server, &json!({ "name": "acme" })).await;
     for _ in 0..3 {
-        create_ticket(&acme).await;
+        create_ticket(&acme.client).await;
         assert!(acme.send_control("PUT", "/snapshots/one").await.status < 300);
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
     }
-    create_ticket(&acme).await;
+    create_ticket(&acme.client).await;
     assert_eq!(acme.send_control("DELETE", "").await.status, 204);
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert_eq!(list_account_files(data.path()), [""; 0]);
 }
 
@@ -106,7 +101,7 @@ async fn account_can_be_copied_right_after_crash() {
     let data = create_temp_dir();
     let server = start_server_on(data.path());
     let acme = Account::create(&server, &json!({ "name": "acme" })).await;
-    create_ticket(&acme).await;
+    create_ticket(&acme.client).await;
     drop(server);
     let server = start_server_on(data.path());
     let acme = reconnect(&acme, &server);

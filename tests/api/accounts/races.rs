@@ -2,12 +2,12 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
-use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::raw_http;
-use crate::support::Server;
+use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem, fetch_response};
+use crate::support::files::create_temp_dir;
+use crate::support::raw::RawConnection;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Asserts that the status is not a server error: a race between clients must not cause one.
 fn assert_no_server_error(status: u16, what: &str) {
@@ -24,14 +24,14 @@ async fn key_of_concurrently_removed_account_opens_no_other_account() {
         "POST {ACCOUNTS_PATH}/acme/keys HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    let mut slow = raw_http::connect(&server.base_url).await;
-    slow.write_all(head.as_bytes()).await.expect("the head is sent");
+    let mut slow = RawConnection::open(&server.base_url).await;
+    slow.send(head.as_bytes()).await;
     // A response to a later request proves that the server has resolved the account of the slow one.
     fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(first.send_control("DELETE", "").await.status, 204);
     let second = Account::create(&server, &json!({ "name": "acme" })).await;
-    slow.write_all(body.as_bytes()).await.expect("the body is sent");
-    let late = raw_http::read_raw_response(slow).await;
+    slow.send(body.as_bytes()).await;
+    let late = slow.read_only_response().await;
     let keys = second.send_control("GET", "/keys").await.body;
     let has_late = keys["keys"].as_array().expect("keys").iter().any(|key| key["name"] == "late");
     assert_eq!(has_late, late.status == 201, "{late:?}");

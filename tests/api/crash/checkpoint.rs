@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::crash_run::CrashRun;
-use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
-use super::rng::Rng;
-use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, integrity, restart_server};
-use crate::fixtures;
-use crate::support::{ApiClient, Server};
+use super::{ACCOUNTS, CrashStats, build_seed, fetch_ok, restart_server};
+use crate::support::client::ApiClient;
+use crate::support::rng::Rng;
+use crate::support::server::Server;
+use crate::support::ticket::{fetch_titles, new_ticket_fields};
+use crate::support::{files, integrity};
 
 /// The number of concurrent writers, half of them in each account.
 const WRITER_COUNT: usize = 16;
@@ -106,8 +106,8 @@ impl LoadWriter {
             }
         };
         let name = "\u{6f22}".repeat(MAX_FROM_NAME_CHARS);
-        let fields = [("title", &**title), ("fromName", &*name), ("assignedGroupID", group)];
-        let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain(fields).collect();
+        let more = [("fromName", &*name), ("assignedGroupID", group)];
+        let fields: Vec<_> = new_ticket_fields(title).into_iter().chain(more).collect();
         self.client.request("POST", "/api/v2/ticket").form(&fields)
     }
 
@@ -162,9 +162,8 @@ struct LoadSetup {
 
 impl LoadSetup {
     async fn new(rng: &mut Rng) -> (Self, Server) {
-        let (data_dir, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
-        let seed =
-            fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
+        let (data_dir, other) = (files::create_temp_dir(), files::create_temp_dir());
+        let seed = files::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
         let server = kill::start_server(data_dir.path(), &["--seed", &seed]);
         let new_writer = |number: usize| {
             let (name, key) = ACCOUNTS[number % ACCOUNTS.len()];
@@ -195,30 +194,13 @@ impl LoadSetup {
             }
             assert!(listed.is_empty(), "no writer created these tickets: {listed:?}");
             let created =
-                fetch_ok(client.request("POST", "/api/v2/ticket").form(&last_ticket_fields()))
+                fetch_ok(client.request("POST", "/api/v2/ticket").form(&new_ticket_fields("Last")))
                     .await;
             let id = created["ticketID"].as_u64().expect("an id");
             assert!(ids.iter().all(|assigned| *assigned < id), "id {id} was already assigned");
             assert_eq!(client.delete(&format!("/api/v2/ticket/{id}")).await.status, 200);
         }
     }
-}
-
-fn last_ticket_fields() -> Vec<(&'static str, &'static str)> {
-    REQUIRED_FIELDS.into_iter().chain([("title", "Last")]).collect()
-}
-
-/// Returns the titles of all tickets by id.
-async fn fetch_titles(client: &ApiClient) -> BTreeMap<u64, String> {
-    let list =
-        fetch_ok(client.request("GET", "/api/v2/ticket?itemLimit=9999&searchArchived=yes")).await;
-    let items = list["items"].as_array().expect("items");
-    assert_eq!(list["itemTotal"], items.len(), "all tickets are on this page");
-    let entry = |item: &Value| {
-        let title = item["title"].as_str().expect("a title");
-        (item["id"].as_u64().expect("an id"), title.to_owned())
-    };
-    items.iter().map(entry).collect()
 }
 
 /// Lists the accounts' database files, which a checkpoint writes to.
@@ -261,7 +243,7 @@ async fn acknowledged_writes_survive_kill_during_checkpoint() {
         let server = restart_server(load.data_dir.path(), &mut run).await;
         load.verify(&server).await;
         if run.stats.kills.is_multiple_of(ROUNDS_PER_DATA_DIR) {
-            assert_eq!(server.stop().code(), Some(0));
+            assert_eq!(server.stop().exit_code, Some(0));
             run.stats += load.writers.iter().fold(CrashStats::default(), |mut all, writer| {
                 all += writer.stats;
                 all

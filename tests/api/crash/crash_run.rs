@@ -1,10 +1,9 @@
 //! Random seed and round count of a crash test; both are printed on failure.
 
-use std::str::FromStr;
 use std::time::Instant;
 
-use super::rng::Rng;
 use super::stats::CrashStats;
+use crate::support::rng::{Rng, parse_env_var};
 
 /// The number of kills, unless `CRASH_ROUNDS` is set.
 const DEFAULT_ROUNDS: usize = 5;
@@ -51,10 +50,4 @@ impl Drop for CrashRun {
             eprintln!("in round {} with CRASH_SEED={}", self.stats.kills, self.seed);
         }
     }
-}
-
-/// Parses the environment variable as a number.
-pub(crate) fn parse_env_var<T: FromStr>(name: &str) -> Option<T> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
 }

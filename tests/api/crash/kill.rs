@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinSet, block_in_place, yield_now};
-use tokio::time::timeout;
 
-use super::rng::Rng;
-use crate::process::{RunningProcess, build_command};
-use crate::support::Server;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::rng::Rng;
+use crate::support::server::Server;
+use crate::support::wait::{block_until, with_timeout};
 
 /// After a response count the server is killed after fewer yields than this, which take as long as a few requests.
 const MAX_YIELDS: usize = 40_000;
@@ -21,8 +21,6 @@ const MAX_YIELDS: usize = 40_000;
 const MAX_FILE_POLLS: usize = 500;
 /// A starting server is killed after fewer yields than this: most of the time before it listens.
 const MAX_STARTUP_YIELDS: usize = 100_000;
-/// Longer than any response takes; a hanging server fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Starts a server on the data directory with a fixed public URL, so that responses of different runs are comparable.
 pub(super) fn start_server(data: &Path, extra_args: &[&str]) -> Server {
@@ -112,8 +110,7 @@ where
     let max_yields = match trigger {
         KillTrigger::ResponseCount(max) => {
             for _ in 0..rng.below(max + 1) {
-                let response =
-                    timeout(TEST_TIMEOUT, responses.recv()).await.expect("responses arrive");
+                let response = with_timeout("a response", responses.recv()).await;
                 if response.is_none() {
                     break;
                 }
@@ -122,10 +119,8 @@ where
         }
         // On a blocking thread, since a checkpoint takes less time than one yield of the others.
         KillTrigger::FileWrite(files) => block_in_place(|| {
-            let (before, end) = (modified_times(files), Instant::now() + TEST_TIMEOUT);
-            while modified_times(files) == before {
-                assert!(Instant::now() < end, "no file was written: {files:?}");
-            }
+            let before = modified_times(files);
+            block_until("a file write", || modified_times(files) != before);
             for _ in 0..rng.below(MAX_FILE_POLLS) {
                 modified_times(files);
             }
@@ -136,7 +131,6 @@ where
         yield_now().await;
     }
     is_killed.store(true, Ordering::SeqCst);
-    // Dropping the server sends SIGKILL.
-    drop(server);
-    timeout(TEST_TIMEOUT, running.join_all()).await.expect("all workers stop")
+    server.kill();
+    with_timeout("the end of all workers", running.join_all()).await
 }

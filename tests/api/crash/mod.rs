@@ -6,12 +6,9 @@
 
 mod checkpoint;
 mod crash_run;
-mod expected_ticket;
-pub(crate) mod integrity;
 mod kill;
 mod orphaned_files;
 mod reset_and_restore;
-pub(crate) mod rng;
 mod stats;
 mod write_request;
 mod writer;
@@ -24,15 +21,16 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use self::crash_run::CrashRun;
-pub(crate) use self::crash_run::parse_env_var;
-pub(crate) use self::expected_ticket::REQUIRED_FIELDS;
-use self::expected_ticket::find_differing_field;
 use self::kill::KillTrigger;
-use self::rng::Rng;
 use self::stats::CrashStats;
 use self::writer::Writer;
-use crate::fixtures::{self, ACME_KEY, acme_seed};
-use crate::support::{ApiClient, JsonResponse, Server};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::model::find_differing_field;
+use crate::support::rng::Rng;
+use crate::support::seed::{ACME_KEY, acme_seed};
+use crate::support::server::Server;
+use crate::support::ticket::ALL_TICKETS_PATH;
+use crate::support::{files, integrity};
 
 /// The accounts of the seed, each with a key.
 const ACCOUNTS: [(&str, &str); 2] = [("acme", ACME_KEY), ("globex", "globex-key-0123456789")];
@@ -60,8 +58,7 @@ async fn fetch_ok(request: RequestBuilder) -> Value {
 
 /// Returns all tickets of the account, each with its timeline.
 async fn fetch_tickets(client: &ApiClient) -> BTreeMap<u64, Value> {
-    let list =
-        fetch_ok(client.request("GET", "/api/v2/ticket?itemLimit=9999&searchArchived=yes")).await;
+    let list = fetch_ok(client.request("GET", ALL_TICKETS_PATH)).await;
     let entries = list["items"].as_array().expect("items");
     assert_eq!(list["itemTotal"], entries.len(), "all tickets are on this page");
     let items = entries.iter().map(|entry| async {
@@ -140,8 +137,8 @@ async fn restart_server(data: &Path, run: &mut CrashRun) -> Server {
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_kill_and_none_is_partial() {
     let mut run = CrashRun::from_env();
-    let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
-    let seed = fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
+    let (data, other) = (files::create_temp_dir(), files::create_temp_dir());
+    let seed = files::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &[]).to_string());
     let mut server = kill::start_server(data.path(), &["--seed", &seed]);
     let mut pool = WriterPool::new(&server, &mut run.rng);
     while run.next_round() {
@@ -154,7 +151,7 @@ async fn acknowledged_writes_survive_kill_and_none_is_partial() {
     }
     run.stats += pool.total_stats();
     let ended = server.stop();
-    assert_eq!(ended.code(), Some(0), "{ended}");
+    assert_eq!(ended.exit_code, Some(0), "{ended:?}");
     integrity::assert_databases_intact(data.path()).await;
     run.print_summary();
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::crash_run::CrashRun;
-use super::integrity;
 use super::kill::{self, CountingSender, KillTrigger};
-use crate::control_client::ACCOUNTS_PATH;
-use crate::fixtures::{self, NEW_TICKET_FORM};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::{files, integrity};
 
 /// A server is killed after at most this many responses.
 const MAX_RESPONSES: usize = 120;
@@ -57,7 +57,7 @@ fn list_database_files(data: &Path) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn recreating_account_of_same_name_leaves_no_orphaned_files() {
     let mut run = CrashRun::from_env();
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     while run.next_round() {
         let server = kill::start_server(data.path(), &[]);
         let clients = (0..CLIENT_COUNT).map(|_| ApiClient::new(&server.base_url)).collect();
@@ -70,7 +70,7 @@ async fn recreating_account_of_same_name_leaves_no_orphaned_files() {
         )
         .await;
         let server = kill::start_server(data.path(), &[]);
-        assert_eq!(server.stop().code(), Some(0));
+        assert_eq!(server.stop().exit_code, Some(0));
         let catalogued = integrity::catalogued_files(data.path()).await;
         assert_eq!(
             list_database_files(data.path()),

@@ -8,13 +8,14 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::crash_run::CrashRun;
-use super::expected_ticket::REQUIRED_FIELDS;
 use super::kill::{self, CountingSender, KillTrigger};
-use super::rng::Rng;
-use super::{ACCOUNTS, build_seed, fetch_ok, integrity, restart_server};
-use crate::control_client::Account;
-use crate::fixtures::{self, ACME_NOW, ticket_fixture};
-use crate::support::ApiClient;
+use super::{ACCOUNTS, build_seed, fetch_ok, restart_server};
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::rng::Rng;
+use crate::support::seed::{ACME_NOW, ticket_fixture};
+use crate::support::ticket::{ALL_TICKETS_PATH, TICKETS_PATH, new_ticket_fields};
+use crate::support::{files, integrity};
 
 /// The number of tickets that each account starts with.
 const TICKET_COUNT: u64 = 40;
@@ -56,7 +57,7 @@ impl AccountState {
 
     /// Reads the account's current state.
     async fn fetch(account: &Account) -> Self {
-        let all = "/api/v2/ticket?itemLimit=9999&searchArchived=yes";
+        let all = ALL_TICKETS_PATH;
         let list = fetch_ok(account.client.request("GET", all)).await;
         let items = list["items"].as_array().expect("items");
         assert_eq!(list["itemTotal"], items.len());
@@ -209,8 +210,7 @@ impl SnapshotWorker {
 fn build_request(account: &Account, action: &Action) -> RequestBuilder {
     match action {
         Action::CreateTicket(title) => {
-            let fields: Vec<_> = REQUIRED_FIELDS.into_iter().chain([("title", &**title)]).collect();
-            account.client.request("POST", "/api/v2/ticket").form(&fields)
+            account.client.request("POST", TICKETS_PATH).form(&new_ticket_fields(title))
         }
         Action::DeleteTicket(id) => {
             account.client.request("DELETE", &format!("/api/v2/ticket/{id}"))
@@ -240,10 +240,9 @@ fn list_account_files(data: &Path) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn reset_and_restore_are_atomic_across_kill() {
     let mut run = CrashRun::from_env();
-    let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+    let (data, other) = (files::create_temp_dir(), files::create_temp_dir());
     let tickets: Vec<Value> = (1..=TICKET_COUNT).map(ticket_fixture).collect();
-    let seed =
-        fixtures::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
+    let seed = files::write_file(&other, "seed.json", &build_seed(&ACCOUNTS, &tickets).to_string());
     let mut server = kill::start_server(data.path(), &["--seed", &seed]);
     let mut workers: Vec<SnapshotWorker> = Vec::new();
     for (name, key) in ACCOUNTS {
@@ -266,7 +265,7 @@ async fn reset_and_restore_are_atomic_across_kill() {
     }
     drop(server);
     let server = kill::start_server(data.path(), &[]);
-    assert_eq!(server.stop().code(), Some(0));
+    assert_eq!(server.stop().exit_code, Some(0));
     assert_eq!(list_account_files(data.path()), [""; 0], "startup removes orphaned files");
     run.print_summary();
 }

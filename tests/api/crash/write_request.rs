@@ -1,10 +1,14 @@
 //! A write request to a writer's own tickets: its form fields, and its effect on them.
 
+use std::collections::BTreeMap;
+
 use reqwest::RequestBuilder;
 
-use super::expected_ticket::{ExpectedTicket, ExpectedTickets, REQUIRED_FIELDS};
-use super::rng::Rng;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::model::{ChangeContext, TicketModel};
+use crate::support::rng::Rng;
+use crate::support::seed::ACME_NOW;
+use crate::support::ticket::new_ticket_fields;
 
 /// An id that no ticket has.
 const UNKNOWN_TICKET_ID: u64 = 4_000_000_000;
@@ -86,19 +90,20 @@ impl WriteRequest {
     }
 
     /// Applies the request to the expected tickets; `new` is the id of the ticket that it creates.
-    pub(super) fn apply(&self, tickets: &mut ExpectedTickets, new: Option<u64>) {
+    pub(super) fn apply(&self, tickets: &mut BTreeMap<u64, TicketModel>, new: Option<u64>) {
         if self.is_invalid {
             return;
         }
         if let (Some(title), Some(id)) = (self.created_title(), new) {
-            tickets.insert(id, ExpectedTicket::new(id, title));
+            tickets.insert(id, TicketModel::new_from_required_fields(id, title, ACME_NOW));
         }
         tickets.retain(|id, _| !self.deleted_ids().contains(id));
+        let context = ChangeContext { now: ACME_NOW.to_owned(), key_name: "ci".to_owned() };
         for id in &self.ids {
             // The same request deleted this ticket.
             let Some(ticket) = tickets.get_mut(id) else { continue };
             for (column, value) in &self.changes {
-                ticket.set_column(column, value);
+                ticket.apply_action(column, value, &context);
             }
         }
     }
@@ -122,11 +127,10 @@ impl WriteRequest {
         let changes = self.changes.iter().map(|(column, value)| field(column, value));
         let ids = self.ids.iter().map(|id| field("ticketIDs[]", &id.to_string()));
         match self.operation {
-            WriteOperation::Create => REQUIRED_FIELDS
-                .iter()
+            // The only change is the title.
+            WriteOperation::Create => new_ticket_fields(&self.changes[0].1)
                 .map(|(name, value)| field(name, value))
-                .chain(changes)
-                .collect(),
+                .to_vec(),
             WriteOperation::Update => changes.collect(),
             WriteOperation::SetStatus
             | WriteOperation::SetPriority

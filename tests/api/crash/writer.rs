@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expected_ticket::{ExpectedTicket, ExpectedTickets, find_difference};
 use super::kill::CountingSender;
-use super::rng::Rng;
 use super::stats::CrashStats;
 use super::write_request::{WriteOperation, WriteRequest};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::model::{TicketModel, find_difference};
+use crate::support::rng::Rng;
+use crate::support::ticket::{PRIORITIES, STATUSES};
 
 /// The ticket count of a writer is limited, so that checking all of them is fast.
 const MIN_TICKETS: usize = 3;
 const MAX_TICKETS: usize = 10;
-const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
-const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 
 pub(super) struct Writer {
     /// A part of the title of each of its tickets, unique to this writer.
@@ -23,7 +22,7 @@ pub(super) struct Writer {
     client: ApiClient,
     rng: Rng,
     request_count: u64,
-    tickets: ExpectedTickets,
+    tickets: BTreeMap<u64, TicketModel>,
     deleted_ids: Vec<u64>,
     /// The ids of new tickets until `take_created_ids`.
     created_ids: Vec<u64>,
@@ -38,7 +37,7 @@ impl Writer {
             client,
             rng,
             request_count: 0,
-            tickets: ExpectedTickets::new(),
+            tickets: BTreeMap::new(),
             deleted_ids: Vec::new(),
             created_ids: Vec::new(),
             in_flight: None,
@@ -183,8 +182,7 @@ impl Writer {
                 self.record_ids(request, new);
             }
         }
-        self.tickets =
-            own.iter().map(|(id, item)| (*id, ExpectedTicket::from_item(item))).collect();
+        self.tickets = own.iter().map(|(id, item)| (*id, TicketModel::from_item(item))).collect();
     }
 
     /// Asserts that a search finds exactly the writer's tickets.

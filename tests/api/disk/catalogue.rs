@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::corruption::create_data_dir;
-use super::data_dir::{
-    CORRUPTIONS, catalogue_path, copy_data_dir, execute_sql, read_database_files,
+use super::data_dir::{CORRUPTIONS, copy_data_dir, execute_sql, read_database_files};
+use crate::support::disk::{
+    assert_account_usable, catalogue_path, create_account_with_tickets, server_arguments, start_on,
 };
-use super::{ServerProcess, assert_account_usable, create_account_with_tickets, server_arguments};
-use crate::fixtures;
-use crate::process::{RunningProcess, build_command};
+use crate::support::files;
+use crate::support::process::{RunningProcess, build_command};
 
 /// Invalid content that no server writes.
 const INVALID_ROWS: [(&str, &str); 7] = [
@@ -51,9 +51,9 @@ async fn corrupt_catalogue_stops_startup_and_is_not_modified() {
     assert_startup_fails(data.path(), "before an intact copy replaces it");
     std::fs::copy(catalogue_path(before.path()), catalogue_path(data.path()))
         .expect("the file is copied");
-    let server = ServerProcess::start_on(data.path());
-    assert_account_usable(&acme.with_server(&server.client)).await;
-    server.stop();
+    let server = start_on(data.path());
+    assert_account_usable(&acme.with_server(&server)).await;
+    server.stop_cleanly();
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn catalogue_with_invalid_rows_stops_startup() {
 
 #[tokio::test]
 async fn database_of_another_program_in_place_of_the_catalogue_stops_startup() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let statement = "CREATE TABLE diary (entry TEXT); INSERT INTO diary VALUES ('Dear diary')";
     execute_sql(&catalogue_path(data.path()), statement).await;
     assert_startup_fails(data.path(), "another program's database");
@@ -76,9 +76,9 @@ async fn database_of_another_program_in_place_of_the_catalogue_stops_startup() {
 
 #[tokio::test]
 async fn catalogue_file_lost_after_kill_stops_startup() {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start_on(data.path());
-    let acme = create_account_with_tickets(&server.client, "acme", 2).await;
+    let data = files::create_temp_dir();
+    let server = start_on(data.path());
+    let acme = create_account_with_tickets(&server, "acme", 2).await;
     // The drop sends SIGKILL, so most of the catalogue is still in the write-ahead log.
     drop(server);
     let (file, wal) = (catalogue_path(data.path()), data.path().join("catalogue.db-wal"));
@@ -96,7 +96,7 @@ async fn catalogue_file_lost_after_kill_stops_startup() {
         "the write-ahead log was changed"
     );
     std::fs::write(&file, &saved[0]).expect("the file is restored");
-    let server = ServerProcess::start_on(data.path());
-    assert_account_usable(&acme.with_server(&server.client)).await;
-    server.stop();
+    let server = start_on(data.path());
+    assert_account_usable(&acme.with_server(&server)).await;
+    server.stop_cleanly();
 }

@@ -9,12 +9,13 @@ use super::data_dir::{
     CORRUPTIONS, Corruption, account_file, copy_data_dir, execute_sql, read_database_files,
     select_corruptions,
 };
-use super::{
-    ServerProcess, UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
-    assert_server_error, create_account_with_tickets, dump_tickets,
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::disk::{
+    UNREADABLE_DATA_MESSAGE, assert_account_usable, assert_control_server_error,
+    assert_server_error, create_account_with_tickets, start_on, stop_and_check_log,
 };
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{self, NEW_TICKET_FORM};
+use crate::support::files;
+use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 
 /// The number of tickets of the corrupted account.
 pub(super) const TICKET_COUNT: usize = 20;
@@ -32,11 +33,11 @@ pub(super) const SAMPLE_REQUESTS: [(&str, &str, &str); 7] = [
 
 /// Creates a data directory of a stopped server, with two accounts that have their own files.
 pub(super) async fn create_data_dir() -> (TempDir, [Account; 2]) {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start_on(data.path());
-    let acme = create_account_with_tickets(&server.client, "acme", TICKET_COUNT).await;
-    let other = create_account_with_tickets(&server.client, "other", 3).await;
-    server.stop();
+    let data = files::create_temp_dir();
+    let server = start_on(data.path());
+    let acme = create_account_with_tickets(&server, "acme", TICKET_COUNT).await;
+    let other = create_account_with_tickets(&server, "other", 3).await;
+    server.stop_cleanly();
     (data, [acme, other])
 }
 
@@ -67,23 +68,23 @@ async fn assert_corruption_is_contained(
     let good = std::fs::read(&file).expect("the file exists");
     corruption(&file);
     let corrupted = read_database_files(&data.path().join("accounts"));
-    let server = ServerProcess::start_on(data.path());
-    let acme = acme.clone().with_server(&server.client);
-    let other_tickets = dump_tickets(&other.clone().with_server(&server.client)).await;
+    let server = start_on(data.path());
+    let acme = acme.clone().with_server(&server);
+    let other_tickets = dump_tickets(&other.clone().with_server(&server).client).await;
     assert_all_requests_fail(&acme, &[UNREADABLE_DATA_MESSAGE, "damaged"], case).await;
     assert_eq!(
-        dump_tickets(&other.clone().with_server(&server.client)).await,
+        dump_tickets(&other.clone().with_server(&server).client).await,
         other_tickets,
         "{case}: the other account"
     );
-    let listed = fetch_response(server.client.request_without_key("GET", ACCOUNTS_PATH)).await;
+    let listed = fetch_response(server.request_without_key("GET", ACCOUNTS_PATH)).await;
     assert_eq!(listed.status, 200, "{case}: {}", listed.body);
     assert_eq!(
         acme.send_control("GET", "/keys").await.status,
         200,
         "{case}: the keys are in the catalogue"
     );
-    server.stop_and_check_log(&[&file]);
+    stop_and_check_log(server, &[&file]);
     assert!(
         read_database_files(&data.path().join("accounts")) == corrupted,
         "{case}: a file was changed"
@@ -100,22 +101,22 @@ async fn assert_account_recovers(
 ) {
     let bad = std::fs::read(file).ok();
     std::fs::write(file, good).expect("the intact copy is written");
-    let server = ServerProcess::start_on(data);
-    let list = acme.clone().with_server(&server.client).client.get("/api/v2/ticket").await;
+    let server = start_on(data);
+    let list = acme.clone().with_server(&server).client.get("/api/v2/ticket").await;
     assert_eq!(list.body["itemTotal"], TICKET_COUNT, "{case}: an intact copy: {}", list.body);
-    server.stop();
+    server.stop_cleanly();
     match bad {
         Some(bad) => std::fs::write(file, bad).expect("the file is corrupted again"),
         None => std::fs::remove_file(file).expect("the file is removed again"),
     }
-    let server = ServerProcess::start_on(data);
-    let acme = acme.clone().with_server(&server.client);
+    let server = start_on(data);
+    let acme = acme.clone().with_server(&server);
     let reset = acme.send_control("POST", "/reset").await;
     assert_eq!(reset.status, 204, "{case}: {}", reset.body);
     let list = acme.client.get("/api/v2/ticket").await;
     assert_eq!(list.body["itemTotal"], 0, "{case}: a reset: {}", list.body);
     assert_account_usable(&acme).await;
-    server.stop();
+    server.stop_cleanly();
 }
 
 #[tokio::test]
@@ -151,16 +152,16 @@ async fn foreign_database_is_rejected_and_not_modified() {
     std::fs::remove_file(&file).expect("the file is removed");
     execute_sql(&file, "CREATE TABLE diary (page); INSERT INTO diary VALUES ('Dear diary')").await;
     let before = read_database_files(&data.path().join("accounts"));
-    let server = ServerProcess::start_on(data.path());
+    let server = start_on(data.path());
     let case = "another program";
     assert_all_requests_fail(
-        &acme.with_server(&server.client),
+        &acme.with_server(&server),
         &[UNREADABLE_DATA_MESSAGE, "damaged"],
         case,
     )
     .await;
-    dump_tickets(&other.with_server(&server.client)).await;
-    server.stop_and_check_log(&[&file]);
+    dump_tickets(&other.with_server(&server).client).await;
+    stop_and_check_log(server, &[&file]);
     assert!(read_database_files(&data.path().join("accounts")) == before, "a file was changed");
 }
 
@@ -170,9 +171,9 @@ async fn corrupt_account_cannot_be_copied_but_can_be_removed() {
     for (case, corrupt) in select_corruptions() {
         let data = copy_data_dir(before.path());
         corrupt(&account_file(data.path(), "acme").await);
-        let server = ServerProcess::start_on(data.path());
-        let acme = acme.clone().with_server(&server.client);
-        let fork = server.client.request_without_key("POST", ACCOUNTS_PATH);
+        let server = start_on(data.path());
+        let acme = acme.clone().with_server(&server);
+        let fork = server.request_without_key("POST", ACCOUNTS_PATH);
         let fork =
             fetch_response(fork.json(&json!({ "from": "account:acme", "name": "fork" }))).await;
         assert_ne!(fork.status, 201, "{case}: the corrupt account was copied: {}", fork.body);
@@ -185,23 +186,19 @@ async fn corrupt_account_cannot_be_copied_but_can_be_removed() {
         let removed = acme.send_control("DELETE", "").await;
         assert_eq!(removed.status, 204, "{case}: {}", removed.body);
         assert_eq!(acme.client.get("/api/v2/ticket").await.status, 401, "{case}");
-        assert_account_usable(&other.clone().with_server(&server.client)).await;
-        server.stop();
-        assert_account_usable(
-            &other.clone().with_server(&ServerProcess::start_on(data.path()).client),
-        )
-        .await;
+        assert_account_usable(&other.clone().with_server(&server)).await;
+        server.stop_cleanly();
+        assert_account_usable(&other.clone().with_server(&start_on(data.path()))).await;
     }
 }
 
 #[tokio::test]
 async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
-    let data = fixtures::create_temp_dir();
-    let server = ServerProcess::start_on(data.path());
-    let acme = create_account_with_tickets(&server.client, "acme", 5).await;
-    let before = dump_tickets(&acme).await;
-    // The drop sends SIGKILL.
-    drop(server);
+    let data = files::create_temp_dir();
+    let server = start_on(data.path());
+    let acme = create_account_with_tickets(&server, "acme", 5).await;
+    let before = dump_tickets(&acme.client).await;
+    server.kill();
     let file = data.path().join("accounts/acme.db");
     let wal = data.path().join("accounts/acme.db-wal");
     let saved = [&file, &wal].map(|path| std::fs::read(path).expect("the file exists"));
@@ -210,21 +207,21 @@ async fn wal_of_lost_database_file_is_kept_until_file_is_restored() {
         .filter(|(case, _)| case.ends_with("empty") || case.ends_with("missing"))
     {
         corrupt(&file);
-        let server = ServerProcess::start_on(data.path());
+        let server = start_on(data.path());
         assert_all_requests_fail(
-            &acme.clone().with_server(&server.client),
+            &acme.clone().with_server(&server),
             &[UNREADABLE_DATA_MESSAGE, "damaged"],
             case,
         )
         .await;
-        server.stop();
+        server.stop_cleanly();
         assert!(
             std::fs::read(&wal).is_ok_and(|now| now == saved[1]),
             "{case}: the write-ahead log was changed"
         );
     }
     std::fs::write(&file, &saved[0]).expect("the file is restored");
-    let server = ServerProcess::start_on(data.path());
-    assert_eq!(dump_tickets(&acme.with_server(&server.client)).await, before);
-    server.stop();
+    let server = start_on(data.path());
+    assert_eq!(dump_tickets(&acme.with_server(&server).client).await, before);
+    server.stop_cleanly();
 }

@@ -7,7 +7,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use crate::fixtures;
+use crate::support::disk::catalogue_path;
+use crate::support::files;
 
 /// A name and a function that corrupts a file.
 pub(super) type Corruption = (&'static str, fn(&Path));
@@ -72,7 +73,7 @@ pub(super) fn read_database_files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Copies the data directory of a stopped server.
 pub(super) fn copy_data_dir(dir: &Path) -> TempDir {
-    let copy = fixtures::create_temp_dir();
+    let copy = files::create_temp_dir();
     for (path, bytes) in read_database_files(dir) {
         let relative = path.strip_prefix(dir).expect("the path is inside the directory");
         let to = copy.path().join(relative);
@@ -81,11 +82,6 @@ pub(super) fn copy_data_dir(dir: &Path) -> TempDir {
         std::fs::write(to, bytes).expect("the copy is written");
     }
     copy
-}
-
-/// Returns the path of the catalogue.
-pub(super) fn catalogue_path(data: &Path) -> PathBuf {
-    data.join("catalogue.db")
 }
 
 /// Returns the file of an account, its own or an image, according to the catalogue of a stopped server.

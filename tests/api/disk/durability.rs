@@ -5,33 +5,29 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
-use super::{
-    ServerProcess, assert_account_usable, create_account_with_tickets, create_ticket, dump_tickets,
-    post_ticket, server_arguments,
+use crate::support::control::Account;
+use crate::support::disk::{assert_account_usable, create_account_with_tickets, server_arguments};
+use crate::support::files;
+use crate::support::process::{build_command, run_to_exit};
+use crate::support::server::Server;
+use crate::support::ticket::{
+    NEW_TICKET_FORM, URLENCODED, create_ticket, dump_tickets, parse_ticket_ids, post_ticket,
 };
-use crate::control_client::Account;
-use crate::fixtures;
-use crate::process::{build_command, run_to_exit};
 
-fn start_with_durability(data: &Path, mode: &str) -> ServerProcess {
-    ServerProcess::start(build_command(&server_arguments(data)).args(["--durability", mode]))
+fn start_with_durability(data: &Path, mode: &str) -> Server {
+    Server::start_command(build_command(&server_arguments(data)).args(["--durability", mode]))
 }
 
 /// Writes concurrently, kills the server after this many responses, and returns the acknowledged ids.
-async fn write_until_killed(
-    server: ServerProcess,
-    account: &Account,
-    response_count: usize,
-) -> Vec<u64> {
+async fn write_until_killed(server: Server, account: &Account, response_count: usize) -> Vec<u64> {
     let mut writers = JoinSet::new();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
     for _ in 0..8 {
         let (account, sender) = (account.clone(), sender.clone());
         writers.spawn(async move {
-            let form = "application/x-www-form-urlencoded";
             loop {
                 let request = account.client.request("POST", "/api/v2/ticket");
-                let request = request.header("content-type", form).body(fixtures::NEW_TICKET_FORM);
+                let request = request.header("content-type", URLENCODED).body(NEW_TICKET_FORM);
                 let Ok(response) = request.send().await else { return };
                 let Ok(body) = response.json::<serde_json::Value>().await else { return };
                 let Some(id) = body["ticketID"].as_u64() else { return };
@@ -44,8 +40,7 @@ async fn write_until_killed(
     while acknowledged.len() < response_count {
         acknowledged.push(receiver.recv().await.expect("the writers are running"));
     }
-    // The drop sends SIGKILL.
-    drop(server);
+    server.kill();
     while let Some(id) = receiver.recv().await {
         acknowledged.push(id);
     }
@@ -55,53 +50,50 @@ async fn write_until_killed(
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_kill_in_every_durability_mode() {
     for mode in ["power", "process"] {
-        let data = fixtures::create_temp_dir();
+        let data = files::create_temp_dir();
         let server = start_with_durability(data.path(), mode);
-        let acme = create_account_with_tickets(&server.client, "acme", 1).await;
+        let acme = create_account_with_tickets(&server, "acme", 1).await;
         let acknowledged = write_until_killed(server, &acme, 60).await;
         let server = start_with_durability(data.path(), mode);
-        let acme = acme.with_server(&server.client);
-        let ids = fixtures::parse_ticket_ids(
-            &fixtures::get_text(&acme.client, "/api/v2/ticket?itemLimit=9999").await,
-        );
+        let acme = acme.with_server(&server);
+        let ids = parse_ticket_ids(&acme.client.get_text("/api/v2/ticket?itemLimit=9999").await);
         for id in acknowledged {
             assert!(ids.contains(&id), "{mode}: the acknowledged ticket {id} is missing");
         }
-        server.stop();
+        server.stop_cleanly();
     }
 }
 
 #[tokio::test]
 async fn durability_mode_can_change_between_starts() {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let mut acme: Option<Account> = None;
     let mut tickets = String::new();
     for mode in ["process", "power", "process", "power"] {
         let server = start_with_durability(data.path(), mode);
         let account = match acme.take() {
-            Some(account) => account.with_server(&server.client),
-            None => create_account_with_tickets(&server.client, "acme", 1).await,
+            Some(account) => account.with_server(&server),
+            None => create_account_with_tickets(&server, "acme", 1).await,
         };
         if !tickets.is_empty() {
-            assert_eq!(dump_tickets(&account).await, tickets, "{mode}");
+            assert_eq!(dump_tickets(&account.client).await, tickets, "{mode}");
         }
-        create_ticket(&account).await;
+        create_ticket(&account.client).await;
         assert_eq!(account.send_control("PUT", "/snapshots/one").await.status / 100, 2, "{mode}");
         assert_account_usable(&account).await;
-        tickets = dump_tickets(&account).await;
+        tickets = dump_tickets(&account.client).await;
         acme = Some(account);
-        // The drop sends SIGKILL.
-        drop(server);
+        server.kill();
     }
 }
 
 #[tokio::test]
 async fn ephemeral_server_accepts_durability_flag() {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--ephemeral", "--durability", "power"];
-    let server = ServerProcess::start(&mut build_command(&arguments));
-    let acme = create_account_with_tickets(&server.client, "acme", 0).await;
-    assert_eq!(post_ticket(&acme).await.status, 200);
-    server.stop();
+    let server = Server::start_command(&mut build_command(&arguments));
+    let acme = create_account_with_tickets(&server, "acme", 0).await;
+    assert_eq!(post_ticket(&acme.client).await.status, 200);
+    server.stop_cleanly();
 }
 
 #[test]

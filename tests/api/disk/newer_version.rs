@@ -1,9 +1,11 @@
 //! Data of a newer version of the program is rejected and not modified.
 
 use super::corruption::{assert_all_requests_fail, create_data_dir};
-use super::data_dir::{account_file, catalogue_path, execute_sql, read_database_files};
-use super::{ServerProcess, assert_account_usable};
-use crate::process::RunningProcess;
+use super::data_dir::{account_file, execute_sql, read_database_files};
+use crate::support::disk::{
+    assert_account_usable, catalogue_path, server_arguments, start_on, stop_and_check_log,
+};
+use crate::support::process::{RunningProcess, build_command};
 
 /// Marks a database as migrated by a newer version.
 const INSERT_NEWER_MIGRATION: &str = "INSERT INTO _sqlx_migrations \
@@ -16,11 +18,11 @@ async fn account_of_newer_version_is_rejected_and_not_modified() {
     let file = account_file(data.path(), "acme").await;
     execute_sql(&file, INSERT_NEWER_MIGRATION).await;
     let newer = std::fs::read(&file).expect("the file exists");
-    let server = ServerProcess::start_on(data.path());
-    let [acme, other] = [acme, other].map(|account| account.with_server(&server.client));
+    let server = start_on(data.path());
+    let [acme, other] = [acme, other].map(|account| account.with_server(&server));
     assert_all_requests_fail(&acme, &["newer version"], "a newer version").await;
     assert_account_usable(&other).await;
-    server.stop_and_check_log(&[&file]);
+    stop_and_check_log(server, &[&file]);
     assert!(std::fs::read(&file).expect("the file exists") == newer, "the file was changed");
 }
 
@@ -30,10 +32,8 @@ async fn catalogue_of_newer_version_stops_startup_and_is_not_modified() {
     let file = catalogue_path(data.path());
     execute_sql(&file, INSERT_NEWER_MIGRATION).await;
     let newer = read_database_files(data.path());
-    let output = RunningProcess::spawn(&mut crate::process::build_command(
-        &super::server_arguments(data.path()),
-    ))
-    .wait_for_exit();
+    let output =
+        RunningProcess::spawn(&mut build_command(&server_arguments(data.path()))).wait_for_exit();
     assert_eq!(output.exit_code, Some(1), "{output:?}");
     assert!(
         output.stderr.contains(file.to_str().expect("text")),

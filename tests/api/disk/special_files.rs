@@ -3,18 +3,15 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{ServerProcess, assert_account_usable, create_account_with_tickets, server_arguments};
-use crate::fixtures;
-use crate::process::{RunningProcess, build_command};
-
-fn create_fifo(path: &Path) {
-    let status = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(status.expect("mkfifo runs").success());
-}
+use crate::support::disk::{
+    assert_account_usable, create_account_with_tickets, server_arguments, start_on,
+};
+use crate::support::files::{self, create_fifo};
+use crate::support::process::{RunningProcess, build_command};
 
 /// Asserts that a server with this file as its catalogue does not start and does not replace the file.
 fn assert_startup_fails_and_keeps(case: &str, create: fn(&Path)) {
-    let data = fixtures::create_temp_dir();
+    let data = files::create_temp_dir();
     let path = data.path().join("catalogue.db");
     create(&path);
     let before = path.symlink_metadata().expect("the file exists").file_type();
@@ -39,7 +36,7 @@ fn fifo_symlink_or_directory_as_catalogue_stops_startup() {
 
 #[tokio::test]
 async fn planted_symlink_is_not_written_through() {
-    let (data, other) = (fixtures::create_temp_dir(), fixtures::create_temp_dir());
+    let (data, other) = (files::create_temp_dir(), files::create_temp_dir());
     let target = other.path().join("target");
     for name in ["catalogue.db-new", "accounts/acme.db", "accounts/acme.2.db-wal", "seeds/dev.db"] {
         let path = data.path().join(name);
@@ -58,16 +55,16 @@ async fn planted_symlink_is_not_written_through() {
     std::fs::rename(&planted, &aside).expect("the directory is moved");
     std::fs::rename(data.path().join("seeds"), data.path().join("seeds-aside"))
         .expect("the directory is moved");
-    ServerProcess::start_on(data.path()).stop();
+    start_on(data.path()).stop_cleanly();
     for entry in std::fs::read_dir(&aside).expect("the directory exists") {
         let entry = entry.expect("an entry");
         std::fs::create_dir_all(&planted).expect("the directory is created");
         std::fs::rename(entry.path(), planted.join(entry.file_name()))
             .expect("the symlink is moved back");
     }
-    let server = ServerProcess::start_on(data.path());
-    assert_account_usable(&create_account_with_tickets(&server.client, "acme", 2).await).await;
-    server.stop();
+    let server = start_on(data.path());
+    assert_account_usable(&create_account_with_tickets(&server, "acme", 2).await).await;
+    server.stop_cleanly();
     assert_eq!(std::fs::read_to_string(&target).expect("the file exists"), "foreign");
     let entries = std::fs::read_dir(other.path()).expect("the directory exists").count();
     assert_eq!(entries, 1, "the server wrote outside the data directory");

@@ -2,30 +2,27 @@
 
 use serde_json::json;
 
-use super::wire::send_raw;
-use super::{
-    TICKETS_PATH, add_fault, build_raw_form, clear_faults, count_tickets, create_ticket,
-    fault_counts, poll_until, start_with_account, wait_for_entries,
-};
-use crate::control_client::assert_problem;
-use crate::fixtures::NEW_TICKET_FORM;
+use super::{build_raw_form, poll_until, wait_for_entries};
+use crate::support::control::{assert_problem, start_with_account};
+use crate::support::raw::RawConnection;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 #[tokio::test]
 async fn ticket_is_not_visible_during_a_delay_before_the_write() {
     let (server, account) = start_with_account().await;
     for when in [json!({ "delay": "5m" }), json!({ "delay": "5m", "when": "before" })] {
-        add_fault(&account, &json!({ "operation": "ticket.create", "effect": when })).await;
-        let delayed = send_raw(
+        account.add_fault(&json!({ "operation": "ticket.create", "effect": when })).await;
+        let delayed = RawConnection::open_and_send(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
-        poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+        poll_until("the delay", async || account.fault_counts().await == [(1, 1)]).await;
         let timed_out =
             account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=20ms").await;
         assert_problem(&timed_out, 409, "wait-timeout", "the ticket does not exist yet");
-        assert_eq!(count_tickets(&account).await, 0);
-        clear_faults(&account).await;
+        assert_eq!(account.count_tickets().await, 0);
+        account.clear_faults().await;
         drop(delayed);
     }
 }
@@ -34,8 +31,8 @@ async fn ticket_is_not_visible_during_a_delay_before_the_write() {
 async fn ticket_is_visible_during_a_delay_after_the_write() {
     let (server, account) = start_with_account().await;
     let effect = json!({ "delay": "5m", "when": "after" });
-    add_fault(&account, &json!({ "operation": "ticket.create", "effect": effect })).await;
-    let delayed = send_raw(
+    account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
@@ -43,8 +40,7 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
     let found = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
     assert_eq!(found.status, 200, "{}", found.body);
     assert_eq!(found.body["ticket"]["status"], "new", "{}", found.body);
-    let error = delayed.try_read(&mut [0; 1]).expect_err("no byte has been sent");
-    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(!delayed.is_readable(), "no byte has been sent");
     assert_eq!(
         account.client.get("/api/v2/ticket/1").await.status,
         200,
@@ -55,36 +51,36 @@ async fn ticket_is_visible_during_a_delay_after_the_write() {
 #[tokio::test]
 async fn disconnect_during_a_delay_does_not_cancel_the_write() {
     let (server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let delayed = send_raw(
+    account.add_fault(&json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
-    poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+    poll_until("the delay", async || account.fault_counts().await == [(1, 1)]).await;
     drop(delayed);
     let found = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=1m").await;
     assert_eq!(found.status, 200, "{}", found.body);
     let entries = wait_for_entries(&account, "operation=ticket.create&changed=true", 1).await;
     assert_eq!(entries[0]["fault"]["effect"], "delay", "{entries:?}");
-    assert_eq!(count_tickets(&account).await, 1, "the ticket is created once");
-    assert_eq!(create_ticket(&account).await.body["ticketID"], 2);
+    assert_eq!(account.count_tickets().await, 1, "the ticket is created once");
+    assert_eq!(post_ticket(&account.client).await.body["ticketID"], 2);
 }
 
 #[tokio::test]
 async fn reset_cancels_a_delayed_write() {
     let (server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
-    let delayed = send_raw(
+    account.add_fault(&json!({ "first": 1, "effect": { "delay": "200ms" } })).await;
+    let delayed = RawConnection::open_and_send(
         &server.base_url,
         &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
     )
     .await;
-    poll_until("the delay", async || fault_counts(&account).await == [(1, 1)]).await;
+    poll_until("the delay", async || account.fault_counts().await == [(1, 1)]).await;
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     let timed_out = account.send_control("GET", "/wait?ticket=1&title=Printer&timeout=500ms").await;
     assert_problem(&timed_out, 409, "wait-timeout", "a ticket from before the reset");
-    assert_eq!(count_tickets(&account).await, 0);
+    assert_eq!(account.count_tickets().await, 0);
     drop(delayed);
 }
 
@@ -94,17 +90,17 @@ async fn delayed_request_does_not_block_its_account() {
     for when in ["before", "after"] {
         let effect = json!({ "delay": "5m", "when": when });
         let rule = json!({ "fields": { "title": "Printer" }, "effect": effect });
-        add_fault(&account, &rule).await;
-        let before = count_tickets(&account).await;
-        let delayed = send_raw(
+        account.add_fault(&rule).await;
+        let before = account.count_tickets().await;
+        let delayed = RawConnection::open_and_send(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
         let expected_count = before + u64::from(when == "after");
         poll_until("the delay", async || {
-            fault_counts(&account).await == [(1, 1)]
-                && count_tickets(&account).await == expected_count
+            account.fault_counts().await == [(1, 1)]
+                && account.count_tickets().await == expected_count
         })
         .await;
         let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
@@ -115,7 +111,7 @@ async fn delayed_request_does_not_block_its_account() {
             expected_count + 1,
             "{when}"
         );
-        clear_faults(&account).await;
+        account.clear_faults().await;
         drop(delayed);
     }
 }

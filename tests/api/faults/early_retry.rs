@@ -2,12 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    TICKETS_PATH, add_fault, advance_clock, clear_faults, create_ticket, freeze_clock,
-    journal_entries, start_with_account,
-};
-use crate::control_client::Account;
-use crate::support::Server;
+use super::journal_entries;
+use crate::support::control::{Account, start_with_account};
+use crate::support::server::Server;
+use crate::support::ticket::{TICKETS_PATH, post_ticket};
 
 /// Returns for each entry of the journal whether it has the warning.
 async fn early_retry_flags(account: &Account) -> Vec<bool> {
@@ -20,14 +18,14 @@ async fn early_retry_flags(account: &Account) -> Vec<bool> {
 
 async fn start_with_frozen_clock() -> (Server, Account) {
     let (server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(super::NOON).await;
     (server, account)
 }
 
 /// Fails the next request with this status and a Retry-After of ten seconds.
 async fn reject_with_retry_after(account: &Account, status: u16) {
     let effect = json!({ "status": status, "retry_after": "10s" });
-    add_fault(account, &json!({ "first": 1, "effect": effect })).await;
+    account.add_fault(&json!({ "first": 1, "effect": effect })).await;
     let response = account.client.get(TICKETS_PATH).await;
     assert_eq!(response.status, status, "{}", response.body);
     assert_eq!(response.headers["retry-after"], "10");
@@ -38,7 +36,7 @@ async fn request_before_retry_after_elapses_records_a_warning() {
     for (status, delay, is_early) in [(429, "9s", true), (503, "10s", false)] {
         let (_server, account) = start_with_frozen_clock().await;
         reject_with_retry_after(&account, status).await;
-        advance_clock(&account, delay).await;
+        account.advance_clock(delay).await;
         assert_eq!(
             account.client.get(TICKETS_PATH).await.status,
             200,
@@ -72,7 +70,7 @@ async fn every_request_before_retry_after_elapses_is_early() {
     for _ in 0..3 {
         assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
     }
-    advance_clock(&account, "10s").await;
+    account.advance_clock("10s").await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
     assert_eq!(early_retry_flags(&account).await, [false, true, true, true, false]);
 }
@@ -90,7 +88,7 @@ async fn rate_limit_rejection_starts_a_retry_after_period() {
         statuses.push(account.client.get(TICKETS_PATH).await.status);
     }
     assert_eq!(statuses, [200, 429, 429]);
-    advance_clock(&account, "1m").await;
+    account.advance_clock("1m").await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
     assert_eq!(early_retry_flags(&account).await, [false, false, true, false]);
 }
@@ -98,7 +96,7 @@ async fn rate_limit_rejection_starts_a_retry_after_period() {
 #[tokio::test]
 async fn error_without_retry_after_starts_no_period() {
     let (_server, account) = start_with_frozen_clock().await;
-    add_fault(&account, &json!({ "first": 2, "effect": { "status": 429 } })).await;
+    account.add_fault(&json!({ "first": 2, "effect": { "status": 429 } })).await;
     for _ in 0..3 {
         account.client.get(TICKETS_PATH).await;
     }
@@ -109,9 +107,9 @@ async fn error_without_retry_after_starts_no_period() {
 async fn retry_after_does_not_apply_to_other_accounts() {
     let (server, account) = start_with_frozen_clock().await;
     let other = Account::create(&server, &json!({})).await;
-    freeze_clock(&other).await;
+    other.freeze_clock(super::NOON).await;
     reject_with_retry_after(&account, 429).await;
-    assert_eq!(create_ticket(&other).await.status, 200);
+    assert_eq!(post_ticket(&other.client).await.status, 200);
     assert_eq!(early_retry_flags(&other).await, [false]);
 }
 
@@ -120,7 +118,7 @@ async fn retry_after_does_not_apply_to_other_keys() {
     let (_server, account) = start_with_frozen_clock().await;
     let other = account.clone().with_new_key("other").await;
     reject_with_retry_after(&account, 429).await;
-    assert_eq!(create_ticket(&other).await.status, 200);
+    assert_eq!(post_ticket(&other.client).await.status, 200);
     assert_eq!(early_retry_flags(&account).await, [false, false]);
 }
 
@@ -129,7 +127,7 @@ async fn reset_clears_retry_after_periods() {
     let (_server, account) = start_with_frozen_clock().await;
     reject_with_retry_after(&account, 429).await;
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
-    freeze_clock(&account).await;
+    account.freeze_clock(super::NOON).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
     assert_eq!(early_retry_flags(&account).await, [false]);
 }
@@ -139,11 +137,11 @@ async fn error_without_retry_after_has_no_such_header() {
     let (_server, account) = start_with_frozen_clock().await;
     for (status, message) in [(401, "Who?"), (403, "No."), (429, "Later.")] {
         let effect = json!({ "status": status, "message": message });
-        add_fault(&account, &json!({ "effect": effect })).await;
+        account.add_fault(&json!({ "effect": effect })).await;
         let reply = account.client.get(TICKETS_PATH).await;
         assert_eq!((reply.status, reply.message()), (status, message));
         assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401);
         assert!(!reply.headers.contains_key("retry-after"), "{reply:?}");
-        clear_faults(&account).await;
+        account.clear_faults().await;
     }
 }

@@ -3,19 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 
-use super::wire::{
-    ExpectedOutcome, effect_cases, exchange_until_close, read_one_response, send_raw,
-};
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, create_ticket, start_with_ticket,
-};
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http::connect;
-use crate::support::JsonResponse;
+use super::wire::{ExpectedOutcome, effect_cases};
+use super::{TICKET_PATH, build_raw_form, build_raw_get, start_with_ticket};
+use crate::support::client::JsonResponse;
+use crate::support::control::Account;
+use crate::support::raw::{RawConnection, RawResponse, transcribe};
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED, post_ticket};
 
 async fn get_ticket_title(account: &Account) -> String {
     let item = account.client.get(TICKET_PATH).await.body;
@@ -27,25 +21,24 @@ async fn each_effect_applies_to_a_read_with_a_cached_response() {
     let (server, account) = start_with_ticket().await;
     for path in [TICKET_PATH, TICKETS_PATH] {
         let request_bytes = build_raw_get(&account, path);
-        let full_body =
-            exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+        let full_body = transcribe(&server.base_url, &request_bytes).await.body().to_owned();
         for (effect, outcome, _) in effect_cases() {
             let label = format!("{path} {effect}");
             ExpectedOutcome::FullResponse.assert_matches(
                 &label,
-                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &transcribe(&server.base_url, &request_bytes).await,
                 &full_body,
             );
-            add_fault(&account, &json!({ "effect": effect })).await;
+            account.add_fault(&json!({ "effect": effect })).await;
             outcome.assert_matches(
                 &label,
-                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &transcribe(&server.base_url, &request_bytes).await,
                 &full_body,
             );
-            clear_faults(&account).await;
+            account.clear_faults().await;
             ExpectedOutcome::FullResponse.assert_matches(
                 &label,
-                &exchange_until_close(&server.base_url, &request_bytes).await,
+                &transcribe(&server.base_url, &request_bytes).await,
                 &full_body,
             );
         }
@@ -57,17 +50,16 @@ async fn each_effect_executes_or_skips_the_write() {
     let (server, account) = start_with_ticket().await;
     let update =
         |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
-    let full_body =
-        exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    let full_body = transcribe(&server.base_url, &update("first")).await.body().to_owned();
     for (number, (effect, outcome, is_executed)) in effect_cases().into_iter().enumerate() {
         let (before, new) = (get_ticket_title(&account).await, format!("title-{number}"));
-        add_fault(&account, &json!({ "operation": "ticket.update", "effect": effect })).await;
+        account.add_fault(&json!({ "operation": "ticket.update", "effect": effect })).await;
         outcome.assert_matches(
             &effect.to_string(),
-            &exchange_until_close(&server.base_url, &update(&new)).await,
+            &transcribe(&server.base_url, &update(&new)).await,
             &full_body,
         );
-        clear_faults(&account).await;
+        account.clear_faults().await;
         let expected = if is_executed { new } else { before };
         assert_eq!(get_ticket_title(&account).await, expected, "{effect}");
     }
@@ -78,11 +70,11 @@ async fn each_effect_creates_a_ticket_once_or_not_at_all() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM);
     for (effect, _, is_executed) in effect_cases() {
-        let before = count_tickets(&account).await;
-        add_fault(&account, &json!({ "effect": effect })).await;
-        exchange_until_close(&server.base_url, &request_bytes).await;
-        clear_faults(&account).await;
-        let created = count_tickets(&account).await - before;
+        let before = account.count_tickets().await;
+        account.add_fault(&json!({ "effect": effect })).await;
+        transcribe(&server.base_url, &request_bytes).await;
+        account.clear_faults().await;
+        let created = account.count_tickets().await - before;
         assert_eq!(created, u64::from(is_executed), "{effect}");
     }
 }
@@ -94,13 +86,13 @@ async fn deletion_that_was_not_executed_can_be_retried() {
     for effect in
         [json!({ "status": 500 }), json!({ "reset_connection": true }), json!({ "hang": "1ms" })]
     {
-        add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
-        exchange_until_close(&server.base_url, &request_bytes).await;
-        assert_eq!(count_tickets(&account).await, 1, "{effect}");
+        account.add_fault(&json!({ "first": 1, "effect": effect })).await;
+        transcribe(&server.base_url, &request_bytes).await;
+        assert_eq!(account.count_tickets().await, 1, "{effect}");
     }
-    add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": "reset" } })).await;
-    exchange_until_close(&server.base_url, &request_bytes).await;
-    assert_eq!(count_tickets(&account).await, 0);
+    account.add_fault(&json!({ "first": 1, "effect": { "drop_response": "reset" } })).await;
+    transcribe(&server.base_url, &request_bytes).await;
+    assert_eq!(account.count_tickets().await, 0);
     let retry = account.client.delete(TICKET_PATH).await;
     assert_eq!((retry.status, retry.message()), (400, "This ticket does not exist."));
 }
@@ -114,7 +106,7 @@ async fn error_effect_has_the_documented_envelope() {
             if let Some(message) = message {
                 effect["message"] = message.into();
             }
-            add_fault(&account, &json!({ "effect": effect })).await;
+            account.add_fault(&json!({ "effect": effect })).await;
             let reply = account.client.get(TICKET_PATH).await;
             assert_eq!(reply.status, status, "{effect}: {}", reply.body);
             assert_eq!(reply.body["status"], "error", "{effect}: {}", reply.body);
@@ -123,7 +115,7 @@ async fn error_effect_has_the_documented_envelope() {
             assert_eq!(reply.headers["content-type"], "application/json", "{effect}");
             assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401, "{effect}");
             assert!(!reply.headers.contains_key("retry-after"), "{effect}");
-            clear_faults(&account).await;
+            account.clear_faults().await;
         }
     }
 }
@@ -136,11 +128,11 @@ async fn retry_after_header_is_rounded_up_to_whole_seconds() {
     {
         for status in [429, 503] {
             let effect = json!({ "status": status, "retry_after": retry_after });
-            add_fault(&account, &json!({ "effect": effect })).await;
+            account.add_fault(&json!({ "effect": effect })).await;
             let reply = account.client.get(TICKET_PATH).await;
             assert_eq!(reply.status, status);
             assert_eq!(reply.headers["retry-after"], seconds, "{effect}");
-            clear_faults(&account).await;
+            account.clear_faults().await;
         }
     }
 }
@@ -153,31 +145,31 @@ async fn truncated_response_is_a_prefix_of_the_body() {
         assert_eq!(account.client.send_form("POST", TICKETS_PATH, &long).await.status, 200);
     }
     let request_bytes = build_raw_get(&account, TICKETS_PATH);
-    let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
+    let full_body = transcribe(&server.base_url, &request_bytes).await.body().to_owned();
     assert!(full_body.len() > 20_000, "{}", full_body.len());
     for bytes in [1, 100, 20_000, full_body.len() - 1] {
-        add_fault(&account, &json!({ "effect": { "truncate": bytes } })).await;
+        account.add_fault(&json!({ "effect": { "truncate": bytes } })).await;
         ExpectedOutcome::TruncatedBody(bytes).assert_matches(
             "a list",
-            &exchange_until_close(&server.base_url, &request_bytes).await,
+            &transcribe(&server.base_url, &request_bytes).await,
             &full_body,
         );
-        clear_faults(&account).await;
+        account.clear_faults().await;
     }
     for bytes in [full_body.len(), 1_000_000] {
-        add_fault(&account, &json!({ "effect": { "truncate": bytes } })).await;
-        let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
+        account.add_fault(&json!({ "effect": { "truncate": bytes } })).await;
+        let transcript = transcribe(&server.base_url, &request_bytes).await;
         assert_eq!(transcript.content_length(), full_body.len(), "{bytes}");
         assert!(transcript.body().len() < full_body.len(), "{bytes}: the body is truncated");
         assert!(full_body.starts_with(transcript.body()), "{bytes}");
-        clear_faults(&account).await;
+        account.clear_faults().await;
     }
 }
 
 #[tokio::test]
 async fn truncated_response_is_an_error_in_an_http_client() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "truncate": 20 } })).await;
+    account.add_fault(&json!({ "effect": { "truncate": 20 } })).await;
     let response =
         account.client.request("GET", TICKET_PATH).send().await.expect("the response head arrives");
     assert_eq!(response.status(), 200);
@@ -187,7 +179,7 @@ async fn truncated_response_is_an_error_in_an_http_client() {
 #[tokio::test]
 async fn malformed_response_is_html_with_status_200() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "malformed": true } })).await;
+    account.add_fault(&json!({ "effect": { "malformed": true } })).await;
     let response =
         account.client.request("GET", TICKET_PATH).send().await.expect("the server responds");
     assert_eq!(response.status(), 200);
@@ -202,10 +194,10 @@ async fn malformed_response_is_html_with_status_200() {
 async fn dribbled_response_arrives_complete_in_many_chunks() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_raw_form(&account, "PUT", TICKET_PATH, "title=Other");
-    let full_body = exchange_until_close(&server.base_url, &request_bytes).await.body().to_owned();
-    add_fault(&account, &json!({ "effect": { "dribble": "5ms" } })).await;
+    let full_body = transcribe(&server.base_url, &request_bytes).await.body().to_owned();
+    account.add_fault(&json!({ "effect": { "dribble": "5ms" } })).await;
     let started = Instant::now();
-    let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
+    let transcript = transcribe(&server.base_url, &request_bytes).await;
     let gaps = u32::try_from(full_body.len() - 1).expect("the length fits");
     assert!(started.elapsed() >= Duration::from_millis(5) * gaps, "{:?}", started.elapsed());
     ExpectedOutcome::FullResponse.assert_matches("dribble", &transcript, &full_body);
@@ -216,13 +208,13 @@ async fn dribbled_response_arrives_complete_in_many_chunks() {
 #[tokio::test]
 async fn hang_ends_with_a_clean_close_and_no_response() {
     let (server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "hang": "20ms" } })).await;
+    account.add_fault(&json!({ "effect": { "hang": "20ms" } })).await;
     for request in [
         build_raw_get(&account, TICKET_PATH),
         build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
     ] {
-        let transcript = exchange_until_close(&server.base_url, &request).await;
-        assert_eq!((transcript.text.as_str(), transcript.read_error), ("", None));
+        let transcript = transcribe(&server.base_url, &request).await;
+        assert_eq!((transcript.text().as_str(), transcript.read_error), ("", None));
     }
 }
 
@@ -239,12 +231,12 @@ async fn delay_and_hang_last_the_configured_time() {
             build_raw_get(&account, TICKET_PATH),
             build_raw_form(&account, "PUT", TICKET_PATH, "title=Other"),
         ] {
-            add_fault(&account, &json!({ "effect": effect })).await;
+            account.add_fault(&json!({ "effect": effect })).await;
             let started = Instant::now();
-            exchange_until_close(&server.base_url, &request).await;
+            transcribe(&server.base_url, &request).await;
             let elapsed = started.elapsed();
             assert!(elapsed >= Duration::from_millis(50), "{effect}: {elapsed:?}");
-            clear_faults(&account).await;
+            account.clear_faults().await;
         }
     }
 }
@@ -261,7 +253,7 @@ fn build_keep_alive_get(account: &Account) -> String {
 async fn connection_stays_usable_after_a_non_breaking_effect() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_keep_alive_get(&account);
-    let mut stream = connect(&server.base_url).await;
+    let mut stream = RawConnection::open(&server.base_url).await;
     for (effect, outcome, _) in effect_cases() {
         if [ExpectedOutcome::ConnectionReset, ExpectedOutcome::CloseWithoutResponse]
             .contains(&outcome)
@@ -269,13 +261,13 @@ async fn connection_stays_usable_after_a_non_breaking_effect() {
         {
             continue;
         }
-        add_fault(&account, &json!({ "effect": effect })).await;
-        stream.write_all(request_bytes.as_bytes()).await.expect("the connection is open");
-        let (status, body) = read_one_response(&mut stream).await;
+        account.add_fault(&json!({ "effect": effect })).await;
+        stream.send(request_bytes.as_bytes()).await;
+        let RawResponse { status, body, .. } = stream.read_response().await;
         assert_eq!(Some(status), outcome.recorded_status(), "{effect}: {body}");
-        clear_faults(&account).await;
-        stream.write_all(request_bytes.as_bytes()).await.expect("the connection is still open");
-        let (status, body) = read_one_response(&mut stream).await;
+        account.clear_faults().await;
+        stream.send(request_bytes.as_bytes()).await;
+        let RawResponse { status, body, .. } = stream.read_response().await;
         assert_eq!(status, 200, "after {effect}: {body}");
         assert!(body.contains("\"title\":\"Printer\""), "after {effect}: {body}");
     }
@@ -285,35 +277,34 @@ async fn connection_stays_usable_after_a_non_breaking_effect() {
 async fn aborted_connection_does_not_affect_others() {
     let (server, account) = start_with_ticket().await;
     let request_bytes = build_keep_alive_get(&account);
-    let mut other = send_raw(&server.base_url, request_bytes.as_bytes()).await;
-    assert_eq!(read_one_response(&mut other).await.0, 200);
+    let mut other = RawConnection::open_and_send(&server.base_url, request_bytes.as_bytes()).await;
+    assert_eq!(other.read_response().await.status, 200);
     for effect in
         [json!({ "reset_connection": true }), json!({ "truncate": 1 }), json!({ "hang": "1ms" })]
     {
-        add_fault(&account, &json!({ "first": 1, "effect": effect })).await;
-        exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await;
-        other.write_all(request_bytes.as_bytes()).await.expect("the connection is open");
-        assert_eq!(read_one_response(&mut other).await.0, 200, "{effect}");
+        account.add_fault(&json!({ "first": 1, "effect": effect })).await;
+        transcribe(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await;
+        other.send(request_bytes.as_bytes()).await;
+        assert_eq!(other.read_response().await.status, 200, "{effect}");
     }
 }
 
 #[tokio::test]
 async fn client_with_a_large_body_receives_the_error_response() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "status": 503, "message": "Down." } })).await;
+    account.add_fault(&json!({ "effect": { "status": 503, "message": "Down." } })).await;
     let body = format!("{NEW_TICKET_FORM}{}", "x".repeat(9 * 1024 * 1024));
-    let request =
-        account.client.request("POST", TICKETS_PATH).header("content-type", super::FORM_URLENCODED);
+    let request = account.client.request("POST", TICKETS_PATH).header("content-type", URLENCODED);
     let reply = JsonResponse::fetch(request.body(body)).await;
     assert_eq!((reply.status, reply.message()), (503, "Down."));
-    clear_faults(&account).await;
-    assert_eq!(create_ticket(&account).await.body["ticketID"], 2);
+    account.clear_faults().await;
+    assert_eq!(post_ticket(&account.client).await.body["ticketID"], 2);
 }
 
 #[tokio::test]
 async fn fault_takes_precedence_over_validation_but_not_auth() {
     let (_server, account) = start_with_ticket().await;
-    add_fault(&account, &json!({ "effect": { "status": 503 } })).await;
+    account.add_fault(&json!({ "effect": { "status": 503 } })).await;
     let reply = account.client.send_form("POST", TICKETS_PATH, "brandID=none").await;
     assert_eq!(reply.status, 503, "{}", reply.body);
     let reply = account.client.get("/api/v2/ticket/999").await;

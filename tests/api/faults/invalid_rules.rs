@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{TICKETS_PATH, add_fault, list_faults, start_with_account};
-use crate::control_client::{Account, assert_problem};
+use crate::support::control::{Account, assert_problem, start_with_account};
+use crate::support::ticket::TICKETS_PATH;
 
 /// An invalid rule and words; the detail contains at least one of them, ignoring case.
 type InvalidRule = (Value, &'static [&'static str]);
 
 /// Checks that all rules are rejected and that the existing rules are unchanged.
 async fn assert_all_rejected(account: &Account, cases: Vec<InvalidRule>) {
-    add_fault(account, &json!({ "every": 1_000, "effect": { "status": 599 } })).await;
-    let before = list_faults(account).await;
+    account.add_fault(&json!({ "every": 1_000, "effect": { "status": 599 } })).await;
+    let before = account.list_faults().await;
     let mut failures = Vec::new();
     for (rule, words) in cases {
         let reply = account.send_control_json("POST", "/faults", &rule).await;
@@ -29,7 +29,7 @@ async fn assert_all_rejected(account: &Account, cases: Vec<InvalidRule>) {
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
-    assert_eq!(list_faults(account).await, before);
+    assert_eq!(account.list_faults().await, before);
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
 }
 

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::wire::{ExpectedOutcome, effect_cases, effect_name, exchange_until_close};
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, clear_faults, create_ticket,
-    journal_entries, start_with_account, start_with_ticket, wait_for_entries,
-};
-use crate::fixtures::NEW_TICKET_FORM;
+use super::wire::{ExpectedOutcome, effect_cases, effect_name};
+use super::{TICKET_PATH, build_raw_form, journal_entries, start_with_ticket, wait_for_entries};
+use crate::support::control::start_with_account;
+use crate::support::raw::transcribe;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 /// Returns whether the recorded body fits the outcome.
 fn is_recorded_body(outcome: ExpectedOutcome, body: &Value, full_body: &str) -> bool {
@@ -27,12 +26,11 @@ async fn each_effect_is_recorded_with_its_rule_and_changes() {
     let (server, account) = start_with_ticket().await;
     let update =
         |title: &str| build_raw_form(&account, "PUT", TICKET_PATH, &format!("title={title}"));
-    let full_body =
-        exchange_until_close(&server.base_url, &update("first")).await.body().to_owned();
+    let full_body = transcribe(&server.base_url, &update("first")).await.body().to_owned();
     for (number, (effect, outcome, is_executed)) in effect_cases().into_iter().enumerate() {
-        let fault = add_fault(&account, &json!({ "effect": effect })).await;
+        let fault = account.add_fault(&json!({ "effect": effect })).await;
         let title = format!("title-{number}");
-        exchange_until_close(&server.base_url, &update(&title)).await;
+        transcribe(&server.base_url, &update(&title)).await;
         let entry = wait_for_entries(&account, "fault=true", number + 1)
             .await
             .pop()
@@ -49,7 +47,7 @@ async fn each_effect_is_recorded_with_its_rule_and_changes() {
         assert_eq!(entry["fields"], json!({ "ticketID": "1", "title": title }), "{label}");
         let changes = entry["changes"].as_array().expect("changes is an array");
         assert_eq!(changes.len(), usize::from(is_executed), "{label}");
-        clear_faults(&account).await;
+        account.clear_faults().await;
     }
     let unaffected = journal_entries(&account, "fault=false").await;
     assert_eq!(unaffected.len(), 2, "{unaffected:?}");
@@ -61,8 +59,8 @@ async fn fault_on_a_read_is_recorded() {
     let (server, account) = start_with_ticket().await;
     assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
     for (number, (effect, outcome, _)) in effect_cases().into_iter().enumerate() {
-        add_fault(&account, &json!({ "operation": "ticket.get", "effect": effect })).await;
-        exchange_until_close(&server.base_url, &super::build_raw_get(&account, TICKET_PATH)).await;
+        account.add_fault(&json!({ "operation": "ticket.get", "effect": effect })).await;
+        transcribe(&server.base_url, &super::build_raw_get(&account, TICKET_PATH)).await;
         let entry = wait_for_entries(&account, "fault=true", number + 1)
             .await
             .pop()
@@ -70,7 +68,7 @@ async fn fault_on_a_read_is_recorded() {
         assert_eq!(entry["fault"]["effect"], effect_name(&effect), "{entry}");
         assert_eq!(entry["status"], json!(outcome.recorded_status()), "{effect}: {entry}");
         assert_eq!(entry["changes"], json!([]), "{effect}: {entry}");
-        clear_faults(&account).await;
+        account.clear_faults().await;
     }
 }
 
@@ -79,9 +77,9 @@ async fn request_that_a_rule_skips_has_no_fault() {
     let (_server, account) = start_with_account().await;
     let error = json!({ "status": 503 });
     let rule = json!({ "operation": "ticket.create", "sequence": [error, null, error] });
-    let fault = add_fault(&account, &rule).await;
+    let fault = account.add_fault(&rule).await;
     for _ in 0..4 {
-        create_ticket(&account).await;
+        post_ticket(&account.client).await;
     }
     let faults: Vec<Value> =
         journal_entries(&account, "").await.iter().map(|entry| entry["fault"].clone()).collect();
@@ -93,19 +91,16 @@ async fn request_that_a_rule_skips_has_no_fault() {
 async fn dropped_response_still_records_its_changes() {
     let (server, account) = start_with_account().await;
     for mode in [json!("reset"), json!(503)] {
-        add_fault(&account, &json!({ "first": 1, "effect": { "drop_response": mode } })).await;
-        exchange_until_close(
+        account.add_fault(&json!({ "first": 1, "effect": { "drop_response": mode } })).await;
+        transcribe(
             &server.base_url,
             &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
         )
         .await;
     }
-    add_fault(&account, &json!({ "effect": { "reset_connection": true } })).await;
-    exchange_until_close(
-        &server.base_url,
-        &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM),
-    )
-    .await;
+    account.add_fault(&json!({ "effect": { "reset_connection": true } })).await;
+    transcribe(&server.base_url, &build_raw_form(&account, "POST", TICKETS_PATH, NEW_TICKET_FORM))
+        .await;
     let entries = wait_for_entries(&account, "fault=true", 3).await;
     let statuses: Vec<&Value> = entries.iter().map(|entry| &entry["status"]).collect();
     assert_eq!(statuses, [&Value::Null, &json!(503), &Value::Null], "{entries:?}");
@@ -124,9 +119,9 @@ async fn dropped_response_still_records_its_changes() {
 #[tokio::test]
 async fn only_requests_before_the_removal_record_the_fault() {
     let (_server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "effect": { "status": 503 } })).await;
+    account.add_fault(&json!({ "effect": { "status": 503 } })).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 503);
-    clear_faults(&account).await;
+    account.clear_faults().await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
     assert_eq!(
         journal_entries(&account, "fault=true").await.len(),

@@ -3,14 +3,11 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::wire::exchange_until_close;
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_form, build_raw_get, clear_faults,
-    count_tickets, create_ticket, fault_counts, list_faults, start_with_account, start_with_ticket,
-};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::Server;
+use super::{TICKET_PATH, build_raw_form, build_raw_get, start_with_ticket};
+use crate::support::control::{Account, assert_problem, start_with_account};
+use crate::support::raw::transcribe;
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 fn unavailable_rule() -> Value {
     json!({ "effect": { "status": 503 } })
@@ -41,7 +38,7 @@ async fn rule_is_shown_as_it_was_sent() {
     let (_server, account) = start_with_account().await;
     let mut added = Vec::new();
     for rule in sample_rules() {
-        let rule_shown = add_fault(&account, &rule).await;
+        let rule_shown = account.add_fault(&rule).await;
         let id = rule_shown["id"].as_u64().expect("the rule has an ID");
         assert!(id > 0 && added.iter().all(|other: &Value| other["id"] != id), "{rule_shown}");
         let mut expected = rule;
@@ -51,15 +48,15 @@ async fn rule_is_shown_as_it_was_sent() {
         assert_eq!(rule_shown, expected);
         added.push(rule_shown);
     }
-    assert_eq!(list_faults(&account).await, added, "rules are listed in order of creation");
-    assert_eq!(list_faults(&account.with_self_alias()).await, added);
+    assert_eq!(account.list_faults().await, added, "rules are listed in order of creation");
+    assert_eq!(account.with_self_alias().list_faults().await, added);
 }
 
 #[tokio::test]
 async fn removed_rule_no_longer_applies() {
     let (_server, account) = start_with_account().await;
-    let first = add_fault(&account, &json!({ "effect": { "status": 500 } })).await;
-    let second = add_fault(&account, &unavailable_rule()).await;
+    let first = account.add_fault(&json!({ "effect": { "status": 500 } })).await;
+    let second = account.add_fault(&unavailable_rule()).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 500);
     let path = |fault: &Value| format!("/faults/{}", fault["id"]);
     assert_eq!(account.send_control("DELETE", &path(&first)).await.status, 204);
@@ -76,15 +73,15 @@ async fn removed_rule_no_longer_applies() {
         "unknown-fault",
         "an unknown ID",
     );
-    let remaining = list_faults(&account).await;
+    let remaining = account.list_faults().await;
     assert_eq!((remaining.len(), &remaining[0]["id"]), (1, &second["id"]), "{remaining:?}");
-    let third = add_fault(&account, &unavailable_rule()).await;
+    let third = account.add_fault(&unavailable_rule()).await;
     assert_ne!(third["id"], first["id"], "IDs are not reused");
-    clear_faults(&account).await;
+    account.clear_faults().await;
     assert!(!is_unavailable(&account).await);
-    assert_eq!(list_faults(&account).await, Vec::<Value>::new());
-    clear_faults(&account).await;
-    let fourth = add_fault(&account, &unavailable_rule()).await;
+    assert_eq!(account.list_faults().await, Vec::<Value>::new());
+    account.clear_faults().await;
+    let fourth = account.add_fault(&unavailable_rule()).await;
     assert!([first, second, third].iter().all(|other| other["id"] != fourth["id"]));
 }
 
@@ -94,7 +91,7 @@ async fn reset_and_restore_remove_all_rules() {
     assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
     let limit = json!({ "requests": 1000, "per": "1m" });
     for path in ["/snapshots/one/restore", "/reset"] {
-        add_fault(&account, &unavailable_rule()).await;
+        account.add_fault(&unavailable_rule()).await;
         assert!(
             (200..=204)
                 .contains(&account.send_control_json("PUT", "/rate-limits", &limit).await.status)
@@ -103,7 +100,7 @@ async fn reset_and_restore_remove_all_rules() {
         assert_eq!(account.send_control("PUT", "/snapshots/two").await.status / 100, 2);
         assert!(is_unavailable(&account).await, "a new snapshot keeps the rules");
         assert_eq!(account.send_control("POST", path).await.status, 204);
-        assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "{path}");
+        assert_eq!(account.list_faults().await, Vec::<Value>::new(), "{path}");
         assert!(!is_unavailable(&account).await, "{path}");
         assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}), "{path}");
     }
@@ -115,27 +112,27 @@ async fn reset_and_restore_remove_all_rules() {
 async fn account_has_at_most_100_rules() {
     let (_server, account) = start_with_account().await;
     for _ in 0..100 {
-        add_fault(&account, &json!({ "every": 1_000, "effect": { "status": 500 } })).await;
+        account.add_fault(&json!({ "every": 1_000, "effect": { "status": 500 } })).await;
     }
     let rejected = account.send_control_json("POST", "/faults", &unavailable_rule()).await;
     assert_problem(&rejected, 409, "limit-reached", "the 101st rule");
     assert!(rejected.body["detail"].as_str().is_some_and(|detail| detail.contains("100")));
-    let rules = list_faults(&account).await;
+    let rules = account.list_faults().await;
     assert_eq!(rules.len(), 100);
     assert!(!is_unavailable(&account).await);
     let path = format!("/faults/{}", rules[50]["id"]);
     assert_eq!(account.send_control("DELETE", &path).await.status, 204);
-    add_fault(&account, &unavailable_rule()).await;
+    account.add_fault(&unavailable_rule()).await;
     assert!(is_unavailable(&account).await);
 }
 
 #[tokio::test]
 async fn account_copy_has_no_rules() {
     let (server, account) = start_with_ticket().await;
-    add_fault(&account, &unavailable_rule()).await;
+    account.add_fault(&unavailable_rule()).await;
     let from = json!({ "from": format!("account:{}", account.name) });
     let copy = Account::create(&server, &from).await;
-    assert_eq!(list_faults(&copy).await, Vec::<Value>::new());
+    assert_eq!(copy.list_faults().await, Vec::<Value>::new());
     assert!(!is_unavailable(&copy).await);
 }
 
@@ -144,16 +141,16 @@ async fn collect_statuses_under_rule(server: &Server, number: u16) -> Vec<u16> {
     let account = Account::create(server, &json!({})).await;
     if number > 0 {
         let effect = json!({ "status": 500 + number });
-        add_fault(&account, &json!({ "every": number, "effect": effect })).await;
+        account.add_fault(&json!({ "every": number, "effect": effect })).await;
     }
     let mut statuses = Vec::new();
     for _ in 0..24 {
         statuses.push(account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status);
     }
     let passed = statuses.iter().filter(|status| **status == 200).count() as u64;
-    assert_eq!(count_tickets(&account).await, passed);
+    assert_eq!(account.count_tickets().await, passed);
     let expected: &[(u64, u64)] = &[(24, 24 - passed)];
-    assert_eq!(fault_counts(&account).await, if number == 0 { &[] } else { expected });
+    assert_eq!(account.fault_counts().await, if number == 0 { &[] } else { expected });
     statuses
 }
 
@@ -174,9 +171,9 @@ async fn concurrent_accounts_apply_only_their_own_rules() {
 async fn rule_changes_do_not_affect_other_accounts() {
     let (server, account) = start_with_account().await;
     let other = Account::create(&server, &json!({})).await;
-    add_fault(&other, &json!({ "every": 1_000, "effect": { "reset_connection": true } })).await;
-    let rule = add_fault(&other, &unavailable_rule()).await;
-    add_fault(&account, &unavailable_rule()).await;
+    other.add_fault(&json!({ "every": 1_000, "effect": { "reset_connection": true } })).await;
+    let rule = other.add_fault(&unavailable_rule()).await;
+    account.add_fault(&unavailable_rule()).await;
     let path = format!("/faults/{}", rule["id"]);
     assert_problem(
         &account.send_control("DELETE", &path).await,
@@ -184,20 +181,20 @@ async fn rule_changes_do_not_affect_other_accounts() {
         "unknown-fault",
         "the ID of another account's rule",
     );
-    clear_faults(&account).await;
+    account.clear_faults().await;
     assert!(is_unavailable(&other).await);
-    add_fault(&account, &unavailable_rule()).await;
+    account.add_fault(&unavailable_rule()).await;
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     assert!(is_unavailable(&other).await);
     assert_eq!(account.send_control("DELETE", "").await.status, 204);
     assert!(is_unavailable(&other).await);
-    assert_eq!(fault_counts(&other).await, [(3, 0), (3, 3)]);
+    assert_eq!(other.fault_counts().await, [(3, 0), (3, 3)]);
 }
 
 /// Runs a fixed scenario; returns the status, read error and body of each request, and the final state.
 async fn run_fault_scenario(server: &Server) -> Vec<String> {
     let account = Account::create(server, &json!({})).await;
-    super::freeze_clock(&account).await;
+    account.freeze_clock(super::NOON).await;
     let error = json!({ "status": 500 });
     for rule in [
         json!({ "preset": "dropped-responses", "operation": "ticket.create" }),
@@ -205,7 +202,7 @@ async fn run_fault_scenario(server: &Server) -> Vec<String> {
         json!({ "preset": "flaky" }),
         json!({ "after": 9, "ttl": { "requests": 12 }, "effect": { "truncate": 30 } }),
     ] {
-        add_fault(&account, &rule).await;
+        account.add_fault(&rule).await;
     }
     let mut outcomes = Vec::new();
     for round in 0..24 {
@@ -214,11 +211,11 @@ async fn run_fault_scenario(server: &Server) -> Vec<String> {
             2 => build_raw_get(&account, TICKET_PATH),
             _ => build_raw_form(&account, "PUT", TICKET_PATH, &format!("title=round-{round}")),
         };
-        let transcript = exchange_until_close(&server.base_url, &request_bytes).await;
-        let status = if transcript.text.is_empty() { 0 } else { transcript.status() };
+        let transcript = transcribe(&server.base_url, &request_bytes).await;
+        let status = if transcript.is_empty() { 0 } else { transcript.status() };
         outcomes.push(format!("{status} {:?} {}", transcript.read_error, transcript.body()));
     }
-    outcomes.push(format!("{:?}", list_faults(&account).await));
+    outcomes.push(format!("{:?}", account.list_faults().await));
     outcomes.push(account.export().await["tickets"].to_string());
     outcomes
 }
@@ -245,12 +242,12 @@ async fn same_requests_get_the_same_faults() {
 #[tokio::test]
 async fn rules_apply_only_to_the_ticket_api() {
     let (_server, account) = start_with_account().await;
-    add_fault(&account, &json!({ "effect": { "reset_connection": true } })).await;
+    account.add_fault(&json!({ "effect": { "reset_connection": true } })).await;
     let account = account.with_self_alias();
     for path in ["", "/faults", "/clock", "/requests", "/export"] {
         assert_eq!(account.send_control("GET", path).await.status, 200, "{path}");
     }
-    assert_eq!(fault_counts(&account).await, [(0, 0)]);
-    clear_faults(&account).await;
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(account.fault_counts().await, [(0, 0)]);
+    account.clear_faults().await;
+    assert_eq!(post_ticket(&account.client).await.status, 200);
 }

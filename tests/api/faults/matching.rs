@@ -2,12 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    TICKETS_PATH, add_fault, clear_faults, create_ticket, fault_counts, start_with_account,
-};
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::ApiClient;
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::{Account, start_with_account};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 /// Method, path below `/api/v2/ticket`, and URL-encoded body.
 type RequestSpec = (&'static str, &'static str, &'static str);
@@ -53,7 +51,7 @@ async fn assert_rule_matches_only(
     matching: &[RequestSpec],
     others: &[RequestSpec],
 ) {
-    add_fault(account, &with_503_effect(&part)).await;
+    account.add_fault(&with_503_effect(&part)).await;
     for request in matching {
         assert!(is_faulted(&account.client, *request).await, "{part} should match {request:?}");
     }
@@ -64,14 +62,14 @@ async fn assert_rule_matches_only(
         );
     }
     let count = matching.len() as u64;
-    assert_eq!(fault_counts(account).await, [(count, count)], "{part}");
-    clear_faults(account).await;
+    assert_eq!(account.fault_counts().await, [(count, count)], "{part}");
+    account.clear_faults().await;
 }
 
-async fn start_with_tickets() -> (crate::support::Server, Account) {
+async fn start_with_tickets() -> (Server, Account) {
     let (server, account) = start_with_account().await;
     for _ in 0..3 {
-        assert_eq!(create_ticket(&account).await.status, 200);
+        assert_eq!(post_ticket(&account.client).await.status, 200);
     }
     (server, account)
 }
@@ -154,11 +152,9 @@ async fn rule_compares_fields_as_they_were_sent() {
 async fn rule_matches_fields_in_every_body_encoding() {
     let (_server, account) = start_with_account().await;
     let fields = json!({ "title": "Printer", "brandID": 1, "formID": { "absent": true } });
-    add_fault(
-        &account,
-        &with_503_effect(&json!({ "operation": "ticket.create", "fields": fields })),
-    )
-    .await;
+    account
+        .add_fault(&with_503_effect(&json!({ "operation": "ticket.create", "fields": fields })))
+        .await;
     let parts = [
         ("brandID", "1"),
         ("channelID", "1"),
@@ -176,7 +172,7 @@ async fn rule_matches_fields_in_every_body_encoding() {
     assert_eq!(client.send_json("POST", TICKETS_PATH, &body).await.status, 503);
     body["brandID"] = json!(2);
     assert_eq!(client.send_json("POST", TICKETS_PATH, &body).await.status, 200);
-    assert_eq!(fault_counts(&account).await, [(4, 4)]);
+    assert_eq!(account.fault_counts().await, [(4, 4)]);
 }
 
 #[tokio::test]
@@ -191,18 +187,18 @@ async fn rule_matches_only_the_named_key() {
         &[],
     )
     .await;
-    add_fault(&bot, &with_503_effect(&json!({ "key": "bot", "operation": "ticket.get" }))).await;
+    bot.add_fault(&with_503_effect(&json!({ "key": "bot", "operation": "ticket.get" }))).await;
     assert!(!is_faulted(&agent.client, OPERATIONS[2].1).await, "the rule names another key");
     assert!(!is_faulted(&bot.client, OPERATIONS[0].1).await, "the rule names another operation");
     assert!(is_faulted(&bot.client, OPERATIONS[2].1).await);
-    assert_eq!(fault_counts(&bot).await, [(1, 1)]);
+    assert_eq!(bot.fault_counts().await, [(1, 1)]);
 }
 
 #[tokio::test]
 async fn rule_matches_a_key_in_header_or_query() {
     let (_server, account) = start_with_tickets().await;
     let bot = account.with_new_key("bot").await;
-    add_fault(&bot, &with_503_effect(&json!({ "key": "bot" }))).await;
+    bot.add_fault(&with_503_effect(&json!({ "key": "bot" }))).await;
     let (client, key) = (&bot.client, &bot.client.api_key);
     for request in [
         client.request_without_key("GET", TICKETS_PATH).header("apiKey", key),
@@ -212,6 +208,6 @@ async fn rule_matches_a_key_in_header_or_query() {
         client.request_without_key("GET", &format!("{TICKETS_PATH}?apiKey={key}")),
     ] {
         let label = format!("{request:?}");
-        assert_eq!(crate::support::JsonResponse::fetch(request).await.status, 503, "{label}");
+        assert_eq!(JsonResponse::fetch(request).await.status, 503, "{label}");
     }
 }

@@ -16,82 +16,23 @@ mod stalled_clients;
 mod triggers;
 mod wire;
 
-use std::time::Duration;
+use serde_json::Value;
 
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use crate::support::control::{Account, start_with_account};
+use crate::support::raw::{build_raw_head, build_raw_request};
+use crate::support::server::Server;
+use crate::support::ticket::{URLENCODED, post_ticket};
+use crate::support::wait::{poll_until, with_timeout};
 
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{JsonResponse, Server};
-
-const TICKETS_PATH: &str = "/api/v2/ticket";
 const TICKET_PATH: &str = "/api/v2/ticket/1";
-const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
 /// The time of a frozen clock.
 const NOON: &str = "2026-03-01T12:00:00Z";
-/// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// Starts a server with a new account without tickets.
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
 
 /// Starts a server with a new account that has ticket 1.
 async fn start_with_ticket() -> (Server, Account) {
     let (server, account) = start_with_account().await;
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
     (server, account)
-}
-
-async fn create_ticket(account: &Account) -> JsonResponse {
-    account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await
-}
-
-/// Adds a fault rule and returns it as the server shows it.
-async fn add_fault(account: &Account, rule: &Value) -> Value {
-    let created = account.send_control_json("POST", "/faults", rule).await;
-    assert_eq!(created.status, 201, "{rule}: {}", created.body);
-    created.body
-}
-
-/// Returns the fault rules of the account, the oldest first.
-async fn list_faults(account: &Account) -> Vec<Value> {
-    let response = account.send_control("GET", "/faults").await;
-    assert_eq!(response.status, 200, "{}", response.body);
-    response.body["faults"].as_array().expect("faults is an array").clone()
-}
-
-/// Returns for each rule how many requests matched it and how often it was applied.
-async fn fault_counts(account: &Account) -> Vec<(u64, u64)> {
-    let count = |fault: &Value, name: &str| fault[name].as_u64().expect("the count is a number");
-    let faults = list_faults(account).await;
-    faults.iter().map(|fault| (count(fault, "matched"), count(fault, "applied"))).collect()
-}
-
-/// Removes all fault rules.
-async fn clear_faults(account: &Account) {
-    assert_eq!(account.send_control("DELETE", "/faults").await.status, 204);
-}
-
-/// Returns the number of tickets through the control API, which faults do not affect.
-async fn count_tickets(account: &Account) -> u64 {
-    let details = account.send_control("GET", "").await.body;
-    details["counts"]["tickets"].as_u64().expect("the count is a number")
-}
-
-async fn freeze_clock(account: &Account) {
-    let clock = json!({ "mode": "frozen", "at": NOON });
-    assert_eq!(account.send_control_json("PUT", "/clock", &clock).await.status, 200);
-}
-
-async fn advance_clock(account: &Account, by: &str) {
-    let advanced = account.send_control_json("POST", "/clock/advance", &json!({ "by": by })).await;
-    assert_eq!(advanced.status, 200, "{}", advanced.body);
 }
 
 /// Returns the journal entries that match the filters.
@@ -111,27 +52,10 @@ async fn wait_for_entries(account: &Account, filters: &str, count: usize) -> Vec
 
 /// Returns the bytes of a `GET` request that closes the connection.
 fn build_raw_get(account: &Account, path: &str) -> Vec<u8> {
-    raw_http::build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
+    build_raw_head("GET", path, &format!("apiKey: {}\r\n", account.client.api_key))
 }
 
 /// Returns the bytes of a request with a URL-encoded body that closes the connection.
 fn build_raw_form(account: &Account, method: &str, path: &str, body: &str) -> Vec<u8> {
-    raw_http::build_raw_request(
-        method,
-        path,
-        &account.client.api_key,
-        FORM_URLENCODED,
-        body.as_bytes(),
-    )
-}
-
-/// Polls until the condition holds.
-async fn poll_until(label: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let poll = async { while !holds().await {} };
-    timeout(TEST_TIMEOUT, poll).await.unwrap_or_else(|_| panic!("timed out waiting for {label}"));
-}
-
-/// Waits for a future with a timeout.
-async fn with_timeout<T>(label: &str, future: impl Future<Output = T>) -> T {
-    timeout(TEST_TIMEOUT, future).await.unwrap_or_else(|_| panic!("timed out waiting for {label}"))
+    build_raw_request(method, path, &account.client.api_key, URLENCODED, body.as_bytes())
 }

@@ -4,17 +4,15 @@ use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
 use serde_json::json;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::wire::send_raw;
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, fault_counts, poll_until,
-    start_with_account, start_with_ticket, with_timeout,
-};
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::support::{JsonResponse, Server};
+use super::{TICKET_PATH, build_raw_get, poll_until, start_with_ticket, with_timeout};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem, fetch_response, start_with_account};
+use crate::support::raw::RawConnection;
+use crate::support::server::Server;
+use crate::support::ticket::{TICKETS_PATH, post_ticket};
 
 /// The maximum number of concurrent waits per account.
 const MAX_WAITS: usize = 100;
@@ -24,31 +22,41 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const NEVER_MATCHING_WAIT: &str = "/wait?ticket=999&status=closed&timeout=5m";
 
 /// Starts `count` requests that hang until the client disconnects.
-async fn start_hanging_requests(account: &Account, count: usize) -> Vec<TcpStream> {
+async fn start_hanging_requests(account: &Account, count: usize) -> Vec<RawConnection> {
     let rule = json!({ "operation": "ticket.get", "effect": { "hang": "5m" } });
-    add_fault(account, &rule).await;
+    account.add_fault(&rule).await;
     let mut hanging = Vec::new();
     for _ in 0..count {
-        hanging
-            .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKET_PATH)).await);
+        hanging.push(
+            RawConnection::open_and_send(
+                &account.client.base_url,
+                &build_raw_get(account, TICKET_PATH),
+            )
+            .await,
+        );
     }
     let all = count as u64;
-    poll_until("all requests to hang", async || fault_counts(account).await == [(all, all)]).await;
+    poll_until("all requests to hang", async || account.fault_counts().await == [(all, all)]).await;
     hanging
 }
 
 /// Starts one request with a delay before the write and one with a delay after it.
-async fn start_delayed_requests(account: &Account) -> Vec<TcpStream> {
+async fn start_delayed_requests(account: &Account) -> Vec<RawConnection> {
     let mut delayed = Vec::new();
     for when in ["before", "after"] {
         let effect = json!({ "delay": "5m", "when": when });
         let rule = json!({ "operation": "ticket.list", "first": 1, "effect": effect });
-        add_fault(account, &rule).await;
-        delayed
-            .push(send_raw(&account.client.base_url, &build_raw_get(account, TICKETS_PATH)).await);
+        account.add_fault(&rule).await;
+        delayed.push(
+            RawConnection::open_and_send(
+                &account.client.base_url,
+                &build_raw_get(account, TICKETS_PATH),
+            )
+            .await,
+        );
         let all = delayed.len() + 1;
         let is_applied = async || {
-            fault_counts(account).await.iter().filter(|counts| counts.1 > 0).count() == all
+            account.fault_counts().await.iter().filter(|counts| counts.1 > 0).count() == all
         };
         poll_until("the delay", is_applied).await;
     }
@@ -104,7 +112,7 @@ async fn hanging_requests_do_not_block_others() {
     let other = Account::create(&server, &json!({})).await;
     let hanging = start_hanging_requests(&account, 50).await;
     for account in [&account, &other] {
-        assert_eq!(create_ticket(account).await.status, 200);
+        assert_eq!(post_ticket(&account.client).await.status, 200);
         assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
         assert_eq!(account.client.send_form("PUT", TICKET_PATH, "title=Other").await.status, 200);
         assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
@@ -135,7 +143,7 @@ async fn shutdown_does_not_wait_for_hanging_requests_or_waits() {
     let status =
         tokio::task::spawn_blocking(move || server.stop()).await.expect("the server stops");
     let elapsed = started.elapsed();
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(status.exit_code, Some(0));
     assert!(elapsed < DRAIN_TIMEOUT, "shutdown waited for hanging requests: {elapsed:?}");
     // A wait gets no response if the server had not read it before the shutdown.
     while let Some(reply) = with_timeout("the end of the waits", replies.recv()).await {
@@ -172,7 +180,7 @@ async fn pending_waits_block_no_request_and_release_their_slots() {
     let other = Account::create(&server, &json!({})).await;
     let waits = fill_wait_slots(&account).await;
     for account in [&account, &other] {
-        assert_eq!(create_ticket(account).await.status, 200);
+        assert_eq!(post_ticket(&account.client).await.status, 200);
         assert_eq!(account.client.get(TICKETS_PATH).await.status, 200);
         assert_eq!(account.send_control("GET", "/requests").await.status, 200);
         assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
@@ -198,7 +206,7 @@ async fn streams_release_their_wait_slots() {
     }
     let rejected = account.send_control("GET", NEVER_MATCHING_WAIT).await;
     assert_problem(&rejected, 429, "too-many-waits", "a wait beside the maximum number of streams");
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
     drop(streams);
     wait_for_free_slot(&account).await;
 }
@@ -218,7 +226,7 @@ async fn thousand_concurrent_waits_are_limited_to_a_hundred() {
             "a wait above the limit",
         );
     }
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
     for _ in 0..MAX_WAITS {
         let reply = next_reply(&mut replies).await;
         assert_eq!(reply.status, 200, "{}", reply.body);

@@ -3,13 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    NOON, TICKET_PATH, TICKETS_PATH, advance_clock, count_tickets, create_ticket, freeze_clock,
-    journal_entries, start_with_account, start_with_ticket,
-};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::JsonResponse;
+use super::{NOON, TICKET_PATH, journal_entries, start_with_ticket};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem, start_with_account};
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 async fn set_rate_limit(account: &Account, limits: &Value) {
     let response = account.send_control_json("PUT", "/rate-limits", limits).await;
@@ -53,7 +50,7 @@ fn three_per_minute() -> Value {
 #[tokio::test]
 async fn window_counts_down_rejects_and_refills() {
     let (_server, account) = start_with_ticket().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     set_rate_limit(&account, &three_per_minute()).await;
     let end = assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
     assert!((1..=60).contains(&(end - noon_seconds())), "{end}");
@@ -70,23 +67,23 @@ async fn window_counts_down_rejects_and_refills() {
     }
     let just_before = end - noon_seconds() - 1;
     if just_before > 0 {
-        advance_clock(&account, &format!("{just_before}s")).await;
+        account.advance_clock(&format!("{just_before}s")).await;
         assert_eq!(assert_rate_limited(&account.client.get(TICKET_PATH).await), 1);
     }
-    advance_clock(&account, "1s").await;
+    account.advance_clock("1s").await;
     assert!(assert_within_limit(&account.client.get(TICKET_PATH).await, 2) > end);
-    advance_clock(&account, "3h").await;
+    account.advance_clock("3h").await;
     assert_within_limit(&account.client.get(TICKET_PATH).await, 2);
 }
 
 #[tokio::test]
 async fn rate_limited_request_changes_nothing_and_is_recorded() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     set_rate_limit(&account, &json!({ "requests": 1, "per": "1d" })).await;
-    assert_eq!(create_ticket(&account).await.status, 200);
-    assert_rate_limited(&create_ticket(&account).await);
-    assert_eq!(count_tickets(&account).await, 1);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
+    assert_rate_limited(&post_ticket(&account.client).await);
+    assert_eq!(account.count_tickets().await, 1);
     let entries = journal_entries(&account, "status=429").await;
     assert_eq!(entries.len(), 1, "{entries:?}");
     assert_eq!(entries[0]["operation"], "ticket.create", "{entries:?}");
@@ -97,7 +94,7 @@ async fn rate_limited_request_changes_nothing_and_is_recorded() {
 #[tokio::test]
 async fn invalid_requests_count_against_the_rate_limit() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     set_rate_limit(&account, &three_per_minute()).await;
     let unknown = account.client.get(TICKET_PATH).await;
     assert_eq!(unknown.status, 400);
@@ -112,7 +109,7 @@ async fn invalid_requests_count_against_the_rate_limit() {
 #[tokio::test]
 async fn each_key_has_its_own_window() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     let (agent, bot) =
         (account.clone().with_new_key("agent").await, account.with_new_key("bot").await);
     set_rate_limit(&bot, &three_per_minute()).await;
@@ -129,7 +126,7 @@ async fn rate_limit_does_not_affect_other_accounts() {
     let (server, account) = start_with_account().await;
     let other = Account::create(&server, &json!({})).await;
     for account in [&account, &other] {
-        freeze_clock(account).await;
+        account.freeze_clock(NOON).await;
     }
     set_rate_limit(&account, &json!({ "requests": 1, "per": "1m" })).await;
     account.client.get(TICKETS_PATH).await;
@@ -140,14 +137,14 @@ async fn rate_limit_does_not_affect_other_accounts() {
     assert!(!response.headers.contains_key("x-ratelimit-limit"), "{response:?}");
     set_rate_limit(&other, &three_per_minute()).await;
     assert_within_limit(&other.client.get(TICKETS_PATH).await, 2);
-    advance_clock(&other, "1d").await;
+    other.advance_clock("1d").await;
     assert_rate_limited(&account.client.get(TICKETS_PATH).await);
 }
 
 #[tokio::test]
 async fn rate_limit_is_off_by_default_and_when_set_to_empty() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     let is_off = async || {
         assert_eq!(account.send_control("GET", "/rate-limits").await.body, json!({}));
         for _ in 0..3 {
@@ -169,7 +166,7 @@ async fn rate_limit_is_off_by_default_and_when_set_to_empty() {
 #[tokio::test]
 async fn reset_and_restore_remove_the_rate_limit() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     assert_eq!(account.send_control("PUT", "/snapshots/one").await.status, 201);
     for path in ["/snapshots/one/restore", "/reset"] {
         set_rate_limit(&account, &json!({ "requests": 1, "per": "1d" })).await;
@@ -184,7 +181,7 @@ async fn reset_and_restore_remove_the_rate_limit() {
 #[tokio::test]
 async fn rate_limit_holds_under_concurrent_requests() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
+    account.freeze_clock(NOON).await;
     set_rate_limit(&account, &json!({ "requests": 20, "per": "1m" })).await;
     let requests = (0..60).map(|_| account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM));
     let replies = futures_util::future::join_all(requests).await;
@@ -197,7 +194,7 @@ async fn rate_limit_holds_under_concurrent_requests() {
     }
     remaining.sort_unstable();
     assert_eq!(remaining, (0..20).collect::<Vec<i64>>(), "each remaining count is sent once");
-    assert_eq!(count_tickets(&account).await, 20);
+    assert_eq!(account.count_tickets().await, 20);
 }
 
 #[tokio::test]

@@ -2,13 +2,10 @@
 
 use serde_json::json;
 
-use super::wire::{exchange_until_close, send_raw};
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, build_raw_get, create_ticket, start_with_account,
-    start_with_ticket, with_timeout,
-};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::NEW_TICKET_FORM;
+use super::{TICKET_PATH, build_raw_get, start_with_ticket, with_timeout};
+use crate::support::control::{ACCOUNTS_PATH, Account, start_with_account};
+use crate::support::raw::{RawConnection, transcribe};
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 /// Returns a request that announces a body of 1,000 bytes and contains only the first ones.
 fn build_incomplete_request(account: &Account, method: &str, path: &str) -> Vec<u8> {
@@ -21,9 +18,9 @@ fn build_incomplete_request(account: &Account, method: &str, path: &str) -> Vec<
 }
 
 async fn assert_responsive(account: &Account) {
-    assert_eq!(create_ticket(account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
     assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
-    add_fault(account, &json!({ "first": 1, "effect": { "status": 503 } })).await;
+    account.add_fault(&json!({ "first": 1, "effect": { "status": 503 } })).await;
     assert_eq!(account.client.get(TICKETS_PATH).await.status, 503);
     let limits = json!({ "requests": 1000, "per": "1m" });
     assert!(
@@ -53,11 +50,14 @@ async fn incomplete_requests_do_not_block_others() {
     ] {
         for _ in 0..5 {
             stalled.push(
-                send_raw(&server.base_url, &build_incomplete_request(&account, method, &path))
-                    .await,
+                RawConnection::open_and_send(
+                    &server.base_url,
+                    &build_incomplete_request(&account, method, &path),
+                )
+                .await,
             );
             let line = format!("{method} {path} HT");
-            stalled.push(send_raw(&server.base_url, line.as_bytes()).await);
+            stalled.push(RawConnection::open_and_send(&server.base_url, line.as_bytes()).await);
         }
     }
     assert_responsive(&account).await;
@@ -72,15 +72,18 @@ async fn incomplete_request_does_not_block_a_fault_rule() {
     let effect = json!({ "status": 503 });
     let rule =
         json!({ "operation": "ticket.create", "fields": { "title": "Printer" }, "effect": effect });
-    add_fault(&account, &rule).await;
-    let stalled =
-        send_raw(&server.base_url, &build_incomplete_request(&account, "POST", TICKETS_PATH)).await;
-    assert_eq!(create_ticket(&account).await.status, 503);
+    account.add_fault(&rule).await;
+    let stalled = RawConnection::open_and_send(
+        &server.base_url,
+        &build_incomplete_request(&account, "POST", TICKETS_PATH),
+    )
+    .await;
+    assert_eq!(post_ticket(&account.client).await.status, 503);
     let other = NEW_TICKET_FORM.replace("Printer", "Scanner");
     assert_eq!(account.client.send_form("POST", TICKETS_PATH, &other).await.status, 200);
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     drop(stalled);
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
 }
 
 #[tokio::test]
@@ -108,19 +111,20 @@ async fn stalled_stream_client_does_not_block_others() {
 async fn stalled_client_of_a_dribbled_response_blocks_no_others() {
     let (server, account) = start_with_ticket().await;
     let rule = json!({ "operation": "ticket.get", "effect": { "dribble": "10s" } });
-    add_fault(&account, &rule).await;
+    account.add_fault(&rule).await;
     let mut stalled = Vec::new();
     for _ in 0..20 {
-        stalled.push(send_raw(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await);
+        stalled.push(
+            RawConnection::open_and_send(&server.base_url, &build_raw_get(&account, TICKET_PATH))
+                .await,
+        );
     }
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
     assert_eq!(account.send_control("POST", "/reset").await.status, 204);
     assert_eq!(
-        exchange_until_close(&server.base_url, &build_raw_get(&account, TICKET_PATH))
-            .await
-            .status(),
+        transcribe(&server.base_url, &build_raw_get(&account, TICKET_PATH)).await.status(),
         400
     );
     drop(stalled);
-    assert_eq!(create_ticket(&account).await.status, 200);
+    assert_eq!(post_ticket(&account.client).await.status, 200);
 }

@@ -2,11 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    TICKET_PATH, TICKETS_PATH, add_fault, advance_clock, clear_faults, fault_counts, freeze_clock,
-    list_faults, start_with_account, start_with_ticket,
-};
-use crate::control_client::Account;
+use super::{TICKET_PATH, start_with_ticket};
+use crate::support::control::{Account, start_with_account};
+use crate::support::ticket::TICKETS_PATH;
 
 /// Sends `count` requests and returns their statuses.
 async fn collect_statuses(account: &Account, count: usize) -> Vec<u16> {
@@ -47,14 +45,14 @@ fn trigger_cases() -> Vec<(Value, &'static str)> {
 async fn each_trigger_selects_its_requests() {
     let (_server, account) = start_with_account().await;
     for (trigger, expected) in trigger_cases() {
-        add_fault(&account, &with_503_effect(&trigger)).await;
+        account.add_fault(&with_503_effect(&trigger)).await;
         assert_eq!(collect_fault_pattern(&account, 10).await, expected, "{trigger}");
         let expected_counts: Vec<(u64, u64)> = match trigger["ttl"]["requests"].as_u64() {
             Some(_) => vec![],
             None => vec![(10, expected.matches('x').count() as u64)],
         };
-        assert_eq!(fault_counts(&account).await, expected_counts, "{trigger}");
-        clear_faults(&account).await;
+        assert_eq!(account.fault_counts().await, expected_counts, "{trigger}");
+        account.clear_faults().await;
     }
 }
 
@@ -63,7 +61,7 @@ async fn requests_that_do_not_match_are_not_counted() {
     let (_server, account) = start_with_ticket().await;
     let mut rule = with_503_effect(&json!({ "every": 2, "ttl": { "requests": 6 } }));
     rule["operation"] = "ticket.list".into();
-    add_fault(&account, &rule).await;
+    account.add_fault(&rule).await;
     let mut pattern = String::new();
     for _ in 0..8 {
         assert_eq!(account.client.get(TICKET_PATH).await.status, 200);
@@ -76,13 +74,13 @@ async fn requests_that_do_not_match_are_not_counted() {
 async fn sequence_applies_entry_by_entry_and_then_ends() {
     let (_server, account) = start_with_account().await;
     let error = |status: u16| json!({ "status": status });
-    add_fault(&account, &json!({ "sequence": [error(500), null, { "delay": "1ms" }] })).await;
+    account.add_fault(&json!({ "sequence": [error(500), null, { "delay": "1ms" }] })).await;
     assert_eq!(collect_statuses(&account, 4).await, [500, 200, 200, 200]);
-    assert_eq!(fault_counts(&account).await, [(4, 2)]);
-    clear_faults(&account).await;
+    assert_eq!(account.fault_counts().await, [(4, 2)]);
+    account.clear_faults().await;
     let rule =
         json!({ "sequence": [error(500), error(502), error(503)], "ttl": { "requests": 2 } });
-    add_fault(&account, &rule).await;
+    account.add_fault(&rule).await;
     assert_eq!(collect_statuses(&account, 4).await, [500, 502, 200, 200]);
 }
 
@@ -91,31 +89,31 @@ async fn sequence_of_1000_entries_is_accepted() {
     let (_server, account) = start_with_account().await;
     let mut sequence = vec![Value::Null; 1_000];
     sequence[2] = json!({ "status": 503 });
-    add_fault(&account, &json!({ "sequence": sequence })).await;
+    account.add_fault(&json!({ "sequence": sequence })).await;
     assert_eq!(collect_fault_pattern(&account, 5).await, "..x..");
 }
 
 #[tokio::test]
 async fn rule_is_removed_when_its_request_ttl_is_used_up() {
     let (_server, account) = start_with_account().await;
-    add_fault(&account, &with_503_effect(&json!({ "first": 1, "ttl": { "requests": 3 } }))).await;
+    account.add_fault(&with_503_effect(&json!({ "first": 1, "ttl": { "requests": 3 } }))).await;
     assert_eq!(collect_fault_pattern(&account, 2).await, "x.");
-    assert_eq!(fault_counts(&account).await, [(2, 1)]);
+    assert_eq!(account.fault_counts().await, [(2, 1)]);
     assert_eq!(collect_fault_pattern(&account, 1).await, ".");
-    assert_eq!(list_faults(&account).await, Vec::<Value>::new());
+    assert_eq!(account.list_faults().await, Vec::<Value>::new());
 }
 
 #[tokio::test]
 async fn rule_ttl_follows_the_account_clock() {
     let (_server, account) = start_with_account().await;
-    freeze_clock(&account).await;
-    add_fault(&account, &with_503_effect(&json!({ "ttl": { "time": "30s" } }))).await;
+    account.freeze_clock(super::NOON).await;
+    account.add_fault(&with_503_effect(&json!({ "ttl": { "time": "30s" } }))).await;
     assert_eq!(collect_fault_pattern(&account, 3).await, "xxx");
-    advance_clock(&account, "29s").await;
+    account.advance_clock("29s").await;
     assert_eq!(collect_fault_pattern(&account, 3).await, "xxx");
-    assert_eq!(fault_counts(&account).await, [(6, 6)]);
-    advance_clock(&account, "2s").await;
-    assert_eq!(list_faults(&account).await, Vec::<Value>::new(), "an expired rule is not listed");
+    assert_eq!(account.fault_counts().await, [(6, 6)]);
+    account.advance_clock("2s").await;
+    assert_eq!(account.list_faults().await, Vec::<Value>::new(), "an expired rule is not listed");
     assert_eq!(collect_fault_pattern(&account, 3).await, "...");
 }
 
@@ -133,9 +131,9 @@ async fn first_due_rule_wins_and_later_rules_do_not_count() {
         rule(json!({ "after": 2 }), 502),
     ];
     for rule in &rules {
-        add_fault(&account, rule).await;
+        account.add_fault(rule).await;
     }
     let expected = [200, 501, 500, 200, 501, 500, 502, 501];
     assert_eq!(collect_statuses(&account, expected.len()).await, expected);
-    assert_eq!(fault_counts(&account).await, [(8, 2), (6, 3), (3, 1)]);
+    assert_eq!(account.fault_counts().await, [(8, 2), (6, 3), (3, 1)]);
 }

@@ -1,90 +1,10 @@
-//! Raw connections: the exact bytes that a client receives, and how the connection ends.
+//! What a client sees of each effect: the exact bytes, and how the connection ends.
 
 use std::io::ErrorKind;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::with_timeout;
-use crate::raw_http::connect;
-
-/// Everything that was received until the connection ended.
-#[derive(Debug, Default)]
-pub(super) struct ConnectionTranscript {
-    pub(super) text: String,
-    /// The number of reads.
-    pub(super) read_count: usize,
-    /// `None` if the connection was closed cleanly.
-    pub(super) read_error: Option<ErrorKind>,
-}
-
-/// Sends the bytes and reads until the connection ends.
-pub(super) async fn exchange_until_close(base: &str, bytes: &[u8]) -> ConnectionTranscript {
-    with_timeout("the end of the connection", read_until_close(send_raw(base, bytes).await)).await
-}
-
-/// Sends the bytes and leaves the connection open.
-pub(super) async fn send_raw(base: &str, bytes: &[u8]) -> TcpStream {
-    let mut stream = connect(base).await;
-    stream.write_all(bytes).await.expect("the request is sent");
-    stream
-}
-
-async fn read_until_close(mut stream: TcpStream) -> ConnectionTranscript {
-    let mut transcript = ConnectionTranscript::default();
-    let mut buffer = [0; 4096];
-    loop {
-        match stream.read(&mut buffer).await {
-            Ok(0) => return transcript,
-            Ok(count) => {
-                transcript.read_count += 1;
-                transcript.text +=
-                    std::str::from_utf8(&buffer[..count]).expect("the response is ASCII");
-            }
-            Err(error) => {
-                transcript.read_error = Some(error.kind());
-                return transcript;
-            }
-        }
-    }
-}
-
-/// Reads one response and leaves the connection open; returns the status and the body.
-pub(super) async fn read_one_response(stream: &mut TcpStream) -> (u16, String) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(with_timeout("a head", stream.read_u8()).await.expect("the connection is open"));
-    }
-    let text = String::from_utf8(head).expect("the response head is ASCII");
-    let transcript = ConnectionTranscript { text, ..ConnectionTranscript::default() };
-    let mut body = vec![0; transcript.content_length()];
-    with_timeout("a body", stream.read_exact(&mut body)).await.expect("the connection is open");
-    (transcript.status(), String::from_utf8(body).expect("the body is UTF-8"))
-}
-
-impl ConnectionTranscript {
-    fn response_head(&self) -> &str {
-        self.text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response head: {self:?}")).0
-    }
-
-    pub(super) fn body(&self) -> &str {
-        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
-    }
-
-    pub(super) fn status(&self) -> u16 {
-        let status = self.response_head().split(' ').nth(1).and_then(|status| status.parse().ok());
-        status.unwrap_or_else(|| panic!("no status: {self:?}"))
-    }
-
-    /// Returns the value of Content-Length.
-    pub(super) fn content_length(&self) -> usize {
-        let head = self.response_head().to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length = length.unwrap_or_else(|| panic!("no Content-Length: {self:?}"));
-        length.trim().parse().expect("Content-Length is a number")
-    }
-}
+use crate::support::raw::Transcript;
 
 /// The outcome of a request as the client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,12 +24,7 @@ pub(super) enum ExpectedOutcome {
 
 impl ExpectedOutcome {
     /// Checks that the transcript has this outcome; `full_body` is the response without a fault.
-    pub(super) fn assert_matches(
-        self,
-        label: &str,
-        transcript: &ConnectionTranscript,
-        full_body: &str,
-    ) {
+    pub(super) fn assert_matches(self, label: &str, transcript: &Transcript, full_body: &str) {
         match self {
             Self::Error(status) => {
                 assert_eq!(assert_error_envelope(transcript), status, "{label}: {transcript:?}");
@@ -120,10 +35,10 @@ impl ExpectedOutcome {
                     Some(ErrorKind::ConnectionReset),
                     "{label}: {transcript:?}"
                 );
-                assert_eq!(transcript.text, "", "{label}: {transcript:?}");
+                assert_eq!(transcript.text(), "", "{label}: {transcript:?}");
             }
             Self::CloseWithoutResponse => {
-                assert_eq!(transcript.text, "", "{label}: {transcript:?}");
+                assert_eq!(transcript.text(), "", "{label}: {transcript:?}");
             }
             Self::TruncatedBody(bytes) => {
                 assert_eq!(transcript.status(), 200, "{label}: {transcript:?}");
@@ -158,7 +73,7 @@ impl ExpectedOutcome {
 }
 
 /// Checks that the error has the documented envelope; returns its status.
-fn assert_error_envelope(transcript: &ConnectionTranscript) -> u16 {
+fn assert_error_envelope(transcript: &Transcript) -> u16 {
     let body: Value = serde_json::from_str(transcript.body())
         .unwrap_or_else(|error| panic!("the error is not JSON ({error}): {transcript:?}"));
     assert_eq!(body["status"], "error", "{transcript:?}");

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
-use super::helpers::{expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::create_ticket;
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, expect_string};
+use crate::support::raw::{RawConnection, build_raw_request};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
+use crate::support::wait::poll_until;
 
 /// Creates, updates and lists tickets; every request has a different title.
 async fn send_mixed_requests(client: ApiClient, task: usize) {
@@ -81,17 +82,12 @@ async fn concurrent_accounts_have_separate_journals() {
 async fn disconnect_during_body_upload_leaves_an_entry() {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let content_type = URLENCODED;
     let key = &account.client.api_key;
-    let request = raw_http::build_raw_request(
-        "POST",
-        "/api/v2/ticket",
-        key,
-        content_type,
-        NEW_TICKET_FORM.as_bytes(),
-    );
-    let mut stream = raw_http::connect(&server.base_url).await;
-    stream.write_all(&request[..request.len() - 10]).await.expect("the partial request is sent");
+    let request =
+        build_raw_request("POST", "/api/v2/ticket", key, content_type, NEW_TICKET_FORM.as_bytes());
+    let mut stream = RawConnection::open(&server.base_url).await;
+    stream.send(&request[..request.len() - 10]).await;
     drop(stream);
     let found = account.wait_ok(&[("operation", "ticket.create"), ("timeout", "1m")]).await;
     let entry = &found["requests"][0];
@@ -102,17 +98,10 @@ async fn disconnect_during_body_upload_leaves_an_entry() {
 
 /// Waits until a fault rule has matched a request.
 pub(super) async fn wait_for_fault_match(account: &Account) {
-    let matched = async {
-        loop {
-            let faults = account.send_control("GET", "/faults").await.body;
-            if faults["faults"][0]["matched"] == 1 {
-                return;
-            }
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_mins(1), matched)
-        .await
-        .expect("the fault rule matches within a minute");
+    poll_until("the fault", async || {
+        account.send_control("GET", "/faults").await.body["faults"][0]["matched"] == 1
+    })
+    .await;
 }
 
 /// Creates a ticket under a fault, disconnects, and returns the journal entry and the number of tickets.
@@ -120,17 +109,12 @@ async fn disconnect_during_fault(effect: &Value) -> (Value, Value) {
     let server = Server::start();
     let account = Account::create(&server, &json!({})).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let content_type = URLENCODED;
     let key = &account.client.api_key;
-    let request = raw_http::build_raw_request(
-        "POST",
-        "/api/v2/ticket",
-        key,
-        content_type,
-        NEW_TICKET_FORM.as_bytes(),
-    );
-    let mut stream = raw_http::connect(&server.base_url).await;
-    stream.write_all(&request).await.expect("the request is sent");
+    let request =
+        build_raw_request("POST", "/api/v2/ticket", key, content_type, NEW_TICKET_FORM.as_bytes());
+    let mut stream = RawConnection::open(&server.base_url).await;
+    stream.send(&request).await;
     wait_for_fault_match(&account).await;
     drop(stream);
     let found = account.wait_ok(&[("operation", "create"), ("timeout", "1m")]).await;

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::helpers::{expect_array, expect_string, seq_numbers, warning_kinds};
+use super::helpers::{seq_numbers, warning_kinds};
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::{Account, assert_problem, expect_array, expect_string};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
 const ENTRY_FIELDS: [&str; 15] = [
     "at",

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::ticket_requests::{
-    NEW_TICKET_FIELDS, TicketRequest, batch_tickets, create_ticket, delete_ticket, delete_tickets,
-    get_ticket, list_tickets, request_without_body, set_status, unlink_customer, update_ticket,
-    with_form, with_json, with_multipart,
+    TicketRequest, batch_tickets, create_ticket, delete_ticket, delete_tickets, get_ticket,
+    list_tickets, request_without_body, set_status, unlink_customer, update_ticket, with_form,
+    with_json, with_multipart,
 };
-use crate::control_client::Account;
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::{NEW_TICKET_FIELDS, URLENCODED};
 
 const BATCH_FIELDS: [(&str, &str); 5] = [
     ("TicketIDs", "7, 8"),
@@ -114,7 +115,7 @@ async fn undecodable_body_records_no_fields() {
     for (content_type, body) in [
         ("application/json", "{"),
         ("application/json", "[1]"),
-        ("application/x-www-form-urlencoded", "title=%zz"),
+        (URLENCODED, "title=%zz"),
         ("multipart/form-data; boundary=x", "--y"),
         ("text/plain", "title=Printer"),
     ] {

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{
     batch_tickets, create_ticket, get_ticket, list_tickets, request_without_body, set_status,
     with_json,
 };
-use crate::control_client::Account;
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, expect_array, expect_string};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 /// Starts an account with eleven requests that differ in every property that has a filter.
 async fn start_with_varied_requests() -> (SeededServer, Account) {

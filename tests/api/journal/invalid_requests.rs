@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::expect_string;
 use super::ticket_requests::{create_ticket, get_ticket};
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::{Account, assert_problem, expect_string, fetch_response};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
 
 async fn start_with_two_requests() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
@@ -167,14 +167,14 @@ async fn foreign_or_malformed_cursor_is_rejected() {
 
 #[tokio::test]
 async fn cursor_from_before_a_server_restart_is_rejected() {
-    let data = crate::fixtures::create_temp_dir();
+    let data = crate::support::files::create_temp_dir();
     let flags = ["--data", data.path().to_str().expect("the path is UTF-8")];
-    let server = crate::support::Server::start_with_args(&flags);
+    let server = Server::start_with_args(&flags);
     let account = Account::create(&server, &json!({ "name": "own" })).await;
     create_ticket(&[]).send_ok(&account.client).await;
     let cursor = account.cursor().await;
-    assert!(server.stop().success());
-    let server = crate::support::Server::start_with_args(&flags);
+    assert_eq!(server.stop().exit_code, Some(0));
+    let server = Server::start_with_args(&flags);
     let account = account.with_server(&server);
     create_ticket(&[]).send_ok(&account.client).await;
     let rejected = account.send_control_query("/requests", &[("since", &cursor)]).await;
@@ -299,7 +299,7 @@ async fn invalid_strict_setting_is_rejected() {
         assert_problem(&rejected, 400, "invalid-request", &body.to_string());
         assert_detail_contains(&acme, &body.to_string(), &rejected.body, part);
     }
-    let creation = server.request_without_key("POST", crate::control_client::ACCOUNTS_PATH);
+    let creation = server.request_without_key("POST", crate::support::control::ACCOUNTS_PATH);
     assert_problem(
         &fetch_response(creation.json(&json!({ "strict": "yes" }))).await,
         400,

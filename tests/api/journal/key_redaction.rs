@@ -3,13 +3,13 @@
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, unmatched_journal};
+use super::helpers::unmatched_journal;
 use super::sse_client::EventStream;
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, expect_array, fetch_response};
+use crate::support::seed::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::{TICKETS_PATH, URLENCODED};
 
-const TICKETS_PATH: &str = "/api/v2/ticket";
 const FORM_WITHOUT_TITLE: &str = "brandID=1&channelID=1&direction=inbound&from=a&to=b";
 
 /// Places for a key beside its proper header; `{}` stands for the key.
@@ -50,7 +50,7 @@ fn build_request(
     if body.is_empty() {
         return request;
     }
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let request = request.header("content-type", URLENCODED);
     request.body(body.replace("{}", key))
 }
 

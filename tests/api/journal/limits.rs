@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{create_ticket, get_ticket, update_ticket};
-use crate::control_client::{Account, assert_problem, fetch_response};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::process::run_to_exit;
-use crate::support::Server;
+use crate::support::control::{
+    Account, assert_problem, expect_array, expect_string, fetch_response,
+};
+use crate::support::process::run_to_exit;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 async fn create_tickets(account: &Account, count: usize) {
     for _ in 0..count {

@@ -2,11 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::expect_string;
-use super::ticket_requests::{create_ticket, set_status, update_ticket};
-use crate::control_client::Account;
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::support::JsonResponse;
+use super::ticket_requests::{
+    batch_tickets, create_ticket, get_ticket, request_without_body, set_status, update_ticket,
+    with_json,
+};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, expect_string};
+use crate::support::seed::{
+    SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
+};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Returns the detail of a 409 problem.
 fn problem_detail(reply: &JsonResponse) -> String {

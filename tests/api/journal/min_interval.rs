@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::concurrency::wait_for_fault_match;
 use super::ticket_requests::{get_ticket, update_ticket};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
 /// Verifies the minimum interval of three requests that were sent with these pauses in between.
 async fn verify_spaced_requests(pauses: [&str; 2], min_interval: &str) -> JsonResponse {

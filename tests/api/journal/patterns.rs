@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::ticket_requests::{request_without_body, set_status, with_json};
-use crate::control_client::Account;
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::Account;
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
 /// Returns fields of every shape. The server rejects the request, which does not matter here.
 fn sample_fields() -> Value {

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::control_client::fetch_response;
-use crate::support::{ApiClient, JsonResponse, Server};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::fetch_response;
+use crate::support::server::Server;
+use crate::support::wait::block_on;
 
 const KEY: &str = "canary_key_0123456789";
 const TOKEN: &str = "canary_token_0123456789";
@@ -131,8 +133,7 @@ proptest! {
     fn problem_never_shows_the_key_as_a_word(
         around in proptest::collection::vec(("([a-z]{0,4}[ \"'`=:/&\t\n,;])?", "([ \"'`=:/&\t\n,;][a-z]{0,4})?"), 8),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(async {
+        block_on(async {
             let server = start_server();
             let client = server.with_key(KEY);
             for (before, after) in &around {

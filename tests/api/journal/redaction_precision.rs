@@ -4,13 +4,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, unmatched_journal};
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::process::{OutputStream, RunningProcess};
-use crate::support::ApiClient;
+use super::helpers::unmatched_journal;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, expect_array, expect_string, fetch_response};
+use crate::support::process::{OutputStream, RunningProcess};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::ticket::TICKETS_PATH;
+use crate::support::wait::block_on;
 
-const TICKETS_PATH: &str = "/api/v2/ticket";
 const REDACTED: &str = "(redacted)";
 
 /// Starts a server whose account `acme` also has this key.
@@ -391,8 +392,7 @@ proptest! {
             6,
         ),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(async {
+        block_on(async {
             let (_seeded, acme) = start_with_key(CANARY_KEY);
             let server = acme.client.clone();
             for (before, label, after) in &values {
@@ -500,8 +500,7 @@ proptest! {
     fn value_is_redacted_exactly_when_it_is_the_key(
         requests in vec(("[A-Z][A-Za-z0-9_-]{3,12}X", vec(field_value_strategy(), 5), 0_u8..3), 4),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(async {
+        block_on(async {
             let server = serve_seed(&acme_seed([]));
             for (key, values, encoding) in &requests {
                 assert_exact_redaction(&server, key, values, *encoding).await;

@@ -2,37 +2,37 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, unmatched_journal};
+use super::helpers::unmatched_journal;
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket, set_status};
-use crate::control_client::{Account, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, expect_array, expect_string, fetch_response};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 
 /// Method, path, content type and body; the status and the operation of the entry.
 type RejectedCase = (&'static str, &'static str, &'static str, String, u16, Value);
-
-const FORM_URLENCODED: &str = "application/x-www-form-urlencoded";
 
 #[rustfmt::skip]
 fn rejected_cases() -> Vec<RejectedCase> {
     let (new, none) = (|| NEW_TICKET_FORM.to_owned(), String::new);
     vec![
-        ("POST", "/api/v2/ticket", FORM_URLENCODED, none(), 400, json!("ticket.create")),
-        ("POST", "/api/v2/ticket", FORM_URLENCODED, "title=%zz".to_owned(), 400, json!("ticket.create")),
+        ("POST", "/api/v2/ticket", URLENCODED, none(), 400, json!("ticket.create")),
+        ("POST", "/api/v2/ticket", URLENCODED, "title=%zz".to_owned(), 400, json!("ticket.create")),
         ("POST", "/api/v2/ticket", "application/json", "{".to_owned(), 400, json!("ticket.create")),
-        ("GET", "/api/v2/ticket/99", FORM_URLENCODED, none(), 400, json!("ticket.get")),
-        ("GET", "/api/v2/ticket/x", FORM_URLENCODED, none(), 400, json!("ticket.get")),
-        ("GET", "/api/v2/ticket?applyView=none", FORM_URLENCODED, none(), 400, json!("ticket.list")),
-        ("POST", "/api/v2/ticket/setStatus", FORM_URLENCODED, "status=open&ticketIDs[]=99".to_owned(), 400, json!("ticket.setStatus")),
-        ("DELETE", "/api/v2/ticket/multi", FORM_URLENCODED, none(), 400, json!("ticket.deleteMulti")),
-        ("POST", "/api/v2/ticket", FORM_URLENCODED, "x".repeat(11_000_000), 413, json!("ticket.create")),
+        ("GET", "/api/v2/ticket/99", URLENCODED, none(), 400, json!("ticket.get")),
+        ("GET", "/api/v2/ticket/x", URLENCODED, none(), 400, json!("ticket.get")),
+        ("GET", "/api/v2/ticket?applyView=none", URLENCODED, none(), 400, json!("ticket.list")),
+        ("POST", "/api/v2/ticket/setStatus", URLENCODED, "status=open&ticketIDs[]=99".to_owned(), 400, json!("ticket.setStatus")),
+        ("DELETE", "/api/v2/ticket/multi", URLENCODED, none(), 400, json!("ticket.deleteMulti")),
+        ("POST", "/api/v2/ticket", URLENCODED, "x".repeat(11_000_000), 413, json!("ticket.create")),
         ("POST", "/api/v2/ticket", "text/plain", new(), 415, json!("ticket.create")),
-        ("GET", "/api/v2/nothing", FORM_URLENCODED, none(), 404, Value::Null),
-        ("POST", "/api/v2/ticket/7/timeline", FORM_URLENCODED, new(), 404, Value::Null),
-        ("GET", "/api/", FORM_URLENCODED, none(), 404, Value::Null),
-        ("PATCH", "/api/v2/ticket", FORM_URLENCODED, none(), 405, Value::Null),
-        ("POST", "/api/v2/ticket/7", FORM_URLENCODED, new(), 405, Value::Null),
-        ("BREW", "/api/v2/ticket", FORM_URLENCODED, none(), 405, Value::Null),
+        ("GET", "/api/v2/nothing", URLENCODED, none(), 404, Value::Null),
+        ("POST", "/api/v2/ticket/7/timeline", URLENCODED, new(), 404, Value::Null),
+        ("GET", "/api/", URLENCODED, none(), 404, Value::Null),
+        ("PATCH", "/api/v2/ticket", URLENCODED, none(), 405, Value::Null),
+        ("POST", "/api/v2/ticket/7", URLENCODED, new(), 405, Value::Null),
+        ("BREW", "/api/v2/ticket", URLENCODED, none(), 405, Value::Null),
     ]
 }
 

@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
-use super::helpers::{expect_array, expect_string};
 use super::ticket_requests::{create_ticket, documented_requests, solve_unfinished_tickets};
-use crate::control_client::Account;
-use crate::fixtures::{
-    acme_seed, create_temp_dir, serve_seed, serve_seed_with_args, ticket_fixture,
-};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, expect_array, expect_string};
+use crate::support::files::create_temp_dir;
+use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::{ALL_TICKETS_PATH, PRIORITIES, STATUSES};
+use crate::support::wait::block_on;
 
 /// Rows by kind and ID.
 type RowMap = BTreeMap<(String, u64), Map<String, Value>>;
@@ -86,7 +86,7 @@ fn retain_comparable_rows(rows: RowMap) -> RowMap {
 
 /// Returns the tickets as the Ticket API lists them, with the columns that the writers change.
 async fn listed_rows(client: &ApiClient) -> RowMap {
-    let all = client.get("/api/v2/ticket?itemLimit=9999&searchArchived=yes").await.body;
+    let all = client.get(ALL_TICKETS_PATH).await.body;
     let tickets = expect_array(&all["items"]).into_iter().map(|ticket| {
         let columns = ["status", "priority", "title", "last_update", "closed_at"];
         let columns = columns.map(|name| (name.to_owned(), ticket[name].clone()));
@@ -98,8 +98,6 @@ async fn listed_rows(client: &ApiClient) -> RowMap {
 
 /// Writes to the same tickets as all other tasks.
 async fn send_conflicting_writes(client: ApiClient, task: usize) {
-    const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
-    const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
     for round in 0..6 {
         let pick = task * 7 + round * 5;
         let ids = format!("ticketIDs[]={}&ticketIDs[]={}", 1 + pick % 4, 5 + pick % 3);
@@ -219,8 +217,7 @@ proptest! {
 
     #[test]
     fn changes_of_random_writes_replay_to_the_final_state(writers in vec(vec(write_strategy(), 4..14), 1..7)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(assert_random_changes_replay(&writers));
+        block_on(assert_random_changes_replay(&writers));
     }
 }
 

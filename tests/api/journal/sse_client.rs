@@ -1,15 +1,10 @@
 //! A client for the server-sent events of the journal stream.
 
-use std::time::Duration;
-
 use reqwest::Response;
 use serde_json::Value;
 
-use super::helpers::QueryParams;
-use crate::control_client::Account;
-
-/// Longer than any event takes, so that a silent server fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
+use crate::support::control::{Account, QueryParams};
+use crate::support::wait::with_timeout;
 
 /// One server-sent event.
 #[derive(Clone, Debug)]
@@ -85,10 +80,8 @@ impl EventStream {
                 }
                 continue;
             }
-            let chunk = tokio::time::timeout(TEST_TIMEOUT, self.response.chunk()).await;
-            let chunk = chunk
-                .expect("an event arrives before the timeout")
-                .expect("the stream is not cut off");
+            let chunk = with_timeout("an event", self.response.chunk()).await;
+            let chunk = chunk.expect("the stream is not cut off");
             self.buffer.extend_from_slice(&chunk?);
         }
     }

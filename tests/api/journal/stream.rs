@@ -2,18 +2,12 @@
 
 use serde_json::json;
 
-use super::helpers::{expect_string, seq_numbers, unmatched_journal};
+use super::helpers::{seq_numbers, unmatched_journal};
 use super::sse_client::EventStream;
 use super::ticket_requests::{create_ticket, get_ticket, set_status, update_ticket};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::support::{ApiClient, Server};
-
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
+use crate::support::client::ApiClient;
+use crate::support::control::{Account, assert_problem, expect_string, start_with_account};
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
 #[tokio::test]
 async fn stream_sends_existing_entries_then_new_ones() {
@@ -157,7 +151,7 @@ async fn open_stream_does_not_delay_shutdown() {
     let mut events = EventStream::open(&account, &[]).await;
     let stop = tokio::task::spawn_blocking(move || server.stop());
     while events.next().await.is_some() {}
-    assert!(stop.await.expect("the server stops").success());
+    assert!(stop.await.expect("the server stops").exit_code == Some(0));
 }
 
 #[tokio::test]
@@ -176,7 +170,7 @@ async fn invalid_stream_request_is_a_problem() {
     }
     let request = acme.request("GET", "/requests/stream").header("last-event-id", "garbage");
     assert_problem(
-        &crate::control_client::fetch_response(request).await,
+        &crate::support::control::fetch_response(request).await,
         400,
         "invalid-request",
         "last-event-id",

@@ -1,15 +1,13 @@
 //! Slow readers of the stream: they block no request and receive a `truncated` event.
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
-use super::helpers::expect_string;
 use super::sse_client::EventStream;
 use super::ticket_requests::{create_ticket, get_ticket};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::{acme_seed, serve_seed, ticket_fixture};
-use crate::raw_http;
-use crate::support::Server;
+use crate::support::control::{ACCOUNTS_PATH, Account, expect_string};
+use crate::support::raw::RawConnection;
+use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn truncation_before_the_stream_is_reported_once() {
@@ -39,12 +37,12 @@ async fn truncation_before_the_stream_is_reported_once() {
 async fn client_that_never_reads_does_not_block_requests() {
     let server = serve_seed(&acme_seed((1..=30).map(ticket_fixture)));
     let acme = Account::acme(&server);
-    let mut unread_stream = raw_http::connect(&server.base_url).await;
+    let mut unread_stream = RawConnection::open(&server.base_url).await;
     let path = format!("{ACCOUNTS_PATH}/acme/requests/stream");
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    unread_stream.write_all(head.as_bytes()).await.expect("the request is sent");
+    unread_stream.send(head.as_bytes()).await;
     // The response has started, so the server counts the client as a reader.
-    unread_stream.readable().await.expect("the response starts");
+    unread_stream.wait_readable().await;
     for _ in 0..500 {
         assert_eq!(server.get("/api/v2/ticket?itemLimit=30").await.status, 200);
     }

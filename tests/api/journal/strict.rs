@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, warning_kinds};
+use super::helpers::warning_kinds;
 use super::ticket_requests::{create_ticket, documented_requests, get_ticket, list_tickets};
 use super::warning_cases::warning_cases;
-use crate::control_client::Account;
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, expect_array, expect_string};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
 
 const ALL_WARNING_KINDS: [&str; 6] =
     ["unknown-field", "wrong-case", "content-type", "key-in-query", "undocumented", "early-retry"];
@@ -179,13 +180,13 @@ async fn account_created_strict_is_strict_after_a_reset() {
 
 #[tokio::test]
 async fn strict_setting_survives_a_server_restart() {
-    let data = crate::fixtures::create_temp_dir();
+    let data = crate::support::files::create_temp_dir();
     let flags = ["--data", data.path().to_str().expect("the path is UTF-8")];
     let server = Server::start_with_args(&flags);
     let account = Account::create(&server, &json!({ "name": "own" })).await;
     account.set_strict(&["content-type"]).await;
     let setting = account.send_control("GET", "/strict").await.body;
-    assert!(server.stop().success());
+    assert_eq!(server.stop().exit_code, Some(0));
     let server = Server::start_with_args(&flags);
     let account = account.with_server(&server);
     assert_eq!(account.send_control("GET", "/strict").await.body, setting);

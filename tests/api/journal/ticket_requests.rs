@@ -3,7 +3,8 @@
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::ticket::NEW_TICKET_FIELDS;
 
 /// Names and values of fields.
 pub(super) type FieldList = Vec<(&'static str, &'static str)>;
@@ -103,16 +104,6 @@ pub(super) fn with_json(mut request: TicketRequest, body: Value) -> TicketReques
     request.body = RequestBody::Json(body);
     request
 }
-
-/// The required fields of a new ticket.
-pub(super) const NEW_TICKET_FIELDS: [(&str, &str); 6] = [
-    ("brandID", "1"),
-    ("channelID", "1"),
-    ("direction", "inbound"),
-    ("from", "ada@example.test"),
-    ("to", "desk@example.test"),
-    ("title", "Printer on fire"),
-];
 
 /// Returns the required fields of a new ticket and these.
 pub(super) fn new_ticket_fields(more: &[(&'static str, &'static str)]) -> FieldList {

@@ -1,25 +1,21 @@
 //! The time to live of an account starts at the end of its last request, however long the request takes.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
-use super::helpers::{expect_array, expect_string};
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
 use super::wait_limits::start_wait_in_last_slot;
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::graceful_shutdown::PendingRequest;
-use crate::raw_http;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{
+    ACCOUNTS_PATH, Account, expect_array, expect_string, fetch_response,
+};
+use crate::support::raw::{PendingRequest, RawConnection, build_raw_request};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
+use crate::support::wait::poll_until;
 
 /// Shorter than each request here takes, and longer than the time between two requests.
 const TTL: &str = "1500ms";
-/// Longer than any account lives, so that an account that is never removed fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 async fn create_account(client: &ApiClient, name: &str) -> Account {
     Account::create(client, &json!({ "name": name, "ttl": TTL })).await
@@ -35,11 +31,10 @@ async fn account_names(client: &ApiClient) -> Vec<String> {
 }
 
 async fn wait_until_removed(client: &ApiClient, name: &str) {
-    let removed =
-        async { while account_names(client).await.iter().any(|existing| existing == name) {} };
-    tokio::time::timeout(TEST_TIMEOUT, removed)
-        .await
-        .unwrap_or_else(|_| panic!("{name} is not removed"));
+    poll_until(&format!("the removal of {name}"), async || {
+        !account_names(client).await.iter().any(|existing| existing == name)
+    })
+    .await;
 }
 
 /// Waits until accounts that were last used now have been removed.
@@ -56,24 +51,24 @@ async fn start_faulted_creation(
     client: &ApiClient,
     name: &str,
     effect: &Value,
-) -> (Account, TcpStream) {
+) -> (Account, RawConnection) {
     let account = create_account(client, name).await;
     account.add_fault(&json!({ "operation": "ticket.create", "effect": effect })).await;
-    let mut stream = raw_http::connect(&client.base_url).await;
-    let content_type = "application/x-www-form-urlencoded";
+    let mut stream = RawConnection::open(&client.base_url).await;
+    let content_type = URLENCODED;
     let path = "/api/v2/ticket";
-    let bytes = raw_http::build_raw_request(
+    let bytes = build_raw_request(
         "POST",
         path,
         &account.client.api_key,
         content_type,
         NEW_TICKET_FORM.as_bytes(),
     );
-    stream.write_all(&bytes).await.expect("the request is sent");
-    let applied = async {
-        while account.send_control("GET", "/faults").await.body["faults"][0]["applied"] != 1 {}
-    };
-    tokio::time::timeout(TEST_TIMEOUT, applied).await.expect("the fault is applied");
+    stream.send(&bytes).await;
+    poll_until("the fault", async || {
+        account.send_control("GET", "/faults").await.body["faults"][0]["applied"] == 1
+    })
+    .await;
     (account, stream)
 }
 
@@ -93,7 +88,7 @@ async fn pending_wait_or_stream_keeps_the_account_alive() {
         create_ticket(&[]).send_ok(&account.client).await;
     }
     for stream in [wait, ticket_wait] {
-        assert_eq!(raw_http::read_raw_response(stream).await.status, 200);
+        assert_eq!(stream.read_only_response().await.status, 200);
     }
     assert_eq!(events.next_seq_numbers(1).await, [1]);
     drop(events);

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{create_ticket, get_ticket, set_status, update_ticket};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::control::{Account, assert_problem, expect_array, expect_string};
+use crate::support::seed::{
+    SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
+};
 
 /// Starts an account with four requests: 1 to 3 solve ticket 7, request 4 gets it.
 async fn start_with_four_requests() -> (SeededServer, Account) {

@@ -1,26 +1,19 @@
 //! Waits for requests: existing ones, later ones, and none.
 
 use futures_util::future::join_all;
-use serde_json::json;
 
-use super::helpers::{expect_array, expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{create_ticket, get_ticket, set_status};
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{
-    NEW_TICKET_FORM, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::control::{
+    Account, assert_problem, expect_array, expect_string, start_with_account,
 };
-use crate::support::Server;
+use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Longer than any request takes, so that a missing request fails the test.
-const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
+pub(super) const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 /// No waiting: only existing entries are found.
-const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
-
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
+pub(super) const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 #[tokio::test]
 async fn existing_requests_end_a_wait_at_once() {

@@ -1,27 +1,18 @@
 //! The limit of concurrent waits, and the end of a wait on disconnect, removal of the account and shutdown.
 
-use futures_util::FutureExt;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::sse_client::EventStream;
 use super::ticket_requests::create_ticket;
-use crate::control_client::{ACCOUNTS_PATH, Account, assert_problem};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http;
-use crate::support::{JsonResponse, Server};
+use crate::support::client::JsonResponse;
+use crate::support::control::{ACCOUNTS_PATH, Account, assert_problem, start_with_account};
+use crate::support::raw::RawConnection;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::wait::{poll_until, with_timeout};
 
 /// The maximum number of waits and streams per account.
 const MAX_WAITS: usize = 100;
-/// Longer than the server takes to notice a disconnect.
-const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
-
-async fn start_with_account() -> (Server, Account) {
-    let server = Server::start();
-    let account = Account::create(&server, &json!({})).await;
-    (server, account)
-}
 
 async fn open_streams(account: &Account, count: usize) -> Vec<EventStream> {
     let mut all = Vec::new();
@@ -37,8 +28,7 @@ async fn try_short_wait(account: &Account) -> JsonResponse {
 }
 
 async fn wait_for_free_slot(account: &Account) {
-    let slot_freed = async { while try_short_wait(account).await.status == 429 {} };
-    tokio::time::timeout(TEST_TIMEOUT, slot_freed).await.expect("a slot becomes free");
+    poll_until("a free wait slot", async || try_short_wait(account).await.status != 429).await;
 }
 
 const WAIT_FOR_CREATION: &str = "operation=ticket.create";
@@ -49,16 +39,15 @@ const WAIT_FOR_TICKET: &str = "ticket=1&status=new";
 pub(super) async fn start_wait_in_last_slot(
     account: &Account,
     query: &str,
-) -> (TcpStream, Vec<EventStream>) {
+) -> (RawConnection, Vec<EventStream>) {
     let others = open_streams(account, MAX_WAITS - 1).await;
     let path = format!("{ACCOUNTS_PATH}/{}/wait?{query}&timeout=5m", account.name);
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     loop {
-        let mut stream = raw_http::connect(&account.client.base_url).await;
-        stream.write_all(head.as_bytes()).await.expect("the request is sent");
-        let mut first = [0];
+        let mut stream = RawConnection::open(&account.client.base_url).await;
+        stream.send(head.as_bytes()).await;
         // A short wait may have held the last slot, so this one was rejected: retry.
-        while stream.peek(&mut first).now_or_never().is_none() {
+        while !stream.is_readable() {
             if try_short_wait(account).await.status == 429 {
                 return (stream, others);
             }
@@ -110,7 +99,7 @@ async fn disconnected_streams_release_their_wait_slots() {
                 }
             }
         };
-        tokio::time::timeout(TEST_TIMEOUT, reopened).await.expect("all slots are released");
+        with_timeout("the release of all slots", reopened).await;
         wait_for_free_slot(&account).await;
     }
 }
@@ -129,13 +118,11 @@ async fn disconnected_wait_releases_its_slot() {
 
 #[tokio::test]
 async fn matching_request_ends_a_pending_wait() {
-    for (query, part) in
-        [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer on fire")]
-    {
+    for (query, part) in [(WAIT_FOR_CREATION, "ticket.create"), (WAIT_FOR_TICKET, "Printer")] {
         let (_server, account) = start_with_account().await;
         let (stream, _others) = start_wait_in_last_slot(&account, query).await;
         create_ticket(&[]).send_ok(&account.client).await;
-        let response = raw_http::read_raw_response(stream).await;
+        let response = stream.read_only_response().await;
         assert_eq!(response.status, 200, "{query}: {response:?}");
         assert!(response.body.contains(part), "{query}: {response:?}");
     }
@@ -147,7 +134,7 @@ async fn removing_the_account_ends_its_pending_waits() {
         let (_server, account) = start_with_account().await;
         let (stream, mut others) = start_wait_in_last_slot(&account, query).await;
         assert_eq!(account.send_control("DELETE", "").await.status, 204);
-        let response = raw_http::read_raw_response(stream).await;
+        let response = stream.read_only_response().await;
         assert_eq!(response.status, 404, "{query}: {response:?}");
         assert!(response.body.contains("/docs/control#unknown-account"), "{response:?}");
         for stream in &mut others {
@@ -168,10 +155,10 @@ async fn server_shutdown_ends_pending_waits() {
         let (server, account) = start_with_account().await;
         let (stream, others) = start_wait_in_last_slot(&account, query).await;
         let stop = tokio::task::spawn_blocking(move || server.stop());
-        let response = raw_http::read_raw_response(stream).await;
+        let response = stream.read_only_response().await;
         assert_eq!(response.status, 503, "{query}: {response:?}");
         assert!(response.body.contains("/docs/control#shutting-down"), "{response:?}");
-        assert!(stop.await.expect("the server stops").success());
+        assert!(stop.await.expect("the server stops").exit_code == Some(0));
         drop(others);
     }
 }
@@ -184,11 +171,10 @@ async fn wait_fails_when_matching_entries_are_evicted() {
     let (stream, others) =
         start_wait_in_last_slot(&account, "operation=ticket.create&count=60").await;
     drop(others);
-    let mut first = [0];
-    while stream.peek(&mut first).now_or_never().is_none() {
+    while !stream.is_readable() {
         assert_eq!(account.client.send_form("POST", "/api/v2/ticket", &body).await.status, 200);
     }
-    let response = raw_http::read_raw_response(stream).await;
+    let response = stream.read_only_response().await;
     assert_eq!(response.status, 409, "{response:?}");
     assert!(response.body.contains("/docs/control#journal-truncated"), "{response:?}");
     assert!(response.body.contains("--journal-bytes"), "the problem names the flag: {response:?}");

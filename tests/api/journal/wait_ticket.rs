@@ -2,18 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_string, seq_numbers};
+use super::helpers::seq_numbers;
 use super::ticket_requests::{
     batch_tickets, create_ticket, delete_ticket, set_priority, set_status, unlink_customer,
     update_ticket,
 };
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed, ticket_fixture};
+use super::wait::{LONG_TIMEOUT, ZERO_TIMEOUT};
+use crate::support::control::{Account, assert_problem, expect_string};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
-const LONG_TIMEOUT: (&str, &str) = ("timeout", "1m");
 const SHORT_TIMEOUT: (&str, &str) = ("timeout", "1ms");
-/// No waiting: only the current state is checked.
-const ZERO_TIMEOUT: (&str, &str) = ("timeout", "0s");
 
 fn start_server() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([ticket_fixture(7)]));
@@ -70,7 +68,7 @@ async fn each_write_operation_ends_a_wait() {
 async fn creation_and_deletion_of_the_ticket_end_a_wait() {
     let (server, acme) = start_server();
     let (creation, deletion) = (create_ticket(&[]), delete_ticket("/8"));
-    let query = [("ticket", "8"), ("status", "new"), ("title", "Printer on fire"), LONG_TIMEOUT];
+    let query = [("ticket", "8"), ("status", "new"), ("title", "Printer"), LONG_TIMEOUT];
     let (found, _) = tokio::join!(acme.wait_ok(&query), creation.send_ok(&server));
     assert_eq!(found["ticket"]["id"], 8, "{found}");
     let query = [("ticket", "8"), ("deleted", "true"), LONG_TIMEOUT];

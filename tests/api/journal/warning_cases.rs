@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::ticket_requests::{
-    NEW_TICKET_FIELDS, TicketRequest, batch_tickets, create_ticket, delete_ticket, delete_tickets,
-    get_ticket, list_tickets, request_without_body, set_priority, set_status,
-    solve_unfinished_tickets, unlink_customer, update_ticket, with_form, with_json, with_multipart,
+    TicketRequest, batch_tickets, create_ticket, delete_ticket, delete_tickets, get_ticket,
+    list_tickets, request_without_body, set_priority, set_status, solve_unfinished_tickets,
+    unlink_customer, update_ticket, with_form, with_json, with_multipart,
 };
+use crate::support::ticket::NEW_TICKET_FIELDS;
 
 /// Kind of the warning, the field, and the suggested name.
 pub(super) type ExpectedWarning = (&'static str, Option<&'static str>, Option<&'static str>);

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::helpers::{expect_array, expect_string, seq_numbers, warning_kinds};
+use super::helpers::{seq_numbers, warning_kinds};
 use super::ticket_requests::{
     TicketRequest, batch_tickets, create_ticket, documented_requests, get_ticket, list_tickets,
 };
 use super::warning_cases::{ExpectedWarning, warning_cases};
-use crate::control_client::Account;
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, expect_array, expect_string};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 fn start_server() -> (SeededServer, Account) {
     let server = serve_seed(&acme_seed([7, 8, 9, 10].map(ticket_fixture)));

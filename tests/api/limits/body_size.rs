@@ -1,11 +1,11 @@
 //! The size limit of request bodies, in every encoding.
 
 use super::{
-    JSON, LIST_PATH, MULTIPART, URLENCODED, assert_unchanged_and_serving, build_chunked_request,
-    build_multipart_body, build_request_with_body, count_tickets, list_all_tickets, send_request,
-    start_server,
+    assert_unchanged_and_serving, build_chunked_request, build_multipart_body,
+    build_request_with_body, count_tickets, list_all_tickets, start_server,
 };
-use crate::fixtures::NEW_TICKET_FORM;
+use crate::support::raw::exchange;
+use crate::support::ticket::{JSON, MULTIPART, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 /// Returns bodies of exactly `size` bytes that create a ticket, one per encoding.
 fn build_bodies(size: usize) -> [(&'static str, Vec<u8>); 3] {
@@ -30,11 +30,14 @@ fn build_requests(size: usize) -> Vec<(String, Vec<u8>)> {
         assert_eq!(body.len(), size);
         all.push((
             content_type.to_owned(),
-            build_request_with_body("POST", LIST_PATH, content_type, &body),
+            build_request_with_body("POST", TICKETS_PATH, content_type, &body),
         ));
         for chunk in [100, 1_000_000] {
             let label = format!("{content_type} in chunks of {chunk}");
-            all.push((label, build_chunked_request("POST", LIST_PATH, content_type, &body, chunk)));
+            all.push((
+                label,
+                build_chunked_request("POST", TICKETS_PATH, content_type, &body, chunk),
+            ));
         }
     }
     all
@@ -45,13 +48,13 @@ async fn body_at_size_limit_is_accepted_and_one_byte_more_is_rejected() {
     for max_bytes in [1_024, 70_000] {
         let server = start_server(&["--max-body-bytes", &max_bytes.to_string()]);
         for (label, request) in build_requests(max_bytes) {
-            let response = send_request(&label, &server.base_url, &request).await;
+            let response = exchange(&server.base_url, &request).await;
             assert_eq!(response.status, 200, "{label}: {response:?}");
         }
         let before = list_all_tickets(&server.base_url).await;
         for size in [max_bytes + 1, max_bytes + 1_000, 20 * max_bytes] {
             for (label, request) in build_requests(size) {
-                let response = send_request(&label, &server.base_url, &request).await;
+                let response = exchange(&server.base_url, &request).await;
                 assert_eq!(response.status, 413, "{size} by {label}: {response:?}");
                 let message = response.error_message();
                 assert!(message.contains(&max_bytes.to_string()), "{label}: {message}");
@@ -67,8 +70,8 @@ async fn raised_body_size_limit_accepts_larger_body() {
     let server = start_server(&["--max-body-bytes", &(default_max_bytes + 2).to_string()]);
     for (size, status) in [(default_max_bytes + 2, 200), (default_max_bytes + 3, 413)] {
         for (content_type, body) in build_bodies(size) {
-            let request = build_request_with_body("POST", LIST_PATH, content_type, &body);
-            let response = send_request(content_type, &server.base_url, &request).await;
+            let request = build_request_with_body("POST", TICKETS_PATH, content_type, &body);
+            let response = exchange(&server.base_url, &request).await;
             assert_eq!(response.status, status, "{size} of {content_type}: {response:?}");
         }
     }

@@ -3,18 +3,18 @@
 use std::iter;
 
 use futures_util::future::join_all;
-use tokio::net::TcpStream;
 
-use super::raw_connection::{
-    connect_and_send, expect_single_response, read_remaining, read_response, send_byte_by_byte,
-};
 use super::{
-    ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, MULTIPART, REQUEST_TIMED_OUT, URLENCODED,
-    assert_unchanged_and_serving, build_keep_alive_request, build_multipart_body, build_request,
-    build_request_with_body, count_tickets, list_all_tickets, start_server,
+    ITEM_PATH, REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_keep_alive_request,
+    build_multipart_body, build_request, build_request_with_body, count_tickets, list_all_tickets,
+    start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, RawResponse, exchange, expect_single_response};
+use crate::support::seed::{ACME_KEY, SeededServer};
+use crate::support::ticket::{
+    JSON, MULTIPART, NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED,
+};
 
 const BODY_TIMEOUT: &str = "300ms";
 /// Framing headers of a body that never ends.
@@ -52,13 +52,13 @@ impl SlowRequest {
 
     /// Sends the request byte by byte until the server responds; returns all responses.
     async fn send_until_response(self, base: &str) -> (Self, Vec<RawResponse>) {
-        let stream = connect_and_send(
+        let stream = RawConnection::open_and_send(
             base,
             &build_keep_alive_request(self.method, &self.path, &self.headers),
         )
         .await;
         let bytes = self.body_start.bytes().chain(self.repeated_body.bytes().cycle());
-        let responses = send_byte_by_byte(stream, bytes).await;
+        let responses = stream.send_byte_by_byte(bytes).await;
         (self, responses)
     }
 }
@@ -69,7 +69,7 @@ const PART_HEAD: &str = "--edge\r\nContent-Disposition: form-data; name=\"title\
 fn slow_ticket_requests() -> Vec<SlowRequest> {
     let mut all = Vec::new();
     let update = ("PUT", "/api/v2/ticket/7");
-    for target in [("POST", LIST_PATH), update, ("POST", "/api/v2/ticket/setStatus")] {
+    for target in [("POST", TICKETS_PATH), update, ("POST", "/api/v2/ticket/setStatus")] {
         all.extend([
             SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("title=", "x")),
             SlowRequest::new(target, (URLENCODED, CONTENT_LENGTH_HEADER), ("", "")),
@@ -131,9 +131,7 @@ async fn unfinished_body_times_out() {
         );
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
-    let accounts =
-        super::send_request("accounts", &server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
-            .await;
+    let accounts = exchange(&server.base_url, &build_request("GET", ACCOUNTS_PATH, "")).await;
     assert_eq!(accounts.body.matches("\"account\"").count(), 1, "{accounts:?}");
 }
 
@@ -141,15 +139,15 @@ async fn unfinished_body_times_out() {
 async fn body_withheld_after_expect_continue_times_out() {
     let server = start_server_with_body_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = [LIST_PATH, ACCOUNTS_PATH].map(async |path| {
+    let all = [TICKETS_PATH, ACCOUNTS_PATH].map(async |path| {
         let headers =
             format!("Content-Type: {JSON}\r\n{CONTENT_LENGTH_HEADER}Expect: 100-continue\r\n");
         (
             path,
-            read_remaining(
-                connect_and_send(&server.base_url, &build_request("POST", path, &headers)).await,
-            )
-            .await,
+            RawConnection::open_and_send(&server.base_url, &build_request("POST", path, &headers))
+                .await
+                .read_responses()
+                .await,
         )
     });
     for (path, responses) in join_all(all).await {
@@ -165,14 +163,14 @@ fn slow_requests_with_unread_body() -> Vec<(u16, SlowRequest)> {
         [(CONTENT_LENGTH_HEADER, ("title=", "x")), (CHUNKED_HEADER, ("", "1\r\nx\r\n"))]
     {
         let form = (URLENCODED, framing);
-        let other_key = format!("{LIST_PATH}?apiKey=another-key-0123456789");
+        let other_key = format!("{TICKETS_PATH}?apiKey=another-key-0123456789");
         all.extend([
             (400, SlowRequest::new(("POST", &other_key), form, filler)),
             (404, SlowRequest::new(("POST", "/nothing"), form, filler)),
             (404, SlowRequest::new(("POST", "/_control/nothing"), form, filler)),
             (404, SlowRequest::new(("POST", "/_control/accounts/nobody/keys"), form, filler)),
             (405, SlowRequest::new(("PATCH", ITEM_PATH), form, filler)),
-            (415, SlowRequest::new(("POST", LIST_PATH), ("text/plain", framing), filler)),
+            (415, SlowRequest::new(("POST", TICKETS_PATH), ("text/plain", framing), filler)),
             (200, SlowRequest::new(("GET", ITEM_PATH), form, filler)),
             (200, SlowRequest::new(("GET", "/docs"), form, filler)),
         ]);
@@ -198,7 +196,7 @@ async fn slow_unread_body_ends_at_body_timeout() {
 /// Sends all but the last 30 bytes at once, then the rest byte by byte.
 async fn send_last_bytes_slowly(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
     let (first, last) = bytes.split_at(bytes.len() - 30);
-    send_byte_by_byte(connect_and_send(base, first).await, last.to_vec()).await
+    RawConnection::open_and_send(base, first).await.send_byte_by_byte(last.to_vec()).await
 }
 
 #[tokio::test]
@@ -207,14 +205,19 @@ async fn slow_body_within_timeout_is_accepted() {
     let form = NEW_TICKET_FORM.as_bytes();
     let json = format!(
         "{{{}}}",
-        super::REQUIRED_FIELDS.map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",")
+        NEW_TICKET_FIELDS.map(|(name, value)| format!("\"{name}\":\"{value}\"")).join(",")
     );
     let json = json.replace("\"1\"", "1");
     let requests = [
-        build_request_with_body("POST", LIST_PATH, URLENCODED, form),
-        build_request_with_body("POST", LIST_PATH, MULTIPART, &build_multipart_body("note", "x")),
-        build_request_with_body("POST", LIST_PATH, JSON, json.as_bytes()),
-        super::build_chunked_request("POST", LIST_PATH, URLENCODED, form, 7),
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, form),
+        build_request_with_body(
+            "POST",
+            TICKETS_PATH,
+            MULTIPART,
+            &build_multipart_body("note", "x"),
+        ),
+        build_request_with_body("POST", TICKETS_PATH, JSON, json.as_bytes()),
+        super::build_chunked_request("POST", TICKETS_PATH, URLENCODED, form, 7),
         build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{                              }"),
     ];
     let all = requests.map(async |bytes| send_last_bytes_slowly(&server.base_url, &bytes).await);
@@ -230,24 +233,24 @@ async fn body_timeout_restarts_for_second_request() {
     let server = start_server_with_body_timeout();
     let head = |length: usize| {
         format!(
-            "POST {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\n\
+            "POST {TICKETS_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\n\
              Content-Type: {URLENCODED}\r\nContent-Length: {length}\r\n\r\n"
         )
     };
     let first = [head(NEW_TICKET_FORM.len()).as_bytes(), NEW_TICKET_FORM.as_bytes()].concat();
-    let mut stream = connect_and_send(&server.base_url, &first).await;
-    assert_eq!(read_response(&mut stream).await.status, 200);
+    let mut stream = RawConnection::open_and_send(&server.base_url, &first).await;
+    assert_eq!(stream.read_response().await.status, 200);
     let second_head = head(100_000).into_bytes();
     let responses = send_head_and_slow_body(stream, second_head).await;
     REQUEST_TIMED_OUT.assert_matches(
         "the second request",
-        LIST_PATH,
+        TICKETS_PATH,
         &expect_single_response("the second request", responses),
     );
     assert_eq!(count_tickets(&server.base_url).await, 2, "the first request created a ticket");
 }
 
-async fn send_head_and_slow_body(mut stream: TcpStream, head: Vec<u8>) -> Vec<RawResponse> {
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await.expect("the connection is open");
-    send_byte_by_byte(stream, iter::repeat(b'x')).await
+async fn send_head_and_slow_body(mut stream: RawConnection, head: Vec<u8>) -> Vec<RawResponse> {
+    stream.send(&head).await;
+    stream.send_byte_by_byte(iter::repeat(b'x')).await
 }

@@ -1,30 +1,28 @@
 //! A busy account: requests that wait too long are rejected with 503 and never executed.
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
-use super::raw_connection::{connect_and_send, poll_until, read_response};
+use super::account_path;
 use super::{
-    ACCOUNT_BUSY, ACCOUNTS_PATH, ITEM_PATH, JSON, LIST_PATH, URLENCODED, build_keep_alive_request,
-    build_request, build_request_with_body, parse_json, send_request,
+    ACCOUNT_BUSY, ITEM_PATH, build_keep_alive_request, build_request, build_request_with_body,
+    parse_json,
 };
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, RawResponse, exchange};
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::raw_http::RawResponse;
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
+use crate::support::wait::poll_for;
 
 /// The import of this many tickets takes much longer than the request timeout.
 const IMPORTED_TICKETS: u64 = 6_000;
 /// The request timeout.
 const SHORT_TIMEOUT_FLAGS: [&str; 2] = ["--operation-timeout", "20ms"];
 
-fn account_path(rest: &str) -> String {
-    format!("{ACCOUNTS_PATH}/acme/{rest}")
-}
-
 fn build_create_request() -> Vec<u8> {
-    build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes())
+    build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes())
 }
 
 /// Starts a large import into the account.
@@ -39,12 +37,12 @@ fn start_import(server: &SeededServer) -> JoinHandle<RawResponse> {
         fixture.to_string().as_bytes(),
     );
     let base = server.base_url.clone();
-    tokio::spawn(async move { send_request("an import", &base, &bytes).await })
+    tokio::spawn(async move { exchange(&base, &bytes).await })
 }
 
 /// Sends a request and returns whether it succeeded. Any failure must be the 503 of a busy account.
 async fn succeeds_unless_busy(base: &str, path: &str, request: &[u8]) -> bool {
-    let response = send_request(path, base, request).await;
+    let response = exchange(base, request).await;
     if response.status >= 300 {
         ACCOUNT_BUSY.assert_matches(path, path, &response);
     }
@@ -55,15 +53,16 @@ async fn succeeds_unless_busy(base: &str, path: &str, request: &[u8]) -> bool {
 /// machine. All reads differ, because the response cache could answer a repeated one.
 async fn wait_until_busy(server: &SeededServer, import: &JoinHandle<RawResponse>) {
     let (mut number, mut consecutive_rejections) = (0, 0);
-    poll_until("a busy account", async || {
+    poll_for("a busy account", async || {
         assert!(!import.is_finished(), "the import takes longer than the request timeout");
         number += 1;
-        let read = build_request("GET", &format!("{LIST_PATH}?itemStart={number}"), "");
-        consecutive_rejections = if succeeds_unless_busy(&server.base_url, LIST_PATH, &read).await {
-            0
-        } else {
-            consecutive_rejections + 1
-        };
+        let read = build_request("GET", &format!("{TICKETS_PATH}?itemStart={number}"), "");
+        consecutive_rejections =
+            if succeeds_unless_busy(&server.base_url, TICKETS_PATH, &read).await {
+                0
+            } else {
+                consecutive_rejections + 1
+            };
         (consecutive_rejections == 3).then_some(())
     })
     .await;
@@ -71,8 +70,8 @@ async fn wait_until_busy(server: &SeededServer, import: &JoinHandle<RawResponse>
 
 /// Repeats the request until the account is not busy.
 async fn send_until_not_busy(base: &str, bytes: &[u8]) -> RawResponse {
-    poll_until("the account is free", async || {
-        let response = send_request("an account", base, bytes).await;
+    poll_for("the account is free", async || {
+        let response = exchange(base, bytes).await;
         (response.status != 503).then_some(response)
     })
     .await
@@ -81,7 +80,7 @@ async fn send_until_not_busy(base: &str, bytes: &[u8]) -> RawResponse {
 async fn count_tickets_once_free(server: &SeededServer) -> u64 {
     let list = send_until_not_busy(
         &server.base_url,
-        &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), ""),
+        &build_request("GET", &format!("{TICKETS_PATH}?itemLimit=1"), ""),
     )
     .await;
     parse_json("a list", &list)["itemTotal"].as_u64().expect("itemTotal is a number")
@@ -102,7 +101,7 @@ async fn writes_rejected_as_busy_are_never_executed() {
     let (mut created, mut was_renamed, mut rejections) = (0, false, 0);
     while !import.is_finished() {
         let is_created =
-            succeeds_unless_busy(&server.base_url, LIST_PATH, &build_create_request()).await;
+            succeeds_unless_busy(&server.base_url, TICKETS_PATH, &build_create_request()).await;
         let is_renamed = succeeds_unless_busy(&server.base_url, ITEM_PATH, &rename).await;
         created += u64::from(is_created);
         was_renamed |= is_renamed;
@@ -164,12 +163,12 @@ async fn connection_stays_usable_after_busy_response() {
     let headers =
         format!("Content-Type: {URLENCODED}\r\nContent-Length: {}\r\n", NEW_TICKET_FORM.len());
     let create =
-        [&build_keep_alive_request("POST", LIST_PATH, &headers), NEW_TICKET_FORM.as_bytes()]
+        [&build_keep_alive_request("POST", TICKETS_PATH, &headers), NEW_TICKET_FORM.as_bytes()]
             .concat();
-    let mut stream = connect_and_send(&server.base_url, b"").await;
-    poll_until("the creation to succeed", async || {
-        stream.write_all(&create).await.expect("the connection is open");
-        let response = read_response(&mut stream).await;
+    let mut stream = RawConnection::open(&server.base_url).await;
+    poll_for("the creation to succeed", async || {
+        stream.send(&create).await;
+        let response = stream.read_response().await;
         assert!([200, 503].contains(&response.status), "{response:?}");
         (response.status == 200).then_some(())
     })
@@ -181,12 +180,9 @@ async fn connection_stays_usable_after_busy_response() {
 #[tokio::test]
 async fn busy_account_does_not_block_other_accounts() {
     let server = super::start_server(&[]);
-    let created = send_request(
-        "another",
-        &server.base_url,
-        &build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{}"),
-    )
-    .await;
+    let created =
+        exchange(&server.base_url, &build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{}"))
+            .await;
     let created = parse_json("another", &created);
     let key = created["api_key"].as_str().expect("the account has a key");
     let other = String::from_utf8(build_create_request())
@@ -196,7 +192,7 @@ async fn busy_account_does_not_block_other_accounts() {
     let import = start_import(&server);
     let mut sent = 0;
     while !import.is_finished() {
-        let response = send_request("another account", &server.base_url, &other).await;
+        let response = exchange(&server.base_url, &other).await;
         assert_eq!(response.status, 200, "{response:?}");
         sent += 1;
     }
@@ -210,12 +206,12 @@ async fn slow_read_times_out_with_503() {
     let tickets: Vec<Value> = (1..=4_000).map(ticket_fixture).collect();
     let server =
         serve_seed_with_args(&acme_seed(tickets), &["--ephemeral", "--operation-timeout", "10ms"]);
-    let all = build_request("GET", &format!("{LIST_PATH}?itemLimit=4000"), "");
+    let all = build_request("GET", &format!("{TICKETS_PATH}?itemLimit=4000"), "");
     for _ in 0..5 {
         ACCOUNT_BUSY.assert_matches(
             "all tickets",
-            LIST_PATH,
-            &send_request("all tickets", &server.base_url, &all).await,
+            TICKETS_PATH,
+            &exchange(&server.base_url, &all).await,
         );
     }
     let item = send_until_not_busy(&server.base_url, &build_request("GET", ITEM_PATH, "")).await;

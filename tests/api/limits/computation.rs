@@ -5,15 +5,17 @@ use futures_util::future::select_all;
 use serde_json::{Value, json};
 
 use super::concat_indexed;
-use crate::control_client::Account;
-use crate::fixtures::{
-    self, ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::control::Account;
+use crate::support::files;
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::support::{ApiClient, JsonResponse, Server};
+use crate::support::server::Server;
+use crate::support::ticket::{TICKETS_PATH, URLENCODED};
 
 const VERIFY_PATH: &str = "/_control/accounts/acme/verify";
 const FAULTS_PATH: &str = "/_control/accounts/acme/faults";
-const LIST_PATH: &str = "/api/v2/ticket";
 
 /// A regular expression with the highest possible cost per character.
 const SLOW_REGEX: &str = "([ab]{1,50}){1,20}y";
@@ -171,9 +173,8 @@ async fn fault_rule_with_regex_does_not_block_other_accounts() {
         json!({ "fields": { "title": { "matches": SLOW_REGEX } }, "effect": { "status": 503 } });
     assert_eq!(server.send_json("POST", FAULTS_PATH, &rule).await.status, 201);
     let body = format!("title={}", generate_letters(MAX_REGEX_INPUT_BYTES));
-    let form = "application/x-www-form-urlencoded";
     let send = |_| {
-        let request = server.request("PUT", "/api/v2/ticket/7").header("content-type", form);
+        let request = server.request("PUT", "/api/v2/ticket/7").header("content-type", URLENCODED);
         request.body(body.clone())
     };
     let requests: Vec<_> = (0..oversubscribed_request_count()).map(send).collect();
@@ -183,7 +184,7 @@ async fn fault_rule_with_regex_does_not_block_other_accounts() {
     let reply = loop {
         tokio::select! {
             (reply, _, _) = &mut first => break reply.expect("the request does not panic"),
-            list = other.client.get(LIST_PATH) => {
+            list = other.client.get(TICKETS_PATH) => {
                 assert_eq!(list.status, 200, "{}", list.body);
                 list_count += 1;
             }
@@ -228,7 +229,7 @@ async fn search_finds_texts_of_few_distinct_letters() {
         ("a".repeat(20) + &"\"".repeat(300), 750),
     ] {
         let request = server
-            .request("GET", LIST_PATH)
+            .request("GET", TICKETS_PATH)
             .query(&[("query", &query), ("itemLimit", &"1".into())]);
         let reply = JsonResponse::fetch(request).await;
         assert_eq!(reply.status, 200, "{query}: {}", reply.body);
@@ -250,7 +251,7 @@ fn build_seed_with_slow_view() -> Value {
 }
 
 async fn assert_slow_view_times_out(server: &ApiClient) {
-    let slow = server.request("GET", LIST_PATH).query(&[("applyView", "slow")]);
+    let slow = server.request("GET", TICKETS_PATH).query(&[("applyView", "slow")]);
     let requests =
         (0..8).map(|_| slow.try_clone().expect("the request has no body")).map(JsonResponse::fetch);
     let replies = futures_util::future::join_all(requests).await;
@@ -268,7 +269,7 @@ async fn slow_query_is_interrupted_in_memory_database() {
         &build_seed_with_slow_view(),
         &["--ephemeral", "--operation-timeout", "1s"],
     );
-    let slow = server.request("GET", LIST_PATH).query(&[("applyView", "slow")]);
+    let slow = server.request("GET", TICKETS_PATH).query(&[("applyView", "slow")]);
     let reply = JsonResponse::fetch(slow).await;
     assert_eq!(reply.status, 503, "{}", reply.body);
     assert!(reply.message().contains("was interrupted"), "{}", reply.body);
@@ -280,8 +281,8 @@ async fn slow_query_is_interrupted_in_memory_database() {
 
 #[tokio::test]
 async fn slow_queries_are_interrupted_in_file_database() {
-    let folder = fixtures::create_temp_dir();
-    let seed = fixtures::write_file(&folder, "seed.json", &build_seed_with_slow_view().to_string());
+    let folder = files::create_temp_dir();
+    let seed = files::write_file(&folder, "seed.json", &build_seed_with_slow_view().to_string());
     let data = folder.path().join("data").display().to_string();
     let mut server =
         Server::start_with_args(&["--data", &data, "--seed", &seed, "--operation-timeout", "1s"]);

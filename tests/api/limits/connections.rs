@@ -1,31 +1,30 @@
 //! The connection limit: excess connections get 503 and are closed, and a closed connection frees its slot.
 
 use futures_util::future::join_all;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
-use super::raw_connection::{
-    connect_and_send, poll_until, read_remaining, read_response, send_and_read_all, send_request,
-};
 use super::{
-    ACCOUNTS_PATH, JSON, LIST_PATH, MULTIPART, PATHS, TOO_MANY_CONNECTIONS, URLENCODED,
-    build_keep_alive_request, build_multipart_body, build_request, build_request_with_body,
-    count_tickets, start_server,
+    PATHS, TOO_MANY_CONNECTIONS, build_keep_alive_request, build_multipart_body, build_request,
+    build_request_with_body, count_tickets, start_server,
 };
-use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, RawResponse, exchange, exchange_all};
+use crate::support::seed::SeededServer;
+use crate::support::ticket::{JSON, MULTIPART, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
+use crate::support::wait::poll_for;
 
 const MAX_CONNECTIONS: usize = 3;
 
 /// Starts a server and occupies all of its connections.
-async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<TcpStream>) {
+async fn start_full_server(flags: &[&str]) -> (SeededServer, Vec<RawConnection>) {
     let server = start_server(&[&["--max-connections", "3"][..], flags].concat());
     let mut all = Vec::new();
     for _ in 0..MAX_CONNECTIONS {
-        let mut stream =
-            connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
-                .await;
-        assert_eq!(read_response(&mut stream).await.status, 200);
+        let mut stream = RawConnection::open_and_send(
+            &server.base_url,
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
+        )
+        .await;
+        assert_eq!(stream.read_response().await.status, 200);
         all.push(stream);
     }
     (server, all)
@@ -37,21 +36,18 @@ fn assert_over_capacity(label: &str, path: &str, response: &RawResponse) {
 }
 
 /// Checks that the open connections still get responses.
-async fn assert_still_served(all: &mut [TcpStream]) {
+async fn assert_still_served(all: &mut [RawConnection]) {
     for stream in all {
-        stream
-            .write_all(&build_keep_alive_request("GET", LIST_PATH, ""))
-            .await
-            .expect("the connection is open");
-        let response = read_response(stream).await;
+        stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
+        let response = stream.read_response().await;
         assert_eq!(response.status, 200, "{response:?}");
     }
 }
 
 /// Repeats the request until a connection slot is free.
 async fn send_until_accepted(base: &str, bytes: &[u8]) -> RawResponse {
-    poll_until("a free connection slot", async || {
-        let response = send_request("a request for a free slot", base, bytes).await;
+    poll_for("a free connection slot", async || {
+        let response = exchange(base, bytes).await;
         (response.status != 503).then_some(response)
     })
     .await
@@ -61,7 +57,7 @@ async fn send_until_accepted(base: &str, bytes: &[u8]) -> RawResponse {
 async fn excess_connection_gets_503_in_error_format_of_its_path() {
     let (server, mut all) = start_full_server(&[]).await;
     for path in PATHS.into_iter().chain(["/_control/health", "/openapi.json"]) {
-        let response = send_request(path, &server.base_url, &build_request("GET", path, "")).await;
+        let response = exchange(&server.base_url, &build_request("GET", path, "")).await;
         assert_over_capacity(path, path, &response);
         assert_still_served(&mut all).await;
     }
@@ -73,23 +69,23 @@ async fn rejected_connection_changes_nothing() {
     let large = "x".repeat(200_000);
     for (path, bytes) in [
         (
-            LIST_PATH,
-            build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes()),
+            TICKETS_PATH,
+            build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes()),
         ),
         (
-            LIST_PATH,
+            TICKETS_PATH,
             build_request_with_body(
                 "POST",
-                LIST_PATH,
+                TICKETS_PATH,
                 MULTIPART,
                 &build_multipart_body("note", "x"),
             ),
         ),
         (
-            LIST_PATH,
+            TICKETS_PATH,
             build_request_with_body(
                 "POST",
-                LIST_PATH,
+                TICKETS_PATH,
                 MULTIPART,
                 &build_multipart_body("note", &large),
             ),
@@ -97,13 +93,13 @@ async fn rejected_connection_changes_nothing() {
         (ACCOUNTS_PATH, build_request_with_body("POST", ACCOUNTS_PATH, JSON, b"{}")),
     ] {
         for _ in 0..10 {
-            let response = send_request(path, &server.base_url, &bytes).await;
+            let response = exchange(&server.base_url, &bytes).await;
             assert_over_capacity(path, path, &response);
         }
     }
     assert_still_served(&mut all).await;
     drop(all);
-    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    let list = send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
 }
 
@@ -113,15 +109,17 @@ async fn closed_connection_frees_its_slot() {
     for _ in 0..5 {
         assert_over_capacity(
             "full",
-            LIST_PATH,
-            &send_request("full", &server.base_url, &build_request("GET", LIST_PATH, "")).await,
+            TICKETS_PATH,
+            &exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await,
         );
         all.pop();
-        let mut stream = poll_until("a free connection slot", async || {
-            let mut stream =
-                connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
-                    .await;
-            (read_response(&mut stream).await.status == 200).then_some(stream)
+        let mut stream = poll_for("a free connection slot", async || {
+            let mut stream = RawConnection::open_and_send(
+                &server.base_url,
+                &build_keep_alive_request("GET", TICKETS_PATH, ""),
+            )
+            .await;
+            (stream.read_response().await.status == 200).then_some(stream)
         })
         .await;
         assert_still_served(std::slice::from_mut(&mut stream)).await;
@@ -133,10 +131,10 @@ async fn closed_connection_frees_its_slot() {
 #[tokio::test]
 async fn simultaneous_excess_connections_all_get_503() {
     let (server, mut all) = start_full_server(&[]).await;
-    let bytes = [LIST_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
+    let bytes = [TICKETS_PATH, ACCOUNTS_PATH].map(|path| (path, build_request("GET", path, "")));
     let connections = (0..50).map(async |index| {
         let (path, bytes) = &bytes[index % 2];
-        assert_over_capacity(path, path, &send_request(path, &server.base_url, bytes).await);
+        assert_over_capacity(path, path, &exchange(&server.base_url, bytes).await);
     });
     join_all(connections).await;
     assert_still_served(&mut all).await;
@@ -145,16 +143,17 @@ async fn simultaneous_excess_connections_all_get_503() {
 #[tokio::test]
 async fn hundreds_of_excess_connections_get_503_or_are_closed() {
     let (server, mut all) = start_full_server(&[]).await;
-    let bytes = build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let bytes =
+        build_request_with_body("POST", TICKETS_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
     let connections = (0..400).map(async |_| {
-        for response in send_and_read_all(&server.base_url, &bytes).await {
-            assert_over_capacity("one of hundreds", LIST_PATH, &response);
+        for response in exchange_all(&server.base_url, &bytes).await {
+            assert_over_capacity("one of hundreds", TICKETS_PATH, &response);
         }
     });
     join_all(connections).await;
     assert_still_served(&mut all).await;
     drop(all);
-    let list = send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    let list = send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert!(list.body.contains("\"itemTotal\":1"), "{list:?}");
 }
 
@@ -164,7 +163,9 @@ async fn silent_excess_connection_is_closed() {
     let connections = (0..20).map(async |index| {
         // No bytes, or too few for a request.
         let bytes = &b"GET /api"[..index % 3 * 4];
-        for response in read_remaining(connect_and_send(&server.base_url, bytes).await).await {
+        for response in
+            RawConnection::open_and_send(&server.base_url, bytes).await.read_responses().await
+        {
             assert_eq!(response.status, 503, "{response:?}");
         }
     });
@@ -186,10 +187,11 @@ async fn timed_out_slow_clients_free_their_slots() {
         time,
     ]);
     let body = "Content-Type: application/json\r\nContent-Length: 100\r\n";
-    let head = [b"GET /api/v2".to_vec(), build_request("POST", LIST_PATH, body), Vec::new()];
-    let slow = head.iter().map(async |head| connect_and_send(&server.base_url, head).await);
+    let head = [b"GET /api/v2".to_vec(), build_request("POST", TICKETS_PATH, body), Vec::new()];
+    let slow =
+        head.iter().map(async |head| RawConnection::open_and_send(&server.base_url, head).await);
     let slow = join_all(slow).await;
-    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     drop(slow);
     assert_eq!(
         send_until_accepted(&server.base_url, &build_request("GET", ACCOUNTS_PATH, ""))
@@ -203,35 +205,32 @@ async fn timed_out_slow_clients_free_their_slots() {
 async fn exactly_max_connections_are_accepted() {
     let server = start_server(&["--max-connections", "50"]);
     let connections = (0..50).map(async |_| {
-        let mut stream =
-            connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
-                .await;
-        assert_eq!(read_response(&mut stream).await.status, 200);
+        let mut stream = RawConnection::open_and_send(
+            &server.base_url,
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
+        )
+        .await;
+        assert_eq!(stream.read_response().await.status, 200);
         stream
     });
     let mut all = join_all(connections).await;
     assert_over_capacity(
         "the 51st connection",
-        LIST_PATH,
-        &send_request(
-            "the 51st connection",
-            &server.base_url,
-            &build_request("GET", LIST_PATH, ""),
-        )
-        .await,
+        TICKETS_PATH,
+        &exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await,
     );
     assert_still_served(&mut all).await;
     // A connection that is closed after its response frees its slot.
     let mut last = all.pop().expect("there are open connections");
-    last.write_all(&build_request("GET", LIST_PATH, "")).await.expect("the connection is open");
-    assert_eq!(read_remaining(last).await.len(), 1);
-    let accepted = poll_until("a free connection slot", async || {
+    last.send(&build_request("GET", TICKETS_PATH, "")).await;
+    assert_eq!(last.read_responses().await.len(), 1);
+    let accepted = poll_for("a free connection slot", async || {
         let responses =
-            send_and_read_all(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+            exchange_all(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
         (responses[0].status == 200).then_some(())
     });
     accepted.await;
     drop(all);
-    send_until_accepted(&server.base_url, &build_request("GET", LIST_PATH, "")).await;
+    send_until_accepted(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
     assert_eq!(count_tickets(&server.base_url).await, 1);
 }

@@ -2,10 +2,12 @@
 
 use std::process::Command;
 
-use super::{LIST_PATH, build_request, send_request};
-use crate::fixtures;
-use crate::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
-use crate::support::DEV_KEY;
+use super::build_request;
+use crate::support::client::DEV_KEY;
+use crate::support::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
+use crate::support::raw::exchange;
+use crate::support::ticket::TICKETS_PATH;
+use crate::support::{files, seed};
 
 /// Flag, default, minimum and maximum of a setting.
 type Setting = (&'static str, &'static str, &'static str, &'static str);
@@ -115,11 +117,11 @@ fn invalid_env_variable_is_rejected_by_name() {
 
 #[test]
 fn invalid_config_file_value_is_rejected_by_name() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     for (flag, values) in INVALID_VALUES {
         for (index, value) in values.iter().take(2).enumerate() {
             let line = toml_line(flag, value);
-            let path = fixtures::write_file(&folder, &format!("{flag}-{index}.toml"), &line);
+            let path = files::write_file(&folder, &format!("{flag}-{index}.toml"), &line);
             let mut command = serve_command(&["--config".to_owned(), path.clone()]);
             let output = RunningProcess::spawn(&mut command).wait_for_exit();
             assert_startup_rejected(&line, flag, &output);
@@ -138,7 +140,7 @@ fn assert_starts(label: &str, command: &mut Command) {
 
 #[test]
 fn min_and_max_of_each_limit_are_accepted() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     let minimums = SETTINGS.map(|(flag, _, min, _)| (flag, min));
     let maximums = SETTINGS.map(|(flag, _, _, max)| (flag, max));
     for (name, settings) in [("minimum", minimums), ("maximum", maximums)] {
@@ -147,24 +149,24 @@ fn min_and_max_of_each_limit_are_accepted() {
         let variables = settings.map(|(flag, value)| (env_variable(flag), value));
         assert_starts(name, serve_command(&[]).envs(variables));
         let text = settings.map(|(flag, value)| toml_line(flag, value)).concat();
-        let path = fixtures::write_file(&folder, &format!("{name}.toml"), &text);
+        let path = files::write_file(&folder, &format!("{name}.toml"), &text);
         assert_starts(name, &mut serve_command(&["--config".to_owned(), path]));
     }
 }
 
 /// Lists tickets with three values in the query; returns the status.
 async fn send_two_values(mut running: RunningProcess) -> u16 {
-    let path = format!("{LIST_PATH}?query=a&status=open&apiKey={DEV_KEY}");
+    let path = format!("{TICKETS_PATH}?query=a&status=open&apiKey={DEV_KEY}");
     let bytes = String::from_utf8(build_request("GET", &path, "")).expect("the request is text");
-    let bytes = bytes.replace(&format!("apiKey: {}\r\n", fixtures::ACME_KEY), "");
-    send_request("two values", &running.base_url(), bytes.as_bytes()).await.status
+    let bytes = bytes.replace(&format!("apiKey: {}\r\n", seed::ACME_KEY), "");
+    exchange(&running.base_url(), bytes.as_bytes()).await.status
 }
 
 #[tokio::test]
 async fn limit_applies_from_flag_env_and_config_file() {
-    let folder = fixtures::create_temp_dir();
+    let folder = files::create_temp_dir();
     // The API key counts as one of the values.
-    let path = fixtures::write_file(&folder, "two.toml", "max_values = 2\n");
+    let path = files::write_file(&folder, "two.toml", "max_values = 2\n");
     let file = ["--config".to_owned(), path];
     let flag = "--max-values=3".to_owned();
     let variable = |value: &str| ("OMNIDESK_MOCK_MAX_VALUES", value.to_owned());

@@ -1,12 +1,13 @@
 //! Limits of the request head: length of the URL, size and number of headers.
 
-use crate::fixtures::SeededServer;
-
 use super::{
-    ExpectedRejection, HEADERS_TOO_LARGE, LIST_PATH, PATHS, URL_TOO_LONG,
-    assert_unchanged_and_serving, build_keep_alive_request, build_request, concat_indexed,
-    count_tickets, list_all_tickets, send_request, start_server,
+    ExpectedRejection, HEADERS_TOO_LARGE, PATHS, URL_TOO_LONG, assert_unchanged_and_serving,
+    build_keep_alive_request, build_request, concat_indexed, count_tickets, list_all_tickets,
+    start_server,
 };
+use crate::support::raw::{exchange, exchange_all};
+use crate::support::seed::SeededServer;
+use crate::support::ticket::TICKETS_PATH;
 
 /// The maximum length of a URL, in bytes.
 const MAX_URL_BYTES: usize = 65_534;
@@ -52,7 +53,7 @@ async fn assert_rejected_on_all_paths(
     for method in ["GET", "POST"] {
         for path in PATHS {
             let label = format!("{method} {path}");
-            let response = send_request(&label, &server.base_url, &request(method, path)).await;
+            let response = exchange(&server.base_url, &request(method, path)).await;
             rejection.assert_matches(&label, path, &response);
         }
     }
@@ -62,10 +63,9 @@ async fn assert_rejected_on_all_paths(
 #[tokio::test]
 async fn url_at_length_limit_is_accepted_and_one_byte_more_is_rejected() {
     let server = start_server(&[]);
-    let at_limit = send_request(
-        "the longest URL",
+    let at_limit = exchange(
         &server.base_url,
-        &build_request("GET", &build_url(LIST_PATH, MAX_URL_BYTES), ""),
+        &build_request("GET", &build_url(TICKETS_PATH, MAX_URL_BYTES), ""),
     )
     .await;
     assert_eq!(at_limit.status, 200, "{at_limit:?}");
@@ -86,10 +86,9 @@ async fn headers_at_size_limit_are_accepted_and_one_byte_more_is_rejected() {
     ] {
         let server = start_server(flags);
         for head in [build_request_with_large_header, build_request_with_many_headers] {
-            let exact = head("GET", LIST_PATH, max_bytes);
+            let exact = head("GET", TICKETS_PATH, max_bytes);
             assert_eq!(exact.len(), max_bytes);
-            let response =
-                send_request("headers of the maximum size", &server.base_url, &exact).await;
+            let response = exchange(&server.base_url, &exact).await;
             assert_eq!(response.status, 200, "{max_bytes}: {response:?}");
             let request = |method: &str, path: &str| head(method, path, max_bytes + 1);
             assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
@@ -116,12 +115,7 @@ async fn hundred_headers_are_accepted_and_one_more_is_rejected() {
     let server = start_server(&[]);
     let more = |count: usize| concat_indexed(count, |index| format!("x{index}: y\r\n"));
     // Every request has three more headers.
-    let at_limit = send_request(
-        "a hundred headers",
-        &server.base_url,
-        &build_request("GET", LIST_PATH, &more(97)),
-    )
-    .await;
+    let at_limit = exchange(&server.base_url, &build_request("GET", TICKETS_PATH, &more(97))).await;
     assert_eq!(at_limit.status, 200, "{at_limit:?}");
     let request = |method: &str, path: &str| build_request(method, path, &more(98));
     assert_rejected_on_all_paths(&server, HEADERS_TOO_LARGE, request).await;
@@ -133,12 +127,12 @@ async fn many_tiny_headers_within_largest_size_limit_do_no_harm() {
     let before = list_all_tickets(&server.base_url).await;
     for count in [1_000, 24_000, 25_000, 33_000, 66_000, 90_000] {
         let headers = concat_indexed(count, |index| format!("x{index}:\r\n"));
-        let head = build_request("GET", LIST_PATH, &headers);
+        let head = build_request("GET", TICKETS_PATH, &headers);
         assert!(head.len() < 1_048_576);
-        let response = send_request("many headers", &server.base_url, &head).await;
+        let response = exchange(&server.base_url, &head).await;
         assert!([200, 431].contains(&response.status), "{count}: {response:?}");
         if response.status == 431 {
-            HEADERS_TOO_LARGE.assert_matches("many headers", LIST_PATH, &response);
+            HEADERS_TOO_LARGE.assert_matches("many headers", TICKETS_PATH, &response);
         }
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -148,9 +142,9 @@ async fn many_tiny_headers_within_largest_size_limit_do_no_harm() {
 async fn header_size_limit_applies_per_request_on_keep_alive() {
     let server = start_server(&["--max-header-bytes", "8192"]);
     let filler = format!("X-Large: {}\r\n", "x".repeat(7_000));
-    let mut bytes = build_keep_alive_request("GET", LIST_PATH, &filler).repeat(5);
-    bytes.extend(build_request_with_large_header("GET", LIST_PATH, 8_192));
-    let responses = super::raw_connection::send_and_read_all(&server.base_url, &bytes).await;
+    let mut bytes = build_keep_alive_request("GET", TICKETS_PATH, &filler).repeat(5);
+    bytes.extend(build_request_with_large_header("GET", TICKETS_PATH, 8_192));
+    let responses = exchange_all(&server.base_url, &bytes).await;
     let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses, [200; 6], "the limit applies to each request");
     assert_eq!(count_tickets(&server.base_url).await, 1);

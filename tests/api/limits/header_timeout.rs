@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::raw_connection::{
-    assert_stays_silent, connect_and_send, expect_single_response, read_remaining, read_response,
-    send_byte_by_byte,
-};
 use super::{
-    ACCOUNTS_PATH, LIST_PATH, REQUEST_TIMED_OUT, assert_unchanged_and_serving,
-    build_keep_alive_request, build_request, list_all_tickets, start_server,
+    REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_keep_alive_request, build_request,
+    list_all_tickets, start_server,
 };
-use crate::fixtures::SeededServer;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, expect_single_response};
+use crate::support::seed::SeededServer;
+use crate::support::ticket::TICKETS_PATH;
 
 const HEADER_TIMEOUT: &str = "300ms";
 /// Longer than the header timeout.
@@ -27,7 +26,7 @@ fn start_server_with_header_timeout() -> SeededServer {
 fn unfinished_head_cases() -> Vec<(&'static str, &'static str, String, &'static str)> {
     let mut cases =
         vec![("a method", "", "G".to_owned(), "E"), ("empty lines", "", "\r".to_owned(), "\n\r")];
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         let line = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n");
         cases.extend([
             ("a URL", path, format!("POST {path}?x="), "x"),
@@ -47,8 +46,8 @@ async fn unfinished_request_head_times_out() {
     let before = list_all_tickets(&server.base_url).await;
     let all = unfinished_head_cases().into_iter().map(async |(label, path, start, repeated)| {
         let bytes = start.bytes().chain(repeated.bytes().cycle());
-        let stream = connect_and_send(&server.base_url, b"").await;
-        (label, path, send_byte_by_byte(stream, bytes).await)
+        let stream = RawConnection::open(&server.base_url).await;
+        (label, path, stream.send_byte_by_byte(bytes).await)
     });
     for (label, path, responses) in join_all(all).await {
         let label = format!("{label}, {path}");
@@ -65,13 +64,15 @@ async fn unfinished_request_head_times_out() {
 async fn unfinished_second_request_head_times_out() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
-    let all = [LIST_PATH, ACCOUNTS_PATH].map(async |path| {
-        let mut stream =
-            connect_and_send(&server.base_url, &build_keep_alive_request("GET", LIST_PATH, ""))
-                .await;
-        assert_eq!(read_response(&mut stream).await.status, 200);
+    let all = [TICKETS_PATH, ACCOUNTS_PATH].map(async |path| {
+        let mut stream = RawConnection::open_and_send(
+            &server.base_url,
+            &build_keep_alive_request("GET", TICKETS_PATH, ""),
+        )
+        .await;
+        assert_eq!(stream.read_response().await.status, 200);
         let start = format!("POST {path} HTTP/1.1\r\nX-Long: ");
-        (path, send_byte_by_byte(stream, start.bytes().chain(iter::repeat(b'a'))).await)
+        (path, stream.send_byte_by_byte(start.bytes().chain(iter::repeat(b'a'))).await)
     });
     for (path, responses) in join_all(all).await {
         REQUEST_TIMED_OUT.assert_matches(path, path, &expect_single_response(path, responses));
@@ -82,16 +83,11 @@ async fn unfinished_second_request_head_times_out() {
 #[tokio::test]
 async fn header_timeout_starts_at_first_byte() {
     let server = start_server_with_header_timeout();
-    let mut stream = connect_and_send(&server.base_url, b"").await;
+    let mut stream = RawConnection::open(&server.base_url).await;
     for round in ["the first request", "the second request", "the third request"] {
-        assert_stays_silent(round, &stream, LONGER_THAN_HEADER_TIMEOUT).await;
-        tokio::io::AsyncWriteExt::write_all(
-            &mut stream,
-            &build_keep_alive_request("GET", LIST_PATH, ""),
-        )
-        .await
-        .expect("the connection is open");
-        let response = read_response(&mut stream).await;
+        stream.assert_silent(round, LONGER_THAN_HEADER_TIMEOUT).await;
+        stream.send(&build_keep_alive_request("GET", TICKETS_PATH, "")).await;
+        let response = stream.read_response().await;
         assert_eq!(response.status, 200, "{round}: {response:?}");
     }
 }
@@ -99,10 +95,10 @@ async fn header_timeout_starts_at_first_byte() {
 #[tokio::test]
 async fn slow_head_within_timeout_is_answered() {
     let server = start_server(&[]);
-    let stream = connect_and_send(&server.base_url, b"").await;
+    let stream = RawConnection::open(&server.base_url).await;
     let response = expect_single_response(
         "a slow head",
-        send_byte_by_byte(stream, build_request("GET", LIST_PATH, "")).await,
+        stream.send_byte_by_byte(build_request("GET", TICKETS_PATH, "")).await,
     );
     assert_eq!(response.status, 200, "{response:?}");
 }
@@ -112,13 +108,13 @@ async fn simultaneously_stalled_heads_all_get_408() {
     let server = start_server_with_header_timeout();
     let before = list_all_tickets(&server.base_url).await;
     let all = (0..100).map(async |index| {
-        let path = [LIST_PATH, ACCOUNTS_PATH][index % 2];
+        let path = [TICKETS_PATH, ACCOUNTS_PATH][index % 2];
         (
             path,
-            read_remaining(
-                connect_and_send(&server.base_url, format!("GET {path} HT").as_bytes()).await,
-            )
-            .await,
+            RawConnection::open_and_send(&server.base_url, format!("GET {path} HT").as_bytes())
+                .await
+                .read_responses()
+                .await,
         )
     });
     for (path, responses) in join_all(all).await {

@@ -2,9 +2,11 @@
 
 use futures_util::future::join_all;
 
-use super::raw_connection::send_and_read_all;
-use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, start_server};
-use crate::fixtures::ACME_KEY;
+use super::{ITEM_PATH, start_server};
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::exchange_all;
+use crate::support::seed::ACME_KEY;
+use crate::support::ticket::TICKETS_PATH;
 
 const TOKEN: &str = "control-token-0123";
 
@@ -35,15 +37,15 @@ fn request_cases() -> Vec<(&'static str, String, String, u16)> {
         case("GET", "/docs", "", 200),
         case("GET", "/", "", 307),
         case("POST", "/nothing", "", 404),
-        case("POST", LIST_PATH, "", 401),
-        case("POST", LIST_PATH, "apiKey: unknown-key\r\n", 401),
+        case("POST", TICKETS_PATH, "", 401),
+        case("POST", TICKETS_PATH, "apiKey: unknown-key\r\n", 401),
         case("PATCH", ITEM_PATH, &key, 405),
-        case("OPTIONS", LIST_PATH, &key, 405),
+        case("OPTIONS", TICKETS_PATH, &key, 405),
         case("POST", "/api/v2/nothing", &key, 404),
-        case("GET", LIST_PATH, &key, 200),
+        case("GET", TICKETS_PATH, &key, 200),
         case("GET", ITEM_PATH, &key, 200),
-        case("POST", LIST_PATH, &format!("{key}Content-Type: text/plain\r\n"), 415),
-        case("POST", LIST_PATH, &format!("{key}Content-Encoding: gzip\r\n"), 415),
+        case("POST", TICKETS_PATH, &format!("{key}Content-Type: text/plain\r\n"), 415),
+        case("POST", TICKETS_PATH, &format!("{key}Content-Encoding: gzip\r\n"), 415),
     ]
 }
 
@@ -84,7 +86,7 @@ async fn connection_is_kept_alive_or_response_says_close() {
             format!("GET /_control/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let label = format!("{method} {path} {headers:?} with {label}");
         let responses =
-            send_and_read_all(&server.base_url, &[first, second].concat().into_bytes()).await;
+            exchange_all(&server.base_url, &[first, second].concat().into_bytes()).await;
         assert!(!responses.is_empty(), "{label}: no response");
         assert_eq!(responses[0].status, *status, "{label}: {responses:?}");
         let closes = responses[0].head.contains("connection: close");

@@ -1,10 +1,10 @@
 //! Bytes that are no HTTP request: the server responds with an error and closes the connection.
 
-use super::{
-    ACCOUNTS_PATH, LIST_PATH, MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets,
-    send_request, start_server,
-};
-use crate::fixtures::ACME_KEY;
+use super::{MALFORMED_HTTP, assert_unchanged_and_serving, list_all_tickets, start_server};
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, exchange};
+use crate::support::seed::ACME_KEY;
+use crate::support::ticket::TICKETS_PATH;
 
 /// The first bytes of a TLS client.
 const TLS_CLIENT_HELLO: &[u8] =
@@ -33,7 +33,7 @@ async fn non_http_bytes_get_400() {
         ("no name", b"GET /api/v2/ticket HTTP/1.1\r\n: localhost\r\n\r\n"),
         ("JSON", b"{\"title\":\"Printer\"}\r\n\r\n"),
     ] {
-        let response = send_request(label, &server.base_url, bytes).await;
+        let response = exchange(&server.base_url, bytes).await;
         MALFORMED_HTTP.assert_matches(label, "", &response);
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;
@@ -42,18 +42,14 @@ async fn non_http_bytes_get_400() {
 #[tokio::test]
 async fn http2_preface_gets_400() {
     let server = start_server(&[]);
-    MALFORMED_HTTP.assert_matches(
-        "HTTP/2",
-        "",
-        &send_request("HTTP/2", &server.base_url, HTTP2_PREFACE).await,
-    );
+    MALFORMED_HTTP.assert_matches("HTTP/2", "", &exchange(&server.base_url, HTTP2_PREFACE).await);
 }
 
 #[tokio::test]
 async fn malformed_header_is_rejected_in_error_format_of_its_path() {
     let server = start_server(&[]);
     let before = list_all_tickets(&server.base_url).await;
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         for (label, header) in [
             ("a space before the colon", "apiKey : acme-key-0123456789\r\n"),
             ("a space in a name", "api Key: acme-key-0123456789\r\n"),
@@ -67,7 +63,7 @@ async fn malformed_header_is_rejected_in_error_format_of_its_path() {
             let label = format!("{label}, {path}");
             let host = format!("Host: localhost\r\napiKey: {ACME_KEY}\r\n");
             let bytes = format!("POST {path} HTTP/1.1\r\n{host}{header}Content-Length: 0\r\n\r\n");
-            let response = send_request(&label, &server.base_url, bytes.as_bytes()).await;
+            let response = exchange(&server.base_url, bytes.as_bytes()).await;
             MALFORMED_HTTP.assert_matches(&label, path, &response);
         }
     }
@@ -80,7 +76,7 @@ async fn client_disconnect_within_request_head_does_no_harm() {
     let before = list_all_tickets(&server.base_url).await;
     for bytes in [&b"P"[..], b"POST /api/v2/ticket HTTP/1.1\r\nHos", b"\r\n"] {
         for _ in 0..20 {
-            drop(super::raw_connection::connect_and_send(&server.base_url, bytes).await);
+            drop(RawConnection::open_and_send(&server.base_url, bytes).await);
         }
     }
     assert_unchanged_and_serving(&server.base_url, &before).await;

@@ -3,11 +3,11 @@
 use reqwest::Response;
 use serde_json::json;
 
-use super::raw_connection::{poll_until, with_timeout};
 use super::start_server;
-use crate::control_client::{Account, assert_problem};
-use crate::fixtures::SeededServer;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::control::{Account, assert_problem};
+use crate::support::seed::SeededServer;
+use crate::support::wait::{poll_for, with_timeout};
 
 /// Starts a server with this limit and opens as many streams.
 async fn start_server_at_wait_limit(max_waits: usize) -> (SeededServer, Account, Vec<Response>) {
@@ -46,7 +46,7 @@ async fn waits_at_limit_are_accepted_and_one_more_is_rejected() {
         let other = Account::create(&server, &json!({})).await;
         assert_problem(&wait_briefly(&other).await, 409, "wait-timeout", "another account");
         all.pop();
-        poll_until("a free slot", async || {
+        poll_for("a free slot", async || {
             (wait_briefly(&account).await.status == 409).then_some(())
         })
         .await;

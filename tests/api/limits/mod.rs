@@ -1,7 +1,6 @@
 //! Limits of size and time: requests within them succeed, requests beyond them get a clear error and affect
 //! nothing else.
 
-mod amplification;
 mod body_size;
 mod body_timeout;
 mod busy_account;
@@ -14,10 +13,8 @@ mod idle_timeout;
 mod keep_alive;
 mod malformed_http;
 mod max_waits;
-mod open_files;
 mod overload;
 mod pipelining;
-mod raw_connection;
 mod request_smuggling;
 mod response_size;
 mod send_timeout;
@@ -25,22 +22,21 @@ mod values_and_depth;
 
 use serde_json::Value;
 
-use crate::fixtures::{
-    ACME_KEY, NEW_TICKET_FORM, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawResponse, build_raw_request, exchange};
+use crate::support::seed::{
+    ACME_KEY, SeededServer, acme_seed, serve_seed_with_args, ticket_fixture,
 };
-use crate::raw_http::{self, RawResponse};
-use raw_connection::send_request;
+use crate::support::text::concat_indexed;
+use crate::support::ticket::{
+    ALL_TICKETS_PATH, NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED,
+};
 
-const LIST_PATH: &str = "/api/v2/ticket";
 const ITEM_PATH: &str = "/api/v2/ticket/7";
-const ACCOUNTS_PATH: &str = "/_control/accounts";
-const URLENCODED: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const MULTIPART: &str = "multipart/form-data; boundary=edge";
 
 /// A path in each part of the server: both error formats, pages, and unknown paths.
 const PATHS: [&str; 6] =
-    [LIST_PATH, ITEM_PATH, ACCOUNTS_PATH, "/_control/nothing", "/docs", "/nothing"];
+    [TICKETS_PATH, ITEM_PATH, ACCOUNTS_PATH, "/_control/nothing", "/docs", "/nothing"];
 
 /// Starts a server with ticket 7, an account with a frozen clock, and these flags.
 fn start_server(flags: &[&str]) -> SeededServer {
@@ -145,7 +141,7 @@ fn build_chunked_request(
 /// Returns a multipart body with the required fields of a ticket and this one.
 fn build_multipart_body(name: &str, value: &str) -> Vec<u8> {
     let mut body = String::new();
-    for (name, value) in REQUIRED_FIELDS.into_iter().chain([(name, value)]) {
+    for (name, value) in NEW_TICKET_FIELDS.into_iter().chain([(name, value)]) {
         body += &build_part(name, value);
     }
     (body + "--edge--\r\n").into_bytes()
@@ -155,37 +151,22 @@ fn build_part(name: &str, value: &str) -> String {
     format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
-/// The required fields of a new ticket.
-const REQUIRED_FIELDS: [(&str, &str); 6] = [
-    ("brandID", "1"),
-    ("channelID", "1"),
-    ("direction", "inbound"),
-    ("from", "ada@example.test"),
-    ("to", "desk@example.test"),
-    ("title", "Printer"),
-];
-
-/// Concatenates `count` pieces of text.
-fn concat_indexed(count: usize, piece: impl Fn(usize) -> String) -> String {
-    (0..count).map(piece).collect::<Vec<_>>().concat()
+/// Returns a path of the control API for the account `acme`.
+fn account_path(rest: &str) -> String {
+    format!("{ACCOUNTS_PATH}/acme/{rest}")
 }
 
 /// Returns all tickets of the account, over a new connection.
 async fn list_all_tickets(base: &str) -> Value {
-    let path = format!("{LIST_PATH}?itemLimit=9999&searchArchived=yes");
-    let response = send_request("all tickets", base, &build_request("GET", &path, "")).await;
+    let response = exchange(base, &build_request("GET", ALL_TICKETS_PATH, "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("all tickets", &response)
 }
 
 /// Returns the number of tickets.
 async fn count_tickets(base: &str) -> u64 {
-    let response = send_request(
-        "a list",
-        base,
-        &build_request("GET", &format!("{LIST_PATH}?itemLimit=1"), ""),
-    )
-    .await;
+    let response =
+        exchange(base, &build_request("GET", &format!("{TICKETS_PATH}?itemLimit=1"), "")).await;
     assert_eq!(response.status, 200, "{response:?}");
     parse_json("a list", &response)["itemTotal"].as_u64().expect("itemTotal is a number")
 }
@@ -193,13 +174,8 @@ async fn count_tickets(base: &str) -> u64 {
 /// Checks that the tickets are unchanged and that the server still serves requests.
 async fn assert_unchanged_and_serving(base: &str, before: &Value) {
     assert_eq!(list_all_tickets(base).await, *before);
-    let request = raw_http::build_raw_request(
-        "POST",
-        LIST_PATH,
-        ACME_KEY,
-        URLENCODED,
-        NEW_TICKET_FORM.as_bytes(),
-    );
-    let created = send_request("a ticket", base, &request).await;
+    let request =
+        build_raw_request("POST", TICKETS_PATH, ACME_KEY, URLENCODED, NEW_TICKET_FORM.as_bytes());
+    let created = exchange(base, &request).await;
     assert_eq!(created.status, 200, "{created:?}");
 }

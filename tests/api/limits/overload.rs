@@ -2,16 +2,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 
-use super::raw_connection::{connect_and_send, read_remaining, with_timeout};
 use super::{
-    ACCOUNTS_PATH, JSON, LIST_PATH, REQUEST_TIMED_OUT, URLENCODED, assert_unchanged_and_serving,
-    build_request, build_request_with_body, count_tickets, send_request, start_server,
+    REQUEST_TIMED_OUT, assert_unchanged_and_serving, build_request, build_request_with_body,
+    count_tickets, start_server,
 };
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::raw_http::RawResponse;
-use crate::third_party_clients::can_run;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::process::send_signal;
+use crate::support::raw::{RawConnection, RawResponse, exchange};
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
+use crate::support::wait::with_timeout;
 
 const SLOW_CLIENTS: usize = 300;
 
@@ -21,16 +22,16 @@ fn build_partial_request(number: usize) -> (Vec<u8>, Option<&'static str>) {
     let chunks = format!("Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n");
     match number % 9 {
         0 => (b"POST /api/v2/ti".to_vec(), None),
-        1 => (build_request("POST", LIST_PATH, "X-Slow: 1")[..100].to_vec(), Some(LIST_PATH)),
+        1 => (build_request("POST", TICKETS_PATH, "X-Slow: 1")[..100].to_vec(), Some(TICKETS_PATH)),
         2 => (
             format!("POST {ACCOUNTS_PATH} HTTP/1.1\r\nHost: loc").into_bytes(),
             Some(ACCOUNTS_PATH),
         ),
         3 => (
-            [&build_request("POST", LIST_PATH, &form), &b"title=Slow"[..]].concat(),
-            Some(LIST_PATH),
+            [&build_request("POST", TICKETS_PATH, &form), &b"title=Slow"[..]].concat(),
+            Some(TICKETS_PATH),
         ),
-        4 => (build_request("POST", LIST_PATH, &chunks), Some(LIST_PATH)),
+        4 => (build_request("POST", TICKETS_PATH, &chunks), Some(TICKETS_PATH)),
         5 => (
             [&build_request("POST", ACCOUNTS_PATH, &chunks), &b"1\r\n{\r\n"[..]].concat(),
             Some(ACCOUNTS_PATH),
@@ -60,12 +61,12 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
         start_server(&["--header-timeout", time, "--body-timeout", time, "--idle-timeout", time]);
     let before = super::list_all_tickets(&server.base_url).await;
     let slow_clients = (0..SLOW_CLIENTS).map(async |number| {
-        connect_and_send(&server.base_url, &build_partial_request(number).0).await
+        RawConnection::open_and_send(&server.base_url, &build_partial_request(number).0).await
     });
     let slow_clients = join_all(slow_clients).await;
     let remaining = AtomicUsize::new(SLOW_CLIENTS);
     let reads = slow_clients.into_iter().map(async |stream| {
-        let responses = read_remaining(stream).await;
+        let responses = stream.read_responses().await;
         remaining.fetch_sub(1, Ordering::Relaxed);
         responses
     });
@@ -73,13 +74,15 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
         let mut creations = Vec::new();
         // As long as any slow client is connected, and at least 20 requests.
         while remaining.load(Ordering::Relaxed) > 0 || creations.len() < 20 {
-            let bytes =
-                build_request_with_body("POST", LIST_PATH, URLENCODED, NEW_TICKET_FORM.as_bytes());
-            let created = send_request("a ticket", &server.base_url, &bytes).await;
+            let bytes = build_request_with_body(
+                "POST",
+                TICKETS_PATH,
+                URLENCODED,
+                NEW_TICKET_FORM.as_bytes(),
+            );
+            let created = exchange(&server.base_url, &bytes).await;
             assert_eq!(created.status, 200, "{created:?}");
-            let list =
-                send_request("a list", &server.base_url, &build_request("GET", LIST_PATH, ""))
-                    .await;
+            let list = exchange(&server.base_url, &build_request("GET", TICKETS_PATH, "")).await;
             assert_eq!(list.status, 200, "{list:?}");
             creations.push(created);
         }
@@ -95,10 +98,7 @@ async fn client_is_served_beside_hundreds_of_slow_clients() {
         "slow clients created no ticket"
     );
     let reset = format!("{ACCOUNTS_PATH}/acme/reset");
-    assert_eq!(
-        send_request("a reset", &server.base_url, &build_request("POST", &reset, "")).await.status,
-        204
-    );
+    assert_eq!(exchange(&server.base_url, &build_request("POST", &reset, "")).await.status, 204);
     assert_unchanged_and_serving(&server.base_url, &before).await;
 }
 
@@ -108,16 +108,12 @@ const BURST_CONNECTIONS: usize = 1_000;
 #[tokio::test]
 async fn listen_backlog_holds_connection_burst_of_suspended_server() {
     let server = start_server(&["--idle-timeout", "200ms"]);
-    let id = server.pid().to_string();
-    assert!(can_run("kill", &["-STOP", &id]), "the server is suspended");
-    let address = server.base_url.trim_start_matches("http://");
-    let burst =
-        try_join_all((0..BURST_CONNECTIONS).map(|_| tokio::net::TcpStream::connect(address)));
-    let burst =
-        with_timeout("all connections", burst).await.expect("the kernel accepts the connections");
-    assert!(can_run("kill", &["-CONT", &id]), "the server is resumed");
+    send_signal(server.pid(), "-STOP");
+    let burst = join_all((0..BURST_CONNECTIONS).map(|_| RawConnection::open(&server.base_url)));
+    let burst = with_timeout("all connections", burst).await;
+    send_signal(server.pid(), "-CONT");
     // No client sends anything, so the kernel never retries: a lost connection would stay open.
-    for responses in join_all(burst.into_iter().map(read_remaining)).await {
+    for responses in join_all(burst.into_iter().map(RawConnection::read_responses)).await {
         assert!(
             responses.is_empty(),
             "idle connections are closed without a response: {responses:?}"

@@ -3,21 +3,19 @@
 
 use futures_util::future::join_all;
 
-use super::raw_connection::{
-    connect_and_send, expect_single_response, read_response, send_and_read_all, send_byte_by_byte,
-};
 use super::{
-    ACCOUNTS_PATH, ExpectedRejection, HEADERS_TOO_LARGE, LIST_PATH, MALFORMED_HTTP,
-    REQUEST_TIMED_OUT, URL_TOO_LONG, URLENCODED, build_keep_alive_request, build_request,
-    count_tickets, start_server,
+    ExpectedRejection, HEADERS_TOO_LARGE, MALFORMED_HTTP, REQUEST_TIMED_OUT, URL_TOO_LONG,
+    build_keep_alive_request, build_request, count_tickets, start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM};
-use crate::raw_http::RawResponse;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawConnection, RawResponse, exchange_all, expect_single_response};
+use crate::support::seed::ACME_KEY;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 fn build_create_request(title: &str) -> Vec<u8> {
     let body = NEW_TICKET_FORM.replace("Printer", title);
     let headers = format!("Content-Type: {URLENCODED}\r\nContent-Length: {}\r\n", body.len());
-    [&build_keep_alive_request("POST", LIST_PATH, &headers), body.as_bytes()].concat()
+    [&build_keep_alive_request("POST", TICKETS_PATH, &headers), body.as_bytes()].concat()
 }
 
 fn collect_statuses(responses: &[RawResponse]) -> Vec<u16> {
@@ -32,12 +30,12 @@ async fn pipelined_requests_are_answered_in_order() {
         bytes.extend(build_create_request(&format!("Printer{number}")));
         bytes.extend(build_keep_alive_request(
             "GET",
-            &format!("{LIST_PATH}?itemLimit=1&query=Printer{number}"),
+            &format!("{TICKETS_PATH}?itemLimit=1&query=Printer{number}"),
             "",
         ));
     }
     bytes.extend(build_request("GET", "/docs", ""));
-    let responses = send_and_read_all(&server.base_url, &bytes).await;
+    let responses = exchange_all(&server.base_url, &bytes).await;
     assert_eq!(collect_statuses(&responses), [200; 41]);
     for (number, pair) in responses.chunks_exact(2).enumerate() {
         let id = 8 + number;
@@ -54,7 +52,7 @@ async fn requests_arriving_in_pieces_are_served() {
     let bytes = [
         build_create_request("One"),
         build_create_request("Two"),
-        build_request("GET", LIST_PATH, ""),
+        build_request("GET", TICKETS_PATH, ""),
     ]
     .concat();
     let responses = send_in_pieces(&server.base_url, &bytes).await;
@@ -64,14 +62,12 @@ async fn requests_arriving_in_pieces_are_served() {
 
 /// Sends the bytes in pieces of 70; returns all responses.
 async fn send_in_pieces(base: &str, bytes: &[u8]) -> Vec<RawResponse> {
-    let mut stream = connect_and_send(base, &bytes[..70]).await;
+    let mut stream = RawConnection::open_and_send(base, &bytes[..70]).await;
     for piece in bytes[70..].chunks(70) {
-        tokio::io::AsyncWriteExt::write_all(&mut stream, piece)
-            .await
-            .expect("the connection is open");
+        stream.send(piece).await;
         tokio::task::yield_now().await;
     }
-    super::raw_connection::read_remaining(stream).await
+    stream.read_responses().await
 }
 
 #[tokio::test]
@@ -89,11 +85,11 @@ async fn bad_pipelined_request_does_not_affect_the_first() {
     let lengths = "Content-Length: 1\r\nContent-Length: 2\r\n";
     cases.push((
         "two lengths",
-        LIST_PATH,
+        TICKETS_PATH,
         MALFORMED_HTTP,
-        build_keep_alive_request("POST", LIST_PATH, lengths),
+        build_keep_alive_request("POST", TICKETS_PATH, lengths),
     ));
-    for path in [LIST_PATH, ACCOUNTS_PATH] {
+    for path in [TICKETS_PATH, ACCOUNTS_PATH] {
         let half = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Half");
         let body = "Content-Type: application/json\r\nContent-Length: 100\r\n";
         cases.extend([
@@ -121,7 +117,7 @@ async fn bad_pipelined_request_does_not_affect_the_first() {
     }
     let all = cases.iter().map(async |(label, path, rejection, second)| {
         let bytes = [&build_create_request("First"), &second[..]].concat();
-        let responses = send_and_read_all(&server.base_url, &bytes).await;
+        let responses = exchange_all(&server.base_url, &bytes).await;
         assert_eq!(
             collect_statuses(&responses),
             [200, rejection.status],
@@ -140,26 +136,26 @@ async fn requests_after_rejected_request_are_not_executed() {
     for bad in [&b"\x00\r\n\r\n"[..], b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/1.1\r\nX : y\r\n\r\n"]
     {
         let bytes = [bad, &build_create_request("Behind")].concat();
-        let responses = send_and_read_all(&server.base_url, &bytes).await;
+        let responses = exchange_all(&server.base_url, &bytes).await;
         assert_eq!(collect_statuses(&responses), [400], "{responses:?}");
     }
     // A request after `Connection: close` is not executed either.
-    let bytes = [build_request("GET", LIST_PATH, ""), build_create_request("Behind")].concat();
-    assert_eq!(collect_statuses(&send_and_read_all(&server.base_url, &bytes).await), [200]);
+    let bytes = [build_request("GET", TICKETS_PATH, ""), build_create_request("Behind")].concat();
+    assert_eq!(collect_statuses(&exchange_all(&server.base_url, &bytes).await), [200]);
     assert_eq!(count_tickets(&server.base_url).await, 1);
 }
 
 #[tokio::test]
 async fn header_timeout_applies_to_pipelined_second_request() {
     let server = start_server(&["--header-timeout", "300ms", "--idle-timeout", "2s"]);
-    let start = format!("GET {LIST_PATH} HTTP/1.1\r\napiKey: {ACME_KEY}\r\nX-Long: ");
+    let start = format!("GET {TICKETS_PATH} HTTP/1.1\r\napiKey: {ACME_KEY}\r\nX-Long: ");
     let bytes = [build_create_request("First"), start.into_bytes()].concat();
-    let mut stream = connect_and_send(&server.base_url, &bytes).await;
-    assert_eq!(read_response(&mut stream).await.status, 200);
+    let mut stream = RawConnection::open_and_send(&server.base_url, &bytes).await;
+    assert_eq!(stream.read_response().await.status, 200);
     let response = expect_single_response(
         "the second request",
-        send_byte_by_byte(stream, std::iter::repeat(b'x')).await,
+        stream.send_byte_by_byte(std::iter::repeat(b'x')).await,
     );
-    REQUEST_TIMED_OUT.assert_matches("the second request", LIST_PATH, &response);
+    REQUEST_TIMED_OUT.assert_matches("the second request", TICKETS_PATH, &response);
     assert_eq!(count_tickets(&server.base_url).await, 2);
 }

@@ -3,13 +3,13 @@
 
 use futures_util::future::join_all;
 
-use super::raw_connection::send_and_read_all;
 use super::{
-    JSON, LIST_PATH, URLENCODED, assert_unchanged_and_serving, build_keep_alive_request,
-    build_request, concat_indexed, count_tickets, start_server,
+    assert_unchanged_and_serving, build_keep_alive_request, build_request, concat_indexed,
+    count_tickets, start_server,
 };
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, SeededServer};
-use crate::raw_http::RawResponse;
+use crate::support::raw::{RawConnection, RawResponse, exchange_all};
+use crate::support::seed::{ACME_KEY, SeededServer};
+use crate::support::ticket::{JSON, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
 /// Starts a server with short timeouts.
 fn start_server_with_short_timeouts() -> SeededServer {
@@ -27,7 +27,7 @@ fn start_server_with_short_timeouts() -> SeededServer {
 fn build_hidden_request() -> String {
     let length = NEW_TICKET_FORM.len();
     format!(
-        "POST {LIST_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\nContent-Type: {URLENCODED}\r\n\
+        "POST {TICKETS_PATH} HTTP/1.1\r\nHost: localhost\r\napiKey: {ACME_KEY}\r\nContent-Type: {URLENCODED}\r\n\
          Content-Length: {length}\r\n\r\n{NEW_TICKET_FORM}"
     )
 }
@@ -35,7 +35,7 @@ fn build_hidden_request() -> String {
 /// Returns a request that creates a ticket, with additional headers and the bytes after the head.
 fn build_create_request(headers: &str, rest: &str) -> Vec<u8> {
     let headers = format!("Content-Type: {URLENCODED}\r\n{headers}");
-    [&build_keep_alive_request("POST", LIST_PATH, &headers), rest.as_bytes()].concat()
+    [&build_keep_alive_request("POST", TICKETS_PATH, &headers), rest.as_bytes()].concat()
 }
 
 /// Returns the form as one chunk, without the last chunk.
@@ -61,7 +61,7 @@ async fn run_cases(cases: Vec<Case>) {
     let server = start_server_with_short_timeouts();
     let mut created = 0;
     let all = cases.iter().map(async |(label, outcome, bytes)| {
-        (label, outcome, send_and_read_all(&server.base_url, bytes).await)
+        (label, outcome, exchange_all(&server.base_url, bytes).await)
     });
     for (label, outcome, responses) in join_all(all).await {
         let tickets = count_created_tickets(label, *outcome, &responses);
@@ -301,17 +301,17 @@ async fn malformed_header_lines_smuggle_no_request() {
         ("a line feed in a head", AtMostOneTicket, build_create_request(&exact.replace("\r\n", "\n"), NEW_TICKET_FORM)),
         ("HTTP/1.0 with chunks", AtMostOneTicket, {
             let text = format!(
-                "POST {LIST_PATH} HTTP/1.0\r\napiKey: {ACME_KEY}\r\n{head}Transfer-Encoding: chunked\r\n\r\n"
+                "POST {TICKETS_PATH} HTTP/1.0\r\napiKey: {ACME_KEY}\r\n{head}Transfer-Encoding: chunked\r\n\r\n"
             );
             format!("{text}{}0\r\n\r\n{hidden}", build_chunk()).into_bytes()
         }),
         ("HTTP/1.0 and more behind", AtMostOneTicket, {
-            let text = format!("POST {LIST_PATH} HTTP/1.0\r\napiKey: {ACME_KEY}\r\n{head}{exact}\r\n");
+            let text = format!("POST {TICKETS_PATH} HTTP/1.0\r\napiKey: {ACME_KEY}\r\n{head}{exact}\r\n");
             format!("{text}{body}").into_bytes()
         }),
         ("the last request, and more behind", AtMostOneTicket, {
             let head = format!("{head}{exact}");
-            [&build_request("POST", LIST_PATH, &head), body.as_bytes()].concat()
+            [&build_request("POST", TICKETS_PATH, &head), body.as_bytes()].concat()
         }),
     ])
     .await;
@@ -328,19 +328,19 @@ async fn unread_request_body_is_not_parsed_as_request() {
     let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
     let mut all = Vec::new();
     for (method, path, content_type) in [
-        ("GET", LIST_PATH, URLENCODED),
+        ("GET", TICKETS_PATH, URLENCODED),
         ("GET", "/api/v2/ticket/7", JSON),
         ("GET", "/docs", JSON),
         ("GET", "/_control/accounts", JSON),
         ("GET", "/_control/health", JSON),
-        ("HEAD", LIST_PATH, JSON),
-        ("POST", LIST_PATH, "text/plain"),
+        ("HEAD", TICKETS_PATH, JSON),
+        ("POST", TICKETS_PATH, "text/plain"),
         ("POST", "/api/v2/ticket?apiKey=another-key-0123456789", URLENCODED),
         ("POST", "/nothing", JSON),
         ("POST", "/_control/nothing", JSON),
         ("POST", "/_control/accounts/nobody/reset", JSON),
-        ("PATCH", LIST_PATH, JSON),
-        ("OPTIONS", LIST_PATH, JSON),
+        ("PATCH", TICKETS_PATH, JSON),
+        ("OPTIONS", TICKETS_PATH, JSON),
     ] {
         for (framing, body) in framings.iter().zip([&hidden, &chunked]) {
             for expect in ["", "Expect: 100-continue\r\n"] {
@@ -368,9 +368,5 @@ async fn unread_request_body_is_not_parsed_as_request() {
 
 /// Returns the received text unparsed: a response to `HEAD` has no body although it has a Content-Length.
 async fn read_raw_response(base: &str, bytes: &[u8]) -> String {
-    let mut stream = super::raw_connection::connect_and_send(base, bytes).await;
-    let mut received = Vec::new();
-    let read = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut received);
-    let _ = super::raw_connection::with_timeout("the end of the connection", read).await;
-    String::from_utf8_lossy(&received).into_owned()
+    RawConnection::open_and_send(base, bytes).await.read_to_end().await.text()
 }

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
-use super::{ACCOUNTS_PATH, ITEM_PATH, LIST_PATH, build_request, send_request};
-use crate::fixtures::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
-use crate::raw_http::RawResponse;
+use super::{ITEM_PATH, build_request};
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawResponse, exchange};
+use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
+use crate::support::ticket::TICKETS_PATH;
 
 /// Makes links equally long on every server.
 const PUBLIC_URL_FLAGS: [&str; 2] = ["--public-url", "http://desk.example.test"];
@@ -21,7 +23,7 @@ fn start_server_with_tickets(flags: &[&str]) -> SeededServer {
 }
 
 async fn get(server: &SeededServer, path: &str) -> RawResponse {
-    send_request(path, &server.base_url, &build_request("GET", path, "")).await
+    exchange(&server.base_url, &build_request("GET", path, "")).await
 }
 
 fn assert_response_too_large(path: &str, max_bytes: usize, response: &RawResponse) {
@@ -34,7 +36,7 @@ fn assert_response_too_large(path: &str, max_bytes: usize, response: &RawRespons
 #[tokio::test]
 async fn response_at_size_limit_is_sent_and_one_byte_more_is_rejected() {
     let unlimited = start_server_with_tickets(&[]);
-    let list = format!("{LIST_PATH}?itemLimit=40");
+    let list = format!("{TICKETS_PATH}?itemLimit=40");
     for path in [&list, ITEM_PATH] {
         let full = get(&unlimited, path).await;
         assert_eq!(full.status, 200, "{path}");
@@ -53,9 +55,9 @@ async fn response_at_size_limit_is_sent_and_one_byte_more_is_rejected() {
 async fn smaller_page_fits_response_size_limit() {
     let server = start_server_with_tickets(&["--max-response-bytes", "5000"]);
     for path in [
-        LIST_PATH,
-        &format!("{LIST_PATH}?itemLimit=9999"),
-        &format!("{LIST_PATH}?query=ticket"),
+        TICKETS_PATH,
+        &format!("{TICKETS_PATH}?itemLimit=9999"),
+        &format!("{TICKETS_PATH}?query=ticket"),
         ITEM_PATH,
     ] {
         assert_response_too_large(path, 5_000, &get(&server, path).await);
@@ -63,8 +65,8 @@ async fn smaller_page_fits_response_size_limit() {
         assert_response_too_large(path, 5_000, &get(&server, path).await);
     }
     for path in [
-        format!("{LIST_PATH}?itemLimit=2"),
-        format!("{LIST_PATH}?itemStart=39"),
+        format!("{TICKETS_PATH}?itemLimit=2"),
+        format!("{TICKETS_PATH}?itemStart=39"),
         "/api/v2/ticket/8".to_owned(),
         format!("{ITEM_PATH}?getTicketHistory=false"),
     ] {
@@ -84,7 +86,7 @@ async fn growing_ticket_is_rejected_once_response_is_too_large() {
         let form = format!("title=Printer+{round}");
         let update =
             super::build_request_with_body("PUT", path, super::URLENCODED, form.as_bytes());
-        let response = send_request(path, &server.base_url, &update).await;
+        let response = exchange(&server.base_url, &update).await;
         assert_eq!(response.status, 200, "the ticket can still be updated: {response:?}");
     }
     assert_response_too_large(path, 2_000, &get(&server, path).await);

@@ -1,10 +1,14 @@
 //! Limits of the number and the nesting depth of values, in every encoding.
 
 use super::{
-    JSON, LIST_PATH, MULTIPART, REQUIRED_FIELDS, URLENCODED, build_part, build_request,
-    build_request_with_body, count_tickets, list_all_tickets, send_request, start_server,
+    build_part, build_request, build_request_with_body, count_tickets, list_all_tickets,
+    start_server,
 };
-use crate::fixtures::{NEW_TICKET_FORM, SeededServer};
+use crate::support::raw::exchange;
+use crate::support::seed::SeededServer;
+use crate::support::ticket::{
+    JSON, MULTIPART, NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, URLENCODED,
+};
 
 /// An encoding of request values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,26 +30,26 @@ impl Encoding {
         match self {
             Self::Query => {
                 let query: String = pairs().collect();
-                build_request("GET", &format!("{LIST_PATH}?status=open{query}"), "")
+                build_request("GET", &format!("{TICKETS_PATH}?status=open{query}"), "")
             }
             Self::Urlencoded => {
                 let body = NEW_TICKET_FORM.to_owned() + &pairs().collect::<String>();
-                build_request_with_body("POST", LIST_PATH, URLENCODED, body.as_bytes())
+                build_request_with_body("POST", TICKETS_PATH, URLENCODED, body.as_bytes())
             }
             Self::Multipart => {
                 let required =
-                    REQUIRED_FIELDS.map(|(name, value)| build_part(name, value)).concat();
+                    NEW_TICKET_FIELDS.map(|(name, value)| build_part(name, value)).concat();
                 let more: String =
                     more.iter().map(|(name, value)| build_part(name, value)).collect();
                 build_request_with_body(
                     "POST",
-                    LIST_PATH,
+                    TICKETS_PATH,
                     MULTIPART,
                     format!("{required}{more}--edge--\r\n").as_bytes(),
                 )
             }
             Self::Json => {
-                let required = REQUIRED_FIELDS.map(|(name, value)| match value.parse::<u64>() {
+                let required = NEW_TICKET_FIELDS.map(|(name, value)| match value.parse::<u64>() {
                     Ok(number) => format!("\"{name}\":{number}"),
                     Err(_) => format!("\"{name}\":\"{value}\""),
                 });
@@ -53,7 +57,7 @@ impl Encoding {
                 let all: Vec<String> = required.into_iter().chain(more).collect();
                 build_request_with_body(
                     "POST",
-                    LIST_PATH,
+                    TICKETS_PATH,
                     JSON,
                     format!("{{{}}}", all.join(",")).as_bytes(),
                 )
@@ -63,7 +67,7 @@ impl Encoding {
 
     /// Returns the number of values that such a request always has.
     fn required_value_count(self) -> usize {
-        if self == Self::Query { 1 } else { REQUIRED_FIELDS.len() }
+        if self == Self::Query { 1 } else { NEW_TICKET_FIELDS.len() }
     }
 
     /// Returns a request with `count` values.
@@ -90,7 +94,7 @@ impl Encoding {
 }
 
 async fn assert_accepted(label: &str, server: &SeededServer, request: &[u8]) {
-    let response = send_request(label, &server.base_url, request).await;
+    let response = exchange(&server.base_url, request).await;
     assert_eq!(response.status, 200, "{label}: {response:?}");
 }
 
@@ -100,7 +104,7 @@ async fn assert_rejected(
     request: &[u8],
     expected_message: &str,
 ) {
-    let response = send_request(label, &server.base_url, request).await;
+    let response = exchange(&server.base_url, request).await;
     assert_eq!(response.status, 400, "{label}: {response:?}");
     let message = response.error_message();
     assert!(message.contains(expected_message) && message.len() < 500, "{label}: {message}");
@@ -137,9 +141,13 @@ async fn max_values_are_accepted_and_one_more_is_rejected() {
 #[tokio::test]
 async fn max_values_can_be_one() {
     let server = start_server(&["--max-values", "1"]);
-    assert_accepted("one", &server, &build_request("GET", &format!("{LIST_PATH}?status=open"), ""))
-        .await;
-    let two = build_request("GET", &format!("{LIST_PATH}?status=open&query=a"), "");
+    assert_accepted(
+        "one",
+        &server,
+        &build_request("GET", &format!("{TICKETS_PATH}?status=open"), ""),
+    )
+    .await;
+    let two = build_request("GET", &format!("{TICKETS_PATH}?status=open&query=a"), "");
     assert_rejected("two", &server, &two, "More than 1 value").await;
 }
 
@@ -204,7 +212,7 @@ async fn extreme_nesting_is_rejected_without_harm() {
     }
     for opening in ["[", "{\"a\":"] {
         let body = format!("{{\"deep\":{}", opening.repeat(1_000_000));
-        let request = build_request_with_body("POST", LIST_PATH, JSON, body.as_bytes());
+        let request = build_request_with_body("POST", TICKETS_PATH, JSON, body.as_bytes());
         assert_rejected(opening, &server, &request, "deep is nested deeper").await;
     }
     assert_eq!(list_all_tickets(&server.base_url).await, before);

@@ -1,14 +1,12 @@
 //! Access to the metrics follows the rules of the control API.
 
 use super::METRICS_PATH;
-use crate::control_client::{assert_problem, fetch_response};
-use crate::support::Server;
-
-const TOKEN: &str = "a-token-of-some-length";
+use crate::support::control::{CONTROL_TOKEN, assert_problem, fetch_response};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn metrics_require_control_token() {
-    let server = Server::start_with_args(&["--ephemeral", "--control-token", TOKEN]);
+    let server = Server::start_with_args(&["--ephemeral", "--control-token", CONTROL_TOKEN]);
     let request = || server.request("GET", METRICS_PATH);
     assert_problem(&fetch_response(request()).await, 401, "invalid-token", "none");
     assert_problem(
@@ -18,14 +16,14 @@ async fn metrics_require_control_token() {
         "another",
     );
     assert_problem(
-        &fetch_response(request().query(&[("token", TOKEN)])).await,
+        &fetch_response(request().query(&[("token", CONTROL_TOKEN)])).await,
         401,
         "invalid-token",
         "a query",
     );
-    let response = request().bearer_auth(TOKEN).send().await.expect("the server responds");
+    let response = request().bearer_auth(CONTROL_TOKEN).send().await.expect("the server responds");
     assert_eq!(response.status(), 200);
-    assert!(!response.text().await.expect("the body arrives").contains(TOKEN));
+    assert!(!response.text().await.expect("the body arrives").contains(CONTROL_TOKEN));
 }
 
 #[tokio::test]

@@ -3,11 +3,14 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::{poll_until, scrape};
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::raw_http::connect;
-use crate::support::{ApiClient, Server};
+use super::scrape;
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files::create_temp_dir;
+use crate::support::raw::RawConnection;
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::wait::poll_until;
 
 const ACCOUNTS_GAUGE: &str = "omnidesk_mock_accounts";
 const JOURNAL_ENTRIES_GAUGE: &str = "omnidesk_mock_journal_entries";
@@ -56,7 +59,7 @@ async fn account_gauge_is_restored_after_restart() {
         Account::create(&server, &json!({})).await;
     }
     assert_eq!(read_gauge(&server, ACCOUNTS_GAUGE).await, 4);
-    assert!(server.stop().success());
+    assert_eq!(server.stop().exit_code, Some(0));
     let server = Server::start_with_args(&["--data", path]);
     let metrics = scrape(&server).await;
     assert_eq!(metrics.sample_value(ACCOUNTS_GAUGE, &[]), 4);
@@ -127,7 +130,7 @@ async fn connection_gauge_counts_open_connections() {
     read_gauge(&server, CONNECTIONS_GAUGE).await;
     let before = read_gauge(&server, CONNECTIONS_GAUGE).await;
     assert_eq!(before, 1, "the connection of the client itself");
-    let mut open = join_all((0..20).map(|_| connect(&server.base_url))).await;
+    let mut open = join_all((0..20).map(|_| RawConnection::open(&server.base_url))).await;
     poll_until("20 open connections", async || {
         read_gauge(&server, CONNECTIONS_GAUGE).await == before + 20
     })

@@ -1,9 +1,9 @@
 //! Health and readiness, without authentication.
 
-use crate::control_client::{assert_problem, fetch_response};
-use crate::fixtures::create_temp_dir;
-use crate::process::run_to_exit;
-use crate::support::Server;
+use crate::support::control::{assert_problem, fetch_response};
+use crate::support::files::create_temp_dir;
+use crate::support::process::run_to_exit;
+use crate::support::server::Server;
 
 const HEALTH_ENDPOINTS: [(&str, &str); 2] =
     [("/_control/health", "ok"), ("/_control/ready", "ready")];

@@ -7,9 +7,10 @@ use serde_json::json;
 use super::names::EXPECTED_METRICS;
 use super::prometheus_text::ParsedMetrics;
 use super::scrape;
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::raw_http::{build_raw_head, exchange};
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::raw::{build_raw_head, exchange};
+use crate::support::server::Server;
 
 /// A name that occurs nowhere in the program.
 const MARKER_NAME: &str = "zebra";
@@ -128,7 +129,7 @@ async fn metrics_contain_no_account_key_or_url() {
         assert_eq!(account.send_control("GET", "/requests?key=zebra").await.status / 100, 2);
     }
     let list =
-        crate::control_client::fetch_response(server.request_without_key("GET", ACCOUNTS_PATH))
+        crate::support::control::fetch_response(server.request_without_key("GET", ACCOUNTS_PATH))
             .await
             .body;
     let names = list["accounts"].as_array().expect("accounts is an array").iter();

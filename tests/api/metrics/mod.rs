@@ -12,14 +12,11 @@ mod server_isolation;
 mod shutdown;
 mod sqlite;
 
-use std::time::Duration;
-
-use crate::support::ApiClient;
 use prometheus_text::ParsedMetrics;
 
+use crate::support::client::ApiClient;
+
 const METRICS_PATH: &str = "/_control/metrics";
-/// Longer than anything here takes, so that a stuck server fails the test instead of blocking it.
-const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Returns all metrics of a server, validated.
 async fn scrape(client: &ApiClient) -> ParsedMetrics {
@@ -30,12 +27,4 @@ async fn scrape(client: &ApiClient) -> ParsedMetrics {
         response.headers()["content-type"].to_str().expect("the content type is text").to_owned();
     assert!(content_type.starts_with("text/plain; version=0.0.4"), "{content_type}");
     ParsedMetrics::parse(&response.text().await.expect("the body arrives"))
-}
-
-/// Polls until the condition holds.
-async fn poll_until(label: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let poll = async { while !condition().await {} };
-    tokio::time::timeout(TIMEOUT, poll)
-        .await
-        .unwrap_or_else(|_| panic!("timed out waiting for {label}"));
 }

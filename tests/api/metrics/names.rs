@@ -1,8 +1,9 @@
 //! The server exposes exactly the documented metrics.
 
 use super::{METRICS_PATH, scrape};
-use crate::fixtures::{ACME_KEY, NEW_TICKET_FORM, acme_seed, serve_seed, ticket_fixture};
-use crate::support::Server;
+use crate::support::seed::{ACME_KEY, acme_seed, serve_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Name, type and labels of each metric.
 pub(super) const EXPECTED_METRICS: [(&str, &str, &[&str]); 10] = [

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
 use super::prometheus_text::ParsedMetrics;
-use super::{METRICS_PATH, TIMEOUT, scrape};
-use crate::raw_http::{build_raw_head, connect, exchange};
-use crate::support::{ApiClient, Server};
+use super::{METRICS_PATH, scrape};
+use crate::support::client::ApiClient;
+use crate::support::raw::{RawConnection, build_raw_head, exchange, exchange_all};
+use crate::support::server::Server;
+use crate::support::wait::with_timeout;
 
 const REJECTION_REASONS: [&str; 5] = [
     "too-many-connections",
@@ -70,11 +68,9 @@ async fn oversized_and_malformed_requests_are_counted() {
 #[tokio::test]
 async fn timed_out_request_is_counted() {
     let server = Server::start_with_args(&["--ephemeral", "--header-timeout", "50ms"]);
-    let mut slow = connect(&server.base_url).await;
-    slow.write_all(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n")
-        .await
-        .expect("the partial request is sent");
-    let response = crate::raw_http::read_raw_response(slow).await;
+    let mut slow = RawConnection::open(&server.base_url).await;
+    slow.send(b"GET /api/v2/ticket HTTP/1.1\r\nHost: a\r\n").await;
+    let response = slow.read_only_response().await;
     assert_eq!(response.status, 408, "{response:?}");
     assert_rejections(&server, &[("header-timeout", 1)]).await;
 }
@@ -96,26 +92,25 @@ async fn client_errors_and_disconnects_are_not_rejections() {
         );
     }
     // A client that sends nothing or disconnects is not rejected.
-    drop(connect(&server.base_url).await);
-    let mut disconnecting = connect(&server.base_url).await;
-    disconnecting.write_all(b"GET /api/v2/ticket HT").await.expect("the partial request is sent");
+    drop(RawConnection::open(&server.base_url).await);
+    let mut disconnecting = RawConnection::open(&server.base_url).await;
+    disconnecting.send(b"GET /api/v2/ticket HT").await;
     drop(disconnecting);
     assert_rejections(&server, &[]).await;
 }
 
 /// Requests the metrics; `None` if the connection is closed without a response.
 async fn request_metrics(base: &str) -> Option<(u16, String)> {
-    let mut stream: TcpStream = connect(base).await;
     // A rejected client may get its response before all bytes are sent.
-    let request =
-        format!("GET {METRICS_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut received = Vec::new();
-    timeout(TIMEOUT, stream.read_to_end(&mut received)).await.expect("the connection ends").ok();
-    let text = String::from_utf8_lossy(&received).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+    let request = format!(
+        "GET {METRICS_PATH} HTTP/1.1
+Host: localhost
+Connection: close
+
+"
+    );
+    let response = exchange_all(base, request.as_bytes()).await.pop()?;
+    Some((response.status, response.body))
 }
 
 #[tokio::test]
@@ -124,14 +119,9 @@ async fn connections_over_the_limit_are_counted() {
     let mut connections = Vec::new();
     for _ in 0..3 {
         // The response shows that the connection occupies a slot.
-        let mut stream = connect(&server.base_url).await;
-        stream
-            .write_all(b"GET /_control/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            .await
-            .expect("the request is sent");
-        let mut first = [0; 12];
-        stream.read_exact(&mut first).await.expect("the server responds");
-        assert_eq!(&first, b"HTTP/1.1 200");
+        let mut stream = RawConnection::open(&server.base_url).await;
+        stream.send(b"GET /_control/health HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        stream.expect_bytes(b"HTTP/1.1 200").await;
         connections.push(stream);
     }
     let mut rejected = 0;
@@ -150,7 +140,7 @@ async fn connections_over_the_limit_are_counted() {
             }
         }
     };
-    let body = timeout(TIMEOUT, poll).await.expect("a connection slot becomes free");
+    let body = with_timeout("a free connection slot", poll).await;
     assert_eq!(
         rejections_by_reason(&ParsedMetrics::parse(&body))["too-many-connections"],
         rejected

@@ -6,16 +6,15 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::scrape;
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::support::{ApiClient, Server};
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, URLENCODED};
 
-const LIST_PATH: &str = "/api/v2/ticket";
 const CONTROL_OPERATION: &str = "control";
 const OTHER_OPERATION: &str = "other";
 /// Operation, method, path and body.
 type RequestRow = (&'static str, &'static str, &'static str, &'static str);
-const URLENCODED: &str = "application/x-www-form-urlencoded";
 
 /// The requests that a client sent, by operation and status.
 #[derive(Debug, Default)]
@@ -35,7 +34,7 @@ impl RequestCounts {
     /// Sends a request of the Ticket API with a form.
     async fn send_form(&mut self, client: &ApiClient, row: RequestRow) -> String {
         let (operation, method, path, body) = row;
-        let request = client.request(method, &format!("{LIST_PATH}{path}"));
+        let request = client.request(method, &format!("{TICKETS_PATH}{path}"));
         let request = match body {
             "" => request,
             body => request.header("content-type", URLENCODED).body(body.to_owned()),
@@ -149,11 +148,11 @@ async fn rejected_requests_count_under_their_operation() {
         "403"
     );
     let plain_text =
-        account.client.request("POST", LIST_PATH).header("content-type", "text/plain").body("a");
+        account.client.request("POST", TICKETS_PATH).header("content-type", "text/plain").body("a");
     assert_eq!(counts.send("ticket.create", plain_text).await, "415");
-    let keyless = account.client.request_without_key("GET", LIST_PATH);
+    let keyless = account.client.request_without_key("GET", TICKETS_PATH);
     assert_eq!(counts.send("ticket.list", keyless).await, "401");
-    let two_keys = account.client.request("GET", &format!("{LIST_PATH}?apiKey=another-key"));
+    let two_keys = account.client.request("GET", &format!("{TICKETS_PATH}?apiKey=another-key"));
     assert_eq!(counts.send("ticket.list", two_keys).await, "400");
     let limits = json!({ "requests": 1, "per": "1h" });
     assert_eq!(counts.send_control(&account, "PUT", "/rate-limits", &limits).await, "200");

@@ -3,7 +3,7 @@
 use omnidesk_mock::MockServer;
 
 use super::scrape;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
 
 #[tokio::test]
 async fn servers_in_one_process_share_no_metrics() {

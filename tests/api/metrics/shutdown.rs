@@ -2,32 +2,27 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::TIMEOUT;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::graceful_shutdown::{PendingRequest, wait_until_not_listening};
-use crate::process::run_to_exit;
-use crate::raw_http;
-use crate::support::{DEV_KEY, Server};
+use crate::support::client::DEV_KEY;
+use crate::support::process::run_to_exit;
+use crate::support::raw::{PendingRequest, RawConnection, wait_until_not_listening};
+use crate::support::server::Server;
+use crate::support::ticket::NEW_TICKET_FORM;
 
 /// Sends a request without its last line.
-async fn send_incomplete_request(base: &str, path: &str) -> TcpStream {
-    let mut stream = raw_http::connect(base).await;
+async fn send_incomplete_request(base: &str, path: &str) -> RawConnection {
+    let mut stream = RawConnection::open(base).await;
     let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    stream.write_all(head.as_bytes()).await.expect("the partial request is sent");
+    stream.send(head.as_bytes()).await;
     stream
 }
 
 /// Sends the last line and returns the response; empty if the connection was closed before.
-async fn complete_and_read(mut stream: TcpStream) -> String {
+async fn complete_and_read(mut stream: RawConnection) -> String {
     // The connection may be closed already.
-    let _ = stream.write_all(b"\r\n").await;
-    let mut received = Vec::new();
-    let _ = timeout(TIMEOUT, stream.read_to_end(&mut received)).await.expect("the connection ends");
-    String::from_utf8_lossy(&received).into_owned()
+    stream.try_send(b"\r\n").await;
+    stream.read_to_end().await.text()
 }
 
 #[tokio::test]
@@ -40,13 +35,9 @@ async fn ready_gets_503_and_health_200_during_shutdown() {
         health.push(send_incomplete_request(&base, "/_control/health").await);
     }
     // A connection without a pending request is idle.
-    let mut idle = raw_http::connect(&base).await;
-    idle.write_all(b"GET /_control/ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await
-        .expect("the request is sent");
-    let mut first = [0; 12];
-    idle.read_exact(&mut first).await.expect("the server responds");
-    assert_eq!(&first, b"HTTP/1.1 200");
+    let mut idle = RawConnection::open(&base).await;
+    idle.send(b"GET /_control/ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    idle.expect_bytes(b"HTTP/1.1 200").await;
     for _ in 0..20 {
         assert_eq!(
             server.get("/api/v2/ticket").await.status,
@@ -72,11 +63,10 @@ async fn ready_gets_503_and_health_200_during_shutdown() {
             assert!(status_line.contains(status) && response.contains(word), "{response}");
         }
     }
-    let mut received = Vec::new();
-    let closed = timeout(TIMEOUT, idle.read_to_end(&mut received)).await;
-    assert!(closed.is_ok(), "an idle connection is closed while a request runs");
+    // An idle connection is closed while a request runs.
+    idle.read_to_end().await;
     assert_eq!(pending.finish().await.status, 200);
-    assert_eq!(stop.await.expect("the server stops").code(), Some(0));
+    assert_eq!(stop.await.expect("the server stops").exit_code, Some(0));
 }
 
 #[tokio::test]
@@ -92,5 +82,5 @@ async fn ready_command_fails_during_shutdown() {
     assert!(ready.stderr.contains(&base), "{ready:?}");
     assert_eq!(pending.finish().await.status, 200);
     let result = timeout(Duration::from_secs(20), stop).await.expect("the server stops in time");
-    assert_eq!(result.expect("the server stops").code(), Some(0));
+    assert_eq!(result.expect("the server stops").exit_code, Some(0));
 }

@@ -4,11 +4,10 @@ use serde_json::json;
 
 use super::prometheus_text::ParsedMetrics;
 use super::scrape;
-use crate::control_client::Account;
-use crate::fixtures::{NEW_TICKET_FORM, create_temp_dir};
-use crate::support::Server;
-
-const LIST_PATH: &str = "/api/v2/ticket";
+use crate::support::control::Account;
+use crate::support::files::create_temp_dir;
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH};
 
 /// The number of reads, writes and commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl SqliteCounts {
 async fn start_server_with_account(arguments: &[&str]) -> (Server, Account) {
     let server = Server::start_with_args(arguments);
     let account = Account::create(&server, &json!({})).await;
-    assert_eq!(account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status, 200);
+    assert_eq!(account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status, 200);
     (server, account)
 }
 
@@ -57,7 +56,7 @@ async fn each_sequential_write_is_one_commit() {
         let before = SqliteCounts::scrape_counts(&server).await;
         for _ in 0..5 {
             assert_eq!(
-                account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status,
+                account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status,
                 200
             );
         }
@@ -71,10 +70,10 @@ async fn rejected_requests_do_not_reach_sqlite() {
     let (server, account) = start_server_with_account(&["--ephemeral"]).await;
     let before = SqliteCounts::scrape_counts(&server).await;
     for _ in 0..3 {
-        assert_eq!(account.client.send_form("POST", LIST_PATH, "title=a").await.status, 400);
+        assert_eq!(account.client.send_form("POST", TICKETS_PATH, "title=a").await.status, 400);
         assert_eq!(account.client.get("/api/v2/nothing").await.status, 404);
         let unknown = account.client.with_key("unknown-key-0123456789");
-        assert_eq!(unknown.send_form("POST", LIST_PATH, NEW_TICKET_FORM).await.status, 401);
+        assert_eq!(unknown.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status, 401);
     }
     assert_eq!(SqliteCounts::scrape_counts(&server).await, before);
 }
@@ -96,7 +95,7 @@ async fn cached_response_does_not_query_sqlite() {
 async fn concurrent_writes_share_commits() {
     let (server, account) = start_server_with_account(&["--ephemeral"]).await;
     let before = SqliteCounts::scrape_counts(&server).await;
-    let all = (0..60).map(|_| account.client.send_form("POST", LIST_PATH, NEW_TICKET_FORM));
+    let all = (0..60).map(|_| account.client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM));
     let all = futures_util::future::join_all(all).await;
     assert!(all.iter().all(|reply| reply.status == 200), "{all:?}");
     let counts = SqliteCounts::scrape_counts(&server).await.since(before);

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::list::{self, ListPage};
 use super::request::TicketRequest;
-use super::ticket::{ChangeContext, TicketModel, set_reference_names};
-use super::validation::{self, PRIORITIES, RejectionReason, STATUSES};
-use crate::fixtures::{ACME_NOW, acme_seed, ticket_fixture};
+use super::validation::{self, RejectionReason};
+use crate::support::model::{ChangeContext, TicketModel, brand_name, channel_name};
+use crate::support::seed::{ACME_NOW, acme_seed, ticket_fixture};
+use crate::support::ticket::{PRIORITIES, STATUSES};
 
 #[derive(Clone, Debug)]
 pub(crate) struct TicketsModel {
@@ -51,16 +52,15 @@ impl TicketsModel {
             (12, "closed", "2026-02-20 08:00:00".into()),
             (858_462, "pending", Value::Null),
         ] {
-            let mut columns = TicketModel::new(ACME_NOW).columns;
+            let mut ticket = TicketModel::new(ACME_NOW);
             for (column, value) in ticket_fixture(id).as_object().expect("an object") {
-                let name = columns.keys().find(|name| *name == column);
-                let name = *name.unwrap_or_else(|| panic!("{column} is not a column"));
-                columns.insert(name, value.clone());
+                assert!(ticket.columns.contains_key(column), "{column} is not a column");
+                ticket.set(column, value.clone());
             }
-            columns.insert("status", status.into());
-            columns.insert("closed_at", closed_at);
-            columns.insert("last_update_customer", columns["created_at"].clone());
-            model.tickets_by_id.insert(id, TicketModel { columns, timeline: Vec::new() });
+            ticket.set("status", status);
+            ticket.set("closed_at", closed_at);
+            ticket.set("last_update_customer", ticket.columns["created_at"].clone());
+            model.tickets_by_id.insert(id, ticket);
             model.next_id = id + 1;
         }
         model.tickets_by_id.get_mut(&10).expect("ticket 10 exists").timeline = sample_timeline();
@@ -232,29 +232,30 @@ impl TicketsModel {
     }
 
     fn create(&mut self, request: &TicketRequest) -> Result<(), RejectionReason> {
-        let TicketModel { mut columns, timeline } = TicketModel::new(&self.now_text());
+        let mut ticket = TicketModel::new(&self.now_text());
         for (field, column) in [("from", "from"), ("to", "to"), ("title", "title")] {
-            columns.insert(column, validation::require_text(request, field)?.into());
+            ticket.set(column, validation::require_text(request, field)?);
         }
         let direction = validation::require_allowed(
             validation::require_text(request, "direction")?,
             &["inbound", "outbound"],
         )?;
-        columns.insert("direction", direction.into());
+        ticket.set("direction", direction);
         let updated_by =
             if direction == "inbound" { "last_update_customer" } else { "last_update_agent" };
-        columns.insert(updated_by, self.now_text().into());
+        ticket.set(updated_by, self.now_text());
         let brand = validation::parse_number(validation::require_text(request, "brandID")?)?;
-        columns.insert("brand_id", brand.into());
+        ticket.set("brand_id", brand);
+        ticket.set("brand_name", brand_name(brand));
         let channel = validation::parse_number(validation::require_text(request, "channelID")?)?;
-        columns.insert("channel_id", channel.into());
-        set_reference_names(&mut columns, brand, channel);
+        ticket.set("channel_id", channel);
+        ticket.set("channel_name", channel_name(channel));
         let group = validation::parse_optional_number(request, "assignedGroupID")?.unwrap_or(0);
-        columns.insert("assigned_group_id", group.into());
-        columns.insert("form_id", json!(validation::parse_optional_number(request, "formID")?));
-        columns.insert("from_name", request.text("fromName").unwrap_or_default().into());
-        columns.insert("id", self.next_id.into());
-        self.tickets_by_id.insert(self.next_id, TicketModel { columns, timeline });
+        ticket.set("assigned_group_id", group);
+        ticket.set("form_id", validation::parse_optional_number(request, "formID")?);
+        ticket.set("from_name", request.text("fromName").unwrap_or_default());
+        ticket.set("id", self.next_id);
+        self.tickets_by_id.insert(self.next_id, ticket);
         self.next_id += 1;
         Ok(())
     }

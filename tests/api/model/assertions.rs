@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::account::TicketsModel;
 use super::list::ListPage;
 use super::request::{BodyEncoding, FieldValue, TicketRequest};
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::ticket::STATUSES;
 
 const VIEWS: [&str; 12] = [
     "all",
@@ -29,7 +30,7 @@ pub(crate) async fn learn_external_ids(client: &ApiClient, model: &mut TicketsMo
             let reply = client.get(&format!("/api/v2/ticket/{id}")).await;
             let external = reply.body["item"]["external_id"].clone();
             assert!(external.is_string(), "{}", reply.body);
-            ticket.columns.insert("external_id", external);
+            ticket.set("external_id", external);
         }
     }
 }
@@ -53,7 +54,7 @@ pub(crate) async fn assert_everything_matches(client: &ApiClient, model: &Ticket
     for view in VIEWS {
         send_and_compare(client, model, list_request(&[("applyView", view)])).await;
     }
-    for status in super::validation::STATUSES {
+    for status in STATUSES {
         send_and_compare(
             client,
             model,

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::request::TicketRequest;
-use super::ticket::TicketModel;
-use super::validation::{self, RejectionReason, STATUSES};
+use super::validation::{self, RejectionReason};
+use crate::support::model::TicketModel;
+use crate::support::ticket::STATUSES;
 
 /// One page of a list.
 #[derive(Clone, Debug)]

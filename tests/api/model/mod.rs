@@ -5,14 +5,15 @@ pub(crate) mod assertions;
 mod list;
 mod request;
 mod strategies;
-mod ticket;
 mod validation;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::fixtures::serve_seed;
-use crate::support::JsonResponse;
+use crate::support::client::JsonResponse;
+use crate::support::seed::serve_seed;
+use crate::support::wait::block_on;
+
 pub(crate) use account::TicketsModel;
 pub(crate) use request::TicketRequest;
 pub(crate) use strategies::{Step, any_step};
@@ -29,8 +30,7 @@ proptest! {
 
     #[test]
     fn random_operations_match_the_model(steps in vec(any_step(), 35..45)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("the runtime starts").block_on(run_steps(&steps));
+        block_on(run_steps(&steps));
     }
 }
 

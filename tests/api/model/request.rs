@@ -4,7 +4,7 @@ use reqwest::RequestBuilder;
 use reqwest::multipart::Form;
 use serde_json::{Map, Value, json};
 
-use crate::support::{ApiClient, JsonResponse};
+use crate::support::client::{ApiClient, JsonResponse};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BodyEncoding {

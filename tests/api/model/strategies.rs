@@ -5,7 +5,7 @@ use proptest::sample::{Index, select};
 
 use super::account::TicketsModel;
 use super::request::{BodyEncoding, FieldValue, TicketRequest};
-use super::validation::{PRIORITIES, STATUSES};
+use crate::support::ticket::{PRIORITIES, STATUSES};
 
 const ENCODINGS: [BodyEncoding; 3] =
     [BodyEncoding::Multipart, BodyEncoding::Urlencoded, BodyEncoding::Json];

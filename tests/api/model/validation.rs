@@ -1,9 +1,8 @@
 //! Validation rules of the model, independent of the server's code.
 
 use super::request::{FieldValue, TicketRequest};
+use crate::support::ticket::{PRIORITIES, STATUSES};
 
-pub(crate) const STATUSES: [&str; 6] = ["new", "open", "pending", "holding", "solved", "closed"];
-pub(crate) const PRIORITIES: [&str; 4] = ["low", "medium", "high", "urgent"];
 const MAX_SAFE_INTEGER: u64 = 9_007_199_254_740_991;
 
 /// Why a request is rejected; only for failure messages.

@@ -1,8 +1,8 @@
 //! Secrets on the command line: no output contains the control token or an API key.
 
 use super::{CONTROL_TOKEN, TEST_API_KEY};
-use crate::fixtures::{create_temp_dir, write_file};
-use crate::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
+use crate::support::files::{create_temp_dir, write_file};
+use crate::support::process::{ProcessOutput, RunningProcess, build_command, run_to_exit};
 
 /// A part of every secret in this file.
 const CANARY_MARKER: &str = "canary";

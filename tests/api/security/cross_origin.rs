@@ -1,11 +1,11 @@
 //! Cross-origin requests: another origin can neither change nor read anything, and gets no CORS headers.
 
-use super::http_client::{HttpRequest, HttpResponse, send_pipelined};
 use super::openapi_routes::{self, Route};
 use super::{BoundServer, CONTROL_TOKEN, TEST_API_KEY};
-use crate::control_client::Account;
-use crate::fixtures::dump_tickets;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::Account;
+use crate::support::raw::{RawRequest, RawResponse, send_pipelined};
+use crate::support::ticket::dump_tickets;
 
 /// Headers of requests from other origins. `{port}` is the server's port.
 const FOREIGN_ORIGIN_HEADERS: [(&str, &str); 14] = [
@@ -34,7 +34,7 @@ const OWN_ORIGIN_HEADERS: [(&str, &str); 4] = [
 ];
 
 /// Returns true if the response has no CORS or timing header.
-fn has_no_cors_headers(response: &HttpResponse) -> bool {
+fn has_no_cors_headers(response: &RawResponse) -> bool {
     !response.head.contains("access-control-") && !response.head.contains("timing-allow-origin")
 }
 
@@ -42,8 +42,8 @@ fn build_request(
     bound: &BoundServer,
     (method, path): (&str, &str),
     (name, value): (&'static str, &str),
-) -> HttpRequest {
-    let request = HttpRequest::new(method, path).with_header("apiKey", TEST_API_KEY);
+) -> RawRequest {
+    let request = RawRequest::new(method, path).with_header("apiKey", TEST_API_KEY);
     let request = request.set_header("Host", format!("127.0.0.1:{}", bound.port));
     let request = request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"));
     request.with_header(name, value.replace("{port}", &bound.port))

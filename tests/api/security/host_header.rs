@@ -1,11 +1,11 @@
 //! Host header check, for each listen address, with and without a token.
 
-use super::http_client::{HttpRequest, HttpResponse};
 use super::openapi_routes::{self, Route};
 use super::{BoundServer, CONTROL_TOKEN, PAGE_PATHS, TEST_API_KEY};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::dump_tickets;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::raw::{RawRequest, RawResponse};
+use crate::support::ticket::dump_tickets;
 
 /// Paths behind the guard of the control API.
 const GUARDED_PATHS: [&str; 2] = [ACCOUNTS_PATH, "/_control/metrics"];
@@ -70,7 +70,7 @@ fn has_ipv6() -> bool {
 }
 
 /// Returns the kind of the response.
-fn classify_response(response: &HttpResponse) -> &'static str {
+fn classify_response(response: &RawResponse) -> &'static str {
     match response.status {
         200 | 307 => "served",
         401 if response.is_problem(401, "invalid-token") => "no token",
@@ -81,7 +81,7 @@ fn classify_response(response: &HttpResponse) -> &'static str {
 }
 
 /// Returns true if the response is the plain-text rejection, which suggests `--public-url`.
-fn is_page_rejection(response: &HttpResponse) -> bool {
+fn is_page_rejection(response: &RawResponse) -> bool {
     response.header("content-type").starts_with("text/plain")
         && response.body.contains("--public-url")
 }
@@ -105,7 +105,7 @@ async fn find_host_violations(
     let mut violations = Vec::new();
     for path in GUARDED_PATHS.iter().chain(&PAGE_PATHS) {
         for sends_token in [true, false] {
-            let request = HttpRequest::new("GET", *path).set_header("Host", &host);
+            let request = RawRequest::new("GET", *path).set_header("Host", &host);
             let bearer = format!("Bearer {CONTROL_TOKEN}");
             let request =
                 if sends_token { request.with_header("Authorization", bearer) } else { request };
@@ -119,7 +119,7 @@ async fn find_host_violations(
         }
     }
     for path in UNGUARDED_PATHS {
-        let request = HttpRequest::new("GET", path)
+        let request = RawRequest::new("GET", path)
             .set_header("Host", &host)
             .with_header("apiKey", TEST_API_KEY);
         let response = request.send(&bound.base_url).await;
@@ -182,7 +182,7 @@ async fn host_of_public_url_is_served() {
 async fn page_at_public_url_may_use_control_api() {
     const PUBLIC: &str = "https://desk.example.test";
     let bound = BoundServer::start("127.0.0.1:0", &["--public-url", PUBLIC]);
-    let request = HttpRequest::new("GET", ACCOUNTS_PATH).set_header("Host", "desk.example.test");
+    let request = RawRequest::new("GET", ACCOUNTS_PATH).set_header("Host", "desk.example.test");
     let own =
         request.clone().with_header("Origin", PUBLIC).with_header("Sec-Fetch-Site", "same-origin");
     assert_eq!(own.send(&bound.base_url).await.status, 200);
@@ -205,7 +205,7 @@ async fn foreign_host_cannot_use_control_api() {
         let mut accepted = Vec::new();
         for route in read_guarded_routes(&bound.base_url).await {
             for account in ["dev", "self"] {
-                let request = HttpRequest::new(&route.method, route.fill_path(account, "1"));
+                let request = RawRequest::new(&route.method, route.fill_path(account, "1"));
                 let request = request
                     .set_header("Host", "desk.example.test")
                     .with_header("apiKey", TEST_API_KEY);
@@ -236,7 +236,7 @@ async fn every_guarded_control_route_requires_token() {
         for authorization in
             ["", "Bearer", "Bearer another-token-of-some-length", "apikey dev-key-of-this-test"]
         {
-            let request = HttpRequest::new(&route.method, route.fill_path("self", "1"))
+            let request = RawRequest::new(&route.method, route.fill_path("self", "1"))
                 .with_header("apiKey", TEST_API_KEY);
             let request =
                 request.with_query(&format!("token={CONTROL_TOKEN}&control_token={CONTROL_TOKEN}"));

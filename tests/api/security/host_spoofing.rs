@@ -1,9 +1,8 @@
 //! Host spoofing: requests with two hosts, or with unusual spellings of one, are rejected.
 
-use super::http_client::{HttpRequest, HttpResponse};
 use super::{BoundServer, CONTROL_TOKEN, PAGE_PATHS};
-use crate::control_client::ACCOUNTS_PATH;
-use crate::raw_http;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::raw::{RawRequest, RawResponse, exchange};
 
 /// Malformed hosts that look like a loopback host.
 const MALFORMED_HOSTS: [&str; 24] = [
@@ -35,12 +34,12 @@ const MALFORMED_HOSTS: [&str; 24] = [
 
 const GUARDED_PATHS: [&str; 4] = [ACCOUNTS_PATH, PAGE_PATHS[0], PAGE_PATHS[1], PAGE_PATHS[3]];
 
-fn is_rejected(response: &HttpResponse) -> bool {
+fn is_rejected(response: &RawResponse) -> bool {
     [400, 403].contains(&response.status)
 }
 
 /// Asserts that each request is rejected, with and without a control token.
-async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<HttpRequest>) {
+async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<RawRequest>) {
     let mut accepted = Vec::new();
     for token in [&[][..], &["--control-token", CONTROL_TOKEN]] {
         let bound = BoundServer::start("127.0.0.1:0", token);
@@ -57,7 +56,7 @@ async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<HttpRequest>) 
                 );
             }
         }
-        let valid = HttpRequest::new("GET", PAGE_PATHS[1]).send(&bound.base_url).await;
+        let valid = RawRequest::new("GET", PAGE_PATHS[1]).send(&bound.base_url).await;
         assert_eq!(valid.status, 200, "the server still works");
     }
     assert!(accepted.is_empty(), "{accepted:#?}");
@@ -66,7 +65,7 @@ async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<HttpRequest>) 
 #[tokio::test]
 async fn malformed_host_is_rejected() {
     assert_all_rejected(|path| {
-        let build_request = |host: &&str| HttpRequest::new("GET", path).set_header("Host", *host);
+        let build_request = |host: &&str| RawRequest::new("GET", path).set_header("Host", *host);
         MALFORMED_HOSTS.iter().map(build_request).collect()
     })
     .await;
@@ -82,7 +81,7 @@ async fn duplicate_host_headers_are_rejected() {
             ("", "localhost"),
         ];
         let build_request = |(first, second): (&str, &str)| {
-            HttpRequest::new("GET", path).set_header("Host", first).with_header("Host", second)
+            RawRequest::new("GET", path).set_header("Host", first).with_header("Host", second)
         };
         pairs.into_iter().map(build_request).collect()
     })
@@ -91,7 +90,7 @@ async fn duplicate_host_headers_are_rejected() {
 
 #[tokio::test]
 async fn empty_host_is_rejected() {
-    assert_all_rejected(|path| vec![HttpRequest::new("GET", path).set_header("Host", "")]).await;
+    assert_all_rejected(|path| vec![RawRequest::new("GET", path).set_header("Host", "")]).await;
 }
 
 #[tokio::test]
@@ -111,7 +110,7 @@ async fn forwarded_headers_do_not_bypass_host_check() {
             ("X-HTTP-Method-Override", "GET"),
         ];
         let build_request = |(name, value): (&'static str, &str)| {
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path)
                 .set_header("Host", "desk.example.test")
                 .with_header(name, value)
         };
@@ -125,7 +124,7 @@ async fn forwarded_headers_do_not_block_valid_host() {
     let bound = BoundServer::start_on_loopback();
     for path in GUARDED_PATHS {
         let request =
-            HttpRequest::new("GET", path).with_header("X-Forwarded-Host", "desk.example.test");
+            RawRequest::new("GET", path).with_header("X-Forwarded-Host", "desk.example.test");
         let response = request.send(&bound.base_url).await;
         assert!([200, 307].contains(&response.status), "{path}: {response:?}");
     }
@@ -138,7 +137,7 @@ async fn absolute_target_does_not_bypass_host_check() {
             ["http://localhost", "http://127.0.0.1", "https://localhost", "http://u:p@localhost"];
         let build_request = |target: &str| {
             let target = format!("{target}{path}");
-            HttpRequest::new("GET", target).set_header("Host", "desk.example.test")
+            RawRequest::new("GET", target).set_header("Host", "desk.example.test")
         };
         targets.into_iter().map(build_request).collect()
     })
@@ -151,7 +150,7 @@ async fn http_1_0_request_without_host_is_served() {
     for (path, status) in [(ACCOUNTS_PATH, 200), ("/docs", 200), ("/", 307), ("/openapi.json", 200)]
     {
         let bytes = format!("GET {path} HTTP/1.0\r\n\r\n");
-        let response = raw_http::exchange(&bound.base_url, bytes.as_bytes()).await;
+        let response = exchange(&bound.base_url, bytes.as_bytes()).await;
         assert_eq!(response.status, status, "{path}: {response:?}");
     }
 }
@@ -180,7 +179,7 @@ async fn alternative_target_spellings_do_not_bypass_token() {
         "*",
     ] {
         for method in ["GET", "HEAD", "POST", "CONNECT", "OPTIONS"] {
-            let response = HttpRequest::new(method, target).send(&bound.base_url).await;
+            let response = RawRequest::new(method, target).send(&bound.base_url).await;
             assert!((400..500).contains(&response.status), "{method} {target}: {response:?}");
             assert!(!response.body.contains("\"dev\""), "{method} {target}: {response:?}");
         }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::http_client::{HttpRequest, HttpResponse};
 use super::openapi_routes::{self, Route};
-use crate::control_client::{ACCOUNTS_PATH, Account};
-use crate::fixtures::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
+use crate::support::control::{ACCOUNTS_PATH, Account};
+use crate::support::raw::{RawRequest, RawResponse};
+use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 /// Markup that a browser executes anywhere in a page.
 pub(super) const MARKUP: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></title>";
@@ -19,7 +19,7 @@ pub(super) fn has_unescaped_markup(text: &str) -> bool {
 }
 
 /// Returns true if no browser renders the response as HTML with the markup.
-pub(super) fn is_inert(path: &str, response: &HttpResponse) -> bool {
+pub(super) fn is_inert(path: &str, response: &RawResponse) -> bool {
     let content_type = response.header("content-type");
     let is_data = ["application/json", "application/problem+json", "text/event-stream"];
     let is_data = is_data.contains(&content_type.split(';').next().unwrap_or_default());
@@ -60,7 +60,7 @@ fn seed_with_markup() -> Value {
 }
 
 /// Returns all read responses of the account, after requests and fault rules with markup.
-async fn read_all_routes(server: &SeededServer) -> Vec<(String, HttpResponse)> {
+async fn read_all_routes(server: &SeededServer) -> Vec<(String, RawResponse)> {
     let account = Account::new(server, "acme", ACME_KEY);
     let rule = json!({ "key": MARKUP, "fields": { "title": MARKUP }, "effect": { "status": 503, "message": MARKUP } });
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
@@ -77,7 +77,7 @@ async fn read_all_routes(server: &SeededServer) -> Vec<(String, HttpResponse)> {
     for route in routes.iter().filter(|route| route.is_read_only() && !route.is_stream()) {
         for account in ["acme", "self"] {
             let path = route.fill_path(account, "7");
-            let request = HttpRequest::new("GET", path.as_str()).with_header("apiKey", ACME_KEY);
+            let request = RawRequest::new("GET", path.as_str()).with_header("apiKey", ACME_KEY);
             responses.push((path, request.send(&server.base_url).await));
         }
     }
@@ -125,9 +125,9 @@ async fn request_stream_is_served_as_data() {
 }
 
 /// Builds requests to a route with markup in every possible place.
-fn requests_with_markup(route: &Route) -> Vec<HttpRequest> {
+fn requests_with_markup(route: &Route) -> Vec<RawRequest> {
     let build = |account: &str, other: &str| {
-        HttpRequest::new(&route.method, route.fill_path(account, other))
+        RawRequest::new(&route.method, route.fill_path(account, other))
             .with_header("apiKey", ACME_KEY)
     };
     // Requests that change something must not affect the account that the others read.
@@ -233,7 +233,7 @@ async fn not_found_response_is_never_html() {
         "/_control/<img src=x onerror=alert(1)>".to_owned(),
     ] {
         for method in ["GET", "POST", "BREW"] {
-            let request = HttpRequest::new(method, path.as_str()).with_header("apiKey", ACME_KEY);
+            let request = RawRequest::new(method, path.as_str()).with_header("apiKey", ACME_KEY);
             let response = request.with_header("Accept", "text/html").send(&server.base_url).await;
             let is_page = path.starts_with("/docs?") && response.status == 200;
             assert!(

@@ -4,7 +4,6 @@ mod cli_secrets;
 mod cross_origin;
 mod host_header;
 mod host_spoofing;
-mod http_client;
 mod markup_injection;
 mod openapi_routes;
 mod page_and_header_injection;
@@ -13,10 +12,9 @@ mod secret_leaks;
 mod secret_placements;
 mod traversal_payloads;
 
-use crate::process::{RunningProcess, build_command};
+use crate::support::control::CONTROL_TOKEN;
+use crate::support::process::{RunningProcess, build_command};
 
-/// A valid control token.
-const CONTROL_TOKEN: &str = "a-token-of-some-length";
 /// The HTML pages, and the OpenAPI document that they are built from.
 const PAGE_PATHS: [&str; 4] = ["/", "/docs", "/docs/control", "/openapi.json"];
 

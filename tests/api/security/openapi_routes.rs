@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::PAGE_PATHS;
-use crate::support::ApiClient;
+use crate::support::client::ApiClient;
 
 /// A documented route.
 #[derive(Clone, Debug)]

@@ -2,34 +2,33 @@
 
 use serde_json::json;
 
-use super::http_client::HttpRequest;
 use super::markup_injection::{ENCODED_MARKUP, MARKUP, has_unescaped_markup};
 use super::{BoundServer, PAGE_PATHS, TEST_API_KEY};
-use crate::control_client::Account;
-use crate::fixtures::NEW_TICKET_FORM;
-use crate::process::{RunningProcess, build_command};
-use crate::raw_http;
-use crate::support::Server;
+use crate::support::control::Account;
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw::{RawRequest, build_raw_request, exchange};
+use crate::support::server::Server;
+use crate::support::ticket::{NEW_TICKET_FORM, URLENCODED};
 
 #[tokio::test]
 async fn page_content_ignores_request_input() {
     let bound = BoundServer::start_on_loopback();
     for path in PAGE_PATHS {
-        let plain = HttpRequest::new("GET", path).send(&bound.base_url).await;
+        let plain = RawRequest::new("GET", path).send(&bound.base_url).await;
         for request in [
-            HttpRequest::new("GET", path).with_query(&format!("{ENCODED_MARKUP}={ENCODED_MARKUP}")),
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path).with_query(&format!("{ENCODED_MARKUP}={ENCODED_MARKUP}")),
+            RawRequest::new("GET", path)
                 .with_query(&format!("apiKey={ENCODED_MARKUP}&token={ENCODED_MARKUP}")),
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path)
                 .with_header("apiKey", MARKUP)
                 .with_header("Authorization", MARKUP),
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path)
                 .with_header("Referer", MARKUP)
                 .with_header("User-Agent", MARKUP),
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path)
                 .with_header("Accept-Language", MARKUP)
                 .with_header("Cookie", MARKUP),
-            HttpRequest::new("GET", path)
+            RawRequest::new("GET", path)
                 .with_header("X-Forwarded-Host", MARKUP)
                 .with_header("X-Forwarded-Prefix", MARKUP),
         ] {
@@ -54,7 +53,7 @@ async fn page_content_ignores_request_input() {
 async fn content_security_policy_allows_only_own_script() {
     let bound = BoundServer::start_on_loopback();
     for path in ["/", "/docs", "/docs/control"] {
-        let page = HttpRequest::new("GET", path).send(&bound.base_url).await;
+        let page = RawRequest::new("GET", path).send(&bound.base_url).await;
         assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}: {page:?}");
         let policy = page.header("content-security-policy");
         assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
@@ -88,7 +87,7 @@ async fn public_url_markup_never_reaches_a_page() {
             continue;
         };
         for path in PAGE_PATHS {
-            let response = HttpRequest::new("GET", path).send(base).await;
+            let response = RawRequest::new("GET", path).send(base).await;
             let is_page = response.header("content-type").starts_with("text/html");
             assert!(
                 !(is_page && has_unescaped_markup(&response.body)),
@@ -117,8 +116,8 @@ async fn fault_message_cannot_inject_headers() {
         account.send_control("DELETE", "/faults").await;
         let created = account.send_control_json("POST", "/faults", rule).await;
         assert_eq!(created.status, 201, "{rule}: {}", created.body);
-        let request = HttpRequest::new("GET", "/api/v2/ticket")
-            .with_header("apiKey", &account.client.api_key);
+        let request =
+            RawRequest::new("GET", "/api/v2/ticket").with_header("apiKey", &account.client.api_key);
         request.send(&server.base_url).await
     };
     let line_count = request_with_fault(&base_rule).await.head.lines().count();
@@ -172,7 +171,7 @@ async fn request_input_never_reaches_response_headers() {
             format!("/_control/accounts/dev/requests?since={part}"),
         ] {
             for method in ["GET", "PUT", "PATCH"] {
-                let request = HttpRequest::new(method, path.as_str());
+                let request = RawRequest::new(method, path.as_str());
                 let request = if path.contains("apiKey") {
                     request
                 } else {
@@ -202,7 +201,7 @@ async fn redirects_never_leave_the_server() {
         "/api/v2/ticket/",
         "/_control/",
     ] {
-        let request = HttpRequest::new("GET", path).with_header("X-Forwarded-Host", "example.test");
+        let request = RawRequest::new("GET", path).with_header("X-Forwarded-Host", "example.test");
         let response =
             request.with_header("X-Forwarded-Proto", "https").send(&bound.base_url).await;
         let location = response.header("location");
@@ -217,15 +216,14 @@ async fn malformed_body_fault_contains_no_request_input() {
     let rule = json!({ "effect": { "malformed": true } });
     assert_eq!(account.send_control_json("POST", "/faults", &rule).await.status, 201);
     let body = NEW_TICKET_FORM.replace("Printer", ENCODED_MARKUP);
-    let content_type = "application/x-www-form-urlencoded";
-    let bytes = raw_http::build_raw_request(
+    let bytes = build_raw_request(
         "POST",
         "/api/v2/ticket",
         &account.client.api_key,
-        content_type,
+        URLENCODED,
         body.as_bytes(),
     );
-    let response = raw_http::exchange(&server.base_url, &bytes).await;
+    let response = exchange(&server.base_url, &bytes).await;
     assert_eq!(response.status, 200, "{response:?}");
     assert!(response.body.starts_with("<!DOCTYPE html>"), "{response:?}");
     assert!(

@@ -6,17 +6,17 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::http_client::{HttpRequest, HttpResponse};
 use super::traversal_payloads::{
     INVALID_NAMES, RAW_PATH_SEGMENTS, generate_invalid_names, list_file_names, percent_encode,
     read_tree,
 };
-use crate::control_client::{ACCOUNTS_PATH, Account, fetch_response};
-use crate::fixtures::{
-    ACME_KEY, acme_seed, create_temp_dir, dump_tickets, ticket_fixture, write_file,
-};
-use crate::process::{RunningProcess, build_command};
-use crate::support::Server;
+use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
+use crate::support::files::{create_temp_dir, write_file};
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw::{RawRequest, RawResponse};
+use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::server::Server;
+use crate::support::ticket::dump_tickets;
 
 /// A server whose data directory lies next to other files.
 struct TraversalFixture {
@@ -77,8 +77,8 @@ impl TraversalFixture {
         Self { root, server, tickets_before, files_outside, names_inside }
     }
 
-    async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> HttpResponse {
-        let request = HttpRequest::new(method, path).with_header("apiKey", ACME_KEY);
+    async fn send_request(&self, method: &str, path: &str, body: Option<&Value>) -> RawResponse {
+        let request = RawRequest::new(method, path).with_header("apiKey", ACME_KEY);
         let request = match body {
             Some(body) => request.with_body("application/json", body.to_string()),
             None => request,
@@ -90,7 +90,7 @@ impl TraversalFixture {
     async fn assert_untouched(self) {
         assert_eq!(dump_tickets(&self.server).await, self.tickets_before);
         assert_eq!(list_file_names(&self.root.path().join("data")), self.names_inside);
-        assert_eq!(self.server.stop().code(), Some(0));
+        assert_eq!(self.server.stop().exit_code, Some(0));
         assert_eq!(list_file_names(&self.root.path().join("data")), self.names_inside);
         assert!(
             read_files_outside(&self.root) == self.files_outside,
@@ -293,7 +293,7 @@ fn seed_with_invalid_account_name_is_rejected_and_writes_nothing() {
         assert_eq!(ended.exit_code, Some(1), "{name:?}: {ended:?}");
         assert!(ended.stderr.contains("bad.json"), "{name:?}: {ended:?}");
         assert!(read_tree(root.path()) == before, "{name:?}: {:?}", read_tree(root.path()).keys());
-        let checked = crate::process::run_to_exit(&["seed", "check", &seed]);
+        let checked = crate::support::process::run_to_exit(&["seed", "check", &seed]);
         assert_eq!(checked.exit_code, Some(1), "{name:?}: {checked:?}");
     }
 }

@@ -5,10 +5,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
-use super::http_client::{HttpRequest, HttpResponse, exchange, send_pipelined};
 use super::openapi_routes::{self, Route};
 use super::secret_placements::{
     ALL_SECRETS, ARBITRARY_PLACEMENTS, CANARY_MARKER, CONTROL_API_PLACEMENTS, CONTROL_TOKEN,
@@ -16,15 +13,16 @@ use super::secret_placements::{
     NON_SECRET_KEY, SEED_KEY, SecretPlacement, UNKNOWN_KEY, WRONG_TOKEN, malformed_requests,
 };
 use super::traversal_payloads::read_tree;
-use crate::control_client::ACCOUNTS_PATH;
-use crate::fixtures::{acme_seed, create_temp_dir, ticket_fixture, write_file};
-use crate::process::{RunningProcess, build_command};
-use crate::raw_http::connect;
+use crate::support::control::ACCOUNTS_PATH;
+use crate::support::files::{create_temp_dir, write_file};
+use crate::support::process::{RunningProcess, build_command};
+use crate::support::raw::{
+    RawConnection, RawRequest, RawResponse, send_pipelined, transcribe, transcribe_half_closed,
+};
+use crate::support::seed::{acme_seed, ticket_fixture};
 
 /// A text in the data, which proves that the search covers the data.
 const DATA_MARKER: &str = "Sentinel-in-a-title";
-/// Longer than any connection lasts; a hanging server fails the test instead of blocking it.
-const TEST_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(1);
 
 struct LeakTest {
     process: RunningProcess,
@@ -42,20 +40,6 @@ fn find_secret(what: &str, text: &str) -> Option<String> {
     let start = lower.floor_char_boundary(position.saturating_sub(160));
     let end = lower.floor_char_boundary((position + 160).min(text.len()));
     Some(format!("{what}: …{}…", &text[start..end]))
-}
-
-/// Sends the bytes, half-closes the connection, and returns the response.
-async fn exchange_half_closed(base: &str, bytes: &[u8]) -> String {
-    let (mut reader, mut writer) = connect(base).await.into_split();
-    let mut received = Vec::new();
-    let send = async {
-        // The server may respond and stop reading before it has received everything.
-        let _ = writer.write_all(bytes).await;
-        let _ = writer.shutdown().await;
-    };
-    let both = async { tokio::join!(send, reader.read_to_end(&mut received)) };
-    timeout(TEST_TIMEOUT, both).await.map(drop).expect("the connection is closed in time");
-    String::from_utf8_lossy(&received).into_owned()
 }
 
 /// Returns `self` if the secret is a valid API key, otherwise an account that it does not open.
@@ -134,8 +118,8 @@ impl LeakTest {
         }
     }
 
-    async fn send_control(&self, method: &str, path: &str, body: Option<Value>) -> HttpResponse {
-        let request = HttpRequest::new(method, format!("{ACCOUNTS_PATH}{path}"));
+    async fn send_control(&self, method: &str, path: &str, body: Option<Value>) -> RawResponse {
+        let request = RawRequest::new(method, format!("{ACCOUNTS_PATH}{path}"));
         let request = request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"));
         let body = body.map(|body| body.to_string());
         let request = match body {
@@ -151,17 +135,17 @@ impl LeakTest {
         secret: &str,
         placement: SecretPlacement,
         only_control: bool,
-    ) -> Vec<(&str, HttpRequest)> {
+    ) -> Vec<(&str, RawRequest)> {
         let number = ALL_SECRETS
             .iter()
             .position(|other| *other == secret)
             .expect("the secret is in the list");
         let (target, scratch) = (format!("bench-{number}"), format!("scratch-{number}"));
-        let token = |request: HttpRequest| {
+        let token = |request: RawRequest| {
             request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
         };
         let scratch_spec = json!({ "name": scratch, "ephemeral": true }).to_string();
-        let first = token(HttpRequest::new("POST", ACCOUNTS_PATH))
+        let first = token(RawRequest::new("POST", ACCOUNTS_PATH))
             .with_body("application/json", scratch_spec);
         let routes = self.routes.iter().filter(|route| {
             // Static documents are slow to generate; request them with one secret only.
@@ -178,7 +162,7 @@ impl LeakTest {
             let id = if route.path.starts_with("/api") { "7" } else { "1" };
             let id = if route.method == "DELETE" { "999" } else { id };
             let request = placement(
-                token(HttpRequest::new(&route.method, route.fill_path(account, id))),
+                token(RawRequest::new(&route.method, route.fill_path(account, id))),
                 secret,
             );
             let needs_body = request.body.is_empty() && route.id == "createAccount";
@@ -196,7 +180,7 @@ impl LeakTest {
     }
 
     /// Sends the requests and returns their responses with the operation ids.
-    async fn send_all(&self, requests: Vec<(&str, HttpRequest)>) -> Vec<(String, HttpResponse)> {
+    async fn send_all(&self, requests: Vec<(&str, RawRequest)>) -> Vec<(String, RawResponse)> {
         let (ids, requests): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
         let responses = send_pipelined(&self.base_url, &requests).await;
         assert_eq!(
@@ -251,7 +235,7 @@ impl LeakTest {
             self.send_all(self.build_requests(secret, *placement, only_control)).await;
         }
         let build_request = |method: &str, target: String| {
-            let request = HttpRequest::new(method, target).with_header("apiKey", secret);
+            let request = RawRequest::new(method, target).with_header("apiKey", secret);
             request.with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
         };
         for route in &self.routes {
@@ -272,13 +256,13 @@ impl LeakTest {
     /// Sends malformed and incomplete requests; returns the responses that contain a secret.
     async fn send_malformed(&self, secret: &str) -> Vec<String> {
         let checks = malformed_requests(secret).into_iter().map(async |bytes| {
-            let mut abandoned = connect(&self.base_url).await;
+            let mut abandoned = RawConnection::open(&self.base_url).await;
             // Sends a half request and disconnects without reading.
-            let _ = abandoned.write_all(&bytes[..bytes.len().min(5_000) / 2]).await;
+            abandoned.try_send(&bytes[..bytes.len().min(5_000) / 2]).await;
             drop(abandoned);
             find_secret(
                 "response to a malformed request",
-                &exchange_half_closed(&self.base_url, &bytes).await,
+                &transcribe_half_closed(&self.base_url, &bytes).await.text(),
             )
         });
         join_all(checks).await.into_iter().flatten().collect()
@@ -302,19 +286,16 @@ impl LeakTest {
             assert_eq!(self.send_control("POST", "/acme/faults", Some(rule)).await.status, 201);
             for target in ["/api/v2/ticket?itemLimit=0", "/api/v2/ticket?status=wrong"] {
                 for request in [
-                    HttpRequest::new("GET", target).with_header("apiKey", SEED_KEY),
-                    HttpRequest::new("GET", target)
+                    RawRequest::new("GET", target).with_header("apiKey", SEED_KEY),
+                    RawRequest::new("GET", target)
                         .with_query(&format!("apiKey={SEED_KEY}&query={SEED_KEY}")),
                 ] {
-                    let received = exchange(
+                    let received = transcribe(
                         &self.base_url,
                         &request.with_header("Connection", "close").to_bytes(),
                     )
                     .await;
-                    leaks.extend(find_secret(
-                        "response with a fault",
-                        &String::from_utf8_lossy(&received),
-                    ));
+                    leaks.extend(find_secret("response with a fault", &received.text()));
                 }
             }
             assert_eq!(self.send_control("DELETE", "/acme/faults", None).await.status, 204);
@@ -352,7 +333,7 @@ impl LeakTest {
         let build_request = |path: &String| {
             (
                 "read",
-                HttpRequest::new("GET", path.as_str())
+                RawRequest::new("GET", path.as_str())
                     .with_header("Authorization", format!("Bearer {CONTROL_TOKEN}")),
             )
         };
@@ -382,7 +363,7 @@ impl LeakTest {
     async fn read_all_pages(&self, path: &str) -> String {
         let (mut text, mut since) = (String::new(), String::new());
         loop {
-            let request = HttpRequest::new("GET", format!("{path}?limit=1000{since}"));
+            let request = RawRequest::new("GET", format!("{path}?limit=1000{since}"));
             let response = request
                 .with_header("Authorization", format!("Bearer {CONTROL_TOKEN}"))
                 .send(&self.base_url)

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::http_client::HttpRequest;
+use crate::support::raw::RawRequest;
+use crate::support::ticket::{JSON, URLENCODED};
 
 /// A part of every secret, in lower case.
 pub(super) const CANARY_MARKER: &str = "canary";
@@ -24,10 +25,7 @@ pub(super) const ALL_SECRETS: [&str; 6] =
 pub(super) const NON_SECRET_KEY: &str = "plain-key-0123456789";
 
 /// Adds a secret to a request.
-pub(super) type SecretPlacement = fn(HttpRequest, &str) -> HttpRequest;
-
-const JSON: &str = "application/json";
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(super) type SecretPlacement = fn(RawRequest, &str) -> RawRequest;
 
 /// Credential placements; no response may contain the secret.
 pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
@@ -78,7 +76,7 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     ("a form", |request, secret| {
         request
             .with_header("apiKey", NON_SECRET_KEY)
-            .with_body(FORM, format!("apiKey={secret}&APIKEY[a]={secret}"))
+            .with_body(URLENCODED, format!("apiKey={secret}&APIKEY[a]={secret}"))
     }),
     ("multipart", |request, secret| {
         let body = format!(
@@ -94,17 +92,17 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     ("a broken form", |request, secret| {
         request
             .with_header("apiKey", secret)
-            .with_body(FORM, format!("apiKey={secret}&a=%zz&apiKey[=%ff"))
+            .with_body(URLENCODED, format!("apiKey={secret}&a=%zz&apiKey[=%ff"))
     }),
     ("broken multipart", |request, secret| {
         let body = format!("--edge\r\nContent-Disposition: {secret}\r\n\r\n{secret}");
         request.with_header("apiKey", secret).with_body("multipart/form-data; boundary=edge", body)
     }),
     ("a wrong method", |request, secret| {
-        HttpRequest { method: "PATCH".to_owned(), ..request }.with_header("apiKey", secret)
+        RawRequest { method: "PATCH".to_owned(), ..request }.with_header("apiKey", secret)
     }),
     ("a HEAD request", |request, secret| {
-        HttpRequest { method: "HEAD".to_owned(), ..request }.with_header("apiKey", secret)
+        RawRequest { method: "HEAD".to_owned(), ..request }.with_header("apiKey", secret)
     }),
 ];
 
@@ -141,7 +139,7 @@ pub(super) const KEY_FILTER_PLACEMENTS: &[(&str, SecretPlacement)] = &[
     }),
 ];
 
-fn with_json_field(request: HttpRequest, secret: &str, name: &str, value: &str) -> HttpRequest {
+fn with_json_field(request: RawRequest, secret: &str, name: &str, value: &str) -> RawRequest {
     let body = json!({ name: value.replace("{}", secret) }).to_string();
     request.with_header("apiKey", secret).with_body(JSON, body)
 }
@@ -229,7 +227,7 @@ pub(super) const ARBITRARY_PLACEMENTS: &[(&str, SecretPlacement)] = &[
 pub(super) fn malformed_requests(secret: &str) -> Vec<Vec<u8>> {
     let form = |body: &str, length: usize| {
         format!(
-            "POST /api/v2/ticket HTTP/1.1\r\nHost: a\r\napiKey: {secret}\r\nContent-Type: {FORM}\r\n\
+            "POST /api/v2/ticket HTTP/1.1\r\nHost: a\r\napiKey: {secret}\r\nContent-Type: {URLENCODED}\r\n\
              Content-Length: {length}\r\n\r\n{body}"
         )
     };
