@@ -87,7 +87,7 @@ fn the_pytest_suite_passes() {
         assert_exit(
             &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
             0,
-            "20 passed, 2 xfailed in",
+            "23 passed, 5 xfailed in",
         );
     }
 }
@@ -99,7 +99,7 @@ fn the_pytest_suite_passes_in_two_workers() {
         assert_exit(
             &run_under_mock(&workers, &example_dir("pytest")),
             0,
-            "20 passed, 2 xfailed in",
+            "23 passed, 5 xfailed in",
         );
     } else {
         skip_test("python3 with pytest-xdist is not installed");
@@ -112,7 +112,7 @@ fn pytest_suite_sends_the_control_token() {
         assert_exit(
             &run_under_mock_with_token(PYTEST_COMMAND, &example_dir("pytest")),
             0,
-            "20 passed, 2 xfailed in",
+            "23 passed, 5 xfailed in",
         );
     }
 }
@@ -123,7 +123,7 @@ fn pytest_suite_starts_its_own_server() {
         assert_exit(
             &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
             0,
-            "20 passed, 2 xfailed in",
+            "23 passed, 5 xfailed in",
         );
     }
 }
@@ -135,17 +135,17 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
         assert_exit(
             &run_under_mock(PYTEST_COMMAND, folder.path()),
             1,
-            "5 failed, 15 passed, 2 xfailed in",
+            "5 failed, 18 passed, 5 xfailed in",
         );
         let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-        assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "22 deselected in");
+        assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "28 deselected in");
     }
 }
 
 #[test]
 fn the_node_suite_passes() {
     if has_node() {
-        assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+        assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
     }
 }
 
@@ -155,7 +155,7 @@ fn node_suite_sends_the_control_token() {
         assert_exit(
             &run_under_mock_with_token(NODE_COMMAND, &example_dir("node")),
             0,
-            "# pass 20\n",
+            "# pass 26\n",
         );
     }
 }
@@ -163,7 +163,7 @@ fn node_suite_sends_the_control_token() {
 #[test]
 fn node_suite_starts_its_own_server() {
     if has_node() {
-        assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+        assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
     }
 }
 

@@ -59,7 +59,7 @@ fn has_phpunit() -> bool {
 fn the_phpunit_suite_passes() {
     if has_phpunit() {
         let suite = run_under_mock(PHPUNIT_COMMAND, &example_dir("phpunit"));
-        assert_exit(&suite, 0, "OK (6 tests, ");
+        assert_exit(&suite, 0, "OK (12 tests, ");
     }
 }
 
@@ -67,7 +67,7 @@ fn the_phpunit_suite_passes() {
 fn phpunit_suite_sends_the_control_token() {
     if has_phpunit() {
         let suite = run_under_mock_with_token(PHPUNIT_COMMAND, &example_dir("phpunit"));
-        assert_exit(&suite, 0, "OK (6 tests, ");
+        assert_exit(&suite, 0, "OK (12 tests, ");
     }
 }
 
@@ -139,8 +139,8 @@ fn junit_suite_passes_and_sends_the_control_token() {
     if has_junit() {
         let project = example_dir("junit");
         let suite = JunitSuite::compile(&project);
-        assert_exit(&suite.run(run_under_mock), 0, " 6 tests successful ");
-        assert_exit(&suite.run(run_under_mock_with_token), 0, " 6 tests successful ");
+        assert_exit(&suite.run(run_under_mock), 0, " 12 tests successful ");
+        assert_exit(&suite.run(run_under_mock_with_token), 0, " 12 tests successful ");
     }
 }
 
