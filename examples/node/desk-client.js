@@ -1,7 +1,16 @@
 // The client under test. Replace it with yours, which needs a base URL and an API key.
 
+// The help desk rejected the request. With any other error, and with a 5xx, the outcome of the request is unknown.
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
 export class DeskClient {
-  constructor({ base_url, api_key }) {
+  constructor({ base_url, api_key }, { timeout = 10_000 } = {}) {
+    this.timeout = timeout;
     this.ticketsUrl = `${base_url}/api/v2/ticket`;
     this.headers = { apiKey: api_key };
   }
@@ -32,11 +41,11 @@ export class DeskClient {
   async call(method, path, body) {
     const response = await this.send(this.ticketsUrl + path, { method, headers: this.headers, body });
     const { message, ...result } = await response.json();
-    if (!response.ok) throw new Error(message);
+    if (!response.ok) throw new ApiError(response.status, message);
     return result;
   }
 
   send(url, options) {
-    return fetch(url, options);
+    return fetch(url, { ...options, signal: AbortSignal.timeout(this.timeout) });
   }
 }

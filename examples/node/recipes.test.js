@@ -7,16 +7,21 @@ import { DeskClient } from "./desk-client.js";
 import { NaiveClient, RetryingClient } from "./retrying-client.js";
 
 describe("recipes", { concurrency: true }, () => {
-  async function retryAfterLostResponse(t, Client) {
+  async function retryAfterLostResponse(t, Client, effect) {
     const account = await createAccount(t);
-    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect: { drop_response: "reset" } });
-    await new Client(account).createTicket("Order 4711: printer on fire");
+    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect });
+    await new Client(account, { timeout: 1000 }).createTicket("Order 4711: printer on fire");
     await account.control("POST", "/verify", { operation: "ticket.create", changed: true, count: { exactly: 1 } });
   }
 
-  test("a retry after a lost response creates no second ticket", (t) => retryAfterLostResponse(t, RetryingClient));
+  for (const effect of [{ drop_response: "reset" }, { drop_response: "hang" }, { drop_response: 503 }, { truncate: 10 }]) {
+    const name = JSON.stringify(effect);
 
-  test("the naive client creates two tickets", (t) => assert.rejects(retryAfterLostResponse(t, NaiveClient), /Expected exactly 1 .*\n *Found 2/));
+    test(`a retry after a lost response creates no second ticket: ${name}`, (t) => retryAfterLostResponse(t, RetryingClient, effect));
+
+    test(`the naive client creates two tickets: ${name}`, (t) =>
+      assert.rejects(retryAfterLostResponse(t, NaiveClient, effect), /Expected exactly 1 .*\n *Found 2/));
+  }
 
   async function retryAfterRateLimit(t, Client) {
     const account = await createAccount(t);
@@ -24,7 +29,7 @@ describe("recipes", { concurrency: true }, () => {
     await account.control("PUT", "/clock", { mode: "frozen", at: "2026-03-01T12:00:00Z" });
     await account.control("POST", "/faults", { first: 2, effect: { status: 429, retry_after: "30s" } });
     const sleep = (seconds) => account.control("POST", "/clock/advance", { by: `${seconds}s` });
-    await new Client(account, sleep).createTicket("Printer on fire");
+    await new Client(account, { sleep }).createTicket("Printer on fire");
     await account.control("POST", "/verify", { operation: "ticket.create", count: { exactly: 3 } });
     await account.control("POST", "/verify", { warning: "early-retry", count: { never: true } });
   }

@@ -1,11 +1,11 @@
 // A client that handles lost responses and rate limits, and a client with two mistakes. Replace them with yours.
 import { setTimeout } from "node:timers/promises";
-import { DeskClient } from "./desk-client.js";
+import { ApiError, DeskClient } from "./desk-client.js";
 
 // Searches for the ticket before it repeats a request, and waits as long as `Retry-After` says.
 export class RetryingClient extends DeskClient {
-  constructor(account, sleep = (seconds) => setTimeout(1000 * seconds)) {
-    super(account);
+  constructor(account, { sleep = (seconds) => setTimeout(1000 * seconds), ...options } = {}) {
+    super(account, options);
     this.sleep = sleep;
   }
 
@@ -13,7 +13,8 @@ export class RetryingClient extends DeskClient {
     try {
       return await super.createTicket(title);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // fetch throws a TypeError if the response is missing
+      // Retry after a broken connection, a truncated response, a timeout, or a 5xx.
+      if (error instanceof ApiError && error.status < 500) throw error;
       return (await this.findTicket(title)) ?? (await super.createTicket(title));
     }
   }

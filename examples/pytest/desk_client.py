@@ -8,7 +8,10 @@ class ApiError(Exception):
 
 
 class DeskClient:
-    def __init__(self, base_url, api_key):
+    """Raises an ApiError if a request is rejected, and a requests.RequestException if its outcome is unknown."""
+
+    def __init__(self, base_url, api_key, timeout=10):
+        self.timeout = timeout
         self.tickets_url = f"{base_url}/api/v2/ticket"
         self.session = requests.Session()
         self.session.headers["apiKey"] = api_key
@@ -31,9 +34,11 @@ class DeskClient:
 
     def _call(self, method, path="", **options):
         response = self._send(method, self.tickets_url + path, **options)
+        if response.status_code >= 500:
+            response.raise_for_status()
         if not response.ok:
             raise ApiError(response.json()["message"])
         return response.json()
 
     def _send(self, method, url, **options):
-        return self.session.request(method, url, **options)
+        return self.session.request(method, url, timeout=self.timeout, **options)

@@ -9,14 +9,14 @@ from desk_client import DeskClient
 class RetryingClient(DeskClient):
     """Searches for the ticket before it repeats a request, and waits as long as `Retry-After` says."""
 
-    def __init__(self, base_url, api_key, sleep=time.sleep):
-        super().__init__(base_url, api_key)
+    def __init__(self, base_url, api_key, sleep=time.sleep, timeout=10):
+        super().__init__(base_url, api_key, timeout)
         self.sleep = sleep
 
     def create_ticket(self, title):
         try:
             return super().create_ticket(title)
-        except requests.ConnectionError:
+        except requests.RequestException:  # a broken connection, a truncated response, a timeout, or a 5xx
             return self.find_ticket(title) or super().create_ticket(title)
 
     def find_ticket(self, title):

@@ -13,11 +13,15 @@ def both_clients(mistake):
     return pytest.mark.parametrize("client_class", [RetryingClient, pytest.param(NaiveClient, marks=must_fail)])
 
 
+LOST_RESPONSES = [{"drop_response": "reset"}, {"drop_response": "hang"}, {"drop_response": 503}, {"truncate": 10}]
+
+
+@pytest.mark.parametrize("effect", LOST_RESPONSES, ids=str)
 @both_clients("it repeats the request without a search for the ticket")
-def test_retry_after_lost_response_creates_no_second_ticket(account, client_class):
-    fault = {"operation": "ticket.create", "first": 1, "effect": {"drop_response": "reset"}}
+def test_retry_after_lost_response_creates_no_second_ticket(account, client_class, effect):
+    fault = {"operation": "ticket.create", "first": 1, "effect": effect}
     account.control("POST", "/faults", fault)
-    client_class(account.base_url, account.api_key).create_ticket("Order 4711: printer on fire")
+    client_class(account.base_url, account.api_key, timeout=1).create_ticket("Order 4711: printer on fire")
     expected = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}
     account.control("POST", "/verify", expected)
 

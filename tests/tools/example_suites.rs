@@ -98,20 +98,20 @@ fn the_pytest_suite_passes() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "20 passed, 2 xfailed in",
+        "23 passed, 5 xfailed in",
     );
 }
 
 fn the_pytest_suite_passes_in_two_workers() {
     let workers = [PYTEST_COMMAND, &["-n", "2"]].concat();
-    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "20 passed, 2 xfailed in");
+    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "23 passed, 5 xfailed in");
 }
 
 fn pytest_suite_sends_the_control_token() {
     assert_exit(
         &run_under_mock_with_token(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "20 passed, 2 xfailed in",
+        "23 passed, 5 xfailed in",
     );
 }
 
@@ -119,7 +119,7 @@ fn pytest_suite_starts_its_own_server() {
     assert_exit(
         &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "20 passed, 2 xfailed in",
+        "23 passed, 5 xfailed in",
     );
 }
 
@@ -128,22 +128,22 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, folder.path()),
         1,
-        "5 failed, 15 passed, 2 xfailed in",
+        "5 failed, 18 passed, 5 xfailed in",
     );
     let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "22 deselected in");
+    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "28 deselected in");
 }
 
 fn the_node_suite_passes() {
-    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
 }
 
 fn node_suite_sends_the_control_token() {
-    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
 }
 
 fn node_suite_starts_its_own_server() {
-    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 20\n");
+    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
 }
 
 fn exit_code_of_failing_node_suite_is_passed_on() {

@@ -7,14 +7,12 @@ namespace Desk;
 /**
  * The client under test. Replace it with yours, which needs a base URL and an API key.
  *
- * A method throws an ApiException if the help desk rejects the request, and a ConnectionException if no response
- * arrives.
+ * A method throws an ApiException if the help desk rejects the request, and an UnknownOutcomeException if no valid
+ * response arrives.
  */
 class DeskClient
 {
-    private const TIMEOUT_SECONDS = 10;
-
-    public function __construct(private string $baseUrl, private string $apiKey)
+    public function __construct(private string $baseUrl, private string $apiKey, private int $timeoutSeconds = 10)
     {
     }
 
@@ -69,7 +67,7 @@ class DeskClient
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_HTTPHEADER => ["apiKey: $this->apiKey"],
             CURLOPT_RETURNTRANSFER => true,
-            CURLOPT_TIMEOUT => self::TIMEOUT_SECONDS,
+            CURLOPT_TIMEOUT => $this->timeoutSeconds,
         ]);
         if ($fields !== []) {
             // The help desk documents multipart/form-data for POST, and application/x-www-form-urlencoded for PUT.
@@ -78,13 +76,15 @@ class DeskClient
         }
         $body = curl_exec($curl);
         if ($body === false) {
-            throw new ConnectionException(curl_error($curl));
+            throw new UnknownOutcomeException(curl_error($curl));
         }
         $response = json_decode($body, true);
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
+        if ($status >= 500 || !is_array($response)) {
+            throw new UnknownOutcomeException("status $status: $body");
+        }
         if ($status !== 200) {
-            // A response of a proxy has no message.
-            throw new ApiException($response['message'] ?? $body, $status);
+            throw new ApiException($response['message'], $status);
         }
         return $response;
     }

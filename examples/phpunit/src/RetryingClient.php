@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Desk;
 
-/** Searches for the ticket before it repeats a request whose response was lost. Replace it with yours. */
+/** Searches for the ticket before it repeats a request whose outcome is unknown. Replace it with yours. */
 class RetryingClient extends DeskClient
 {
     /** Creates a ticket, once. The title must be unique, for example by an order number. */
@@ -12,7 +12,7 @@ class RetryingClient extends DeskClient
     {
         try {
             return parent::createTicket($title);
-        } catch (ConnectionException) {
+        } catch (UnknownOutcomeException) {
             return $this->findTicket($title) ?? parent::createTicket($title);
         }
     }

@@ -7,6 +7,7 @@ namespace Desk\Tests;
 use Desk\DeskClient;
 use Desk\RetryingClient;
 use PHPUnit\Framework\AssertionFailedError;
+use PHPUnit\Framework\Attributes\DataProvider;
 
 /** Recipes: how a test verifies the requests of its client, and how it injects a fault. */
 final class RecipesTest extends AccountTestCase
@@ -23,25 +24,49 @@ final class RecipesTest extends AccountTestCase
         ]);
     }
 
-    public function testRetryAfterLostResponseCreatesNoSecondTicket(): void
+    /**
+     * Effects of faults: the server creates the ticket, but the client gets no valid response.
+     *
+     * @return array<string, array{array<string, mixed>}>
+     */
+    public static function lostResponses(): array
     {
-        $this->createTicketAndLoseResponse(new RetryingClient($this->account->baseUrl, $this->account->apiKey));
+        return [
+            'connection reset' => [['drop_response' => 'reset']],
+            'timeout' => [['drop_response' => 'hang']],
+            'server error' => [['drop_response' => 503]],
+            'truncated body' => [['truncate' => 10]],
+        ];
+    }
+
+    /**
+     * PHPUnit 9 reads the annotation, later versions read the attribute.
+     *
+     * @dataProvider lostResponses
+     */
+    #[DataProvider('lostResponses')]
+    public function testRetryAfterLostResponseCreatesNoSecondTicket(array $effect): void
+    {
+        $this->createTicketAndLoseResponse(RetryingClient::class, $effect);
         $this->verifyOneTicketWasCreated();
     }
 
-    public function testNaiveClientCreatesTwoTickets(): void
+    /** @dataProvider lostResponses */
+    #[DataProvider('lostResponses')]
+    public function testNaiveClientCreatesTwoTickets(array $effect): void
     {
-        $this->createTicketAndLoseResponse(new NaiveClient($this->account->baseUrl, $this->account->apiKey));
+        $this->createTicketAndLoseResponse(NaiveClient::class, $effect);
         $this->expectException(AssertionFailedError::class);
         $this->expectExceptionMessage('Found 2 among 2 requests');
         $this->verifyOneTicketWasCreated();
     }
 
-    /** The server creates the ticket, and the connection breaks before the response arrives. */
-    private function createTicketAndLoseResponse(DeskClient $client): void
+    /** @param class-string<DeskClient> $class */
+    private function createTicketAndLoseResponse(string $class, array $effect): void
     {
-        $fault = ['operation' => 'ticket.create', 'first' => 1, 'effect' => ['drop_response' => 'reset']];
+        $fault = ['operation' => 'ticket.create', 'first' => 1, 'effect' => $effect];
         $this->account->control('POST', '/faults', $fault);
+        $client = new $class($this->account->baseUrl, $this->account->apiKey, timeoutSeconds: 1);
         $client->createTicket('Order 4711: printer on fire');
     }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::multipart::Form;
+use reqwest::{RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +20,7 @@ pub enum DeskError {
     },
     /// The rate limit is exceeded. Retry after this time.
     RateLimited(Duration),
-    /// The connection failed, or the response is invalid.
+    /// The connection failed, the response is invalid, or it did not arrive in time.
     Transport(reqwest::Error),
 }
 
@@ -35,6 +35,7 @@ impl From<reqwest::Error> for DeskError {
 pub struct DeskClient {
     base_url: String,
     api_key: String,
+    timeout: Duration,
     http: reqwest::Client,
 }
 
@@ -69,8 +70,18 @@ impl DeskClient {
     /// Creates a client for a base URL such as `https://ACCOUNT.omnidesk.com`.
     #[must_use]
     pub fn new(base_url: &str, api_key: &str) -> Self {
-        let http = reqwest::Client::new();
-        Self { base_url: base_url.to_owned(), api_key: api_key.to_owned(), http }
+        Self {
+            base_url: base_url.to_owned(),
+            api_key: api_key.to_owned(),
+            timeout: Duration::from_secs(10),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// Sets the timeout of a request with its response: by default, 10 seconds.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Creates a ticket for a customer and returns its id.
@@ -93,17 +104,19 @@ impl DeskClient {
         Ok(self.send::<CreatedTicket>(request).await?.id)
     }
 
-    /// Creates a ticket and retries once if the response is lost. Before the retry it searches for the ticket
-    /// by its title, so titles must be unique.
+    /// Creates a ticket. If no valid response arrives, or a 5xx, it retries once. Before the retry it searches for
+    /// the ticket by its title, so titles must be unique.
     ///
     /// # Errors
     /// If the help desk rejects the request or cannot be reached.
     pub async fn create_ticket_once(&self, customer: &str, title: &str) -> Result<u64, DeskError> {
         match self.create_ticket(customer, title).await {
-            Err(DeskError::Transport(_)) => match self.find_ticket(title).await? {
-                Some(id) => Ok(id),
-                None => self.create_ticket(customer, title).await,
-            },
+            Err(DeskError::Transport(_) | DeskError::Rejected { status: 500.., .. }) => {
+                match self.find_ticket(title).await? {
+                    Some(id) => Ok(id),
+                    None => self.create_ticket(customer, title).await,
+                }
+            }
             result => result,
         }
     }
@@ -153,16 +166,19 @@ impl DeskClient {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, DeskError> {
-        let response = request.header("apiKey", &self.api_key).send().await?;
-        if response.status().is_success() {
+        let request = request.header("apiKey", &self.api_key).timeout(self.timeout);
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
             return Ok(response.json().await?);
         }
-        if let Some(delay) = parse_retry_after(response.headers()) {
+        if status == StatusCode::TOO_MANY_REQUESTS
+            && let Some(delay) = parse_retry_after(response.headers())
+        {
             return Err(DeskError::RateLimited(delay));
         }
-        let status = response.status().as_u16();
         let ErrorBody { message } = response.json().await?;
-        Err(DeskError::Rejected { status, message })
+        Err(DeskError::Rejected { status: status.as_u16(), message })
     }
 }
 

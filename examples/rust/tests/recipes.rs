@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use desk_client::{DeskClient, DeskError, retry_rate_limited};
 use omnidesk_mock::types::{
-    ExpectedCount, FaultEffect, FaultRule, RequestPattern, Strictness, Verification,
+    DropMode, DroppedResponse, ExpectedCount, FaultEffect, FaultRule, RequestPattern, Strictness,
+    Verification,
 };
 use omnidesk_mock::{AccountClient, MockServer, RequestFilter};
 
@@ -37,9 +38,16 @@ async fn verify(account: &AccountClient, pattern: RequestPattern, count: Expecte
     account.verify(&expected).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// Adds a fault that drops the response to the first created ticket.
-async fn drop_first_response(account: &AccountClient) {
-    let effect = FaultEffect::drop_response();
+/// The effects with which the server creates the ticket, but the client gets no valid response.
+const LOST_RESPONSES: [FaultEffect; 4] = [
+    FaultEffect::DropResponse(DroppedResponse::Mode(DropMode::Reset)),
+    FaultEffect::DropResponse(DroppedResponse::Mode(DropMode::Hang)),
+    FaultEffect::DropResponse(DroppedResponse::Status(503)),
+    FaultEffect::Truncate(10),
+];
+
+/// Adds a fault with this effect on the first request that creates a ticket.
+async fn lose_first_response(account: &AccountClient, effect: FaultEffect) {
     let operation = Some("ticket.create".to_owned());
     let rule =
         FaultRule { operation, first: Some(1), effect: Some(effect), ..FaultRule::default() };
@@ -54,20 +62,23 @@ async fn verify_one_ticket_was_created(account: &AccountClient) {
 
 #[tokio::test]
 async fn retry_after_lost_response_creates_no_second_ticket() {
-    let (_server, client, account) = start_server().await;
-    drop_first_response(&account).await;
-    client
-        .create_ticket_once("ada@example.test", "Order 4711: printer on fire")
-        .await
-        .expect("the ticket is created");
-    verify_one_ticket_was_created(&account).await;
+    for effect in LOST_RESPONSES {
+        let (_server, client, account) = start_server().await;
+        lose_first_response(&account, effect).await;
+        client
+            .with_timeout(Duration::from_secs(1))
+            .create_ticket_once("ada@example.test", "Order 4711: printer on fire")
+            .await
+            .expect("the ticket is created");
+        verify_one_ticket_was_created(&account).await;
+    }
 }
 
 #[tokio::test]
 #[should_panic(expected = "Expected exactly 1 request")]
 async fn retry_without_a_search_creates_two_tickets() {
     let (_server, client, account) = start_server().await;
-    drop_first_response(&account).await;
+    lose_first_response(&account, FaultEffect::drop_response()).await;
     let result = client.create_ticket("ada@example.test", "Order 4711: printer on fire").await;
     assert!(matches!(result, Err(DeskError::Transport(_))), "the response is not lost: {result:?}");
     client

@@ -16,20 +16,25 @@ import java.util.UUID;
 /**
  * The client under test. Replace it with yours, which needs a base URL and an API key.
  *
- * <p>A method throws an {@link ApiException} if the help desk rejects the request, and an {@link IOException} if it
- * sends no response.
+ * <p>A method throws an {@link ApiException} if the help desk rejects the request, and an {@link IOException} if the
+ * outcome is unknown: after a timeout, a broken connection, an invalid response or a 5xx.
  */
 public class DeskClient {
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
     private final String ticketsUrl;
     private final String apiKey;
+    private final Duration timeout;
 
-    public DeskClient(String baseUrl, String apiKey) {
+    public DeskClient(String baseUrl, String apiKey, Duration timeout) {
         this.ticketsUrl = baseUrl + "/api/v2/ticket";
         this.apiKey = apiKey;
+        this.timeout = timeout;
+    }
+
+    public DeskClient(String baseUrl, String apiKey) {
+        this(baseUrl, apiKey, Duration.ofSeconds(10));
     }
 
     /** Creates a ticket and returns its id. */
@@ -81,11 +86,14 @@ public class DeskClient {
     }
 
     private HttpRequest.Builder newRequest(String path) {
-        return HttpRequest.newBuilder(URI.create(ticketsUrl + path)).header("apiKey", apiKey).timeout(TIMEOUT);
+        return HttpRequest.newBuilder(URI.create(ticketsUrl + path)).header("apiKey", apiKey).timeout(timeout);
     }
 
     private JsonNode send(HttpRequest.Builder request) throws IOException, InterruptedException {
         var response = HTTP.send(request.build(), BodyHandlers.ofString());
+        if (response.statusCode() >= 500) {
+            throw new IOException("status " + response.statusCode() + ": " + response.body());
+        }
         if (response.statusCode() != 200) {
             throw new ApiException(response.statusCode(), errorMessage(response.body()));
         }

@@ -2,12 +2,13 @@ package desk;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.OptionalInt;
 
-/** Searches for the ticket before it repeats a request whose response was lost. Replace it with yours. */
+/** Searches for the ticket before it repeats a request whose outcome is unknown. Replace it with yours. */
 public class RetryingClient extends DeskClient {
-    public RetryingClient(String baseUrl, String apiKey) {
-        super(baseUrl, apiKey);
+    public RetryingClient(String baseUrl, String apiKey, Duration timeout) {
+        super(baseUrl, apiKey, timeout);
     }
 
     /** Creates a ticket, once. The title must be unique, for example by an order number. */
@@ -15,7 +16,7 @@ public class RetryingClient extends DeskClient {
     public int createTicket(String title) throws IOException, InterruptedException {
         try {
             return super.createTicket(title);
-        } catch (IOException responseLost) {
+        } catch (IOException outcomeUnknown) {
             OptionalInt id = findTicket(title);
             return id.isPresent() ? id.getAsInt() : super.createTicket(title);
         }

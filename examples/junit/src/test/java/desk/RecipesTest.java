@@ -3,13 +3,19 @@ package desk;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.opentest4j.AssertionFailedError;
 
 /** Recipes: how a test verifies the requests of its client, and how it injects a fault. */
 class RecipesTest {
+    private static final Duration TIMEOUT = Duration.ofSeconds(1);
+
     private final Account account = new Account();
 
     @AfterEach
@@ -27,23 +33,33 @@ class RecipesTest {
                  "count": {"exactly": 1}}""");
     }
 
-    @Test
-    void retryAfterLostResponseCreatesNoSecondTicket() throws Exception {
-        createTicketAndLoseResponse(new RetryingClient(account.baseUrl(), account.apiKey()));
+    @ParameterizedTest
+    @MethodSource("lostResponses")
+    void retryAfterLostResponseCreatesNoSecondTicket(String effect) throws Exception {
+        createTicketAndLoseResponse(new RetryingClient(account.baseUrl(), account.apiKey(), TIMEOUT), effect);
         verifyOneTicketWasCreated();
     }
 
-    @Test
-    void naiveClientCreatesTwoTickets() throws Exception {
-        createTicketAndLoseResponse(new NaiveClient(account.baseUrl(), account.apiKey()));
+    @ParameterizedTest
+    @MethodSource("lostResponses")
+    void naiveClientCreatesTwoTickets(String effect) throws Exception {
+        createTicketAndLoseResponse(new NaiveClient(account.baseUrl(), account.apiKey(), TIMEOUT), effect);
         var error = assertThrows(AssertionFailedError.class, this::verifyOneTicketWasCreated);
         assertTrue(error.getMessage().contains("Found 2 among 2 requests"), error.getMessage());
     }
 
-    /** The server creates the ticket, and the connection breaks before the response arrives. */
-    private void createTicketAndLoseResponse(DeskClient client) throws Exception {
+    /** Effects of faults: the server creates the ticket, but the client gets no valid response. */
+    private static List<String> lostResponses() {
+        return List.of("""
+                {"drop_response": "reset"}""", """
+                {"drop_response": "hang"}""", """
+                {"drop_response": 503}""", """
+                {"truncate": 10}""");
+    }
+
+    private void createTicketAndLoseResponse(DeskClient client, String effect) throws Exception {
         account.control("POST", "/faults", """
-                {"operation": "ticket.create", "first": 1, "effect": {"drop_response": "reset"}}""");
+                {"operation": "ticket.create", "first": 1, "effect": %s}""".formatted(effect));
         client.createTicket("Order 4711: printer on fire");
     }
 
@@ -54,8 +70,8 @@ class RecipesTest {
 
     /** The same client with a common mistake: it repeats the request without a search for the ticket. */
     private static final class NaiveClient extends RetryingClient {
-        NaiveClient(String baseUrl, String apiKey) {
-            super(baseUrl, apiKey);
+        NaiveClient(String baseUrl, String apiKey, Duration timeout) {
+            super(baseUrl, apiKey, timeout);
         }
 
         @Override
