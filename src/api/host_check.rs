@@ -14,7 +14,7 @@ use super::state::AppState;
 /// The host of the request is not a host of this server.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The Host of the request is not a host of this server. Allowed are loopback hosts, the listen address and the host of --public-url. To use another host name, start the server with --public-url http://HOST:PORT."
+    "The Host of the request is not a host of this server. Allowed are localhost, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT."
 )]
 pub(crate) struct HostNotAllowed;
 

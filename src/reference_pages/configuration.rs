@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Args, Command};
 use serde_json::Value;
 
@@ -76,7 +77,7 @@ fn flag(arg: &Arg) -> String {
     let mut flag = arg.get_long().map_or_else(String::new, |long| format!("--{long} "));
     let values: Vec<_> = arg.get_possible_values();
     if !values.is_empty() && arg.get_action().takes_values() {
-        let values: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
+        let values: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
         flag += &values.join("|");
     } else if arg.get_action().takes_values() {
         flag += arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name);
@@ -137,7 +138,7 @@ fn describe_command(page: &mut String, command: &Command, parent: &str) {
         "\n### {}\n\n```text\n{name}{settings}{usage}\n```\n",
         name.trim_start_matches("omnidesk-mock ")
     );
-    let _ = write!(page, "\n{}.\n", about.trim_end_matches('.').replace(".\n", ".\n"));
+    let _ = write!(page, "\n{}.\n", about.trim_end_matches('.'));
     let flags: Vec<&Arg> = own.into_iter().filter(|arg| !arg.is_positional()).collect();
     if !flags.is_empty() {
         let _ = write!(page, "\n{}", settings_table(&flags));

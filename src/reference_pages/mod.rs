@@ -49,7 +49,7 @@ fn compare_page(name: &str, generated: &str) {
     assert!(
         current == generated,
         "docs/{name} is not current from line {}; run {UPDATE_COMMAND}",
-        line.map_or_else(|| current.lines().count().min(generated.lines().count()), |at| at) + 1,
+        line.unwrap_or_else(|| current.lines().count().min(generated.lines().count())) + 1,
     );
 }
 
