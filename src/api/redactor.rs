@@ -309,3 +309,321 @@ impl Redactor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::openapi::NotFoundResponse;
+
+    const KEY: &str = "canary-key_01";
+
+    fn redactor(key: &str) -> Redactor<'_> {
+        Redactor { key: key.into(), other_keys: Vec::new() }
+    }
+
+    fn no_contract_name(_: &str) -> bool {
+        false
+    }
+
+    fn redact_fields(key: &str, mut fields: Value, contract_names: &[&str]) -> Value {
+        let map = fields.as_object_mut().expect("fields are an object");
+        redactor(key).redact_fields(map, &|name| contract_names.contains(&name));
+        fields
+    }
+
+    #[test]
+    fn every_sent_key_is_redacted() {
+        let redactor = Redactor {
+            key: KEY.into(),
+            other_keys: vec![String::new(), "other-key_02".to_owned()],
+        };
+        let cases = [
+            (KEY, REDACTED),
+            ("other-key_02", REDACTED),
+            ("%63anary-key_01", REDACTED),
+            ("apiKey=other-key_02&a=b", "apiKey=(redacted)&a=b"),
+            ("", ""),
+            ("a canary-key_01 b", "a canary-key_01 b"),
+            ("100%", "100%"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redactor.redact(text), expected, "{text}");
+        }
+        let nothing = Redactor::default();
+        assert_eq!(nothing.redact(""), "", "an empty key is no key");
+        assert!(!nothing.may_contain_key("a"));
+    }
+
+    #[test]
+    fn method_is_redacted_and_truncated() {
+        let (longest, longer) = ("A".repeat(40), "A".repeat(41));
+        let cases = [
+            ("GET", "GET".to_owned()),
+            ("HEAD", "HEAD".to_owned()),
+            ("PURGE", "PURGE".to_owned()),
+            (KEY, REDACTED.to_owned()),
+            (&*longest, longest.clone()),
+            (&*longer, format!("{longest}…")),
+        ];
+        for (method, expected) in cases {
+            let method = Method::from_bytes(method.as_bytes()).expect("a method");
+            assert_eq!(redactor(KEY).redact_method(&method), expected);
+        }
+        assert_eq!(redactor("DELETE").redact_method(&Method::DELETE), "DELETE");
+    }
+
+    #[test]
+    fn path_keeps_the_words_of_its_route() {
+        let route = Some("/api/v2/ticket/{ticketID}");
+        let cases = [
+            ("ticket", "/api/v2/ticket/7", route, "/api/v2/ticket/7"),
+            ("ticket", "/api/v2/ticket/ticket", route, "/api/v2/ticket/(redacted)"),
+            ("TICKET", "/api/v2/TICKET/7", route, "/api/v2/TICKET/7"),
+            ("ticket", "/api/v2/ticket/7", None, "/api/v2/(redacted)/7"),
+            ("ticket", "/ticket/v2/ticket", route, "/(redacted)/v2/ticket"),
+            ("ticket", "/api/v2/ticket/7/ticket", route, "/api/v2/ticket/7/(redacted)"),
+            ("ticket", "/api/v2/tickets/%74icket", None, "/api/v2/tickets/(redacted)"),
+            (KEY, "/api/v2/ticket/7;k=canary-key_01", route, "/api/v2/ticket/7;k=(redacted)"),
+        ];
+        for (key, path, route, expected) in cases {
+            assert_eq!(redactor(key).redact_path(path, route), expected, "{key} in {path}");
+        }
+    }
+
+    #[test]
+    fn key_is_redacted_in_values_and_names_at_any_depth() {
+        let fields = json!({
+            "title": KEY, "canary-key_01": [KEY, 1], "text": "a canary-key_01 b",
+            "list": [{ "x[canary-key_01]": { "y": "Bearer canary-key_01" } }, null, true],
+        });
+        let expected = json!({
+            "title": REDACTED, "(redacted)": [REDACTED, 1], "text": "a canary-key_01 b",
+            "list": [{ "x[(redacted)]": { "y": "Bearer (redacted)" } }, null, true],
+        });
+        assert_eq!(redact_fields(KEY, fields, &[]), expected);
+    }
+
+    #[test]
+    fn field_of_the_key_is_redacted_whatever_its_value() {
+        let fields = json!({
+            "apiKey": "x", "api-key": 7, "API_KEY[]": ["x"], "apikey2": null, "x-api-key": "x", "key": "x",
+        });
+        let expected = json!({
+            "apiKey": REDACTED, "api-key": REDACTED, "API_KEY[]": REDACTED, "apikey2": REDACTED,
+            "x-api-key": "x", "key": "x",
+        });
+        assert_eq!(redact_fields(KEY, fields, &[]), expected);
+    }
+
+    #[test]
+    fn contract_names_stay_but_their_values_do_not() {
+        let fields = json!({ "title": "title", "a[title]": 1, "other": { "title": "a title" } });
+        let expected = json!({ "title": REDACTED, "a[title]": 1, "other": { "title": "a title" } });
+        assert_eq!(redact_fields("title", fields.clone(), &["title"]), expected);
+        let expected = json!({ "(redacted)": REDACTED, "a[(redacted)]": 1, "other": { "(redacted)": "a title" } });
+        assert_eq!(redact_fields("title", fields, &[]), expected);
+    }
+
+    #[test]
+    fn numbers_and_booleans_equal_to_the_key_are_redacted() {
+        let cases = [
+            ("12345", json!(12345), json!(REDACTED)),
+            ("12345", json!(123_456), json!(123_456)),
+            ("12345", json!(12345.5), json!(12345.5)),
+            ("-123", json!(-123), json!(REDACTED)),
+            ("true", json!(true), json!(REDACTED)),
+            ("true", json!(false), json!(false)),
+            ("false", json!(false), json!(REDACTED)),
+            ("null", json!(null), json!(null)),
+            (KEY, json!(12345), json!(12345)),
+        ];
+        for (key, value, expected) in cases {
+            let mut redacted = value.clone();
+            redactor(key).redact_scalar(&mut redacted);
+            assert_eq!(redacted, expected, "{key} in {value}");
+        }
+    }
+
+    #[test]
+    fn key_is_found_in_path_and_query() {
+        let cases = [
+            ("/a?b=c", false),
+            ("/canary-key_01", true),
+            ("/a/canary-key_01?b=c", true),
+            ("/a?b=canary-key_01", true),
+            ("/a?b=%63anary-key_01", true),
+            ("/a?canary-key_01=b", true),
+            ("/a?b%5Bcanary-key_01%5D=c", true),
+            ("/a?b=c&d=apiKey%3Dcanary-key_01", true),
+            ("/a?b=xcanary-key_01x", false),
+            ("/a?b%20=c", false),
+            ("/a?xcanary-key_01x=b", false),
+            ("/a?b=%zzcanary-key_01", false),
+            ("/a", false),
+        ];
+        for (uri, expected) in cases {
+            let uri: Uri = uri.parse().expect("a URI");
+            assert_eq!(redactor(KEY).uri_contains_key(&uri), expected, "{uri}");
+        }
+    }
+
+    #[test]
+    fn field_path_is_redacted_part_by_part() {
+        let cases = [
+            ("{}", "(redacted)"),
+            ("a[{}]", "a[(redacted)]"),
+            ("{}[]", "(redacted)[]"),
+            ("actions[{}][value]", "actions[(redacted)][value]"),
+            ("field.{}", "field.(redacted)"),
+            ("{}.field", "(redacted).field"),
+            ("a[b.{}]", "a[b.(redacted)]"),
+            ("a[b][{}", "a[b][(redacted)"),
+            ("apiKey] {} b", "apiKey] (redacted) b"),
+            ("x{}x", "x{}x"),
+            ("a[x{}]", "a[x{}]"),
+        ];
+        for (path, expected) in cases {
+            let (path, expected) = (path.replace("{}", KEY), expected.replace("{}", KEY));
+            assert_eq!(redactor(KEY).redact_field_path(&path, &no_contract_name), expected);
+        }
+        let is_contract_name = |name: &str| name == "title";
+        for path in ["title", "a[title]", "a[title.title]", "title[0]"] {
+            assert_eq!(redactor("title").redact_field_path(path, &is_contract_name), path);
+        }
+    }
+
+    fn redact_violation(
+        key: &str,
+        kind: ViolationKind,
+        rejected_value: Option<String>,
+    ) -> Violation {
+        let mut violation = Violation { path: "a".to_owned(), kind, rejected_value };
+        redactor(key).redact_violation(&mut violation, &no_contract_name);
+        violation
+    }
+
+    #[test]
+    fn rejected_value_is_redacted() {
+        let long_key = "canary-".repeat(18);
+        let quoted_long = |text: &str| quote_value(&text.into());
+        let labelled = format!("apiKey={long_key}");
+        let cases = [
+            (KEY, quote_value(&KEY.into()), REDACTED.to_owned()),
+            ("12345", quote_value(&json!(12345)), REDACTED.to_owned()),
+            ("12345", quote_value(&json!(12345.5)), "12345.5".to_owned()),
+            (KEY, quoted_long("a canary-key_01 b"), "\"a canary-key_01 b\"".to_owned()),
+            (KEY, quoted_long("x=canary-key_01\n"), "\"x=(redacted)\\n\"".to_owned()),
+            (KEY, quoted_long("Bearer\tcanary-key_01"), "\"Bearer\\t(redacted)\"".to_owned()),
+            (KEY, quoted_long("\tcanary-key_01"), REDACTED.to_owned()),
+            (
+                KEY,
+                quoted_long("\u{1}\"apiKey\":\"canary-key_01\""),
+                "\"\\u0001\\\"apiKey\\\":\\\"(redacted)\\\"\"".to_owned(),
+            ),
+            (&*long_key, quoted_long(&long_key), REDACTED.to_owned()),
+            (
+                &*long_key,
+                quoted_long(&labelled),
+                "\"apiKey=(redacted)\"… (133 characters)".to_owned(),
+            ),
+        ];
+        for (key, quoted, expected) in cases {
+            let redacted = redact_violation(key, ViolationKind::NotText, Some(quoted.clone()));
+            assert_eq!(redacted.rejected_value, Some(expected), "{quoted}");
+        }
+        assert_eq!(redact_violation(KEY, ViolationKind::NotText, None).rejected_value, None);
+    }
+
+    #[test]
+    fn key_prefix_at_a_truncated_end_is_redacted_from_four_letters_on() {
+        // A quoted value has 80 characters.
+        let quote =
+            |before: &str| quote_value(&format!("{before}{}", "canary-key_01".repeat(9)).into());
+        let key = "canary-key_01".repeat(9);
+        let redact = |before: &str| {
+            let redacted = redact_violation(&key, ViolationKind::NotText, Some(quote(before)));
+            redacted.rejected_value.expect("a quoted value")
+        };
+        let spaces = " ".repeat(76);
+        assert_eq!(redact(&spaces), format!("\"{spaces}(redacted)\"… (193 characters)"));
+        let too_short = " ".repeat(77);
+        assert_eq!(redact(&too_short), quote(&too_short));
+        let label = format!("{}\u{a0}apiKey: ", "x".repeat(60));
+        assert_eq!(redact(&label), format!("\"{label}(redacted)\"… (186 characters)"));
+        let word = "x".repeat(60) + " ";
+        assert_eq!(redact(&word), quote(&word), "after a word, it may be a longer word");
+    }
+
+    #[test]
+    fn custom_rule_is_redacted_only_where_it_quotes_a_value() {
+        let cases = [
+            (KEY, "accepts \"canary-key_01\" (undocumented)", "accepts (redacted) (undocumented)"),
+            (
+                KEY,
+                "accepts \"apiKey=canary-key_01\" and \"x",
+                "accepts \"apiKey=(redacted)\" and \"x",
+            ),
+            (
+                "12345",
+                "must contain each id once, but contains 12345 twice",
+                "must contain each id once, but contains (redacted) twice",
+            ),
+            ("must", "must contain \"x\"", "must contain \"x\""),
+            (KEY, "contains \"a canary-key_01 b\"", "contains \"a canary-key_01 b\""),
+        ];
+        for (key, rule, expected) in cases {
+            let redacted = redact_violation(key, ViolationKind::Custom(rule.to_owned()), None);
+            assert_eq!(redacted.kind, ViolationKind::Custom(expected.to_owned()));
+        }
+        let mut violation = Violation::custom("a[canary-key_01]", "must be even", &KEY.into());
+        redactor(KEY).redact_violation(&mut violation, &no_contract_name);
+        assert_eq!(violation.to_string(), "a[(redacted)] must be even; (redacted) was sent.");
+    }
+
+    #[test]
+    fn errors_are_redacted_also_if_they_truncate_the_key() {
+        static NOT_FOUND: NotFoundResponse =
+            NotFoundResponse { id_field: "id", status: |_| 404, description: KEY };
+        let key = "canary-".repeat(18);
+        let redact = |mut error: ApiError| {
+            redact_error(&mut error, &redactor(&key), &no_contract_name);
+            format!("{error:?}")
+        };
+        let start = |length: usize| key[..length].to_owned();
+        let cases = [
+            ApiError::UnsupportedMediaType(Some(key.clone())),
+            ApiError::UnsupportedContentEncoding(key.clone()),
+            ApiError::Decode(DecodeError::InvalidUtf8(start(MAX_FIELD_NAME_CHARS))),
+            ApiError::Decode(DecodeError::UnexpectedFile(format!("a[{key}]"))),
+            ApiError::Decode(DecodeError::TooDeep {
+                field: start(MAX_FIELD_NAME_CHARS),
+                max_depth: 8,
+            }),
+            ApiError::Invalid(vec![Violation::custom("a", "must be even", &key.as_str().into())]),
+            ApiError::UnknownRows { resource: "ticket", ids: vec!["7".to_owned(), key.clone()] },
+        ];
+        for error in cases {
+            let redacted = redact(error);
+            assert!(redacted.contains(REDACTED) && !redacted.contains("canary"), "{redacted}");
+        }
+        let unchanged = [
+            ApiError::Decode(DecodeError::InvalidUtf8(start(MAX_FIELD_NAME_CHARS - 1))),
+            ApiError::Decode(DecodeError::InvalidUtf8("x".repeat(MAX_FIELD_NAME_CHARS))),
+            ApiError::UnknownRows { resource: "ticket", ids: vec!["7".to_owned()] },
+            ApiError::UnknownRow(&NOT_FOUND),
+            ApiError::UnsupportedMediaType(None),
+        ];
+        for error in unchanged {
+            let before = format!("{error:?}");
+            assert_eq!(redact(error), before);
+        }
+        let same_length = start(MAX_FIELD_NAME_CHARS);
+        let mut error = ApiError::Decode(DecodeError::InvalidUtf8(same_length.clone()));
+        redact_error(&mut error, &redactor(&same_length), &no_contract_name);
+        assert!(
+            matches!(error, ApiError::Decode(DecodeError::InvalidUtf8(name)) if name == REDACTED)
+        );
+    }
+}

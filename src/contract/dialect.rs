@@ -169,3 +169,122 @@ fn seconds_per_unit(unit: &str) -> i64 {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(settings: &Value) -> Result<Dialect, String> {
+        let settings = settings.as_object().expect("settings are an object");
+        Dialect::parse(settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_fill_missing_settings() {
+        let defaults = Dialect::default();
+        assert_eq!(defaults.unknown_ticket_status, 400);
+        assert_eq!(defaults.no_key_status, 401);
+        assert_eq!(defaults.no_permission_status, 403);
+        assert_eq!(defaults.created_id_field, "ticketID");
+        assert_eq!(defaults.list_type, "items");
+        assert_eq!(defaults.archive_after, SignedDuration::from_hours(30 * 24));
+        assert_eq!(defaults.unknown_ids, UnknownIds::Reject);
+        assert_eq!(defaults.unknown_customer, UnknownCustomer::Create);
+        assert_eq!(defaults.values().len(), DIALECT_FIELDS.len());
+        let changed = parse(&json!({ "list_type": "list" })).expect("a valid dialect");
+        assert_eq!(changed.list_type, "list");
+        assert_eq!(
+            Dialect { list_type: "items".into(), values: defaults.values.clone(), ..changed },
+            defaults
+        );
+    }
+
+    #[test]
+    fn settings_override_the_defaults() {
+        let dialect = parse(&json!({
+            "unknown_ticket_status": 404, "no_key_status": 403, "no_permission_status": 401,
+            "created_id_field": "id", "list_type": "tickets", "archive_after": "1h",
+            "unknown_ids": "skip", "unknown_customer": "reject",
+        }))
+        .expect("a valid dialect");
+        assert_eq!(dialect.unknown_ticket_status, 404);
+        assert_eq!(dialect.no_key_status, 403);
+        assert_eq!(dialect.no_permission_status, 401);
+        assert_eq!(dialect.created_id_field, "id");
+        assert_eq!(dialect.list_type, "tickets");
+        assert_eq!(dialect.archive_after, SignedDuration::from_hours(1));
+        assert_eq!(dialect.unknown_ids, UnknownIds::Skip);
+        assert_eq!(dialect.unknown_customer, UnknownCustomer::Reject);
+        assert_eq!(dialect.format_value("list_type"), "\"tickets\"");
+        assert_eq!(dialect.format_value("no_key_status"), "403");
+        assert_eq!(dialect.format_value("nothing"), "");
+    }
+
+    #[test]
+    fn duration_has_a_number_and_a_unit() {
+        let cases = [
+            ("1s", 1),
+            ("90m", 90 * 60),
+            ("2h", 2 * 60 * 60),
+            ("30d", 30 * 24 * 60 * 60),
+            ("999999d", 999_999 * 24 * 60 * 60),
+        ];
+        for (text, seconds) in cases {
+            let dialect = parse(&json!({ "archive_after": text })).expect("a valid dialect");
+            assert_eq!(dialect.archive_after.as_secs(), seconds, "{text}");
+        }
+        for text in ["0s", "01s", "1", "s", "1w", "-1s", "1.5h", "1000000d", "1h30m", " 1s"] {
+            assert_eq!(
+                parse(&json!({ "archive_after": text })),
+                Err(format!(
+                    "[dialect] archive_after must match ^[1-9][0-9]{{0,5}}[smhd]$; \"{text}\" was sent."
+                ))
+            );
+        }
+    }
+
+    #[test]
+    fn invalid_settings_are_listed_line_by_line() {
+        let cases = [
+            (
+                json!({ "unknown_ids": "ignore", "unknown_id": 1 }),
+                "[dialect] unknown_ids must be reject or skip; \"ignore\" was sent.\n\
+                 [dialect] unknown_id is an unknown field; did you mean unknown_ids?",
+            ),
+            (
+                json!({ "unknown_ticket_status": 401 }),
+                "[dialect] unknown_ticket_status must be 400 or 404; 401 was sent.",
+            ),
+            (
+                json!({ "created_id_field": "type" }),
+                "[dialect] created_id_field must not be type or message, because the response already has these fields; \"type\" was sent.",
+            ),
+            (
+                json!({ "created_id_field": "message" }),
+                "[dialect] created_id_field must not be type or message, because the response already has these fields; \"message\" was sent.",
+            ),
+            (
+                json!({ "created_id_field": "1d" }),
+                "[dialect] created_id_field must match ^[A-Za-z_][A-Za-z0-9_]{0,63}$; \"1d\" was sent.",
+            ),
+        ];
+        for (settings, expected) in cases {
+            assert_eq!(parse(&settings), Err(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn account_cannot_set_the_status_of_requests_without_an_account() {
+        let check = |settings: Value| {
+            let settings = settings.as_object().expect("settings are an object");
+            reject_server_only(settings).map_err(|violation| violation.to_string())
+        };
+        assert_eq!(check(json!({ "no_permission_status": 401 })), Ok(()));
+        assert_eq!(
+            check(json!({ "no_key_status": 401 })),
+            Err("no_key_status must be set in the configuration file: a request without a known key has no account; 401 was sent.".to_owned())
+        );
+    }
+}

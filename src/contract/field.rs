@@ -213,3 +213,61 @@ impl Field {
         self.presence == Presence::Required
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn undocumented_values_compare_as_text_and_as_json() {
+        let field = |values| optional("a", FieldType::TEXT).undocumented_values(values);
+        let listed = field(UndocumentedValues::Listed(&["yes", "0"]));
+        let cases = [
+            (json!("yes"), true),
+            (json!("0"), true),
+            (json!(0), true),
+            (json!("no"), false),
+            (json!(1), false),
+            (json!(false), false),
+            (json!(["0"]), false),
+        ];
+        for (sent, expected) in cases {
+            assert_eq!(listed.is_undocumented_value(&sent), expected, "{sent}");
+            assert!(field(UndocumentedValues::All).is_undocumented_value(&sent), "{sent}");
+            assert!(!field(UndocumentedValues::None).is_undocumented_value(&sent), "{sent}");
+        }
+    }
+
+    #[test]
+    fn nested_names_belong_to_the_field() {
+        static KEY_PATTERN: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new("^[a-z]$").expect("valid regex"));
+        static DEEP: &[Field] = &[optional("deep", FieldType::TEXT)];
+        static INNER: &[Field] = &[
+            optional("inner", FieldType::TEXT),
+            optional("list", FieldType::Object { fields: || DEEP }),
+        ];
+        let types = [
+            FieldType::Object { fields: || INNER },
+            FieldType::ObjectArray { fields: || INNER, min_items: 0, max_items: 1 },
+            FieldType::Map { key_pattern: &KEY_PATTERN, fields: || INNER },
+        ];
+        for data_type in types {
+            let field = optional("outer", data_type);
+            for name in ["outer", "inner", "list", "deep"] {
+                assert!(field.contains_name(name), "{name} in {data_type:?}");
+            }
+            assert!(!field.contains_name("other"), "{data_type:?}");
+        }
+        assert!(!optional("outer", FieldType::TEXT).contains_name("inner"));
+    }
+
+    #[test]
+    fn presence_decides_whether_a_field_is_required() {
+        assert!(required("a", FieldType::TEXT).is_required());
+        assert!(!optional("a", FieldType::TEXT).is_required());
+        assert!(!required("a", FieldType::TEXT).default_value(Literal::Number(1)).is_required());
+    }
+}

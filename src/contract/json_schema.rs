@@ -149,3 +149,261 @@ const DATETIME_OR_UTC_PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-
 /// The documented format of a date: no time zone.
 pub(crate) const DATETIME_PATTERN: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+    use crate::contract::{MAX_SAFE_INTEGER, optional, required, validate};
+
+    static WORD_PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[a-z]+$").expect("valid regex"));
+    static ID_LIST_PATTERN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[0-9, ]+$").expect("valid regex"));
+
+    static ITEM_FIELDS: &[Field] = &[
+        required("id", FieldType::Integer { min: 1, max: 9 }),
+        optional("word", FieldType::text_matching(&WORD_PATTERN)),
+    ];
+    static FIELDS: &[Field] = &[
+        required("text", FieldType::Text { min_chars: 2, max_chars: 4, pattern: None }),
+        required("number", FieldType::Integer { min: 2, max: 5 }),
+        optional("status", FieldType::IntegerEnum(&[400, 404])),
+        optional("choice", FieldType::TextEnum { values: &["yes", "no"], documented_as: "enum" }),
+        optional("flag", FieldType::Boolean),
+        optional(
+            "ids",
+            FieldType::Array {
+                item_type: &FieldType::INTEGER,
+                min_items: 1,
+                max_items: 2,
+                unique_items: true,
+            },
+        ),
+        optional(
+            "items",
+            FieldType::ObjectArray { fields: || ITEM_FIELDS, min_items: 0, max_items: 2 },
+        ),
+        optional("item", FieldType::Object { fields: || ITEM_FIELDS }),
+    ];
+
+    #[test]
+    fn each_type_has_its_schema() {
+        let text = |min_chars, pattern| FieldType::Text { min_chars, max_chars: 9, pattern };
+        let item = json!({
+            "type": "object",
+            "properties": {
+                "id": { "type": "integer", "minimum": 1, "maximum": 9, "x-fidelity": "undocumented", "x-reason": "" },
+                "word": { "type": ["string", "null"], "maxLength": 65_535, "pattern": "^[a-z]+$", "x-fidelity": "undocumented", "x-reason": "" },
+            },
+            "required": ["id"],
+        });
+        let cases = [
+            (text(0, None), json!({ "type": "string", "maxLength": 9 })),
+            (text(1, None), json!({ "type": "string", "maxLength": 9, "minLength": 1 })),
+            (
+                text(0, Some(&WORD_PATTERN)),
+                json!({ "type": "string", "maxLength": 9, "pattern": "^[a-z]+$" }),
+            ),
+            (
+                FieldType::INTEGER,
+                json!({ "type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER }),
+            ),
+            (FieldType::IntegerEnum(&[400, 404]), json!({ "type": "integer", "enum": [400, 404] })),
+            (
+                FieldType::TextEnum { values: &["a"], documented_as: "" },
+                json!({ "type": "string", "enum": ["a"] }),
+            ),
+            (
+                FieldType::TextEnum { values: &["a"], documented_as: "enum" },
+                json!({ "type": "string", "enum": ["a"], "x-documented-type": "enum" }),
+            ),
+            (
+                FieldType::CommaSeparatedIds { pattern: &ID_LIST_PATTERN, max_items: 3 },
+                json!({ "type": "string", "pattern": "^[0-9, ]+$" }),
+            ),
+            (FieldType::Boolean, json!({ "type": "boolean" })),
+            (FieldType::DateTime, json!({ "type": "string", "pattern": DATETIME_PATTERN })),
+            (
+                FieldType::DateTimeOrUtc,
+                json!({ "type": "string", "pattern": DATETIME_OR_UTC_PATTERN }),
+            ),
+            (
+                FieldType::Array {
+                    item_type: &FieldType::Boolean,
+                    min_items: 1,
+                    max_items: 2,
+                    unique_items: true,
+                },
+                json!({ "type": "array", "items": { "type": "boolean" }, "minItems": 1, "maxItems": 2, "uniqueItems": true }),
+            ),
+            (
+                FieldType::ObjectArray { fields: || ITEM_FIELDS, min_items: 1, max_items: 2 },
+                json!({ "type": "array", "items": item, "minItems": 1, "maxItems": 2 }),
+            ),
+            (FieldType::Object { fields: || ITEM_FIELDS }, item.clone()),
+            (
+                FieldType::Map { key_pattern: &WORD_PATTERN, fields: || ITEM_FIELDS },
+                json!({ "type": "object", "additionalProperties": item }),
+            ),
+            (FieldType::Scalar, json!({ "type": ["string", "integer"] })),
+        ];
+        for (data_type, expected) in cases {
+            assert_eq!(type_schema(&data_type), expected, "{data_type:?}");
+        }
+    }
+
+    #[test]
+    fn date_patterns_differ_in_the_utc_suffix() {
+        let matches =
+            |pattern: &str, text: &str| Regex::new(pattern).expect("valid regex").is_match(text);
+        for (text, is_date, is_date_or_utc) in [
+            ("2026-03-01 12:00:00", true, true),
+            ("2026-03-01 12:00:00Z", false, true),
+            ("2026-03-01T12:00:00", false, false),
+            ("2026-03-01 12:00", false, false),
+            ("2026-03-01 12:00:00ZZ", false, false),
+            ("x2026-03-01 12:00:00", false, false),
+        ] {
+            assert_eq!(matches(DATETIME_PATTERN, text), is_date, "{text}");
+            assert_eq!(matches(DATETIME_OR_UTC_PATTERN, text), is_date_or_utc, "{text}");
+        }
+    }
+
+    #[test]
+    fn value_schema_has_the_default_and_rejects_an_empty_required_text() {
+        let short = FieldType::Text { min_chars: 2, max_chars: 9, pattern: None };
+        let pattern = FieldType::Text { min_chars: 0, max_chars: 9, pattern: Some(&WORD_PATTERN) };
+        let text = FieldType::Text { min_chars: 0, max_chars: 9, pattern: None };
+        let integer = FieldType::Integer { min: 1, max: 9 };
+        let cases = [
+            (required("a", text), json!({ "type": "string", "maxLength": 9, "minLength": 1 })),
+            (required("a", short), json!({ "type": "string", "maxLength": 9, "minLength": 2 })),
+            (
+                required("a", pattern),
+                json!({ "type": "string", "maxLength": 9, "pattern": "^[a-z]+$" }),
+            ),
+            (required("a", integer), json!({ "type": "integer", "minimum": 1, "maximum": 9 })),
+            (optional("a", text), json!({ "type": "string", "maxLength": 9 })),
+            (
+                optional("a", text).default_value(Literal::Text("")),
+                json!({ "type": "string", "maxLength": 9, "default": "" }),
+            ),
+            (
+                optional("a", short).default_value(Literal::Text("")),
+                json!({ "type": "string", "maxLength": 9, "minLength": 2, "x-default": "" }),
+            ),
+            (
+                optional("a", pattern).default_value(Literal::Text("")),
+                json!({ "type": "string", "maxLength": 9, "pattern": "^[a-z]+$", "x-default": "" }),
+            ),
+            (
+                optional("a", pattern).default_value(Literal::Text("x")),
+                json!({ "type": "string", "maxLength": 9, "pattern": "^[a-z]+$", "default": "x" }),
+            ),
+            (
+                optional("a", integer).default_value(Literal::Number(0)),
+                json!({ "type": "integer", "minimum": 1, "maximum": 9, "default": 0 }),
+            ),
+        ];
+        for (field, expected) in cases {
+            assert_eq!(value_schema(&field), expected, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn wire_names_have_brackets_in_forms_only() {
+        let names = |field: &'static Field, notation| {
+            let names = wire_names(field, notation).into_iter();
+            names.map(|(name, field)| (name, field.name)).collect::<Vec<_>>()
+        };
+        let [text, .., ids, items, item] = FIELDS else { panic!("the table has these fields") };
+        let cases = [
+            (text, vec![("text", "text")], vec![("text", "text")]),
+            (ids, vec![("ids[]", "ids")], vec![("ids", "ids")]),
+            (
+                items,
+                vec![("items[0][id]", "id"), ("items[0][word]", "word")],
+                vec![("items", "items")],
+            ),
+            (item, vec![("item", "item")], vec![("item", "item")]),
+        ];
+        for (field, form, json) in cases {
+            let to_owned = |names: Vec<(&str, &'static str)>| {
+                names.into_iter().map(|(name, field)| (name.to_owned(), field)).collect::<Vec<_>>()
+            };
+            assert_eq!(names(field, Notation::Form), to_owned(form));
+            assert_eq!(names(field, Notation::Json), to_owned(json));
+        }
+    }
+
+    #[test]
+    fn properties_state_their_source_and_are_nullable_in_json_only() {
+        static DECLARED: &[Field] = &[
+            required("a", FieldType::Boolean)
+                .page("page 1")
+                .description("A flag.")
+                .undocumented_note("a note"),
+            optional("b", FieldType::TextEnum { values: &["x"], documented_as: "" })
+                .assumption("no page"),
+        ];
+        let a = json!({
+            "type": "boolean", "description": "A flag.", "x-fidelity": "documented", "x-document": "page 1",
+            "x-undocumented": "a note",
+        });
+        let form = json!({
+            "type": "object",
+            "properties": { "a": a, "b": { "type": "string", "enum": ["x"], "x-fidelity": "undocumented", "x-reason": "no page" } },
+            "required": ["a"],
+        });
+        assert_eq!(fields_schema(DECLARED, Notation::Form), form);
+        let mut json = form;
+        json["properties"]["b"]["type"] = json!(["string", "null"]);
+        json["properties"]["b"]["enum"] = json!(["x", null]);
+        assert_eq!(fields_schema(DECLARED, Notation::Json), json);
+        assert_eq!(fields_schema(&DECLARED[1..], Notation::Json).get("required"), None);
+    }
+
+    /// Generates a value that is often valid.
+    fn field_value() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            (0_u64..7).prop_map(Value::from),
+            prop::sample::select(vec![399_u64, 400, 404, 1 << 53]).prop_map(Value::from),
+            (-2..6_i32).prop_map(|number| Value::from(f64::from(number))),
+            Just(json!(2.5)),
+            any::<bool>().prop_map(Value::from),
+            "[a-cé]{0,5}".prop_map(Value::from),
+            prop::sample::select(vec!["yes", "no", "true", "3"]).prop_map(Value::from),
+            Just(Value::Null),
+        ];
+        scalar.prop_recursive(2, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                (inner.clone(), inner).prop_map(|(id, word)| json!({ "id": id, "word": word })),
+                (1_u64..4, "[a-c]{1,2}").prop_map(|(id, word)| json!({ "id": id, "word": word })),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn input_that_the_schema_allows_is_accepted(
+            index in 0..FIELDS.len(),
+            value in field_value(),
+        ) {
+            static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+                jsonschema::draft202012::new(&fields_schema(FIELDS, Notation::Json)).expect("a valid schema")
+            });
+            let mut input = json!({ "text": "text", "number": 3 });
+            input[FIELDS[index].name] = value;
+            if VALIDATOR.is_valid(&input) {
+                let report = validate(FIELDS, input.as_object().expect("the input is an object"));
+                prop_assert!(report.violations.is_empty(), "{input}: {:?}", report.violations);
+            }
+        }
+    }
+}

@@ -26,3 +26,28 @@ impl MediaType {
         Self::ALL.into_iter().find(|media_type| name.eq_ignore_ascii_case(media_type.name()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MediaType;
+
+    #[test]
+    fn content_type_ignores_parameters_case_and_white_space() {
+        let cases = [
+            ("application/json", Some(MediaType::Json)),
+            ("Application/JSON", Some(MediaType::Json)),
+            (" application/json ; charset=utf-8", Some(MediaType::Json)),
+            ("application/x-www-form-urlencoded;a=b;c=d", Some(MediaType::Urlencoded)),
+            ("multipart/form-data; boundary=application/json", Some(MediaType::Multipart)),
+            ("text/json", None),
+            ("application/json+x", None),
+            ("application/jso", None),
+            ("application/json, text/plain", None),
+            ("; application/json", None),
+            ("", None),
+        ];
+        for (content_type, expected) in cases {
+            assert_eq!(MediaType::from_content_type(content_type), expected, "{content_type}");
+        }
+    }
+}

@@ -10,6 +10,8 @@ pub(crate) mod openapi;
 mod operation;
 mod permission;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod validate;
 mod violation;
 

@@ -266,3 +266,325 @@ fn response(description: &str, schema: &str, source: Option<&str>) -> Value {
         "x-fidelity": source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{FieldType, Literal, Method, Permission, optional, required};
+
+    static NOT_FOUND: NotFoundResponse = NotFoundResponse {
+        id_field: "id",
+        status: |dialect| dialect.unknown_ticket_status,
+        description: "The thing does not exist.",
+    };
+
+    const ID_FIELDS: &[Field] =
+        &[required("id", FieldType::INTEGER).page("page 1").description("The id.")];
+    const FIELDS: &[Field] = &[
+        required("name", FieldType::TEXT).page("page 1"),
+        optional("limit", FieldType::INTEGER)
+            .default_value(Literal::Number(15))
+            .assumption("a guess"),
+        optional(
+            "ids",
+            FieldType::Array {
+                item_type: &FieldType::INTEGER,
+                min_items: 0,
+                max_items: 9,
+                unique_items: true,
+            },
+        ),
+    ];
+
+    const READ: Operation = Operation {
+        name: "thing.list",
+        id: "thingIndexGET",
+        method: Method::Get,
+        path: "/things",
+        is_named_method: false,
+        summary: "Lists things.",
+        fidelity: Fidelity::Documented("page 1."),
+        permission: Permission::ViewRead,
+        permission_fidelity: Fidelity::Undocumented("a guess"),
+        path_fields: || &[],
+        fields: || FIELDS,
+        input_source: InputSource::Query,
+        documented_media_type: None,
+        envelope: Envelope::List,
+    };
+    const UPDATE: Operation = Operation {
+        id: "thingItemPUT",
+        method: Method::Put,
+        path: "/things/{id}",
+        path_fields: || ID_FIELDS,
+        input_source: InputSource::Body,
+        documented_media_type: Some(MediaType::Urlencoded),
+        envelope: Envelope::Result,
+        ..READ
+    };
+
+    static LIST: Operation = READ;
+    static CREATE: Operation = Operation {
+        method: Method::Post,
+        envelope: Envelope::Created,
+        path: "/things",
+        path_fields: || &[],
+        ..UPDATE
+    };
+    static GET: Operation = Operation {
+        method: Method::Get,
+        fields: || &[],
+        input_source: InputSource::Query,
+        envelope: Envelope::Item,
+        ..UPDATE
+    };
+    static PUT: Operation = UPDATE;
+    static DELETE: Operation =
+        Operation { method: Method::Delete, input_source: InputSource::BodyOrQuery, ..UPDATE };
+    static SOLVE: Operation =
+        Operation { path: "/solve", path_fields: || &[], fields: || &[], ..UPDATE };
+
+    fn document(settings: &Value) -> Value {
+        let dialect = Dialect::parse(settings.as_object().expect("settings are an object"))
+            .expect("a valid dialect");
+        let schema = |name| NamedSchema { name, build: || json!({ "type": "object" }) };
+        let resource = DocumentedResource {
+            name: "thing",
+            description: "Things.",
+            operations: vec![&LIST, &CREATE, &GET, &PUT, &DELETE, &SOLVE],
+            schemas: ResourceSchemas {
+                item: schema("Thing"),
+                list_item: schema("ThingRow"),
+                item_envelope: "ThingItem",
+                list_envelope: "ThingList",
+                created: CreatedSchema {
+                    name: "ThingCreated",
+                    id_field: |dialect| &dialect.created_id_field,
+                },
+            },
+            not_found: &NOT_FOUND,
+        };
+        build_document(&[resource], &dialect)
+    }
+
+    fn statuses(operation: &Value) -> Vec<&str> {
+        let mut statuses: Vec<&str> = operation["responses"]
+            .as_object()
+            .expect("responses")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        statuses.sort_unstable();
+        statuses
+    }
+
+    #[test]
+    fn operations_are_listed_by_path_and_method() {
+        let document = document(&json!({}));
+        let paths = document["paths"].as_object().expect("paths").iter();
+        let listed: Vec<(&str, Vec<&str>)> = paths
+            .map(|(path, methods)| {
+                (
+                    path.as_str(),
+                    methods.as_object().expect("methods").keys().map(String::as_str).collect(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("/things", vec!["get", "post"]),
+                ("/things/{id}", vec!["get", "put", "delete"]),
+                ("/solve", vec!["put"]),
+            ]
+        );
+        let get = &document["paths"]["/things"]["get"];
+        assert_eq!(get["operationId"], "thingIndexGET");
+        assert_eq!(get["x-operation"], "thing.list");
+        assert_eq!(get["description"], "page 1. Needs the permission VIEW_READ.");
+        assert_eq!(get["x-fidelity"], "documented");
+        assert_eq!(
+            get["x-permission"],
+            json!({ "name": "VIEW_READ", "x-fidelity": "undocumented" })
+        );
+        assert_eq!(document["tags"], json!([{ "name": "thing", "description": "Things." }]));
+    }
+
+    #[test]
+    fn parameters_come_from_the_path_and_the_query() {
+        let document = document(&json!({}));
+        let summarize = |path: &str, method: &str| -> Vec<String> {
+            let parameters = document["paths"][path][method]["parameters"]
+                .as_array()
+                .expect("parameters")
+                .iter();
+            let empty = |parameter: &Value| {
+                if parameter["allowEmptyValue"] == true { " or empty" } else { "" }
+            };
+            parameters
+                .map(|parameter| {
+                    let required =
+                        if parameter["required"] == true { "required" } else { "optional" };
+                    let (name, location) = (&parameter["name"], &parameter["in"]);
+                    format!("{name} in {location} {required}{}", empty(parameter))
+                })
+                .collect()
+        };
+        assert_eq!(
+            summarize("/things", "get"),
+            [
+                "\"name\" in \"query\" required",
+                "\"limit\" in \"query\" optional or empty",
+                "\"ids[]\" in \"query\" optional"
+            ]
+        );
+        assert_eq!(summarize("/things", "post"), [""; 0], "its fields are in the body");
+        assert_eq!(summarize("/things/{id}", "put"), ["\"id\" in \"path\" required"]);
+        assert_eq!(
+            summarize("/things/{id}", "delete"),
+            [
+                "\"id\" in \"path\" required",
+                "\"name\" in \"query\" optional",
+                "\"limit\" in \"query\" optional or empty",
+                "\"ids[]\" in \"query\" optional",
+            ],
+            "the body may have them instead"
+        );
+        let id = &document["paths"]["/things/{id}"]["put"]["parameters"][0];
+        assert_eq!(
+            (&id["x-fidelity"], &id["x-document"]),
+            (&json!("documented"), &json!("page 1"))
+        );
+        let limit = &document["paths"]["/things"]["get"]["parameters"][1];
+        assert_eq!((&limit["x-fidelity"], limit.get("x-document")), (&json!("undocumented"), None));
+    }
+
+    #[test]
+    fn body_has_a_schema_for_each_media_type() {
+        let document = document(&json!({}));
+        let body = |path: &str, method: &str| document["paths"][path][method].get("requestBody");
+        assert_eq!(body("/things", "get"), None, "a query has no body");
+        assert_eq!(body("/solve", "put"), None, "no fields");
+        let create = body("/things", "post").expect("a body");
+        assert_eq!(create["required"], true);
+        assert_eq!(body("/things/{id}", "delete").expect("a body")["required"], false);
+        let content = create["content"].as_object().expect("content");
+        let sources: Vec<(&str, &str, bool)> = content
+            .iter()
+            .map(|(name, media)| {
+                let has_brackets = media["schema"]["properties"].get("ids[]").is_some();
+                (name.as_str(), media["x-fidelity"].as_str().unwrap_or_default(), has_brackets)
+            })
+            .collect();
+        assert_eq!(
+            sources,
+            [
+                ("multipart/form-data", "undocumented", true),
+                ("application/x-www-form-urlencoded", "documented", true),
+                ("application/json", "undocumented", false),
+            ]
+        );
+    }
+
+    #[test]
+    fn responses_follow_envelope_source_and_dialect() {
+        let document_of = |settings| document(&settings);
+        let document = document_of(
+            json!({ "unknown_ticket_status": 404, "no_key_status": 400, "created_id_field": "thingID" }),
+        );
+        let success = |path: &str, method: &str| {
+            document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].clone()
+        };
+        for (path, method, schema) in [
+            ("/things", "get", "ThingList"),
+            ("/things", "post", "ThingCreated"),
+            ("/things/{id}", "get", "ThingItem"),
+            ("/things/{id}", "put", "Result"),
+        ] {
+            assert_eq!(success(path, method), format!("#/components/schemas/{schema}"));
+        }
+        let paths = &document["paths"];
+        assert_eq!(
+            statuses(&paths["/things"]["get"]),
+            ["200", "400", "403", "408", "414", "431", "503"]
+        );
+        assert_eq!(
+            statuses(&paths["/things"]["post"]),
+            ["200", "400", "403", "408", "413", "414", "415", "431", "503"]
+        );
+        assert_eq!(
+            statuses(&paths["/things/{id}"]["get"]),
+            ["200", "400", "403", "404", "408", "414", "431", "503"]
+        );
+        let responses = &paths["/things/{id}"]["get"]["responses"];
+        assert_eq!(responses["404"]["description"], NOT_FOUND.description);
+        assert_eq!(responses["404"]["x-fidelity"], "undocumented");
+        // The documented 400 stays if an undocumented response has the same status.
+        assert_eq!(responses["400"]["x-fidelity"], "documented");
+        assert_eq!(statuses(&document_of(json!({}))["paths"]["/things"]["get"])[2], "401");
+    }
+
+    #[test]
+    fn envelopes_are_schemas_of_exactly_their_fields() {
+        let document = document(&json!({ "list_type": "things", "created_id_field": "thingID" }));
+        let schemas = &document["components"]["schemas"];
+        let validates = |name: &str, value: &Value| {
+            let mut schema = document.clone();
+            schema["$ref"] = format!("#/components/schemas/{name}").into();
+            jsonschema::draft202012::new(&schema).expect("a valid schema").is_valid(value)
+        };
+        let cases = [
+            ("ThingItem", json!({ "type": "item", "item": {} })),
+            (
+                "ThingList",
+                json!({ "type": "things", "itemStart": 0, "itemTotal": 0, "itemLimit": 0, "items": [{}] }),
+            ),
+            ("ThingCreated", json!({ "type": "result", "message": "", "thingID": 1 })),
+            ("Result", json!({ "type": "result", "message": "" })),
+            ("Error", json!({ "status": "error", "message": "" })),
+        ];
+        for (name, value) in cases {
+            assert!(validates(name, &value), "{name}: {value}");
+            let fields = value.as_object().expect("an object");
+            for field in fields.keys() {
+                let mut missing = fields.clone();
+                missing.shift_remove(field);
+                assert!(!validates(name, &missing.into()), "{name} without {field}");
+                let mut wrong = fields.clone();
+                wrong[field] = json!(-1);
+                assert!(!validates(name, &wrong.into()), "{name} with a wrong {field}");
+            }
+            let mut more = fields.clone();
+            more.insert("more".to_owned(), json!(1));
+            assert!(!validates(name, &more.into()), "{name} with another field");
+        }
+        assert!(!validates(
+            "ThingCreated",
+            &json!({ "type": "result", "message": "", "thingID": 0 })
+        ));
+        assert_eq!(schemas["Thing"], json!({ "type": "object" }));
+        assert_eq!(schemas["ThingRow"], json!({ "type": "object" }));
+    }
+
+    #[test]
+    fn security_lists_the_three_ways_to_send_a_key() {
+        let document = document(&json!({}));
+        assert_eq!(
+            document["security"],
+            json!([{ "header": [] }, { "authorization": [] }, { "query": [] }])
+        );
+        let schemes = &document["components"]["securitySchemes"];
+        assert_eq!(
+            schemes["header"],
+            json!({ "type": "apiKey", "in": "header", "name": "apiKey", "x-fidelity": "documented" })
+        );
+        assert_eq!(
+            schemes["query"],
+            json!({ "type": "apiKey", "in": "query", "name": "apiKey", "x-fidelity": "documented" })
+        );
+        assert_eq!(
+            schemes["authorization"],
+            json!({ "type": "http", "scheme": "apikey", "x-fidelity": "documented" })
+        );
+    }
+}

@@ -86,3 +86,49 @@ impl Operation {
         self.all_fields().any(|field| field.contains_name(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{FieldType, optional};
+
+    static PATH_FIELDS: &[Field] = &[optional("id", FieldType::INTEGER)];
+    static NESTED_FIELDS: &[Field] = &[optional("name", FieldType::TEXT)];
+    static FIELDS: &[Field] = &[optional("status", FieldType::Object { fields: || NESTED_FIELDS })];
+
+    const OPERATION: Operation = Operation {
+        name: "ticket.setStatus",
+        id: "ticketSetStatusPOST",
+        method: Method::Post,
+        path: "/api/v2/ticket/setStatus",
+        is_named_method: true,
+        summary: "",
+        fidelity: Fidelity::Documented(""),
+        permission: Permission::SetStatus,
+        permission_fidelity: Fidelity::Documented(""),
+        path_fields: || PATH_FIELDS,
+        fields: || FIELDS,
+        input_source: InputSource::Body,
+        documented_media_type: None,
+        envelope: Envelope::Result,
+    };
+
+    #[test]
+    fn named_method_is_the_end_of_its_path() {
+        assert_eq!(OPERATION.named_method(), Some(("/api/v2/ticket/", "setStatus")));
+        assert_eq!(
+            Operation { path: "setStatus", ..OPERATION }.named_method(),
+            Some(("", "setStatus"))
+        );
+        assert_eq!(Operation { is_named_method: false, ..OPERATION }.named_method(), None);
+    }
+
+    #[test]
+    fn fields_include_those_of_the_path_and_nested_ones() {
+        let names: Vec<&str> = OPERATION.all_fields().map(|field| field.name).collect();
+        assert_eq!(names, ["id", "status"]);
+        for (name, expected) in [("id", true), ("status", true), ("name", true), ("title", false)] {
+            assert_eq!(OPERATION.has_field(name), expected, "{name}");
+        }
+    }
+}

@@ -44,3 +44,22 @@ impl Permission {
         PERMISSION_NAMES[self as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_permission_has_its_own_documented_name() {
+        let cases = [
+            (Permission::TicketRead, "TICKET_READ"),
+            (Permission::SetStatus, "SET_STATUS"),
+            (Permission::ChannelCud, "CHANNEL_CUD"),
+        ];
+        for (permission, name) in cases {
+            assert_eq!(permission.name(), name);
+        }
+        let names: Vec<&str> = Permission::ALL.iter().map(|permission| permission.name()).collect();
+        assert_eq!(names, PERMISSION_NAMES);
+    }
+}

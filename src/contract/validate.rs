@@ -28,6 +28,8 @@ pub(crate) struct ValidationReport {
     pub(crate) undocumented: Vec<Violation>,
     /// Violations, in the table's order.
     pub(crate) violations: Vec<Violation>,
+    /// The number of all violations, also of those beyond [`MAX_VIOLATIONS`].
+    violation_count: usize,
     defaults_policy: DefaultsPolicy,
 }
 
@@ -98,16 +100,16 @@ fn validate_fields(
     }
     let mut values = Map::new();
     for field in fields {
-        record_undocumented(field, object.get(field.name), path, report);
-        let value = match (filter_non_empty(object.get(field.name)), field.presence) {
+        let sent = object.get(field.name);
+        let count_before = report.violation_count;
+        let value = match (filter_non_empty(sent), field.presence) {
             (Some(value), _) => validate_field(field, value, &join_path(path, field.name), report),
             (None, Presence::Default(_)) if report.defaults_policy == DefaultsPolicy::Never => {
-                continue;
+                Value::Null
             }
             (None, Presence::Default(default)) => default.into(),
             (None, Presence::Required) => {
-                let (path, sent) =
-                    (join_path(path, field.name), object.get(field.name).map(quote_value));
+                let (path, sent) = (join_path(path, field.name), sent.map(quote_value));
                 push_violation(
                     report,
                     Violation { path, kind: ViolationKind::Missing, rejected_value: sent },
@@ -115,6 +117,9 @@ fn validate_fields(
                 Value::Null
             }
         };
+        if report.violation_count == count_before {
+            record_undocumented(field, sent, path, report);
+        }
         // A null means the same as a missing field. Dropping nulls saves memory: an input can have millions.
         if !value.is_null() {
             values.insert(field.name.to_owned(), value);
@@ -123,7 +128,7 @@ fn validate_fields(
     values
 }
 
-/// Records input that is valid by our assumption alone: a value, or an empty text that counts as missing.
+/// Records valid input that only our assumption allows: a value, or an empty text that counts as missing.
 fn record_undocumented(
     field: &Field,
     sent: Option<&Value>,
@@ -461,6 +466,7 @@ pub(crate) fn is_valid_datetime(text: &str) -> bool {
 }
 
 fn push_violation(report: &mut ValidationReport, violation: Violation) {
+    report.violation_count += 1;
     if report.violations.len() < MAX_VIOLATIONS {
         report.violations.push(violation);
     }

@@ -188,3 +188,29 @@ fn take_account_settings(seed: &mut Map<String, Value>) -> Value {
 fn violation_without_value(path: &str, rule: String) -> Violation {
     Violation { path: path.to_owned(), kind: ViolationKind::Custom(rule), rejected_value: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Import, SeedError> {
+        Import::parse(Format::Yaml, text.to_owned())
+    }
+
+    #[test]
+    fn import_takes_only_the_settings_that_it_has() {
+        let import = parse("accounts: { any: { tickets: [{ title: x }] } }").expect("valid");
+        assert_eq!((import.time_zone, import.dialect, import.clock), (None, None, None));
+        // Defaults of rows are added when they are inserted.
+        assert_eq!(Value::Object(import.data), json!({ "tickets": [{ "title": "x" }] }));
+        let text = "accounts: { any: { time_zone: Europe/Berlin, dialect: {}, clock: { mode: real }, keys: [] } }";
+        let import = parse(text).expect("valid");
+        assert_eq!(import.time_zone.as_deref(), Some("Europe/Berlin"));
+        assert_eq!((import.dialect, import.clock), (Some(Map::new()), Some(Clock::Real)));
+        let text = "accounts: { any: { time_zone: \"\", dialect: null, clock: null } }";
+        let import = parse(text).expect("valid");
+        assert_eq!((import.time_zone, import.dialect, import.clock), (None, None, None));
+    }
+}

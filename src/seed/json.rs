@@ -109,3 +109,86 @@ impl<'de> Visitor<'de> for BudgetedVisitor<'_> {
         Ok(Value::Object(fields))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const LIMITS: ParseLimits = ParseLimits { max_rows: 3, ..ParseLimits::IMPORT };
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,8}".prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("\\PC{0,4}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn valid_json_is_parsed_unchanged(value in any_json()) {
+            prop_assert_eq!(parse(&value.to_string(), ParseLimits::SEED), Ok(value));
+        }
+    }
+
+    #[test]
+    fn last_value_of_a_name_wins() {
+        assert_eq!(parse("{\"a\":1,\"a\":2}", LIMITS), Ok(json!({ "a": 2 })));
+    }
+
+    #[test]
+    fn errors_have_their_line() {
+        let rows = "accounts must have at most 3 rows in one import; split it into several imports, or use a seed";
+        let cases = [
+            ("{\n\"a\":\n}", 3, "expected value"),
+            ("[1,\n2", 2, "EOF while parsing a list"),
+            ("{}\n{}", 2, "trailing characters"),
+            ("", 1, "EOF while parsing a value"),
+            ("[1,\n2,\n3,\n4]", 4, rows),
+            ("[[1],\n[2]]", 2, rows),
+        ];
+        for (text, line, message) in cases {
+            let error = parse(text, LIMITS).expect_err("invalid");
+            assert_eq!(error.line, line, "{text:?}: {error:?}");
+            assert!(error.message.starts_with(message), "{text:?}: {error:?}");
+        }
+        assert_eq!(parse("[[1],\n2]", LIMITS), Ok(json!([[1], 2])), "three rows");
+    }
+
+    #[test]
+    fn values_cost_memory_rows_and_text() {
+        let cost_of = |text: &str| {
+            let budget = RefCell::new(ParseBudget::new(text, ParseLimits::SEED));
+            let visitor = BudgetedVisitor { budget: &budget, exceeded_limit: &Cell::new(None) };
+            visitor.deserialize(&mut serde_json::Deserializer::from_str(text)).expect("valid JSON");
+            budget.into_inner().spent()
+        };
+        for (text, parts) in [
+            ("7", &[][..]),
+            ("\"abc\"", &[Cost::for_text("abc")]),
+            ("[]", &[]),
+            ("[1, \"x\"]", &[Cost::ITEM, Cost::for_text("x"), Cost::ITEM]),
+            ("{}", &[Cost::MAPPING]),
+            ("{\"ab\": [{}]}", &[Cost::MAPPING, Cost::for_field("ab"), Cost::MAPPING, Cost::ITEM]),
+        ] {
+            let mut expected = ParseBudget::new(text, ParseLimits::SEED);
+            for part in parts {
+                expected.spend(*part).expect("within the limits");
+            }
+            assert_eq!(cost_of(text), expected.spent(), "{text}");
+        }
+    }
+}

@@ -176,6 +176,9 @@ fn record_match(best: &mut (usize, usize), parts: usize, line: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::{locate_in_json, locate_in_yaml};
 
     const PATHS: [&str; 7] = [
@@ -206,6 +209,87 @@ mod tests {
         for text in ["", "\"", "[", "]", "{\"a\\", "}}", "1", "{\"a\":[1,2", "\\"] {
             assert_eq!(locate_in_json(text, &PATHS[..1]).len(), 1, "{text}");
             assert_eq!(locate_in_yaml(text, &PATHS[..1]).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn longest_existing_prefix_of_a_path_is_located() {
+        let text = "{\n\"a\": [\n{ \"b\":\n1 },\n2],\n\"c\": 3\n}";
+        for (path, line) in [
+            ("a", 2),
+            ("a[0]", 3),
+            ("a[0][b]", 3),
+            ("a[0][b][c]", 3),
+            ("a[0][x]", 3),
+            ("a[1]", 5),
+            ("a[1][b]", 5),
+            ("a[2]", 2),
+            ("a[x]", 2),
+            ("c", 6),
+            ("b", 1),
+            ("", 1),
+        ] {
+            assert_eq!(locate_in_json(text, &[path]), [line], "{path} in JSON");
+            assert_eq!(locate_in_yaml(text, &[path]), [line], "{path} in YAML");
+        }
+    }
+
+    #[test]
+    fn last_of_several_equal_keys_is_located() {
+        let text = "{\"a\": 1,\n\"a\": {\n\"b\": 2 },\n\"c\": 3 }";
+        assert_eq!(locate_in_json(text, &["a", "a[b]", "a[x]"]), [2, 3, 2]);
+    }
+
+    /// Adds the line of each value below `path` in pretty-printed JSON; `line` is that of the value.
+    fn add_lines(value: &Value, path: &str, line: &mut usize, lines: &mut Vec<(String, usize)>) {
+        let child_path =
+            |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}[{name}]") };
+        let children: Vec<(String, &Value)> = match value {
+            Value::Array(items) => {
+                let items = items.iter().enumerate();
+                items.map(|(index, item)| (child_path(&index.to_string()), item)).collect()
+            }
+            Value::Object(fields) => {
+                fields.iter().map(|(name, field)| (child_path(name), field)).collect()
+            }
+            _ => Vec::new(),
+        };
+        if children.is_empty() {
+            return;
+        }
+        for (path, child) in children {
+            *line += 1;
+            lines.push((path.clone(), *line));
+            add_lines(child, &path, line, lines);
+        }
+        *line += 1;
+    }
+
+    fn any_tree() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            (-9..9_i32).prop_map(Value::from),
+            "[a-c\"\\\\\\]}, :]{0,4}".prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c\" ]{1,3}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_located_at_its_line(value in any_tree()) {
+            let text = serde_json::to_string_pretty(&value).expect("JSON");
+            let mut expected = Vec::new();
+            add_lines(&value, "", &mut 1, &mut expected);
+            let paths: Vec<&str> = expected.iter().map(|(path, _)| path.as_str()).collect();
+            let lines: Vec<usize> = expected.iter().map(|(_, line)| *line).collect();
+            prop_assert_eq!(&locate_in_json(&text, &paths), &lines, "{} in JSON", text);
+            prop_assert_eq!(&locate_in_yaml(&text, &paths), &lines, "{} in YAML", text);
         }
     }
 }

@@ -9,6 +9,8 @@ mod parse_budget;
 pub(crate) mod section;
 mod sections;
 mod source;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::collections::HashSet;

@@ -190,3 +190,104 @@ impl ParseBudget {
 const fn max_parse_bytes(input_bytes: usize, limits: ParseLimits) -> usize {
     input_bytes.saturating_mul(limits.max_bytes_per_input_byte).saturating_add(BASE_ALLOWANCE_BYTES)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: ParseLimits = ParseLimits {
+        max_bytes_per_input_byte: 10,
+        max_rows: 2,
+        bytes_per_separator: 1024 * 1024,
+        max_alias_bytes: 3 * 1024 * 1024,
+    };
+
+    fn memory(bytes: usize) -> Cost {
+        Cost { bytes, ..Cost::default() }
+    }
+
+    fn text(text_bytes: usize) -> Cost {
+        Cost { text_bytes, ..Cost::default() }
+    }
+
+    #[test]
+    fn memory_limit_grows_with_the_text() {
+        let limit = BASE_ALLOWANCE_BYTES + 30;
+        let mut budget = ParseBudget::new("abc", LIMITS);
+        assert_eq!(budget.spend(memory(limit)), Ok(()));
+        let exceeded = LimitExceeded::Memory { input_bytes: 3, max_bytes: limit };
+        assert_eq!(budget.spend(memory(1)), Err(exceeded));
+        assert_eq!(
+            exceeded.to_string(),
+            "parsing this text takes more than 64 MB of memory, too much for its 3 bytes; an alias counts as the value that it expands to: use fewer aliases, or split the text"
+        );
+        assert_eq!(
+            ParseBudget::new("", LIMITS).spend(memory(usize::MAX)),
+            Err(LimitExceeded::Memory { input_bytes: 0, max_bytes: BASE_ALLOWANCE_BYTES })
+        );
+    }
+
+    #[test]
+    fn rows_are_limited() {
+        let mut budget = ParseBudget::new("", LIMITS);
+        assert_eq!(budget.spend(Cost::ITEM), Ok(()));
+        assert_eq!(budget.spend(Cost::ITEM), Ok(()));
+        let exceeded = budget.spend(Cost::ITEM).expect_err("a third row");
+        assert_eq!(exceeded, LimitExceeded::Rows(2));
+        assert_eq!(
+            exceeded.to_string(),
+            "accounts must have at most 2 rows in one import; split it into several imports, or use a seed"
+        );
+    }
+
+    #[test]
+    fn aliases_share_a_limit_of_their_text() {
+        let mut budget = ParseBudget::new("", LIMITS);
+        assert_eq!(budget.spend(text(9 * 1024 * 1024)), Ok(()), "a text without alias");
+        assert_eq!(budget.spend_alias(text(1024 * 1024)), Ok(()));
+        assert_eq!(budget.spend_alias(text(2 * 1024 * 1024)), Ok(()));
+        let exceeded = budget.spend_alias(text(1)).expect_err("a byte more");
+        assert_eq!(exceeded, LimitExceeded::AliasExpansion { max_bytes: LIMITS.max_alias_bytes });
+        assert_eq!(
+            exceeded.to_string(),
+            "the aliases up to this line expand to more than 3 MiB of text in total: use fewer aliases, or repeat the text in place of them"
+        );
+        let mut budget = ParseBudget::new("", LIMITS);
+        assert_eq!(
+            budget.spend_alias(Cost { rows: 3, ..Cost::default() }),
+            Err(LimitExceeded::Rows(2))
+        );
+    }
+
+    #[test]
+    fn each_opening_bracket_and_comma_counts_as_a_separator() {
+        // 64 MiB, and 10 bytes for each byte of the text.
+        let most = ",[{".repeat(21) + ",";
+        let check = |text: &str, limits| ParseBudget::check_separators(text, limits);
+        assert_eq!(check(&most, LIMITS), Ok(()));
+        let exceeded = check(&format!("{most},"), LIMITS).expect_err("65 separators");
+        assert_eq!(exceeded, LimitExceeded::Separators { input_bytes: 65, count: 65 });
+        assert_eq!(
+            exceeded.to_string(),
+            "this YAML has 65 commas and brackets, too many for its 65 bytes: write each list item and each mapping field on its own line (block style), or send JSON"
+        );
+        assert_eq!(check(&format!("{most}]}}:- "), LIMITS), Ok(()));
+        let without_limit = ParseLimits { bytes_per_separator: 0, ..LIMITS };
+        assert_eq!(check(&",".repeat(100), without_limit), Ok(()));
+    }
+
+    #[test]
+    fn cost_of_a_value_is_the_sum_of_its_parts() {
+        let mut budget = ParseBudget::new("", LIMITS);
+        let parts = [Cost::MAPPING, Cost::for_field("ab"), Cost::for_text("abc"), Cost::ITEM];
+        budget.spend(Cost::for_text("before")).expect("within the limits");
+        let before = budget.spent();
+        for part in parts {
+            budget.spend(part).expect("within the limits");
+        }
+        let cost = budget.spent_since(before);
+        let bytes = MAPPING_BYTES + 2 + FIELD_BYTES + 3 + TEXT_OVERHEAD_BYTES + ITEM_BYTES;
+        assert_eq!(cost, Cost { bytes, rows: 1, text_bytes: 3 });
+        assert_eq!(cost.memory_only(), memory(bytes));
+    }
+}

@@ -228,3 +228,165 @@ fn key_from_value(value: Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::seed::depth::check_depth;
+
+    const LIMITS: ParseLimits = ParseLimits { max_rows: 5, ..ParseLimits::IMPORT };
+
+    fn parse_within(text: &str, limits: ParseLimits) -> Result<Value, ParseError> {
+        parse(text, limits, &check_depth(text).expect("not too deep"))
+    }
+
+    #[test]
+    fn yaml_becomes_json() {
+        let cases = [
+            ("", json!(null)),
+            ("# nothing\n", json!(null)),
+            ("7", json!(7)),
+            ("a: 1\nb: [x, \"1\", 'y']\n", json!({ "a": 1, "b": ["x", "1", "y"] })),
+            ("- true\n- null\n- ~\n- -7\n- 1.5\n", json!([true, null, null, -7, 1.5])),
+            ("[no, yes, on]", json!(["no", "yes", "on"])),
+            ("a: |\n  x\n  y\n", json!({ "a": "x\ny\n" })),
+            ("1: a\n-2: b\n", json!({ "1": "a", "-2": "b" })),
+            ("a: !!str 1", json!({ "a": "1" })),
+            ("a: {}\nb: []\nc:\n", json!({ "a": {}, "b": [], "c": null })),
+            ("a: &x [1, 2]\nb: *x\n", json!({ "a": [1, 2], "b": [1, 2] })),
+            (
+                "a: &x {b: &y 1, c: *y}\nd: *x\n",
+                json!({ "a": { "b": 1, "c": 1 }, "d": { "b": 1, "c": 1 } }),
+            ),
+            ("&k a: 1\nb: *k\n", json!({ "a": 1, "b": "a" })),
+            ("a: &x 1\nb: &x 2\nc: *x\n", json!({ "a": 1, "b": 2, "c": 2 })),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_within(text, LIMITS), Ok(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn errors_have_their_line() {
+        let unsupported =
+            "unsupported YAML value: use a text, a number, true, false, null, a list or a mapping";
+        let cases = [
+            ("a: 1\na: 2\n", 2, "duplicated key in mapping"),
+            ("a: 1\nb: .nan\n", 2, unsupported),
+            ("a: 1\nb: .inf\n", 2, unsupported),
+            ("a: 1\n[b]: 2\n", 2, unsupported),
+            ("a: 1\n1.5: 2\n", 2, unsupported),
+            ("a: 1\ntrue: 2\n", 2, unsupported),
+            ("a: 1\nb: !x {}\n", 2, unsupported),
+            ("a: 1\nb: !x []\n", 2, unsupported),
+            (
+                "a: [1,\n 2,\n 3,\n 4,\n 5,\n 6]\n",
+                6,
+                "accounts must have at most 5 rows in one import",
+            ),
+            ("a: &x [1, 2]\nb: *x\nc: *x\n", 3, "accounts must have at most 5 rows in one import"),
+        ];
+        for (text, line, message) in cases {
+            let error = parse_within(text, LIMITS).expect_err(text);
+            assert_eq!(error.line, Some(line), "{text:?}: {error:?}");
+            assert!(error.message.starts_with(message), "{text:?}: {error:?}");
+        }
+        let syntax = parse_within("a: 1\nb: \"x\n", LIMITS).expect_err("the quote is not closed");
+        assert!(syntax.line.is_some_and(|line| line >= 2), "{syntax:?}");
+    }
+
+    #[test]
+    fn seed_has_one_document() {
+        assert_eq!(parse_within("---\na: 1\n...\n", LIMITS), Ok(json!({ "a": 1 })));
+        assert_eq!(
+            parse_within("a: 1\n---\nb: 2\n---\n", LIMITS),
+            Err(ParseError {
+                line: None,
+                message: "the seed must have exactly one YAML document, not 3".to_owned(),
+            })
+        );
+    }
+
+    #[test]
+    fn text_of_aliases_is_limited() {
+        let limits = ParseLimits { max_alias_bytes: 20, max_rows: usize::MAX, ..LIMITS };
+        let text = "a: &x 0123456789\nb: *x\nc: *x\n";
+        assert!(parse_within(text, limits).is_ok());
+        let error = parse_within(&format!("{text}d: *x\n"), limits).expect_err("30 bytes");
+        assert_eq!(error.line, Some(4));
+        assert!(error.message.starts_with("the aliases up to this line expand to more than 0 MiB"));
+        let nested = "a: &x [0123456789, 0123456789]\nb: *x\n";
+        assert!(parse_within(nested, limits).is_ok());
+        let error = parse_within(&format!("{nested}c: *x\n"), limits).expect_err("40 bytes");
+        assert_eq!(error.line, Some(3));
+    }
+
+    #[test]
+    fn alias_costs_as_much_as_its_value_and_an_aliased_value_twice() {
+        let cost_of = |text: &str| {
+            let aliased_anchors = check_depth(text).expect("not too deep");
+            let mut builder = TreeBuilder {
+                budget: ParseBudget::new(text, ParseLimits::SEED),
+                stack: Vec::new(),
+                anchors: HashMap::new(),
+                aliased_anchors: &aliased_anchors,
+                root: None,
+            };
+            for event in Parser::new_from_str(text) {
+                let (event, span) = event.expect("valid YAML");
+                builder.handle_event(event, span.start.line()).expect("within the limits");
+            }
+            builder.budget.spent()
+        };
+        let fields = |names: &[&str]| {
+            let costs = names.iter().flat_map(|name| [Cost::for_text(name), Cost::for_field(name)]);
+            costs.chain([Cost::MAPPING]).collect::<Vec<_>>()
+        };
+        let list = [Cost::for_text("x"), Cost::ITEM];
+        let copy = list.map(Cost::memory_only);
+        for (text, parts) in [
+            ("a: [x]", [&fields(&["a"])[..], &list].concat()),
+            ("a: &x [x]", [&fields(&["a"])[..], &list].concat()),
+            ("a: &x [x]\nb: *x", [&fields(&["a", "b"])[..], &list, &copy, &list].concat()),
+            (
+                "a: &x [x]\nb: *x\nc: *x",
+                [&fields(&["a", "b", "c"])[..], &list, &copy, &list, &list].concat(),
+            ),
+        ] {
+            let mut expected = ParseBudget::new(text, ParseLimits::SEED);
+            for part in parts {
+                expected.spend(part).expect("within the limits");
+            }
+            assert_eq!(cost_of(text), expected.spent(), "{text}");
+        }
+    }
+
+    /// Generates JSON of texts that need no escapes of surrogates, and of numbers that fit.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1000..1000_i32).prop_map(|number| Value::from(f64::from(number) / 8.0)),
+            "[ -~é\n\t]{0,8}".prop_map(Value::from),
+        ];
+        scalar.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[ -~é]{0,4}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_yaml(value in any_json()) {
+            let text = serde_json::to_string_pretty(&value).expect("JSON");
+            prop_assert_eq!(parse_within(&text, ParseLimits::SEED), Ok(value));
+        }
+    }
+}

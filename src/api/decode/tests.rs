@@ -228,3 +228,262 @@ fn max_index_has_no_successor() {
     }
     assert_eq!(Value::Object(tree.finish()), json!({ "a": { "18446744073709551615": "1" } }));
 }
+
+const SMALL_LIMITS: InputLimits = InputLimits { max_values: 3, max_depth: 2 };
+
+/// Returns the names and values as a query, a form, a multipart body and, without brackets, a JSON body.
+fn decode_within(limits: InputLimits, pairs: &[(&str, &str)]) -> Vec<Result<Value, DecodeError>> {
+    let pairs: Vec<(String, String)> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let form = encode_urlencoded(&pairs);
+    let parse = |media_type, content_type, body: &str| {
+        parse_body(media_type, content_type, body.as_bytes(), limits)
+    };
+    let mut decoded = vec![
+        super::parse_query(&form, limits),
+        parse(MediaType::Urlencoded, "", &form),
+        parse(MediaType::Multipart, "multipart/form-data; boundary=B7", &encode_multipart(&pairs)),
+    ];
+    if pairs.iter().all(|(name, _)| !name.contains('[')) {
+        let fields: Map<String, Value> =
+            pairs.into_iter().map(|(name, value)| (name, value.into())).collect();
+        decoded.push(parse(MediaType::Json, "", &Value::Object(fields).to_string()));
+    }
+    decoded.into_iter().map(|fields| fields.map(Value::Object)).collect()
+}
+
+#[test]
+fn every_encoding_has_the_same_limits() {
+    let accepted = json!({ "a": "1", "b": "2", "c": "3" });
+    for decoded in decode_within(SMALL_LIMITS, &[("a", "1"), ("b", "2"), ("c", "3")]) {
+        assert_eq!(decoded, Ok(accepted.clone()));
+    }
+    for decoded in decode_within(SMALL_LIMITS, &[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")]) {
+        assert_eq!(decoded, Err(DecodeError::TooManyValues(3)));
+    }
+    for decoded in decode_within(SMALL_LIMITS, &[("a[x]", "1"), ("a[y]", "2"), ("a[y]", "3")]) {
+        assert_eq!(decoded, Ok(json!({ "a": { "x": "1", "y": "3" } })));
+    }
+    for decoded in decode_within(SMALL_LIMITS, &[("a", "1"), ("b[x][y]", "2")]) {
+        assert_eq!(decoded, Err(DecodeError::TooDeep { field: "b".to_owned(), max_depth: 2 }));
+    }
+    let long = "é".repeat(65);
+    for decoded in decode_within(SMALL_LIMITS, &[(&format!("{long}[x][y]"), "1")]) {
+        let field = "é".repeat(64);
+        assert_eq!(decoded, Err(DecodeError::TooDeep { field, max_depth: 2 }));
+    }
+}
+
+#[test]
+fn json_counts_every_value_and_names_the_outermost_field() {
+    let decode = |text: &str| {
+        parse_body(MediaType::Json, "", text.as_bytes(), SMALL_LIMITS).map(Value::Object)
+    };
+    let too_deep = |field: &str| DecodeError::TooDeep { field: field.to_owned(), max_depth: 2 };
+    assert_eq!(decode("{\"a\":[1,2]}"), Ok(json!({ "a": [1, 2] })));
+    assert_eq!(decode("{\"a\":{\"b\":{}}}"), Ok(json!({ "a": { "b": {} } })));
+    assert_eq!(decode("{\"a\":{\"b\":{\"c\":1}}}"), Err(too_deep("a")));
+    assert_eq!(decode("{\"a\":{\"b\":1},\"c\":null}"), Ok(json!({ "a": { "b": 1 }, "c": null })));
+    assert_eq!(decode("{\"a\":[1,2,3]}"), Err(DecodeError::TooManyValues(3)));
+    assert_eq!(decode("{\"a\":1,\"a\":2,\"a\":3,\"a\":4}"), Err(DecodeError::TooManyValues(3)));
+    assert_eq!(decode("{\"a\":1,\"b\":[[]]}"), Ok(json!({ "a": 1, "b": [[]] })));
+    assert_eq!(decode("{\"a\":1,\"b\":[[0]]}"), Err(too_deep("b")));
+    assert_eq!(decode("[[[0]]]"), Err(too_deep("")));
+}
+
+#[test]
+fn json_values_keep_their_type_and_the_last_one_of_a_name() {
+    let text = r#"{"b":true,"i":-7,"u":18446744073709551615,"f":7.0,"n":null,"s":"\u00e9\n","l":[],"o":{},"i":8}"#;
+    let expected = json!({
+        "b": true, "i": 8, "u": u64::MAX, "f": 7.0, "n": null, "s": "é\n", "l": [], "o": {},
+    });
+    assert_eq!(decode(MediaType::Json, "", text).map(Value::Object), Ok(expected));
+}
+
+#[test]
+fn json_body_is_one_object() {
+    let message = |body: &[u8]| decode(MediaType::Json, "", body).expect_err("invalid").to_string();
+    for (body, found) in [
+        ("null", "null"),
+        ("true", "true or false"),
+        ("7", "a number"),
+        ("\"a\"", "a text"),
+        (" [1]", "a list"),
+    ] {
+        let expected =
+            format!("The JSON body must be an object with the fields, but it is {found}");
+        assert_eq!(message(body.as_bytes()), expected);
+    }
+    for body in ["{", "{}{}", "{\"a\":1,}", "{\"a\":1e999}", "{\"a\":\"\\ud800\"}", "a=1"] {
+        assert!(message(body.as_bytes()).starts_with("The body is not valid JSON: "), "{body}");
+    }
+    assert_eq!(message(b"{\"a\":\"\xff\"}"), "The JSON body is not valid UTF-8");
+}
+
+#[test]
+fn empty_body_has_no_fields() {
+    for media_type in MediaType::ALL {
+        let fields = decode(media_type, "multipart/form-data; boundary=B7", "");
+        assert_eq!(fields, Ok(Map::new()), "{media_type:?}");
+    }
+}
+
+#[test]
+fn json_sent_as_a_form_is_recognized() {
+    for body in ["{}", " {\"a\":1}", "\r\n{\"a\":[1]}\n"] {
+        assert_eq!(
+            decode(MediaType::Urlencoded, "", body),
+            Err(DecodeError::JsonSentAsForm),
+            "{body:?}"
+        );
+    }
+    for (body, expected) in [
+        ("{a=1", json!({ "{a": "1" })),
+        ("[1]", json!({ "[1]": "" })),
+        ("a={}", json!({ "a": "{}" })),
+        ("{\"a\":1", json!({ "{\"a\":1": "" })),
+    ] {
+        assert_eq!(
+            decode(MediaType::Urlencoded, "", body).map(Value::Object),
+            Ok(expected),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn urlencoded_errors_quote_the_escape_or_name_the_field() {
+    let cases = [
+        (
+            "a=%",
+            "Invalid percent-encoding at \"%\": a % must be followed by two hexadecimal digits",
+        ),
+        (
+            "a=1%4",
+            "Invalid percent-encoding at \"%4\": a % must be followed by two hexadecimal digits",
+        ),
+        (
+            "a=%41%zz&b",
+            "Invalid percent-encoding at \"%zz\": a % must be followed by two hexadecimal digits",
+        ),
+        (
+            "%4g=1",
+            "Invalid percent-encoding at \"%4g\": a % must be followed by two hexadecimal digits",
+        ),
+        ("a%20b=%ff", "a b is not valid UTF-8"),
+        ("%ff=1", "The name of a field is not valid UTF-8"),
+    ];
+    for (query, expected) in cases {
+        assert_eq!(
+            parse_query(query).map_err(|error| error.to_string()),
+            Err(expected.to_owned()),
+            "{query}"
+        );
+    }
+    let long = "é".repeat(65);
+    let name = "é".repeat(64);
+    assert_eq!(parse_query(&format!("{long}=%ff")), Err(DecodeError::InvalidUtf8(name)));
+}
+
+#[test]
+fn boundary_has_1_to_70_bytes() {
+    let body_of = |boundary: &str| {
+        format!("--{boundary}\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--{boundary}--")
+    };
+    let content_type = |boundary: &str| format!("multipart/form-data; boundary={boundary}");
+    for boundary in ["b".to_owned(), "b".repeat(70)] {
+        let fields = decode(MediaType::Multipart, &content_type(&boundary), body_of(&boundary));
+        assert_eq!(fields.map(Value::Object), Ok(json!({ "a": "1" })), "{boundary}");
+    }
+    let longer = "b".repeat(71);
+    for content_type in [
+        &*content_type(""),
+        &*content_type(&longer),
+        "multipart/form-data",
+        "multipart/form-data; x=boundary",
+        "multipart/form-data; boundary=\"B7",
+    ] {
+        assert_eq!(
+            decode(MediaType::Multipart, content_type, body_of(&longer)),
+            Err(DecodeError::InvalidMultipart("its Content-Type has no valid boundary".to_owned())),
+            "{content_type}"
+        );
+    }
+}
+
+#[test]
+fn malformed_multipart_is_rejected_with_its_reason() {
+    const HEAD: &str = "Content-Disposition: form-data; name=a";
+    let truncated = "it is truncated; the closing boundary is missing";
+    let missing_name = "a part has no name";
+    let cases = [
+        ("x".to_owned(), "it does not contain its boundary"),
+        ("x--B7--".to_owned(), "it does not contain its boundary"),
+        ("--B7".to_owned(), truncated),
+        ("--B7-".to_owned(), truncated),
+        ("--B7 \r".to_owned(), truncated),
+        ("--B7 x\r\n".to_owned(), "the line of a boundary has other text after it"),
+        ("--B7\n\n".to_owned(), "the line of a boundary has other text after it"),
+        (format!("--B7\r\n{HEAD}\r\n\r\n1"), truncated),
+        (format!("--B7\r\n{HEAD}\r\n\r\n1\r\n--B"), truncated),
+        (format!("--B7\r\n{HEAD}\r\n\r\n1\r\n--B7"), truncated),
+        (format!("--B7\r\n{HEAD}\r\n--B7--"), "the headers of a part have no end"),
+        ("--B7\r\n\r\n1\r\n--B7--".to_owned(), missing_name),
+        ("--B7\r\nX: y\r\n\r\n1\r\n--B7--".to_owned(), missing_name),
+        ("--B7\r\nContent-Disposition: form-data\r\n\r\n1\r\n--B7--".to_owned(), missing_name),
+        (
+            "--B7\r\nContent-Disposition: form-data; filename=a\r\n\r\n1\r\n--B7--".to_owned(),
+            missing_name,
+        ),
+        (
+            "--B7\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--B7--".to_owned(),
+            missing_name,
+        ),
+    ];
+    for (body, reason) in cases {
+        let decoded =
+            decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body.clone());
+        assert_eq!(decoded, Err(DecodeError::InvalidMultipart(reason.to_owned())), "{body:?}");
+    }
+}
+
+#[test]
+fn multipart_parts_are_text_in_utf8() {
+    let decode = |head: &[u8], content: &[u8]| {
+        let body = [b"--B7\r\n", head, b"\r\n\r\n", content, b"\r\n--B7--"].concat();
+        decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body)
+    };
+    let disposition = b"Content-Disposition: form-data; name=a";
+    assert_eq!(decode(disposition, b"\xff"), Err(DecodeError::InvalidUtf8("a".to_owned())));
+    assert_eq!(
+        decode(b"X: \xff", b"1"),
+        Err(DecodeError::InvalidMultipart("the headers of a part are not valid UTF-8".to_owned()))
+    );
+    for file in ["filename=\"b.txt\"", "FileName=b.txt", "filename=\"\""] {
+        let head = format!("Content-Disposition: form-data; name=a; {file}");
+        let error = decode(head.as_bytes(), b"1").expect_err("a file");
+        assert_eq!(error, DecodeError::UnexpectedFile("a".to_owned()));
+        assert_eq!(error.to_string(), "a must be text, but a file was sent");
+    }
+}
+
+#[test]
+fn part_name_follows_the_rules_of_header_parameters() {
+    let cases = [
+        ("Content-Disposition: form-data; name=\"a b\"", "a b"),
+        ("content-disposition:form-data;NAME=a", "a"),
+        ("X: y\r\nContent-Disposition: form-data; name=a", "a"),
+        ("Content-Disposition: form-data; name=a; name=b", "a"),
+        ("Content-Disposition: form-data; x; name = a ", "a"),
+        ("Content-Disposition: form-data; x=\"name=b; y\"; name=a", "a"),
+        ("Content-Disposition: form-data; name=\"a\\\"b\\\\c\\d\"", "a\"b\\c\\d"),
+        ("Content-Disposition: form-data; name=\"\"", ""),
+        ("Content-Disposition: form-data; filename*=x; name=a", "a"),
+        ("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b", "a"),
+    ];
+    for (head, name) in cases {
+        let body = format!("--B7\r\n{head}\r\n\r\n1\r\n--B7--");
+        let fields = decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body);
+        assert_eq!(fields.map(Value::Object), Ok(json!({ name: "1" })), "{head}");
+    }
+}

@@ -289,21 +289,15 @@ const CANARY_KEY: &str = "canary_key_0123456789";
 
 #[tokio::test]
 async fn warning_about_an_accepted_value_redacts_the_key() {
-    let (_seeded, acme) = start_with_key(CANARY_KEY);
-    let server = acme.client.clone();
-    let values = ["apiKey={}", "Bearer {}", "x={}", "apiKey: {}", "={}&", " {} ", "{}", "\t{}"];
-    for value in values {
-        let value = value.replace("{}", CANARY_KEY);
-        let body = [("TicketIDs", "1"), ("actions[0][actionType]", &*value)];
-        fetch_response(server.request("POST", &format!("{TICKETS_PATH}/batch")).form(&body)).await;
-        let entry = acme.latest_entry().await;
-        let warnings = entry["warnings"].to_string();
-        assert!(
-            warnings.contains("(undocumented)") && warnings.contains(REDACTED),
-            "{value}: {entry:#}"
-        );
-        assert!(!entry.to_string().contains(CANARY_KEY), "{value}: {entry:#}");
-    }
+    let (_seeded, acme) = start_with_key("priority");
+    let body =
+        [("TicketIDs", "7"), ("actions[0][actionType]", "priority"), ("actions[0][value]", "low")];
+    let request = acme.client.request("POST", &format!("{TICKETS_PATH}/batch")).form(&body);
+    assert_eq!(fetch_response(request).await.status, 200);
+    let entry = acme.latest_entry().await;
+    let message = "actions[0][actionType] accepts (redacted) (undocumented).";
+    let warnings = expect_array(&entry["warnings"]);
+    assert!(warnings.iter().any(|warning| warning["message"] == message), "{entry:#}");
 }
 
 #[tokio::test]
