@@ -239,8 +239,9 @@ fn the_page_shows_the_files_unchanged() {
 }
 
 fn the_yaml_files_parse() {
-    for name in example_names().iter().filter(|name| name.ends_with(".yaml")) {
-        assert!(!yaml::read_documents(&example_path(name)).is_empty(), "{name}");
+    let paths = example_names().into_iter().map(|name| example_path(&name));
+    for path in paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
+        assert!(!yaml::read_documents(&path).is_empty(), "{}", path.display());
     }
 }
 
@@ -515,13 +516,13 @@ async fn backup_and_export_restore_the_tickets() {
     let server = start();
     server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
     let saved = dump_tickets(&server).await;
-    assert!(server.stop().success());
+    server.stop().expect_success();
     run_script(backup, dir.path());
 
     let server = start();
     server.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
     assert_ne!(dump_tickets(&server).await, saved);
-    assert!(server.stop().success());
+    server.stop().expect_success();
     run_script(restore, dir.path());
 
     let server = start();

@@ -2,16 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::ticket_requests::{
-    batch_tickets, create_ticket, get_ticket, request_without_body, set_status, update_ticket,
-    with_json,
-};
+use super::ticket_requests::{create_ticket, set_status, update_ticket};
 use crate::support::client::JsonResponse;
 use crate::support::control::{Account, expect_string};
-use crate::support::seed::{
-    SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
-};
-use crate::support::ticket::NEW_TICKET_FORM;
+use crate::support::seed::{SeededServer, acme_seed, serve_seed, ticket_fixture};
 
 /// Returns the detail of a 409 problem.
 fn problem_detail(reply: &JsonResponse) -> String {
