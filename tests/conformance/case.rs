@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::support::yaml;
 use crate::variables::to_form_value;
-use crate::yaml;
 
 /// The cells of a table row by column name.
 pub(crate) type TableRow = Map<String, Value>;

@@ -10,8 +10,6 @@ mod runner;
 mod support;
 mod target;
 mod variables;
-#[path = "../support/yaml.rs"]
-mod yaml;
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use crate::case::{Scenario, conformance_dir};
 use crate::support::client::DEV_KEY;
 use crate::support::server::Server;
-use crate::yaml;
+use crate::support::yaml;
 
 pub(crate) struct Target {
     pub(crate) base_url: String,
