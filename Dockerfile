@@ -33,7 +33,7 @@ RUN touch client/src/lib.rs src/main.rs src/lib.rs \
 
 FROM scratch
 LABEL org.opencontainers.image.title="omnidesk-mock" \
-      org.opencontainers.image.description="A self-hosted stand-in for the Omnidesk Ticket API" \
+      org.opencontainers.image.description="A mock server for the Omnidesk Ticket API" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /omnidesk-mock /omnidesk-mock
 COPY --from=build --chown=65532:65532 /data /data
