@@ -601,10 +601,13 @@ proptest! {
         let report = validate(LAW_FIELDS, &input);
         let mut deferred = validate_without_item_defaults(LAW_FIELDS, &input);
         prop_assert_eq!(&deferred.violations, &report.violations);
-        let rows = deferred.values.get_mut("rows").and_then(Value::as_array_mut);
-        rows.into_iter().flatten().for_each(|row| apply_defaults(INNER_FIELDS, row));
-        // The order of fields in a row differs; equality ignores it.
-        prop_assert_eq!(Value::Object(deferred.values), Value::Object(report.values));
+        // The values of an invalid input are not used.
+        if report.violations.is_empty() {
+            let rows = deferred.values.get_mut("rows").and_then(Value::as_array_mut);
+            rows.into_iter().flatten().for_each(|row| apply_defaults(INNER_FIELDS, row));
+            // The order of fields in a row differs; equality ignores it.
+            prop_assert_eq!(Value::Object(deferred.values), Value::Object(report.values));
+        }
     }
 
     #[test]
