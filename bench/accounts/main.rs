@@ -15,12 +15,21 @@ static OPERATIONS: LazyLock<Vec<[String; 3]>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("operations.json")).expect("operations.json is valid")
 });
 
-const HEALTH: usize = 0;
-const CREATE: usize = 1;
-const WRITE: usize = 6;
-const RESET: usize = 7;
-const SNAPSHOT: usize = 10;
-const DELETE: usize = 15;
+// The names of the operations that are measured by themselves, too.
+const HEALTH: &str = "health check, no account";
+const CREATE: &str = "create account from the seed";
+const WRITE: &str = "next write";
+const RESET: &str = "reset after a write";
+const SNAPSHOT: &str = "snapshot";
+const DELETE: &str = "delete account";
+
+/// Returns the position of an operation in the list.
+fn find_operation(name: &str) -> usize {
+    OPERATIONS
+        .iter()
+        .position(|[other, ..]| other == name)
+        .expect("operations.json has the operation")
+}
 
 fn main() -> Result<()> {
     let Some(bench) = Bench::start("accounts", &CommonOptions::parse())? else { return Ok(()) };
@@ -112,10 +121,11 @@ fn measure_lifecycle(bench: &Bench, storage: &str, tickets: u32) -> Result<(Vec<
     for _ in 0..rounds {
         for order in ["r", "w"] {
             let new = vec![Value::Null; count as usize];
-            let (samples, accounts) = measure(&server, CREATE, &new)?;
-            all[CREATE].extend(samples);
+            let (samples, accounts) = measure(&server, find_operation(CREATE), &new)?;
+            all[find_operation(CREATE)].extend(samples);
             if order == "r" {
-                all[HEALTH].extend(measure(&server, HEALTH, &accounts)?.0);
+                all[find_operation(HEALTH)]
+                    .extend(measure(&server, find_operation(HEALTH), &accounts)?.0);
             }
             // Each operation on all accounts before the next operation.
             for index in (0..all.len()).filter(|index| OPERATIONS[*index][2].contains(order)) {
@@ -132,12 +142,12 @@ fn measure_lifecycle(bench: &Bench, storage: &str, tickets: u32) -> Result<(Vec<
 fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows) -> Result<()> {
     let server = bench.start_server(storage, SEED_SIZES[0], &[])?;
     let new = |count: u32| vec![Value::Null; count as usize];
-    let (_, reset_accounts) = measure(&server, CREATE, &new(RESET_ACCOUNTS))?;
+    let (_, reset_accounts) = measure(&server, find_operation(CREATE), &new(RESET_ACCOUNTS))?;
     let measure_resets = |rows: &mut Rows, others: u32| -> Result<()> {
         let mut samples = Samples::default();
         for _ in 0..bench.count(300, 100) / RESET_ACCOUNTS {
-            measure(&server, WRITE, &reset_accounts)?;
-            samples.extend(measure(&server, RESET, &reset_accounts)?.0);
+            measure(&server, find_operation(WRITE), &reset_accounts)?;
+            samples.extend(measure(&server, find_operation(RESET), &reset_accounts)?.0);
         }
         let name = format!("reset after a write, {others} other accounts");
         extend(rows, row![name, storage], fixed(samples.figures(), 2));
@@ -147,15 +157,15 @@ fn measure_many(bench: &Bench, storage: &str, rows: &mut Rows, costs: &mut Rows)
 
     let before = wait_until_idle(&server)?;
     let (names, count) = (["create", storage], bench.count(1_000, 200));
-    let accounts = measure_groups(&server, CREATE, &new(count), names, rows)?;
-    measure(&server, WRITE, &accounts)?;
+    let accounts = measure_groups(&server, find_operation(CREATE), &new(count), names, rows)?;
+    measure(&server, find_operation(WRITE), &accounts)?;
     let busy = server.resources()?;
     let idle = wait_until_idle(&server)?;
-    let bytes = measure(&server, SNAPSHOT, &accounts[..1])?.1[0]["bytes"].as_f64();
-    measure_groups(&server, DELETE, &accounts, ["delete", storage], rows)?;
+    let bytes = measure(&server, find_operation(SNAPSHOT), &accounts[..1])?.1[0]["bytes"].as_f64();
+    measure_groups(&server, find_operation(DELETE), &accounts, ["delete", storage], rows)?;
 
     let others = bench.count(5_000, 200);
-    measure_groups(&server, CREATE, &new(others - RESET_ACCOUNTS), names, rows)?;
+    measure_groups(&server, find_operation(CREATE), &new(others - RESET_ACCOUNTS), names, rows)?;
     measure_resets(rows, others)?;
     server.stop()?;
 

@@ -134,7 +134,7 @@ impl ApiError {
         StatusCode::from_u16(number).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::UnknownPath(path) => {
                 format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket, see /docs; the control API is at /_control, see /docs/control.")

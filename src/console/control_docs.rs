@@ -12,10 +12,10 @@ use crate::journal::WarningKind;
 const MAX_FIELD_DEPTH: usize = 3;
 
 /// An operation of the OpenAPI document.
-struct Operation<'a> {
-    method: String,
-    path: &'a str,
-    spec: &'a Value,
+pub(crate) struct Operation<'a> {
+    pub(crate) method: String,
+    pub(crate) path: &'a str,
+    pub(crate) spec: &'a Value,
 }
 
 impl Operation<'_> {
@@ -27,7 +27,7 @@ impl Operation<'_> {
         html! { b.verb { (self.method) } }
     }
 
-    fn parameters(&self) -> &[Value] {
+    pub(crate) fn parameters(&self) -> &[Value] {
         self.spec["parameters"].as_array().map_or(&[], Vec::as_slice)
     }
 
@@ -74,7 +74,8 @@ pub(super) fn render_page() -> Markup {
     render_layout("Control API", &content)
 }
 
-fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
+/// Returns the operations in the order of the document.
+pub(crate) fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
     let paths = document["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, methods)| {
         let methods = methods.as_object().into_iter().flatten();
@@ -124,7 +125,7 @@ fn render_body(operation: &Operation, schema: &Value, document: &Value) -> Marku
         div.field {
             label for=(id) { "Body, JSON" }
             textarea id=(id) name="body" rows="3" spellcheck="false" {}
-            p.small { (description) }
+            p.small { (render_text(description)) }
             (render_fields(schema, document, MAX_FIELD_DEPTH))
         }
     }
@@ -154,7 +155,7 @@ fn render_field(name: &str, field: &Value, document: &Value, depth: usize) -> Ma
 }
 
 /// Returns the description of a field, or of its only variant that is not null.
-fn field_description(field: &Value) -> &str {
+pub(crate) fn field_description(field: &Value) -> &str {
     let variants = field["oneOf"].as_array().into_iter().flatten();
     let own = std::iter::once(field);
     own.chain(variants).find_map(|schema| schema["description"].as_str()).unwrap_or_default()
@@ -172,8 +173,12 @@ fn enum_values<'a>(schema: &'a Value, document: &'a Value) -> Vec<&'a str> {
 
 /// Returns the schema that a reference names.
 fn resolve<'a>(schema: &Value, document: &'a Value) -> Option<&'a Value> {
-    let name = schema["$ref"].as_str()?.rsplit('/').next()?;
-    Some(&document["components"]["schemas"][name])
+    Some(&document["components"]["schemas"][referenced_name(schema)?])
+}
+
+/// Returns the name of the schema that a reference names.
+pub(crate) fn referenced_name(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.rsplit('/').next()
 }
 
 /// Returns the fields of each variant of a schema.
@@ -200,7 +205,7 @@ fn render_warnings() -> Markup {
         section #warnings aria-labelledby="about-warnings" {
             h2 #about-warnings { "Warnings" }
             p { "The journal records warnings about accepted requests. A strict account rejects requests that cause a warning." }
-            dl { @for kind in WarningKind::ALL { dt { code { (kind.name()) } } dd { (kind.description()) } } }
+            dl { @for kind in WarningKind::ALL { dt { code { (kind.name()) } } dd { (render_text(kind.description())) } } }
         }
     }
 }
@@ -210,7 +215,7 @@ fn render_presets() -> Markup {
         section #presets aria-labelledby="about-presets" {
             h2 #about-presets { "Fault presets" }
             p { "A trigger in the rule (" code { "first" } ", " code { "every" } " or " code { "after" } ") replaces the trigger of the preset. The presets are an assumption." }
-            dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (preset.description) } } }
+            dl { @for preset in PRESETS { dt { code { (preset.name) } } dd { (render_text(preset.description)) } } }
         }
     }
 }
@@ -220,7 +225,21 @@ fn render_problems() -> Markup {
         section #problems aria-labelledby="about-problems" {
             h2 #about-problems { "Problems" }
             p { "An error response is " code { "application/problem+json" } ". Its " code { "type" } " is one of these. The names are stable." }
-            dl { @for kind in PROBLEM_KINDS { dt id=(kind.name) { code { "/docs/control#" (kind.name) } " " (kind.status) } dd { (kind.title) } } }
+            dl { @for kind in PROBLEM_KINDS { dt id=(kind.name) { code { "/docs/control#" (kind.name) } " " (kind.status) } dd { (render_text(kind.title)) } } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_describes_the_members_of_objects_in_a_body() {
+        let page = render_page().into_string();
+        for member in ["drop_response", "retry_after", "at_least", "min_interval"] {
+            assert!(page.contains(&format!("<dt><code>{member}</code>")), "{member}");
+        }
+        assert!(!page.contains('`'), "code is marked up");
     }
 }

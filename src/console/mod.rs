@@ -1,7 +1,7 @@
 //! The docs pages. The server renders them, and they load nothing from other hosts.
 
 mod api_docs;
-mod control_docs;
+pub(crate) mod control_docs;
 mod layout;
 
 use std::future::ready;

@@ -538,7 +538,7 @@ fn applied_defaults_replace_nothing() {
     assert_eq!(row(json!(["x"])), json!(["x"]));
 }
 
-/// Generates input for [`LAW_FIELDS`] that is often valid.
+/// Generates input for [`SAMPLE_FIELDS`] that is often valid.
 fn any_input() -> impl Strategy<Value = Map<String, Value>> {
     let scalar = prop_oneof![
         4 => (0_u64..4).prop_map(Value::from),
@@ -562,7 +562,7 @@ fn any_input() -> impl Strategy<Value = Map<String, Value>> {
         .prop_map(|fields| fields.into_iter().collect())
 }
 
-static LAW_FIELDS: &[Field] = &[
+static SAMPLE_FIELDS: &[Field] = &[
     optional("text", FieldType::Text { min_chars: 1, max_chars: 2, pattern: Some(&WORD_PATTERN) }),
     optional("number", FieldType::Integer { min: 1, max: 2 }).default_value(Literal::Number(2)),
     optional("flag", FieldType::Boolean),
@@ -588,9 +588,9 @@ static LAW_FIELDS: &[Field] = &[
 proptest! {
     #[test]
     fn validated_values_are_valid_and_unchanged(input in any_input()) {
-        let report = validate(LAW_FIELDS, &input);
+        let report = validate(SAMPLE_FIELDS, &input);
         if report.violations.is_empty() && report.unknown_fields.is_empty() {
-            let again = validate(LAW_FIELDS, &report.values);
+            let again = validate(SAMPLE_FIELDS, &report.values);
             prop_assert!(again.violations.is_empty(), "{:?}", again.violations);
             prop_assert_eq!(again.values, report.values);
         }
@@ -598,8 +598,8 @@ proptest! {
 
     #[test]
     fn later_defaults_give_the_same_rows(input in any_input()) {
-        let report = validate(LAW_FIELDS, &input);
-        let mut deferred = validate_without_item_defaults(LAW_FIELDS, &input);
+        let report = validate(SAMPLE_FIELDS, &input);
+        let mut deferred = validate_without_item_defaults(SAMPLE_FIELDS, &input);
         prop_assert_eq!(&deferred.violations, &report.violations);
         // The values of an invalid input are not used.
         if report.violations.is_empty() {

@@ -198,7 +198,7 @@ pub(super) async fn resolve_account(
         )),
         Err(ApiError::MalformedApiKey) => Err(AccountError::MalformedKey.into()),
         Err(ApiError::UnknownApiKey) => {
-            Err(Problem::new(ProblemKind::InvalidApiKey, "The API key is unknown."))
+            Err(Problem::new(ProblemKind::InvalidApiKey, ApiError::UnknownApiKey.message()))
         }
         Err(ApiError::ConflictingApiKeys) => Err(Problem::new(
             ProblemKind::InvalidApiKey,

@@ -6,10 +6,12 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Args, Command};
 use serde_json::Value;
 
+use super::json_schema::describe;
 use super::markdown::{code, generated_note, table};
 use crate::cli::arguments::ServeArgs;
 use crate::cli::settings::build_command;
 use crate::contract::dialect::DIALECT_FIELDS;
+use crate::contract::json_schema::type_schema;
 use crate::contract::{Field, FieldType, Presence};
 
 const INTRODUCTION: &str = "
@@ -153,15 +155,10 @@ fn dialect_row(field: &Field) -> [String; 4] {
     [code(field.name), values(&field.data_type), code(&default), field.description.to_owned()]
 }
 
+/// Describes the values of a setting; a pattern says more than `string`.
 fn values(data_type: &FieldType) -> String {
     match data_type {
-        FieldType::IntegerEnum(numbers) => {
-            numbers.iter().map(|number| code(&number.to_string())).collect::<Vec<_>>().join(", ")
-        }
-        FieldType::TextEnum { values, .. } => {
-            values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", ")
-        }
         FieldType::Text { pattern: Some(pattern), .. } => code(pattern.as_str()),
-        _ => String::new(),
+        _ => describe(&type_schema(data_type)),
     }
 }

@@ -4,8 +4,11 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::json_schema::{describe, reference};
+use super::json_schema::describe;
 use super::markdown::{code, generated_note, table};
+use crate::console::control_docs::{
+    Operation, collect_operations, field_description, referenced_name,
+};
 use crate::control::{PROBLEM_KINDS, openapi_document};
 
 const INTRODUCTION: &str = "
@@ -39,22 +42,22 @@ An error is an `application/problem+json` document ([RFC 9457](https://www.rfc-e
 /// Generates the page.
 pub(super) fn page() -> String {
     let document = serde_json::to_value(openapi_document()).expect("the document is JSON");
-    let operations = operations(&document);
+    let operations = collect_operations(&document);
     let mut tags: Vec<&str> = Vec::new();
     for operation in &operations {
-        if !tags.contains(&operation.tag) {
-            tags.push(operation.tag);
+        if !tags.contains(&tag(operation)) {
+            tags.push(tag(operation));
         }
     }
     let mut page = generated_note("the OpenAPI document of the control API") + INTRODUCTION;
-    for tag in tags {
+    for subject in tags {
         let operations: Vec<&Operation<'_>> =
-            operations.iter().filter(|operation| operation.tag == tag).collect();
-        let rows: Vec<_> = operations.iter().map(|operation| operation.row()).collect();
+            operations.iter().filter(|operation| tag(operation) == subject).collect();
+        let rows: Vec<_> = operations.iter().map(|operation| operation_row(operation)).collect();
         let header = ["Request", "What it does", "Body", "Response"];
-        let _ = write!(page, "\n## {}\n\n{}", capitalise(tag), table(header, &rows));
+        let _ = write!(page, "\n## {}\n\n{}", capitalise(subject), table(header, &rows));
         for operation in operations {
-            operation.describe_query(&mut page);
+            describe_parameters(&mut page, operation);
         }
     }
     let problems: Vec<_> = PROBLEM_KINDS
@@ -71,75 +74,55 @@ pub(super) fn page() -> String {
     page
 }
 
-/// An operation of the document.
-struct Operation<'a> {
-    tag: &'a str,
-    method: String,
-    path: &'a str,
-    object: &'a Value,
+fn tag<'a>(operation: &'a Operation<'_>) -> &'a str {
+    operation.spec["tags"][0].as_str().expect("the operation has a tag")
 }
 
-fn operations(document: &Value) -> Vec<Operation<'_>> {
-    let paths = document["paths"].as_object().expect("there are paths");
-    let objects = paths.iter().flat_map(|(path, methods)| {
-        methods.as_object().into_iter().flatten().map(move |method| (path, method))
-    });
-    objects
-        .map(|(path, (method, object))| Operation {
-            tag: object["tags"][0].as_str().expect("the operation has a tag"),
-            method: method.to_uppercase(),
-            path,
-            object,
+fn request(operation: &Operation<'_>) -> String {
+    code(&format!("{} {}", operation.method, operation.path))
+}
+
+fn operation_row(operation: &Operation<'_>) -> [String; 4] {
+    let summary = operation.spec["summary"].as_str().unwrap_or_default().to_owned();
+    let responses = operation.spec["responses"].as_object().expect("there are responses");
+    let responses: Vec<String> = responses
+        .iter()
+        .filter(|(status, _)| *status != "default")
+        .map(|(status, response)| format!("{status} {}", describe_content(&response["content"])))
+        .map(|response| response.trim_end().to_owned())
+        .collect();
+    let body = describe_content(&operation.spec["requestBody"]["content"]);
+    [request(operation), summary, body, responses.join(", ")]
+}
+
+/// Appends a table of the parameters outside the path.
+fn describe_parameters(page: &mut String, operation: &Operation<'_>) {
+    let rows: Vec<_> = operation
+        .parameters()
+        .iter()
+        .filter(|parameter| parameter["in"] != "path")
+        .map(|parameter| {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let kind = if parameter["in"] == "header" { " (header)" } else { "" };
+            let description = parameter["description"].as_str().unwrap_or_default();
+            [format!("`{name}`{kind}"), describe(&parameter["schema"]), description.to_owned()]
         })
-        .collect()
-}
-
-impl Operation<'_> {
-    fn request(&self) -> String {
-        code(&format!("{} {}", self.method, self.path))
-    }
-
-    fn row(&self) -> [String; 4] {
-        let summary = self.object["summary"].as_str().unwrap_or_default().to_owned();
-        let responses = self.object["responses"].as_object().expect("there are responses");
-        let responses: Vec<String> = responses
-            .iter()
-            .filter(|(status, _)| *status != "default")
-            .map(|(status, response)| format!("{status} {}", content(&response["content"])))
-            .map(|response| response.trim_end().to_owned())
-            .collect();
-        let body = content(&self.object["requestBody"]["content"]);
-        [self.request(), summary, body, responses.join(", ")]
-    }
-
-    /// Appends a table of the query parameters.
-    fn describe_query(&self, page: &mut String) {
-        let parameters = self.object["parameters"].as_array().into_iter().flatten();
-        let rows: Vec<_> = parameters
-            .filter(|parameter| parameter["in"] != "path")
-            .map(|parameter| {
-                let name = parameter["name"].as_str().unwrap_or_default();
-                let kind = if parameter["in"] == "header" { " (header)" } else { "" };
-                let description = parameter["description"].as_str().unwrap_or_default();
-                [format!("`{name}`{kind}"), describe(&parameter["schema"]), description.to_owned()]
-            })
-            .collect();
-        if !rows.is_empty() {
-            let table = table(["Parameter", "Type", "Meaning"], &rows);
-            let _ = write!(page, "\nParameters of {}:\n\n{table}", self.request());
-        }
+        .collect();
+    if !rows.is_empty() {
+        let table = table(["Parameter", "Type", "Meaning"], &rows);
+        let _ = write!(page, "\nParameters of {}:\n\n{table}", request(operation));
     }
 }
 
 /// Describes the types of a body.
-fn content(content: &Value) -> String {
+fn describe_content(content: &Value) -> String {
     let Some((media_type, body)) = content.as_object().and_then(|content| content.iter().next())
     else {
         return String::new();
     };
     let schema = &body["schema"];
     let is_json = media_type == "application/json";
-    if is_json && (reference(schema).is_some() || schema["oneOf"].is_array()) {
+    if is_json && (referenced_name(schema).is_some() || schema["oneOf"].is_array()) {
         return describe(schema);
     }
     code(media_type)
@@ -152,7 +135,7 @@ fn describe_type(page: &mut String, name: &str, schema: &Value) {
     let alternatives =
         schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
     for alternative in alternatives {
-        if reference(alternative).is_some() {
+        if referenced_name(alternative).is_some() {
             let _ = write!(page, "\nIt has the fields of {}, and these:\n", describe(alternative));
         }
         rows.extend(alternative["properties"].as_object().into_iter().flatten().map(
@@ -186,15 +169,12 @@ fn describe_alternative(page: &mut String, schema: &Value) {
 }
 
 fn field_row(name: &str, property: &Value, is_required: bool) -> [String; 4] {
-    let nested =
-        || property["oneOf"].as_array()?.iter().find_map(|schema| schema["description"].as_str());
-    let description = property["description"].as_str().or_else(nested).unwrap_or_default();
     let default = match &property["default"] {
         _ if is_required => String::new(),
         Value::Null => String::new(),
         default => code(&default.to_string()),
     };
-    [code(name), describe(property), default, description.to_owned()]
+    [code(name), describe(property), default, field_description(property).to_owned()]
 }
 
 fn capitalise(text: &str) -> String {

@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::markdown::code;
+use crate::console::control_docs::referenced_name;
 
 /// Describes the values that a schema accepts. Null is left out: it means the same as a missing value.
 pub(super) fn describe(schema: &Value) -> String {
-    if let Some(name) = reference(schema) {
+    if let Some(name) = referenced_name(schema) {
         return format!("[`{name}`](#{})", name.to_lowercase());
     }
     for keyword in ["oneOf", "anyOf", "allOf"] {
@@ -17,7 +18,7 @@ pub(super) fn describe(schema: &Value) -> String {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<String> = values.iter().map(|value| code(&plain(value))).collect();
+        let values: Vec<String> = values.iter().map(|value| code(&to_plain_text(value))).collect();
         return values.join(", ");
     }
     match type_names(schema).as_slice() {
@@ -28,11 +29,6 @@ pub(super) fn describe(schema: &Value) -> String {
         [] => "any".to_owned(),
         names => names.join(" or "),
     }
-}
-
-/// Returns the name of the type that the schema refers to.
-pub(super) fn reference(schema: &Value) -> Option<&str> {
-    schema["$ref"].as_str()?.rsplit('/').next()
 }
 
 fn type_names(schema: &Value) -> Vec<&str> {
@@ -73,6 +69,6 @@ fn range(schema: &Value) -> String {
 }
 
 /// Formats a string without quotation marks, and everything else as JSON.
-fn plain(value: &Value) -> String {
+fn to_plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

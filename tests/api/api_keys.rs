@@ -267,3 +267,21 @@ async fn api_key_cannot_access_another_account() {
     }
     assert_eq!(ticket::dump_tickets(&server).await, before);
 }
+
+#[tokio::test]
+async fn message_names_the_scheme_of_authorization_if_it_is_wrong() {
+    let server = Server::start();
+    for value in ["Bearer dev-key", "Basic ZGV2LWtleTo=", "dev-key"] {
+        let request = server.request_without_key("GET", "/api/v2/ticket");
+        let response = JsonResponse::fetch(request.header("authorization", value)).await;
+        assert_eq!(response.status, 401, "{value}");
+        assert!(response.message().contains("another scheme than apikey"), "{value}: {response:?}");
+        assert!(!response.message().contains("dev-key"), "{value}: {response:?}");
+    }
+    let request = server.request_without_key("GET", "/api/v2/ticket");
+    let response = JsonResponse::fetch(request.header("authorization", "apikey ")).await;
+    assert!(response.message().starts_with("No API key was sent. "), "{response:?}");
+    // Another scheme does not matter if the key comes another way.
+    let request = server.request("GET", "/api/v2/ticket").header("authorization", "Bearer token");
+    assert_eq!(JsonResponse::fetch(request).await.status, 200);
+}

@@ -12,12 +12,8 @@ use super::super::{
 };
 use super::{entry, equals, field, object, operation, recorded_input, with_fields};
 
-fn no_conditions() -> RequestPattern {
-    RequestPattern::default()
-}
-
 fn with_field_matchers(fields: impl IntoIterator<Item = FieldMatcher>) -> RequestPattern {
-    RequestPattern { fields: fields.into_iter().collect(), ..no_conditions() }
+    RequestPattern { fields: fields.into_iter().collect(), ..RequestPattern::default() }
 }
 
 fn regex(text: &str) -> ValueMatcher {
@@ -61,28 +57,29 @@ fn unmatched() -> Entry {
 }
 
 fn status(matcher: StatusMatcher) -> RequestPattern {
-    RequestPattern { status: Some(matcher), ..no_conditions() }
+    RequestPattern { status: Some(matcher), ..RequestPattern::default() }
 }
 
 fn warning(matcher: WarningMatcher) -> RequestPattern {
-    RequestPattern { warning: Some(matcher), ..no_conditions() }
+    RequestPattern { warning: Some(matcher), ..RequestPattern::default() }
 }
 
 fn method(name: &str) -> RequestPattern {
-    RequestPattern { method: Some(name.to_owned()), ..no_conditions() }
+    RequestPattern { method: Some(name.to_owned()), ..RequestPattern::default() }
 }
 
 fn key(name: &str) -> RequestPattern {
-    RequestPattern { key_name: Some(name.to_owned()), ..no_conditions() }
+    RequestPattern { key_name: Some(name.to_owned()), ..RequestPattern::default() }
 }
 
 #[test]
 fn each_condition_selects_its_requests() {
-    let changed = |changed| RequestPattern { has_changes: Some(changed), ..no_conditions() };
-    let fault = |fault| RequestPattern { has_fault: Some(fault), ..no_conditions() };
+    let changed =
+        |changed| RequestPattern { has_changes: Some(changed), ..RequestPattern::default() };
+    let fault = |fault| RequestPattern { has_fault: Some(fault), ..RequestPattern::default() };
     // Whether it matches the update, and the request that no route matches.
     for (pattern, expected) in [
-        (no_conditions(), (true, true)),
+        (RequestPattern::default(), (true, true)),
         (operation("ticket.update"), (true, false)),
         (operation("ticket.create"), (false, false)),
         (method("PUT"), (true, false)),
@@ -313,7 +310,7 @@ fn pattern_of_a_fault_ignores_the_response() {
     let fields = object(json!({ "title": "Printer" }));
     let is_match = |pattern: &RequestPattern| pattern.matches_input("ticket.create", "ci", &fields);
     for (pattern, expected) in [
-        (no_conditions(), true),
+        (RequestPattern::default(), true),
         (operation("ticket.create"), true),
         (operation("ticket.update"), false),
         (key("ci"), true),
@@ -380,7 +377,7 @@ fn value_too_long_for_its_regex_is_an_error_unless_another_condition_excludes_th
 fn matching_ends_at_the_deadline() {
     let timeout = Duration::ZERO;
     let deadline = EvaluationDeadline::new(timeout);
-    let result = no_conditions().try_matches(1, &update(), &deadline);
+    let result = RequestPattern::default().try_matches(1, &update(), &deadline);
     assert_eq!(result, Err(EvaluationError::TimedOut(timeout)));
 }
 
@@ -406,7 +403,7 @@ fn omitted_field_is_neither_present_nor_absent() {
 #[test]
 fn pattern_describes_its_conditions() {
     for (pattern, expected) in [
-        (no_conditions(), "any operation"),
+        (RequestPattern::default(), "any operation"),
         (operation("ticket.get"), "ticket.get"),
         (status(StatusMatcher::Exactly(404)), "any operation with status 404"),
         (status(StatusMatcher::Class(4)), "any operation with status 4xx"),
@@ -484,7 +481,7 @@ fn each_attribute_that_differs_is_listed() {
     let other = RequestPattern {
         key_name: Some("other".to_owned()),
         warning: Some(WarningMatcher::None),
-        ..no_conditions()
+        ..RequestPattern::default()
     };
     let expected = [["key", "other", "ci"], ["warning", "none", "key-in-query, unknown-field"]];
     assert_eq!(to_rows(&other.differences(&update())), expected);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::{Account, start_with_account};
 use crate::support::server::Server;
-use crate::support::ticket::{NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
+use crate::support::ticket::{NEW_TICKET_FIELDS, NEW_TICKET_FORM, TICKETS_PATH, post_ticket};
 
 /// Method, path below `/api/v2/ticket`, and URL-encoded body.
 type RequestSpec = (&'static str, &'static str, &'static str);
@@ -155,14 +155,7 @@ async fn rule_matches_fields_in_every_body_encoding() {
     account
         .add_fault(&with_503_effect(&json!({ "operation": "ticket.create", "fields": fields })))
         .await;
-    let parts = [
-        ("brandID", "1"),
-        ("channelID", "1"),
-        ("direction", "inbound"),
-        ("from", "ada@example.test"),
-        ("to", "desk@example.test"),
-        ("title", "Printer"),
-    ];
+    let parts = NEW_TICKET_FIELDS;
     let mut body: Value = parts.iter().map(|(name, value)| (*name, *value)).collect();
     let client = &account.client;
     assert_eq!(client.send_form("POST", TICKETS_PATH, NEW_TICKET_FORM).await.status, 503);

@@ -130,4 +130,5 @@ fn generated_secrets_are_printed_once_and_given_ones_never() {
     let output = run_and_get_output(&["--api-key", TEST_API_KEY, "--control-token", CONTROL_TOKEN]);
     assert!(!output.contains(TEST_API_KEY) && !output.contains(CONTROL_TOKEN), "{output}");
     assert!(!output.contains("requires the token"), "{output}");
+    assert!(output.contains("the control API requires the configured token"), "{output}");
 }
