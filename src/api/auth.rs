@@ -32,9 +32,7 @@ pub(crate) fn extract_key<'a>(
 ) -> Result<Cow<'a, str>, ApiError> {
     let mut keys = iter_keys(headers, query);
     let Some(key) = keys.next() else {
-        let has_other_scheme = headers.contains_key(AUTHORIZATION)
-            && keys_in_authorization_header(headers).next().is_none();
-        return Err(if has_other_scheme {
+        return Err(if has_other_scheme(headers) {
             ApiError::WrongAuthScheme
         } else {
             ApiError::MissingApiKey
@@ -108,6 +106,15 @@ fn keys_in_authorization_header(headers: &HeaderMap) -> impl Iterator<Item = Cow
     headers.get_all(AUTHORIZATION).iter().filter_map(|value| match header_text(value) {
         Cow::Borrowed(text) => strip_scheme(text).map(Cow::Borrowed),
         Cow::Owned(text) => strip_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
+    })
+}
+
+/// Returns whether `Authorization` has another scheme than `apikey`.
+fn has_other_scheme(headers: &HeaderMap) -> bool {
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let text = header_text(value);
+        let scheme = text.split_whitespace().next();
+        scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case(AUTH_SCHEME))
     })
 }
 
