@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use regex::Regex;
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Value, json};
 
 use crate::support::files;
 use crate::support::process::{PROGRAM, build_clean_env_command, run_to_exit};
@@ -30,6 +30,7 @@ pub(super) fn tests() -> Vec<ToolTest> {
             paths_in_the_promises_exist,
             paths_in_the_guides_for_contributors_exist,
             parser_reads_only_the_requested_section,
+            only_omitted_members_are_removed,
             links_between_pages_lead_to_existing_headings,
         ],
     ];
@@ -44,6 +45,9 @@ const FAULTS_PAGE: &str = include_str!("../../docs/faults.md");
 const ACCOUNTS_PAGE: &str = include_str!("../../docs/clock-and-accounts.md");
 const TROUBLESHOOTING_PAGE: &str = include_str!("../../docs/troubleshooting.md");
 pub(crate) const PAGES_BASE_URL: &str = "http://127.0.0.1:8080";
+
+/// The name of the member that stands for the members that a page does not show.
+const OMITTED_MEMBERS: &str = "…";
 
 /// A page whose code blocks must all be checked.
 struct CheckedPage {
@@ -82,7 +86,7 @@ struct Step {
 /// The part of the output that the page shows.
 #[derive(Debug, PartialEq)]
 enum ExpectedOutput {
-    /// One or more complete responses.
+    /// One or more responses. An object with the member [`OMITTED_MEMBERS`] shows only some members.
     Json(String),
     /// The detail of a problem.
     ProblemDetail(String),
@@ -177,6 +181,28 @@ fn run_commands(commands: &str, server: &Server, folder: &Path) -> Vec<Value> {
     parse_responses(&printed.replace(&server.base_url, PAGES_BASE_URL))
 }
 
+/// Removes the members of a response that the expected object omits with [`OMITTED_MEMBERS`], and that marker.
+fn remove_omitted_members(response: &mut Value, expected: &mut Value) {
+    match (response, expected) {
+        (Value::Object(response), Value::Object(expected)) => {
+            if expected.remove(OMITTED_MEMBERS).is_some() {
+                response.retain(|name, _| expected.contains_key(name));
+            }
+            for (name, expected) in expected.iter_mut() {
+                if let Some(member) = response.get_mut(name) {
+                    remove_omitted_members(member, expected);
+                }
+            }
+        }
+        (Value::Array(response), Value::Array(expected)) => {
+            for (response, expected) in response.iter_mut().zip(expected) {
+                remove_omitted_members(response, expected);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn is_error(response: &Value) -> bool {
     response["status"] == "error" || response["detail"].is_string()
 }
@@ -193,10 +219,14 @@ fn assert_runs_as_shown(sections: &[(&str, &str)]) {
             }
         }
         for Step { commands, expected } in steps {
-            let printed = run_commands(&commands, &server, folder.path());
+            let mut printed = run_commands(&commands, &server, folder.path());
             match expected {
                 Some(ExpectedOutput::Json(text)) => {
-                    assert_eq!(printed, parse_responses(&text), "{commands}");
+                    let mut expected = parse_responses(&text);
+                    for (response, expected) in printed.iter_mut().zip(&mut expected) {
+                        remove_omitted_members(response, expected);
+                    }
+                    assert_eq!(printed, expected, "{commands}");
                 }
                 Some(ExpectedOutput::ProblemDetail(text)) => {
                     assert_eq!(printed[0]["detail"], text, "{commands}");
@@ -281,6 +311,14 @@ fn parser_reads_only_the_requested_section() {
         step("two", None),
     ];
     assert_eq!(parse_session(text, "## A session"), expected);
+}
+
+fn only_omitted_members_are_removed() {
+    let mut response = json!({ "a": 1, "items": [{ "id": 1, "title": "A" }] });
+    let mut expected = json!({ "items": [{ "id": 1, "…": "…" }] });
+    remove_omitted_members(&mut response, &mut expected);
+    assert_eq!(response, json!({ "a": 1, "items": [{ "id": 1 }] }));
+    assert_eq!(expected, json!({ "items": [{ "id": 1 }] }));
 }
 
 async fn accounts_page_runs_as_shown() {
