@@ -7,8 +7,10 @@ import { createInterface } from "node:readline";
 const controlUrl = process.env.OMNIDESK_CONTROL_URL ?? (await startServer());
 
 async function startServer() {
+  // Settings from the environment, such as a control token, are for other servers.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("OMNIDESK_MOCK_")));
   const server = spawn("omnidesk-mock", ["--ephemeral", "--listen", "127.0.0.1:0"], {
-    env: { ...process.env, RUST_LOG: "warn" },
+    env: { ...env, RUST_LOG: "warn" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   process.on("exit", () => server.kill());

@@ -10,11 +10,21 @@ describe("recipes", { concurrency: true }, () => {
   async function retryAfterLostResponse(t, Client, effect) {
     const account = await createAccount(t);
     await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect });
-    await new Client(account, { timeout: 1000 }).createTicket("Order 4711: printer on fire");
+    const title = "Order 4711: printer on fire";
+    const id = await new Client(account, { timeout: 1000 }).createTicket(title);
     await account.control("POST", "/verify", { operation: "ticket.create", changed: true, count: { exactly: 1 } });
+    assert.deepEqual((await listRowsChangedTo(account, "title", title)).map((row) => row.id), [id]);
   }
 
-  for (const effect of [{ drop_response: "reset" }, { drop_response: "hang" }, { drop_response: 503 }, { truncate: 10 }]) {
+  const lostResponses = [
+    { drop_response: "reset" },
+    { drop_response: "hang" },
+    { drop_response: 503 },
+    { truncate: 10 },
+    { malformed: true },
+  ];
+
+  for (const effect of lostResponses) {
     const name = JSON.stringify(effect);
 
     test(`a retry after a lost response creates no second ticket: ${name}`, (t) => retryAfterLostResponse(t, RetryingClient, effect));

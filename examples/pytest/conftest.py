@@ -46,7 +46,9 @@ def control_url():
         yield url
         return
     command = ["omnidesk-mock", "--ephemeral", "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    # Settings from the environment, such as a control token, are for other servers.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OMNIDESK_MOCK_")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as server:
         yield server.stdout.readline().strip().removeprefix("listening on ") + "/_control"
         server.terminate()
 

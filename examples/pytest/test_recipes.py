@@ -13,7 +13,13 @@ def both_clients(mistake):
     return pytest.mark.parametrize("client_class", [RetryingClient, pytest.param(NaiveClient, marks=must_fail)])
 
 
-LOST_RESPONSES = [{"drop_response": "reset"}, {"drop_response": "hang"}, {"drop_response": 503}, {"truncate": 10}]
+LOST_RESPONSES = [
+    {"drop_response": "reset"},
+    {"drop_response": "hang"},
+    {"drop_response": 503},
+    {"truncate": 10},
+    {"malformed": True},
+]
 
 
 @pytest.mark.parametrize("effect", LOST_RESPONSES, ids=str)
@@ -21,9 +27,11 @@ LOST_RESPONSES = [{"drop_response": "reset"}, {"drop_response": "hang"}, {"drop_
 def test_retry_after_lost_response_creates_no_second_ticket(account, client_class, effect):
     fault = {"operation": "ticket.create", "first": 1, "effect": effect}
     account.control("POST", "/faults", fault)
-    client_class(account.base_url, account.api_key, timeout=1).create_ticket("Order 4711: printer on fire")
+    title = "Order 4711: printer on fire"
+    ticket_id = client_class(account.base_url, account.api_key, timeout=1).create_ticket(title)
     expected = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}
     account.control("POST", "/verify", expected)
+    assert [row["id"] for row in list_rows_changed_to(account, "title", title)] == [ticket_id]
 
 
 @both_clients("it waits for one second and ignores Retry-After")

@@ -63,10 +63,11 @@ pub(crate) fn run_under_mock_with_token(suite: &[&str], folder: &Path) -> Proces
     run_in_dir(build_command(&[&arguments[..], suite].concat()), folder)
 }
 
-/// Runs a suite without the wrapper, so that it starts its own server.
+/// Runs a suite without the wrapper, so that it starts its own server. The control token is for other servers.
 fn run_standalone(suite: &[&str], folder: &Path) -> ProcessOutput {
     let mut command = build_clean_env_command(suite[0], &suite[1..]);
     command.env("PATH", readme::search_path());
+    command.env("OMNIDESK_MOCK_CONTROL_TOKEN", "control-token-1");
     run_in_dir(command, folder)
 }
 
@@ -98,20 +99,20 @@ fn the_pytest_suite_passes() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "23 passed, 5 xfailed in",
+        "24 passed, 6 xfailed in",
     );
 }
 
 fn the_pytest_suite_passes_in_two_workers() {
     let workers = [PYTEST_COMMAND, &["-n", "2"]].concat();
-    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "23 passed, 5 xfailed in");
+    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "24 passed, 6 xfailed in");
 }
 
 fn pytest_suite_sends_the_control_token() {
     assert_exit(
         &run_under_mock_with_token(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "23 passed, 5 xfailed in",
+        "24 passed, 6 xfailed in",
     );
 }
 
@@ -119,7 +120,7 @@ fn pytest_suite_starts_its_own_server() {
     assert_exit(
         &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "23 passed, 5 xfailed in",
+        "24 passed, 6 xfailed in",
     );
 }
 
@@ -128,22 +129,22 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, folder.path()),
         1,
-        "5 failed, 18 passed, 5 xfailed in",
+        "5 failed, 19 passed, 6 xfailed in",
     );
     let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "28 deselected in");
+    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "30 deselected in");
 }
 
 fn the_node_suite_passes() {
-    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
+    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
 }
 
 fn node_suite_sends_the_control_token() {
-    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
+    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
 }
 
 fn node_suite_starts_its_own_server() {
-    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 26\n");
+    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
 }
 
 fn exit_code_of_failing_node_suite_is_passed_on() {

@@ -36,6 +36,7 @@ final class RecipesTest extends AccountTestCase
             'timeout' => [['drop_response' => 'hang']],
             'server error' => [['drop_response' => 503]],
             'truncated body' => [['truncate' => 10]],
+            'HTML instead of JSON' => [['malformed' => true]],
         ];
     }
 
@@ -47,8 +48,9 @@ final class RecipesTest extends AccountTestCase
     #[DataProvider('lostResponses')]
     public function testRetryAfterLostResponseCreatesNoSecondTicket(array $effect): void
     {
-        $this->createTicketAndLoseResponse(RetryingClient::class, $effect);
+        $id = $this->createTicketAndLoseResponse(RetryingClient::class, $effect);
         $this->verifyOneTicketWasCreated();
+        self::assertSame(1, $id, 'the client returns the id of the only ticket');
     }
 
     /** @dataProvider lostResponses */
@@ -62,12 +64,12 @@ final class RecipesTest extends AccountTestCase
     }
 
     /** @param class-string<DeskClient> $class */
-    private function createTicketAndLoseResponse(string $class, array $effect): void
+    private function createTicketAndLoseResponse(string $class, array $effect): int
     {
         $fault = ['operation' => 'ticket.create', 'first' => 1, 'effect' => $effect];
         $this->account->control('POST', '/faults', $fault);
         $client = new $class($this->account->baseUrl, $this->account->apiKey, timeoutSeconds: 1);
-        $client->createTicket('Order 4711: printer on fire');
+        return $client->createTicket('Order 4711: printer on fire');
     }
 
     private function verifyOneTicketWasCreated(): void

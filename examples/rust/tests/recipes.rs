@@ -39,11 +39,12 @@ async fn verify(account: &AccountClient, pattern: RequestPattern, count: Expecte
 }
 
 /// The effects with which the server creates the ticket, but the client gets no valid response.
-const LOST_RESPONSES: [FaultEffect; 4] = [
+const LOST_RESPONSES: [FaultEffect; 5] = [
     FaultEffect::DropResponse(DroppedResponse::Mode(DropMode::Reset)),
     FaultEffect::DropResponse(DroppedResponse::Mode(DropMode::Hang)),
     FaultEffect::DropResponse(DroppedResponse::Status(503)),
     FaultEffect::Truncate(10),
+    FaultEffect::Malformed,
 ];
 
 /// Adds a fault with this effect on the first request that creates a ticket.
@@ -65,12 +66,13 @@ async fn retry_after_lost_response_creates_no_second_ticket() {
     for effect in LOST_RESPONSES {
         let (_server, client, account) = start_server().await;
         lose_first_response(&account, effect).await;
-        client
+        let id = client
             .with_timeout(Duration::from_secs(1))
             .create_ticket_once("ada@example.test", "Order 4711: printer on fire")
             .await
             .expect("the ticket is created");
         verify_one_ticket_was_created(&account).await;
+        assert_eq!(id, 1, "the client returns the id of the only ticket");
     }
 }
 

@@ -1,5 +1,6 @@
 package desk;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -36,8 +37,9 @@ class RecipesTest {
     @ParameterizedTest
     @MethodSource("lostResponses")
     void retryAfterLostResponseCreatesNoSecondTicket(String effect) throws Exception {
-        createTicketAndLoseResponse(new RetryingClient(account.baseUrl(), account.apiKey(), TIMEOUT), effect);
+        int id = createTicketAndLoseResponse(new RetryingClient(account.baseUrl(), account.apiKey(), TIMEOUT), effect);
         verifyOneTicketWasCreated();
+        assertEquals(1, id, "the client returns the id of the only ticket");
     }
 
     @ParameterizedTest
@@ -54,13 +56,14 @@ class RecipesTest {
                 {"drop_response": "reset"}""", """
                 {"drop_response": "hang"}""", """
                 {"drop_response": 503}""", """
-                {"truncate": 10}""");
+                {"truncate": 10}""", """
+                {"malformed": true}""");
     }
 
-    private void createTicketAndLoseResponse(DeskClient client, String effect) throws Exception {
+    private int createTicketAndLoseResponse(DeskClient client, String effect) throws Exception {
         account.control("POST", "/faults", """
                 {"operation": "ticket.create", "first": 1, "effect": %s}""".formatted(effect));
-        client.createTicket("Order 4711: printer on fire");
+        return client.createTicket("Order 4711: printer on fire");
     }
 
     private void verifyOneTicketWasCreated() {
