@@ -46,7 +46,7 @@ pub(crate) static LIST: &[Field] = &[
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
         .undocumented_note("matches the id, or a part of title, from, from_name, to, to_name or external_id, ignoring case; at most 1000 characters")
-        .description("Only tickets that contain this text."),
+        .description("Only tickets that contain this text; which fields are searched is an assumption: the id, title, from, from_name, to, to_name and external_id."),
     optional("itemStart", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V2_TICKET_DOCS)
