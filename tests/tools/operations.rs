@@ -279,12 +279,12 @@ async fn compose_starts_a_healthy_server() {
     assert_eq!(running.process.stop().exit_code, Some(0));
     assert_eq!(run_health_check(&test[1..], &running.base_url), Some(1));
 
-    let tests = &services["tests"];
-    let volumes = to_strings(&tests["volumes"]);
+    let service = &services["tests"];
+    let volumes = to_strings(&service["volumes"]);
     let (directory, mount) = volumes[0].split_once(':').expect("DIRECTORY:MOUNT");
     assert!(example_path(directory).join("requirements.txt").exists(), "{directory}");
-    assert_eq!(tests["working_dir"], mount);
-    let given = &tests["environment"];
+    assert_eq!(service["working_dir"], mount);
+    let given = &service["environment"];
     let public_url = container.variable("OMNIDESK_MOCK_PUBLIC_URL").expect("a URL");
     assert_eq!(given["OMNIDESK_BASE_URL"], public_url);
     assert_eq!(given["OMNIDESK_CONTROL_URL"], format!("{public_url}/_control"));

@@ -188,7 +188,7 @@ fn remove_omitted_members(response: &mut Value, expected: &mut Value) {
             if expected.remove(OMITTED_MEMBERS).is_some() {
                 response.retain(|name, _| expected.contains_key(name));
             }
-            for (name, expected) in expected.iter_mut() {
+            for (name, expected) in expected {
                 if let Some(member) = response.get_mut(name) {
                     remove_omitted_members(member, expected);
                 }
