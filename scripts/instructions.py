@@ -171,7 +171,7 @@ def compare(counts, before):
         change = 100 * (count - old) / old if old else None
         shown = "new" if change is None else f"{change:+.1f} %"
         print(f"| {name:16} | {old or '-':>9} | {count:9} | {shown:>8} |")
-        tolerance = READ_TOLERANCE if name.endswith("kept") else WRITE_TOLERANCE
+        tolerance = READ_TOLERANCE if name.endswith("cached") else WRITE_TOLERANCE
         if change is None or change > tolerance:
             increased.append(name)
         elif change < -tolerance:

@@ -1,8 +1,10 @@
 //! The kinds of databases: their migrations, and the work that their writes defer.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::SqliteConnection;
 
 use super::error::StorageError;
@@ -27,21 +29,38 @@ pub(super) struct DeferredWork {
 }
 
 /// The schema of an account.
-pub(crate) static ACCOUNT_SCHEMA: DatabaseSchema = DatabaseSchema {
-    migrations: sqlx::migrate!("migrations/account"),
+pub(crate) static ACCOUNT_SCHEMA: LazyLock<DatabaseSchema> = LazyLock::new(|| DatabaseSchema {
+    migrations: migrator(&[(
+        1,
+        "initial",
+        include_str!("../../migrations/account/0001_initial.sql"),
+    )]),
     deferred_work: Some(DeferredWork {
         has_pending_sql: "SELECT EXISTS (SELECT 1 FROM search_queue)",
         step_sql: include_str!("../../migrations/account.deferred.sql"),
     }),
     // More gained nothing on two cores.
     max_readers: 4,
-};
+});
 /// The schema of the account catalogue.
-pub(crate) static CATALOGUE_SCHEMA: DatabaseSchema = DatabaseSchema {
-    migrations: sqlx::migrate!("migrations/catalogue"),
+pub(crate) static CATALOGUE_SCHEMA: LazyLock<DatabaseSchema> = LazyLock::new(|| DatabaseSchema {
+    migrations: migrator(&[(
+        1,
+        "initial",
+        include_str!("../../migrations/catalogue/0001_initial.sql"),
+    )]),
     deferred_work: None,
     max_readers: 1,
-};
+});
+
+/// Returns the migrations from their versions, names and SQL. `sqlx::migrate!` reads the folders itself, but makes
+/// every build compile SQLite twice: sqlx's macros link it too.
+fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migration = |&(version, name, sql): &(i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
+}
 
 /// Runs the migrations that a database lacks.
 ///
@@ -84,4 +103,34 @@ async fn is_schema_current(connection: &mut SqliteConnection, migrations: &Migra
     let expected =
         migrations.iter().map(|migration| (migration.version, migration.checksum.to_vec()));
     applied.is_ok_and(|applied| expected.eq(applied))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_migrations_is_a_migration() {
+        for (folder, schema) in [("account", &ACCOUNT_SCHEMA), ("catalogue", &CATALOGUE_SCHEMA)] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+            let mut files: Vec<(String, String)> = std::fs::read_dir(&path)
+                .expect("the folder")
+                .map(|entry| entry.expect("a file").path())
+                .map(|path| {
+                    (
+                        path.file_stem().expect("a name").display().to_string(),
+                        std::fs::read_to_string(path),
+                    )
+                })
+                .map(|(name, text)| (name, text.expect("SQL")))
+                .collect();
+            files.sort();
+            let migrations: Vec<(String, String)> = schema
+                .migrations
+                .iter()
+                .map(|m| (format!("{:04}_{}", m.version, m.description), m.sql.as_str().to_owned()))
+                .collect();
+            assert_eq!(migrations, files, "{folder}");
+        }
+    }
 }
