@@ -39,7 +39,7 @@ fn exit_code_of_command_is_passed_on() {
 #[test]
 fn signals_are_forwarded_to_the_command() {
     for (signal, code) in [("-TERM", 3), ("-INT", 4), ("-HUP", 5)] {
-        let script = "trap 'exit 3' TERM; trap 'exit 4' INT; trap 'exit 5' HUP; echo started; while :; do read -t 1 line || :; done < /dev/zero";
+        let script = "end() { kill $!; exit $1; }; trap 'end 3' TERM; trap 'end 4' INT; trap 'end 5' HUP; sleep 60 & echo started; wait";
         let mut program =
             RunningProcess::spawn(&mut build_command(&["run", "--", "bash", "-c", script]));
         program.wait_for_line(|stream, line| stream == OutputStream::Stdout && line == "started");

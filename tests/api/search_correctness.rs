@@ -6,6 +6,7 @@ use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
 use crate::support::files::create_temp_dir;
+use crate::support::property::proptest_config;
 use crate::support::server::Server;
 use crate::support::ticket::TICKETS_PATH;
 use crate::support::wait::block_on;
@@ -106,12 +107,8 @@ async fn assert_search_equals_scan(tickets: &[[String; 4]], queries: &[Query]) {
     }
 }
 
-fn proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 16, max_shrink_time: 30_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(proptest_config())]
+    #![proptest_config(proptest_config(8))]
 
     #[test]
     fn search_equals_substring_scan(

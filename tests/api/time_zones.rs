@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::support::client::ApiClient;
 use crate::support::control::{self, Account};
 use crate::support::files::create_temp_dir;
+use crate::support::property::proptest_config;
 use crate::support::seed::{
     ACME_KEY, SeededServer, acme_seed, serve_seed, serve_seed_with_args, ticket_fixture,
 };
@@ -446,7 +447,7 @@ const NEAR_CLOCK_CHANGES: [i64; 5] =
     [1_792_888_200, 1_774_745_000, 1_793_505_000, 1_775_313_000, 1_771_120_000];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_time: 60_000, ..ProptestConfig::default() })]
+    #![proptest_config(proptest_config(6))]
 
     #[test]
     fn events_keep_chronological_order_in_every_zone(

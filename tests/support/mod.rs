@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod integrity;
 pub(crate) mod model;
 pub(crate) mod process;
+pub(crate) mod property;
 pub(crate) mod raw;
 pub(crate) mod rng;
 pub(crate) mod seed;

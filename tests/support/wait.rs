@@ -1,9 +1,12 @@
-//! Waits with a deadline: for a future, or until a condition holds. Nothing sleeps for a fixed time.
+//! Waits with a deadline: for a future, or until a condition holds. Only the pause between two polls has a fixed length.
 
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes that a test waits for, so that a stuck server fails the test instead of blocking it.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Short compared to what is awaited; without a pause, polls would keep a core busy that other tests need.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Runs a future on a runtime of its own, for tests that proptest calls.
 pub(crate) fn block_on(future: impl Future<Output = ()>) {
@@ -24,8 +27,7 @@ pub(crate) async fn poll_for<T>(label: &str, mut poll: impl AsyncFnMut() -> Opti
             if let Some(result) = poll().await {
                 return result;
             }
-            // A poll without I/O does not block the timeout.
-            tokio::task::yield_now().await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     with_timeout(label, polling).await
@@ -41,6 +43,6 @@ pub(crate) fn block_until(label: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + TEST_TIMEOUT;
     while !condition() {
         assert!(Instant::now() < end, "timed out waiting for {label}");
-        std::thread::yield_now();
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -11,16 +11,13 @@ use super::action::{Action, any_action};
 use crate::model::{TicketsModel, assertions};
 use crate::support::client::JsonResponse;
 use crate::support::control::Account;
+use crate::support::property::proptest_config;
 use crate::support::seed::{SeededServer, serve_seed_with_args};
 use crate::support::ticket::dump_tickets;
 use crate::support::wait::block_on;
 
-fn limited_proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 8, max_shrink_time: 60_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(limited_proptest_config())]
+    #![proptest_config(proptest_config(4))]
 
     #[test]
     fn identical_requests_get_identical_responses(actions in vec(any_action(), 35..45)) {

@@ -9,18 +9,15 @@ use super::action::{Action, any_action};
 use crate::model::{TicketsModel, assertions};
 use crate::support::client::ApiClient;
 use crate::support::control::{self, Account, assert_problem};
+use crate::support::property::proptest_config;
 use crate::support::seed::{ACME_KEY, SeededServer, serve_seed};
 use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets};
 use crate::support::wait::block_on;
 
 const LIST_QUERIES: [&str; 4] = ["applyView=vip", "applyView=12", "query=printer", "status=closed"];
 
-fn limited_proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 10, max_shrink_time: 60_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(limited_proptest_config())]
+    #![proptest_config(proptest_config(5))]
 
     #[test]
     fn imported_export_reproduces_the_account(

@@ -63,8 +63,8 @@ async fn thread_count_does_not_grow_with_accounts() {
     let mut program = RunningProcess::spawn_server(&[]);
     let client = ApiClient::new(&program.base_url());
     let process = ProcessInfo(program.pid());
-    let accounts = create_accounts(&client, 300).await;
-    assert!(process.thread_count() < 120, "{}", process.thread_count());
+    let accounts = create_accounts(&client, 150).await;
+    assert!(process.thread_count() < 75, "{}", process.thread_count());
     for account in accounts {
         assert_eq!(account.client.get("/api/v2/ticket").await.body["itemTotal"], 1);
     }

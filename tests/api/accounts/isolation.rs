@@ -11,6 +11,7 @@ use super::start_modelled_server;
 use crate::support::client::ApiClient;
 use crate::support::control::{Account, count_accounts};
 use crate::support::files::create_temp_dir;
+use crate::support::property::proptest_config;
 use crate::support::seed::ACME_KEY;
 use crate::support::server::Server;
 use crate::support::ticket::dump_tickets;
@@ -18,12 +19,8 @@ use crate::support::wait::block_on;
 
 const ACCOUNT_COUNT: usize = 64;
 
-fn limited_proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 3, max_shrink_time: 60_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(limited_proptest_config())]
+    #![proptest_config(proptest_config(1))]
 
     #[test]
     fn concurrent_accounts_do_not_affect_each_other(actions_by_account in vec(vec(any_action(), 16..24), ACCOUNT_COUNT)) {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{ApiClient, JsonResponse};
 use crate::support::control::fetch_response;
+use crate::support::property::proptest_config;
 use crate::support::server::Server;
 use crate::support::wait::block_on;
 
@@ -127,7 +128,7 @@ async fn created_key_is_shown_and_longer_words_are_not_redacted() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(proptest_config(6))]
 
     #[test]
     fn problem_never_shows_the_key_as_a_word(

@@ -8,6 +8,7 @@ use super::helpers::unmatched_journal;
 use crate::support::client::ApiClient;
 use crate::support::control::{Account, expect_array, expect_string, fetch_response};
 use crate::support::process::{OutputStream, RunningProcess};
+use crate::support::property::proptest_config;
 use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::ticket::TICKETS_PATH;
 use crate::support::wait::block_on;
@@ -370,7 +371,7 @@ async fn field_name_redacts_a_key_in_brackets() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..proptest_config() })]
+    #![proptest_config(proptest_config(6))]
 
     #[test]
     fn messages_and_warnings_redact_a_labelled_key(
@@ -483,12 +484,8 @@ async fn assert_exact_redaction(server: &SeededServer, key: &str, values: &[Stri
     }
 }
 
-fn proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 24, max_shrink_time: 30_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(proptest_config())]
+    #![proptest_config(proptest_config(12))]
 
     #[test]
     fn value_is_redacted_exactly_when_it_is_the_key(

@@ -13,6 +13,7 @@ use super::ticket_requests::{create_ticket, documented_requests, solve_unfinishe
 use crate::support::client::ApiClient;
 use crate::support::control::{Account, expect_array, expect_string};
 use crate::support::files::create_temp_dir;
+use crate::support::property::proptest_config;
 use crate::support::seed::{acme_seed, serve_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::ticket::{ALL_TICKETS_PATH, PRIORITIES, STATUSES};
 use crate::support::wait::block_on;
@@ -208,12 +209,8 @@ async fn assert_random_changes_replay(writers: &[Vec<RandomWrite>]) {
     );
 }
 
-fn proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 12, max_shrink_time: 60_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(proptest_config())]
+    #![proptest_config(proptest_config(6))]
 
     #[test]
     fn changes_of_random_writes_replay_to_the_final_state(writers in vec(vec(write_strategy(), 4..14), 1..7)) {

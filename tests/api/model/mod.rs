@@ -11,6 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::support::client::JsonResponse;
+use crate::support::property::proptest_config;
 use crate::support::seed::serve_seed;
 use crate::support::wait::block_on;
 
@@ -21,12 +22,8 @@ pub(crate) use strategies::{Step, any_step};
 /// After this many steps everything is compared, not only the response.
 const FULL_CHECK_INTERVAL: usize = 20;
 
-fn proptest_config() -> ProptestConfig {
-    ProptestConfig { cases: 24, max_shrink_time: 60_000, ..ProptestConfig::default() }
-}
-
 proptest! {
-    #![proptest_config(proptest_config())]
+    #![proptest_config(proptest_config(12))]
 
     #[test]
     fn random_operations_match_the_model(steps in vec(any_step(), 35..45)) {

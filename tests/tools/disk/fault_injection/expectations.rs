@@ -156,7 +156,7 @@ impl<'a> ExpectedStates<'a> {
                 read_account_state(&test_server.acme).await.expect("the state is readable").tickets;
             let is_old = before.snapshots.get(name) == Some(taken_at);
             let expected =
-                if is_old { &self.prepared.snapshot_one_tickets } else { &before.tickets };
+                if is_old { self.prepared.snapshot_one_tickets() } else { &before.tickets };
             assert_eq!(tickets, *expected, "the tickets of snapshot {name}");
         }
     }

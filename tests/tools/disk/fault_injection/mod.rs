@@ -46,9 +46,11 @@ pub(super) fn tests() -> Vec<ToolTest> {
     [full_disk, syscalls].into_iter().flatten().collect()
 }
 
-/// The durability mode, the faults, and the number of sampled points. `power` has additional fsync calls; they make no
-/// difference to a kill, so `process` needs no kills.
-const DURABILITY_CASES: [(&str, &[SyscallFault], usize); 2] = [
+/// The number of sampled cases per operation, unless `CRASH_EVERY` is set.
+const SAMPLED_CASES: usize = 2;
+/// The durability modes and their faults. `power` has additional fsync calls; they make no difference to a kill, so
+/// `process` needs no kills.
+const DURABILITY_CASES: [(&str, &[SyscallFault]); 2] = [
     (
         "power",
         &[
@@ -57,9 +59,8 @@ const DURABILITY_CASES: [(&str, &[SyscallFault], usize); 2] = [
             SyscallFault::ErrorOnce("ENOSPC"),
             SyscallFault::PersistentError("EIO"),
         ],
-        3,
     ),
-    ("process", &[SyscallFault::ErrorOnce("EIO"), SyscallFault::PersistentError("EIO")], 1),
+    ("process", &[SyscallFault::ErrorOnce("EIO"), SyscallFault::PersistentError("EIO")]),
 ];
 
 /// An operation that is tested on copies of a data directory, each with one fault.
@@ -198,11 +199,13 @@ async fn test_operation(operation: Operation) {
     let prepared = PreparedDataDir::new(operation).await;
     let expected = ExpectedStates::new(&prepared).await;
     let (mut triggered, mut tried, mut failed) = (0, 0, Vec::new());
-    for (durability, faults, sample_size) in DURABILITY_CASES {
+    let sampled_mode = rng.choose(&DURABILITY_CASES);
+    let modes = if is_exhaustive() { DURABILITY_CASES.to_vec() } else { vec![sampled_mode] };
+    for (durability, faults) in modes {
         let trial = FaultTrial::new(&prepared, &expected, durability).await;
         let all = all_cases(operation, &trial.points, faults);
         let cases =
-            if is_exhaustive() { all.clone() } else { sample_cases(&all, sample_size, &mut rng) };
+            if is_exhaustive() { all.clone() } else { sample_cases(&all, SAMPLED_CASES, &mut rng) };
         tried += cases.len();
         // A point that depends on thread scheduling may not be reached; then another one is tried.
         let mut spare_cases = if is_exhaustive() { 0 } else { 4 * cases.len() };

@@ -7,6 +7,7 @@ use std::process::Command;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::support::client::ApiClient;
 use crate::support::control::{ACCOUNTS_PATH, Account, fetch_response};
@@ -64,10 +65,7 @@ pub(super) type ServerState = BTreeMap<String, AccountState>;
 /// A data directory of a stopped server, for tests to copy.
 pub(super) struct PreparedDataDir {
     dir: TempDir,
-    /// The tickets in the snapshot `one` of `acme`.
-    pub(super) snapshot_one_tickets: BTreeMap<u64, String>,
-    idle_key: String,
-    other_key: String,
+    base: &'static BaseData,
     pub(super) operation: Operation,
 }
 
@@ -79,8 +77,21 @@ pub(super) struct ServerUnderTest {
     pub(super) other: Account,
 }
 
-impl PreparedDataDir {
-    pub(super) async fn new(operation: Operation) -> Self {
+/// A data directory in memory, so that each test starts from it without a server that writes it again.
+struct BaseData {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    snapshot_one_tickets: BTreeMap<u64, String>,
+    idle_key: String,
+    other_key: String,
+}
+
+impl BaseData {
+    async fn get() -> &'static Self {
+        static DATA: OnceCell<BaseData> = OnceCell::const_new();
+        DATA.get_or_init(Self::generate).await
+    }
+
+    async fn generate() -> Self {
         let (dir, seeds) = (files::create_temp_dir(), files::create_temp_dir());
         let seed = files::write_file(
             &seeds,
@@ -98,15 +109,41 @@ impl PreparedDataDir {
         let one = read_account_state(&acme).await.expect("the state is readable").tickets;
         create_large_tickets(&acme).await;
         acme.freeze_clock("2026-04-01T12:00:00Z").await;
-        let keys = [&idle, &other].map(|account| account.client.api_key.clone());
+        let [idle_key, other_key] = [&idle, &other].map(|account| account.client.api_key.clone());
         server.stop_cleanly();
         // The first restart has additional work, so it happens here.
         start_on(dir.path()).stop_cleanly();
+        Self { files: read_all_files(dir.path()), snapshot_one_tickets: one, idle_key, other_key }
+    }
+}
+
+/// Returns the content of each file, with its path below the directory.
+fn read_all_files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let copy = files::create_temp_dir();
+    let copies = files::copy_dir(dir, copy.path()).into_iter();
+    let relative = |path: &Path| path.strip_prefix(copy.path()).expect("below the copy").to_owned();
+    copies.map(|path| (relative(&path), std::fs::read(&path).expect("a file"))).collect()
+}
+
+impl PreparedDataDir {
+    pub(super) async fn new(operation: Operation) -> Self {
+        let base = BaseData::get().await;
+        let dir = files::create_temp_dir();
+        for (path, content) in &base.files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a directory"))
+                .expect("the directory is created");
+            std::fs::write(path, content).expect("the file is written");
+        }
         if operation == Operation::FillWal {
             fill_wal(dir.path()).await;
         }
-        let [idle, other] = keys;
-        Self { dir, snapshot_one_tickets: one, idle_key: idle, other_key: other, operation }
+        Self { dir, base, operation }
+    }
+
+    /// Returns the tickets in the snapshot `one` of `acme`.
+    pub(super) fn snapshot_one_tickets(&self) -> &BTreeMap<u64, String> {
+        &self.base.snapshot_one_tickets
     }
 
     /// Copies the data directory into an existing directory.
@@ -128,8 +165,8 @@ impl PreparedDataDir {
         let account = |name: &str, key: &str| Account::new(&server, name, key);
         let (acme, idle, other) = (
             account("acme", ACME_KEY),
-            account("idle", &self.idle_key),
-            account("other", &self.other_key),
+            account("idle", &self.base.idle_key),
+            account("other", &self.base.other_key),
         );
         ServerUnderTest { server, acme, idle, other }
     }
