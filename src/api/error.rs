@@ -27,6 +27,10 @@ const SQLITE_MAX_TEXT_BYTES: usize = 1_000_000_000;
 const INTERNAL_ERROR_MESSAGE: &str =
     "The server could not process the request; see the server log.";
 
+/// A response extension for the request log: why a request is not authenticated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AuthenticationFailure(pub(crate) &'static str);
+
 /// A failed request.
 #[derive(Debug)]
 pub(crate) enum ApiError {
@@ -99,6 +103,21 @@ impl ApiError {
         Self::Invalid(vec![Violation::custom(field, rule, value)])
     }
 
+    /// Returns why the request is not authenticated; None for other errors.
+    pub(crate) fn authentication_failure(&self) -> Option<AuthenticationFailure> {
+        let reason = match self {
+            Self::MissingApiKey => "missing-api-key",
+            Self::WrongAuthScheme => "wrong-auth-scheme",
+            Self::UnknownApiKey | Self::TooManyAccounts(_) => "unknown-api-key",
+            Self::MalformedApiKey => "malformed-api-key",
+            Self::ConflictingApiKeys => "conflicting-api-keys",
+            Self::CrossOriginPage => "cross-origin-page",
+            Self::HostNotAllowed => "host-not-allowed",
+            _ => return None,
+        };
+        Some(AuthenticationFailure(reason))
+    }
+
     fn status(&self, dialect: &Dialect) -> StatusCode {
         let number = match self {
             Self::UnknownPath(_) => 404,
@@ -144,7 +163,7 @@ impl ApiError {
             }
             Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
             Self::WrongAuthScheme => "No API key was sent: the header Authorization has another scheme than apikey. Send Authorization: apikey KEY, the header apiKey, or the query parameter apiKey.".to_owned(),
-            Self::UnknownApiKey => "This API key is unknown. Its account may have been removed, or the key belongs to another server. With --accounts auto, an unknown key creates an account.".to_owned(),
+            Self::UnknownApiKey => "This API key is unknown. Compare it with the key that the server prints when it starts, or with the response that created its account. The account may have been removed, or the key belongs to another server. With --accounts auto, an unknown key creates an account.".to_owned(),
             Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
             Self::CrossOriginPage => "This API key is unknown, and no account is created for it: according to its header Origin or Sec-Fetch-Site, the request comes from a web page of another origin. Create the account first, with a request from outside such a page; then the key works from there as well.".to_owned(),
             Self::HostNotAllowed => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),

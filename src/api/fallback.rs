@@ -38,7 +38,11 @@ pub(super) fn reject_unauthenticated(
     });
     let response = error.to_response(&state.accounts.default_dialect, None);
     recorder.record_response(Some(&response), None);
-    response.into_http_response(None)
+    let mut response = response.into_http_response(None);
+    if let Some(failure) = error.authentication_failure() {
+        response.extensions_mut().insert(failure);
+    }
+    response
 }
 
 /// Responds to an unknown path.

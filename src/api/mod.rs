@@ -33,7 +33,7 @@ mod validate;
 pub(crate) use controller::Controller;
 pub(crate) use cross_origin::is_cross_origin;
 pub(crate) use endpoint::{CachePolicy, Endpoint};
-pub(crate) use error::ApiError;
+pub(crate) use error::{ApiError, AuthenticationFailure};
 pub(crate) use fallback::{method_not_allowed, not_found};
 pub(crate) use fast_path::{CacheHit, try_cached};
 pub(crate) use fault_response::ConnectionAbort;

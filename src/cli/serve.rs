@@ -72,7 +72,10 @@ fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
     }
     let key = server.api_key_to_print.as_deref();
     if key.is_none() {
-        print_line("the API keys are those of the seed or of the data directory")?;
+        print_line(match config.api_key {
+            Some(_) => "the account dev has the configured API key",
+            None => "the API keys are those of the seed or of the data directory",
+        })?;
     }
     let key = key.unwrap_or("YOUR-KEY");
     print_line(&format!("curl -H 'apiKey: {key}' {base_url}/api/v2/ticket"))

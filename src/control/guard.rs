@@ -34,7 +34,14 @@ fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let Some(token) = &state.control_token else { return Ok(()) };
     match bearer_token(headers) {
         Some(sent) if SecretHash::from_secret(sent) == *token => Ok(()),
-        Some(_) => Err(Problem::new(ProblemKind::InvalidToken, "The control token is invalid.")),
+        Some(_) => Err(Problem::new(
+            ProblemKind::InvalidToken,
+            "The control token is invalid. It is the one of --control-token, or the one that the server prints when it starts.",
+        )),
+        None if headers.contains_key(AUTHORIZATION) => Err(Problem::new(
+            ProblemKind::InvalidToken,
+            "The control token is missing: the header Authorization has another form than Bearer TOKEN.",
+        )),
         None => Err(Problem::new(
             ProblemKind::InvalidToken,
             "The control token is missing. Send it as Authorization: Bearer TOKEN.",

@@ -112,9 +112,11 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
     let protected = protected
         .fallback(async |request: Request| {
             let path: String = request.uri().path().chars().take(200).collect();
+            // Below the prefix, `/_control` and `/_control/` are the same path.
+            let path = if path == "/" { "" } else { &*path };
             Problem::new(
                 ProblemKind::UnknownPath,
-                format!("The control API has no path {PATH_PREFIX}{path}."),
+                format!("The control API has no path {PATH_PREFIX}{path}; see /docs/control."),
             )
         })
         .method_not_allowed_fallback(method_not_allowed)

@@ -11,7 +11,7 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::accounts::AccountError;
-use crate::api::ProtocolError;
+use crate::api::{AuthenticationFailure, ProtocolError};
 use crate::faults::InvalidEffect;
 use crate::journal::EvaluationError;
 use crate::storage::{FailureKind, StorageError};
@@ -189,6 +189,15 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&body)).into_response();
         // The middleware `redact` removes the request's secrets from it.
         response.extensions_mut().insert(body);
+        if matches!(
+            self.kind,
+            ProblemKind::InvalidToken
+                | ProblemKind::InvalidApiKey
+                | ProblemKind::OriginNotAllowed
+                | ProblemKind::HostNotAllowed
+        ) {
+            response.extensions_mut().insert(AuthenticationFailure(name));
+        }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(self.kind, ProblemKind::TooLarge | ProblemKind::RequestTimeout) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::bounded_regex::{EvaluationDeadline, EvaluationError};
 use super::pattern::format_status;
 use super::text::truncate_text;
-use super::{Difference, Entry, JournalSlice, RequestPattern, SequencedEntry};
+use super::{AppliedFault, Difference, Entry, JournalSlice, RequestPattern, SequencedEntry};
 use crate::clock;
 
 /// Limit for the near misses, and for the matching requests, of a message.
@@ -325,6 +325,9 @@ fn format_request(seq: u64, entry: &Entry) -> String {
     };
     let fields = truncate_text(&serde_json::to_string(&entry.input.fields).unwrap_or_default());
     let mut line = format!("request {seq}: {target} {fields}, {response}");
+    if let Some(AppliedFault { rule_id, effect }) = entry.fault {
+        let _ = write!(line, ", fault {rule_id}: {effect}");
+    }
     for warning in entry.all_warnings() {
         let _ = write!(line, "\n      {}: {warning}", warning.kind.name());
     }

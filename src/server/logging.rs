@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 
-use crate::api::{ProtocolError, RequestLogInfo};
+use crate::api::{AuthenticationFailure, ProtocolError, RequestLogInfo};
 
 /// Logs a protocol-level rejection of a request head or a connection.
 pub(super) fn log_rejection(error: ProtocolError) {
     tracing::info!(reason = %error, "rejected");
 }
 
-/// Logs a request; the status is 0 if a fault suppresses the response. `route` is the path template of the contract, so
+/// Logs a request; the status is 0 if a fault suppresses the response, and only a request that is not authenticated has a
+/// reason. `route` is the path template of the contract, so
 /// that ids and queries stay out of the log.
 pub(super) fn log_request(
     (method, route): (&Method, &str),
     info: Option<&RequestLogInfo>,
     status: Option<StatusCode>,
+    failure: Option<AuthenticationFailure>,
     elapsed: Duration,
 ) {
     let account = info.and_then(|info| info.account_name.as_deref()).unwrap_or("-");
@@ -28,6 +30,7 @@ pub(super) fn log_request(
         route,
         account,
         status = status.map_or(0, |status| status.as_u16()),
+        reason = failure.map(|AuthenticationFailure(reason)| reason),
         ms = milliseconds,
         "request"
     );

@@ -18,8 +18,8 @@ use tower::ServiceExt;
 
 use crate::api::state::SharedState;
 use crate::api::{
-    ApiError, CacheHit, ConnectionAbort, Endpoint, OriginalPath, ProtocolError, RequestLogInfo,
-    method_not_allowed, not_found, serve, try_cached,
+    ApiError, AuthenticationFailure, CacheHit, ConnectionAbort, Endpoint, OriginalPath,
+    ProtocolError, RequestLogInfo, method_not_allowed, not_found, serve, try_cached,
 };
 use crate::clock::Stopwatch;
 use crate::contract::dialect::Dialect;
@@ -115,7 +115,7 @@ impl App {
         let Operation { name, path: route, .. } = endpoint.operation;
         let info = RequestLogInfo { operation: name, account_name: Some(account_name), route };
         let status = Some(response.status());
-        logging::log_request((method, route), Some(&info), status, elapsed);
+        logging::log_request((method, route), Some(&info), status, None, elapsed);
         Some(response)
     }
 }
@@ -277,7 +277,8 @@ async fn log_request(
     state.metrics.record_response(operation, status.map(|status| status.as_u16()), elapsed);
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let route = info.map_or(route, |info| info.route);
-    logging::log_request((&method, route), info, status, elapsed);
+    let failure = response.extensions().get::<AuthenticationFailure>().copied();
+    logging::log_request((&method, route), info, status, failure, elapsed);
     response
 }
 

@@ -26,6 +26,14 @@ async fn first_stdout_line_is_the_listen_address() {
     assert_eq!(running.stop().exit_code, Some(0));
 }
 
+#[test]
+fn configured_key_is_announced_but_not_printed() {
+    let mut running = RunningProcess::spawn_server(&["--api-key", "a-configured-key"]);
+    running.wait_for_line(|_, line| line == "the account dev has the configured API key");
+    let finished = running.stop();
+    assert!(!finished.combined_output().contains("a-configured-key"), "{finished:?}");
+}
+
 #[tokio::test]
 async fn the_port_file_receives_the_address() {
     let folder = files::create_temp_dir();

@@ -55,6 +55,38 @@ async fn each_request_logs_one_line() {
 }
 
 #[tokio::test]
+async fn log_has_the_reason_of_each_authentication_failure() {
+    let token = "a-control-token";
+    let (mut running, _folder) = serve_acme(&["--control-token", token]);
+    let client = ApiClient::new(&running.base_url());
+    for (path, header, value, status, reason) in [
+        ("/api/v2/ticket/7", "Accept", "*/*", 401, "missing-api-key"),
+        ("/api/v2/ticket/7", "Authorization", "Bearer nothing", 401, "wrong-auth-scheme"),
+        ("/api/v2/ticket/7", "apiKey", "nothing-known", 401, "unknown-api-key"),
+        ("/api/v2/ticket/7?apiKey=b", "apiKey", "nothing-known", 400, "conflicting-api-keys"),
+        ("/_control/accounts", "Accept", "*/*", 401, "invalid-token"),
+        ("/_control/accounts", "Authorization", "Bearer wrong-token", 401, "invalid-token"),
+        ("/_control/accounts", "Authorization", token, 401, "invalid-token"),
+        (
+            "/_control/accounts/self",
+            "Authorization",
+            "Bearer a-control-token",
+            401,
+            "invalid-api-key",
+        ),
+    ] {
+        let request = client.request_without_key("GET", path).header(header, value);
+        let response = request.send().await.expect("the server responds");
+        assert_eq!(response.status(), status, "{path} {header}: {value}");
+        let reason = format!("status={status} reason=\"{reason}\"");
+        running
+            .wait_for_line(|stream, line| stream == OutputStream::Stderr && line.contains(&reason));
+    }
+    let finished = running.stop();
+    assert!(!finished.stderr.contains("nothing-known") && !finished.stderr.contains(token));
+}
+
+#[tokio::test]
 async fn rejected_connections_and_malformed_http_are_logged() {
     let (mut running, _folder) = serve_acme(&["--max-connections", "1"]);
     let base = running.base_url();

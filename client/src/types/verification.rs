@@ -81,6 +81,11 @@ impl<'de> Deserialize<'de> for Verification {
         let mut take = |name: &str| pattern.remove(name).filter(|value| !value.is_null());
         let (count, order, min_interval, since) =
             (take("count"), take("order"), take("min_interval"), take("since"));
+        if let Some(name) = COUNT_MEMBERS.iter().find(|name| pattern.contains_key(**name)) {
+            return Err(D::Error::custom(format_args!(
+                "{name} is a member of count: {{\"count\": {{\"{name}\": …}}}}"
+            )));
+        }
         Ok(Self {
             pattern: parse_member(
                 "pattern (all members except count, order, min_interval and since): ",
@@ -94,6 +99,9 @@ impl<'de> Deserialize<'de> for Verification {
         })
     }
 }
+
+/// The members of [`ExpectedCount`]; a pattern has none of these names.
+const COUNT_MEMBERS: [&str; 4] = ["exactly", "at_least", "at_most", "never"];
 
 fn parse_member<T: DeserializeOwned, E: Error>(
     name: &str,

@@ -225,3 +225,30 @@ async fn verify_reports_truncation_if_evicted_entries_could_matter() {
         }
     }
 }
+
+#[tokio::test]
+async fn misplaced_member_of_count_is_named() {
+    let (_server, acme) = start_with_four_requests().await;
+    for member in ["exactly", "at_least", "at_most", "never"] {
+        let verdict = acme.verify(&json!({ "operation": "get", member: 1 })).await;
+        assert_problem(&verdict, 400, "invalid-request", member);
+        let expected = format!("{member} is a member of count: {{\"count\": {{\"{member}\": …}}}}");
+        assert!(
+            verdict.body["detail"].to_string().contains(&expected.replace('"', "\\\"")),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn failed_verification_names_the_fault_of_each_request() {
+    let (_server, acme) = start_with_four_requests().await;
+    acme.add_fault(&json!({ "operation": "get", "first": 1, "effect": { "truncate": 5 } })).await;
+    for _ in 0..2 {
+        let _ = acme.client.request("GET", "/api/v2/ticket/7").send().await;
+    }
+    let verdict = acme.verify(&json!({ "operation": "get", "count": { "exactly": 1 } })).await;
+    assert_problem(&verdict, 409, "verification-failed", "two reads");
+    let detail = expect_string(&verdict.body["detail"]);
+    assert_eq!(detail.matches(", fault 1: truncate").count(), 1, "{detail}");
+}
