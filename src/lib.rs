@@ -50,6 +50,7 @@ mod reference_pages;
 mod seed;
 mod server;
 mod storage;
+mod text_encoding;
 mod tickets;
 
 #[cfg(feature = "cli")]

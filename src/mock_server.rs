@@ -202,7 +202,7 @@ impl MockServerBuilder {
     /// Sets the base URL for links in responses.
     #[must_use]
     pub fn public_url(mut self, url: impl Into<String>) -> Self {
-        self.config.public_url = Some(url.into().trim_end_matches('/').to_owned());
+        self.config.public_urls = vec![url.into().trim_end_matches('/').to_owned()];
         self
     }
 

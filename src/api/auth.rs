@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::cross_origin::UntrustedOrigin;
 use super::decode::{decode_component, parse_pairs};
-use super::error::ApiError;
+use super::error::{ApiError, MisplacedKey};
 use crate::accounts::{Accounts, ApiKey};
 use crate::contract::{API_KEY_NAME, AUTH_SCHEME};
 
@@ -32,10 +32,9 @@ pub(crate) fn extract_key<'a>(
 ) -> Result<Cow<'a, str>, ApiError> {
     let mut keys = iter_keys(headers, query);
     let Some(key) = keys.next() else {
-        return Err(if has_other_scheme(headers) {
-            ApiError::WrongAuthScheme
-        } else {
-            ApiError::MissingApiKey
+        return Err(match iter_misplaced_keys(headers, query).next() {
+            Some((place, _)) => ApiError::MisplacedApiKey(place),
+            None => ApiError::MissingApiKey,
         });
     };
     if keys.any(|other| other != key) { Err(ApiError::ConflictingApiKeys) } else { Ok(key) }
@@ -63,9 +62,56 @@ pub(crate) async fn resolve_key(
     }
 }
 
-/// Extracts the texts of all keys.
+/// Extracts the texts of all keys, and of what was probably meant as one.
 pub(crate) fn extract_all_keys(headers: &HeaderMap, query: &str) -> Vec<String> {
-    iter_keys(headers, query).map(Cow::into_owned).collect()
+    let keys = iter_keys(headers, query).map(Cow::into_owned);
+    keys.chain(iter_misplaced_keys(headers, query).map(|(_, key)| key)).collect()
+}
+
+/// Finds non-empty values that were probably meant as keys, such as `X-API-Key: K`.
+fn iter_misplaced_keys(
+    headers: &HeaderMap,
+    query: &str,
+) -> impl Iterator<Item = (MisplacedKey, String)> {
+    let schemes = headers.get_all(AUTHORIZATION).iter().filter_map(|value| {
+        let text = header_text(value);
+        let (scheme, key) = text.trim().split_once(' ').unwrap_or(("", text.trim()));
+        let is_other =
+            !scheme.eq_ignore_ascii_case(AUTH_SCHEME) && !key.eq_ignore_ascii_case(AUTH_SCHEME);
+        is_other.then(|| (MisplacedKey::OtherScheme, key.trim().to_owned()))
+    });
+    let named = headers
+        .iter()
+        .filter(|(name, _)| **name != API_KEY_HEADER && resembles_key_name(name.as_str()));
+    let named = named.map(|(name, value)| {
+        (MisplacedKey::Header(name.as_str().to_owned()), header_text(value).trim().to_owned())
+    });
+    let parameters = parse_pairs(query.as_bytes())
+        .filter_map(Result::ok)
+        .filter(|(name, _)| name != API_KEY_NAME && resembles_key_name(name))
+        .map(|(name, value)| (MisplacedKey::Parameter(name), value));
+    schemes.chain(named).chain(parameters).filter(|(_, key)| !key.is_empty())
+}
+
+/// Returns whether a name is one that other APIs use for a key, in any case and with any separators.
+fn resembles_key_name(name: &str) -> bool {
+    const NAMES: [&str; 8] = [
+        "apikey",
+        "xapikey",
+        "key",
+        "token",
+        "apitoken",
+        "xapitoken",
+        "accesstoken",
+        "xomnideskapikey",
+    ];
+    // Longer names resemble none of them, and need no copy.
+    if name.len() > 32 {
+        return false;
+    }
+    let letters = name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.'));
+    let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
+    NAMES.contains(&&*letters)
 }
 
 fn iter_keys<'a>(headers: &'a HeaderMap, query: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
@@ -106,15 +152,6 @@ fn keys_in_authorization_header(headers: &HeaderMap) -> impl Iterator<Item = Cow
     headers.get_all(AUTHORIZATION).iter().filter_map(|value| match header_text(value) {
         Cow::Borrowed(text) => strip_scheme(text).map(Cow::Borrowed),
         Cow::Owned(text) => strip_scheme(&text).map(|key| Cow::Owned(key.to_owned())),
-    })
-}
-
-/// Returns whether `Authorization` has another scheme than `apikey`.
-fn has_other_scheme(headers: &HeaderMap) -> bool {
-    headers.get_all(AUTHORIZATION).iter().any(|value| {
-        let text = header_text(value);
-        let scheme = text.split_whitespace().next();
-        scheme.is_some_and(|scheme| !scheme.eq_ignore_ascii_case(AUTH_SCHEME))
     })
 }
 

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
 
+use super::base_url::BaseUrl;
 use crate::accounts::EffectiveSettings;
 use crate::journal::RecordedInput;
 
@@ -32,6 +33,8 @@ pub(crate) struct CacheKeyRef<'a> {
     pub(crate) path: &'a str,
     /// Has no API key.
     pub(crate) query: Cow<'a, str>,
+    /// The base URL of the links in the response.
+    pub(crate) base_url: BaseUrl<'a>,
 }
 
 /// Identifies a response. Hashes as [`CacheKeyRef`]: same fields, same order.
@@ -42,21 +45,24 @@ pub(crate) struct CacheKey {
     second: i64,
     path: Box<str>,
     query: Box<str>,
+    base_url: BaseUrl<'static>,
 }
 
 impl From<CacheKeyRef<'_>> for CacheKey {
     fn from(key: CacheKeyRef<'_>) -> Self {
-        let CacheKeyRef { account, change_counter, second, path, query } = key;
-        Self { account, change_counter, second, path: path.into(), query: query.into() }
+        let CacheKeyRef { account, change_counter, second, path, query, base_url } = key;
+        let base_url = BaseUrl { scheme: base_url.scheme, rest: base_url.rest.into_owned().into() };
+        Self { account, change_counter, second, path: path.into(), query: query.into(), base_url }
     }
 }
 
 impl Equivalent<CacheKey> for CacheKeyRef<'_> {
     fn equivalent(&self, key: &CacheKey) -> bool {
-        let CacheKey { account, change_counter, second, path, query } = key;
+        let CacheKey { account, change_counter, second, path, query, base_url } = key;
         (self.account, self.change_counter, self.second) == (*account, *change_counter, *second)
             && *self.path == **path
             && *self.query == **query
+            && self.base_url == *base_url
     }
 }
 
@@ -120,6 +126,7 @@ mod tests {
             second: 3,
             path,
             query: query.into(),
+            base_url: BaseUrl { scheme: "http", rest: "host".into() },
         };
         let hasher = RandomState::new();
         let keys = [key("/a", "b"), key("/ab", ""), key("/a", ""), key("/", "ab")];

@@ -4,6 +4,7 @@ use axum::http::Uri;
 use jiff::Timestamp;
 
 use super::auth;
+use super::base_url::BaseUrl;
 use super::cache::CacheKeyRef;
 use super::endpoint::CachePolicy;
 use crate::accounts::ApiKey;
@@ -16,6 +17,7 @@ pub(super) fn cache_key<'a>(
     key: &ApiKey,
     now: Timestamp,
     uri: &'a Uri,
+    base_url: BaseUrl<'a>,
 ) -> Option<CacheKeyRef<'a>> {
     let counter = &key.account.change_counter;
     let (row, second) = match policy {
@@ -32,6 +34,7 @@ pub(super) fn cache_key<'a>(
         second,
         path: uri.path(),
         query: auth::strip_key_from_query(uri.query().unwrap_or_default()),
+        base_url,
     })
 }
 
@@ -88,6 +91,10 @@ mod tests {
         ["key-one", "key-other"].map(|secret| accounts.find_key(secret).expect("the key is known"))
     }
 
+    fn base_url() -> BaseUrl<'static> {
+        BaseUrl { scheme: "http", rest: "127.0.0.1:8080".into() }
+    }
+
     fn uri(text: &str) -> Uri {
         text.parse().expect("a URI")
     }
@@ -115,18 +122,20 @@ mod tests {
         let [key, other] = create_two_keys().await;
         let now = Timestamp::from_second(1_000).expect("a time");
         let uri = uri("/api/v2/ticket?status=open&apiKey=key-one&itemLimit=1");
-        let list = cache_key(CachePolicy::ThisSecond, &key, now, &uri).expect("a key");
+        let list = cache_key(CachePolicy::ThisSecond, &key, now, &uri, base_url()).expect("a key");
         let expected = CacheKeyRef {
             account: key.account.serial,
             change_counter: key.account.change_counter.current(),
             second: 1_000,
             path: "/api/v2/ticket",
             query: "status=open&itemLimit=1".into(),
+            base_url: base_url(),
         };
         assert_eq!(list, expected);
-        let row = cache_key(ROW_POLICY, &key, now, &uri).expect("a key");
+        let row = cache_key(ROW_POLICY, &key, now, &uri, base_url()).expect("a key");
         assert_eq!(row, CacheKeyRef { second: 0, ..expected.clone() });
-        let elsewhere = cache_key(CachePolicy::ThisSecond, &other, now, &uri).expect("a key");
+        let elsewhere =
+            cache_key(CachePolicy::ThisSecond, &other, now, &uri, base_url()).expect("a key");
         assert_ne!(elsewhere.account, expected.account);
     }
 
@@ -142,7 +151,8 @@ mod tests {
         );
         let counters = || {
             let counter = |policy, uri| {
-                cache_key(policy, &key, now, uri).map(|cache_key| cache_key.change_counter)
+                cache_key(policy, &key, now, uri, base_url())
+                    .map(|cache_key| cache_key.change_counter)
             };
             [
                 counter(CachePolicy::ThisSecond, &list),

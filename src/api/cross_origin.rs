@@ -9,7 +9,7 @@ use super::state::AppState;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a browser marks the request as coming from another origin's page.
-pub(crate) fn is_cross_origin(headers: &HeaderMap, public_url: &str) -> bool {
+pub(crate) fn is_cross_origin(state: &AppState, headers: &HeaderMap) -> bool {
     if header_text(headers, &SEC_FETCH_SITE)
         .is_some_and(|site| site == "cross-site" || site == "same-site")
     {
@@ -19,7 +19,11 @@ pub(crate) fn is_cross_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let host = header_text(headers, &HOST).unwrap_or_default();
     let own_origin = |scheme| format!("{scheme}://{host}");
     let origin = origin.to_str().unwrap_or_default();
-    origin != public_url && origin != own_origin("http") && origin != own_origin("https")
+    let is_configured = state
+        .own_urls
+        .iter_configured()
+        .any(|url| format!("{}://{}", url.scheme, url.authority()).eq_ignore_ascii_case(origin));
+    !is_configured && origin != own_origin("http") && origin != own_origin("https")
 }
 
 /// Why an unknown key creates no account: a foreign web page may have sent it.
@@ -34,7 +38,7 @@ pub(crate) enum UntrustedOrigin {
 impl UntrustedOrigin {
     /// Returns None if it may create an account.
     pub(super) fn detect(state: &AppState, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        if is_cross_origin(headers, &state.public_url) {
+        if is_cross_origin(state, headers) {
             Some(Self::CrossOriginPage)
         } else if state.listen_address.ip().is_loopback() && !is_own_host(state, uri, headers) {
             // On other addresses, clients use names that the server cannot know, as a container's.

@@ -8,9 +8,11 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::body::BodyError;
+use super::content_encoding;
 use super::decode::DecodeError;
 use super::protocol_error::ProtocolError;
 use super::response::RenderedResponse;
+use super::similar_path::SimilarPath;
 use crate::accounts::{AccountError, EffectiveSettings};
 use crate::clock;
 use crate::contract::dialect::Dialect;
@@ -31,18 +33,33 @@ const INTERNAL_ERROR_MESSAGE: &str =
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthenticationFailure(pub(crate) &'static str);
 
+/// Where a client sent a key that the server does not read from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MisplacedKey {
+    /// In `Authorization`, with another scheme than `apikey` or none.
+    OtherScheme,
+    /// In a header with this name.
+    Header(String),
+    /// In a query parameter with this name.
+    Parameter(String),
+}
+
 /// A failed request.
 #[derive(Debug)]
 pub(crate) enum ApiError {
-    UnknownPath(String),
+    UnknownPath {
+        path: String,
+        /// What makes it differ from the path of an operation, and that path.
+        similar: Option<SimilarPath>,
+    },
     MethodNotAllowed {
         method: String,
         path: String,
         allowed: String,
     },
     MissingApiKey,
-    /// `Authorization` without a key, in another scheme.
-    WrongAuthScheme,
+    /// A key was probably sent, in a place that the server does not read.
+    MisplacedApiKey(MisplacedKey),
     UnknownApiKey,
     /// It is unknown, and malformed, so it creates no account.
     MalformedApiKey,
@@ -107,7 +124,7 @@ impl ApiError {
     pub(crate) fn authentication_failure(&self) -> Option<AuthenticationFailure> {
         let reason = match self {
             Self::MissingApiKey => "missing-api-key",
-            Self::WrongAuthScheme => "wrong-auth-scheme",
+            Self::MisplacedApiKey(_) => "misplaced-api-key",
             Self::UnknownApiKey | Self::TooManyAccounts(_) => "unknown-api-key",
             Self::MalformedApiKey => "malformed-api-key",
             Self::ConflictingApiKeys => "conflicting-api-keys",
@@ -120,10 +137,10 @@ impl ApiError {
 
     fn status(&self, dialect: &Dialect) -> StatusCode {
         let number = match self {
-            Self::UnknownPath(_) => 404,
+            Self::UnknownPath { .. } => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::MissingApiKey
-            | Self::WrongAuthScheme
+            | Self::MisplacedApiKey(_)
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage
@@ -155,25 +172,35 @@ impl ApiError {
 
     pub(crate) fn message(&self) -> String {
         match self {
-            Self::UnknownPath(path) => {
+            Self::UnknownPath { path, similar: None } => {
                 format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket, see /docs; the control API is at /_control, see /docs/control.")
+            }
+            Self::UnknownPath { path, similar: Some(SimilarPath { route, difference }) } => {
+                format!("The path {path} does not exist: {difference}. Did you mean {route}?")
+            }
+            Self::MethodNotAllowed { method, path, allowed } if method == "OPTIONS" => {
+                format!("The method OPTIONS is not allowed for {path}. Allowed: {allowed}. Browsers send it before a request from a page of another origin; to allow such requests, start the server with --cors-origin ORIGIN.")
             }
             Self::MethodNotAllowed { method, path, allowed } => {
                 format!("The method {method} is not allowed for {path}. Allowed: {allowed}.")
             }
             Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
-            Self::WrongAuthScheme => "No API key was sent: the header Authorization has another scheme than apikey. Send Authorization: apikey KEY, the header apiKey, or the query parameter apiKey.".to_owned(),
-            Self::UnknownApiKey => "This API key is unknown. Compare it with the key that the server prints when it starts, or with the response that created its account. The account may have been removed, or the key belongs to another server. With --accounts auto, an unknown key creates an account.".to_owned(),
+            Self::MisplacedApiKey(place) => {
+                let place = match place {
+                    MisplacedKey::OtherScheme => "the header Authorization has another scheme than apikey".to_owned(),
+                    MisplacedKey::Header(name) => format!("the header {name} is not read"),
+                    MisplacedKey::Parameter(name) => format!("the query parameter {name} is not read"),
+                };
+                format!("No API key was sent: {place}. Send Authorization: apikey KEY, the header apiKey, or the query parameter apiKey.")
+            }
+            Self::UnknownApiKey => "This API key is unknown. Compare it with the key that the server was started with or printed at its start, or with the response that created its account. The account may have been removed, or the key belongs to another server. With --accounts auto, an unknown key creates an account.".to_owned(),
             Self::MalformedApiKey => AccountError::MalformedKey.to_sentence(),
             Self::CrossOriginPage => "This API key is unknown, and no account is created for it: according to its header Origin or Sec-Fetch-Site, the request comes from a web page of another origin. Create the account first, with a request from outside such a page; then the key works from there as well.".to_owned(),
             Self::HostNotAllowed => "This API key is unknown, and no account is created for it: the Host of the request is not a host of this server. It is neither a loopback host, nor the listen address, nor the host of --public-url. Start the server with --public-url http://HOST:PORT to use another name, or create the account first; a known key works with every Host.".to_owned(),
             Self::ConflictingApiKeys => "The API key apiKey was sent more than once, with different values.".to_owned(),
             Self::Forbidden(permission) => format!("This API key lacks the permission {}.", permission.name()),
             Self::UnsupportedMediaType(sent) => content_type_message(sent.as_deref()),
-            Self::UnsupportedContentEncoding(sent) => {
-                let sent = quote_value(&sent.as_str().into());
-                format!("The Content-Encoding {sent} is not supported; send the body without an encoding.")
-            }
+            Self::UnsupportedContentEncoding(sent) => content_encoding::message(sent),
             Self::BodyTooLarge(max_bytes) => format!("The body is larger than {max_bytes} bytes (--max-body-bytes)."),
             Self::BodyTimeout(timeout) => format!("The body was not complete after {} (--body-timeout).", clock::format_duration(*timeout)),
             Self::Protocol(error) => error.to_string(),
@@ -214,7 +241,7 @@ impl ApiError {
         let headers = &mut response.headers;
         match self {
             Self::MissingApiKey
-            | Self::WrongAuthScheme
+            | Self::MisplacedApiKey(_)
             | Self::UnknownApiKey
             | Self::MalformedApiKey
             | Self::CrossOriginPage

@@ -54,10 +54,10 @@ async fn run_handler(
     enforce_strict_mode(&outcome.settings, &context.warnings, &outcome.recorded_input)?;
     let journal_slot = JournalSlot::default();
     let handler_context = HandlerContext {
-        state: Arc::clone(&context.state),
         key: Arc::clone(&context.key),
         database,
         settings: Arc::clone(&outcome.settings),
+        base_url: context.base_url.clone(),
         values,
         journal_slot: journal_slot.clone(),
     };

@@ -12,6 +12,7 @@ use super::input::redacted_query_fields;
 use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
 use super::redactor::Redactor;
 use super::request_context::{OriginalPath, key_in_query_warning};
+use super::similar_path::{find_similar_path, is_ticket_api_path};
 use super::state::SharedState;
 use crate::clock;
 use crate::contract::Operation;
@@ -45,9 +46,14 @@ pub(super) fn reject_unauthenticated(
     response
 }
 
-/// Responds to an unknown path.
-pub(crate) fn not_found(state: &SharedState, request: &Request) -> Response<Body> {
-    reject(state, request, None, |_, path| ApiError::UnknownPath(path))
+/// Responds to an unknown path; `routes` are the paths of all operations.
+pub(crate) fn not_found(
+    state: &SharedState,
+    request: &Request,
+    routes: impl Iterator<Item = &'static str>,
+) -> Response<Body> {
+    let similar = find_similar_path(request.uri().path(), routes);
+    reject(state, request, None, |_, path| ApiError::UnknownPath { path, similar })
 }
 
 /// Responds to a method that the path does not have; `route` is the path in the contract, if it is there.
@@ -69,7 +75,7 @@ fn reject(
     route: Option<&str>,
     make_error: impl FnOnce(String, String) -> ApiError,
 ) -> Response<Body> {
-    let is_api = request.uri().path().starts_with("/api/");
+    let is_api = is_ticket_api_path(request.uri().path());
     let key_text = auth::extract_key(request.headers(), request.uri().query().unwrap_or_default());
     let key_text = key_text.ok().filter(|_| is_api);
     let key = key_text.and_then(|text| state.accounts.find_key(&text));

@@ -52,7 +52,13 @@ pub(crate) fn try_cached(
     }
     let now = clock::system_now();
     let times = RequestTimes { account: account.settings().to_account_time(now), system: now };
-    let cache_key = cache_key(policy, &key, times.account, uri)?;
+    let cache_key = cache_key(
+        policy,
+        &key,
+        times.account,
+        uri,
+        state.own_urls.base_url_for(uri, headers, &redactor.key),
+    )?;
     let CachedResponse { body, recorded_input, settings } =
         state.response_cache.lookup(&cache_key)?;
     let response = RenderedResponse::ok(body, Some(&settings));

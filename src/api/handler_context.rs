@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use super::state::SharedState;
 use crate::accounts::{ApiKey, EffectiveSettings, Lease};
 use crate::journal::{Journal, PendingEntry, WithChanges};
 use crate::storage::BatchedWrite;
@@ -15,11 +14,12 @@ use crate::storage::BatchedWrite;
 /// A validated request, from a key with the permission.
 #[derive(Debug)]
 pub(crate) struct HandlerContext {
-    pub(crate) state: SharedState,
     pub(crate) key: Arc<ApiKey>,
     /// The database of the key's account.
     pub(crate) database: Lease,
     pub(crate) settings: Arc<EffectiveSettings>,
+    /// The base URL of the links in the response.
+    pub(crate) base_url: String,
     pub(super) values: Map<String, Value>,
     pub(super) journal_slot: JournalSlot,
 }

@@ -14,7 +14,7 @@ use super::state::AppState;
 /// The host of the request is not a host of this server.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The Host of the request is not a host of this server. Allowed are localhost, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT."
+    "The Host of the request is not a host of this server. Allowed are localhost and names below it, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT; requests to the control API with the right control token may use any name."
 )]
 pub(crate) struct HostNotAllowed;
 
@@ -43,17 +43,25 @@ pub(super) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> b
 }
 
 fn is_own_authority(state: &AppState, host: &str) -> bool {
-    let public_host = state.public_url.split_once("://").map(|(_, rest)| rest);
-    let public_host = public_host.and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    if host.eq_ignore_ascii_case(public_host) {
-        return true;
-    }
+    let name = host_name(host);
+    let is_public = state.own_urls.iter_configured().any(|url| {
+        url.authority().eq_ignore_ascii_case(host)
+            || host_name(url.authority()).eq_ignore_ascii_case(name)
+    });
+    is_public || is_localhost(name) || is_own_address(state, name)
+}
+
+/// Returns a host without its port, and without the dot that a name may end with.
+fn host_name(host: &str) -> &str {
     let name = host.rsplit_once(':').map_or(host, |(name, port)| {
         if port.bytes().all(|digit| digit.is_ascii_digit()) { name } else { host }
     });
-    let public_name = public_host.rsplit_once(':').map_or(public_host, |(name, _)| name);
-    let is_public = !public_name.is_empty() && name.eq_ignore_ascii_case(public_name);
-    is_public || name.eq_ignore_ascii_case("localhost") || is_own_address(state, name)
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// Returns whether a name is loopback: `localhost`, or below it (RFC 6761).
+fn is_localhost(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|top| top.eq_ignore_ascii_case("localhost"))
 }
 
 fn is_own_address(state: &AppState, name: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Decodes a request's input: path, query and body.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::limits::{InputLimits, Limits};
 use super::redactor::Redactor;
 use super::request_context::RequestContext;
-use super::{auth, decode};
+use super::{auth, content_encoding, decode};
 use crate::contract::{InputSource, MediaType, Operation};
 
 /// The decoded input.
@@ -80,7 +80,7 @@ async fn decode_parts(
         InputSource::Query => Ok(Map::new()),
         // Read even if the query is invalid, so that the client can read the response.
         InputSource::Body | InputSource::BodyOrQuery => {
-            decode_body(input, &parts.headers, body, limits).await
+            decode_body(input, &parts.headers, body, limits, !(operation.fields)().is_empty()).await
         }
     };
     let mut query = query.map_err(ApiError::Decode)?;
@@ -117,22 +117,23 @@ fn merge_fields(mut fields: Map<String, Value>, others: Map<String, Value>) -> M
     fields
 }
 
-/// Reads and decodes a body.
+/// Reads and decodes a body. If the operation has no fields, JSON `null` is accepted as an empty body.
 async fn decode_body(
     input: &mut RawInput,
     headers: &HeaderMap,
     body: Body,
     limits: &Limits,
+    has_fields: bool,
 ) -> Result<Map<String, Value>, ApiError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let media_type = content_type.as_deref().and_then(MediaType::from_content_type);
-    if let Some(content_encoding) =
-        headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity")
+    // Before the body is read, so that a client that waits for `100 Continue` does not send it.
+    if let Some(sent) =
+        content_encoding::find_unsupported(headers).filter(|_| !body.is_end_stream())
     {
-        let content_encoding = String::from_utf8_lossy(content_encoding.as_bytes()).into_owned();
-        return Err(ApiError::UnsupportedContentEncoding(content_encoding));
+        return Err(ApiError::UnsupportedContentEncoding(sent));
     }
     let body = body::read_body(
         headers,
@@ -140,13 +141,17 @@ async fn decode_body(
         BodyLimit { max_bytes: limits.max_body_bytes, timeout: limits.body_timeout },
     )
     .await?;
+    // Without content there is no type to object to: some clients always send one.
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
     match (media_type, content_type) {
+        (Some(MediaType::Json), _) if !has_fields && body.trim_ascii() == b"null" => Ok(Map::new()),
         (Some(media_type), Some(content_type)) => {
-            input.media_type = Some(media_type).filter(|_| !body.is_empty());
+            input.media_type = Some(media_type);
             let decoded = decode::parse_body(media_type, &content_type, &body, limits.input);
             decoded.map_err(ApiError::Decode)
         }
-        (None, None) if body.is_empty() => Ok(Map::new()),
         (_, content_type) => Err(ApiError::UnsupportedMediaType(content_type)),
     }
 }

@@ -1,10 +1,12 @@
 //! The Ticket API over HTTP; routing is left to `server`.
 
 pub(crate) mod auth;
+mod base_url;
 pub(crate) mod body;
 pub(crate) mod cache;
 mod cache_key;
 mod client_disconnect;
+pub(crate) mod content_encoding;
 mod controller;
 mod cross_origin;
 pub(crate) mod decode;
@@ -27,9 +29,11 @@ mod recorder;
 mod redactor;
 mod request_context;
 mod response;
+mod similar_path;
 pub(crate) mod state;
 mod validate;
 
+pub(crate) use base_url::OwnUrls;
 pub(crate) use controller::Controller;
 pub(crate) use cross_origin::is_cross_origin;
 pub(crate) use endpoint::{CachePolicy, Endpoint};
@@ -43,3 +47,4 @@ pub(crate) use pipeline::{RequestLogInfo, serve};
 pub(crate) use protocol_error::ProtocolError;
 pub(crate) use request_context::OriginalPath;
 pub(crate) use response::JsonBody;
+pub(crate) use similar_path::is_ticket_api_path;

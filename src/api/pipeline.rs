@@ -86,7 +86,12 @@ async fn serve_read(
     let settings = context.key.account.settings();
     let is_cacheable = context.key.permissions.contains(endpoint.operation.permission)
         && (context.warnings.is_empty() || settings.account_settings.strict.is_none());
-    let cache_key = cache_key(policy, &context.key, settings.now(), request.uri());
+    let base_url = context.state.own_urls.base_url_for(
+        request.uri(),
+        request.headers(),
+        &context.recorder.redactor().key,
+    );
+    let cache_key = cache_key(policy, &context.key, settings.now(), request.uri(), base_url);
     // The cached entry holds the input, and is shared with other API keys.
     let is_cacheable = is_cacheable && !context.recorder.redactor().uri_contains_key(request.uri());
     let cache_key = cache_key.filter(|_| is_cacheable).map(CacheKey::from);

@@ -30,6 +30,8 @@ pub(super) struct RequestContext {
     /// Warnings about its path, key and time.
     pub(super) warnings: Vec<Warning>,
     pub(super) recorder: JournalRecorder,
+    /// The base URL of the links in the response.
+    pub(super) base_url: String,
     /// Whether a foreign page may have sent it; checked only if unknown keys create accounts.
     untrusted_origin: Option<UntrustedOrigin>,
 }
@@ -72,7 +74,11 @@ impl RequestContext {
         } else {
             None
         };
-        Self { state, key, account_guard, warnings, recorder, untrusted_origin }
+        let base_url = state
+            .own_urls
+            .base_url_for(request.uri(), request.headers(), &recorder.redactor().key)
+            .to_string();
+        Self { state, key, account_guard, warnings, recorder, base_url, untrusted_origin }
     }
 
     /// Leases the account's database. If the account was removed after the key lookup (a race), resolves the key again,

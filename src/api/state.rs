@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
+use super::base_url::OwnUrls;
 use super::cache::ResponseCache;
 use super::limits::Limits;
 use crate::accounts::{Accounts, SecretHash};
@@ -25,8 +26,9 @@ pub(crate) struct AppState {
     pub(crate) listen_address: SocketAddr,
     /// Shared by all accounts.
     pub(crate) response_cache: ResponseCache,
-    /// The base URL for clients, without a trailing slash.
-    pub(crate) public_url: String,
+    pub(crate) own_urls: OwnUrls,
+    /// The origins whose pages may use the Ticket API; `*` is any.
+    pub(crate) cors_origins: Vec<String>,
     /// Allows one import at a time.
     pub(crate) import_lock: tokio::sync::Mutex<()>,
     /// Limits concurrent CPU-bound jobs.

@@ -9,7 +9,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
-use crate::cli::flag_values::{number_in, parse_duration, parse_public_url};
+use crate::cli::flag_values::{
+    number_in, parse_duration, parse_listen_address, parse_origin, parse_public_url,
+};
 use crate::cli::limit_arguments::LimitArgs;
 use crate::journal::JournalLimits;
 use crate::server::config::{DEFAULT_DATA_DIR, DEFAULT_LISTEN_ADDRESS, ServerConfig};
@@ -68,7 +70,8 @@ pub(super) struct ListenArgs {
         long = "listen",
         env = "OMNIDESK_MOCK_LISTEN",
         default_value = DEFAULT_LISTEN_ADDRESS,
-        value_name = "HOST:PORT"
+        value_name = "HOST:PORT",
+        value_parser = parse_listen_address
     )]
     pub(super) address: String,
 }
@@ -141,9 +144,27 @@ pub(crate) struct ServeArgs {
     /// File to write HOST:PORT to once the server is ready
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     port_file: Option<PathBuf>,
-    /// Base URL of the server for clients, for links in responses [default: the address it listens on]
-    #[arg(long, env = "OMNIDESK_MOCK_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
-    public_url: Option<String>,
+    /// Base URL of the server for clients, for links in responses; repeatable: the one with the host of the request is
+    /// used, else the first [default: the host of the request]
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_PUBLIC_URL",
+        value_name = "URL",
+        value_parser = parse_public_url,
+        value_delimiter = ',',
+        action = ArgAction::Append
+    )]
+    public_url: Vec<String>,
+    /// Origin of web pages that may use the Ticket API, such as `http://localhost:3000`, or `*`; repeatable
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_CORS_ORIGIN",
+        value_name = "ORIGIN",
+        value_parser = parse_origin,
+        value_delimiter = ',',
+        action = ArgAction::Append
+    )]
+    cors_origin: Vec<String>,
     /// Format of the log on standard error; `RUST_LOG` sets the level
     #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORMAT")]
     pub(super) log: LogFormat,
@@ -179,7 +200,8 @@ impl ServeArgs {
                 max_bytes: self.journal_bytes,
             },
             port_file: self.port_file.clone(),
-            public_url: self.public_url.clone(),
+            public_urls: self.public_url.clone(),
+            cors_origins: self.cors_origin.clone(),
             dialect: self.dialect.clone(),
             limits: self.limits.to_limits(),
             max_waits: self.limits.max_waits,
@@ -216,6 +238,9 @@ pub(super) struct ReadyArgs {
     pub(super) timeout: Duration,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
+    /// TOML file of the server, whose `listen` is used
+    #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 /// The document to print.

@@ -27,10 +27,8 @@ pub(super) enum ConfigFileError {
     Parse { path: PathBuf, line: usize, message: String },
     #[error("{}: {message}", path.display())]
     InvalidValue { path: PathBuf, message: String },
-    #[error("{}: {name} is not a setting; the settings are {allowed} and the table [dialect]", path.display())]
-    UnknownSetting { path: PathBuf, name: String, allowed: String },
-    #[error("{}: {name} must be a string, a number, true or false; seed may also be a list", path.display())]
-    WrongType { path: PathBuf, name: String },
+    #[error("{}", join_faults(path, faults))]
+    InvalidSettings { path: PathBuf, faults: Vec<String> },
 }
 
 impl ConfigFile {
@@ -80,36 +78,70 @@ impl ConfigFile {
         serve_args: &[Arg],
     ) -> Result<Command, ConfigFileError> {
         let args: Vec<&Arg> = serve_args.iter().filter(|arg| arg.get_id() != "config").collect();
+        let mut faults = Vec::new();
         for (name, value) in &self.settings {
             let Some(arg) = args.iter().find(|arg| arg.get_id() == name.as_str()) else {
                 let names: Vec<&str> = args.iter().map(|arg| arg.get_id().as_str()).collect();
-                return Err(ConfigFileError::UnknownSetting {
-                    path: self.path.clone(),
-                    name: name.clone(),
-                    allowed: names.join(", "),
-                });
+                faults.push(format!(
+                    "{name} is not a setting; the settings are {} and the table [dialect]",
+                    names.join(", ")
+                ));
+                continue;
             };
             let repeatable = matches!(arg.get_action(), ArgAction::Append);
             let Some(values) =
                 to_arg_values(value).filter(|values| repeatable || values.len() == 1)
             else {
-                let (path, name) = (self.path.clone(), name.clone());
-                return Err(ConfigFileError::WrongType { path, name });
+                faults.push(format!(
+                    "{name} must be a string, a number, true or false; seed may also be a list"
+                ));
+                continue;
             };
+            if let Err(error) = check_values(arg, &values) {
+                faults.push(first_line(&error));
+                continue;
+            }
             let set = |arg: Arg| arg.default_values(values.clone());
             command = command.mut_arg(name, set);
-            for subcommand in if name == "listen" { &["serve"][..] } else { &["serve", "run"] } {
+            for subcommand in subcommands_of(name) {
                 command = command.mut_subcommand(subcommand, |command| command.mut_arg(name, set));
             }
         }
-        Ok(command)
+        if faults.is_empty() {
+            Ok(command)
+        } else {
+            Err(ConfigFileError::InvalidSettings { path: self.path.clone(), faults })
+        }
     }
 
     /// Converts clap's error about a value of the file.
     pub(super) fn invalid_value(&self, error: &clap::Error) -> ConfigFileError {
-        let message = error.to_string();
-        let message = message.trim_start_matches("error: ").lines().next().unwrap_or_default();
-        ConfigFileError::InvalidValue { path: self.path.clone(), message: message.to_owned() }
+        ConfigFileError::InvalidValue { path: self.path.clone(), message: first_line(error) }
+    }
+}
+
+/// Parses the values of one argument alone.
+fn check_values(arg: &Arg, values: &[String]) -> Result<(), clap::Error> {
+    let arg = arg.clone().env(None::<&str>).default_values(values.to_vec());
+    Command::new("check").arg(arg).try_get_matches_from(["check"]).map(drop)
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let message = error.to_string();
+    message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
+}
+
+fn join_faults(path: &Path, faults: &[String]) -> String {
+    let lines = faults.iter().map(|fault| format!("{}: {fault}", path.display()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Returns the subcommands that read this setting from the file. `run` has addresses of its own.
+fn subcommands_of(setting: &str) -> &'static [&'static str] {
+    match setting {
+        "listen" => &["serve", "ready"],
+        "public_url" => &["serve"],
+        _ => &["serve", "run"],
     }
 }
 

@@ -47,6 +47,37 @@ pub(super) fn number_in(range: RangeInclusive<i64>) -> RangedI64ValueParser<usiz
     RangedI64ValueParser::new().range(range)
 }
 
+/// Checks that an address has a host and a port.
+pub(super) fn parse_listen_address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some(("", port)) if port.parse::<u16>().is_ok() => Err(format!(
+            "the host is missing; use 127.0.0.1:{port}, or 0.0.0.0:{port} to listen on all addresses"
+        )),
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(text.to_owned())
+        }
+        _ if text.parse::<u16>().is_ok() => {
+            Err(format!("the host is missing; use 127.0.0.1:{text}"))
+        }
+        _ => Err("must be HOST:PORT, such as 127.0.0.1:8080".to_owned()),
+    }
+}
+
+/// Parses an origin as browsers send it: without a path, and without the default port.
+pub(super) fn parse_origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let host = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
+    let is_origin = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/,*\"@".contains(&byte));
+    if is_origin {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("must be * or an origin without a path, such as http://localhost:3000".to_owned())
+    }
+}
+
 /// Parses a base URL, and removes its trailing slash.
 pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));

@@ -37,7 +37,12 @@ async fn run_with_server(args: &RunArgs, startup: StartupSignalGuard) -> anyhow:
     let (server, key) = Server::open_with_account(&config).await?;
     let control_token = config.control_token.as_deref();
     let control_token = control_token.or(server.control_token_to_print.as_deref());
-    let command = build_command(&args.command, &server.state.public_url, &key, control_token)?;
+    let command = build_command(
+        &args.command,
+        server.state.own_urls.default_base_url(),
+        &key,
+        control_token,
+    )?;
     let (shutdown_tx, shutdown_rx) = oneshot::channel::<()>();
     let server_task = tokio::spawn(server.run(async {
         // Dropped once the command has exited.
@@ -65,10 +70,31 @@ fn build_command(
         .env("OMNIDESK_CONTROL_URL", format!("{base_url}{}", control::PATH_PREFIX))
         .env("OMNIDESK_BASE_URL", base_url)
         .env("OMNIDESK_API_KEY", api_key);
+    // A proxy of the environment cannot reach this server.
+    let current = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| std::env::var(name).ok());
+    let no_proxy = extend_no_proxy(current.as_deref().unwrap_or_default(), base_url);
+    command.env("NO_PROXY", &no_proxy).env("no_proxy", &no_proxy);
     if let Some(token) = control_token {
         command.env("OMNIDESK_CONTROL_TOKEN", token);
     }
     Ok(command)
+}
+
+/// Adds the host of a URL to a list of hosts that are reached without a proxy.
+fn extend_no_proxy(list: &str, base_url: &str) -> String {
+    let authority = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    // Most clients expect an IPv6 address without its brackets.
+    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let has_host = list.split(',').any(|entry| entry.trim() == host || entry.trim() == "*");
+    match list {
+        _ if has_host => list.to_owned(),
+        "" => host.to_owned(),
+        _ => format!("{list},{host}"),
+    }
 }
 
 /// Runs the command until it exits, and forwards signals to it.
@@ -125,4 +151,24 @@ fn termination_signal(status: ExitStatus) -> Option<i32> {
 #[cfg(not(unix))]
 fn termination_signal(_: ExitStatus) -> Option<i32> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_of_the_server_is_added_to_no_proxy() {
+        for (list, base_url, expected) in [
+            ("", "http://127.0.0.1:8080", "127.0.0.1"),
+            ("corp.test", "http://127.0.0.1:8080", "corp.test,127.0.0.1"),
+            ("corp.test, 127.0.0.1", "http://127.0.0.1:8080", "corp.test, 127.0.0.1"),
+            ("*", "http://127.0.0.1:8080", "*"),
+            ("127.0.0.10", "http://127.0.0.1:8080/mock", "127.0.0.10,127.0.0.1"),
+            ("", "http://[::1]:8080", "::1"),
+            ("", "https://desk.test/mock", "desk.test"),
+        ] {
+            assert_eq!(extend_no_proxy(list, base_url), expected, "{list} {base_url}");
+        }
+    }
 }

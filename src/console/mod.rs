@@ -25,6 +25,9 @@ use crate::api::state::SharedState;
 const CSP_VALUE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The icon of the pages: browsers request it at a fixed path.
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#14532d"/><path d="M3 5h10v2a1.5 1.5 0 0 0 0 3v2H3v-2a1.5 1.5 0 0 0 0-3z" fill="#fff"/></svg>"##;
+
 /// Returns the routes of the pages, their assets and the OpenAPI document of the Ticket API, built on first use.
 pub(crate) fn routes(
     state: &SharedState,
@@ -37,6 +40,7 @@ pub(crate) fn routes(
             get(move || ready(asset_response("application/json", String::clone(&openapi)))),
         )
         .route("/", get(|| async { Redirect::temporary("/docs") }))
+        .route("/favicon.ico", get(|| async { asset_response("image/svg+xml", ICON) }))
         .route("/docs", get(|| async { html_response(api_docs::render_page()) }))
         .route("/docs/control", get(|| async { html_response(control_docs::render_page()) }))
         .route(

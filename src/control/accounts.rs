@@ -84,7 +84,7 @@ pub(super) async fn create(
         strict: new_account.strict,
         ..accounts::NewAccount::with_key(key)
     };
-    let base_url = state.public_url.clone();
+    let base_url = state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
     run_to_completion(async move {
         let account = state.accounts.create_account(new, source).await?;
         let created =

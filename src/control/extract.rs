@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemKind};
 use crate::accounts::{Account, AccountError, AccountGuard, SELF_ALIAS};
 use crate::api::body;
 use crate::api::body::{BodyError, BodyLimit};
+use crate::api::content_encoding;
 use crate::api::decode;
 use crate::api::decode::DecodeError;
 use crate::api::limits::InputLimits;
@@ -24,6 +25,7 @@ use crate::api::state::SharedState;
 use crate::api::{ApiError, auth};
 use crate::clock;
 use crate::contract::{MediaType, quote_value};
+use crate::text_encoding::decode_utf8;
 
 /// The maximum body size, in bytes, except for imports (arbitrary).
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -192,7 +194,7 @@ pub(super) async fn resolve_account(
     match key {
         Ok(key) => Ok(Arc::clone(&key.account)),
         Err(ApiError::TooManyAccounts(max)) => Err(AccountError::TooManyAccounts(max).into()),
-        Err(ApiError::MissingApiKey | ApiError::WrongAuthScheme) => Err(Problem::new(
+        Err(ApiError::MissingApiKey | ApiError::MisplacedApiKey(_)) => Err(Problem::new(
             ProblemKind::InvalidApiKey,
             "The API key is missing. Send it in the header apiKey.",
         )),
@@ -242,16 +244,17 @@ impl<T: DeserializeOwned> FromRequest<SharedState> for OptionalJsonBody<T> {
 
 fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     let invalid_body = |what: String| Problem::invalid(format!("The body is invalid: {what}."));
+    let text = decode_utf8(text).map_err(|error| Problem::invalid(format!("The body {error}.")))?;
     // serde would accept an array as the fields in order.
-    if !text.trim_ascii_start().starts_with(b"{") {
+    if !text.trim_ascii_start().starts_with('{') {
         return Err(invalid_body(
             "it must be a JSON object, {…}, not a form or another format".to_owned(),
         ));
     }
     // The limits apply during parsing, so a small body cannot use much memory.
     let object: Map<String, Value> =
-        decode::parse_body(MediaType::Json, "", text, BODY_INPUT_LIMITS).map_err(|error| {
-            match error {
+        decode::parse_body(MediaType::Json, "", text.as_bytes(), BODY_INPUT_LIMITS).map_err(
+            |error| match error {
                 DecodeError::InvalidJson(reason) => invalid_body(reason),
                 DecodeError::TooManyValues(max_values) => invalid_body(format!(
                     "it has more than {max_values} values; split it into several requests"
@@ -260,8 +263,8 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
                     invalid_body(format!("{field} is nested deeper than {max_depth} levels"))
                 }
                 other => invalid_body(other.to_string()),
-            }
-        })?;
+            },
+        )?;
     serde_path_to_error::deserialize(Value::Object(object))
         .map_err(|error| invalid_body(error.to_string()))
 }
@@ -274,6 +277,13 @@ pub(super) async fn read_body(
 ) -> Result<Bytes, Problem> {
     let (head, body) = request.into_parts();
     let limit = BodyLimit { max_bytes, timeout: state.limits.body_timeout };
+    let encoding = content_encoding::find_unsupported(&head.headers);
+    if let Some(sent) = encoding.filter(|_| !body.is_end_stream()) {
+        return Err(Problem::new(
+            ProblemKind::UnsupportedEncoding,
+            content_encoding::message(&sent),
+        ));
+    }
     body::read_body(&head.headers, body, limit).await.map_err(|reason| match reason {
         BodyError::TooLarge(max_bytes) => Problem::new(
             ProblemKind::TooLarge,

@@ -13,6 +13,7 @@ use crate::api::state::SharedState;
 use crate::seed;
 use crate::seed::{Format, Import, ImportError, RowCounts};
 use crate::storage::StorageError;
+use crate::text_encoding::into_utf8;
 
 /// The maximum size of an imported fixture, in bytes (arbitrary).
 const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
@@ -64,8 +65,8 @@ pub(super) async fn import(
         return Err(Problem::invalid("The body is missing; send a fixture as JSON or YAML."));
     }
     // Reuses the buffer, since it may be large.
-    let text = String::from_utf8(body.into())
-        .map_err(|_| Problem::invalid("The fixture must be UTF-8."))?;
+    let text = into_utf8(body.into())
+        .map_err(|error| Problem::invalid(format!("The fixture {error}.")))?;
     // JSON starts with a brace or a bracket; YAML usually does not.
     let is_json = !is_yaml && text.trim_start().starts_with(['{', '[']);
     let format = if is_json { Format::Json } else { Format::Yaml };

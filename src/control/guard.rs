@@ -24,13 +24,22 @@ pub(super) async fn authorize(
 
 fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
-    // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name.
-    check_host(state, request)
-        .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
-    if is_cross_origin(headers, &state.public_url) {
+    let token = check_token(state, headers);
+    // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name. Such a page does not
+    // know the token, so whoever sends it may use any name, such as that of a container.
+    if state.control_token.is_none() || token.is_err() {
+        check_host(state, request)
+            .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
+    }
+    if is_cross_origin(state, headers) {
         let detail = "The request comes from a web page of another origin.";
         return Err(Problem::new(ProblemKind::OriginNotAllowed, detail));
     }
+    token
+}
+
+/// Checks the token, if the server requires one.
+fn check_token(state: &SharedState, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &state.control_token else { return Ok(()) };
     match bearer_token(headers) {
         Some(sent) if SecretHash::from_secret(sent) == *token => Ok(()),

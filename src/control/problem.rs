@@ -31,6 +31,7 @@ macro_rules! problem_kinds {
 problem_kinds! {
     InvalidRequest = "invalid-request", 400, "The request is invalid.";
     MalformedHttp = "malformed-http", 400, "The request is not valid HTTP/1.1.";
+    UnsupportedEncoding = "unsupported-encoding", 415, "The body has a content encoding.";
     InvalidToken = "invalid-token", 401, "The control token is missing or invalid.";
     InvalidApiKey = "invalid-api-key", 401, "The account `self` requires a valid API key.";
     OriginNotAllowed = "origin-not-allowed", 403, "This origin is not allowed to use the control API.";

@@ -119,7 +119,9 @@ pub(super) async fn stream(
     });
     let shutdown = async move { state.wait_for_shutdown().await };
     let events = events.flatten().take_until(Box::pin(shutdown));
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
+    let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL));
+    // nginx buffers responses by default, so that events would not arrive.
+    Ok(([("x-accel-buffering", "no")], sse).into_response())
 }
 
 /// A reader of a journal. It pulls entries when its client is ready, so a slow client blocks no writer.

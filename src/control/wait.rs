@@ -208,8 +208,7 @@ impl TicketExpectation {
         account: &Arc<Account>,
     ) -> Result<Option<Value>, Problem> {
         let lease = state.accounts.lease(account).await?;
-        Ok(tickets::fetch_ticket(&lease, &state.public_url, &account.settings().zone, self.id)
-            .await?)
+        Ok(tickets::fetch_ticket(&lease, &self.base_url, &account.settings().zone, self.id).await?)
     }
 }
 
@@ -229,8 +228,13 @@ impl WaitQuery {
     }
 
     /// Parses a query with `ticket`.
-    fn parse_ticket(id: i64, pairs: &[(String, String)]) -> Result<Self, Problem> {
-        let mut expectation = TicketExpectation { id, deleted: false, columns: Vec::new() };
+    fn parse_ticket(
+        id: i64,
+        pairs: &[(String, String)],
+        base_url: String,
+    ) -> Result<Self, Problem> {
+        let mut expectation =
+            TicketExpectation { id, deleted: false, columns: Vec::new(), base_url };
         let mut timeout = None;
         for (name, value) in pairs {
             match name.as_str() {
@@ -272,10 +276,14 @@ impl WaitQuery {
 impl FromRequestParts<SharedState> for WaitQuery {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &SharedState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &SharedState) -> Result<Self, Problem> {
         let pairs = query_pairs(&parts.uri).collect::<Result<Vec<_>, Problem>>()?;
         match pairs.iter().find(|(name, _)| name == "ticket") {
-            Some((_, id)) => Self::parse_ticket(parse_ticket_id(id)?, &pairs),
+            Some((_, id)) => {
+                let base_url =
+                    state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
+                Self::parse_ticket(parse_ticket_id(id)?, &pairs, base_url)
+            }
             None => FilterQuery::parse(&parts.uri).map(Self::Requests),
         }
     }
@@ -328,6 +336,9 @@ pub(super) struct TicketExpectation {
     deleted: bool,
     #[param(ignore)]
     columns: Vec<ColumnExpectation>,
+    /// The base URL of the links in the ticket.
+    #[param(ignore)]
+    base_url: String,
 }
 
 /// The expected value of a column, as text.

@@ -27,6 +27,7 @@ use crate::contract::dialect::{self, Dialect, DialectError};
 use crate::contract::{
     PERMISSION_NAMES, ValidationReport, Violation, ViolationKind, escape_control, validate,
 };
+use crate::text_encoding::into_utf8;
 use parse_budget::ParseLimits;
 use source::SourceText;
 
@@ -192,8 +193,11 @@ impl AccountFixture {
 }
 
 fn read_file(path: &Path) -> Result<SourceText, SeedError> {
-    let text = std::fs::read_to_string(path).map_err(|error| SeedError {
+    let bytes = std::fs::read(path).map_err(|error| SeedError {
         errors: vec![format!("cannot read the seed {}: {error}", path.display())],
+    })?;
+    let text = into_utf8(bytes).map_err(|error| SeedError {
+        errors: vec![format!("the seed {} {error}", path.display())],
     })?;
     Ok(SourceText::new(path.to_owned(), text))
 }

@@ -37,8 +37,10 @@ pub(crate) struct ServerConfig {
     pub(crate) journal: JournalLimits,
     /// The file that receives the server's address.
     pub(crate) port_file: Option<PathBuf>,
-    /// The base URL for links in responses, without a trailing slash.
-    pub(crate) public_url: Option<String>,
+    /// The base URLs for links in responses, without a trailing slash.
+    pub(crate) public_urls: Vec<String>,
+    /// The origins whose pages may use the Ticket API; `*` is any.
+    pub(crate) cors_origins: Vec<String>,
     /// The dialect of accounts that do not override it.
     pub(crate) dialect: Map<String, Value>,
     pub(crate) limits: Limits,
@@ -62,7 +64,8 @@ impl Default for ServerConfig {
             control_token: None,
             journal: JournalLimits { max_entries: 1000, max_bytes: 4 * 1024 * 1024 },
             port_file: None,
-            public_url: None,
+            public_urls: Vec::new(),
+            cors_origins: Vec::new(),
             dialect: Map::new(),
             limits: Limits::DEFAULT,
             max_waits: 100,

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod connection;
+mod cors;
 pub(crate) mod listener;
 mod logging;
 pub(crate) mod os_limits;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::accounts::{Accounts, SecretHash};
+use crate::api::OwnUrls;
 use crate::api::cache::ResponseCache;
 use crate::api::state::{AppState, SharedState};
 use crate::contract::dialect::Dialect;
@@ -77,16 +79,15 @@ impl Server {
         start::apply_seed(seed, config, &accounts).await?;
         let api_key_to_print = start::ensure_dev_key(config, address, is_seeded, &accounts).await?;
         let ControlToken { required, generated } = start::choose_control_token(config, address)?;
-        let public_url = config.public_url.clone().unwrap_or_else(|| {
-            format!("http://{}", listener::reachable_address(&address.to_string()))
-        });
+        let listen_url = format!("http://{}", listener::reachable_address(&address.to_string()));
         let state = Arc::new(AppState {
             accounts,
             limits: budget.cap(config.limits),
             metrics,
             listen_address: address,
             response_cache: ResponseCache::new(),
-            public_url,
+            own_urls: OwnUrls { configured: config.public_urls.clone(), listen_url },
+            cors_origins: config.cors_origins.clone(),
             import_lock: tokio::sync::Mutex::default(),
             compute_permits: AppState::new_compute_permits(),
             control_token: required.as_deref().map(SecretHash::from_secret),

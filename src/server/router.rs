@@ -1,6 +1,7 @@
 //! The router: built from the endpoint tables, with a fast path for cached responses and the request log.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -13,13 +14,16 @@ use axum::http::{HeaderValue, Method, Response};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, MethodRouter};
+use futures_util::FutureExt;
 use futures_util::future::Either;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::cors::CorsLayer;
 
 use crate::api::state::SharedState;
 use crate::api::{
     ApiError, AuthenticationFailure, CacheHit, ConnectionAbort, Endpoint, OriginalPath,
-    ProtocolError, RequestLogInfo, method_not_allowed, not_found, serve, try_cached,
+    ProtocolError, RequestLogInfo, is_ticket_api_path, method_not_allowed, not_found, serve,
+    try_cached,
 };
 use crate::clock::Stopwatch;
 use crate::contract::dialect::Dialect;
@@ -28,7 +32,7 @@ use crate::contract::{self, Operation};
 use crate::control::Problem;
 use crate::controllers::{CONTROLLERS, all_endpoints, all_operations};
 use crate::metrics::EndpointMetrics;
-use crate::server::logging;
+use crate::server::{cors, logging};
 use crate::{console, control, metrics};
 
 /// Builds the parts of the router that do not depend on the accounts.
@@ -43,6 +47,8 @@ pub(crate) struct App {
     /// The routes with cached responses.
     cached_routes: Arc<[CachedRoute]>,
     router: Router,
+    /// Adds the headers that let pages of other origins use the Ticket API.
+    cors: Option<CorsLayer>,
 }
 
 /// A route with cached responses.
@@ -89,11 +95,28 @@ impl App {
     pub(crate) fn new(state: SharedState) -> Self {
         let cached_routes = all_endpoints().filter_map(CachedRoute::from_endpoint).collect();
         let router = build_router(Arc::clone(&state));
-        Self { state, cached_routes, router }
+        let cors = cors::build_layer(&state.cors_origins);
+        Self { state, cached_routes, router, cors }
     }
 
     /// Handles a request; immediately if the response is cached.
     pub(crate) fn handle(&self, request: Request) -> ResponseFuture {
+        match &self.cors {
+            Some(cors) if is_ticket_api_path(request.uri().path()) => {
+                let app = self.clone();
+                let service = cors.layer(service_fn(move |request| {
+                    app.handle_same_origin(request).map(Ok::<_, Infallible>)
+                }));
+                Either::Right(Box::pin(async {
+                    let Ok(response) = service.oneshot(request).await;
+                    response
+                }))
+            }
+            _ => self.handle_same_origin(request),
+        }
+    }
+
+    fn handle_same_origin(&self, request: Request) -> ResponseFuture {
         if let Some(response) = self.try_cached(&request) {
             return Either::Left(ready(response));
         }
@@ -130,7 +153,7 @@ fn build_router(state: SharedState) -> Router {
     }
     router
         .fallback(|State(state): State<SharedState>, request: Request| async move {
-            not_found(&state, &request)
+            not_found(&state, &request, all_operations().map(|operation| operation.path))
         })
         .method_not_allowed_fallback(
             |State(state): State<SharedState>, request: Request| async move {
@@ -262,12 +285,14 @@ async fn log_request(
     let (method, stopwatch) = (request.method().clone(), Stopwatch::start());
     let path = request.uri().path();
     let is_control = path.starts_with(control::PATH_PREFIX);
-    if is_control && control::is_monitoring_path(path) {
-        // Monitoring requests repeat every few seconds without information.
-        return next.run(request).await;
-    }
+    // Monitoring requests repeat every few seconds without information, unless they are rejected.
+    let is_monitoring = is_control && control::is_monitoring_path(path);
     let route = if is_control { request.extensions().get::<MatchedPath>().cloned() } else { None };
     let response = next.run(request).await;
+    let failure = response.extensions().get::<AuthenticationFailure>().copied();
+    if is_monitoring && failure.is_none() {
+        return response;
+    }
     let info = response.extensions().get::<RequestLogInfo>();
     let is_aborted = response.extensions().get::<ConnectionAbort>().is_some();
     let status = Some(response.status()).filter(|_| !is_aborted);
@@ -277,7 +302,6 @@ async fn log_request(
     state.metrics.record_response(operation, status.map(|status| status.as_u16()), elapsed);
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
     let route = info.map_or(route, |info| info.route);
-    let failure = response.extensions().get::<AuthenticationFailure>().copied();
     logging::log_request((&method, route), info, status, failure, elapsed);
     response
 }

@@ -43,7 +43,7 @@ pub(super) async fn list(mut context: HandlerContext) -> Result<JsonBody, ApiErr
         zone: context.settings.zone.clone(),
     };
     filter.view = resolve_view(&context, input.view).await?;
-    let url = context.state.public_url.clone();
+    let url = context.base_url.clone();
     let query =
         context.database.read_maybe_interruptible(filter.is_expensive(), move |connection| {
             Box::pin(async move { store::list_tickets(connection, &url, &filter, page).await })
@@ -94,7 +94,7 @@ struct GetInput {
 /// Returns one ticket with its timeline.
 pub(super) async fn get(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
     let input: GetInput = context.take_input()?;
-    let (url, zone) = (context.state.public_url.clone(), context.settings.zone.clone());
+    let (url, zone) = (context.base_url.clone(), context.settings.zone.clone());
     let with_events = input.with_history.unwrap_or(true);
     let query = context.database.read(move |connection| {
         Box::pin(async move {

@@ -285,3 +285,34 @@ async fn message_names_the_scheme_of_authorization_if_it_is_wrong() {
     let request = server.request("GET", "/api/v2/ticket").header("authorization", "Bearer token");
     assert_eq!(JsonResponse::fetch(request).await.status, 200);
 }
+
+#[tokio::test]
+async fn key_in_another_place_is_named_but_not_shown() {
+    let server = Server::start();
+    let secret = "secret-of-a-client";
+    for (header, query, words) in [
+        ("X-API-Key", "", "the header x-api-key is not read"),
+        ("Api-Key", "", "the header api-key is not read"),
+        ("api_token", "", "the header api_token is not read"),
+        ("Authorization", "", "another scheme than apikey"),
+        ("", "apikey", "the query parameter apikey is not read"),
+        ("", "api_key", "the query parameter api_key is not read"),
+        ("", "X-Api-Key", "the query parameter X-Api-Key is not read"),
+    ] {
+        let path = if query.is_empty() {
+            "/api/v2/ticket".to_owned()
+        } else {
+            format!("/api/v2/ticket?{query}={secret}")
+        };
+        let mut request = server.request_without_key("GET", &path);
+        if !header.is_empty() {
+            request = request.header(header, secret);
+        }
+        let reply = JsonResponse::fetch(request).await;
+        assert_eq!(reply.status, 401, "{header}{query}: {}", reply.body);
+        assert!(reply.message().contains(words), "{header}{query}: {}", reply.body);
+        assert!(!reply.message().contains(secret), "{}", reply.body);
+    }
+    let journal = server.get("/_control/requests/unmatched").await.body.to_string();
+    assert!(journal.contains("not read") && !journal.contains(secret), "{journal}");
+}

@@ -61,10 +61,11 @@ async fn log_has_the_reason_of_each_authentication_failure() {
     let client = ApiClient::new(&running.base_url());
     for (path, header, value, status, reason) in [
         ("/api/v2/ticket/7", "Accept", "*/*", 401, "missing-api-key"),
-        ("/api/v2/ticket/7", "Authorization", "Bearer nothing", 401, "wrong-auth-scheme"),
+        ("/api/v2/ticket/7", "Authorization", "Bearer nothing", 401, "misplaced-api-key"),
         ("/api/v2/ticket/7", "apiKey", "nothing-known", 401, "unknown-api-key"),
         ("/api/v2/ticket/7?apiKey=b", "apiKey", "nothing-known", 400, "conflicting-api-keys"),
         ("/_control/accounts", "Accept", "*/*", 401, "invalid-token"),
+        ("/_control/metrics", "Accept", "*/*", 401, "invalid-token"),
         ("/_control/accounts", "Authorization", "Bearer wrong-token", 401, "invalid-token"),
         ("/_control/accounts", "Authorization", token, 401, "invalid-token"),
         (

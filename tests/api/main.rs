@@ -1,12 +1,14 @@
 //! End-to-end tests of the built program over HTTP.
 
 mod accounts;
+mod addresses;
 mod api_keys;
 mod archive;
 mod bulk;
 mod cli;
 mod concurrency;
 mod contract;
+mod cors;
 mod crash;
 mod data_dir_lock;
 mod defaults;

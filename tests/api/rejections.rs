@@ -78,3 +78,86 @@ async fn json_accepts_whole_float_as_integer() {
     let list = server.get("/api/v2/ticket?query=%CE%BF%CE%B4%CE%BF%CF%83").await.body;
     assert_eq!(list["itemTotal"], 2, "both forms of the letter sigma match");
 }
+
+/// Operations that read a body but have no fields, or only fields with defaults.
+#[tokio::test]
+async fn empty_body_may_have_any_content_type() {
+    let server = Server::start();
+    for content_type in [
+        "text/plain",
+        "application/octet-stream",
+        "",
+        "multipart/form-data",
+        "application/json",
+        "application/x-www-form-urlencoded",
+    ] {
+        let solve = server.request("PUT", "/api/v2/ticket/solveUnfinishedTickets");
+        let reply = JsonResponse::fetch(solve.header("content-type", content_type)).await;
+        assert_eq!(reply.status, 200, "{content_type}: {}", reply.body);
+        let missing = server.request("DELETE", "/api/v2/ticket/999");
+        let reply = JsonResponse::fetch(missing.header("content-type", content_type)).await;
+        assert!(reply.message().contains("does not exist"), "{content_type}: {}", reply.body);
+        // The fields are missing, not the type.
+        let create = server.request("POST", "/api/v2/ticket").header("content-encoding", "gzip");
+        let reply = JsonResponse::fetch(create.header("content-type", content_type)).await;
+        assert_eq!(reply.status, 400, "{content_type}: {}", reply.body);
+        assert!(reply.message().contains("brandID is required"), "{content_type}: {}", reply.body);
+    }
+    let request = server.request("PUT", "/api/v2/ticket/solveUnfinishedTickets");
+    let reply = JsonResponse::fetch(request.json(&json!(null))).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let reply =
+        JsonResponse::fetch(server.request("POST", "/api/v2/ticket").json(&json!(null))).await;
+    assert!(reply.message().contains("it is null"), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn content_encodings_are_treated_alike_by_both_apis() {
+    let server = Server::start();
+    for (encoding, words) in [
+        ("", None),
+        ("Identity", None),
+        ("identity, identity", None),
+        ("gzip", Some("without compression")),
+        ("Deflate", Some("without compression")),
+        ("utf-8", Some("belongs in Content-Type")),
+    ] {
+        let control = server.request_without_key("POST", "/_control/accounts").json(&json!({}));
+        let ticket = server.request("PUT", "/api/v2/ticket/999").json(&json!({ "title": "T" }));
+        for (request, accepted) in [(control, 201), (ticket, 400)] {
+            let reply = JsonResponse::fetch(request.header("content-encoding", encoding)).await;
+            let status = if words.is_some() { 415 } else { accepted };
+            assert_eq!(reply.status, status, "{encoding}: {}", reply.body);
+            let text = reply.body.to_string();
+            assert!(words.is_none_or(|words| text.contains(words)), "{encoding}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn byte_order_mark_is_skipped_and_utf16_is_named() {
+    let server = Server::start();
+    let fields = r#"{"brandID":1,"channelID":1,"direction":"inbound","from":"a@b.test","to":"c@d.test","title":"T"}"#;
+    let fixture = r#"{"accounts":{"x":{"brands":[{"id":77,"name":"B"}]}}}"#;
+    for (path, text) in [
+        ("/api/v2/ticket", fields),
+        ("/_control/accounts", "{}"),
+        ("/_control/accounts/dev/verify", "{}"),
+        ("/_control/accounts/dev/import", fixture),
+    ] {
+        let send = async |body: Vec<u8>| {
+            let request = server.request("POST", path).header("content-type", "application/json");
+            JsonResponse::fetch(request.body(body)).await
+        };
+        let with_mark = send([b"\xEF\xBB\xBF", text.as_bytes()].concat()).await;
+        assert!(with_mark.status < 300, "{path}: {}", with_mark.body);
+        let little_endian: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big_endian: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for body in [[vec![0xFF, 0xFE], little_endian.clone()].concat(), little_endian, big_endian]
+        {
+            let reply = send(body).await;
+            assert_eq!(reply.status, 400, "{path}: {}", reply.body);
+            assert!(reply.body.to_string().contains("UTF-16"), "{path}: {}", reply.body);
+        }
+    }
+}

@@ -128,3 +128,35 @@ async fn checks_run_in_order_path_method_key_body() {
         assert_eq!(response.status, expected, "{method} {path}: {response:?}");
     }
 }
+
+#[tokio::test]
+async fn other_spelling_of_a_path_gets_a_hint_and_is_in_the_journal() {
+    let server = seed::serve_seed(&acme_seed([ticket_fixture(7)]));
+    let key = format!("apiKey: {ACME_KEY}\r\n");
+    let cases = [
+        ("//api/v2/ticket", "two slashes in a row. Did you mean /api/v2/ticket?"),
+        ("/api/v2/ticket/", "ends with a slash. Did you mean /api/v2/ticket?"),
+        ("/api/v2/ticket/7/", "Did you mean /api/v2/ticket/{ticketID}?"),
+        ("/api//v2/ticket/7", "two slashes in a row"),
+        ("/api/v2/%74icket", "percent-encoded. Did you mean /api/v2/ticket?"),
+        ("/API/v2/ticket", "upper and lower case matter"),
+    ];
+    for (path, words) in cases {
+        let response = exchange(&server.base_url, &build_raw_head("GET", path, &key)).await;
+        assert_eq!(response.status, 404, "{path}");
+        assert!(
+            response.body.contains(words) && response.body.contains(path),
+            "{path}: {response:?}"
+        );
+    }
+    let journal = server.get("/_control/accounts/acme/requests").await.body;
+    let paths: Vec<&str> = journal["requests"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|entry| entry["path"].as_str().expect("a path"))
+        .collect();
+    let expected: Vec<&str> =
+        cases.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("/API")).collect();
+    assert_eq!(paths, expected);
+}

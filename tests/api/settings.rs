@@ -189,3 +189,98 @@ fn boolean_flag_can_come_from_a_variable() {
         assert_eq!(!folder.path().join("data").exists(), is_ephemeral, "{value}");
     }
 }
+
+#[tokio::test]
+async fn empty_variable_counts_as_unset() {
+    let variables = [
+        "OMNIDESK_MOCK_API_KEY",
+        "OMNIDESK_MOCK_CONTROL_TOKEN",
+        "OMNIDESK_MOCK_SEED",
+        "OMNIDESK_MOCK_CONFIG",
+        "OMNIDESK_MOCK_PUBLIC_URL",
+        "OMNIDESK_MOCK_LOG",
+        "OMNIDESK_MOCK_JOURNAL_ENTRIES",
+        "OMNIDESK_MOCK_CORS_ORIGIN",
+    ];
+    let variables = variables.map(|name| (name, ""));
+    assert_eq!(find_accepted_key(spawn_ephemeral(&[], &variables)).await, DEV_KEY);
+}
+
+fn run_with_variable(arguments: &[&str], name: &str, value: &str) -> (Option<i32>, String) {
+    let output = build_command(arguments).env(name, value).output().expect("the program starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn command_reads_only_its_own_settings() {
+    for arguments in [&["fidelity"][..], &["openapi"], &["--version"], &["ready", "--help"]] {
+        let (code, error) = run_with_variable(arguments, "OMNIDESK_MOCK_LOG", "no-format");
+        assert_eq!(code, Some(0), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn message_names_the_variable_of_an_invalid_value() {
+    for (name, value) in [
+        ("OMNIDESK_MOCK_LOG", "no-format"),
+        ("OMNIDESK_MOCK_MAX_ACCOUNTS", "many"),
+        ("OMNIDESK_MOCK_LISTEN", ":8080"),
+        ("OMNIDESK_MOCK_PUBLIC_URL", "mock:8080"),
+    ] {
+        for arguments in [&["--ephemeral"][..], &["serve", "--ephemeral"]] {
+            let (code, error) = run_with_variable(arguments, name, value);
+            assert_eq!(code, Some(2), "{error}");
+            assert!(error.contains(&format!("comes from the variable {name}")), "{error}");
+        }
+    }
+    let (_, error) = run_with_variable(&["--log", "none"], "OMNIDESK_MOCK_LOG", "text");
+    assert!(!error.contains("variable"), "{error}");
+}
+
+#[test]
+fn address_without_a_host_gets_a_hint() {
+    for (arguments, words) in [
+        (&["--listen", ":9215"][..], "use 127.0.0.1:9215, or 0.0.0.0:9215"),
+        (&["--listen", "9215"], "use 127.0.0.1:9215"),
+        (&["--listen", "localhost"], "must be HOST:PORT"),
+        (&["--port", "9215"], "--listen 127.0.0.1:PORT"),
+        (&["-p", "9215"], "--listen 127.0.0.1:PORT"),
+    ] {
+        let output = build_command(arguments).output().expect("the program starts");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(words), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn all_faults_of_a_config_file_are_reported_at_once() {
+    let folder = files::create_temp_dir();
+    let text = "log = \"no-format\"\nnothing = 1\nmax_accounts = \"many\"\ndurability = 5\n";
+    let path = files::write_file(&folder, "mock.toml", text);
+    let output = build_command(&["--config", &path]).output().expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    for word in ["'no-format'", "nothing is not a setting", "'many'", "durability"] {
+        assert!(error.contains(word), "{word}: {error}");
+    }
+    assert_eq!(error.matches(&path).count(), 4, "{error}");
+}
+
+#[tokio::test]
+async fn ready_reads_the_address_from_the_config_file() {
+    let mut running = spawn_ephemeral(&[], &[]);
+    let address = running.base_url().trim_start_matches("http://").to_owned();
+    let folder = files::create_temp_dir();
+    let text = format!("listen = \"{address}\"\nephemeral = true\n");
+    let path = files::write_file(&folder, "mock.toml", &text);
+    for (arguments, variable) in [
+        (&["ready", "--config", &*path, "--timeout", "5s"][..], ("UNRELATED", "")),
+        (&["ready", "--timeout", "5s"], ("OMNIDESK_MOCK_CONFIG", &*path)),
+        (&["ready", "--timeout", "5s"], ("OMNIDESK_MOCK_LISTEN", &*address)),
+    ] {
+        let output = build_command(arguments).env(variable.0, variable.1).output();
+        let output = output.expect("the program starts");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+    }
+    assert_eq!(running.stop().exit_code, Some(0));
+}

@@ -14,6 +14,7 @@ use imports::Modules;
 /// folder of a controller.
 const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &["clock.rs"]),
+    ("text encoding", &["text_encoding.rs"]),
     ("metrics", &["metrics.rs"]),
     ("contract", &["contract/"]),
     ("storage", &["storage/"]),

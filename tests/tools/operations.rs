@@ -433,7 +433,8 @@ impl ProxiedServer {
 
         let request = self.control_request("/_control/accounts", "mock.example.test");
         assert_eq!(JsonResponse::fetch(request).await.status, 200);
-        let request = self.control_request("/_control/accounts", "desk.example.test");
+        let request = client.request_without_key("GET", "/_control/accounts");
+        let request = request.header("host", "desk.example.test");
         assert_eq!(JsonResponse::fetch(request).await.status, 403, "the host is passed on");
 
         let path = "/_control/accounts/self/requests/stream?operation=ticket.delete";

@@ -1,5 +1,7 @@
 //! The errors of decoding, and how they truncate the names that they quote.
 
+use crate::text_encoding::EncodingError;
+
 /// The longest field name in an error, in characters (arbitrary). `Redactor` recognizes truncated keys by this length.
 pub(crate) const MAX_FIELD_NAME_CHARS: usize = 64;
 
@@ -10,12 +12,20 @@ pub(crate) enum DecodeError {
     PercentEncoding(String),
     #[error("{0} is not valid UTF-8")]
     InvalidUtf8(String),
+    #[error("The JSON body {0}")]
+    JsonEncoding(EncodingError),
     #[error("More than {0} values were sent (--max-values)")]
     TooManyValues(usize),
     #[error("{field} is nested deeper than {max_depth} levels (--max-depth)")]
     TooDeep { field: String, max_depth: usize },
     #[error("The multipart body is invalid: {0}")]
     InvalidMultipart(String),
+    #[error(
+        "The part {name} has the Content-Transfer-Encoding {encoding:?}; send it as it is, without this header"
+    )]
+    PartEncoding { name: String, encoding: String },
+    #[error("The part {name} has the charset {charset:?}; send it in UTF-8")]
+    PartCharset { name: String, charset: String },
     #[error("{0} must be text, but a file was sent")]
     UnexpectedFile(String),
     #[error("The body is not valid JSON: {0}")]

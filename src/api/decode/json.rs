@@ -9,14 +9,13 @@ use serde_json::{Map, Number, Value};
 
 use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
+use crate::text_encoding::decode_utf8;
 
 pub(super) fn decode(body: &[u8], limits: InputLimits) -> Result<Map<String, Value>, DecodeError> {
-    if std::str::from_utf8(body).is_err() {
-        return Err(DecodeError::InvalidUtf8("The JSON body".to_owned()));
-    }
+    let body = decode_utf8(body).map_err(DecodeError::JsonEncoding)?;
     let limit_error = Cell::new(None);
     let value_count = Cell::new(0);
-    let mut input = serde_json::Deserializer::from_slice(body);
+    let mut input = serde_json::Deserializer::from_str(body);
     let root = BoundedVisitor {
         limits,
         depth: 0,

@@ -8,12 +8,13 @@ use memchr::memmem::{self, Finder};
 use serde_json::{Map, Value};
 
 use super::brackets::TreeBuilder;
-use super::error::DecodeError;
+use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
 
 const TRUNCATED_MESSAGE: &str = "it is truncated; the closing boundary is missing";
-/// The part header with the name.
-const CONTENT_DISPOSITION: &str = "content-disposition:";
+/// The transfer encodings that leave the content as it is.
+const IDENTITY_ENCODINGS: [&str; 3] = ["7bit", "8bit", "binary"];
+const LINE_END_MESSAGE: &str = "its lines end with LF; they must end with CRLF";
 /// The longest boundary, in bytes (RFC 2046).
 const MAX_BOUNDARY_BYTES: usize = 70;
 
@@ -49,8 +50,13 @@ fn skip_preamble<'a>(body: &'a [u8], delimiter: &Finder) -> Result<&'a [u8], Dec
     if let Some(rest) = body.strip_prefix(first) {
         return Ok(rest);
     }
-    let start =
-        delimiter.find(body).ok_or_else(|| multipart_error("it does not contain its boundary"))?;
+    let start = delimiter.find(body).ok_or_else(|| {
+        multipart_error(if memmem::find(body, &delimiter.needle()[1..]).is_some() {
+            LINE_END_MESSAGE
+        } else {
+            "it does not contain its boundary"
+        })
+    })?;
     Ok(&body[start + delimiter.needle().len()..])
 }
 
@@ -64,6 +70,8 @@ fn next_part<'a>(rest: &mut &'a [u8], delimiter: &Finder) -> Result<Option<&'a [
     let Some(part) = rest[padding..].strip_prefix(b"\r\n") else {
         return Err(multipart_error(if rest.len() < padding + 2 {
             TRUNCATED_MESSAGE
+        } else if rest[padding..].starts_with(b"\n") {
+            LINE_END_MESSAGE
         } else {
             "the line of a boundary has other text after it"
         }));
@@ -80,18 +88,31 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
         Some(end) => (&part[..end], &part[end + 4..]),
         // Without headers there is only the empty line.
         None if part.starts_with(b"\r\n") => return Err(missing_name()),
+        None if memmem::find(part, b"\n\n").is_some() => {
+            return Err(multipart_error(LINE_END_MESSAGE));
+        }
         None => return Err(multipart_error("the headers of a part have no end")),
     };
     let Ok(head) = std::str::from_utf8(head) else {
         return Err(multipart_error("the headers of a part are not valid UTF-8"));
     };
-    let disposition = head.split("\r\n").find_map(|line| {
-        let (name, value) = line.split_at_checked(CONTENT_DISPOSITION.len())?;
-        name.eq_ignore_ascii_case(CONTENT_DISPOSITION).then_some(value)
-    });
+    // A header continues on lines that begin with a space or a tab.
+    let head = if head.contains("\r\n ") || head.contains("\r\n\t") {
+        Cow::Owned(head.replace("\r\n ", " ").replace("\r\n\t", " "))
+    } else {
+        Cow::Borrowed(head)
+    };
+    let header = |wanted: &str| {
+        head.split("\r\n").find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.trim().eq_ignore_ascii_case(wanted).then_some(value)
+        })
+    };
     let (mut name, mut is_file) = (None, false);
-    for (parameter, text) in Parameters::from_header_value(disposition.ok_or_else(missing_name)?) {
-        if parameter.eq_ignore_ascii_case("filename") {
+    let disposition = header("content-disposition").ok_or_else(missing_name)?;
+    for (parameter, text) in Parameters::from_header_value(disposition) {
+        if parameter.eq_ignore_ascii_case("filename") || parameter.eq_ignore_ascii_case("filename*")
+        {
             is_file = true;
         } else if name.is_none() && parameter.eq_ignore_ascii_case("name") {
             name = Some(text);
@@ -101,9 +122,34 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
     if is_file {
         return Err(DecodeError::UnexpectedFile(name));
     }
-    match std::str::from_utf8(content) {
-        Ok(text) => Ok((name, text.to_owned())),
-        Err(_) => Err(DecodeError::InvalidUtf8(name)),
+    if let Some(encoding) = header("content-transfer-encoding").map(str::trim)
+        && !IDENTITY_ENCODINGS.iter().any(|known| encoding.eq_ignore_ascii_case(known))
+    {
+        return Err(DecodeError::PartEncoding {
+            name: truncate_field_name(&name),
+            encoding: truncate_field_name(encoding),
+        });
+    }
+    let text = decode_part(&name, header("content-type").unwrap_or_default(), content)?;
+    Ok((name, text))
+}
+
+/// Decodes the content of a part by the charset of its Content-Type; the default is UTF-8.
+fn decode_part(name: &str, content_type: &str, content: &[u8]) -> Result<String, DecodeError> {
+    let charset = Parameters::from_header_value(content_type)
+        .find(|(parameter, _)| parameter.eq_ignore_ascii_case("charset"))
+        .map(|(_, charset)| charset.to_ascii_lowercase());
+    match charset.as_deref().unwrap_or_default() {
+        "" | "utf-8" | "utf8" | "us-ascii" => match std::str::from_utf8(content) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(DecodeError::InvalidUtf8(name.to_owned())),
+        },
+        // The code points of Unicode begin with those of this charset.
+        "iso-8859-1" | "latin1" => Ok(content.iter().copied().map(char::from).collect()),
+        other => Err(DecodeError::PartCharset {
+            name: truncate_field_name(name),
+            charset: truncate_field_name(other),
+        }),
     }
 }
 

@@ -423,7 +423,7 @@ fn malformed_multipart_is_rejected_with_its_reason() {
         ("--B7-".to_owned(), truncated),
         ("--B7 \r".to_owned(), truncated),
         ("--B7 x\r\n".to_owned(), "the line of a boundary has other text after it"),
-        ("--B7\n\n".to_owned(), "the line of a boundary has other text after it"),
+        ("--B7\n\n".to_owned(), "its lines end with LF; they must end with CRLF"),
         (format!("--B7\r\n{HEAD}\r\n\r\n1"), truncated),
         (format!("--B7\r\n{HEAD}\r\n\r\n1\r\n--B"), truncated),
         (format!("--B7\r\n{HEAD}\r\n\r\n1\r\n--B7"), truncated),
@@ -478,12 +478,80 @@ fn part_name_follows_the_rules_of_header_parameters() {
         ("Content-Disposition: form-data; x=\"name=b; y\"; name=a", "a"),
         ("Content-Disposition: form-data; name=\"a\\\"b\\\\c\\d\"", "a\"b\\c\\d"),
         ("Content-Disposition: form-data; name=\"\"", ""),
-        ("Content-Disposition: form-data; filename*=x; name=a", "a"),
         ("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b", "a"),
     ];
     for (head, name) in cases {
         let body = format!("--B7\r\n{head}\r\n\r\n1\r\n--B7--");
         let fields = decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body);
         assert_eq!(fields.map(Value::Object), Ok(json!({ name: "1" })), "{head}");
+    }
+}
+
+/// Decodes a body with one part.
+fn decode_part(head: &str, content: &[u8]) -> Result<Map<String, Value>, DecodeError> {
+    let body = [format!("--B7\r\n{head}\r\n\r\n").as_bytes(), content, b"\r\n--B7--\r\n"].concat();
+    decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body)
+}
+
+#[test]
+fn part_headers_follow_mime() {
+    let expected = Ok(json!({ "a": "x" }));
+    for head in [
+        "Content-Disposition: form-data; name=\"a\"",
+        "content-disposition:form-data;name=a",
+        "CONTENT-DISPOSITION : form-data ; name = \"a\"",
+        "Content-Disposition: form-data;\r\n name=\"a\"",
+        "Content-Disposition: form-data;\r\n\tname=\"a\"",
+        "Content-Type: text/plain\r\nContent-Disposition: form-data; name=\"a\"",
+        "Content-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: 8BIT",
+        "Content-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset=\"UTF-8\"",
+        "Content-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain;\r\n charset=us-ascii",
+    ] {
+        assert_eq!(decode_part(head, b"x").map(Value::Object), expected, "{head}");
+    }
+}
+
+#[test]
+fn part_is_decoded_by_its_charset_or_refused() {
+    let head = |more: &str| format!("Content-Disposition: form-data; name=\"a\"\r\n{more}");
+    for (charset, content, text) in [
+        ("ISO-8859-1", &b"caf\xE9"[..], "caf\u{e9}"),
+        ("latin1", b"caf\xE9", "caf\u{e9}"),
+        ("\"iso-8859-1\"", b"\xFC", "\u{fc}"),
+        ("utf-8", "\u{20ac}".as_bytes(), "\u{20ac}"),
+    ] {
+        let head = head(&format!("Content-Type: text/plain; charset={charset}"));
+        assert_eq!(
+            decode_part(&head, content).map(Value::Object),
+            Ok(json!({ "a": text })),
+            "{charset}"
+        );
+    }
+    for (more, words) in [
+        (
+            "Content-Type: text/plain; charset=windows-1252",
+            "charset \"windows-1252\"; send it in UTF-8",
+        ),
+        ("Content-Type: text/plain; charset=utf-16", "charset \"utf-16\""),
+        ("Content-Transfer-Encoding: base64", "Content-Transfer-Encoding \"base64\""),
+        ("Content-Transfer-Encoding: Quoted-Printable", "without this header"),
+    ] {
+        let error = decode_part(&head(more), b"x").expect_err(more).to_string();
+        assert!(error.contains(words), "{more}: {error}");
+    }
+    let file = "Content-Disposition: form-data; name=\"a\"; filename*=UTF-8''x.txt";
+    assert_eq!(decode_part(file, b"x"), Err(DecodeError::UnexpectedFile("a".to_owned())));
+}
+
+#[test]
+fn line_ends_without_carriage_returns_are_named() {
+    for body in [
+        "--B7\nContent-Disposition: form-data; name=\"a\"\n\nx\n--B7--\n",
+        "preamble\n--B7\nContent-Disposition: form-data; name=\"a\"\n\nx\n--B7--\n",
+        "--B7\r\nContent-Disposition: form-data; name=\"a\"\n\nx\r\n--B7--\r\n",
+    ] {
+        let error = decode(MediaType::Multipart, "multipart/form-data; boundary=B7", body);
+        let error = error.expect_err(body).to_string();
+        assert!(error.contains("must end with CRLF"), "{body:?}: {error}");
     }
 }

@@ -88,7 +88,9 @@ async fn connection_is_kept_alive_or_response_says_close() {
         let responses =
             exchange_all(&server.base_url, &[first, second].concat().into_bytes()).await;
         assert!(!responses.is_empty(), "{label}: no response");
-        assert_eq!(responses[0].status, *status, "{label}: {responses:?}");
+        // Without a body there is no type or encoding to reject, but its fields are missing.
+        let status = if *status == 415 && length.is_empty() { 400 } else { *status };
+        assert_eq!(responses[0].status, status, "{label}: {responses:?}");
         let closes = responses[0].head.contains("connection: close");
         let is_body_sent = !length.contains("Expect");
         assert_eq!(responses.len(), if closes { 1 } else { 2 }, "{label}: {responses:?}");

@@ -38,14 +38,14 @@ fn is_rejected(response: &RawResponse) -> bool {
     [400, 403].contains(&response.status)
 }
 
-/// Asserts that each request is rejected, with and without a control token.
+/// Asserts that each request is rejected: on a server without a control token, and on another one with a wrong token.
 async fn assert_all_rejected(build_requests: impl Fn(&str) -> Vec<RawRequest>) {
     let mut accepted = Vec::new();
     for token in [&[][..], &["--control-token", CONTROL_TOKEN]] {
         let bound = BoundServer::start("127.0.0.1:0", token);
         for path in GUARDED_PATHS {
             for request in build_requests(path) {
-                let bearer = format!("Bearer {CONTROL_TOKEN}");
+                let bearer = format!("Bearer not-{CONTROL_TOKEN}");
                 let response = request
                     .clone()
                     .with_header("Authorization", bearer)

@@ -1,0 +1,71 @@
+//! Decodes texts that must be UTF-8. Skips a byte order mark, which editors and PowerShell write, and recognizes UTF-16.
+
+/// Why bytes are not a text in UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EncodingError {
+    #[error("is encoded in UTF-16; it must be UTF-8")]
+    Utf16,
+    #[error("is not valid UTF-8")]
+    NotUtf8,
+}
+
+/// The byte order mark of UTF-8.
+const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Decodes a text, without its byte order mark.
+///
+/// # Errors
+/// If it has another encoding.
+pub(crate) fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodingError> {
+    if is_utf16(bytes) {
+        return Err(EncodingError::Utf16);
+    }
+    std::str::from_utf8(strip_mark(bytes)).map_err(|_| EncodingError::NotUtf8)
+}
+
+/// Decodes a text like [`decode_utf8`], and reuses the buffer.
+///
+/// # Errors
+/// If it has another encoding.
+pub(crate) fn into_utf8(mut bytes: Vec<u8>) -> Result<String, EncodingError> {
+    if is_utf16(&bytes) {
+        return Err(EncodingError::Utf16);
+    }
+    bytes.drain(..bytes.len() - strip_mark(&bytes).len());
+    String::from_utf8(bytes).map_err(|_| EncodingError::NotUtf8)
+}
+
+fn strip_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)
+}
+
+/// Returns whether a text begins with a mark of UTF-16, or with an ASCII character in two bytes.
+fn is_utf16(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0x7F, ..] | [1..=0x7F, 0, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_skipped_and_other_encodings_named() {
+        let cases: [(&[u8], Result<&str, EncodingError>); 11] = [
+            (b"", Ok("")),
+            (b"{}", Ok("{}")),
+            (b"\xEF\xBB\xBF", Ok("")),
+            (b"\xEF\xBB\xBF{}", Ok("{}")),
+            ("{\"a\":\"\u{e9}\"}".as_bytes(), Ok("{\"a\":\"\u{e9}\"}")),
+            (b"\xFF\xFE{\0}\0", Err(EncodingError::Utf16)),
+            (b"\xFE\xFF\0{\0}", Err(EncodingError::Utf16)),
+            (b"{\0}\0", Err(EncodingError::Utf16)),
+            (b"\0{\0}", Err(EncodingError::Utf16)),
+            (b"{\xE9}", Err(EncodingError::NotUtf8)),
+            (b"\xEF\xBB{}", Err(EncodingError::NotUtf8)),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(decode_utf8(bytes), expected, "{bytes:?}");
+            assert_eq!(into_utf8(bytes.to_vec()), expected.map(str::to_owned), "{bytes:?}");
+        }
+    }
+}
