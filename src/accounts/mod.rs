@@ -82,7 +82,10 @@ impl Accounts {
         storage: Storage,
     ) -> Result<Self, AccountError> {
         let catalogue = match storage_mode {
-            StorageMode::DataDir(path) => Some(Arc::new(Catalogue::open(&storage, &path).await?)),
+            StorageMode::DataDir(path) => {
+                let opened = Catalogue::open(&storage, &path).await;
+                Some(Arc::new(opened.map_err(|error| error.in_data_dir(&path))?))
+            }
             StorageMode::Memory => None,
         };
         let AccountPolicy { dialect_defaults, max_accounts, unknown_keys, account_limits } = policy;

@@ -93,7 +93,7 @@ impl ConfigFile {
                 to_arg_values(value).filter(|values| repeatable || values.len() == 1)
             else {
                 faults.push(format!(
-                    "{name} must be a string, a number, true or false; seed may also be a list"
+                    "{name} must be a string, a number, true or false; seed, public_url and cors_origin may also be lists"
                 ));
                 continue;
             };

@@ -18,7 +18,8 @@ const INTRODUCTION: &str = "
 # Configuration
 
 Each setting of the server has a flag, an environment variable and a name in the configuration file. A flag overrides
-the variable, the variable the file, and the file the default. Paths are relative to the working directory.
+the variable, the variable the file, and the file the default. An empty variable counts as unset. Paths are relative to
+the working directory.
 `omnidesk-mock --help` prints the same settings.
 
 A time is a number with a unit, such as `500ms`, `10s`, `5m` or `2h`.
@@ -27,7 +28,8 @@ A time is a number with a unit, such as `500ms`, `10s`, `5m` or `2h`.
 const FILE: &str = "
 ## Configuration file
 
-`--config FILE` reads a TOML file. Its names are those of the flags with `_` instead of `-`. `seed` may be a list.
+`--config FILE` reads a TOML file. Its names are those of the flags with `_` instead of `-`. `seed`, `public_url` and
+`cors_origin` may be lists.
 The table `[dialect]` contains the [dialect settings](#dialect). An unknown name is an error. The
 [guide](guide.md#dialect) has an example.
 ";

@@ -21,6 +21,8 @@ pub(crate) enum StorageError {
     Migration { path: PathBuf, source: MigrateError },
     #[error("{} is in use by another server; stop that server, or use another data directory with --data", path.display())]
     InUse { path: PathBuf },
+    #[error("the data directory {} cannot be used{user}: {source}; {advice}", path.display())]
+    UnusableDataDir { path: PathBuf, user: String, source: Box<StorageError>, advice: &'static str },
     #[error("the data directory {} was moved, removed or replaced while the server was running, so the server no longer reads or writes it; move it back, or restart the server", path.display())]
     DataDirReplaced { path: PathBuf },
     #[error("{} is missing, but the catalogue references it; restore the file, or use another data directory", path.display())]
@@ -128,6 +130,7 @@ impl StorageError {
     /// Classifies the error.
     pub(crate) fn kind(&self) -> FailureKind {
         match self {
+            Self::UnusableDataDir { source, .. } => source.kind(),
             Self::Sqlite(source) | Self::Open { source, .. } => classify_sqlite_error(source),
             Self::Io { source, .. } => classify_io_error(source),
             Self::Migration { source, .. } => match source {
@@ -153,6 +156,32 @@ impl StorageError {
             | Self::CheckpointIncomplete { .. }
             | Self::Closed
             | Self::TaskFailed => FailureKind::Other,
+        }
+    }
+
+    /// Explains an error of the first access to a data directory, if the directory is the cause.
+    pub(crate) fn in_data_dir(self, path: &Path) -> Self {
+        let io_kind = match &self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        };
+        let advice = match (self.kind(), io_kind) {
+            (FailureKind::ReadOnly, _) => {
+                "give this user write access to the directory and its files, or choose another directory with --data"
+            }
+            (_, Some(ErrorKind::AlreadyExists | ErrorKind::NotADirectory)) => {
+                "choose the path of a directory with --data"
+            }
+            (_, Some(ErrorKind::Unsupported)) => {
+                "its file system has no locks; choose a directory on another one with --data"
+            }
+            _ => return self,
+        };
+        Self::UnusableDataDir {
+            path: path.to_owned(),
+            user: process_user(),
+            source: Box::new(self),
+            advice,
         }
     }
 
@@ -240,6 +269,18 @@ fn classify_sqlite_error(error: &sqlx::Error) -> FailureKind {
     }
 }
 
+/// Returns the user of the process, for messages.
+#[cfg(unix)]
+fn process_user() -> String {
+    use rustix::process::{getegid, geteuid};
+    format!(" by user {} of group {}", geteuid(), getegid())
+}
+
+#[cfg(not(unix))]
+fn process_user() -> String {
+    String::new()
+}
+
 fn classify_io_error(error: &std::io::Error) -> FailureKind {
     if is_open_file_limit(error) {
         return FailureKind::TooManyOpenFiles;
@@ -266,4 +307,34 @@ fn is_open_file_limit(error: &std::io::Error) -> bool {
 #[cfg(not(unix))]
 fn is_open_file_limit(error: &std::io::Error) -> bool {
     error.raw_os_error() == Some(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_data_directory_is_explained() {
+        let error = |kind: ErrorKind| {
+            let path = PathBuf::from("data/catalogue.db");
+            StorageError::Io { path, source: kind.into() }
+                .in_data_dir(Path::new("data"))
+                .to_string()
+        };
+        for (kind, words) in [
+            (ErrorKind::PermissionDenied, "give this user write access"),
+            (ErrorKind::ReadOnlyFilesystem, "give this user write access"),
+            (ErrorKind::AlreadyExists, "choose the path of a directory"),
+            (ErrorKind::NotADirectory, "choose the path of a directory"),
+            (ErrorKind::Unsupported, "has no locks"),
+        ] {
+            let message = error(kind);
+            assert!(message.starts_with("the data directory data cannot be used"), "{message}");
+            assert!(message.contains(words) && message.contains("catalogue.db"), "{message}");
+            #[cfg(unix)]
+            assert!(message.contains(" by user "), "{message}");
+        }
+        let other = error(ErrorKind::StorageFull);
+        assert!(!other.contains("cannot be used"), "{other}");
+    }
 }

@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Verification {
         let mut take = |name: &str| pattern.remove(name).filter(|value| !value.is_null());
         let (count, order, min_interval, since) =
             (take("count"), take("order"), take("min_interval"), take("since"));
-        if let Some(name) = COUNT_MEMBERS.iter().find(|name| pattern.contains_key(**name)) {
+        if let Some(name) = COUNT_MEMBERS.into_iter().find(|name| take(name).is_some()) {
             return Err(D::Error::custom(format_args!(
                 "{name} is a member of count: {{\"count\": {{\"{name}\": …}}}}"
             )));

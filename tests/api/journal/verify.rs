@@ -232,6 +232,8 @@ async fn misplaced_member_of_count_is_named() {
     for member in ["exactly", "at_least", "at_most", "never"] {
         let verdict = acme.verify(&json!({ "operation": "get", member: 1 })).await;
         assert_problem(&verdict, 400, "invalid-request", member);
+        let omitted = acme.verify(&json!({ "operation": "get", member: null })).await;
+        assert_eq!(omitted.status, 200, "{member}: {}", omitted.body);
         let expected = format!("{member} is a member of count: {{\"count\": {{\"{member}\": …}}}}");
         assert!(
             verdict.body["detail"].to_string().contains(&expected.replace('"', "\\\"")),
