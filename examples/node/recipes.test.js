@@ -7,15 +7,7 @@ import { DeskClient } from "./desk-client.js";
 import { NaiveClient, RetryingClient } from "./retrying-client.js";
 
 describe("recipes", { concurrency: true }, () => {
-  async function retryAfterLostResponse(t, Client, effect) {
-    const account = await createAccount(t);
-    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect });
-    const title = "Order 4711: printer on fire";
-    const id = await new Client(account, { timeout: 1000 }).createTicket(title);
-    await account.control("POST", "/verify", { operation: "ticket.create", changed: true, count: { exactly: 1 } });
-    assert.deepEqual((await listRowsChangedTo(account, "title", title)).map((row) => row.id), [id]);
-  }
-
+  // The server creates the ticket, but the client gets no valid response.
   const lostResponses = [
     { drop_response: "reset" },
     { drop_response: "hang" },
@@ -23,14 +15,35 @@ describe("recipes", { concurrency: true }, () => {
     { truncate: 10 },
     { malformed: true },
   ];
+  // The client gets no valid response either, but the server has not created the ticket.
+  const unexecutedRequests = [{ status: 503 }, { reset_connection: true }];
+
+  const title = "Order 4711: printer on fire";
+  // A search for the order number finds both, and a search for the title finds the second.
+  const similarTitles = ["Order 47110: printer on fire", "Order 4711: printer on fire again"];
+
+  async function assertOneTicketIsCreated(t, Client, effect) {
+    const account = await createAccount(t);
+    for (const similar of similarTitles) await new DeskClient(account).createTicket(similar);
+    await account.control("POST", "/faults", { operation: "ticket.create", first: 1, effect });
+    const id = await new Client(account, { timeout: 1000 }).createTicket(title);
+    const request = { operation: "ticket.create", changed: true, fields: { title } };
+    await account.control("POST", "/verify", { ...request, count: { exactly: 1 } });
+    assert.deepEqual((await listRowsChangedTo(account, "title", title)).map((row) => row.id), [id]);
+  }
 
   for (const effect of lostResponses) {
     const name = JSON.stringify(effect);
 
-    test(`a retry after a lost response creates no second ticket: ${name}`, (t) => retryAfterLostResponse(t, RetryingClient, effect));
+    test(`a retry after a lost response creates no second ticket: ${name}`, (t) => assertOneTicketIsCreated(t, RetryingClient, effect));
 
     test(`the naive client creates two tickets: ${name}`, (t) =>
-      assert.rejects(retryAfterLostResponse(t, NaiveClient, effect), /Expected exactly 1 .*\n *Found 2/));
+      assert.rejects(assertOneTicketIsCreated(t, NaiveClient, effect), /Expected exactly 1 .*\n *Found 2/));
+  }
+
+  for (const effect of unexecutedRequests) {
+    test(`a retry of an unexecuted request creates the ticket: ${JSON.stringify(effect)}`, (t) =>
+      assertOneTicketIsCreated(t, RetryingClient, effect));
   }
 
   async function retryAfterRateLimit(t, Client) {

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from desk_client import ApiError
+from desk_client import ApiError, DeskClient
 from retrying_client import NaiveClient, RetryingClient
 
 
@@ -13,6 +13,7 @@ def both_clients(mistake):
     return pytest.mark.parametrize("client_class", [RetryingClient, pytest.param(NaiveClient, marks=must_fail)])
 
 
+# The server creates the ticket, but the client gets no valid response.
 LOST_RESPONSES = [
     {"drop_response": "reset"},
     {"drop_response": "hang"},
@@ -20,18 +21,34 @@ LOST_RESPONSES = [
     {"truncate": 10},
     {"malformed": True},
 ]
+# The client gets no valid response either, but the server has not created the ticket.
+UNEXECUTED_REQUESTS = [{"status": 503}, {"reset_connection": True}]
+
+TITLE = "Order 4711: printer on fire"
+# A search for the order number finds both, and a search for the title finds the second.
+SIMILAR_TITLES = ["Order 47110: printer on fire", "Order 4711: printer on fire again"]
 
 
 @pytest.mark.parametrize("effect", LOST_RESPONSES, ids=str)
 @both_clients("it repeats the request without a search for the ticket")
 def test_retry_after_lost_response_creates_no_second_ticket(account, client_class, effect):
+    assert_one_ticket_is_created(account, client_class, effect)
+
+
+@pytest.mark.parametrize("effect", UNEXECUTED_REQUESTS, ids=str)
+def test_retry_of_unexecuted_request_creates_the_ticket(account, effect):
+    assert_one_ticket_is_created(account, RetryingClient, effect)
+
+
+def assert_one_ticket_is_created(account, client_class, effect):
+    for title in SIMILAR_TITLES:
+        DeskClient(account.base_url, account.api_key).create_ticket(title)
     fault = {"operation": "ticket.create", "first": 1, "effect": effect}
     account.control("POST", "/faults", fault)
-    title = "Order 4711: printer on fire"
-    ticket_id = client_class(account.base_url, account.api_key, timeout=1).create_ticket(title)
-    expected = {"operation": "ticket.create", "changed": True, "count": {"exactly": 1}}
+    ticket_id = client_class(account.base_url, account.api_key, timeout=1).create_ticket(TITLE)
+    expected = {"operation": "ticket.create", "changed": True, "fields": {"title": TITLE}, "count": {"exactly": 1}}
     account.control("POST", "/verify", expected)
-    assert [row["id"] for row in list_rows_changed_to(account, "title", title)] == [ticket_id]
+    assert [row["id"] for row in list_rows_changed_to(account, "title", TITLE)] == [ticket_id]
 
 
 @both_clients("it waits for one second and ignores Retry-After")

@@ -99,20 +99,20 @@ fn the_pytest_suite_passes() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "24 passed, 6 xfailed in",
+        "26 passed, 6 xfailed in",
     );
 }
 
 fn the_pytest_suite_passes_in_two_workers() {
     let workers = [PYTEST_COMMAND, &["-n", "2"]].concat();
-    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "24 passed, 6 xfailed in");
+    assert_exit(&run_under_mock(&workers, &example_dir("pytest")), 0, "26 passed, 6 xfailed in");
 }
 
 fn pytest_suite_sends_the_control_token() {
     assert_exit(
         &run_under_mock_with_token(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "24 passed, 6 xfailed in",
+        "26 passed, 6 xfailed in",
     );
 }
 
@@ -120,7 +120,7 @@ fn pytest_suite_starts_its_own_server() {
     assert_exit(
         &run_standalone(PYTEST_COMMAND, &example_dir("pytest")),
         0,
-        "24 passed, 6 xfailed in",
+        "26 passed, 6 xfailed in",
     );
 }
 
@@ -129,22 +129,22 @@ fn exit_code_of_failing_pytest_suite_is_passed_on() {
     assert_exit(
         &run_under_mock(PYTEST_COMMAND, folder.path()),
         1,
-        "5 failed, 19 passed, 6 xfailed in",
+        "5 failed, 21 passed, 6 xfailed in",
     );
     let no_match = [PYTEST_COMMAND, &["-k", "nothing-has-this-name"]].concat();
-    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "30 deselected in");
+    assert_exit(&run_under_mock(&no_match, &example_dir("pytest")), 5, "32 deselected in");
 }
 
 fn the_node_suite_passes() {
-    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
+    assert_exit(&run_under_mock(NODE_COMMAND, &example_dir("node")), 0, "# pass 30\n");
 }
 
 fn node_suite_sends_the_control_token() {
-    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
+    assert_exit(&run_under_mock_with_token(NODE_COMMAND, &example_dir("node")), 0, "# pass 30\n");
 }
 
 fn node_suite_starts_its_own_server() {
-    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 28\n");
+    assert_exit(&run_standalone(NODE_COMMAND, &example_dir("node")), 0, "# pass 30\n");
 }
 
 fn exit_code_of_failing_node_suite_is_passed_on() {
