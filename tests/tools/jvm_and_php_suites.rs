@@ -83,12 +83,12 @@ fn list_files(folder: &Path) -> Vec<PathBuf> {
 
 fn the_phpunit_suite_passes() {
     let suite = run_under_mock(PHPUNIT_COMMAND, &example_dir("phpunit"));
-    assert_exit(&suite, 0, "OK (14 tests, ");
+    assert_exit(&suite, 0, "OK (16 tests, ");
 }
 
 fn phpunit_suite_sends_the_control_token() {
     let suite = run_under_mock_with_token(PHPUNIT_COMMAND, &example_dir("phpunit"));
-    assert_exit(&suite, 0, "OK (14 tests, ");
+    assert_exit(&suite, 0, "OK (16 tests, ");
 }
 
 fn exit_code_of_failing_phpunit_suite_is_passed_on() {
@@ -141,8 +141,8 @@ impl<'project> JunitSuite<'project> {
 fn junit_suite_passes_and_sends_the_control_token() {
     let project = example_dir("junit");
     let suite = JunitSuite::compile(&project);
-    assert_exit(&suite.run(run_under_mock), 0, " 14 tests successful ");
-    assert_exit(&suite.run(run_under_mock_with_token), 0, " 14 tests successful ");
+    assert_exit(&suite.run(run_under_mock), 0, " 16 tests successful ");
+    assert_exit(&suite.run(run_under_mock_with_token), 0, " 16 tests successful ");
 }
 
 fn exit_code_of_failing_junit_suite_is_passed_on() {
