@@ -46,6 +46,16 @@ const LOST_RESPONSES: [FaultEffect; 5] = [
     FaultEffect::Truncate(10),
     FaultEffect::Malformed,
 ];
+/// The effects with which the client gets no valid response either, but the server has not created the ticket.
+const UNEXECUTED_REQUESTS: [FaultEffect; 2] = [
+    FaultEffect::Status { status: 503, message: None, retry_after: None },
+    FaultEffect::ResetConnection,
+];
+
+const TITLE: &str = "Order 4711: printer on fire";
+/// A search for the order number finds both, and a search for the title finds the second.
+const SIMILAR_TITLES: [&str; 2] =
+    ["Order 47110: printer on fire", "Order 4711: printer on fire again"];
 
 /// Adds a fault with this effect on the first request that creates a ticket.
 async fn lose_first_response(account: &AccountClient, effect: FaultEffect) {
@@ -57,22 +67,41 @@ async fn lose_first_response(account: &AccountClient, effect: FaultEffect) {
 
 async fn verify_one_ticket_was_created(account: &AccountClient) {
     let operation = Some("ticket.create".to_owned());
-    let pattern = RequestPattern { operation, changed: Some(true), ..RequestPattern::default() };
+    let fields = [("title".to_owned(), TITLE.into())].into_iter().collect();
+    let pattern =
+        RequestPattern { operation, changed: Some(true), fields, ..RequestPattern::default() };
     verify(account, pattern, ONCE).await;
+}
+
+/// Creates a ticket with a client that retries. Asserts that one ticket was created, and that the client returned its
+/// id.
+async fn assert_one_ticket_is_created(effect: FaultEffect) {
+    let (_server, client, account) = start_server().await;
+    for title in SIMILAR_TITLES {
+        client.create_ticket("ada@example.test", title).await.expect("the ticket is created");
+    }
+    lose_first_response(&account, effect).await;
+    let id = client
+        .with_timeout(Duration::from_secs(1))
+        .create_ticket_once("ada@example.test", TITLE)
+        .await
+        .expect("the ticket is created");
+    verify_one_ticket_was_created(&account).await;
+    let id = i64::try_from(id).expect("the id is small");
+    assert_eq!(list_tickets_changed_to(&account, "title", TITLE).await, [id]);
 }
 
 #[tokio::test]
 async fn retry_after_lost_response_creates_no_second_ticket() {
     for effect in LOST_RESPONSES {
-        let (_server, client, account) = start_server().await;
-        lose_first_response(&account, effect).await;
-        let id = client
-            .with_timeout(Duration::from_secs(1))
-            .create_ticket_once("ada@example.test", "Order 4711: printer on fire")
-            .await
-            .expect("the ticket is created");
-        verify_one_ticket_was_created(&account).await;
-        assert_eq!(id, 1, "the client returns the id of the only ticket");
+        assert_one_ticket_is_created(effect).await;
+    }
+}
+
+#[tokio::test]
+async fn retry_of_unexecuted_request_creates_the_ticket() {
+    for effect in UNEXECUTED_REQUESTS {
+        assert_one_ticket_is_created(effect).await;
     }
 }
 
@@ -81,12 +110,9 @@ async fn retry_after_lost_response_creates_no_second_ticket() {
 async fn retry_without_a_search_creates_two_tickets() {
     let (_server, client, account) = start_server().await;
     lose_first_response(&account, FaultEffect::drop_response()).await;
-    let result = client.create_ticket("ada@example.test", "Order 4711: printer on fire").await;
+    let result = client.create_ticket("ada@example.test", TITLE).await;
     assert!(matches!(result, Err(DeskError::Transport(_))), "the response is not lost: {result:?}");
-    client
-        .create_ticket("ada@example.test", "Order 4711: printer on fire")
-        .await
-        .expect("the ticket is created");
+    client.create_ticket("ada@example.test", TITLE).await.expect("the ticket is created");
     verify_one_ticket_was_created(&account).await;
 }
 
@@ -165,17 +191,17 @@ async fn exactly_one_ticket_is_solved() {
     let requests = account.requests(&filter).await.expect("the requests are listed").requests;
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].fields["ticketIDs"][0], "2");
-    assert_eq!(list_solved_tickets(&account).await, [2]);
+    assert_eq!(list_tickets_changed_to(&account, "status", "solved").await, [2]);
 }
 
-/// Returns the ids of the tickets that were solved, by any operation.
-async fn list_solved_tickets(account: &AccountClient) -> Vec<i64> {
+/// Returns the ids of the tickets whose column was set to this value, by any operation.
+async fn list_tickets_changed_to(account: &AccountClient, column: &str, value: &str) -> Vec<i64> {
     let changes =
         account.changes(&RequestFilter::new()).await.expect("the changes are listed").changes;
     let rows = changes.into_iter().flat_map(|change| change.rows);
-    let solved = rows
-        .filter(|row| row.columns.iter().any(|new| new.column == "status" && new.to == "solved"));
-    solved.map(|row| row.id).collect()
+    let changed =
+        rows.filter(|row| row.columns.iter().any(|new| new.column == column && new.to == value));
+    changed.map(|row| row.id).collect()
 }
 
 #[tokio::test]
