@@ -199,9 +199,9 @@ async fn list_tickets_changed_to(account: &AccountClient, column: &str, value: &
     let changes =
         account.changes(&RequestFilter::new()).await.expect("the changes are listed").changes;
     let rows = changes.into_iter().flat_map(|change| change.rows);
-    let changed =
+    let matches =
         rows.filter(|row| row.columns.iter().any(|new| new.column == column && new.to == value));
-    changed.map(|row| row.id).collect()
+    matches.map(|row| row.id).collect()
 }
 
 #[tokio::test]
