@@ -30,6 +30,10 @@ pub(crate) struct OwnUrls {
 
 impl OwnUrls {
     /// Returns the base URL for clients that have sent no request yet.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command `run` has such clients")
+    )]
     pub(crate) fn default_base_url(&self) -> &str {
         self.configured.first().unwrap_or(&self.listen_url)
     }
