@@ -8,10 +8,10 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::response::Response;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::api::decode::{self, DecodeError};
+use crate::api::decode::{self, DecodeError, Decoded};
 use crate::api::limits::InputLimits;
 use crate::contract::MediaType;
 use crate::seed::{Format, Import, Seed};
@@ -42,8 +42,8 @@ pub fn decode_body(content_type: &str, body: &[u8]) -> Option<Result<Value, Stri
     Some(into_value(decode::parse_body(media_type, content_type, body, INPUT_LIMITS)))
 }
 
-fn into_value(decoded: Result<Map<String, Value>, DecodeError>) -> Result<Value, String> {
-    decoded.map(Value::Object).map_err(|error| error.to_string())
+fn into_value(decoded: Result<Decoded, DecodeError>) -> Result<Value, String> {
+    decoded.map(|decoded| Value::Object(decoded.fields)).map_err(|error| error.to_string())
 }
 
 /// Parses a YAML or JSON seed, and returns its summary.

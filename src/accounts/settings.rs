@@ -35,7 +35,7 @@ pub(crate) struct StrictMode {
 impl StrictMode {
     /// Whether to reject a request with this warning.
     pub(crate) fn rejects(&self, warning: &Warning) -> bool {
-        !self.allow.contains(&warning.kind)
+        warning.is_avoidable() && !self.allow.contains(&warning.kind)
     }
 }
 

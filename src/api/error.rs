@@ -18,7 +18,7 @@ use crate::clock;
 use crate::contract::dialect::Dialect;
 use crate::contract::openapi::NotFoundResponse;
 use crate::contract::{AUTH_SCHEME, MediaType, Permission, Violation, quote_value};
-use crate::journal::Warning;
+use crate::journal::{Warning, WarningKind};
 use crate::storage::{FailureKind, StorageError};
 
 /// The most unknown ids in a message.
@@ -80,8 +80,12 @@ pub(crate) enum ApiError {
     Protocol(ProtocolError),
     Decode(DecodeError),
     Invalid(Vec<Violation>),
-    /// It has these warnings, and the account is strict.
-    StrictMode(Vec<Warning>),
+    /// The account is strict.
+    StrictMode {
+        warnings: Vec<Warning>,
+        /// The setting that would accept such requests.
+        allow: Vec<WarningKind>,
+    },
     /// The key is over its rate limit.
     RateLimited {
         limit: u64,
@@ -162,7 +166,7 @@ impl ApiError {
             | Self::IncompleteBody
             | Self::Decode(_)
             | Self::Invalid(_)
-            | Self::StrictMode(_)
+            | Self::StrictMode { .. }
             | Self::UnknownRows { .. } => 400,
             Self::UnknownRow(not_found) => (not_found.status)(dialect),
             Self::Storage(_) | Self::Internal(_) => 500,
@@ -207,9 +211,13 @@ impl ApiError {
             Self::IncompleteBody => "The body ended before it was complete.".to_owned(),
             Self::Decode(error) => format!("{error}."),
             Self::Invalid(violations) => violations.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            Self::StrictMode(warnings) => {
+            Self::StrictMode { warnings, allow } => {
                 let messages: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-                format!("{} (This account is strict; nothing was changed.)", messages.join(" "))
+                format!(
+                    "{} (This account is strict; nothing was changed. To accept such requests, PUT /_control/accounts/self/strict with {}.)",
+                    messages.join(" "),
+                    json!({ "strict": true, "allow": allow })
+                )
             }
             Self::RateLimited { limit, window, retry_after } => format!("This API key has exceeded its rate limit of {limit} per {window}. Wait {}s.", ceil_seconds(*retry_after)),
             Self::Fault { message: Some(message), .. } => message.clone(),

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Uri};
 use serde_json::{Map, Value};
 
 use super::body::{self, BodyLimit};
+use super::decode::{Decoded, RepeatedFields};
 use super::error::ApiError;
 use super::limits::{InputLimits, Limits};
 use super::redactor::Redactor;
@@ -23,6 +24,10 @@ pub(super) struct RawInput {
     pub(super) fields: Map<String, Value>,
     /// Query fields that the operation ignores.
     pub(super) ignored_query: Map<String, Value>,
+    /// Query fields that the body has as well; the body counts.
+    pub(super) overridden_query: Map<String, Value>,
+    /// Fields that were sent more than once.
+    pub(super) repeated: RepeatedFields,
     pub(super) media_type: Option<MediaType>,
     /// Why decoding failed.
     pub(super) error: Option<ApiError>,
@@ -77,19 +82,24 @@ async fn decode_parts(
 ) -> Result<(), ApiError> {
     let query = decode::parse_query(parts.uri.query().unwrap_or_default(), limits.input);
     let body = match operation.input_source {
-        InputSource::Query => Ok(Map::new()),
+        InputSource::Query => Ok(Decoded::default()),
         // Read even if the query is invalid, so that the client can read the response.
         InputSource::Body | InputSource::BodyOrQuery => {
             decode_body(input, &parts.headers, body, limits, !(operation.fields)().is_empty()).await
         }
     };
-    let mut query = query.map_err(ApiError::Decode)?;
+    let Decoded { fields: mut query, repeated } = query.map_err(ApiError::Decode)?;
     auth::remove_key_field(&mut query);
+    input.repeated = repeated;
+    let is_key = |path: &str| !query.contains_key(path) && !query.contains_key(field_of(path));
+    input.repeated.remove(is_key);
     match operation.input_source {
         InputSource::Body => input.ignored_query = query,
         InputSource::Query | InputSource::BodyOrQuery => input.fields = query,
     }
-    input.fields = merge_fields(std::mem::take(&mut input.fields), body?);
+    let Decoded { fields, repeated } = body?;
+    input.repeated.append(repeated);
+    override_fields(input, fields);
     input.path = parse_path_parameters(operation.path, parts.uri.path())?;
     Ok(())
 }
@@ -107,14 +117,26 @@ fn parse_path_parameters(route: &str, path: &str) -> Result<Map<String, Value>, 
         .collect()
 }
 
-/// Merges fields; `others` win.
-fn merge_fields(mut fields: Map<String, Value>, others: Map<String, Value>) -> Map<String, Value> {
+/// Returns the name of the top-level field of a path.
+pub(super) fn field_of(path: &str) -> &str {
+    path.split('[').next().unwrap_or_default()
+}
+
+/// Adds the fields of the body; they override those of the query.
+fn override_fields(input: &mut RawInput, body: Map<String, Value>) {
     // Most requests use the query or the body only.
-    if fields.is_empty() {
-        return others;
+    if input.fields.is_empty() {
+        input.fields = body;
+        return;
     }
-    fields.extend(others);
-    fields
+    for (name, value) in body {
+        if let Some(overridden) = input.fields.get(&name) {
+            input.repeated.record(&name, overridden, &value);
+        }
+        if let Some(overridden) = input.fields.insert(name.clone(), value) {
+            input.overridden_query.insert(name, overridden);
+        }
+    }
 }
 
 /// Reads and decodes a body. If the operation has no fields, JSON `null` is accepted as an empty body.
@@ -124,7 +146,7 @@ async fn decode_body(
     body: Body,
     limits: &Limits,
     has_fields: bool,
-) -> Result<Map<String, Value>, ApiError> {
+) -> Result<Decoded, ApiError> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -143,10 +165,12 @@ async fn decode_body(
     .await?;
     // Without content there is no type to object to: some clients always send one.
     if body.is_empty() {
-        return Ok(Map::new());
+        return Ok(Decoded::default());
     }
     match (media_type, content_type) {
-        (Some(MediaType::Json), _) if !has_fields && body.trim_ascii() == b"null" => Ok(Map::new()),
+        (Some(MediaType::Json), _) if !has_fields && body.trim_ascii() == b"null" => {
+            Ok(Decoded::default())
+        }
         (Some(media_type), Some(content_type)) => {
             input.media_type = Some(media_type);
             let decoded = decode::parse_body(media_type, &content_type, &body, limits.input);
@@ -163,7 +187,7 @@ pub(super) fn redacted_query_fields(
     limits: InputLimits,
 ) -> Map<String, Value> {
     let mut fields =
-        decode::parse_query(uri.query().unwrap_or_default(), limits).unwrap_or_default();
+        decode::parse_query(uri.query().unwrap_or_default(), limits).unwrap_or_default().fields;
     auth::remove_key_field(&mut fields);
     redactor.redact_fields(&mut fields, &|_| false);
     fields

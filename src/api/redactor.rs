@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use axum::http::{Method, Uri};
 use serde_json::{Map, Value};
 
-use super::decode::{DecodeError, MAX_FIELD_NAME_CHARS, parse_pairs};
+use super::decode::{DecodeError, MAX_FIELD_NAME_CHARS, RepeatedField, parse_pairs};
 use super::error::ApiError;
 use crate::contract::{TRUNCATION_MARK, Violation, ViolationKind, quote_value};
 use crate::journal::{REDACTED, ends_with_key_label, redact_text, redact_words};
@@ -173,6 +173,18 @@ impl Redactor<'_> {
                 *rule = redacted;
             }
             *rule = self.redact_string_literals(rule);
+        }
+    }
+
+    /// Redacts a field that was sent more than once.
+    pub(super) fn redact_repeated_field(
+        &self,
+        field: &mut RepeatedField,
+        is_contract_name: NamePredicate<'_>,
+    ) {
+        field.path = self.redact_field_path(&field.path, is_contract_name);
+        for quoted in &mut field.values {
+            *quoted = self.redact_quoted(quoted);
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::decode::{RepeatedField, RepeatedFields};
 use super::error::ApiError;
-use super::input::RawInput;
+use super::input::{RawInput, field_of};
 use super::redactor::Redactor;
 use crate::accounts::EffectiveSettings;
 use crate::contract::{
@@ -30,20 +31,26 @@ pub(super) fn validate(
     input: RawInput,
     redactor: &Redactor<'_>,
 ) -> ValidatedInput {
-    let RawInput { path, fields, mut ignored_query, media_type, error } = input;
+    let RawInput { path, fields, mut ignored_query, overridden_query, repeated, media_type, error } =
+        input;
     let mut warnings = Vec::new();
-    let values = match error {
-        Some(error) => Err(error),
-        None => validate_fields(operation, &path, &fields, redactor, &mut warnings),
-    };
     let is_contract_name = |name: &str| operation.has_field(name);
+    let repeated = redact_repeated(repeated, redactor, &is_contract_name);
+    let values = if let Some(error) = error {
+        Err(error)
+    } else {
+        let sent =
+            SentFields { path: &path, fields: &fields, overridden_query, repeated: &repeated };
+        validate_fields(operation, &sent, redactor, &mut warnings)
+    };
+    warnings.extend(repeated.iter().map(repeated_field_warning));
     redactor.redact_fields(&mut ignored_query, &is_contract_name);
     let ignored_names = ignored_query.keys().take(MAX_IGNORED_QUERY_WARNINGS);
     warnings.extend(ignored_names.map(|name| ignored_query_warning(name)));
     warnings.extend(media_type.and_then(|sent| media_type_warning(operation, sent)));
     if let Fidelity::Undocumented(reason) = operation.fidelity {
         let text = format!("{}: {reason}", operation.name);
-        warnings.push(Warning::new(WarningKind::Undocumented, text));
+        warnings.push(Warning::new(WarningKind::NoDocumentedWay, text));
     }
     let (mut fields, others) = if path.is_empty() { (fields, path) } else { (path, fields) };
     for (name, value) in others.into_iter().chain(ignored_query) {
@@ -53,35 +60,83 @@ pub(super) fn validate(
     ValidatedInput { recorded_input: Arc::new(RecordedInput::new(fields, warnings)), values }
 }
 
+/// The fields of a request, by where they were sent.
+struct SentFields<'a> {
+    path: &'a Map<String, Value>,
+    fields: &'a Map<String, Value>,
+    overridden_query: Map<String, Value>,
+    repeated: &'a [RepeatedField],
+}
+
 fn validate_fields(
     operation: &Operation,
-    path: &Map<String, Value>,
-    fields: &Map<String, Value>,
+    sent: &SentFields<'_>,
     redactor: &Redactor<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Map<String, Value>, ApiError> {
     let ValidationReport { mut values, mut violations, .. } =
-        contract::validate((operation.path_fields)(), path);
+        contract::validate((operation.path_fields)(), sent.path);
     let ValidationReport {
         values: field_values,
         violations: field_violations,
         mut unknown_fields,
         mut undocumented,
+        mut without_alternative,
         ..
-    } = contract::validate((operation.fields)(), fields);
+    } = contract::validate_request((operation.fields)(), sent.fields);
     violations.extend(field_violations);
-    for violation in violations.iter_mut().chain(&mut unknown_fields).chain(&mut undocumented) {
+    violations.extend(validate_overridden(operation, &sent.overridden_query));
+    let others = [&mut unknown_fields, &mut undocumented, &mut without_alternative];
+    for violation in violations.iter_mut().chain(others.into_iter().flatten()) {
         redactor.redact_violation(violation, &|name| operation.has_field(name));
     }
     warnings.extend(unknown_fields.iter().map(unknown_field_warning));
-    warnings.extend(undocumented.into_iter().map(undocumented_value_warning));
+    let undocumented = undocumented.into_iter().map(|value| (WarningKind::Undocumented, value));
+    let without_alternative =
+        without_alternative.into_iter().map(|value| (WarningKind::NoDocumentedWay, value));
+    let undocumented = undocumented.chain(without_alternative);
+    warnings.extend(undocumented.map(|(kind, value)| undocumented_value_warning(kind, value)));
     if !violations.is_empty() {
+        quote_repeated_values(&mut violations, sent.repeated);
         // A misspelled field name is the most likely cause.
         violations.extend(unknown_fields.into_iter().filter(Violation::has_suggestion));
         return Err(ApiError::Invalid(violations));
     }
     values.extend(field_values);
     Ok(values)
+}
+
+/// Validates the query fields that the body overrides, so that a wrong value does not go unnoticed.
+fn validate_overridden(operation: &Operation, overridden: &Map<String, Value>) -> Vec<Violation> {
+    if overridden.is_empty() {
+        return Vec::new();
+    }
+    let ValidationReport { mut violations, .. } =
+        contract::validate_request((operation.fields)(), overridden);
+    violations.retain(|violation| overridden.contains_key(field_of(&violation.path)));
+    violations
+}
+
+fn redact_repeated(
+    repeated: RepeatedFields,
+    redactor: &Redactor<'_>,
+    is_contract_name: &dyn Fn(&str) -> bool,
+) -> Vec<RepeatedField> {
+    let mut repeated: Vec<RepeatedField> = repeated.into_iter().collect();
+    for field in &mut repeated {
+        redactor.redact_repeated_field(field, is_contract_name);
+    }
+    repeated
+}
+
+/// Quotes all values of a field that was sent more than once.
+fn quote_repeated_values(violations: &mut [Violation], repeated: &[RepeatedField]) {
+    for violation in violations.iter_mut().filter(|violation| violation.rejected_value.is_some()) {
+        let is_same = |field: &&RepeatedField| field.path == violation.path;
+        if let Some(field) = repeated.iter().find(is_same) {
+            violation.rejected_value = Some(field.quote_values());
+        }
+    }
 }
 
 /// Rejects a request with warnings that a strict account rejects.
@@ -94,7 +149,16 @@ pub(super) fn enforce_strict_mode(
     let warnings = context_warnings.iter().chain(&recorded_input.warnings);
     let rejected: Vec<Warning> =
         warnings.filter(|warning| strict.rejects(warning)).cloned().collect();
-    if rejected.is_empty() { Ok(()) } else { Err(ApiError::StrictMode(rejected)) }
+    if rejected.is_empty() {
+        return Ok(());
+    }
+    let mut allow = strict.allow.clone();
+    for warning in &rejected {
+        if !allow.contains(&warning.kind) {
+            allow.push(warning.kind);
+        }
+    }
+    Err(ApiError::StrictMode { warnings: rejected, allow })
 }
 
 fn media_type_warning(operation: &Operation, sent: MediaType) -> Option<Warning> {
@@ -130,12 +194,16 @@ fn ignored_query_warning(name: &str) -> Warning {
     Warning { kind: WarningKind::UnknownField, field, suggestion: None, message }
 }
 
-fn undocumented_value_warning(violation: Violation) -> Warning {
+fn repeated_field_warning(field: &RepeatedField) -> Warning {
+    let RepeatedField { path, count, .. } = field;
+    let times = if *count == 2 { "twice".to_owned() } else { format!("{count} times") };
+    let rule = format!("was sent {times}, as {}; the last value counts", field.quote_values());
+    let violation =
+        Violation { path: path.clone(), kind: ViolationKind::Custom(rule), rejected_value: None };
+    undocumented_value_warning(WarningKind::RepeatedField, violation)
+}
+
+fn undocumented_value_warning(kind: WarningKind, violation: Violation) -> Warning {
     let message = violation.to_string();
-    Warning {
-        kind: WarningKind::Undocumented,
-        field: Some(violation.path),
-        suggestion: None,
-        message,
-    }
+    Warning { kind, field: Some(violation.path), suggestion: None, message }
 }

@@ -45,9 +45,12 @@ pub(crate) enum Presence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UndocumentedValues {
     None,
+    /// All: the documents name no value.
     All,
-    /// These, as text.
+    /// These, as text; other values are documented.
     Listed(&'static [&'static str]),
+    /// These, as text; the documents name no other way to say the same.
+    WithoutAlternative(&'static [&'static str]),
 }
 
 /// The type of a field.
@@ -190,16 +193,19 @@ impl Field {
         self
     }
 
-    /// Returns whether this value is valid by our assumption alone.
-    pub(super) fn is_undocumented_value(&self, sent: &Value) -> bool {
+    /// Returns Some if this value is valid by our assumption alone, with whether a documented value says the same.
+    pub(super) fn undocumented_value(&self, sent: &Value) -> Option<bool> {
         let equals = |word: &&str| match sent {
             Value::String(text) => text == word,
             plain => word.parse::<Value>().is_ok_and(|word| word == *plain),
         };
         match self.undocumented_values {
-            UndocumentedValues::None => false,
-            UndocumentedValues::All => true,
-            UndocumentedValues::Listed(words) => words.iter().any(equals),
+            UndocumentedValues::None => None,
+            UndocumentedValues::All => Some(false),
+            UndocumentedValues::Listed(words) => words.iter().any(equals).then_some(true),
+            UndocumentedValues::WithoutAlternative(words) => {
+                words.iter().any(equals).then_some(false)
+            }
         }
     }
 
@@ -225,18 +231,21 @@ mod tests {
         let field = |values| optional("a", FieldType::TEXT).undocumented_values(values);
         let listed = field(UndocumentedValues::Listed(&["yes", "0"]));
         let cases = [
-            (json!("yes"), true),
-            (json!("0"), true),
-            (json!(0), true),
-            (json!("no"), false),
-            (json!(1), false),
-            (json!(false), false),
-            (json!(["0"]), false),
+            (json!("yes"), Some(true)),
+            (json!("0"), Some(true)),
+            (json!(0), Some(true)),
+            (json!("no"), None),
+            (json!(1), None),
+            (json!(false), None),
+            (json!(["0"]), None),
         ];
         for (sent, expected) in cases {
-            assert_eq!(listed.is_undocumented_value(&sent), expected, "{sent}");
-            assert!(field(UndocumentedValues::All).is_undocumented_value(&sent), "{sent}");
-            assert!(!field(UndocumentedValues::None).is_undocumented_value(&sent), "{sent}");
+            assert_eq!(listed.undocumented_value(&sent), expected, "{sent}");
+            let without_alternative = UndocumentedValues::WithoutAlternative(&["yes", "0"]);
+            let expected = expected.map(|_| false);
+            assert_eq!(field(without_alternative).undocumented_value(&sent), expected, "{sent}");
+            assert_eq!(field(UndocumentedValues::All).undocumented_value(&sent), Some(false));
+            assert_eq!(field(UndocumentedValues::None).undocumented_value(&sent), None);
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Field, FieldType, Literal, MAX_SAFE_INTEGER, MAX_VIOLATIONS, UndocumentedValues,
     ValidationReport, Violation, apply_defaults, is_valid_datetime, optional, parse_decimal_u64,
-    quote_value, required, validate, validate_without_item_defaults,
+    quote_value, required, validate, validate_request, validate_without_item_defaults,
 };
 
 static WORD_PATTERN: LazyLock<Regex> =
@@ -427,11 +427,11 @@ fn each_list_of_violations_has_at_most_20() {
         assert_eq!((invalid.violations.len(), invalid.unknown_fields.len()), (expected, expected));
         assert_eq!(invalid.violations[expected - 1].path, format!("a[{}][b]", expected - 1));
         assert!(
-            invalid.undocumented.is_empty(),
+            invalid.without_alternative.is_empty(),
             "a rejected value is not accepted, also beyond the limit"
         );
         let valid = report_of(json!({ "b": "x" }), count);
-        assert_eq!((valid.violations.len(), valid.undocumented.len()), (0, expected));
+        assert_eq!((valid.violations.len(), valid.without_alternative.len()), (0, expected));
     }
 }
 
@@ -441,6 +441,8 @@ fn undocumented_input_is_noted_if_it_is_accepted() {
     let fields = [
         optional("some", number).undocumented_values(UndocumentedValues::Listed(&["0"])),
         optional("all", number).undocumented_values(UndocumentedValues::All),
+        optional("only", number)
+            .undocumented_values(UndocumentedValues::WithoutAlternative(&["1"])),
         optional("none", number),
         optional("text", FieldType::TEXT).default_value(Literal::Text("")),
         optional("word", FieldType::TEXT).default_value(Literal::Text("x")),
@@ -450,7 +452,7 @@ fn undocumented_input_is_noted_if_it_is_accepted() {
         (json!({ "some": 0 }), vec!["some accepts 0 (undocumented)."]),
         (json!({ "some": "0" }), vec!["some accepts \"0\" (undocumented)."]),
         (json!({ "some": 1, "none": 0 }), vec![]),
-        (json!({ "all": 5 }), vec!["all accepts 5 (undocumented)."]),
+        (json!({ "all": 5, "only": 1 }), vec![]),
         (json!({ "all": 10 }), vec![]),
         (json!({ "all": "x", "some": 0 }), vec!["some accepts 0 (undocumented)."]),
         (json!({ "some": "" }), vec!["some is empty and counts as missing (undocumented)."]),
@@ -462,9 +464,18 @@ fn undocumented_input_is_noted_if_it_is_accepted() {
     for (sent, expected) in cases {
         assert_eq!(messages(&validate_json(&fields, &sent).undocumented), expected, "{sent}");
     }
+    let without_alternative = [
+        (json!({ "all": 5 }), vec!["all accepts 5 (undocumented)."]),
+        (json!({ "only": 1 }), vec!["only accepts 1 (undocumented)."]),
+        (json!({ "only": 2, "some": 0, "all": 10, "word": "" }), vec![]),
+    ];
+    for (sent, expected) in without_alternative {
+        let report = validate_json(&fields, &sent);
+        assert_eq!(messages(&report.without_alternative), expected, "{sent}");
+    }
     let must = [required("a", FieldType::TEXT).undocumented_values(UndocumentedValues::All)];
     assert!(
-        validate_json(&must, &json!({ "a": "" })).undocumented.is_empty(),
+        validate_json(&must, &json!({ "a": "" })).without_alternative.is_empty(),
         "an empty text is rejected"
     );
 }
@@ -633,5 +644,61 @@ proptest! {
             && hour < 24 && minute < 60 && second < 60;
         let text = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
         prop_assert_eq!(is_valid_datetime(&text), exists, "{}", text);
+    }
+}
+
+#[test]
+fn request_takes_an_object_with_numeric_keys_for_a_list() {
+    static ITEM: &[Field] = &[required("b", FieldType::INTEGER)];
+    const ITEMS: FieldType = FieldType::INTEGER;
+    let fields = [
+        optional(
+            "list",
+            FieldType::Array { item_type: &ITEMS, min_items: 2, max_items: 3, unique_items: true },
+        ),
+        optional("objects", FieldType::ObjectArray { fields: || ITEM, min_items: 1, max_items: 3 }),
+    ];
+    let check = |input: Value| validate_request(&fields, input.as_object().expect("an object"));
+    let note =
+        "has other indices than 0, 1, 2 …, and counts as a list in their order (undocumented).";
+    let accepted = [
+        (json!({ "list": { "10": 1, "9": "2" } }), json!({ "list": [2, 1] }), "list"),
+        (json!({ "list": { "0": 1, "2": 2, "7": 3 } }), json!({ "list": [1, 2, 3] }), "list"),
+        (json!({ "objects": { "5": { "b": 1 } } }), json!({ "objects": [{ "b": 1 }] }), "objects"),
+    ];
+    for (sent, expected, field) in accepted {
+        let report = check(sent.clone());
+        assert_eq!(messages(&report.violations), [""; 0], "{sent}");
+        assert_eq!(Value::Object(report.values), expected, "{sent}");
+        assert_eq!(messages(&report.undocumented), [format!("{field} {note}")], "{sent}");
+        let rejected = validate(&fields, sent.as_object().expect("an object"));
+        assert_eq!(rejected.violations.len(), 1, "seeds and settings have lists: {sent}");
+    }
+    let rejected = [
+        (json!({ "list": { "1": 1 } }), "list must have at least 2 entries; an object was sent."),
+        (
+            json!({ "list": { "1": 1, "2": 2, "3": 3, "4": 4 } }),
+            "list must have at most 3 entries; an object was sent.",
+        ),
+        (json!({ "list": { "3": 7, "5": 7 } }), "list[5] is a duplicate; 7 was sent."),
+        (
+            json!({ "objects": { "4": { "b": "x" } } }),
+            "objects[4][b] must be a whole number from 0 to 9007199254740991, in digits without sign, fraction or leading zero; \"x\" was sent.",
+        ),
+        (
+            json!({ "list": { "01": 1, "2": 2 } }),
+            "list must be a list: list[]=… for each entry, or a JSON list; an object was sent.",
+        ),
+        (
+            json!({ "list": { "-1": 1, "2": 2 } }),
+            "list must be a list: list[]=… for each entry, or a JSON list; an object was sent.",
+        ),
+        (
+            json!({ "list": {} }),
+            "list must be a list: list[]=… for each entry, or a JSON list; an object was sent.",
+        ),
+    ];
+    for (sent, expected) in rejected {
+        assert_eq!(messages(&check(sent.clone()).violations), [expected], "{sent}");
     }
 }

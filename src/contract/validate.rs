@@ -26,11 +26,15 @@ pub(crate) struct ValidationReport {
     pub(crate) unknown_fields: Vec<Violation>,
     /// Values that are valid by our assumptions alone.
     pub(crate) undocumented: Vec<Violation>,
+    /// The same, where the documents name no other value.
+    pub(crate) without_alternative: Vec<Violation>,
     /// Violations, in the table's order.
     pub(crate) violations: Vec<Violation>,
     /// The number of all violations, also of those beyond [`MAX_VIOLATIONS`].
     violation_count: usize,
     defaults_policy: DefaultsPolicy,
+    /// Whether an object with numeric keys is accepted as a list.
+    accepts_numeric_keys: bool,
 }
 
 /// Where missing fields get their defaults.
@@ -46,6 +50,14 @@ enum DefaultsPolicy {
 /// Validates an object against a table.
 pub(crate) fn validate(fields: &[Field], object: &Map<String, Value>) -> ValidationReport {
     let mut report = ValidationReport::default();
+    let values = validate_fields(fields, object, "", &mut report);
+    report.values = values;
+    report
+}
+
+/// Validates the fields of a request: like [`validate`], but takes an object with numeric keys for a list, as PHP does.
+pub(crate) fn validate_request(fields: &[Field], object: &Map<String, Value>) -> ValidationReport {
+    let mut report = ValidationReport { accepts_numeric_keys: true, ..ValidationReport::default() };
     let values = validate_fields(fields, object, "", &mut report);
     report.values = values;
     report
@@ -136,23 +148,26 @@ fn record_undocumented(
     report: &mut ValidationReport,
 ) {
     let Some(sent) = sent else { return };
-    let note = match (sent.as_str(), field.presence) {
+    let (has_alternative, note) = match (sent.as_str(), field.presence) {
         (Some(""), Presence::Default(Literal::Text(""))) => return,
         (Some(""), Presence::Default(_)) => {
-            "is empty and counts as missing (undocumented)".to_owned()
+            (true, "is empty and counts as missing (undocumented)".to_owned())
         }
-        _ if field.is_undocumented_value(sent) => {
-            format!("accepts {} (undocumented)", quote_value(sent))
-        }
-        _ => return,
+        _ => match field.undocumented_value(sent) {
+            Some(has_alternative) => {
+                (has_alternative, format!("accepts {} (undocumented)", quote_value(sent)))
+            }
+            None => return,
+        },
     };
-    if report.undocumented.len() < MAX_VIOLATIONS {
-        let path = join_path(path, field.name);
-        report.undocumented.push(Violation {
-            path,
-            kind: ViolationKind::Custom(note),
-            rejected_value: None,
-        });
+    let list =
+        if has_alternative { &mut report.undocumented } else { &mut report.without_alternative };
+    push_undocumented(list, join_path(path, field.name), note);
+}
+
+fn push_undocumented(list: &mut Vec<Violation>, path: String, note: String) {
+    if list.len() < MAX_VIOLATIONS {
+        list.push(Violation { path, kind: ViolationKind::Custom(note), rejected_value: None });
     }
 }
 
@@ -190,7 +205,6 @@ fn validate_value(
             if outer_policy == DefaultsPolicy::OutsideArrayItems {
                 report.defaults_policy = DefaultsPolicy::Never;
             }
-            let items = items.iter().enumerate();
             let objects = items
                 .map(|(index, item)| {
                     validate_object(fields(), item, &format!("{path}[{index}]"), report)
@@ -213,6 +227,9 @@ fn validate_value(
     }
 }
 
+/// The items of a list, each with its index.
+type IndexedItems<'a> = Box<dyn Iterator<Item = (u64, &'a Value)> + 'a>;
+
 /// Returns the items of a list of valid length; otherwise none.
 fn expect_array<'a>(
     value: &'a Value,
@@ -220,34 +237,52 @@ fn expect_array<'a>(
     max_items: usize,
     path: &str,
     report: &mut ValidationReport,
-) -> &'a [Value] {
-    let kind = match value {
-        Value::Array(items) if items.len() < min_items => ViolationKind::TooFewItems { min_items },
-        Value::Array(items) if items.len() > max_items => ViolationKind::TooManyItems { max_items },
-        Value::Array(items) => return items,
-        Value::Object(fields)
-            if !fields.is_empty() && fields.keys().all(|key| key.parse::<u64>().is_ok()) =>
-        {
-            ViolationKind::SparseIndices
+) -> IndexedItems<'a> {
+    let indexed_fields = match value {
+        Value::Object(fields) => sort_by_index(fields).filter(|fields| !fields.is_empty()),
+        _ => None,
+    };
+    let length = match (value, &indexed_fields) {
+        (Value::Array(items), _) => Some(items.len()),
+        (_, Some(fields)) if report.accepts_numeric_keys => Some(fields.len()),
+        _ => None,
+    };
+    let kind = match (length, value, indexed_fields) {
+        (Some(length), ..) if length < min_items => ViolationKind::TooFewItems { min_items },
+        (Some(length), ..) if length > max_items => ViolationKind::TooManyItems { max_items },
+        (Some(_), Value::Array(items), _) => return Box::new((0..).zip(items)),
+        (Some(_), _, Some(fields)) => {
+            let note = "has other indices than 0, 1, 2 …, and counts as a list in their order (undocumented)";
+            push_undocumented(&mut report.undocumented, path.to_owned(), note.to_owned());
+            return Box::new(fields.into_iter());
         }
+        (_, _, Some(_)) => ViolationKind::SparseIndices,
         _ => ViolationKind::NotArray,
     };
     push_violation(
         report,
         Violation { path: path.to_owned(), kind, rejected_value: Some(quote_value(value)) },
     );
-    &[]
+    Box::new(std::iter::empty())
+}
+
+/// Returns the members of an object by index if all its keys are indices as PHP writes them.
+fn sort_by_index(fields: &Map<String, Value>) -> Option<Vec<(u64, &Value)>> {
+    let indexed = fields.iter().map(|(key, value)| Some((parse_decimal_u64(key)?, value)));
+    let mut indexed = indexed.collect::<Option<Vec<_>>>()?;
+    indexed.sort_unstable_by_key(|(index, _)| *index);
+    Some(indexed)
 }
 
 fn validate_items(
     item_type: &FieldType,
     unique: bool,
-    items: &[Value],
+    items: IndexedItems<'_>,
     path: &str,
     report: &mut ValidationReport,
 ) -> Value {
     let mut seen = HashSet::new();
-    let values = items.iter().enumerate().map(|(index, item)| {
+    let values = items.map(|(index, item)| {
         let value = validate_value(item_type, item, &format!("{path}[{index}]"), report);
         if unique && !value.is_null() && !seen.insert(value.to_string()) {
             let sent = Some(quote_value(item));
@@ -450,8 +485,12 @@ pub(crate) fn parse_decimal_u64(digits: &str) -> Option<u64> {
 fn parse_bool(sent: &Value) -> Option<bool> {
     match sent {
         Value::Bool(flag) => Some(*flag),
-        Value::String(word) if word == "true" || word == "1" => Some(true),
-        Value::String(word) if word == "false" || word == "0" => Some(false),
+        // Python writes True and False.
+        Value::String(word) => match word.as_str() {
+            "true" | "True" | "1" => Some(true),
+            "false" | "False" | "0" => Some(false),
+            _ => None,
+        },
         Value::Number(number) if number.as_u64() == Some(1) => Some(true),
         Value::Number(number) if number.as_u64() == Some(0) => Some(false),
         _ => None,

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use regex::Regex;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::problem::{Problem, ProblemKind};
@@ -19,7 +19,7 @@ use crate::api::body;
 use crate::api::body::{BodyError, BodyLimit};
 use crate::api::content_encoding;
 use crate::api::decode;
-use crate::api::decode::DecodeError;
+use crate::api::decode::{DecodeError, Decoded};
 use crate::api::limits::InputLimits;
 use crate::api::state::SharedState;
 use crate::api::{ApiError, auth};
@@ -252,7 +252,7 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
         ));
     }
     // The limits apply during parsing, so a small body cannot use much memory.
-    let object: Map<String, Value> =
+    let Decoded { fields, repeated } =
         decode::parse_body(MediaType::Json, "", text.as_bytes(), BODY_INPUT_LIMITS).map_err(
             |error| match error {
                 DecodeError::InvalidJson(reason) => invalid_body(reason),
@@ -265,7 +265,10 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
                 other => invalid_body(other.to_string()),
             },
         )?;
-    serde_path_to_error::deserialize(Value::Object(object))
+    if let Some(field) = repeated.into_iter().next() {
+        return Err(invalid_body(format!("{} was sent more than once", field.path)));
+    }
+    serde_path_to_error::deserialize(Value::Object(fields))
         .map_err(|error| invalid_body(error.to_string()))
 }
 

@@ -50,7 +50,7 @@ struct RequestFilter {
     /// Whether a fault was applied to the request.
     #[param(value_type = bool, required = false)]
     fault: Option<bool>,
-    /// A kind of warning, `any` or `none`.
+    /// A kind of warning; or `any` or `none`, which ignore the kind `no-documented-way`.
     #[param(value_type = String, required = false)]
     warning: Option<String>,
     /// OpenAPI cannot describe the names.

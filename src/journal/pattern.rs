@@ -8,7 +8,7 @@ use super::bounded_regex::{
     BoundedRegex, EvaluationDeadline, EvaluationError, input_bytes, scalar_to_text,
 };
 use super::text::truncate_text;
-use super::{Entry, RecordedInput, WarningKind};
+use super::{Entry, RecordedInput, Warning, WarningKind};
 use crate::contract::quote_value;
 
 /// Conditions on a request. One that is None matches everything.
@@ -244,8 +244,8 @@ impl WarningMatcher {
     fn matches(self, entry: &Entry) -> bool {
         let mut warnings = entry.all_warnings();
         match self {
-            Self::Any => warnings.next().is_some(),
-            Self::None => warnings.next().is_none(),
+            Self::Any => warnings.any(Warning::is_avoidable),
+            Self::None => !warnings.any(Warning::is_avoidable),
             Self::Kind(kind) => warnings.any(|warning| warning.kind == kind),
         }
     }

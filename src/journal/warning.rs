@@ -31,10 +31,13 @@ macro_rules! warning_kinds {
 
 warning_kinds! {
     UnknownField = "unknown-field", "a field that the operation does not have";
+    RepeatedField = "repeated-field", "a field that was sent more than once; the last value counts";
     WrongCase = "wrong-case", "a known field in another case";
     ContentType = "content-type", "a content type other than the documented one";
     KeyInQuery = "key-in-query", "the API key in the query, which proxies and logs record";
     Undocumented = "undocumented", "input that an undocumented rule of this mock accepts";
+    NoDocumentedWay = "no-documented-way",
+        "input or an operation that the documents do not describe and for which they name no other way; a strict account accepts it";
     EarlyRetry = "early-retry", "a request before the time of the last Retry-After";
 }
 
@@ -66,6 +69,11 @@ impl Warning {
     /// Creates a warning without a field.
     pub(crate) fn new(kind: WarningKind, message: impl Into<String>) -> Self {
         Self { kind, field: None, suggestion: None, message: message.into() }
+    }
+
+    /// Returns whether a documented request could have said the same.
+    pub(crate) fn is_avoidable(&self) -> bool {
+        self.kind != WarningKind::NoDocumentedWay
     }
 
     /// Truncates its texts to fit a line.
@@ -103,10 +111,12 @@ mod tests {
             WarningKind::names(),
             [
                 "unknown-field",
+                "repeated-field",
                 "wrong-case",
                 "content-type",
                 "key-in-query",
                 "undocumented",
+                "no-documented-way",
                 "early-retry"
             ]
         );

@@ -140,6 +140,16 @@ pub(super) static ASSUMPTIONS: &[Assumption] = &[
         "none",
         "none by default; above the rate limit that a test sets: 429 with Retry-After, X-RateLimit-Limit, -Remaining and -Reset (Unix seconds)",
     ),
+    assumption(
+        "a field sent twice",
+        "the back end is PHP, which keeps the last value",
+        "the last value counts, with a warning; a field in query and body has the value of the body",
+    ),
+    assumption(
+        "lists with other indices than 0, 1, 2 …, also JSON objects with such keys",
+        "the back end is PHP, which takes both for lists",
+        "taken in the order of their indices, with a warning",
+    ),
     assumption("invalid percent-encoding, invalid UTF-8, a file instead of text", "none", "400"),
     assumption("text", "none", "at most 1000 characters, without NUL"),
     assumption("unknown path, wrong method", "none", "404; 405 with Allow"),

@@ -62,7 +62,7 @@ pub(crate) static LIST: &[Field] = &[
         .default_value(Literal::Text("no"))
         .page(V2_TICKET_DOCS)
         .undocumented_note("yes or no; a ticket is archived when it has been closed for longer than archive_after, 30 days by default")
-        .undocumented_values(UndocumentedValues::Listed(&["yes"]))
+        .undocumented_values(UndocumentedValues::WithoutAlternative(&["yes"]))
         .description("Whether the list includes archived tickets."),
     optional("status", FieldType::TextEnum { values: Status::NAMES, documented_as: "enum" })
         .page(V2_TICKET_DOCS)
@@ -93,8 +93,10 @@ pub(crate) static CREATE: &[Field] = &[
 /// `GET` item, except the id.
 pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Boolean)
     .page(V2_TICKET_DOCS)
-    .undocumented_note("true, false, 1 or 0; events are included unless it is false, notes always")
-    .undocumented_values(UndocumentedValues::Listed(&["1", "0"]))
+    .undocumented_note(
+        "true, false, True, False, 1 or 0; events are included unless it is false, notes always",
+    )
+    .undocumented_values(UndocumentedValues::Listed(&["1", "0", "True", "False"]))
     .description("Whether the timeline includes events.")];
 
 /// `PUT` item, except the id.
@@ -175,7 +177,7 @@ pub(crate) static BATCH: &[Field] = &[
         },
     )
     .page(V1_TICKET_DOCS)
-    .undocumented_note("at most 100, with the indices 0, 1, 2 … without a gap")
+    .undocumented_note("at most 100")
     .description("The actions to perform on each ticket, in this order."),
 ];
 

@@ -161,3 +161,74 @@ async fn byte_order_mark_is_skipped_and_utf16_is_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn rejected_value_of_a_repeated_field_is_quoted_with_the_others() {
+    let server = Server::start();
+    for (method, path, form, expected) in [
+        (
+            "POST",
+            "/setStatus",
+            "status=open&ticketIDs=5&ticketIDs=6",
+            r#"ticketIDs must be a list: ticketIDs[]=… for each entry, or a JSON list; "5" and then "6" was sent."#,
+        ),
+        (
+            "POST",
+            "/setStatus",
+            "status=new&status=done&ticketIDs[]=5",
+            r#""new" and then "done" was sent."#,
+        ),
+        (
+            "POST",
+            "/setStatus",
+            "status=new&ticketIDs[0]=5&ticketIDs[0]=x",
+            r#""5" and then "x" was sent."#,
+        ),
+        ("DELETE", "/multi?ticketIDs=5&ticketIDs=6", "", r#""5" and then "6" was sent."#),
+    ] {
+        let reply = server.send_form(method, &format!("/api/v2/ticket{path}"), form).await;
+        assert_eq!(reply.status, 400, "{form}: {}", reply.body);
+        assert!(reply.message().contains(expected), "{form}: {}", reply.body);
+    }
+    let reply = server
+        .send_form("POST", "/api/v2/ticket/setStatus", "status=dev-key&status=x&status=y")
+        .await;
+    assert!(!reply.body.to_string().contains("dev-key"), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn wrong_value_in_the_query_beside_a_body_is_rejected() {
+    let server = Server::start();
+    for (query, expected) in [
+        ("ticketIDs[]=x", "ticketIDs[0] must be a whole number"),
+        ("ticketIDs=5", "ticketIDs must be a list"),
+        ("ticketIDs[]=0", "ticketIDs[0] must be a whole number"),
+        ("ticketIDs[]=5&ticketIDs[]=5", "ticketIDs[1] is a duplicate"),
+    ] {
+        let path = format!("/api/v2/ticket/multi?{query}");
+        let form = server.send_form("DELETE", &path, "ticketIDs[]=1").await;
+        let json = server.send_json("DELETE", &path, &json!({ "ticketIDs": [1] })).await;
+        for reply in [form, json] {
+            assert_eq!(reply.status, 400, "{query}: {}", reply.body);
+            assert!(reply.message().contains(expected), "{query}: {}", reply.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn member_sent_twice_to_the_control_api_is_rejected() {
+    let server = Server::start();
+    for (path, body, field) in [
+        ("/_control/accounts", r#"{"name":"a","name":"b"}"#, "name"),
+        (
+            "/_control/accounts/dev/verify",
+            r#"{"fields":{"a":{"absent":true,"absent":true}}}"#,
+            "fields[a][absent]",
+        ),
+    ] {
+        let reply = JsonResponse::fetch(server.request("POST", path).body(body)).await;
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        let expected = format!("The body is invalid: {field} was sent more than once.");
+        assert_eq!(reply.body["detail"], expected, "{}", reply.body);
+    }
+}

@@ -30,7 +30,7 @@ pub struct RequestPattern {
     /// Whether a fault was applied to the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<bool>,
-    /// A kind of warning that it caused, or `any` or `none`.
+    /// A kind of warning that it caused; or `any` or `none`, which ignore the kind `no-documented-way`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "any"))]
     pub warning: Option<String>,

@@ -1,10 +1,12 @@
-//! Applies PHP's bracket rules: `a[]=1`, `a[0]=1`, `a[0][b]=x` make lists and objects; the last scalar wins. The crates
+//! Applies PHP's bracket rules: `a[]=1`, `a[0]=1`, `a[0][b]=x` make lists and objects; the last value wins, and the replaced ones are recorded. The crates
 //! for these rules decode urlencoded text into Rust types; three encodings need one tree.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::decoded::{Decoded, RepeatedFields};
 use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
 
@@ -12,6 +14,7 @@ use crate::api::limits::InputLimits;
 #[derive(Debug)]
 pub(crate) struct TreeBuilder {
     root: Branch,
+    repeated: RepeatedFields,
     value_count: usize,
     limits: InputLimits,
 }
@@ -30,6 +33,15 @@ struct Branch {
     next_index: u64,
 }
 
+/// What a later value has replaced.
+#[derive(Debug)]
+struct Replaced {
+    earlier: Node,
+    later: Value,
+    /// The number of segments of the name below the replaced node.
+    inner_segments: usize,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum NodeKey {
     Index(u64),
@@ -39,7 +51,12 @@ enum NodeKey {
 impl TreeBuilder {
     /// Makes an empty tree with these limits.
     pub(crate) fn new(limits: InputLimits) -> Self {
-        Self { root: Branch::default(), value_count: 0, limits }
+        Self {
+            root: Branch::default(),
+            repeated: RepeatedFields::default(),
+            value_count: 0,
+            limits,
+        }
     }
 
     /// Adds a pair under its bracket name.
@@ -56,37 +73,54 @@ impl TreeBuilder {
             let field = truncate_field_name(first);
             return Err(DecodeError::TooDeep { field, max_depth: self.limits.max_depth });
         }
-        self.root.insert(NodeKey::Name(first.to_owned()), &rest, text);
+        let replaced = self.root.insert(NodeKey::Name(first.to_owned()), &rest, text);
+        if let Some(Replaced { earlier, later, inner_segments }) = replaced {
+            let outer = &rest[..rest.len() - inner_segments];
+            let path =
+                outer.iter().fold(first.to_owned(), |path, segment| path + "[" + segment + "]");
+            self.repeated.record(&path, &earlier.into_value(), &later);
+        }
         Ok(())
     }
 
     /// Returns the tree as JSON.
-    pub(crate) fn finish(self) -> Map<String, Value> {
-        self.root
-            .children
-            .into_iter()
-            .map(|(key, node)| (key.into_name(), node.into_value()))
-            .collect()
+    pub(crate) fn finish(self) -> Decoded {
+        let children = self.root.children.into_iter();
+        let fields = children.map(|(key, node)| (key.into_name(), node.into_value())).collect();
+        Decoded { fields, repeated: self.repeated }
     }
 }
 
 impl Branch {
-    fn insert(&mut self, key: NodeKey, rest: &[&str], text: String) {
+    fn insert(&mut self, key: NodeKey, rest: &[&str], text: String) -> Option<Replaced> {
         if let NodeKey::Index(index) = key {
             self.next_index = self.next_index.max(index.saturating_add(1));
         }
-        let Some((segment, rest)) = rest.split_first() else {
-            self.children.insert(key, Node::Text(text));
-            return;
+        let Some((segment, inner)) = rest.split_first() else {
+            return match self.children.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Node::Text(text));
+                    None
+                }
+                Entry::Occupied(mut entry) => {
+                    let later = text.clone().into();
+                    let earlier = entry.insert(Node::Text(text));
+                    Some(Replaced { earlier, later, inner_segments: 0 })
+                }
+            };
         };
         let child = self.children.entry(key).or_insert_with(|| Node::Branch(Self::default()));
-        if let Node::Text(_) = child {
-            *child = Node::Branch(Self::default());
-        }
-        if let Node::Branch(branch) = child {
-            let key = branch.key_for(segment);
-            branch.insert(key, rest, text);
-        }
+        let replaced = match child {
+            Node::Branch(_) => None,
+            Node::Text(_) => {
+                let earlier = std::mem::replace(child, Node::Branch(Self::default()));
+                let later = Value::Array(vec![text.clone().into()]);
+                Some(Replaced { earlier, later, inner_segments: rest.len() })
+            }
+        };
+        let Node::Branch(branch) = child else { return replaced };
+        let key = branch.key_for(segment);
+        branch.insert(key, inner, text).or(replaced)
     }
 
     fn key_for(&self, segment: &str) -> NodeKey {

@@ -3,14 +3,15 @@
 //! The tree is a JSON object. Texts stay strings: `contract` validates and converts them.
 
 mod brackets;
+mod decoded;
 mod error;
 mod json;
 mod multipart;
 mod urlencoded;
 
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
 
+pub(crate) use decoded::{Decoded, RepeatedField, RepeatedFields};
 pub(crate) use error::{DecodeError, MAX_FIELD_NAME_CHARS};
 pub(crate) use urlencoded::{decode_component, parse_pairs};
 
@@ -29,10 +30,7 @@ fn is_json_object(form: &[u8]) -> bool {
 ///
 /// # Errors
 /// If it exceeds a limit or is malformed.
-pub(crate) fn parse_query(
-    query: &str,
-    limits: InputLimits,
-) -> Result<Map<String, Value>, DecodeError> {
+pub(crate) fn parse_query(query: &str, limits: InputLimits) -> Result<Decoded, DecodeError> {
     urlencoded::decode(query.as_bytes(), limits)
 }
 
@@ -45,10 +43,10 @@ pub(crate) fn parse_body(
     content_type: &str,
     body: &[u8],
     limits: InputLimits,
-) -> Result<Map<String, Value>, DecodeError> {
+) -> Result<Decoded, DecodeError> {
     match media_type {
         MediaType::Multipart => multipart::decode(content_type, body, limits),
-        _ if body.is_empty() => Ok(Map::new()),
+        _ if body.is_empty() => Ok(Decoded::default()),
         MediaType::Urlencoded if is_json_object(body) => Err(DecodeError::JsonSentAsForm),
         MediaType::Urlencoded => urlencoded::decode(body, limits),
         MediaType::Json => json::decode(body, limits),

@@ -4,12 +4,11 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem::{self, Finder};
-use serde_json::{Map, Value};
-
 use super::brackets::TreeBuilder;
+use super::decoded::Decoded;
 use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
+use memchr::memmem::{self, Finder};
 
 const TRUNCATED_MESSAGE: &str = "it is truncated; the closing boundary is missing";
 /// The transfer encodings that leave the content as it is.
@@ -22,7 +21,7 @@ pub(super) fn decode(
     content_type: &str,
     body: &[u8],
     limits: InputLimits,
-) -> Result<Map<String, Value>, DecodeError> {
+) -> Result<Decoded, DecodeError> {
     let mut parameters = Parameters::from_header_value(content_type);
     let boundary = parameters.find(|(name, _)| name.eq_ignore_ascii_case("boundary"));
     let boundary = boundary.map(|(_, boundary)| boundary);

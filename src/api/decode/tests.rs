@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::brackets::TreeBuilder;
-use super::{DecodeError, parse_body};
+use super::{DecodeError, Decoded, parse_body};
 use crate::api::limits::InputLimits;
 use crate::contract::MediaType;
 
 const LIMITS: InputLimits = InputLimits { max_values: 8192, max_depth: 8 };
 
 fn parse_query(text: &str) -> Result<Map<String, Value>, DecodeError> {
-    super::parse_query(text, LIMITS)
+    super::parse_query(text, LIMITS).map(|decoded| decoded.fields)
 }
 
 /// Generates a tree that a form can encode: no empty list or object, no object that looks like a list.
@@ -78,7 +78,7 @@ fn decode(
     content_type: &str,
     bytes: impl Into<Vec<u8>>,
 ) -> Result<Map<String, Value>, DecodeError> {
-    parse_body(media_type, content_type, &bytes.into(), LIMITS)
+    parse_body(media_type, content_type, &bytes.into(), LIMITS).map(|decoded| decoded.fields)
 }
 
 /// Parses with another multipart parser.
@@ -135,7 +135,7 @@ proptest! {
             for (name, text) in pairs {
                 tree.add(&name, text).expect("within the limits");
             }
-            prop_assert_eq!(ours, tree.finish());
+            prop_assert_eq!(ours, tree.finish().fields);
         }
     }
 
@@ -226,7 +226,10 @@ fn max_index_has_no_successor() {
     for name in ["a[18446744073709551615]", "a[]", "a[]"] {
         tree.add(name, "1".to_owned()).expect("within the limits");
     }
-    assert_eq!(Value::Object(tree.finish()), json!({ "a": { "18446744073709551615": "1" } }));
+    assert_eq!(
+        Value::Object(tree.finish().fields),
+        json!({ "a": { "18446744073709551615": "1" } })
+    );
 }
 
 const SMALL_LIMITS: InputLimits = InputLimits { max_values: 3, max_depth: 2 };
@@ -249,7 +252,10 @@ fn decode_within(limits: InputLimits, pairs: &[(&str, &str)]) -> Vec<Result<Valu
             pairs.into_iter().map(|(name, value)| (name, value.into())).collect();
         decoded.push(parse(MediaType::Json, "", &Value::Object(fields).to_string()));
     }
-    decoded.into_iter().map(|fields| fields.map(Value::Object)).collect()
+    decoded
+        .into_iter()
+        .map(|decoded| decoded.map(|decoded| Value::Object(decoded.fields)))
+        .collect()
 }
 
 #[test]
@@ -277,7 +283,8 @@ fn every_encoding_has_the_same_limits() {
 #[test]
 fn json_counts_every_value_and_names_the_outermost_field() {
     let decode = |text: &str| {
-        parse_body(MediaType::Json, "", text.as_bytes(), SMALL_LIMITS).map(Value::Object)
+        parse_body(MediaType::Json, "", text.as_bytes(), SMALL_LIMITS)
+            .map(|decoded| Value::Object(decoded.fields))
     };
     let too_deep = |field: &str| DecodeError::TooDeep { field: field.to_owned(), max_depth: 2 };
     assert_eq!(decode("{\"a\":[1,2]}"), Ok(json!({ "a": [1, 2] })));
@@ -554,4 +561,64 @@ fn line_ends_without_carriage_returns_are_named() {
         let error = error.expect_err(body).to_string();
         assert!(error.contains("must end with CRLF"), "{body:?}: {error}");
     }
+}
+
+#[test]
+fn fields_sent_more_than_once_are_recorded() {
+    type Expected = &'static [(&'static str, usize, &'static str)];
+    let cases: [(&str, Expected); 11] = [
+        ("a=1&b=1", &[]),
+        ("a[]=1&a[]=1", &[]),
+        ("a[x]=1&a[y]=1", &[]),
+        ("a=1&a=2", &[("a", 2, r#""1" and then "2""#)]),
+        ("a=1&b=1&a=1&b=3", &[("a", 2, r#""1" and then "1""#), ("b", 2, r#""1" and then "3""#)]),
+        ("a=1&a=2&a=3", &[("a", 3, r#""1" and then "2" and then "3""#)]),
+        ("a=1&a=2&a=3&a=4&a=5", &[("a", 5, r#""1" and then "2" and then "3" …"#)]),
+        ("a[0][b]=1&a[0][b]=2&a[1][b]=3", &[("a[0][b]", 2, r#""1" and then "2""#)]),
+        ("a=1&a[]=2", &[("a", 2, r#""1" and then a list"#)]),
+        ("a[b]=1&a[b][c]=2", &[("a[b]", 2, r#""1" and then a list"#)]),
+        ("a[]=1&a=2", &[("a", 2, r#"a list and then "2""#)]),
+    ];
+    let record = |decoded: Decoded| -> Vec<(String, usize, String)> {
+        let repeated = decoded.repeated.into_iter();
+        repeated.map(|field| (field.path.clone(), field.count, field.quote_values())).collect()
+    };
+    for (form, expected) in cases {
+        let pairs: Vec<(String, String)> = form
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let body = |media_type, text: &str| {
+            parse_body(media_type, "multipart/form-data; boundary=B7", text.as_bytes(), LIMITS)
+        };
+        let expected: Vec<(String, usize, String)> = expected
+            .iter()
+            .map(|(path, count, values)| ((*path).to_owned(), *count, (*values).to_owned()))
+            .collect();
+        for decoded in [
+            super::parse_query(form, LIMITS),
+            body(MediaType::Urlencoded, form),
+            body(MediaType::Multipart, &encode_multipart(&pairs)),
+        ] {
+            assert_eq!(record(decoded.expect("valid")), expected, "{form}");
+        }
+    }
+    let json = r#"{"a":1,"b":[{"c":true},{"d":{"e":1,"e":[2]}}],"a":"x","a":null}"#;
+    let decoded = parse_body(MediaType::Json, "", json.as_bytes(), LIMITS).expect("valid");
+    let expected =
+        [("b[1][d][e]", 2, "1 and then a list"), ("a", 3, "1 and then \"x\" and then null")]
+            .map(|(path, count, values)| (path.to_owned(), count, values.to_owned()));
+    assert_eq!(record(decoded), expected);
+}
+
+#[test]
+fn list_of_repeated_fields_is_bounded() {
+    let form: Vec<String> = (0..50).map(|field| format!("f{field}=1&f{field}=2")).collect();
+    let decoded = super::parse_query(&form.join("&"), LIMITS).expect("valid");
+    assert_eq!(decoded.repeated.into_iter().count(), 20);
+    let long = "é".repeat(200);
+    let decoded = super::parse_query(&format!("a[{long}]=1&a[{long}]=2"), LIMITS).expect("valid");
+    let field = decoded.repeated.into_iter().next().expect("the field is recorded");
+    assert!(field.path.chars().count() < 70, "{}", field.path);
 }

@@ -1,13 +1,12 @@
 //! Decodes `a=1&b=2` of queries and forms. Strict: malformed input is an error.
 
-use percent_encoding::percent_decode;
-use serde_json::{Map, Value};
-
 use super::brackets::TreeBuilder;
+use super::decoded::Decoded;
 use super::error::{DecodeError, truncate_field_name};
 use crate::api::limits::InputLimits;
+use percent_encoding::percent_decode;
 
-pub(super) fn decode(input: &[u8], limits: InputLimits) -> Result<Map<String, Value>, DecodeError> {
+pub(super) fn decode(input: &[u8], limits: InputLimits) -> Result<Decoded, DecodeError> {
     let mut tree = TreeBuilder::new(limits);
     for pair in parse_pairs(input) {
         let (name, value) = pair?;

@@ -60,7 +60,7 @@ async fn each_operation_records_a_complete_entry() {
         assert_eq!(entry["response_body"], reply.body, "{entry}");
         assert_eq!(expect_array(&entry["changes"]).is_empty(), request.is_read(), "{entry}");
         let expected: &[&str] =
-            if request.has_undocumented_encoding() { &["undocumented"] } else { &[] };
+            if request.has_no_documented_way() { &["no-documented-way"] } else { &[] };
         let mut kinds = warning_kinds(&entry);
         kinds.dedup();
         assert_eq!(kinds, expected, "{entry}");

@@ -10,8 +10,15 @@ use crate::support::control::{Account, expect_array, expect_string};
 use crate::support::seed::{ACME_KEY, SeededServer, acme_seed, serve_seed, ticket_fixture};
 use crate::support::server::Server;
 
-const ALL_WARNING_KINDS: [&str; 6] =
-    ["unknown-field", "wrong-case", "content-type", "key-in-query", "undocumented", "early-retry"];
+const ALL_WARNING_KINDS: [&str; 7] = [
+    "unknown-field",
+    "repeated-field",
+    "wrong-case",
+    "content-type",
+    "key-in-query",
+    "undocumented",
+    "early-retry",
+];
 
 impl Account {
     async fn set_strict(&self, allow: &[&str]) {
@@ -33,11 +40,11 @@ fn start_server() -> (SeededServer, Account) {
     (server, acme)
 }
 
-/// Returns the texts of the warnings in the newest entry.
-async fn latest_warning_texts(account: &Account) -> Vec<String> {
+/// Returns kind and text of the warnings in the newest entry.
+async fn latest_warnings(account: &Account) -> Vec<(String, String)> {
     expect_array(&account.latest_entry().await["warnings"])
         .iter()
-        .map(|warning| expect_string(&warning["message"]))
+        .map(|warning| (expect_string(&warning["kind"]), expect_string(&warning["message"])))
         .collect()
 }
 
@@ -47,7 +54,7 @@ async fn each_warning_becomes_a_rejection_that_changes_nothing() {
     for (request, expected) in warning_cases() {
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
         request.send_ok(&server).await;
-        let warnings = latest_warning_texts(&acme).await;
+        let warnings = latest_warnings(&acme).await;
         assert_eq!(warnings.len(), expected.len(), "{request:?}: {warnings:?}");
         assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
         acme.set_strict(&[]).await;
@@ -55,8 +62,10 @@ async fn each_warning_becomes_a_rejection_that_changes_nothing() {
         let rejected = request.send(&server).await;
         assert_eq!(rejected.status, 400, "{request:?}: {}", rejected.body);
         assert_eq!(rejected.body["status"], "error", "{request:?}: {}", rejected.body);
-        for text in &warnings {
-            assert!(rejected.message().contains(text), "{text:?}: {}", rejected.body);
+        for (kind, text) in &warnings {
+            let is_reason = kind != "no-documented-way";
+            let is_named = rejected.message().contains(text);
+            assert_eq!(is_named, is_reason, "{kind}: {text:?}: {}", rejected.body);
         }
         assert_eq!(acme.export().await, before, "{request:?}");
         let entry = acme.latest_entry().await;
@@ -99,14 +108,41 @@ async fn documented_requests_are_accepted() {
     let (server, acme) = start_server();
     acme.set_strict(&[]).await;
     for request in documented_requests() {
-        let reply = request.send(&server).await;
-        let expected = if request.has_undocumented_encoding() { 400 } else { 200 };
-        assert_eq!(reply.status, expected, "{request:?}: {}", reply.body);
-    }
-    assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
-    acme.set_strict(&["undocumented"]).await;
-    for request in documented_requests() {
         request.send_ok(&server).await;
+        let expected: &[&str] =
+            if request.has_no_documented_way() { &["no-documented-way"] } else { &[] };
+        let mut kinds = warning_kinds(&acme.latest_entry().await);
+        kinds.dedup();
+        assert_eq!(kinds, expected, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn rejection_shows_the_setting_that_accepts_the_request() {
+    let (server, acme) = start_server();
+    for allowed in [&[][..], &["early-retry"], &["content-type"]] {
+        for (request, _) in warning_cases() {
+            acme.send_control("POST", "/reset").await;
+            acme.set_strict(allowed).await;
+            let reply = request.send(&server).await;
+            if reply.status == 200 {
+                assert!(!allowed.is_empty(), "{request:?}");
+                continue;
+            }
+            let message = reply.message();
+            let setting = &message
+                [message.find('{').expect("a setting")..=message.rfind('}').expect("its end")];
+            let setting: Value = serde_json::from_str(setting).expect("the setting is JSON");
+            let changed = acme.send_control_json("PUT", "/strict", &setting).await;
+            assert_eq!(changed.body, setting, "{message}");
+            request.send_ok(&server).await;
+            for kind in allowed {
+                assert!(
+                    setting["allow"].as_array().expect("a list").contains(&json!(kind)),
+                    "{setting}"
+                );
+            }
+        }
     }
 }
 
@@ -117,7 +153,8 @@ async fn only_allowed_warning_kinds_are_accepted() {
         for (request, expected) in warning_cases() {
             assert_eq!(acme.send_control("POST", "/reset").await.status, 204);
             acme.set_strict(&[allowed]).await;
-            let is_allowed = expected.iter().all(|(kind, ..)| *kind == allowed);
+            let is_allowed =
+                expected.iter().all(|(kind, ..)| *kind == allowed || *kind == "no-documented-way");
             let reply = request.send(&server).await;
             let status = if is_allowed { 200 } else { 400 };
             assert_eq!(reply.status, status, "{allowed}: {request:?}: {}", reply.body);

@@ -61,8 +61,8 @@ impl TicketRequest {
         format!("/api/v2/ticket{path}")
     }
 
-    /// Returns whether the documentation leaves the encoding open, so that every encoding is our assumption.
-    pub(super) fn has_undocumented_encoding(&self) -> bool {
+    /// Returns whether the documentation names no way to send it, so that every way is our assumption.
+    pub(super) fn has_no_documented_way(&self) -> bool {
         ["ticket.deleteMulti", "ticket.batch", "ticket.solveUnfinishedTickets"]
             .contains(&self.operation)
     }

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::ticket_requests::{
     TicketRequest, batch_tickets, create_ticket, delete_ticket, delete_tickets, get_ticket,
-    list_tickets, request_without_body, set_priority, set_status, solve_unfinished_tickets,
-    unlink_customer, update_ticket, with_form, with_json, with_multipart,
+    list_tickets, request_without_body, set_priority, set_status, unlink_customer, update_ticket,
+    with_form, with_json, with_multipart,
 };
 use crate::support::ticket::NEW_TICKET_FIELDS;
 
@@ -25,10 +25,12 @@ fn wrong_case(field: &'static str, suggestion: &'static str) -> ExpectedWarning 
 
 const CONTENT_TYPE: ExpectedWarning = ("content-type", None, None);
 const UNDOCUMENTED: ExpectedWarning = ("undocumented", None, None);
+const NO_DOCUMENTED_WAY: ExpectedWarning = ("no-documented-way", None, None);
 
 /// All cases, in an order that works if tickets 7 to 10 exist.
 pub(super) fn warning_cases() -> Vec<WarningCase> {
-    [field_cases(), content_type_cases(), undocumented_cases(), combined_cases()].concat()
+    [field_cases(), repeated_cases(), content_type_cases(), undocumented_cases(), combined_cases()]
+        .concat()
 }
 
 #[rustfmt::skip]
@@ -54,6 +56,25 @@ fn field_cases() -> Vec<WarningCase> {
     ]
 }
 
+fn repeated_field(field: &'static str) -> ExpectedWarning {
+    ("repeated-field", Some(field), None)
+}
+
+#[rustfmt::skip]
+fn repeated_cases() -> Vec<WarningCase> {
+    let in_query_and_body = request_without_body("ticket.deleteMulti", "DELETE", "/multi?ticketIDs[]=8");
+    vec![
+        (create_ticket(&[("title", "x")]), vec![repeated_field("title")]),
+        (create_ticket(&[("fromName", "x"), ("fromName", "x"), ("fromName", "x")]), vec![repeated_field("fromName")]),
+        (list_tickets("?itemLimit=1&itemLimit=2"), vec![repeated_field("itemLimit")]),
+        (get_ticket("/7?getTicketHistory=true&getTicketHistory=false"), vec![repeated_field("getTicketHistory")]),
+        (update_ticket("/7", &[("title", "x"), ("title", "y")]), vec![repeated_field("title")]),
+        (set_status(&[("status", "new"), ("status", "open"), ("ticketIDs[0]", "7"), ("ticketIDs[0]", "10")]),
+            vec![repeated_field("status"), repeated_field("ticketIDs[0]")]),
+        (with_form(in_query_and_body, &[("ticketIDs[]", "9")]), vec![repeated_field("ticketIDs"), NO_DOCUMENTED_WAY]),
+    ]
+}
+
 #[rustfmt::skip]
 fn content_type_cases() -> Vec<WarningCase> {
     let create = || request_without_body("ticket.create", "POST", "");
@@ -73,9 +94,8 @@ fn content_type_cases() -> Vec<WarningCase> {
 #[rustfmt::skip]
 fn undocumented_cases() -> Vec<WarningCase> {
     let priority = |path| with_multipart(request_without_body("ticket.setPriority", "POST", path), &[("priority", "low"), ("ticketIDs[]", "7")]);
-    let action = [("TicketIDs", "7"), ("actions[0][actionType]", "priority"), ("actions[0][value]", "low")];
+    let late_action = [("TicketIDs", "7"), ("actions[4][actionType]", "priority"), ("actions[4][value]", "low")];
     vec![
-        (list_tickets("?searchArchived=yes"), vec![UNDOCUMENTED]),
         (list_tickets("?itemLimit=0"), vec![UNDOCUMENTED]),
         (list_tickets("?itemStart="), vec![UNDOCUMENTED]),
         (list_tickets("?status="), vec![UNDOCUMENTED]),
@@ -84,9 +104,11 @@ fn undocumented_cases() -> Vec<WarningCase> {
         (create_ticket(&[("formID", "")]), vec![UNDOCUMENTED]),
         (create_ticket(&[("assignedGroupID", "")]), vec![UNDOCUMENTED]),
         (update_ticket("/7", &[("title", "")]), vec![UNDOCUMENTED]),
-        (delete_tickets(&[("ticketIDs[]", "9")]), vec![UNDOCUMENTED]),
-        (batch_tickets(&action), vec![UNDOCUMENTED]),
-        (solve_unfinished_tickets(), vec![UNDOCUMENTED]),
+        (get_ticket("/7?getTicketHistory=True"), vec![UNDOCUMENTED]),
+        (get_ticket("/7?getTicketHistory=False"), vec![UNDOCUMENTED]),
+        (set_status(&[("status", "open"), ("ticketIDs[3]", "7"), ("ticketIDs[1]", "10")]), vec![UNDOCUMENTED]),
+        (with_json(set_status(&[]), json!({ "status": "open", "ticketIDs": { "1": 7, "2": 10 } })), vec![CONTENT_TYPE, UNDOCUMENTED]),
+        (batch_tickets(&late_action), vec![UNDOCUMENTED, NO_DOCUMENTED_WAY]),
         (priority("/setpriority"), vec![UNDOCUMENTED]),
         (priority("/SETPRIORITY"), vec![UNDOCUMENTED]),
     ]
@@ -103,8 +125,8 @@ fn combined_cases() -> Vec<WarningCase> {
         (with_form(set_priority(&[]), &priority), vec![CONTENT_TYPE, unknown_field("why", None)]),
         (create_ticket(&[("colour", "red"), ("FromName", "Ada"), ("formID", "")]),
             vec![unknown_field("colour", None), wrong_case("FromName", "fromName"), UNDOCUMENTED]),
-        (with_json(delete_tickets(&[]), body), vec![CONTENT_TYPE, UNDOCUMENTED]),
-        (batch_tickets(&action), vec![UNDOCUMENTED, unknown_field("actions[0][note]", None)]),
+        (with_json(delete_tickets(&[]), body), vec![CONTENT_TYPE, NO_DOCUMENTED_WAY]),
+        (batch_tickets(&action), vec![NO_DOCUMENTED_WAY, unknown_field("actions[0][note]", None)]),
         (list_tickets("?page=2&Status=new&itemLimit=0"), vec![unknown_field("page", None), wrong_case("Status", "status"), UNDOCUMENTED]),
     ]
 }
