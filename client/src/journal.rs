@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::client::{AccountClient, ControlError, fetch_json, send, send_and_discard};
 use crate::stream::RequestStream;
@@ -74,6 +75,18 @@ impl RequestFilter {
         self.with_param("warning", &kind)
     }
 
+    /// Filters by path, without the query: `/api/v2/ticket/7`.
+    #[must_use]
+    pub fn path(self, path: &str) -> Self {
+        self.with_param("path", &path)
+    }
+
+    /// Filters by the value of a header.
+    #[must_use]
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with_param(&format!("header.{name}"), &value)
+    }
+
     /// Filters by the value of a field: `title`, `actions[0][value]`.
     #[must_use]
     pub fn field(self, path: &str, value: &str) -> Self {
@@ -106,6 +119,11 @@ impl AccountClient {
     /// Returns the request with this sequence number.
     pub async fn request(&self, seq: u64) -> Result<JournalEntry, ControlError> {
         fetch_json(self.build_request(Method::GET, &format!("/requests/{seq}"))).await
+    }
+
+    /// Exports its requests as a HAR 1.2 document.
+    pub async fn export_har(&self, filter: &RequestFilter) -> Result<Value, ControlError> {
+        fetch_json(self.build_request(Method::GET, "/requests/har").query(&filter.0)).await
     }
 
     /// Clears its journal.

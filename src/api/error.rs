@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use jiff::SignedDuration;
-use serde_json::json;
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use omnidesk_mock_client::types::{CustomResponse, RetryAfterFormat};
+use serde_json::{Value, json};
 
 use super::body::BodyError;
 use super::content_encoding;
@@ -97,6 +99,7 @@ pub(crate) enum ApiError {
         status: u16,
         message: Option<String>,
         retry_after: Option<SignedDuration>,
+        response: Box<CustomResponse>,
     },
     /// The one ticket that the request is about does not exist.
     UnknownRow(&'static NotFoundResponse),
@@ -116,12 +119,13 @@ pub(crate) enum ApiError {
 
 impl ApiError {
     /// Makes an error for a value that breaks a rule outside the field tables.
-    pub(crate) fn invalid_value(
-        field: &str,
-        rule: impl Into<String>,
-        value: &serde_json::Value,
-    ) -> Self {
+    pub(crate) fn invalid_value(field: &str, rule: impl Into<String>, value: &Value) -> Self {
         Self::Invalid(vec![Violation::custom(field, rule, value)])
+    }
+
+    /// Makes the error of a fault with this status.
+    pub(super) fn fault(status: u16) -> Self {
+        Self::Fault { status, message: None, retry_after: None, response: Box::default() }
     }
 
     /// Returns why the request is not authenticated; None for other errors.
@@ -269,16 +273,60 @@ impl ApiError {
             Self::RateLimited { retry_after, .. } => {
                 headers.insert(RETRY_AFTER, seconds_header(*retry_after))
             }
-            Self::Fault { status, retry_after, .. } => {
+            Self::Fault { status, retry_after, response: custom, .. } => {
                 if *status == 401 {
                     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(AUTH_SCHEME));
                 }
-                retry_after.and_then(|time| headers.insert(RETRY_AFTER, seconds_header(time)))
+                if let Some(time) = *retry_after {
+                    let value = match custom.retry_after_format {
+                        RetryAfterFormat::Seconds => seconds_header(time),
+                        RetryAfterFormat::Date => date_header(time, settings),
+                    };
+                    headers.insert(RETRY_AFTER, value);
+                }
+                customize(&mut response, custom);
+                None
             }
             _ => None,
         };
         response
     }
+}
+
+/// Replaces the parts of a response that a fault rule sets.
+fn customize(response: &mut RenderedResponse, custom: &CustomResponse) {
+    let CustomResponse { headers, body, .. } = custom;
+    let has_error_body = response.status.is_client_error() || response.status.is_server_error();
+    match body {
+        Some(Value::String(text)) => {
+            response.body = text.clone().into();
+            let text_type = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers.insert(CONTENT_TYPE, text_type);
+        }
+        Some(json) => response.body = json.to_string().into(),
+        None if has_error_body => {}
+        None => {
+            response.body = Bytes::new();
+            response.headers.remove(CONTENT_TYPE);
+        }
+    }
+    for (name, value) in headers {
+        // Validated when the rule was added.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            response.headers.insert(name, value);
+        }
+    }
+}
+
+/// Renders the time after now by the account's clock, rounded up to a second.
+fn date_header(time: SignedDuration, settings: Option<&EffectiveSettings>) -> HeaderValue {
+    let now = settings.map_or_else(clock::system_now, EffectiveSettings::now);
+    let whole_second = i64::from(now.subsec_nanosecond() > 0);
+    let after = SignedDuration::from_secs(ceil_seconds(time).saturating_add(whole_second));
+    let date = clock::format_http_date(now.checked_add(after).unwrap_or(Timestamp::MAX));
+    HeaderValue::try_from(date).unwrap_or_else(|_| seconds_header(time))
 }
 
 /// Asks the client to retry soon.

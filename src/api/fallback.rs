@@ -9,14 +9,14 @@ use axum::http::Response;
 use super::auth;
 use super::error::ApiError;
 use super::input::redacted_query_fields;
-use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
+use super::recorder::{JournalRecorder, RequestHead, RequestTimes};
 use super::redactor::Redactor;
 use super::request_context::{OriginalPath, key_in_query_warning};
 use super::similar_path::{find_similar_path, is_ticket_api_path};
 use super::state::SharedState;
 use crate::clock;
 use crate::contract::Operation;
-use crate::journal::{Entry, Journal, RecordedInput};
+use crate::journal::{Entry, InputFields, Journal, RecordedInput};
 
 /// The longest path in a message, in characters (arbitrary).
 const MAX_PATH_CHARS: usize = 200;
@@ -116,8 +116,8 @@ fn begin_recording(
     let path = original_path.map_or(request.uri().path(), |OriginalPath(path)| path);
     let keys = auth::extract_all_keys(request.headers(), request.uri().query().unwrap_or_default());
     let redactor = Redactor { other_keys: keys, ..Redactor::default() };
-    let line = RequestLine { method: request.method(), path, route };
-    JournalRecorder::begin(journal, times, line, redactor)
+    let head = RequestHead { method: request.method(), path, route, headers: request.headers() };
+    JournalRecorder::begin(journal, times, head, redactor)
 }
 
 fn record_query_input(
@@ -126,5 +126,6 @@ fn record_query_input(
     recorder: &JournalRecorder,
 ) -> Arc<RecordedInput> {
     let fields = redacted_query_fields(request.uri(), recorder.redactor(), state.limits.input);
+    let fields = InputFields { query: fields, ..InputFields::default() };
     Arc::new(RecordedInput::new(fields, key_in_query_warning(request.uri()).into_iter().collect()))
 }

@@ -67,6 +67,7 @@ pub(crate) fn try_cached(
         times,
         method: request.method(),
         path: uri.path(),
+        headers,
         operation: &endpoint.operation,
         key: &key,
         redactor: &redactor,

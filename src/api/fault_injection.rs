@@ -164,7 +164,7 @@ async fn run_with_fault(
         None => Some(outcome.to_response()),
     };
     if let Some(Effect::DropResponse(DroppedResponse::Status(status))) = effect {
-        let error = ApiError::Fault { status, message: None, retry_after: None };
+        let error = ApiError::fault(status);
         response = Some(error.to_response(&outcome.settings.dialect, Some(&outcome.settings)));
     }
     if let (Some(response), Some(rate_limit)) = (&mut response, &rate_limit) {
@@ -226,14 +226,15 @@ fn short_circuit(
         return Some(ApiError::RateLimited { limit: *limit, window, retry_after: *resets_in });
     }
     match effect? {
-        Effect::Status { status, message, retry_after } => Some(ApiError::Fault {
+        Effect::Status { status, message, retry_after, response } => Some(ApiError::Fault {
             status: *status,
             message: message.clone(),
             retry_after: retry_after.and_then(|time| SignedDuration::try_from(time).ok()),
+            response: Box::new(response.clone()),
         }),
         effect if executes_request(effect) => None,
         // This response is never sent.
-        _ => Some(ApiError::Fault { status: 503, message: None, retry_after: None }),
+        _ => Some(ApiError::fault(503)),
     }
 }
 

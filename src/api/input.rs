@@ -1,6 +1,6 @@
 //! Decodes a request's input: path, query and body.
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::request::Parts;
@@ -15,22 +15,20 @@ use super::redactor::Redactor;
 use super::request_context::RequestContext;
 use super::{auth, content_encoding, decode};
 use crate::contract::{InputSource, MediaType, Operation};
+use crate::journal::InputFields;
 
 /// The decoded input.
 #[derive(Debug, Default)]
 pub(super) struct RawInput {
-    pub(super) path: Map<String, Value>,
-    /// The query and body fields of the operation.
-    pub(super) fields: Map<String, Value>,
-    /// Query fields that the operation ignores.
-    pub(super) ignored_query: Map<String, Value>,
-    /// Query fields that the body has as well; the body counts.
-    pub(super) overridden_query: Map<String, Value>,
+    /// The fields, by where they were sent.
+    pub(super) fields: InputFields,
     /// Fields that were sent more than once.
     pub(super) repeated: RepeatedFields,
     pub(super) media_type: Option<MediaType>,
     /// Why decoding failed.
     pub(super) error: Option<ApiError>,
+    /// The body, if it could not be decoded.
+    pub(super) undecoded_body: Bytes,
 }
 
 impl RawInput {
@@ -40,11 +38,7 @@ impl RawInput {
         operation: &Operation,
         redactor: &Redactor<'_>,
     ) -> Map<String, Value> {
-        let sent = self.path.iter().chain(&self.fields).chain(&self.ignored_query);
-        let mut fields = Map::new();
-        for (name, value) in sent {
-            fields.entry(name.clone()).or_insert_with(|| value.clone());
-        }
+        let mut fields = self.fields.merge();
         redactor.redact_fields(&mut fields, &|name| operation.has_field(name));
         fields
     }
@@ -93,14 +87,14 @@ async fn decode_parts(
     input.repeated = repeated;
     let is_key = |path: &str| !query.contains_key(path) && !query.contains_key(field_of(path));
     input.repeated.remove(is_key);
-    match operation.input_source {
-        InputSource::Body => input.ignored_query = query,
-        InputSource::Query | InputSource::BodyOrQuery => input.fields = query,
-    }
+    input.fields.query = query;
     let Decoded { fields, repeated } = body?;
     input.repeated.append(repeated);
-    override_fields(input, fields);
-    input.path = parse_path_parameters(operation.path, parts.uri.path())?;
+    input.fields.body = fields;
+    if operation.input_source == InputSource::BodyOrQuery {
+        record_overridden(input);
+    }
+    input.fields.path = parse_path_parameters(operation.path, parts.uri.path())?;
     Ok(())
 }
 
@@ -122,19 +116,12 @@ pub(super) fn field_of(path: &str) -> &str {
     path.split('[').next().unwrap_or_default()
 }
 
-/// Adds the fields of the body; they override those of the query.
-fn override_fields(input: &mut RawInput, body: Map<String, Value>) {
-    // Most requests use the query or the body only.
-    if input.fields.is_empty() {
-        input.fields = body;
-        return;
-    }
-    for (name, value) in body {
-        if let Some(overridden) = input.fields.get(&name) {
-            input.repeated.record(&name, overridden, &value);
-        }
-        if let Some(overridden) = input.fields.insert(name.clone(), value) {
-            input.overridden_query.insert(name, overridden);
+/// Records the query fields that the body overrides.
+fn record_overridden(input: &mut RawInput) {
+    let InputFields { query, body, .. } = &input.fields;
+    for (name, overridden) in query {
+        if let Some(value) = body.get(name) {
+            input.repeated.record(name, overridden, value);
         }
     }
 }
@@ -167,7 +154,7 @@ async fn decode_body(
     if body.is_empty() {
         return Ok(Decoded::default());
     }
-    match (media_type, content_type) {
+    let decoded = match (media_type, content_type) {
         (Some(MediaType::Json), _) if !has_fields && body.trim_ascii() == b"null" => {
             Ok(Decoded::default())
         }
@@ -177,7 +164,11 @@ async fn decode_body(
             decoded.map_err(ApiError::Decode)
         }
         (_, content_type) => Err(ApiError::UnsupportedMediaType(content_type)),
+    };
+    if decoded.is_err() {
+        input.undecoded_body = body;
     }
+    decoded
 }
 
 /// Returns the redacted query fields, for requests that match no operation.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use jiff::Timestamp;
 
 use super::outcome::HandlerOutcome;
@@ -23,13 +23,14 @@ pub(super) struct RequestTimes {
     pub(super) system: Timestamp,
 }
 
-/// The request line, as sent.
+/// The request without its body, as sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestLine<'a> {
+pub(super) struct RequestHead<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
     /// The path of the operation, if any.
     pub(super) route: Option<&'a str>,
+    pub(super) headers: &'a HeaderMap,
 }
 
 /// The unwritten journal entry of a request.
@@ -47,12 +48,14 @@ impl JournalRecorder {
     pub(super) fn begin(
         journal: &Arc<Journal>,
         times: RequestTimes,
-        line: RequestLine<'_>,
+        head: RequestHead<'_>,
         redactor: Redactor<'static>,
     ) -> Self {
         let entry = journal.is_enabled().then(|| {
-            let path = redactor.redact_path(line.path, line.route);
-            Arc::new(new_entry(times, redactor.redact_method(line.method), &path))
+            let path = redactor.redact_path(head.path, head.route);
+            let mut entry = new_entry(times, redactor.redact_method(head.method), &path);
+            entry.headers = redactor.redact_headers(head.headers);
+            Arc::new(entry)
         });
         Self { journal: Arc::clone(journal), stopwatch: Stopwatch::start(), redactor, entry }
     }
@@ -145,6 +148,7 @@ pub(super) struct CachedExchange<'a> {
     pub(super) method: &'a Method,
     /// Has no key.
     pub(super) path: &'a str,
+    pub(super) headers: &'a HeaderMap,
     pub(super) operation: &'static Operation,
     pub(super) key: &'a ApiKey,
     pub(super) redactor: &'a Redactor<'a>,
@@ -161,6 +165,7 @@ pub(super) fn record_cached(exchange: CachedExchange<'_>) {
         return;
     }
     let mut entry = new_entry(times, redactor.redact_method(method), path);
+    entry.headers = redactor.redact_headers(exchange.headers);
     set_caller(&mut entry, operation, key, &redactor.key);
     entry.input = exchange.input;
     entry.duration = exchange.duration;

@@ -4,17 +4,24 @@
 //! (a field, a word of the path) stay, because they reveal nothing of a key that equals them.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use axum::http::{Method, Uri};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use percent_encoding::percent_decode;
+use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::decode::{DecodeError, MAX_FIELD_NAME_CHARS, RepeatedField, parse_pairs};
 use super::error::ApiError;
 use crate::contract::{TRUNCATION_MARK, Violation, ViolationKind, quote_value};
-use crate::journal::{REDACTED, ends_with_key_label, redact_text, redact_words};
+use crate::journal::{REDACTED, RecordedHeaders, ends_with_key_label, redact_text, redact_words};
 
 /// The longest method in a message, in characters (arbitrary): registered methods have less than half of it.
 const MAX_METHOD_CHARS: usize = 40;
+/// How much of a body that could not be decoded is recorded, in bytes (arbitrary).
+const MAX_BODY_START_BYTES: usize = 256;
+/// How many bytes of a body one byte of a key can take: `%25xx`.
+const MAX_KEY_EXPANSION: usize = 6;
 /// The shortest key prefix that is redacted at the end of a truncated text, in bytes.
 const MIN_KEY_PREFIX_BYTES: usize = 4;
 
@@ -176,6 +183,73 @@ impl Redactor<'_> {
         }
     }
 
+    /// Returns the headers for the journal. The values of headers with a credential are redacted as a whole, and where
+    /// they occur in another header.
+    pub(super) fn redact_headers(&self, headers: &HeaderMap) -> RecordedHeaders {
+        let mut recorded = RecordedHeaders::default();
+        let credentials = self.other_credentials(headers);
+        let is_secret =
+            |word: &str| self.is_key(word) || credentials.iter().any(|other| other == word);
+        let may_contain_secret = |text: &str| {
+            self.may_contain_key(text) || credentials.iter().any(|other| text.contains(&**other))
+        };
+        let redact =
+            |text: &str| may_contain_secret(text).then(|| redact_text(text, &is_secret)).flatten();
+        for (name, value) in headers {
+            let (name_text, is_credential) = (name.as_str(), is_credential(name));
+            let redacted_name = redact(name_text);
+            let name_text = redacted_name.as_deref().unwrap_or(name_text);
+            if is_credential {
+                recorded.push(name_text, REDACTED);
+                continue;
+            }
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let redacted = redact(&value);
+            let value = redacted.as_deref().unwrap_or(&value);
+            recorded.push(name_text, &redact_after_label(value));
+        }
+        recorded
+    }
+
+    /// Returns the words of all headers with a credential, except the known keys.
+    fn other_credentials(&self, headers: &HeaderMap) -> Vec<String> {
+        let is_delimiter = |letter: char| letter.is_whitespace() || ";,=\"'".contains(letter);
+        let mut credentials = Vec::new();
+        for (_, value) in headers.iter().filter(|(name, _)| is_credential(name)) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let words = value.split(is_delimiter).filter(|word| word.len() >= MIN_KEY_PREFIX_BYTES);
+            credentials.extend(words.filter(|word| !self.is_key(word)).map(str::to_owned));
+        }
+        credentials
+    }
+
+    /// Returns the beginning of a body that could not be decoded, None if it is empty. It has no structure that says
+    /// where a key begins, so every occurrence of a key is redacted, and everything after a label such as `apiKey=`.
+    pub(super) fn redact_body_start(&self, body: &[u8]) -> Option<String> {
+        if body.is_empty() {
+            return None;
+        }
+        let longest_key = self.keys().map(str::len).max().unwrap_or_default();
+        // A key may be percent-encoded, or in UTF-16 with a zero byte beside each letter.
+        let start = &body[..body.len().min(MAX_BODY_START_BYTES + longest_key * MAX_KEY_EXPANSION)];
+        let text = String::from_utf8_lossy(start);
+        let plain = percent_decode(start).decode_utf8_lossy().replace('\0', "");
+        let is_hidden = |plain: &str, text: &str| {
+            self.keys().any(|key| plain.contains(key) && !text.contains(key))
+                || KEY_LABEL.is_match(plain) && !KEY_LABEL.is_match(text)
+        };
+        if is_hidden(&plain, &text) {
+            return Some(REDACTED.to_owned());
+        }
+        let mut text = text.into_owned();
+        for key in self.keys() {
+            text = text.replace(key, REDACTED);
+        }
+        let mut text = redact_after_label(&text).into_owned();
+        text.truncate(text.floor_char_boundary(MAX_BODY_START_BYTES));
+        Some(text)
+    }
+
     /// Redacts a field that was sent more than once.
     pub(super) fn redact_repeated_field(
         &self,
@@ -266,6 +340,40 @@ impl Redactor<'_> {
             before.chars().all(|letter| letter.is_whitespace() || "\"'`".contains(letter));
         (self.keys().any(is_key_prefix) && (is_alone || ends_with_key_label(before)))
             .then(|| format!("{before}{REDACTED}"))
+    }
+}
+
+/// Returns whether the value of such a header is usually a secret.
+fn is_credential(name: &HeaderName) -> bool {
+    const PARTS: [&str; 9] = [
+        "authorization",
+        "cookie",
+        "apikey",
+        "api-key",
+        "access-key",
+        "token",
+        "secret",
+        "password",
+        "credential",
+    ];
+    PARTS.iter().any(|part| name.as_str().contains(part))
+}
+
+/// The label of a credential in a text without structure.
+static KEY_LABEL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)(?:(?:api[-_ ]?key|token|secret|password|authorization)["'\[\]\s]*[=:\n]|bearer\s)"#,
+    )
+    .expect("a valid regex")
+});
+
+/// Redacts everything after the label of a credential, which may be of another account.
+fn redact_after_label(text: &str) -> Cow<'_, str> {
+    match KEY_LABEL.find(text) {
+        Some(label) if text[label.end()..] != *REDACTED => {
+            format!("{}{REDACTED}", &text[..label.end()]).into()
+        }
+        _ => text.into(),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::Uri;
 use super::auth;
 use super::cross_origin::UntrustedOrigin;
 use super::error::ApiError;
-use super::recorder::{JournalRecorder, RequestLine, RequestTimes};
+use super::recorder::{JournalRecorder, RequestHead, RequestTimes};
 use super::redactor::Redactor;
 use super::state::SharedState;
 use crate::accounts::{AccountError, AccountGuard, ApiKey, Lease};
@@ -51,9 +51,14 @@ impl RequestContext {
         let path = original_path.map_or(request.uri().path(), |OriginalPath(path)| path);
         let journal = &key.account.journal;
         let times = RequestTimes { account: now, system: system_now };
-        let line = RequestLine { method: request.method(), path, route: Some(operation.path) };
+        let head = RequestHead {
+            method: request.method(),
+            path,
+            route: Some(operation.path),
+            headers: request.headers(),
+        };
         let redactor = Redactor { key: key_text.into(), other_keys: Vec::new() };
-        let mut recorder = JournalRecorder::begin(journal, times, line, redactor);
+        let mut recorder = JournalRecorder::begin(journal, times, head, redactor);
         let mut warnings = Vec::new();
         if original_path.is_some() {
             warnings.push(path_case_warning(path, operation));

@@ -1,5 +1,6 @@
 //! Validates decoded input by the contract, and warns of undocumented input.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -10,9 +11,9 @@ use super::input::{RawInput, field_of};
 use super::redactor::Redactor;
 use crate::accounts::EffectiveSettings;
 use crate::contract::{
-    self, Fidelity, MediaType, Operation, ValidationReport, Violation, ViolationKind,
+    self, Fidelity, InputSource, MediaType, Operation, ValidationReport, Violation, ViolationKind,
 };
-use crate::journal::{RecordedInput, Warning, WarningKind};
+use crate::journal::{InputFields, RecordedInput, Warning, WarningKind};
 
 /// The most warnings of ignored query fields (arbitrary).
 const MAX_IGNORED_QUERY_WARNINGS: usize = 20;
@@ -31,51 +32,59 @@ pub(super) fn validate(
     input: RawInput,
     redactor: &Redactor<'_>,
 ) -> ValidatedInput {
-    let RawInput { path, fields, mut ignored_query, overridden_query, repeated, media_type, error } =
-        input;
+    let RawInput { mut fields, repeated, media_type, error, undecoded_body } = input;
     let mut warnings = Vec::new();
     let is_contract_name = |name: &str| operation.has_field(name);
     let repeated = redact_repeated(repeated, redactor, &is_contract_name);
-    let values = if let Some(error) = error {
-        Err(error)
-    } else {
-        let sent =
-            SentFields { path: &path, fields: &fields, overridden_query, repeated: &repeated };
-        validate_fields(operation, &sent, redactor, &mut warnings)
+    let values = match error {
+        Some(error) => Err(error),
+        None => validate_fields(operation, &fields, &repeated, redactor, &mut warnings),
     };
+    for fields in [&mut fields.path, &mut fields.query, &mut fields.body] {
+        redactor.redact_fields(fields, &is_contract_name);
+    }
     warnings.extend(repeated.iter().map(repeated_field_warning));
-    redactor.redact_fields(&mut ignored_query, &is_contract_name);
-    let ignored_names = ignored_query.keys().take(MAX_IGNORED_QUERY_WARNINGS);
-    warnings.extend(ignored_names.map(|name| ignored_query_warning(name)));
+    if operation.input_source == InputSource::Body {
+        let ignored_names = fields.query.keys().take(MAX_IGNORED_QUERY_WARNINGS);
+        warnings.extend(ignored_names.map(|name| ignored_query_warning(name)));
+    }
     warnings.extend(media_type.and_then(|sent| media_type_warning(operation, sent)));
     if let Fidelity::Undocumented(reason) = operation.fidelity {
         let text = format!("{}: {reason}", operation.name);
         warnings.push(Warning::new(WarningKind::NoDocumentedWay, text));
     }
-    let (mut fields, others) = if path.is_empty() { (fields, path) } else { (path, fields) };
-    for (name, value) in others.into_iter().chain(ignored_query) {
-        fields.entry(name).or_insert(value);
-    }
-    redactor.redact_fields(&mut fields, &is_contract_name);
-    ValidatedInput { recorded_input: Arc::new(RecordedInput::new(fields, warnings)), values }
+    let body_start = redactor.redact_body_start(&undecoded_body);
+    let recorded_input = RecordedInput::new(fields, warnings).with_undecoded_body(body_start);
+    ValidatedInput { recorded_input: Arc::new(recorded_input), values }
 }
 
-/// The fields of a request, by where they were sent.
-struct SentFields<'a> {
-    path: &'a Map<String, Value>,
-    fields: &'a Map<String, Value>,
-    overridden_query: Map<String, Value>,
-    repeated: &'a [RepeatedField],
+/// Returns the fields that the operation reads; the body overrides the query.
+fn fields_to_validate<'a>(
+    operation: &Operation,
+    InputFields { query, body, .. }: &'a InputFields,
+) -> Cow<'a, Map<String, Value>> {
+    match operation.input_source {
+        InputSource::Body => Cow::Borrowed(body),
+        InputSource::Query => Cow::Borrowed(query),
+        InputSource::BodyOrQuery if query.is_empty() => Cow::Borrowed(body),
+        InputSource::BodyOrQuery if body.is_empty() => Cow::Borrowed(query),
+        InputSource::BodyOrQuery => {
+            let mut fields = query.clone();
+            fields.extend(body.clone());
+            Cow::Owned(fields)
+        }
+    }
 }
 
 fn validate_fields(
     operation: &Operation,
-    sent: &SentFields<'_>,
+    sent: &InputFields,
+    repeated: &[RepeatedField],
     redactor: &Redactor<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Map<String, Value>, ApiError> {
     let ValidationReport { mut values, mut violations, .. } =
-        contract::validate((operation.path_fields)(), sent.path);
+        contract::validate((operation.path_fields)(), &sent.path);
     let ValidationReport {
         values: field_values,
         violations: field_violations,
@@ -83,9 +92,9 @@ fn validate_fields(
         mut undocumented,
         mut without_alternative,
         ..
-    } = contract::validate_request((operation.fields)(), sent.fields);
+    } = contract::validate_request((operation.fields)(), &fields_to_validate(operation, sent));
     violations.extend(field_violations);
-    violations.extend(validate_overridden(operation, &sent.overridden_query));
+    violations.extend(validate_overridden(operation, sent));
     let others = [&mut unknown_fields, &mut undocumented, &mut without_alternative];
     for violation in violations.iter_mut().chain(others.into_iter().flatten()) {
         redactor.redact_violation(violation, &|name| operation.has_field(name));
@@ -97,7 +106,7 @@ fn validate_fields(
     let undocumented = undocumented.chain(without_alternative);
     warnings.extend(undocumented.map(|(kind, value)| undocumented_value_warning(kind, value)));
     if !violations.is_empty() {
-        quote_repeated_values(&mut violations, sent.repeated);
+        quote_repeated_values(&mut violations, repeated);
         // A misspelled field name is the most likely cause.
         violations.extend(unknown_fields.into_iter().filter(Violation::has_suggestion));
         return Err(ApiError::Invalid(violations));
@@ -107,13 +116,17 @@ fn validate_fields(
 }
 
 /// Validates the query fields that the body overrides, so that a wrong value does not go unnoticed.
-fn validate_overridden(operation: &Operation, overridden: &Map<String, Value>) -> Vec<Violation> {
-    if overridden.is_empty() {
+fn validate_overridden(
+    operation: &Operation,
+    InputFields { query, body, .. }: &InputFields,
+) -> Vec<Violation> {
+    if operation.input_source != InputSource::BodyOrQuery || query.is_empty() || body.is_empty() {
         return Vec::new();
     }
+    let is_overridden = |name: &str| query.contains_key(name) && body.contains_key(name);
     let ValidationReport { mut violations, .. } =
-        contract::validate_request((operation.fields)(), overridden);
-    violations.retain(|violation| overridden.contains_key(field_of(&violation.path)));
+        contract::validate_request((operation.fields)(), query);
+    violations.retain(|violation| is_overridden(field_of(&violation.path)));
     violations
 }
 

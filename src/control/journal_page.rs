@@ -1,5 +1,8 @@
 //! Pages of the journal: reads them, and converts entries to their public form.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
+
 use omnidesk_mock_client::types::{
     AppliedFault, ChangeKind, ColumnChange, JournalEntry, RowChange, Warning,
 };
@@ -37,7 +40,11 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         operation: entry.operation.map(str::to_owned),
         method: entry.method.to_string(),
         path: entry.path.to_string(),
-        fields: entry.input.fields.clone(),
+        headers: joined_headers(entry),
+        headers_omitted: entry.headers.has_omitted,
+        fields: entry.input.fields.merge(),
+        query: entry.input.fields.query.clone(),
+        undecoded_body: entry.input.undecoded_body.clone(),
         fields_omitted: entry.input.has_omitted_fields,
         key: entry.key_name.as_deref().map(str::to_owned),
         status: entry.status,
@@ -51,6 +58,22 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         rows_omitted: entry.changes.omitted,
         warnings: entry.all_warnings().map(to_warning).collect(),
     }
+}
+
+/// Returns the headers by name; those of the same name are joined.
+fn joined_headers(entry: &Entry) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::<String, String>::new();
+    for (name, value) in entry.headers.iter() {
+        match headers.entry(name.to_owned()) {
+            MapEntry::Vacant(vacant) => {
+                vacant.insert(value.to_owned());
+            }
+            MapEntry::Occupied(mut occupied) => {
+                occupied.get_mut().extend([", ", value]);
+            }
+        }
+    }
+    headers
 }
 
 /// Converts the row changes of an entry.

@@ -10,6 +10,7 @@ mod faults;
 pub(crate) mod fidelity;
 mod fixtures;
 mod guard;
+mod har;
 mod journal_page;
 mod keys;
 mod openapi;
@@ -71,6 +72,7 @@ fn protected_routes() -> OpenApiRouter<SharedState> {
         .routes(routes!(requests::list, requests::clear))
         .routes(routes!(requests::stream))
         .routes(routes!(requests::show))
+        .routes(routes!(har::export))
         .routes(routes!(verify::verify))
         .routes(routes!(wait::wait))
         .routes(routes!(changes::list))

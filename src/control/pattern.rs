@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::http::HeaderName;
 use omnidesk_mock_client::types::{self, StatusFilter};
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -11,15 +12,15 @@ use crate::api::state::SharedState;
 use crate::contract::{Operation, quote_value, suggest};
 use crate::controllers::all_operations;
 use crate::journal::{
-    BoundedRegex, FieldMatcher, RequestPattern, StatusMatcher, ValueMatcher, WarningKind,
-    WarningMatcher,
+    BoundedRegex, FieldMatcher, HeaderMatcher, RequestPattern, StatusMatcher, ValueMatcher,
+    WarningKind, WarningMatcher,
 };
 
 /// The maximum regex length, in characters (arbitrary).
 const MAX_REGEX_CHARS: usize = 1000;
 /// The maximum number of regular expressions in a pattern: each may take up to 0.3 seconds for a request.
 const MAX_REGEXES: usize = 10;
-/// The maximum number of fields (arbitrary).
+/// The maximum number of fields, and of headers (arbitrary).
 const MAX_FIELDS: usize = 100;
 /// The path of a field: its name and indexes or keys in brackets.
 static FIELD_PATH: LazyLock<Regex> = LazyLock::new(|| {
@@ -36,8 +37,12 @@ pub(super) fn parse_pattern(
         let detail = "key must be the name of an API key, such as dev; a secret was sent.";
         return Err(Problem::invalid(detail));
     }
-    if spec.fields.len() > MAX_FIELDS {
-        return Err(Problem::invalid(format!("fields must have at most {MAX_FIELDS} entries.")));
+    for (name, conditions) in [("fields", &spec.fields), ("headers", &spec.headers)] {
+        if conditions.len() > MAX_FIELDS {
+            return Err(Problem::invalid(format!(
+                "{name} must have at most {MAX_FIELDS} entries."
+            )));
+        }
     }
     let operation = spec.operation.as_deref().map(find_operation).transpose()?;
     let pattern = RequestPattern {
@@ -48,11 +53,13 @@ pub(super) fn parse_pattern(
         has_changes: spec.changed,
         has_fault: spec.fault,
         warning: spec.warning.as_deref().map(parse_warning).transpose()?,
+        path: spec.path.map(|condition| parse_condition("path", condition)).transpose()?,
+        headers: parse_headers(spec.headers, state)?,
         fields: parse_fields(spec.fields)?,
     };
     if pattern.regexes().count() > MAX_REGEXES {
         return Err(Problem::invalid(format!(
-            "fields must have at most {MAX_REGEXES} regular expressions (matches)."
+            "fields, headers and path must have at most {MAX_REGEXES} regular expressions (matches)."
         )));
     }
     Ok(pattern)
@@ -145,17 +152,46 @@ fn parse_fields(fields: Map<String, Value>) -> Result<Vec<FieldMatcher>, Problem
                     "fields: {sent} is not a field name; send a name such as title or actions[0][value]."
                 )));
             }
-            Ok(FieldMatcher { matcher: parse_condition(&path, condition)?, path })
+            let matcher = parse_condition(&format!("fields: {path}"), condition)?;
+            Ok(FieldMatcher { path, matcher })
         })
         .collect()
 }
 
-fn parse_condition(path: &str, condition: Value) -> Result<ValueMatcher, Problem> {
-    let invalid = |what: &str| Problem::invalid(format!("fields: {path} {what}."));
+fn parse_headers(
+    headers: Map<String, Value>,
+    state: &SharedState,
+) -> Result<Vec<HeaderMatcher>, Problem> {
+    headers
+        .into_iter()
+        .map(|(name, condition)| {
+            let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+                let sent = quote_value(&name.into());
+                return Err(Problem::invalid(format!(
+                    "headers: {sent} is not a header name; send a name such as user-agent."
+                )));
+            };
+            let is_key = |value: &Value| {
+                value.as_str().is_some_and(|text| state.accounts.find_key(text).is_some())
+            };
+            if is_key(&condition) {
+                // Not echoed: it is the secret itself.
+                return Err(Problem::invalid(format!(
+                    "headers: {known} must not be an API key: the journal redacts keys. Use key with the name of the key."
+                )));
+            }
+            let matcher = parse_condition(&format!("headers: {known}"), condition)?;
+            Ok(HeaderMatcher { name: known.as_str().to_owned(), matcher })
+        })
+        .collect()
+}
+
+fn parse_condition(subject: &str, condition: Value) -> Result<ValueMatcher, Problem> {
+    let invalid = |what: &str| Problem::invalid(format!("{subject} {what}."));
     let Value::Object(members) = condition else {
         return match condition {
             Value::Null => Err(invalid(
-                "must not be null; to match requests without the field, send {\"absent\": true}",
+                "must not be null; to match requests without it, send {\"absent\": true}",
             )),
             value => Ok(ValueMatcher::Equals(value)),
         };
@@ -166,10 +202,10 @@ fn parse_condition(path: &str, condition: Value) -> Result<ValueMatcher, Problem
     };
     match (name.as_str(), value) {
         ("equals", Value::Null) => Err(invalid(
-            "must not have null in equals; to match requests without the field, send {\"absent\": true}",
+            "must not have null in equals; to match requests without it, send {\"absent\": true}",
         )),
         ("equals", value) => Ok(ValueMatcher::Equals(value)),
-        ("matches", Value::String(text)) => parse_regex(path, &text).map(ValueMatcher::Matches),
+        ("matches", Value::String(text)) => parse_regex(subject, &text).map(ValueMatcher::Matches),
         ("matches", _) => Err(invalid("must have a regular expression, a string, in matches")),
         ("present", Value::Bool(true)) | ("absent", Value::Bool(false)) => {
             Ok(ValueMatcher::Present)
@@ -184,9 +220,8 @@ fn parse_condition(path: &str, condition: Value) -> Result<ValueMatcher, Problem
 }
 
 /// Compiles a regular expression, which matches in linear time.
-fn parse_regex(path: &str, text: &str) -> Result<BoundedRegex, Problem> {
-    let invalid =
-        |what: String| Problem::invalid(format!("fields: {path}: matches must be {what}."));
+fn parse_regex(subject: &str, text: &str) -> Result<BoundedRegex, Problem> {
+    let invalid = |what: String| Problem::invalid(format!("{subject}: matches must be {what}."));
     if text.chars().count() > MAX_REGEX_CHARS {
         return Err(invalid(format!(
             "a regular expression of at most {MAX_REGEX_CHARS} characters"

@@ -21,6 +21,8 @@ use crate::contract::{API_KEY_NAME, quote_value};
 pub(super) const MAX_PAGE_SIZE: usize = 1000;
 /// The prefix of a field's name.
 const FIELD_PREFIX: &str = "field.";
+/// The prefix of a header's name.
+const HEADER_PREFIX: &str = "header.";
 
 /// Parameters that a query may have.
 pub(super) trait QueryParams: Default + IntoParams {
@@ -53,6 +55,12 @@ struct RequestFilter {
     /// A kind of warning; or `any` or `none`, which ignore the kind `no-documented-way`.
     #[param(value_type = String, required = false)]
     warning: Option<String>,
+    /// The path as it was sent, without the query.
+    #[param(value_type = String, required = false)]
+    path: Option<String>,
+    /// OpenAPI cannot describe the names.
+    #[param(ignore)]
+    headers: Map<String, Value>,
     /// OpenAPI cannot describe the names.
     #[param(ignore)]
     fields: Map<String, Value>,
@@ -69,9 +77,15 @@ impl QueryParams for RequestFilter {
             "changed" => self.changed = Some(parse_bool(name, value)?),
             "fault" => self.fault = Some(parse_bool(name, value)?),
             "warning" => self.warning = text(),
+            "path" => self.path = text(),
             _ => {
-                let Some(field) = name.strip_prefix(FIELD_PREFIX) else { return Ok(false) };
-                self.fields.insert(field.to_owned(), value.into());
+                if let Some(field) = name.strip_prefix(FIELD_PREFIX) {
+                    self.fields.insert(field.to_owned(), value.into());
+                } else if let Some(header) = name.strip_prefix(HEADER_PREFIX) {
+                    self.headers.insert(header.to_ascii_lowercase(), value.into());
+                } else {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)
@@ -88,6 +102,8 @@ impl RequestFilter {
             changed: self.changed,
             fault: self.fault,
             warning: self.warning,
+            path: self.path.map(Value::from),
+            headers: self.headers,
             fields: self.fields,
         }
     }
@@ -167,9 +183,7 @@ impl<T: QueryParams> FilterQuery<T> {
             if !filter.set(&name, &value)? && !params.set(&name, &value)? {
                 return Err(unknown_filter_problem::<T>(&name));
             }
-            if !name.starts_with(FIELD_PREFIX) {
-                names.insert(name);
-            }
+            names.insert(name);
         }
         Ok(Self { pattern: filter.into_pattern(), params })
     }
@@ -219,6 +233,6 @@ fn unknown_filter_problem<T: QueryParams>(name: &str) -> Problem {
     let hint = did_you_mean(name, known.iter().copied());
     let (known, sent) = (known.join(", "), quote_value(&name.into()));
     Problem::invalid(format!(
-        "The filter {sent} does not exist; the filters are {known}, and field.NAME for a field.{hint}"
+        "The filter {sent} does not exist; the filters are {known}, field.NAME for a field, and header.NAME for a header.{hint}"
     ))
 }

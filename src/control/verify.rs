@@ -139,5 +139,11 @@ fn to_near_miss(miss: journal::NearMiss) -> NearMiss {
         actual: difference.actual,
     };
     let differences = miss.differences.into_iter().map(to_difference).collect();
-    NearMiss { seq: miss.seq, operation: miss.operation.map(str::to_owned), differences }
+    NearMiss {
+        seq: miss.seq,
+        operation: miss.operation.map(str::to_owned),
+        at: miss.account_time.to_string(),
+        real_at: miss.system_time.to_string(),
+        differences,
+    }
 }

@@ -55,7 +55,7 @@ pub(super) async fn wait(
 ) -> Result<Json<WaitResult>, Problem> {
     let timeout = query.timeout();
     let condition = match query {
-        WaitQuery::Requests(query) => parse_request_condition(query, &account, &state)?,
+        WaitQuery::Requests(query) => parse_request_condition(*query, &account, &state)?,
         WaitQuery::Ticket { expectation, .. } => WaitCondition::Ticket(expectation),
     };
     let _permit = acquire_wait_permit(&account)?;
@@ -214,7 +214,7 @@ impl TicketExpectation {
 
 /// The query of a wait: for requests, or for a ticket.
 pub(super) enum WaitQuery {
-    Requests(FilterQuery<RequestWaitParams>),
+    Requests(Box<FilterQuery<RequestWaitParams>>),
     Ticket { expectation: TicketExpectation, timeout: Duration },
 }
 
@@ -284,7 +284,7 @@ impl FromRequestParts<SharedState> for WaitQuery {
                     state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
                 Self::parse_ticket(parse_ticket_id(id)?, &pairs, base_url)
             }
-            None => FilterQuery::parse(&parts.uri).map(Self::Requests),
+            None => FilterQuery::parse(&parts.uri).map(Box::new).map(Self::Requests),
         }
     }
 }

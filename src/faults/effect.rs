@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omnidesk_mock_client::types::{DroppedResponse, FaultEffect};
+use omnidesk_mock_client::types::{CustomResponse, DroppedResponse, FaultEffect};
 
 use crate::clock;
 use crate::contract::quote_value;
@@ -15,6 +15,16 @@ const MAX_DRIBBLE_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24 * 31);
 /// The maximum message length, in characters (arbitrary).
 const MAX_MESSAGE_CHARS: usize = 1000;
+
+/// The most headers of a response (arbitrary).
+const MAX_HEADERS: usize = 20;
+/// The longest name, and the longest value, of a header (arbitrary).
+const MAX_HEADER_BYTES: usize = 1000;
+/// The longest body, in bytes of JSON (arbitrary).
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The headers that describe the connection and the length of the body.
+const FRAMING_HEADERS: [&str; 7] =
+    ["connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// An effect with parsed durations.
 pub(crate) type Effect = FaultEffect<Duration>;
@@ -30,9 +40,9 @@ pub(crate) struct InvalidEffect(String);
 /// If an option is out of range.
 pub(crate) fn parse_effect(sent: FaultEffect) -> Result<Effect, InvalidEffect> {
     match &sent {
-        FaultEffect::Status { status, message, .. } => {
-            check_error_status("status", *status)?;
+        FaultEffect::Status { status, message, response, .. } => {
             check_message(message.as_deref().unwrap_or_default())?;
+            check_custom_response(*status, message.is_some(), response)?;
         }
         FaultEffect::DropResponse(DroppedResponse::Status(status)) => {
             check_error_status("drop_response", *status)?;
@@ -62,6 +72,62 @@ fn check_message(message: &str) -> Result<(), InvalidEffect> {
     )))
 }
 
+/// Validates the status and the parts of a response.
+fn check_custom_response(
+    status: u16,
+    has_message: bool,
+    CustomResponse { headers, body, .. }: &CustomResponse,
+) -> Result<(), InvalidEffect> {
+    let invalid = |what: String| Err(InvalidEffect(format!("effect: {what}.")));
+    let has_no_content = matches!(status, 204 | 205 | 304);
+    match status {
+        200..=599 if has_no_content && body.is_some() => {
+            return invalid(format!("a response with the status {status} has no body"));
+        }
+        200..=399 if has_message => {
+            return invalid(format!(
+                "message is part of an error; with the status {status}, send body"
+            ));
+        }
+        200..=299 if !has_no_content && body.is_none() => {
+            return invalid(format!("status {status} requires body"));
+        }
+        200..=599 => {}
+        _ => return invalid(format!("status must be from 200 to 599; {status} was sent")),
+    }
+    if headers.len() > MAX_HEADERS {
+        return invalid(format!("headers must have at most {MAX_HEADERS} entries"));
+    }
+    for (name, value) in headers {
+        let sent = quote_value(&name.as_str().into());
+        if !is_header_name(name) {
+            return invalid(format!("headers: {sent} is not a header name"));
+        }
+        if FRAMING_HEADERS.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+            return invalid(format!("headers: {sent} is set by the server"));
+        }
+        if !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) || value.len() > MAX_HEADER_BYTES
+        {
+            return invalid(format!(
+                "headers: the value of {sent} must have at most {MAX_HEADER_BYTES} characters, all of them printable ASCII"
+            ));
+        }
+    }
+    let body_bytes = body.as_ref().map_or(0, |body| body.to_string().len());
+    if body_bytes > MAX_BODY_BYTES {
+        return invalid(format!(
+            "body must have at most {MAX_BODY_BYTES} bytes; {body_bytes} were sent"
+        ));
+    }
+    Ok(())
+}
+
+/// Returns whether it is a token (RFC 9110).
+fn is_header_name(name: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=MAX_HEADER_BYTES).contains(&name.len()) && name.bytes().all(is_token)
+}
+
 fn check_error_status(option: &str, status: u16) -> Result<(), InvalidEffect> {
     if (400..=599).contains(&status) {
         return Ok(());
@@ -87,7 +153,7 @@ mod tests {
     #[test]
     fn limits_of_effects_are_inclusive() {
         let status = |status, message: Option<String>, retry_after: Option<Duration>| {
-            FaultEffect::Status { status, message, retry_after }
+            FaultEffect::Status { status, message, retry_after, response: CustomResponse::NONE }
         };
         let delay = |time, timing| FaultEffect::Delay(time, timing);
         let longest_message = "é".repeat(1000);
@@ -137,13 +203,36 @@ mod tests {
     #[test]
     fn option_out_of_range_is_rejected_with_its_limit_and_the_sent_value() {
         for (sent, expected) in [
+            (json!({ "status": 199 }), "effect: status must be from 200 to 599; 199 was sent."),
+            (json!({ "status": 600 }), "effect: status must be from 200 to 599; 600 was sent."),
+            (json!({ "status": 200 }), "effect: status 200 requires body."),
             (
-                json!({ "status": 399 }),
-                "effect: status must be a status from 400 to 599; 399 was sent.",
+                json!({ "status": 299, "headers": { "a": "b" } }),
+                "effect: status 299 requires body.",
             ),
             (
-                json!({ "status": 600 }),
-                "effect: status must be a status from 400 to 599; 600 was sent.",
+                json!({ "status": 204, "body": "" }),
+                "effect: a response with the status 204 has no body.",
+            ),
+            (
+                json!({ "status": 302, "message": "x" }),
+                "effect: message is part of an error; with the status 302, send body.",
+            ),
+            (
+                json!({ "status": 503, "headers": { "a b": "c" } }),
+                r#"effect: headers: "a b" is not a header name."#,
+            ),
+            (
+                json!({ "status": 503, "headers": { "Content-Length": "1" } }),
+                r#"effect: headers: "Content-Length" is set by the server."#,
+            ),
+            (
+                json!({ "status": 503, "headers": { "a": "b\r\nc: d" } }),
+                r#"effect: headers: the value of "a" must have at most 1000 characters, all of them printable ASCII."#,
+            ),
+            (
+                json!({ "status": 503, "body": "x".repeat(64 * 1024 - 1) }),
+                "effect: body must have at most 65536 bytes; 65537 were sent.",
             ),
             (
                 json!({ "drop_response": 399 }),

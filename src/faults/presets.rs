@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use omnidesk_mock_client::types::DelayTiming;
+use omnidesk_mock_client::types::{CustomResponse, DelayTiming};
 
 use super::effect::Effect;
 use super::rule::Trigger;
@@ -44,6 +44,7 @@ pub(crate) static PRESETS: &[Preset] = &[
             status: 429,
             message: None,
             retry_after: Some(Duration::from_secs(1)),
+            response: CustomResponse::NONE,
         },
     },
     Preset {
@@ -69,10 +70,10 @@ mod tests {
             };
             assert!(description.starts_with(scope), "{name}: {description}");
             let effect = match effect {
-                Effect::Status { status, message: None, retry_after: None } => {
+                Effect::Status { status, message: None, retry_after: None, .. } => {
                     format!("gets the status {status}")
                 }
-                Effect::Status { status, message: None, retry_after: Some(time) } => {
+                Effect::Status { status, message: None, retry_after: Some(time), .. } => {
                     format!("gets the status {status} with Retry-After: {}", time.as_secs())
                 }
                 Effect::Delay(time, DelayTiming::Before) if time.as_secs() == 1 => {

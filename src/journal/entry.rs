@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{ChangeSet, Warning};
+use super::{ChangeSet, RecordedHeaders, Warning};
 
 /// Longest response body that is recorded, in bytes (arbitrary).
 const MAX_RESPONSE_BODY_BYTES: usize = 64 * 1024;
@@ -20,10 +20,12 @@ const VALUE_OVERHEAD_BYTES: usize = 96;
 /// The decoded input of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct RecordedInput {
-    /// Path, query and body fields, without the API key.
-    pub(crate) fields: Map<String, Value>,
+    /// The fields, without the API key.
+    pub(crate) fields: InputFields,
     /// Whether the fields were dropped as too large.
     pub(crate) has_omitted_fields: bool,
+    /// The beginning of a body that could not be decoded.
+    pub(crate) undecoded_body: Option<String>,
     pub(crate) warnings: Vec<Warning>,
     estimated_bytes: usize,
 }
@@ -36,17 +38,58 @@ impl RecordedInput {
     }
 
     /// Creates the input; drops fields beyond the memory limit.
-    pub(crate) fn new(fields: Map<String, Value>, warnings: Vec<Warning>) -> Self {
-        let mut estimated_bytes =
-            fields.iter().map(|(name, value)| name.len() + value_bytes(value)).sum();
+    pub(crate) fn new(fields: InputFields, warnings: Vec<Warning>) -> Self {
+        let mut estimated_bytes = fields.estimated_bytes();
         let has_omitted_fields = estimated_bytes > MAX_INPUT_FIELDS_BYTES;
-        let fields = if has_omitted_fields { Map::new() } else { fields };
+        let fields = if has_omitted_fields { InputFields::default() } else { fields };
         let warnings: Vec<Warning> = warnings.into_iter().map(Warning::truncate).collect();
         if has_omitted_fields {
             estimated_bytes = 0;
         }
         estimated_bytes += warnings.iter().map(Warning::estimated_bytes).sum::<usize>();
-        Self { fields, has_omitted_fields, warnings, estimated_bytes }
+        Self { fields, has_omitted_fields, undecoded_body: None, warnings, estimated_bytes }
+    }
+
+    /// Sets the beginning of a body that could not be decoded.
+    pub(crate) fn with_undecoded_body(mut self, body: Option<String>) -> Self {
+        self.estimated_bytes += body.as_ref().map_or(0, String::len);
+        self.undecoded_body = body;
+        self
+    }
+}
+
+/// Decoded fields, by where they were sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct InputFields {
+    pub(crate) path: Map<String, Value>,
+    pub(crate) query: Map<String, Value>,
+    pub(crate) body: Map<String, Value>,
+}
+
+impl InputFields {
+    /// Returns the value of a field: of the path, else of the body, else of the query.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        [&self.path, &self.body, &self.query].into_iter().find_map(|fields| fields.get(name))
+    }
+
+    /// Returns the names, several times if a field was sent in several places.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let all = self.path.keys().chain(self.body.keys()).chain(self.query.keys());
+        all.map(String::as_str)
+    }
+
+    /// Returns all fields in one object.
+    pub(crate) fn merge(&self) -> Map<String, Value> {
+        let mut fields = self.path.clone();
+        for (name, value) in self.body.iter().chain(&self.query) {
+            fields.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        fields
+    }
+
+    fn estimated_bytes(&self) -> usize {
+        let all = self.path.iter().chain(&self.body).chain(&self.query);
+        all.map(|(name, value)| name.len() + value_bytes(value)).sum()
     }
 }
 
@@ -92,6 +135,7 @@ pub(crate) struct Entry {
     pub(crate) method: Cow<'static, str>,
     /// As sent, without the query.
     pub(crate) path: Arc<str>,
+    pub(crate) headers: RecordedHeaders,
     pub(crate) input: Arc<RecordedInput>,
     /// Warnings about the context of the request, not its input.
     pub(crate) context_warnings: Vec<Warning>,
@@ -123,6 +167,7 @@ impl Entry {
             operation: None,
             method,
             path: path.into(),
+            headers: RecordedHeaders::default(),
             input: RecordedInput::empty(),
             context_warnings: Vec::new(),
             key_name: None,
@@ -154,6 +199,7 @@ impl Entry {
     pub(super) fn estimated_bytes(&self) -> usize {
         size_of::<Self>()
             + self.path.len()
+            + self.headers.estimated_bytes()
             + self.input.estimated_bytes
             + self.context_warnings.iter().map(Warning::estimated_bytes).sum::<usize>()
             + self.response_body.len()
@@ -168,9 +214,45 @@ mod tests {
     use super::*;
     use crate::journal::{ChangeKind, RowChange, WarningKind};
 
-    fn fields(value: Value) -> Map<String, Value> {
+    fn object(value: Value) -> Map<String, Value> {
         let Value::Object(fields) = value else { panic!("{value} is not an object") };
         fields
+    }
+
+    fn body(value: Value) -> InputFields {
+        InputFields { body: object(value), ..InputFields::default() }
+    }
+
+    fn in_query(value: Value) -> InputFields {
+        InputFields { query: object(value), ..InputFields::default() }
+    }
+
+    fn in_path(value: Value) -> InputFields {
+        InputFields { path: object(value), ..InputFields::default() }
+    }
+
+    #[test]
+    fn field_of_the_path_precedes_the_body_and_the_query() {
+        let fields = InputFields {
+            path: object(json!({ "a": 1 })),
+            query: object(json!({ "a": 3, "b": 3, "c": 3 })),
+            body: object(json!({ "a": 2, "b": 2 })),
+        };
+        assert_eq!(Value::Object(fields.merge()), json!({ "a": 1, "b": 2, "c": 3 }));
+        for (name, value) in fields.merge() {
+            assert_eq!(fields.get(&name), Some(&value), "{name}");
+        }
+        assert_eq!(fields.get("d"), None);
+        assert_eq!(fields.names().collect::<Vec<_>>(), ["a", "a", "b", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn memory_includes_a_body_that_could_not_be_decoded() {
+        let input = RecordedInput::new(InputFields::default(), Vec::new());
+        let bytes = input.estimated_bytes;
+        let with_body = input.with_undecoded_body(Some("abc".to_owned()));
+        assert_eq!(with_body.estimated_bytes, bytes + 3);
+        assert_eq!(with_body.undecoded_body.as_deref(), Some("abc"));
     }
 
     fn entry(path: &str) -> Entry {
@@ -186,13 +268,12 @@ mod tests {
     fn fields_beyond_256_kib_are_omitted() {
         // Name and value take 1 and 96 bytes beside the text.
         let input = |text_bytes| {
-            let fields = fields(json!({ "a": "x".repeat(text_bytes) }));
-            RecordedInput::new(fields, vec![warning("odd")])
+            RecordedInput::new(body(json!({ "a": "x".repeat(text_bytes) })), vec![warning("odd")])
         };
         let longest = input(256 * 1024 - 97);
-        assert_eq!((longest.fields.len(), longest.has_omitted_fields), (1, false));
+        assert_eq!((longest.fields.names().count(), longest.has_omitted_fields), (1, false));
         let too_long = input(256 * 1024 - 96);
-        assert_eq!((too_long.fields.len(), too_long.has_omitted_fields), (0, true));
+        assert_eq!((too_long.fields.names().count(), too_long.has_omitted_fields), (0, true));
         assert_eq!(too_long.warnings, [warning("odd")], "the warnings remain");
         assert_eq!(too_long.estimated_bytes, warning("odd").estimated_bytes());
     }
@@ -206,14 +287,16 @@ mod tests {
             (json!({ "ids": ["7", "8"] }), 3, 5),
             (json!({ "actions": [{ "value": "low" }] }), 3, 15),
         ] {
-            let input = RecordedInput::new(fields(value.clone()), Vec::new());
-            assert_eq!(input.estimated_bytes, values * 96 + text_bytes, "{value}");
+            for fields in [body(value.clone()), in_path(value.clone()), in_query(value.clone())] {
+                let input = RecordedInput::new(fields, Vec::new());
+                assert_eq!(input.estimated_bytes, values * 96 + text_bytes, "{value}");
+            }
         }
     }
 
     #[test]
     fn long_warnings_are_truncated() {
-        let input = RecordedInput::new(Map::new(), vec![warning(&"x".repeat(301))]);
+        let input = RecordedInput::new(InputFields::default(), vec![warning(&"x".repeat(301))]);
         assert_eq!(input.warnings[0].message.chars().count(), 301);
         assert!(input.warnings[0].message.ends_with('…'));
     }
@@ -231,7 +314,7 @@ mod tests {
     #[test]
     fn context_warnings_precede_those_of_the_input() {
         let mut entry = entry("/");
-        entry.input = Arc::new(RecordedInput::new(Map::new(), vec![warning("input")]));
+        entry.input = Arc::new(RecordedInput::new(InputFields::default(), vec![warning("input")]));
         entry.context_warnings = vec![warning("context")];
         let messages: Vec<&str> = entry.all_warnings().map(|warning| &*warning.message).collect();
         assert_eq!(messages, ["context", "input"]);
@@ -248,7 +331,9 @@ mod tests {
         };
         entry.path = "/abc".into();
         check(&entry, 4, "the path");
-        entry.input = Arc::new(RecordedInput::new(fields(json!({ "a": "b" })), Vec::new()));
+        entry.headers.push("host", "a");
+        check(&entry, 7, "the headers");
+        entry.input = Arc::new(RecordedInput::new(body(json!({ "a": "b" })), Vec::new()));
         check(&entry, 98, "the fields");
         entry.context_warnings = vec![warning("odd")];
         check(&entry, warning("odd").estimated_bytes(), "the warnings");

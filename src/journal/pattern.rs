@@ -8,7 +8,7 @@ use super::bounded_regex::{
     BoundedRegex, EvaluationDeadline, EvaluationError, input_bytes, scalar_to_text,
 };
 use super::text::truncate_text;
-use super::{Entry, RecordedInput, Warning, WarningKind};
+use super::{Entry, InputFields, RecordedInput, Warning, WarningKind};
 use crate::contract::quote_value;
 
 /// Conditions on a request. One that is None matches everything.
@@ -25,6 +25,9 @@ pub(crate) struct RequestPattern {
     /// Whether a fault was injected.
     pub(crate) has_fault: Option<bool>,
     pub(crate) warning: Option<WarningMatcher>,
+    /// The path as it was sent, without the query.
+    pub(crate) path: Option<ValueMatcher>,
+    pub(crate) headers: Vec<HeaderMatcher>,
     pub(crate) fields: Vec<FieldMatcher>,
 }
 
@@ -51,6 +54,14 @@ pub(crate) enum WarningMatcher {
 pub(crate) struct FieldMatcher {
     /// Name and brackets: `actions[0][value]`.
     pub(crate) path: String,
+    pub(crate) matcher: ValueMatcher,
+}
+
+/// A condition on a header.
+#[derive(Clone, Debug)]
+pub(crate) struct HeaderMatcher {
+    /// In lower case.
+    pub(crate) name: String,
     pub(crate) matcher: ValueMatcher,
 }
 
@@ -82,7 +93,7 @@ impl RequestPattern {
     ) -> bool {
         self.operation.is_none_or(|expected| expected == operation)
             && self.key_name.as_deref().is_none_or(|expected| expected == key_name)
-            && self.fields.iter().all(|field| field.matches(fields))
+            && self.fields.iter().all(|field| field.matcher.matches(value_in(fields, &field.path)))
     }
 
     /// Returns whether it has a regular expression, which is slow.
@@ -90,12 +101,11 @@ impl RequestPattern {
         self.regexes().next().is_some()
     }
 
-    /// Returns each regular expression with its field path.
-    pub(crate) fn regexes(&self) -> impl Iterator<Item = (&str, &BoundedRegex)> {
-        self.fields.iter().filter_map(|field| match &field.matcher {
-            ValueMatcher::Matches(regex) => Some((field.path.as_str(), regex)),
-            _ => None,
-        })
+    /// Returns all regular expressions.
+    pub(crate) fn regexes(&self) -> impl Iterator<Item = &BoundedRegex> {
+        let fields = self.fields.iter().map(|field| &field.matcher);
+        let headers = self.headers.iter().map(|header| &header.matcher);
+        fields.chain(headers).chain(&self.path).filter_map(ValueMatcher::regex)
     }
 
     /// Returns whether an entry matches, before the deadline.
@@ -109,19 +119,30 @@ impl RequestPattern {
         deadline: &EvaluationDeadline,
     ) -> Result<bool, EvaluationError> {
         deadline.check()?;
-        let is_cheap = |field: &&FieldMatcher| !matches!(field.matcher, ValueMatcher::Matches(_));
-        let mut cheap_matchers = self.fields.iter().filter(is_cheap);
+        let is_cheap = |matcher: &ValueMatcher| matcher.regex().is_none();
+        let mut cheap_fields = self.fields.iter().filter(|field| is_cheap(&field.matcher));
+        let mut cheap_headers = self.headers.iter().filter(|header| is_cheap(&header.matcher));
         if !self.matches_metadata(entry)
-            || !cheap_matchers.all(|field| field.matches_recorded(&entry.input))
+            || !cheap_headers.all(|header| header.matches(entry))
+            || !cheap_fields.all(|field| field.matches_recorded(&entry.input))
         {
             return Ok(false);
         }
-        for (path, regex) in self.regexes() {
+        // Path and headers are short.
+        for header in self.headers.iter().filter(|header| !is_cheap(&header.matcher)) {
             deadline.check()?;
-            let Some(value) = value_at_path(&entry.input.fields, path) else { return Ok(false) };
+            if !header.matches(entry) {
+                return Ok(false);
+            }
+        }
+        for field in &self.fields {
+            let Some(regex) = field.matcher.regex() else { continue };
+            deadline.check()?;
+            let path = &field.path;
+            let Some(value) = recorded_value(&entry.input.fields, path) else { return Ok(false) };
             let (bytes, max_bytes) = (input_bytes(value), regex.max_input_bytes());
             if bytes > max_bytes {
-                let field = path.to_owned();
+                let field = path.clone();
                 return Err(EvaluationError::FieldTooLong { seq, field, bytes, max_bytes });
             }
             if !regex.matches(value) {
@@ -134,10 +155,11 @@ impl RequestPattern {
     /// Returns whether an entry matches.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
         self.matches_metadata(entry)
+            && self.headers.iter().all(|header| header.matches(entry))
             && self.fields.iter().all(|field| field.matches_recorded(&entry.input))
     }
 
-    /// Returns whether everything but the fields matches.
+    /// Returns whether everything but headers and fields matches.
     fn matches_metadata(&self, entry: &Entry) -> bool {
         self.operation.is_none_or(|expected| entry.operation == Some(expected))
             && self.method.as_deref().is_none_or(|expected| expected == entry.method)
@@ -149,6 +171,7 @@ impl RequestPattern {
             && self.has_changes.is_none_or(|expected| expected != entry.changes.is_empty())
             && self.has_fault.is_none_or(|expected| expected == entry.fault.is_some())
             && self.warning.is_none_or(|expected| expected.matches(entry))
+            && self.path.as_ref().is_none_or(|path| path.matches(Some(&path_value(entry))))
     }
 
     /// Returns each attribute that does not match.
@@ -195,6 +218,16 @@ impl RequestPattern {
                 format_warnings(entry),
             );
         }
+        if let Some(expected) = &self.path {
+            let path = path_value(entry);
+            compare(
+                "path",
+                expected.matches(Some(&path)),
+                expected.to_string(),
+                format_value(&path),
+            );
+        }
+        differences.extend(self.headers.iter().filter_map(|header| header.difference(entry)));
         differences.extend(self.fields.iter().filter_map(|field| field.difference(&entry.input)));
         differences
     }
@@ -209,6 +242,10 @@ impl fmt::Display for RequestPattern {
         parts.extend(self.has_changes.map(|changed| format!("changed {changed}")));
         parts.extend(self.has_fault.map(|fault| format!("fault {fault}")));
         parts.extend(self.warning.map(|warning| format!("warning {warning}")));
+        parts.extend(self.path.as_ref().map(|path| format!("path {path}")));
+        parts.extend(
+            self.headers.iter().map(|header| format!("header {} {}", header.name, header.matcher)),
+        );
         parts.extend(
             self.fields.iter().map(|field| format!("field {} {}", field.path, field.matcher)),
         );
@@ -261,30 +298,64 @@ impl fmt::Display for WarningMatcher {
     }
 }
 
-impl FieldMatcher {
-    fn matches(&self, fields: &Map<String, Value>) -> bool {
-        let value = value_at_path(fields, &self.path);
-        match &self.matcher {
-            ValueMatcher::Present => value.is_some(),
-            ValueMatcher::Absent => value.is_none(),
-            ValueMatcher::Equals(expected) => {
-                value.is_some_and(|value| values_equal(expected, value))
-            }
-            ValueMatcher::Matches(regex) => value.is_some_and(|value| regex.matches(value)),
+impl ValueMatcher {
+    fn matches(&self, value: Option<&Value>) -> bool {
+        match self {
+            Self::Present => value.is_some(),
+            Self::Absent => value.is_none(),
+            Self::Equals(expected) => value.is_some_and(|value| values_equal(expected, value)),
+            Self::Matches(regex) => value.is_some_and(|value| regex.matches(value)),
         }
     }
 
+    const fn regex(&self) -> Option<&BoundedRegex> {
+        match self {
+            Self::Matches(regex) => Some(regex),
+            _ => None,
+        }
+    }
+}
+
+impl HeaderMatcher {
+    fn matches(&self, entry: &Entry) -> bool {
+        let value = entry.headers.get(&self.name).map(Value::from);
+        // An omitted header is unknown, so it does not count as absent.
+        let is_unknown = value.is_none() && entry.headers.has_omitted;
+        !is_unknown && self.matcher.matches(value.as_ref())
+    }
+
+    fn difference(&self, entry: &Entry) -> Option<Difference> {
+        if self.matches(entry) {
+            return None;
+        }
+        let actual = match entry.headers.get(&self.name) {
+            Some(value) => format_value(&value.into()),
+            None if entry.headers.has_omitted => {
+                "not recorded: the headers of the request were too large".to_owned()
+            }
+            None => "not sent".to_owned(),
+        };
+        let attribute = format!("header {}", self.name);
+        Some(Difference { attribute, expected: self.matcher.to_string(), actual })
+    }
+}
+
+fn path_value(entry: &Entry) -> Value {
+    Value::from(&*entry.path)
+}
+
+impl FieldMatcher {
     /// Returns whether the recorded fields match. If they were omitted, none of them counts as absent.
     fn matches_recorded(&self, input: &RecordedInput) -> bool {
         let is_unknown = input.has_omitted_fields && matches!(self.matcher, ValueMatcher::Absent);
-        !is_unknown && self.matches(&input.fields)
+        !is_unknown && self.matcher.matches(recorded_value(&input.fields, &self.path))
     }
 
     fn difference(&self, input: &RecordedInput) -> Option<Difference> {
         if self.matches_recorded(input) {
             return None;
         }
-        let actual = match value_at_path(&input.fields, &self.path) {
+        let actual = match recorded_value(&input.fields, &self.path) {
             Some(value) => format_value(value),
             None if input.has_omitted_fields => {
                 "not recorded: the fields of the request were too large".to_owned()
@@ -298,8 +369,7 @@ impl FieldMatcher {
     /// Suggests a field of the request with a similar name.
     fn suggestion(&self, input: &RecordedInput) -> String {
         let name = self.path.split('[').next().unwrap_or_default();
-        let names = input.fields.keys().map(String::as_str);
-        crate::contract::suggest(name, names.filter(|other| *other != name))
+        crate::contract::suggest(name, input.fields.names().filter(|other| *other != name))
             .map_or_else(String::new, |other| format!("; {other} was sent"))
     }
 }
@@ -315,14 +385,25 @@ impl fmt::Display for ValueMatcher {
     }
 }
 
+fn value_in<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    value_at_path(|name| fields.get(name), path)
+}
+
+fn recorded_value<'a>(fields: &'a InputFields, path: &str) -> Option<&'a Value> {
+    value_at_path(|name| fields.get(name), path)
+}
+
 /// Returns the value at a path of names and indices.
-fn value_at_path<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+fn value_at_path<'a>(
+    find_field: impl Fn(&str) -> Option<&'a Value>,
+    path: &str,
+) -> Option<&'a Value> {
     // A name may contain brackets that are not a path.
-    if let Some(value) = fields.get(path) {
+    if let Some(value) = find_field(path) {
         return Some(value);
     }
     let (name, rest) = path.split_at(path.find('[').unwrap_or(path.len()));
-    let mut value = fields.get(name)?;
+    let mut value = find_field(name)?;
     for part in rest.split('[').skip(1) {
         let part = part.strip_suffix(']')?;
         value = match value {

@@ -1,7 +1,10 @@
 //! Verifies expectations against the journal, and explains a failure with near misses.
 
+use std::collections::HashSet;
 use std::fmt::{self, Write};
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::bounded_regex::{EvaluationDeadline, EvaluationError};
 use super::pattern::format_status;
@@ -52,6 +55,8 @@ pub(crate) struct OrderExpectation {
 pub(crate) struct NearMiss {
     pub(crate) seq: u64,
     pub(crate) operation: Option<&'static str>,
+    pub(crate) account_time: Timestamp,
+    pub(crate) system_time: Timestamp,
     pub(crate) differences: Vec<Difference>,
     /// The request in one line.
     summary: String,
@@ -120,6 +125,9 @@ impl CountExpectation {
             _ => ["Found ", &count.to_string(), " among ", &total, ":"].concat(),
         };
         message += &format_matches(&matched, slice);
+        if too_many {
+            message += &format_repetition(&matched, slice);
+        }
         message += &format_near_misses(&near_misses);
         Ok(Verdict::Failed { message, near_misses })
     }
@@ -156,7 +164,7 @@ impl OrderExpectation {
                 let message = format!(
                     "{}\n{}\n{violation}",
                     self.format_patterns(),
-                    format_request(*seq, entry)
+                    format_request(*seq, "", entry)
                 );
                 return Ok(Verdict::Failed { message, near_misses: Vec::new() });
             }
@@ -264,8 +272,14 @@ pub(super) fn find_near_misses(
         if differences.is_empty() {
             continue;
         }
-        let miss =
-            NearMiss { seq: *seq, operation: entry.operation, differences, summary: String::new() };
+        let miss = NearMiss {
+            seq: *seq,
+            operation: entry.operation,
+            account_time: entry.account_time,
+            system_time: entry.system_time,
+            differences,
+            summary: String::new(),
+        };
         let index = near_misses.partition_point(|other| other.distance() <= miss.distance());
         near_misses.insert(index, miss);
         near_misses.truncate(MAX_SHOWN_REQUESTS);
@@ -275,8 +289,8 @@ pub(super) fn find_near_misses(
         near_misses.retain(|miss| !miss.is_other_operation());
     }
     for miss in &mut near_misses {
-        if let Some(found) = entries.iter().find(|entry| entry.seq == miss.seq) {
-            miss.summary = format_request(miss.seq, &found.entry);
+        if let Some(index) = entries.iter().position(|entry| entry.seq == miss.seq) {
+            miss.summary = format_request_at(entries, index);
         }
     }
     Ok(near_misses)
@@ -284,9 +298,9 @@ pub(super) fn find_near_misses(
 
 fn format_matches(matched: &[u64], slice: &JournalSlice) -> String {
     let mut text = String::new();
-    let entries = slice.entries.iter().filter(|entry| matched.contains(&entry.seq));
-    for SequencedEntry { seq, entry } in entries.take(MAX_SHOWN_REQUESTS) {
-        let _ = write!(text, "\n  {}", format_request(*seq, entry));
+    let indexes = (0..slice.entries.len()).filter(|at| matched.contains(&slice.entries[*at].seq));
+    for index in indexes.take(MAX_SHOWN_REQUESTS) {
+        let _ = write!(text, "\n  {}", format_request_at(&slice.entries, index));
     }
     if matched.len() > MAX_SHOWN_REQUESTS {
         let _ = write!(text, "\n  and {} more", matched.len() - MAX_SHOWN_REQUESTS);
@@ -313,8 +327,43 @@ fn format_near_misses(near_misses: &[NearMiss]) -> String {
     text
 }
 
-/// Formats a request, and its warnings.
-fn format_request(seq: u64, entry: &Entry) -> String {
+/// The longest time between two equal requests that a client probably repeats by itself (arbitrary).
+const MAX_REPETITION_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
+
+/// Points to two matching requests with the same input, which a client may have repeated by itself.
+fn format_repetition(matched: &[u64], slice: &JournalSlice) -> String {
+    let matched: HashSet<u64> = matched.iter().copied().collect();
+    let is_match = |entry: &&SequencedEntry| matched.contains(&entry.seq);
+    let entries: Vec<&SequencedEntry> = slice.entries.iter().filter(is_match).collect();
+    let repetition = entries.windows(2).find_map(|pair| {
+        let [first, second] = pair else { return None };
+        let interval = second.entry.system_time.duration_since(first.entry.system_time);
+        let is_same = first.entry.operation == second.entry.operation
+            && first.entry.method == second.entry.method
+            && first.entry.path == second.entry.path
+            && first.entry.input.fields == second.entry.input.fields;
+        (is_same && interval <= MAX_REPETITION_INTERVAL)
+            .then_some((first.seq, second.seq, interval))
+    });
+    repetition.map_or_else(String::new, |(first, second, interval)| {
+        let interval = clock::format_signed_duration(interval);
+        format!("\nRequests {first} and {second} are equal, and came within {interval}: the client may repeat requests by itself.")
+    })
+}
+
+/// Formats a request, with the time after the one before it in the journal.
+fn format_request_at(entries: &[SequencedEntry], index: usize) -> String {
+    let SequencedEntry { seq, entry } = &entries[index];
+    let Some(previous) = index.checked_sub(1).map(|index| &entries[index]) else {
+        return format_request(*seq, "", entry);
+    };
+    let interval = entry.system_time.duration_since(previous.entry.system_time);
+    let interval = clock::format_signed_duration(interval.max(SignedDuration::ZERO));
+    format_request(*seq, &format!(", {interval} after request {}", previous.seq), entry)
+}
+
+/// Formats a request, and its warnings. `when` follows its number.
+fn format_request(seq: u64, when: &str, entry: &Entry) -> String {
     let target = match entry.operation {
         Some(operation) => operation.to_owned(),
         None => format!("{} {}", entry.method, truncate_text(&entry.path)),
@@ -323,8 +372,9 @@ fn format_request(seq: u64, entry: &Entry) -> String {
         Some(_) => format!("status {}", format_status(entry.status)),
         None => "no response".to_owned(),
     };
-    let fields = truncate_text(&serde_json::to_string(&entry.input.fields).unwrap_or_default());
-    let mut line = format!("request {seq}: {target} {fields}, {response}");
+    let fields =
+        truncate_text(&serde_json::to_string(&entry.input.fields.merge()).unwrap_or_default());
+    let mut line = format!("request {seq}{when}: {target} {fields}, {response}");
     if let Some(AppliedFault { rule_id, effect }) = entry.fault {
         let _ = write!(line, ", fault {rule_id}: {effect}");
     }

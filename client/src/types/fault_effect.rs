@@ -1,20 +1,25 @@
 //! The effect of a fault: an enum, and its JSON form.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// The effect of a fault. `D` is the type of its durations: text such as `2s`, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultEffect<D = String> {
     /// Delays the response by this time.
     Delay(D, DelayTiming),
-    /// Rejects the request with an error status.
+    /// Responds with this status; does not execute the request.
     Status {
-        /// From 400 to 599.
+        /// From 200 to 599.
         status: u16,
         /// The message of the error response.
         message: Option<String>,
         /// The time in the header `Retry-After`.
         retry_after: Option<D>,
+        /// Further parts of the response.
+        response: CustomResponse,
     },
     /// Resets the connection; does not execute the request.
     ResetConnection,
@@ -28,6 +33,38 @@ pub enum FaultEffect<D = String> {
     Hang(D),
     /// Executes the request but drops its response.
     DropResponse(DroppedResponse),
+}
+
+/// Parts of a response that differ from those of an error response.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomResponse {
+    /// How the header `Retry-After` is written.
+    pub retry_after_format: RetryAfterFormat,
+    /// Headers to add or to replace.
+    pub headers: BTreeMap<String, String>,
+    /// The body in place of the error: a text as it is, any other value as JSON.
+    pub body: Option<Value>,
+}
+
+impl CustomResponse {
+    /// No difference.
+    pub const NONE: Self = Self {
+        retry_after_format: RetryAfterFormat::Seconds,
+        headers: BTreeMap::new(),
+        body: None,
+    };
+}
+
+/// How the header `Retry-After` is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RetryAfterFormat {
+    /// A number of seconds.
+    #[default]
+    Seconds,
+    /// A date, by the account's clock.
+    Date,
 }
 
 /// Whether a delay precedes or follows the request's execution.
@@ -70,7 +107,7 @@ pub enum DropMode {
 impl<D> FaultEffect<D> {
     /// Rejects the request with this status.
     pub const fn status(status: u16) -> Self {
-        Self::Status { status, message: None, retry_after: None }
+        Self::Status { status, message: None, retry_after: None, response: CustomResponse::NONE }
     }
 
     /// Executes the request, and resets the connection instead of a response.
@@ -103,10 +140,10 @@ impl<D> FaultEffect<D> {
         let name = self.name();
         Ok(match self {
             Self::Delay(time, timing) => FaultEffect::Delay(convert(name, time)?, timing),
-            Self::Status { status, message, retry_after } => {
+            Self::Status { status, message, retry_after, response } => {
                 let retry_after =
                     retry_after.map(|time| convert("retry_after", time)).transpose()?;
-                FaultEffect::Status { status, message, retry_after }
+                FaultEffect::Status { status, message, retry_after, response }
             }
             Self::ResetConnection => FaultEffect::ResetConnection,
             Self::Truncate(bytes) => FaultEffect::Truncate(bytes),
@@ -134,9 +171,9 @@ struct Members {
     /// With `delay`: whether it precedes the request's execution (the default) or follows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     when: Option<DelayTiming>,
-    /// Rejects the request with this status.
+    /// Responds with this status; does not execute the request. From 200 to 299 it requires `body`, except 204 and 205.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 400, maximum = 599, example = 503))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 200, maximum = 599, example = 503))]
     status: Option<u16>,
     /// With `status`: the message of the error response.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +182,17 @@ struct Members {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "10s"))]
     retry_after: Option<String>,
+    /// With `retry_after`: `seconds` (the default), or `date` by the account's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_format: Option<RetryAfterFormat>,
+    /// With `status`: headers of the response, such as `Location` of a redirect.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(example = json!({ "Location": "/login" })))]
+    headers: BTreeMap<String, String>,
+    /// With `status`: the body in place of the error. A text is sent as it is, any other value as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
+    body: Option<Value>,
     /// `true`: resets the connection; does not execute the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     reset_connection: Option<bool>,
@@ -176,8 +224,11 @@ impl From<FaultEffect> for Members {
                 let when = (timing != DelayTiming::default()).then_some(timing);
                 Self { delay: Some(time), when, ..none }
             }
-            FaultEffect::Status { status, message, retry_after } => {
-                Self { status: Some(status), message, retry_after, ..none }
+            FaultEffect::Status { status, message, retry_after, response } => {
+                let CustomResponse { retry_after_format: format, headers, body } = response;
+                let retry_after_format = (format != RetryAfterFormat::default()).then_some(format);
+                let status = Some(status);
+                Self { status, message, retry_after, retry_after_format, headers, body, ..none }
             }
             FaultEffect::ResetConnection => Self { reset_connection: Some(true), ..none },
             FaultEffect::Truncate(bytes) => Self { truncate: Some(bytes), ..none },
@@ -200,6 +251,9 @@ impl TryFrom<Members> for FaultEffect {
             status,
             message,
             retry_after,
+            retry_after_format,
+            headers,
+            body,
             reset_connection,
             truncate,
             malformed,
@@ -210,9 +264,19 @@ impl TryFrom<Members> for FaultEffect {
         if when.is_some() && delay.is_none() {
             return Err("when requires delay".to_owned());
         }
-        if (message.is_some() || retry_after.is_some()) && status.is_none() {
-            return Err("message and retry_after require status".to_owned());
+        let has_own_response =
+            message.is_some() || retry_after.is_some() || body.is_some() || !headers.is_empty();
+        if has_own_response && status.is_none() {
+            return Err("message, retry_after, headers and body require status".to_owned());
         }
+        if retry_after_format.is_some() && retry_after.is_none() {
+            return Err("retry_after_format requires retry_after".to_owned());
+        }
+        if message.is_some() && body.is_some() {
+            return Err("message is part of the usual body; send message or body".to_owned());
+        }
+        let retry_after_format = retry_after_format.unwrap_or_default();
+        let response = CustomResponse { retry_after_format, headers, body };
         for (name, flag) in [("reset_connection", reset_connection), ("malformed", malformed)] {
             if flag == Some(false) {
                 return Err(format!("{name} must be true or omitted; false was sent"));
@@ -220,7 +284,7 @@ impl TryFrom<Members> for FaultEffect {
         }
         let candidates = [
             delay.map(|time| Self::Delay(time, when.unwrap_or_default())),
-            status.map(|status| Self::Status { status, message, retry_after }),
+            status.map(|status| Self::Status { status, message, retry_after, response }),
             reset_connection.map(|_| Self::ResetConnection),
             truncate.map(Self::Truncate),
             malformed.map(|_| Self::Malformed),
@@ -270,7 +334,9 @@ impl utoipa::ToSchema for FaultEffect {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{DelayTiming, DropMode, DroppedResponse, FaultEffect};
+    use super::{
+        CustomResponse, DelayTiming, DropMode, DroppedResponse, FaultEffect, RetryAfterFormat,
+    };
 
     fn parse(text: Value) -> Result<FaultEffect, String> {
         serde_json::from_value(text).map_err(|error| error.to_string())
@@ -290,6 +356,23 @@ mod tests {
                     status: 429,
                     message: Some("Slow down".into()),
                     retry_after: Some("10s".into()),
+                    response: CustomResponse::NONE,
+                },
+            ),
+            (
+                json!({
+                    "status": 302, "retry_after": "1s", "retry_after_format": "date",
+                    "headers": { "Location": "/a" }, "body": { "a": 1 },
+                }),
+                FaultEffect::Status {
+                    status: 302,
+                    message: None,
+                    retry_after: Some("1s".into()),
+                    response: CustomResponse {
+                        retry_after_format: RetryAfterFormat::Date,
+                        headers: [("Location".to_owned(), "/a".to_owned())].into(),
+                        body: Some(json!({ "a": 1 })),
+                    },
                 },
             ),
             (json!({ "reset_connection": true }), FaultEffect::ResetConnection),
@@ -322,6 +405,10 @@ mod tests {
             (json!({ "delay": "1s", "hang": "1s" }), "delay, hang were sent"),
             (json!({ "hang": "1s", "when": "after" }), "when requires delay"),
             (json!({ "delay": "1s", "message": "x" }), "require status"),
+            (json!({ "hang": "1s", "body": "x" }), "require status"),
+            (json!({ "hang": "1s", "headers": { "a": "b" } }), "require status"),
+            (json!({ "status": 503, "retry_after_format": "date" }), "requires retry_after"),
+            (json!({ "status": 503, "message": "x", "body": "y" }), "send message or body"),
             (json!({ "malformed": false }), "malformed must be true or omitted"),
             (json!({ "explode": true }), "unknown field `explode`"),
         ];

@@ -17,7 +17,9 @@ pub use accounts::{
     AccountDetails, AccountList, AccountSummary, Counts, CreatedAccount, ImportResult, NewAccount,
 };
 pub use clock::{ClockAdvance, ClockMode, ClockSetting, ClockStatus};
-pub use fault_effect::{DelayTiming, DropMode, DroppedResponse, FaultEffect};
+pub use fault_effect::{
+    CustomResponse, DelayTiming, DropMode, DroppedResponse, FaultEffect, RetryAfterFormat,
+};
 pub use faults::{ActiveFaultRule, FaultRule, FaultRuleList, TimeToLive};
 pub use keys::{CreatedKey, KeyList, KeySummary, NewKey};
 pub use permissions::PermissionsSpec;

@@ -1,5 +1,7 @@
 //! The request journal: requests, their warnings and their changes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -36,8 +38,20 @@ pub struct JournalEntry {
     pub method: String,
     /// The path, as it was sent.
     pub path: String,
-    /// The decoded input of path, query and body, without the API key.
+    /// The headers, with lower-case names. Values of the same name are joined with a comma; credentials are redacted.
+    #[cfg_attr(feature = "openapi", schema(example = json!({ "user-agent": "curl/8.5.0" })))]
+    pub headers: BTreeMap<String, String>,
+    /// Whether some headers were too large for the journal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub headers_omitted: bool,
+    /// The decoded input of path, query and body, without the API key. A field of the path precedes one of the body, and
+    /// that one of the query.
     pub fields: Map<String, Value>,
+    /// The fields of the query alone.
+    pub query: Map<String, Value>,
+    /// The first 256 bytes of a body that could not be decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undecoded_body: Option<String>,
     /// Whether the fields were too large for the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fields_omitted: bool,

@@ -34,6 +34,13 @@ pub struct RequestPattern {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "any"))]
     pub warning: Option<String>,
+    /// A condition on the path as it was sent, without the query: a text to equal, or `{"matches": REGEX}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>, example = "/api/v2/ticket/7"))]
+    pub path: Option<Value>,
+    /// Conditions on headers by name, in any case; the same conditions as those of fields.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Value>,
     /// Conditions on fields by name, or by path such as `actions[0][value]`: a value to equal, or `{"matches": REGEX}`,
     /// `{"present": true}`, `{"absent": true}`, `{"equals": VALUE}`.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -173,6 +180,10 @@ pub struct NearMiss {
     pub seq: u64,
     /// The operation.
     pub operation: Option<String>,
+    /// When it arrived, by the account's clock, RFC 3339.
+    pub at: String,
+    /// When it arrived, by the system clock.
+    pub real_at: String,
     /// How it differs from the pattern.
     pub differences: Vec<Difference>,
 }

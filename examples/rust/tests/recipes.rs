@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use desk_client::{DeskClient, DeskError, retry_rate_limited};
 use omnidesk_mock::types::{
-    DropMode, DroppedResponse, ExpectedCount, FaultEffect, FaultRule, RequestPattern, Strictness,
-    Verification,
+    CustomResponse, DropMode, DroppedResponse, ExpectedCount, FaultEffect, FaultRule,
+    RequestPattern, Strictness, Verification,
 };
 use omnidesk_mock::{AccountClient, MockServer, RequestFilter};
 
@@ -47,10 +47,8 @@ const LOST_RESPONSES: [FaultEffect; 5] = [
     FaultEffect::Malformed,
 ];
 /// The effects with which the client gets no valid response either, but the server has not created the ticket.
-const UNEXECUTED_REQUESTS: [FaultEffect; 2] = [
-    FaultEffect::Status { status: 503, message: None, retry_after: None },
-    FaultEffect::ResetConnection,
-];
+const UNEXECUTED_REQUESTS: [FaultEffect; 2] =
+    [FaultEffect::status(503), FaultEffect::ResetConnection];
 
 const TITLE: &str = "Order 4711: printer on fire";
 /// A search for the order number finds both, and a search for the title finds the second.
@@ -119,7 +117,12 @@ async fn retry_without_a_search_creates_two_tickets() {
 /// Adds a fault that rejects the first two requests with status 429.
 async fn add_rate_limit_fault(account: &AccountClient, retry_after: &str) {
     let retry_after = Some(retry_after.to_owned());
-    let effect = FaultEffect::Status { status: 429, message: None, retry_after };
+    let effect = FaultEffect::Status {
+        status: 429,
+        message: None,
+        retry_after,
+        response: CustomResponse::NONE,
+    };
     let rule = FaultRule { first: Some(2), effect: Some(effect), ..FaultRule::default() };
     account.add_fault(&rule).await.expect("the rule is added");
 }

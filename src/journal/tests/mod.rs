@@ -9,7 +9,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{Entry, FieldMatcher, RecordedInput, RequestPattern, ValueMatcher, Warning};
+use super::{
+    Entry, FieldMatcher, InputFields, RecordedInput, RequestPattern, ValueMatcher, Warning,
+};
 
 /// Returns a time, in seconds after an arbitrary one.
 fn at(seconds: i64) -> Timestamp {
@@ -30,7 +32,8 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn recorded_input(fields: Value, warnings: Vec<Warning>) -> Arc<RecordedInput> {
-    Arc::new(RecordedInput::new(object(fields), warnings))
+    let fields = InputFields { body: object(fields), ..InputFields::default() };
+    Arc::new(RecordedInput::new(fields, warnings))
 }
 
 fn with_fields(mut entry: Entry, fields: Value) -> Entry {

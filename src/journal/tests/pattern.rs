@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::{
     AppliedFault, BoundedRegex, ChangeKind, Difference, Entry, EvaluationDeadline, EvaluationError,
-    FieldMatcher, RequestPattern, RowChange, StatusMatcher, ValueMatcher, Warning, WarningKind,
-    WarningMatcher,
+    FieldMatcher, HeaderMatcher, RequestPattern, RowChange, StatusMatcher, ValueMatcher, Warning,
+    WarningKind, WarningMatcher,
 };
 use super::{entry, equals, field, object, operation, recorded_input, with_fields};
 
@@ -37,6 +37,7 @@ fn update() -> Entry {
     let mut entry = entry("ticket.update", 0);
     entry.method = "PUT".into();
     entry.key_name = Some("ci".into());
+    entry.headers.push("user-agent", "curl/8");
     entry.input = recorded_input(
         json!({ "ticketID": "7" }),
         vec![Warning::new(WarningKind::UnknownField, "titel is an unknown field")],
@@ -127,6 +128,8 @@ fn all_conditions_must_match() {
         has_changes: Some(true),
         has_fault: Some(false),
         warning: Some(WarningMatcher::Any),
+        path: Some(ValueMatcher::Equals("/api/v2/ticket".into())),
+        headers: vec![header("user-agent", regex("^curl"))],
         fields: vec![equals("ticketID", 7), field("title", ValueMatcher::Absent)],
     };
     assert!(matches(&all(), &update()));
@@ -138,6 +141,9 @@ fn all_conditions_must_match() {
         RequestPattern { has_changes: Some(false), ..all() },
         RequestPattern { has_fault: Some(true), ..all() },
         RequestPattern { warning: Some(WarningMatcher::None), ..all() },
+        RequestPattern { path: Some(ValueMatcher::Equals("/".into())), ..all() },
+        RequestPattern { headers: vec![header("user-agent", ValueMatcher::Absent)], ..all() },
+        RequestPattern { headers: vec![header("accept", ValueMatcher::Present)], ..all() },
         RequestPattern { fields: vec![equals("ticketID", 7), equals("title", "a")], ..all() },
         RequestPattern { fields: vec![equals("ticketID", 8)], ..all() },
     ] {
@@ -324,6 +330,29 @@ fn pattern_of_a_fault_ignores_the_response() {
     }
 }
 
+fn header(name: &str, matcher: ValueMatcher) -> HeaderMatcher {
+    HeaderMatcher { name: name.to_owned(), matcher }
+}
+
+#[test]
+fn omitted_headers_count_neither_as_present_nor_as_absent() {
+    let pattern = |matcher| RequestPattern {
+        headers: vec![header("accept", matcher)],
+        ..RequestPattern::default()
+    };
+    let mut entry = update();
+    assert!(matches(&pattern(ValueMatcher::Absent), &entry));
+    entry.headers.has_omitted = true;
+    assert!(!matches(&pattern(ValueMatcher::Absent), &entry));
+    assert!(!matches(&pattern(ValueMatcher::Present), &entry));
+    let differences = pattern(ValueMatcher::Present).differences(&entry);
+    assert_eq!(differences[0].actual, "not recorded: the headers of the request were too large");
+    entry.headers.push("accept", "a");
+    entry.headers.push("accept", "b");
+    assert!(matches(&pattern(ValueMatcher::Present), &entry));
+    assert!(matches(&pattern(ValueMatcher::Equals("a, b".into())), &entry));
+}
+
 fn regex_on_title(text: &str) -> FieldMatcher {
     field("title", regex(text))
 }
@@ -338,9 +367,13 @@ fn pattern_lists_its_regexes() {
         field("actions[0][value]", regex("b$")),
     ]);
     assert!(some.has_regexes());
-    let found: Vec<(&str, &str)> =
-        some.regexes().map(|(path, regex)| (path, regex.as_str())).collect();
-    assert_eq!(found, [("title", "^a"), ("actions[0][value]", "b$")]);
+    let some = RequestPattern {
+        path: Some(regex("^/")),
+        headers: vec![header("a", regex("c")), header("b", ValueMatcher::Present)],
+        ..some
+    };
+    let found: Vec<&str> = some.regexes().map(BoundedRegex::as_str).collect();
+    assert_eq!(found, ["^a", "b$", "c", "^/"]);
 }
 
 #[test]
@@ -423,6 +456,8 @@ fn pattern_describes_its_conditions() {
                 has_changes: Some(true),
                 has_fault: Some(false),
                 warning: Some(WarningMatcher::Any),
+                path: Some(regex("^/api")),
+                headers: vec![header("x-id", ValueMatcher::Present)],
                 fields: vec![
                     equals("a", "x"),
                     equals("b", 1),
@@ -432,7 +467,7 @@ fn pattern_describes_its_conditions() {
                     field("f", ValueMatcher::Absent),
                 ],
             },
-            r#"ticket.update with method PUT, status 2xx, key ci, changed true, fault false, warning any, field a "x", field b 1, field c ["x",1], field d that matches ^x, field e present, field f absent"#,
+            r#"ticket.update with method PUT, status 2xx, key ci, changed true, fault false, warning any, path that matches ^/api, header x-id present, field a "x", field b 1, field c ["x",1], field d that matches ^x, field e present, field f absent"#,
         ),
     ] {
         assert_eq!(pattern.to_string(), expected);
@@ -449,6 +484,8 @@ fn each_attribute_that_differs_is_listed() {
         has_changes: Some(true),
         has_fault: Some(false),
         warning: Some(WarningMatcher::Any),
+        path: Some(ValueMatcher::Equals("/api/v2/ticket/7".into())),
+        headers: vec![header("user-agent", ValueMatcher::Equals("own/1".into()))],
         fields: vec![field("title", ValueMatcher::Present)],
     };
     for (entry, expected) in [
@@ -462,6 +499,8 @@ fn each_attribute_that_differs_is_listed() {
                 ["changed", "true", "false"],
                 ["fault", "false", "true"],
                 ["warning", "any", "none"],
+                ["path", "\"/api/v2/ticket/7\"", "\"/api/v2/ticket\""],
+                ["header user-agent", "\"own/1\"", "not sent"],
                 ["field title", "present", "not sent"],
             ]
             .as_slice(),
@@ -471,6 +510,8 @@ fn each_attribute_that_differs_is_listed() {
             [
                 ["operation", "ticket.create", "ticket.update"],
                 ["method", "GET", "PUT"],
+                ["path", "\"/api/v2/ticket/7\"", "\"/api/v2/ticket\""],
+                ["header user-agent", "\"own/1\"", "\"curl/8\""],
                 ["field title", "present", "not sent"],
             ]
             .as_slice(),

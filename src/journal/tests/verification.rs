@@ -170,9 +170,9 @@ Found none among 5 requests.
 Near misses:
   request 1: ticket.setStatus {"status":"open","ticketIDs":["7"]}, status 200
     field status: expected "solved", was "open"
-  request 2: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
+  request 2, 0s after request 1: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
     field ticketIDs: expected ["7"], was ["8"]
-  request 3: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
+  request 3, 0s after request 2: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
     status: expected 200, was 400
     field status: expected "solved", was "done"
     field ticketIDs: expected ["7"], was ["8"]"#
@@ -188,11 +188,11 @@ fn requests_of_other_operations_are_listed_if_there_are_no_others() {
 Found none among 5 requests.
 Requests of other operations were received, such as:
   request 1: ticket.setStatus {"status":"open","ticketIDs":["7"]}, status 200
-  request 2: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
-  request 3: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
-  request 4: ticket.update {"titel":"Fixed"}, status 200
+  request 2, 0s after request 1: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
+  request 3, 0s after request 2: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
+  request 4, 0s after request 3: ticket.update {"titel":"Fixed"}, status 200
       unknown-field: titel is an unknown field
-  request 5: POST /api/v2/nothing {}, no response"#
+  request 5, 0s after request 4: POST /api/v2/nothing {}, no response"#
     );
 }
 
@@ -204,14 +204,14 @@ fn wrong_number_of_requests_is_explained_by_the_matching_ones() {
     };
     let found = r#"Found 2 among 5 requests:
   request 1: ticket.setStatus {"status":"open","ticketIDs":["7"]}, status 200
-  request 2: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200"#;
+  request 2, 0s after request 1: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200"#;
     let too_many = count(from_to(1, 1), &successful(), &mixed_slice());
     let expected = "Expected exactly 1 request: ticket.setStatus with status 2xx.";
     assert_eq!(message(too_many), format!("{expected}\n{found}"));
     let too_few = count(at_least(3), &successful(), &mixed_slice());
     let expected = "Expected at least 3 requests: ticket.setStatus with status 2xx.";
     let near_miss = r#"Near misses:
-  request 3: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
+  request 3, 0s after request 2: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 400
     status: expected 2xx, was 400"#;
     assert_eq!(message(too_few), format!("{expected}\n{found}\n{near_miss}"));
 }
@@ -234,13 +234,17 @@ fn at_most_five_matching_requests_are_shown() {
     let get = operation("ticket.get");
     for (length, more) in [(5, ""), (6, "\n  and 1 more"), (8, "\n  and 3 more")] {
         let slice = operations(&vec!["ticket.get"; length]);
-        let lines: Vec<String> =
-            (1..=5).map(|seq| format!("\n  request {seq}: ticket.get {{}}, status 200")).collect();
-        let lines = lines.concat();
+        let line = |seq: u64| {
+            let previous = seq - 1;
+            format!("\n  request {seq}, 1s after request {previous}: ticket.get {{}}, status 200")
+        };
+        let lines: String = (2..=5).map(line).collect();
+        let lines = format!("\n  request 1: ticket.get {{}}, status 200{lines}");
+        let equal = "\nRequests 1 and 2 are equal, and came within 1s: the client may repeat requests by itself.";
         assert_eq!(
             message(count(from_to(0, 0), &get, &slice)),
             format!(
-                "Expected no request: ticket.get.\nFound {length} among {length} requests:{lines}{more}"
+                "Expected no request: ticket.get.\nFound {length} among {length} requests:{lines}{more}{equal}"
             )
         );
     }
@@ -288,7 +292,7 @@ fn long_fields_and_paths_are_truncated() {
     assert_eq!(
         message(count(from_to(0, 0), &RequestPattern::default(), &slice([unmatched, long]))),
         format!(
-            "Expected no request: any operation.\nFound 2 among 2 requests:\n  request 1: POST {}… {{}}, status 200\n  request 2: ticket.get {{\"a\":\"{}…, status 200",
+            "Expected no request: any operation.\nFound 2 among 2 requests:\n  request 1: POST {}… {{}}, status 200\n  request 2, 0s after request 1: ticket.get {{\"a\":\"{}…, status 200",
             "x".repeat(300),
             "x".repeat(294)
         )
@@ -410,7 +414,7 @@ Number 3 was not received after that.
 Near misses:
   request 3: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
     field status: expected "closed", was "solved"
-  request 4: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 200
+  request 4, 0s after request 3: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 200
     field status: expected "closed", was "done""#,
         ),
         (
@@ -431,11 +435,11 @@ Near misses:
   2. ticket.create
 Number 1 was not received.
 Near misses:
-  request 2: ticket.setStatus {"status":"open","ticketIDs":["7"]}, status 200
+  request 2, 0s after request 1: ticket.setStatus {"status":"open","ticketIDs":["7"]}, status 200
     field status: expected "closed", was "open"
-  request 3: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
+  request 3, 0s after request 2: ticket.setStatus {"status":"solved","ticketIDs":["8"]}, status 200
     field status: expected "closed", was "solved"
-  request 4: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 200
+  request 4, 0s after request 3: ticket.setStatus {"status":"done","ticketIDs":["8"]}, status 200
     field status: expected "closed", was "done""#,
         ),
     ] {

@@ -1,5 +1,6 @@
 //! Fault rules and rate limits as a client sees them: on the wire, in the tickets and in the journal.
 
+mod custom_responses;
 mod delays;
 mod dropped_responses;
 mod early_retry;

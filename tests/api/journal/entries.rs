@@ -8,17 +8,19 @@ use super::ticket_requests::{create_ticket, documented_requests, get_ticket};
 use crate::support::control::{Account, assert_problem, expect_array, expect_string};
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
-const ENTRY_FIELDS: [&str; 15] = [
+const ENTRY_FIELDS: [&str; 17] = [
     "at",
     "changes",
     "cursor",
     "duration_ms",
     "fault",
     "fields",
+    "headers",
     "key",
     "method",
     "operation",
     "path",
+    "query",
     "real_at",
     "response_body",
     "seq",

@@ -5,6 +5,7 @@ mod concurrency;
 mod entries;
 mod fields;
 mod filters;
+mod headers;
 mod helpers;
 mod invalid_requests;
 mod key_redaction;

@@ -267,7 +267,8 @@ async fn cached_response_is_redacted_for_the_requesting_key() {
     for entry in acme.entries(&[("key", "short")]).await {
         assert!(!contains_value(&entry, "test"), "{entry:#}");
     }
-    for entry in acme.entries(&[("key", "ci")]).await {
+    for mut entry in acme.entries(&[("key", "ci")]).await {
+        entry["headers"]["apikey"].take();
         assert!(!contains_value(&entry, REDACTED), "{entry:#}");
     }
 }
