@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
@@ -88,7 +88,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "OMNIDESK_MOCK_EPHEMERAL", value_parser = BoolishValueParser::new())]
     pub(super) ephemeral: bool,
     /// Seed file that accounts start from, YAML or JSON; repeatable
-    #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE", action = ArgAction::Append)]
+    #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE")]
     seed: Vec<PathBuf>,
     /// API key of the account `dev`, with all permissions [default: dev-key on loopback, else a random one]
     #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
@@ -151,8 +151,7 @@ pub(crate) struct ServeArgs {
         env = "OMNIDESK_MOCK_PUBLIC_URL",
         value_name = "URL",
         value_parser = parse_public_url,
-        value_delimiter = ',',
-        action = ArgAction::Append
+        value_delimiter = ','
     )]
     public_url: Vec<String>,
     /// Origin of web pages that may use the Ticket API, such as `http://localhost:3000`, or `*`; repeatable
@@ -161,8 +160,7 @@ pub(crate) struct ServeArgs {
         env = "OMNIDESK_MOCK_CORS_ORIGIN",
         value_name = "ORIGIN",
         value_parser = parse_origin,
-        value_delimiter = ',',
-        action = ArgAction::Append
+        value_delimiter = ','
     )]
     cors_origin: Vec<String>,
     /// Format of the log on standard error; `RUST_LOG` sets the level

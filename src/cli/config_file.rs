@@ -88,12 +88,14 @@ impl ConfigFile {
                 ));
                 continue;
             };
-            let repeatable = matches!(arg.get_action(), ArgAction::Append);
             let Some(values) =
-                to_arg_values(value).filter(|values| repeatable || values.len() == 1)
+                to_arg_values(value).filter(|values| is_repeatable(arg) || values.len() == 1)
             else {
+                let repeatable = args.iter().filter(|arg| is_repeatable(arg));
+                let lists: Vec<&str> = repeatable.map(|arg| arg.get_id().as_str()).collect();
                 faults.push(format!(
-                    "{name} must be a string, a number, true or false; seed, public_url and cors_origin may also be lists"
+                    "{name} must be a string, a number, true or false; these may also be lists: {}",
+                    lists.join(", ")
                 ));
                 continue;
             };
@@ -118,6 +120,11 @@ impl ConfigFile {
     pub(super) fn invalid_value(&self, error: &clap::Error) -> ConfigFileError {
         ConfigFileError::InvalidValue { path: self.path.clone(), message: first_line(error) }
     }
+}
+
+/// Returns whether a setting may have several values.
+fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
 }
 
 /// Parses the values of one argument alone.

@@ -28,8 +28,8 @@ A time is a number with a unit, such as `500ms`, `10s`, `5m` or `2h`.
 const FILE: &str = "
 ## Configuration file
 
-`--config FILE` reads a TOML file. Its names are those of the flags with `_` instead of `-`. `seed`, `public_url` and
-`cors_origin` may be lists.
+`--config FILE` reads a TOML file. Its names are those of the flags with `_` instead of `-`. A repeatable setting
+may be a list.
 The table `[dialect]` contains the [dialect settings](#dialect). An unknown name is an error. The
 [guide](guide.md#dialect) has an example.
 ";
