@@ -55,7 +55,10 @@ async fn new_account_and_awaited_ticket_have_the_host_of_the_request() {
 async fn configured_url_with_the_host_of_the_request_is_used_or_else_the_first() {
     let urls = ["https://desk.test/mock", "http://mock:8080"];
     let seed = acme_seed([ticket_fixture(7)]);
-    let server = serve_seed_with_args(&seed, &["--public-url", urls[0], "--public-url", urls[1]]);
+    let server = serve_seed_with_args(
+        &seed,
+        &["--ephemeral", "--public-url", urls[0], "--public-url", urls[1]],
+    );
     for (host, base) in [
         ("desk.test", urls[0]),
         ("mock:8080", urls[1]),
