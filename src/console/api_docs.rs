@@ -17,8 +17,8 @@ pub(super) fn render_page() -> Markup {
                 "The operations of this mock server. "
                 span.documented { "documented" } " means: the vendor's documentation describes it; "
                 span.undocumented { "undocumented" } " means: it is an assumption. OpenAPI document: "
-                a href="/openapi.json" { "openapi.json" } ". See also: "
-                a href="/docs/control" { "control API" } "."
+                a href="openapi.json" { "openapi.json" } ". See also: "
+                a href="docs/control" { "control API" } "."
             }
             form #key-form {
                 label for="key" { "API key, sent in the header " code { "apiKey" } "; " code { "dev-key" } " if empty" }
@@ -30,7 +30,7 @@ pub(super) fn render_page() -> Markup {
         }
         main #operations { @for operation in all_operations() { (render_operation(operation)) } }
     };
-    render_layout("Ticket API", &content)
+    render_layout("", "Ticket API", &content)
 }
 
 fn method_badge(operation: &Operation) -> Markup {

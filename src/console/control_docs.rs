@@ -50,8 +50,8 @@ pub(super) fn render_page() -> Markup {
             h1 { "Control API" }
             p {
                 "For tests and tools; not part of Omnidesk. OpenAPI document: "
-                a href="/_control/openapi.json" { "openapi.json" } ". See also: "
-                a href="/docs" { "Ticket API" } ". On this page: " a href="#warnings" { "warnings" } ", " a href="#presets" { "fault presets" } ", "
+                a href="../_control/openapi.json" { "openapi.json" } ". See also: "
+                a href="../docs" { "Ticket API" } ". On this page: " a href="#warnings" { "warnings" } ", " a href="#presets" { "fault presets" } ", "
                 a href="#problems" { "problems" } "."
             }
             form #key-form {
@@ -71,7 +71,7 @@ pub(super) fn render_page() -> Markup {
             (render_problems())
         }
     };
-    render_layout("Control API", &content)
+    render_layout("../", "Control API", &content)
 }
 
 /// Returns the operations in the order of the document.

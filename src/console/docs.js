@@ -1,6 +1,9 @@
 // Sends the request that a form of /docs describes, and shows the response.
 "use strict";
 
+// The root of the server: behind a proxy it may have a path, as in https://desk.test/mock/.
+const root = new URL("..", document.currentScript.src);
+
 const keyInput = document.getElementById("key");
 keyInput.value = sessionStorage.getItem("apiKey") || "";
 keyInput.addEventListener("input", () => sessionStorage.setItem("apiKey", keyInput.value));
@@ -50,10 +53,11 @@ async function send(event) {
   event.preventDefault();
   const form = event.target;
   try {
-    const [target, options] = buildRequest(form);
-    const response = await fetch(target, options);
+    const [path, options] = buildRequest(form);
+    const url = new URL(path.slice(1), root);
+    const response = await fetch(url, options);
     const text = await response.text();
-    showOutput(form, `${options.method} ${target}\n${response.status} ${response.statusText}\n\n${formatJson(text)}`);
+    showOutput(form, `${options.method} ${url.pathname}${url.search}\n${response.status} ${response.statusText}\n\n${formatJson(text)}`);
   } catch (error) {
     showOutput(form, `The server did not respond: ${error.message}`);
   }

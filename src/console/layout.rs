@@ -11,8 +11,9 @@ pub(super) fn render_text(text: &str) -> Markup {
     }
 }
 
-/// Renders a whole page.
-pub(super) fn render_layout(title: &str, content: &Markup) -> Markup {
+/// Renders a whole page. `root` leads from the page to the root of the server, as a relative URL: behind a proxy, the
+/// root may have a path that only the browser knows.
+pub(super) fn render_layout(root: &str, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -20,8 +21,9 @@ pub(super) fn render_layout(title: &str, content: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · omnidesk-mock" }
-                link rel="stylesheet" href="/assets/page.css";
-                script src="/assets/docs.js" defer {}
+                link rel="icon" type="image/svg+xml" href={ (root) "favicon.ico" };
+                link rel="stylesheet" href={ (root) "assets/page.css" };
+                script src={ (root) "assets/docs.js" } defer {}
             }
             body {
                 a.skip href="#operations" { "Skip to the operations" }

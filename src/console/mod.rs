@@ -39,7 +39,7 @@ pub(crate) fn routes(
             "/openapi.json",
             get(move || ready(asset_response("application/json", String::clone(&openapi)))),
         )
-        .route("/", get(|| async { Redirect::temporary("/docs") }))
+        .route("/", get(|| async { Redirect::temporary("docs") }))
         .route("/favicon.ico", get(|| async { asset_response("image/svg+xml", ICON) }))
         .route("/docs", get(|| async { html_response(api_docs::render_page()) }))
         .route("/docs/control", get(|| async { html_response(control_docs::render_page()) }))

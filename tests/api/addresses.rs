@@ -1,5 +1,6 @@
 //! The addresses of the server: links have the one that the client used, and the control API accepts only own names.
 
+use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::support::client::{ApiClient, JsonResponse};
@@ -111,5 +112,24 @@ async fn names_below_localhost_are_loopback() {
         ("localhost..", 403),
     ] {
         assert_eq!(control_status(&server, host, None).await.0, status, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn links_of_pages_are_relative() {
+    let server = Server::start();
+    let links = Regex::new(r##"(?:href|src)="([^"#][^"]*)""##).expect("a pattern");
+    for path in ["/docs", "/docs/control"] {
+        let page_url = reqwest::Url::parse(&server.url(path)).expect("a URL");
+        let page = server.get_text(path).await;
+        let found: Vec<&str> =
+            links.captures_iter(&page).map(|link| link.extract::<1>().1[0]).collect();
+        assert_eq!(found.len(), 5, "icon, style sheet, script, document and other page: {found:?}");
+        for link in found {
+            assert!(!link.starts_with('/') && !link.contains(':'), "{link} in {path}");
+            let url = page_url.join(link).expect("a URL");
+            let response = reqwest::get(url).await.expect("the server responds");
+            assert_eq!(response.status(), 200, "{link} in {path}");
+        }
     }
 }

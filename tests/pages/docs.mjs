@@ -1,9 +1,29 @@
 // Tests /docs in Chromium: fills in forms, sends them, and checks the displayed responses.
-// scripts/pages-check.sh runs it; it starts the server and sets its URL in BASE.
+// scripts/pages-check.sh runs it; it starts the server and sets its URL in BASE. With PREFIX, a proxy removes this prefix
+// from each path, sends its own Host, and tells the server nothing.
+import http from "node:http";
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const base = process.env.BASE;
+const server = new URL(process.env.BASE);
+const prefix = process.env.PREFIX;
+const base = prefix ? `http://127.0.0.1:${await startProxy()}${prefix}` : server.origin;
+
+function startProxy() {
+  const proxy = http.createServer((request, response) => {
+    if (!request.url.startsWith(`${prefix}/`)) return response.writeHead(404).end();
+    const headers = { ...request.headers, host: server.host };
+    const path = request.url.slice(prefix.length);
+    const upstream = http.request(new URL(path, server), { method: request.method, headers }, (found) => {
+      response.writeHead(found.statusCode, found.headers);
+      found.pipe(response);
+    });
+    request.pipe(upstream);
+  });
+  proxy.unref();
+  return new Promise((resolve) => proxy.listen(0, "127.0.0.1", () => resolve(proxy.address().port)));
+}
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
@@ -81,4 +101,4 @@ assert.deepEqual(unlabelled, [], "every input has a label");
 assert.deepEqual(externalUrls, [], "nothing is loaded from another host");
 assert.deepEqual(consoleErrors, []);
 await browser.close();
-console.log("Both pages work.");
+console.log(`Both pages work${prefix ? ` below ${prefix}` : ""}.`);

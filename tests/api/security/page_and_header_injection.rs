@@ -63,7 +63,9 @@ async fn content_security_policy_allows_only_own_script() {
             "{path}: {policy}"
         );
         let scripts = page.body.matches("<script").count();
-        assert_eq!(page.body.matches("<script src=\"/assets/").count(), scripts, "{path}");
+        let own = ["assets/docs.js", "../assets/docs.js"]
+            .map(|script| page.body.matches(&format!("<script src=\"{script}\"")).count());
+        assert_eq!(own.iter().sum::<usize>(), scripts, "{path}");
         for inline in [" onclick=", " onload=", " onerror=", " style=", "<style", "javascript:"] {
             assert!(!page.body.contains(inline), "{path} contains {inline}");
         }
@@ -205,7 +207,7 @@ async fn redirects_never_leave_the_server() {
         let response =
             request.with_header("X-Forwarded-Proto", "https").send(&bound.base_url).await;
         let location = response.header("location");
-        assert!(location.is_empty() || location == "/docs", "{path}: {response:?}");
+        assert!(location.is_empty() || location == "docs", "{path}: {response:?}");
     }
 }
 
