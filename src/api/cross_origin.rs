@@ -10,10 +10,11 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a browser marks the request as coming from another origin's page.
 pub(crate) fn is_cross_origin(state: &AppState, headers: &HeaderMap) -> bool {
-    if header_text(headers, &SEC_FETCH_SITE)
-        .is_some_and(|site| site == "cross-site" || site == "same-site")
-    {
-        return true;
+    match header_text(headers, &SEC_FETCH_SITE) {
+        Some("cross-site" | "same-site") => return true,
+        // A page cannot set this header. Behind a proxy that sends its own `Host`, the origin is another one.
+        Some("same-origin") => return false,
+        _ => {}
     }
     let Some(origin) = headers.get(ORIGIN) else { return false };
     let host = header_text(headers, &HOST).unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::openapi_routes::{self, Route};
 use super::{BoundServer, CONTROL_TOKEN, TEST_API_KEY};
 use crate::support::client::ApiClient;
-use crate::support::control::Account;
+use crate::support::control::{ACCOUNTS_PATH, Account};
 use crate::support::raw::{RawRequest, RawResponse, send_pipelined};
 use crate::support::ticket::dump_tickets;
 
@@ -95,6 +95,18 @@ async fn foreign_origin_cannot_use_control_api() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn same_origin_page_behind_a_proxy_that_sends_its_own_host_can_use_control_api() {
+    let bound = BoundServer::start_on_loopback();
+    let request = build_request(&bound, ("POST", ACCOUNTS_PATH), ("Origin", "https://proxy.test"));
+    let same_origin = request.clone().with_header("Sec-Fetch-Site", "same-origin");
+    assert_eq!(same_origin.clone().send(&bound.base_url).await.status, 201);
+    let rebound = same_origin.set_header("Host", "proxy.test").send(&bound.base_url).await;
+    assert!(rebound.is_problem(403, "host-not-allowed"), "{rebound:?}");
+    let unknown = request.send(&bound.base_url).await;
+    assert!(unknown.is_problem(403, "origin-not-allowed"), "{unknown:?}");
 }
 
 #[tokio::test]
