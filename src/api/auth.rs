@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, HeaderName};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Uri};
 
 use serde_json::{Map, Value};
 
@@ -66,6 +66,16 @@ pub(crate) async fn resolve_key(
 pub(crate) fn extract_all_keys(headers: &HeaderMap, query: &str) -> Vec<String> {
     let keys = iter_keys(headers, query).map(Cow::into_owned);
     keys.chain(iter_misplaced_keys(headers, query).map(|(_, key)| key)).collect()
+}
+
+/// Extracts the texts of all keys and tokens.
+pub(crate) fn extract_all_secrets(uri: &Uri, headers: &HeaderMap) -> Vec<String> {
+    let mut secrets = extract_all_keys(headers, uri.query().unwrap_or_default());
+    for value in headers.get_all(AUTHORIZATION) {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        secrets.extend(text.split_once(' ').map(|(_, token)| token.trim().to_owned()));
+    }
+    secrets
 }
 
 /// Finds non-empty values that were probably meant as keys, such as `X-API-Key: K`.

@@ -1,15 +1,16 @@
 //! The base URL of the links in a response: a configured one, or the address that the client used. Behind a mapped port
-//! or in a container, only the client knows the address at which it reaches the server.
+//! or in a container, only the client knows the address at which it reaches the server; behind a proxy, only the proxy.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use axum::extract::Request;
 use axum::http::header::HOST;
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 
-/// The longest host with a port (a DNS name has at most 253 characters).
-const MAX_HOST_CHARS: usize = 260;
+use super::forwarded::{ForwardedAddress, is_url_host};
 
 /// A base URL without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,6 +18,15 @@ pub(crate) struct BaseUrl<'a> {
     pub(crate) scheme: &'static str,
     /// The host, the port, and the path if there is one.
     pub(crate) rest: Cow<'a, str>,
+}
+
+/// The parts of a request that say at which address the client reached the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestedAddress<'a> {
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    /// The address that a trusted proxy reports.
+    forwarded: Option<&'a ForwardedAddress>,
 }
 
 /// The addresses that a server knows of itself.
@@ -30,12 +40,8 @@ pub(crate) struct OwnUrls {
 
 impl OwnUrls {
     /// Returns the base URL for clients that have sent no request yet.
-    #[cfg_attr(
-        not(feature = "cli"),
-        expect(dead_code, reason = "only the command `run` has such clients")
-    )]
-    pub(crate) fn default_base_url(&self) -> &str {
-        self.configured.first().unwrap_or(&self.listen_url)
+    pub(crate) fn default_base_url(&self) -> BaseUrl<'_> {
+        BaseUrl::parse(self.configured.first().unwrap_or(&self.listen_url))
     }
 
     /// Returns the configured URLs.
@@ -43,22 +49,24 @@ impl OwnUrls {
         self.configured.iter().map(|url| BaseUrl::parse(url))
     }
 
-    /// Chooses the URL for a request: the configured one with its host, or else the first one; without any, the host of
-    /// the request, unless it contains the API key (links are stored in the journal).
+    /// Chooses the URL for a request: the configured one with its host, or else the first one; without any, the address
+    /// of the request, unless it contains one of the secrets (links are stored in the journal).
     pub(crate) fn base_url_for<'a>(
         &'a self,
-        uri: &'a Uri,
-        headers: &'a HeaderMap,
-        key: &str,
+        address: impl Into<RequestedAddress<'a>>,
+        secrets: &[impl AsRef<str>],
     ) -> BaseUrl<'a> {
-        let host =
-            requested_host(uri, headers).filter(|host| key.is_empty() || !host.contains(key));
-        let matching =
-            self.iter_configured().find(|url| host.is_some_and(|host| url.has_host(host)));
-        matching.or_else(|| self.iter_configured().next()).unwrap_or_else(|| match host {
-            Some(host) => BaseUrl { scheme: "http", rest: host.into() },
-            None => BaseUrl::parse(&self.listen_url),
-        })
+        let requested = address.into().base_url_without(secrets);
+        if self.configured.is_empty() {
+            requested.unwrap_or_else(|| self.default_base_url())
+        } else {
+            let configured = requested.and_then(|url| self.find_configured(url.authority()));
+            configured.unwrap_or_else(|| self.default_base_url())
+        }
+    }
+
+    fn find_configured(&self, authority: &str) -> Option<BaseUrl<'_>> {
+        self.iter_configured().find(|url| url.authority().eq_ignore_ascii_case(authority))
     }
 }
 
@@ -76,10 +84,6 @@ impl<'a> BaseUrl<'a> {
     pub(crate) fn authority(&self) -> &str {
         self.rest.split('/').next().unwrap_or_default()
     }
-
-    fn has_host(&self, host: &str) -> bool {
-        self.authority().eq_ignore_ascii_case(host)
-    }
 }
 
 impl fmt::Display for BaseUrl<'_> {
@@ -88,49 +92,126 @@ impl fmt::Display for BaseUrl<'_> {
     }
 }
 
-/// Returns the host of a request, unless it cannot be part of a URL.
-fn requested_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
-    let header = || headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = uri.authority().map(Authority::as_str).or_else(header)?;
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    let is_valid = (1..=MAX_HOST_CHARS).contains(&host.len()) && host.bytes().all(is_allowed);
-    is_valid.then_some(host)
+impl<'a> From<&'a Request> for RequestedAddress<'a> {
+    fn from(request: &'a Request) -> Self {
+        let forwarded = request.extensions().get();
+        Self { uri: request.uri(), headers: request.headers(), forwarded }
+    }
+}
+
+impl<'a> From<&'a Parts> for RequestedAddress<'a> {
+    fn from(parts: &'a Parts) -> Self {
+        Self { uri: &parts.uri, headers: &parts.headers, forwarded: parts.extensions.get() }
+    }
+}
+
+impl<'a> RequestedAddress<'a> {
+    /// Returns the host that a trusted proxy reports.
+    pub(super) fn forwarded_host(self) -> Option<&'a str> {
+        self.forwarded.and_then(|forwarded| forwarded.host.as_deref())
+    }
+
+    /// Returns the host of the request target.
+    pub(super) fn target_host(self) -> Option<&'a str> {
+        self.uri.authority().map(Authority::as_str)
+    }
+
+    pub(super) fn headers(self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// Returns the URL, unless there is no host, the host cannot be part of a URL, or the URL contains a secret.
+    fn base_url_without(self, secrets: &[impl AsRef<str>]) -> Option<BaseUrl<'a>> {
+        let header = || self.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let direct_host = || self.target_host().or_else(header).filter(|host| is_url_host(host));
+        let host = self.forwarded_host().or_else(direct_host)?;
+        let (scheme, prefix) = match self.forwarded {
+            Some(ForwardedAddress { scheme, prefix, .. }) => (scheme.unwrap_or("http"), &**prefix),
+            None => ("http", ""),
+        };
+        let rest = if prefix.is_empty() { host.into() } else { format!("{host}{prefix}").into() };
+        let url = BaseUrl { scheme, rest };
+        let has_secret = |secret: &str| !secret.is_empty() && url.rest.contains(secret);
+        (!secrets.iter().any(|secret| has_secret(secret.as_ref()))).then_some(url)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use axum::http::HeaderValue;
 
     use super::*;
 
+    fn request(target: &str, host: Option<&str>) -> Request {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = target.parse().expect("a target");
+        let host = host.map(|host| HeaderValue::from_str(host).expect("a header value"));
+        request.headers_mut().extend(host.map(|host| (HOST, host)));
+        request
+    }
+
+    fn own_urls(configured: &[&str]) -> OwnUrls {
+        OwnUrls {
+            configured: configured.iter().map(|url| (*url).to_owned()).collect(),
+            listen_url: "http://127.0.0.1:8080".to_owned(),
+        }
+    }
+
+    fn base_url(urls: &OwnUrls, request: &Request, secrets: &[&str]) -> String {
+        urls.base_url_for(request, secrets).to_string()
+    }
+
     #[test]
     fn host_that_cannot_be_part_of_a_url_is_ignored() {
-        let uri = Uri::from_static("/");
-        for (host, expected) in [
-            ("127.0.0.1:39001", Some("127.0.0.1:39001")),
-            ("[::1]:8080", Some("[::1]:8080")),
-            ("mock", Some("mock")),
-            ("a_b.test", Some("a_b.test")),
-            ("", None),
-            ("a b", None),
-            ("user@host", None),
-            ("host/path", None),
-            ("\"><script>", None),
+        let urls = own_urls(&[]);
+        for (host, is_used) in [
+            ("127.0.0.1:39001", true),
+            ("[::1]:8080", true),
+            ("mock", true),
+            ("a_b.test", true),
+            ("", false),
+            ("a b", false),
+            ("user@host", false),
+            ("host/path", false),
+            ("\"><script>", false),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_str(host).expect("a header value"));
-            assert_eq!(requested_host(&uri, &headers), expected, "{host}");
+            let expected = if is_used { host } else { "127.0.0.1:8080" };
+            let found = base_url(&urls, &request("/", Some(host)), &[]);
+            assert_eq!(found, format!("http://{expected}"), "{host}");
         }
-        assert_eq!(requested_host(&uri, &HeaderMap::new()), None);
-        let urls =
-            OwnUrls { configured: Vec::new(), listen_url: "http://127.0.0.1:8080".to_owned() };
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, HeaderValue::from_static("a-secret-key.test"));
-        let base_url = |key: &str| urls.base_url_for(&uri, &headers, key).to_string();
-        assert_eq!(base_url("other"), "http://a-secret-key.test");
-        assert_eq!(base_url("secret-key"), "http://127.0.0.1:8080");
-        let absolute = Uri::from_static("http://target:1/path");
-        assert_eq!(requested_host(&absolute, &HeaderMap::new()), Some("target:1"));
+        assert_eq!(base_url(&urls, &request("/", None), &[]), "http://127.0.0.1:8080");
+        assert_eq!(base_url(&urls, &request("http://target:1/path", None), &[]), "http://target:1");
+    }
+
+    #[test]
+    fn address_with_a_secret_is_ignored() {
+        let urls = own_urls(&[]);
+        let mut request = request("/", Some("a-secret-key.test"));
+        assert_eq!(base_url(&urls, &request, &["other", ""]), "http://a-secret-key.test");
+        assert_eq!(base_url(&urls, &request, &["secret-key"]), "http://127.0.0.1:8080");
+        let host = Some("desk.test".into());
+        let forwarded =
+            ForwardedAddress { scheme: Some("https"), host, prefix: "/mock/key".into() };
+        request.extensions_mut().insert(forwarded);
+        assert_eq!(base_url(&urls, &request, &["secret-key"]), "https://desk.test/mock/key");
+        assert_eq!(base_url(&urls, &request, &["desk.test/mock"]), "http://127.0.0.1:8080");
+    }
+
+    #[test]
+    fn configured_url_wins_over_a_proxy() {
+        let urls = own_urls(&["https://desk.test/mock", "http://mock:8080"]);
+        let mut request = request("/", Some("mock:8080"));
+        assert_eq!(base_url(&urls, &request, &[]), "http://mock:8080");
+        let forwarded = |host: &str| ForwardedAddress {
+            host: Some(host.into()),
+            prefix: "/prefix".into(),
+            ..ForwardedAddress::default()
+        };
+        request.extensions_mut().insert(forwarded("DESK.test"));
+        assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
+        request.extensions_mut().insert(forwarded("other.test"));
+        assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
     }
 
     #[test]

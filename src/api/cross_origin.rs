@@ -1,15 +1,17 @@
 //! Detects cross-origin requests (CSRF) by the headers that browsers send.
 
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, Uri};
+use axum::http::{HeaderMap, HeaderName};
 
-use super::host_check::is_own_host;
+use super::base_url::RequestedAddress;
+use super::host_check::has_only_own_hosts;
 use super::state::AppState;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a browser marks the request as coming from another origin's page.
-pub(crate) fn is_cross_origin(state: &AppState, headers: &HeaderMap) -> bool {
+pub(crate) fn is_cross_origin(state: &AppState, address: RequestedAddress<'_>) -> bool {
+    let headers = address.headers();
     match header_text(headers, &SEC_FETCH_SITE) {
         Some("cross-site" | "same-site") => return true,
         // A page cannot set this header. Behind a proxy that sends its own `Host`, the origin is another one.
@@ -17,7 +19,7 @@ pub(crate) fn is_cross_origin(state: &AppState, headers: &HeaderMap) -> bool {
         _ => {}
     }
     let Some(origin) = headers.get(ORIGIN) else { return false };
-    let host = header_text(headers, &HOST).unwrap_or_default();
+    let host = address.forwarded_host().or_else(|| header_text(headers, &HOST)).unwrap_or_default();
     let own_origin = |scheme| format!("{scheme}://{host}");
     let origin = origin.to_str().unwrap_or_default();
     let is_configured = state
@@ -38,10 +40,10 @@ pub(crate) enum UntrustedOrigin {
 
 impl UntrustedOrigin {
     /// Returns None if it may create an account.
-    pub(super) fn detect(state: &AppState, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        if is_cross_origin(state, headers) {
+    pub(super) fn detect(state: &AppState, address: RequestedAddress<'_>) -> Option<Self> {
+        if is_cross_origin(state, address) {
             Some(Self::CrossOriginPage)
-        } else if state.listen_address.ip().is_loopback() && !is_own_host(state, uri, headers) {
+        } else if state.listen_address.ip().is_loopback() && !has_only_own_hosts(state, address) {
             // On other addresses, clients use names that the server cannot know, as a container's.
             Some(Self::HostNotAllowed)
         } else {

@@ -1,6 +1,7 @@
 //! The cache fast path: responds from the response cache at once, without allocating a future or a cache key. Leaves
 //! all other requests to the full pipeline, which gives the same response.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub(crate) fn try_cached(
         &key,
         times.account,
         uri,
-        state.own_urls.base_url_for(uri, headers, &redactor.key),
+        state.own_urls.base_url_for(request, slice::from_ref(&redactor.key)),
     )?;
     let CachedResponse { body, recorded_input, settings } =
         state.response_cache.lookup(&cache_key)?;

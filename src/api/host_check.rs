@@ -4,17 +4,17 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::HOST;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use super::base_url::RequestedAddress;
 use super::state::AppState;
 
 /// The host of the request is not a host of this server.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The Host of the request is not a host of this server. Allowed are localhost and names below it, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT; requests to the control API with the right control token may use any name."
+    "The Host of the request is not a host of this server. Allowed are localhost and names below it, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT; requests to the control API with the right control token may use any name. The host that a proxy of --trusted-proxy sends in X-Forwarded-Host counts instead; for the control API without a control token, both count."
 )]
 pub(crate) struct HostNotAllowed;
 
@@ -24,22 +24,43 @@ impl IntoResponse for HostNotAllowed {
     }
 }
 
-/// Validates every host in the request.
+/// Validates the host that a trusted proxy reports, or else those in the request itself. This is for responses without
+/// secrets: on the machine of the proxy, a web page can send the headers of the proxy.
 ///
 /// # Errors
 /// If one of them is not a host of this server.
 pub(crate) fn check_host(state: &AppState, request: &Request) -> Result<(), HostNotAllowed> {
-    let is_own = is_own_host(state, request.uri(), request.headers());
+    let address = RequestedAddress::from(request);
+    let is_own = match address.forwarded_host() {
+        Some(host) => is_own_authority(state, host),
+        None => has_own_direct_hosts(state, address),
+    };
     if is_own { Ok(()) } else { Err(HostNotAllowed) }
 }
 
+/// Validates every host in the request, also those that a trusted proxy replaces.
+///
+/// # Errors
+/// If one of them is not a host of this server.
+pub(crate) fn check_every_host(state: &AppState, request: &Request) -> Result<(), HostNotAllowed> {
+    if has_only_own_hosts(state, request.into()) { Ok(()) } else { Err(HostNotAllowed) }
+}
+
 /// Returns whether every host in a request is the server's. A request without a host does not come from a browser.
-pub(super) fn is_own_host(state: &AppState, uri: &Uri, headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    let target = uri.authority().map(Authority::as_str);
+pub(super) fn has_only_own_hosts(state: &AppState, address: RequestedAddress<'_>) -> bool {
+    address.forwarded_host().is_none_or(|host| is_own_authority(state, host))
+        && has_own_direct_hosts(state, address)
+}
+
+/// Returns whether the hosts in `Host` and in the request target are the server's.
+fn has_own_direct_hosts(state: &AppState, address: RequestedAddress<'_>) -> bool {
+    let mut hosts = address.headers().get_all(HOST).iter();
     let host_header = hosts.next().map(|host| host.to_str().unwrap_or_default());
     hosts.next().is_none()
-        && [host_header, target].into_iter().flatten().all(|host| is_own_authority(state, host))
+        && [host_header, address.target_host()]
+            .into_iter()
+            .flatten()
+            .all(|host| is_own_authority(state, host))
 }
 
 fn is_own_authority(state: &AppState, host: &str) -> bool {

@@ -2,6 +2,7 @@
 //! injection. One file a step: `auth` finds the key, `request_context` starts the record, `input` decodes, `validate`
 //! applies the contract, `execute` runs the handler, `recorder` writes the journal, `response` renders.
 
+use std::slice;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,6 +10,7 @@ use axum::extract::Request;
 use axum::http::Response;
 
 use super::auth::{self, AuthenticatedKey};
+use super::base_url::RequestedAddress;
 use super::cache::{CacheKey, CachedResponse};
 use super::cache_key::cache_key;
 use super::client_disconnect::DisconnectGuard;
@@ -38,9 +40,10 @@ pub(crate) async fn serve(
     request: Request,
 ) -> Response<Body> {
     let operation = &endpoint.operation;
-    let (uri, headers) = (request.uri(), request.headers());
-    let extracted = auth::extract_key(headers, uri.query().unwrap_or_default());
-    let detect_untrusted = || UntrustedOrigin::detect(&state, uri, headers);
+    let address = RequestedAddress::from(&request);
+    let query = request.uri().query().unwrap_or_default();
+    let extracted = auth::extract_key(request.headers(), query);
+    let detect_untrusted = || UntrustedOrigin::detect(&state, address);
     let authenticated = auth::authenticate(&state.accounts, extracted, detect_untrusted).await;
     let (mut response, account_name) = match authenticated {
         Ok(AuthenticatedKey { key, key_text }) => {
@@ -86,11 +89,8 @@ async fn serve_read(
     let settings = context.key.account.settings();
     let is_cacheable = context.key.permissions.contains(endpoint.operation.permission)
         && (context.warnings.is_empty() || settings.account_settings.strict.is_none());
-    let base_url = context.state.own_urls.base_url_for(
-        request.uri(),
-        request.headers(),
-        &context.recorder.redactor().key,
-    );
+    let secrets = slice::from_ref(&context.recorder.redactor().key);
+    let base_url = context.state.own_urls.base_url_for(&request, secrets);
     let cache_key = cache_key(policy, &context.key, settings.now(), request.uri(), base_url);
     // The cached entry holds the input, and is shared with other API keys.
     let is_cacheable = is_cacheable && !context.recorder.redactor().uri_contains_key(request.uri());

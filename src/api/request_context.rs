@@ -1,5 +1,6 @@
 //! The context of an authenticated request.
 
+use std::slice;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -75,14 +76,12 @@ impl RequestContext {
         recorder.update_entry(|entry| entry.context_warnings.clone_from(&warnings));
         let account_guard = key.account.acquire();
         let untrusted_origin = if state.accounts.auto_creates_accounts() {
-            UntrustedOrigin::detect(&state, request.uri(), request.headers())
+            UntrustedOrigin::detect(&state, request.into())
         } else {
             None
         };
-        let base_url = state
-            .own_urls
-            .base_url_for(request.uri(), request.headers(), &recorder.redactor().key)
-            .to_string();
+        let secrets = slice::from_ref(&recorder.redactor().key);
+        let base_url = state.own_urls.base_url_for(request, secrets).to_string();
         Self { state, key, account_guard, warnings, recorder, base_url, untrusted_origin }
     }
 

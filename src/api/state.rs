@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::base_url::OwnUrls;
 use super::cache::ResponseCache;
+use super::forwarded::TrustedProxies;
 use super::limits::Limits;
 use crate::accounts::{Accounts, SecretHash};
 use crate::journal::Journal;
@@ -27,6 +28,8 @@ pub(crate) struct AppState {
     /// Shared by all accounts.
     pub(crate) response_cache: ResponseCache,
     pub(crate) own_urls: OwnUrls,
+    /// The proxies whose headers tell the address that the client used.
+    pub(crate) trusted_proxies: TrustedProxies,
     /// The origins whose pages may use the Ticket API; `*` is any.
     pub(crate) cors_origins: Vec<String>,
     /// Allows one import at a time.

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
 use crate::cli::flag_values::{
     number_in, parse_duration, parse_listen_address, parse_origin, parse_public_url,
+    parse_trusted_proxy,
 };
 use crate::cli::limit_arguments::LimitArgs;
 use crate::journal::JournalLimits;
@@ -154,6 +156,16 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     public_url: Vec<String>,
+    /// Address or network of a reverse proxy, such as `127.0.0.1` or `10.0.0.0/8`, whose `X-Forwarded-Proto`,
+    /// `X-Forwarded-Host` and `X-Forwarded-Prefix` tell the address that the client used; repeatable
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_TRUSTED_PROXY",
+        value_name = "NETWORK",
+        value_parser = parse_trusted_proxy,
+        value_delimiter = ','
+    )]
+    trusted_proxy: Vec<IpNet>,
     /// Origin of web pages that may use the Ticket API, such as `http://localhost:3000`, or `*`; repeatable
     #[arg(
         long,
@@ -199,6 +211,7 @@ impl ServeArgs {
             },
             port_file: self.port_file.clone(),
             public_urls: self.public_url.clone(),
+            trusted_proxies: self.trusted_proxy.clone(),
             cors_origins: self.cors_origin.clone(),
             dialect: self.dialect.clone(),
             limits: self.limits.to_limits(),

@@ -1,10 +1,12 @@
 //! Parsers of flag values, and the values of flags that are enums elsewhere.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, RangedI64ValueParser};
+use ipnet::IpNet;
 
 use crate::accounts::UnknownKeyPolicy;
 use crate::clock;
@@ -85,6 +87,14 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
         Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err("must start with http:// or https://, followed by a host".to_owned()),
     }
+}
+
+/// Parses the address or the network of a trusted proxy.
+pub(super) fn parse_trusted_proxy(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| {
+        "must be an IP address or a network, such as 127.0.0.1, ::1 or 10.0.0.0/8".to_owned()
+    })
 }
 
 /// Parses a duration, which may be zero.

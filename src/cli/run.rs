@@ -39,7 +39,7 @@ async fn run_with_server(args: &RunArgs, startup: StartupSignalGuard) -> anyhow:
     let control_token = control_token.or(server.control_token_to_print.as_deref());
     let command = build_command(
         &args.command,
-        server.state.own_urls.default_base_url(),
+        &server.state.own_urls.default_base_url().to_string(),
         &key,
         control_token,
     )?;

@@ -21,6 +21,7 @@ use super::keys::parse_permissions;
 use super::problem::Problem;
 use crate::accounts;
 use crate::accounts::{ACCOUNT_NAME_REGEX, Account, AccountSource, SELF_ALIAS, generate_secret};
+use crate::api::auth;
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::seed;
@@ -84,7 +85,8 @@ pub(super) async fn create(
         strict: new_account.strict,
         ..accounts::NewAccount::with_key(key)
     };
-    let base_url = state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
+    let secrets = auth::extract_all_secrets(&parts.uri, &parts.headers);
+    let base_url = state.own_urls.base_url_for(&parts, &secrets).to_string();
     run_to_completion(async move {
         let account = state.accounts.create_account(new, source).await?;
         let created =

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::{Problem, ProblemKind};
 use crate::accounts::SecretHash;
 use crate::api::state::SharedState;
-use crate::api::{check_host, is_cross_origin};
+use crate::api::{check_every_host, check_host, is_cross_origin};
 
 pub(super) async fn authorize(
     State(state): State<SharedState>,
@@ -27,11 +27,13 @@ fn check_access(state: &SharedState, request: &Request) -> Result<(), Problem> {
     let token = check_token(state, headers);
     // DNS rebinding: a page's own host can resolve to this address, but `Host` still has its name. Such a page does not
     // know the token, so whoever sends it may use any name, such as that of a container.
-    if state.control_token.is_none() || token.is_err() {
-        check_host(state, request)
-            .map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
-    }
-    if is_cross_origin(state, headers) {
+    let hosts = match (&state.control_token, &token) {
+        (None, _) => check_every_host(state, request),
+        (Some(_), Err(_)) => check_host(state, request),
+        (Some(_), Ok(())) => Ok(()),
+    };
+    hosts.map_err(|error| Problem::new(ProblemKind::HostNotAllowed, error.to_string()))?;
+    if is_cross_origin(state, request.into()) {
         let detail = "The request comes from a web page of another origin.";
         return Err(Problem::new(ProblemKind::OriginNotAllowed, detail));
     }

@@ -11,6 +11,7 @@ use super::extract::AccountPath;
 use super::journal_page::{JournalPage, to_journal_entry};
 use super::problem::Problem;
 use super::query::{FilterQuery, PageParams};
+use crate::api::auth;
 use crate::api::state::SharedState;
 use crate::journal::{Entry, Journal, SequencedEntry};
 
@@ -32,7 +33,8 @@ pub(super) async fn export(
 ) -> Result<Json<Value>, Problem> {
     let journal = &account.journal;
     let page = JournalPage::read(journal, query, &state, |_| true).await?;
-    let base_url = state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
+    let secrets = auth::extract_all_secrets(&parts.uri, &parts.headers);
+    let base_url = state.own_urls.base_url_for(&parts, &secrets).to_string();
     let entries = page
         .entries
         .iter()

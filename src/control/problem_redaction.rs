@@ -5,7 +5,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::Response;
 use omnidesk_mock_client::types::ProblemDetails;
@@ -37,12 +37,7 @@ pub(super) async fn redact(request: Request, next: Next) -> Response {
 
 /// Returns all keys and tokens of a request, plain and in the escaped forms of messages.
 fn collect_secrets(request: &Request) -> Vec<String> {
-    let query = request.uri().query().unwrap_or_default();
-    let mut secrets = auth::extract_all_keys(request.headers(), query);
-    for value in request.headers().get_all(AUTHORIZATION) {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        secrets.extend(text.split_once(' ').map(|(_, token)| token.trim().to_owned()));
-    }
+    let mut secrets = auth::extract_all_secrets(request.uri(), request.headers());
     let spellings = |secret: &String| {
         let json = Value::from(secret.as_str()).to_string();
         let json = json[1..json.len() - 1].to_owned();

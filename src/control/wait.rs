@@ -19,6 +19,7 @@ use super::problem::{Problem, ProblemKind};
 use super::query::{FilterQuery, MAX_PAGE_SIZE, QueryParams, parse_number, query_pairs};
 use super::verify::{EVALUATION_TIMEOUT, explain_verdict};
 use crate::accounts::{Account, AccountError};
+use crate::api::auth;
 use crate::api::state::SharedState;
 use crate::clock;
 use crate::contract::{API_KEY_NAME, quote_value};
@@ -280,8 +281,8 @@ impl FromRequestParts<SharedState> for WaitQuery {
         let pairs = query_pairs(&parts.uri).collect::<Result<Vec<_>, Problem>>()?;
         match pairs.iter().find(|(name, _)| name == "ticket") {
             Some((_, id)) => {
-                let base_url =
-                    state.own_urls.base_url_for(&parts.uri, &parts.headers, "").to_string();
+                let secrets = auth::extract_all_secrets(&parts.uri, &parts.headers);
+                let base_url = state.own_urls.base_url_for(&*parts, &secrets).to_string();
                 Self::parse_ticket(parse_ticket_id(id)?, &pairs, base_url)
             }
             None => FilterQuery::parse(&parts.uri).map(Box::new).map(Self::Requests),

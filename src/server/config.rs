@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use crate::accounts::{AccountLimits, AccountPolicy, StorageMode, UnknownKeyPolicy};
@@ -39,6 +40,8 @@ pub(crate) struct ServerConfig {
     pub(crate) port_file: Option<PathBuf>,
     /// The base URLs for links in responses, without a trailing slash.
     pub(crate) public_urls: Vec<String>,
+    /// The networks of the proxies whose headers tell the address that the client used.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// The origins whose pages may use the Ticket API; `*` is any.
     pub(crate) cors_origins: Vec<String>,
     /// The dialect of accounts that do not override it.
@@ -65,6 +68,7 @@ impl Default for ServerConfig {
             journal: JournalLimits { max_entries: 1000, max_bytes: 4 * 1024 * 1024 },
             port_file: None,
             public_urls: Vec::new(),
+            trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             dialect: Map::new(),
             limits: Limits::DEFAULT,

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use crate::api::limits::ConnectionLimits;
-use crate::api::{ConnectionAbort, ProtocolError};
+use crate::api::{ConnectionAbort, ProtocolError, TrustedProxies};
 use crate::clock::Stopwatch;
 
 /// The length of the stored prefix of a request head, in bytes: enough for the path.
@@ -160,6 +160,12 @@ impl ServerStream {
 
     pub(super) fn handle(&self) -> StreamHandle {
         StreamHandle(Arc::clone(&self.state))
+    }
+
+    /// Returns whether the peer is one of these proxies. A client that has already disconnected is none.
+    pub(super) fn is_from(&self, proxies: &TrustedProxies) -> bool {
+        let peer = || self.stream.peer_addr();
+        !proxies.is_empty() && peer().is_ok_and(|peer| proxies.contains(peer.ip()))
     }
 
     /// Returns the protocol error of the current request.

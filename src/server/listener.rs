@@ -217,9 +217,14 @@ where
 {
     let body_timeout = state.limits.body_timeout;
     let handle = stream.handle();
+    let is_from_trusted_proxy = stream.is_from(&state.trusted_proxies);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         handle.begin_request();
-        let (request, unread_body) = UnreadBody::split_from(request);
+        let (mut request, unread_body) = UnreadBody::split_from(request);
+        if is_from_trusted_proxy {
+            let forwarded = state.trusted_proxies.read_headers(request.headers());
+            forwarded.map(|address| request.extensions_mut().insert(address));
+        }
         let response = handler(request)
             .then(move |response| unread_body.discard_or_close(response, body_timeout));
         let handle = handle.clone();

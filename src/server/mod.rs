@@ -18,9 +18,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::accounts::{Accounts, SecretHash};
-use crate::api::OwnUrls;
 use crate::api::cache::ResponseCache;
 use crate::api::state::{AppState, SharedState};
+use crate::api::{OwnUrls, TrustedProxies};
 use crate::contract::dialect::Dialect;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, SqliteMetrics};
@@ -87,6 +87,7 @@ impl Server {
             listen_address: address,
             response_cache: ResponseCache::new(),
             own_urls: OwnUrls { configured: config.public_urls.clone(), listen_url },
+            trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
             cors_origins: config.cors_origins.clone(),
             import_lock: tokio::sync::Mutex::default(),
             compute_permits: AppState::new_compute_permits(),

@@ -39,6 +39,7 @@ mod seed_validation;
 mod settings;
 mod snapshots;
 mod time_zones;
+mod trusted_proxies;
 
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each target uses a part of the helpers")]

@@ -144,6 +144,12 @@ fn invalid_flag_or_variable_value_is_named() {
         spawn_ephemeral(&["--public-url", "nonsense"], &[]),
         &["nonsense", "public-url"],
     );
+    for network in ["nonsense", "10.0.0.0/33", "mock.test", ""] {
+        assert_startup_fails(
+            spawn_ephemeral(&["--trusted-proxy", network], &[]),
+            &["trusted-proxy", "10.0.0.0/8"],
+        );
+    }
     assert_startup_fails(
         spawn_ephemeral(&["--seed", "/nothing/here.yaml"], &[]),
         &["/nothing/here.yaml"],

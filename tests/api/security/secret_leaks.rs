@@ -66,12 +66,13 @@ impl LeakTest {
         let port = work.join("port");
         let path = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let (data, port) = (path(&data), path(&port));
+        let proxies = ["--trusted-proxy", "127.0.0.1"];
         let common =
             ["--listen", "127.0.0.1:0", "--data", &data, "--port-file", &port, "--seed", &seed];
         let secrets = ["--api-key", FLAG_KEY, "--control-token", CONTROL_TOKEN];
         let journal_limits = ["--journal-entries", "100000", "--journal-bytes", "200000000"];
         let mut command =
-            build_command(&[&common[..], &secrets, &journal_limits, arguments].concat());
+            build_command(&[&common[..], &proxies, &secrets, &journal_limits, arguments].concat());
         let command = command.env("RUST_LOG", "trace").env("TMPDIR", temporary).current_dir(work);
         let mut process = RunningProcess::spawn(command);
         let base = process.base_url();

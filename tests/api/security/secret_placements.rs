@@ -69,6 +69,19 @@ pub(super) const CREDENTIAL_PLACEMENTS: &[(&str, SecretPlacement)] = &[
             .with_header("Via", secret)
             .with_header("apiKey", NON_SECRET_KEY)
     }),
+    ("the address", |request, secret| {
+        let request = request.set_header("Host", secret).with_header("apiKey", secret);
+        request.with_header("X-Forwarded-Proto", secret)
+    }),
+    ("the host of a proxy", |request, secret| {
+        request.with_header("X-Forwarded-Host", secret).with_header("apiKey", secret)
+    }),
+    ("the path of a proxy", |request, secret| {
+        let request = request.with_header("X-Forwarded-Prefix", format!("/a/{secret}"));
+        request
+            .set_header("Authorization", format!("Bearer {secret}"))
+            .with_header("apiKey", secret)
+    }),
     ("JSON", |request, secret| {
         let body = json!({ "apiKey": secret, "ApiKey": { "deep": [secret] } });
         request.with_header("apiKey", NON_SECRET_KEY).with_body(JSON, body.to_string())
