@@ -65,6 +65,18 @@ impl OwnUrls {
         }
     }
 
+    /// Returns the path of the URL that the client used, if it is known: from the configured URL with the host of the
+    /// request, or from a trusted proxy. Otherwise it is empty.
+    pub(crate) fn requested_path(
+        &self,
+        address: RequestedAddress<'_>,
+        secrets: &[impl AsRef<str>],
+    ) -> String {
+        let Some(requested) = address.base_url_without(secrets) else { return String::new() };
+        let configured = self.find_configured(requested.authority());
+        configured.as_ref().unwrap_or(&requested).path().to_owned()
+    }
+
     fn find_configured(&self, authority: &str) -> Option<BaseUrl<'_>> {
         self.iter_configured().find(|url| url.authority().eq_ignore_ascii_case(authority))
     }
@@ -83,6 +95,11 @@ impl<'a> BaseUrl<'a> {
     /// Returns the host with its port, if there is one.
     pub(crate) fn authority(&self) -> &str {
         self.rest.split('/').next().unwrap_or_default()
+    }
+
+    /// Returns the path, which is empty or begins with a slash.
+    pub(crate) fn path(&self) -> &str {
+        &self.rest[self.authority().len()..]
     }
 }
 
@@ -196,12 +213,15 @@ mod tests {
         request.extensions_mut().insert(forwarded);
         assert_eq!(base_url(&urls, &request, &["secret-key"]), "https://desk.test/mock/key");
         assert_eq!(base_url(&urls, &request, &["desk.test/mock"]), "http://127.0.0.1:8080");
+        let path = |secret| urls.requested_path((&request).into(), &[secret]);
+        assert_eq!((&*path("secret-key"), &*path("key")), ("/mock/key", ""));
     }
 
     #[test]
     fn configured_url_wins_over_a_proxy() {
         let urls = own_urls(&["https://desk.test/mock", "http://mock:8080"]);
         let mut request = request("/", Some("mock:8080"));
+        let path = |request: &Request| urls.requested_path(request.into(), &[""]);
         assert_eq!(base_url(&urls, &request, &[]), "http://mock:8080");
         let forwarded = |host: &str| ForwardedAddress {
             host: Some(host.into()),
@@ -210,8 +230,10 @@ mod tests {
         };
         request.extensions_mut().insert(forwarded("DESK.test"));
         assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
+        assert_eq!(path(&request), "/mock");
         request.extensions_mut().insert(forwarded("other.test"));
         assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
+        assert_eq!(path(&request), "/prefix");
     }
 
     #[test]
@@ -219,6 +241,8 @@ mod tests {
         for url in ["http://a:1", "https://desk.test/mock", "http://[::1]:8080"] {
             assert_eq!(BaseUrl::parse(url).to_string(), url);
         }
-        assert_eq!(BaseUrl::parse("https://desk.test:1/mock").authority(), "desk.test:1");
+        let url = BaseUrl::parse("https://desk.test:1/mock/a");
+        assert_eq!((url.authority(), url.path()), ("desk.test:1", "/mock/a"));
+        assert_eq!(BaseUrl::parse("http://a:1").path(), "");
     }
 }

@@ -34,7 +34,7 @@ mod similar_path;
 pub(crate) mod state;
 mod validate;
 
-pub(crate) use base_url::OwnUrls;
+pub(crate) use base_url::{BaseUrl, OwnUrls};
 pub(crate) use controller::Controller;
 pub(crate) use cross_origin::is_cross_origin;
 pub(crate) use endpoint::{CachePolicy, Endpoint};

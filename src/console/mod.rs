@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use maud::Markup;
 
-use crate::api::check_host;
 use crate::api::state::SharedState;
+use crate::api::{auth, check_host};
 
 /// The Content Security Policy: a page connects to this server only.
 const CSP_VALUE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -39,7 +39,7 @@ pub(crate) fn routes(
             "/openapi.json",
             get(move || ready(asset_response("application/json", String::clone(&openapi)))),
         )
-        .route("/", get(|| async { Redirect::temporary("docs") }))
+        .route("/", get(redirect_to_docs))
         .route("/favicon.ico", get(|| async { asset_response("image/svg+xml", ICON) }))
         .route("/docs", get(|| async { html_response(api_docs::render_page()) }))
         .route("/docs/control", get(|| async { html_response(control_docs::render_page()) }))
@@ -66,6 +66,15 @@ async fn require_own_host(
     match check_host(&state, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
+    }
+}
+
+/// Redirects to the docs: relative, unless the path of the base URL is known.
+async fn redirect_to_docs(State(state): State<SharedState>, request: Request) -> Redirect {
+    let secrets = auth::extract_all_secrets(request.uri(), request.headers());
+    match &*state.own_urls.requested_path((&request).into(), &secrets) {
+        "" => Redirect::temporary("docs"),
+        path => Redirect::temporary(&format!("{path}/docs")),
     }
 }
 

@@ -16,7 +16,7 @@ mod keys;
 mod openapi;
 mod pattern;
 mod problem;
-mod problem_redaction;
+mod problem_completion;
 mod query;
 mod rate_limits;
 mod requests;
@@ -29,7 +29,7 @@ mod wait;
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::{Json, Router};
 pub(crate) use omnidesk_mock_client::PATH_PREFIX;
@@ -123,7 +123,9 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
         })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.clone(), guard::authorize));
-    let routes = public.merge(protected).layer(from_fn(problem_redaction::redact));
+    let routes = public
+        .merge(protected)
+        .layer(from_fn_with_state(state.clone(), problem_completion::complete));
     Router::new().nest(PATH_PREFIX, routes.layer(add_nosniff))
 }
 

@@ -85,11 +85,18 @@ pub(crate) struct Problem {
     kind: ProblemKind,
     detail: String,
     near_misses: Vec<NearMiss>,
+    /// The path of the base URL, if no middleware adds it to the `type`.
+    base_path: String,
 }
 
 impl Problem {
     pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), near_misses: Vec::new() }
+        Self { kind, detail: detail.into(), near_misses: Vec::new(), base_path: String::new() }
+    }
+
+    /// Sets the path of the base URL, for a response that passes no middleware.
+    pub(crate) fn with_base_path(self, base_path: &str) -> Self {
+        Self { base_path: base_path.to_owned(), ..self }
     }
 
     /// Adds the near misses.
@@ -180,7 +187,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let ProblemDefinition { name, status, title } = *self.kind.definition();
         let body = ProblemDetails {
-            kind: format!("/docs/control#{name}"),
+            kind: format!("{}/docs/control#{name}", self.base_path),
             title: title.to_owned(),
             status,
             detail: self.detail,
@@ -188,7 +195,7 @@ impl IntoResponse for Problem {
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         let mut response = (status, Json(&body)).into_response();
-        // The middleware `redact` removes the request's secrets from it.
+        // The middleware `complete` redacts it.
         response.extensions_mut().insert(body);
         if matches!(
             self.kind,

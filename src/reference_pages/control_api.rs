@@ -35,7 +35,8 @@ const PROBLEMS: &str = "
 ## Problems
 
 An error is an `application/problem+json` document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), the type
-[`ProblemDetails`](#problemdetails). Its `type` is `/docs/control#` and one of these names, which never change.
+[`ProblemDetails`](#problemdetails). Its `type` is `/docs/control#` and one of these names, which never change. If the
+[base URL](operations.md#below-a-path) of the server has a path, the `type` begins with it, so compare what follows `#`.
 
 ";
 

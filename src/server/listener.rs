@@ -23,9 +23,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-use crate::api::ProtocolError;
 use crate::api::limits::ConnectionLimits;
 use crate::api::state::SharedState;
+use crate::api::{ProtocolError, auth};
 use crate::server::connection::{REQUEST_PREFIX_BYTES, ServerStream};
 use crate::server::logging;
 use crate::server::router::{self, App};
@@ -149,9 +149,9 @@ async fn serve_connection(
     let handler = move |request: Request| {
         if has_unsupported_transfer_encoding(&request) {
             record_rejection(&handler_state, ProtocolError::MalformedHttp);
-            Either::Left(ready(router::protocol_error_response(
+            Either::Left(ready(reject_request(
                 &handler_state,
-                request.uri().path(),
+                &request,
                 ProtocolError::MalformedHttp,
             )))
         } else {
@@ -162,8 +162,7 @@ async fn serve_connection(
         drive_http1(stream, &state, handler).await
     {
         record_rejection(&state, error);
-        let response = router::protocol_error_response(&state, &path, error);
-        stream.send_and_close(&serialize_response(response).await).await;
+        reject_connection(&state, stream, &path, error).await;
     }
 }
 
@@ -187,15 +186,31 @@ async fn reject_over_capacity(
     };
     let stream = ServerStream::new(stream, limits);
     let handler_state = Arc::clone(&state);
-    let handler = move |request: Request| {
-        ready(router::protocol_error_response(&handler_state, request.uri().path(), error))
-    };
+    let handler = move |request: Request| ready(reject_request(&handler_state, &request, error));
     if let Some(RejectedConnection { stream, path, .. }) =
         drive_http1(stream, &state, handler).await
     {
-        let response = router::protocol_error_response(&state, &path, error);
-        stream.send_and_close(&serialize_response(response).await).await;
+        reject_connection(&state, stream, &path, error).await;
     }
+}
+
+/// Builds the response to a request with a protocol error.
+fn reject_request(state: &SharedState, request: &Request, error: ProtocolError) -> Response {
+    let secrets = auth::extract_all_secrets(request.uri(), request.headers());
+    let base_url = state.own_urls.base_url_for(request, &secrets);
+    router::protocol_error_response(state, request.uri().path(), &base_url, error)
+}
+
+/// Responds to a request that could not be read, and closes the connection.
+async fn reject_connection(
+    state: &SharedState,
+    stream: ServerStream,
+    path: &str,
+    error: ProtocolError,
+) {
+    let base_url = state.own_urls.default_base_url();
+    let response = router::protocol_error_response(state, path, &base_url, error);
+    stream.send_and_close(&serialize_response(response).await).await;
 }
 
 /// A connection that ended with a protocol error.

@@ -21,7 +21,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::api::state::SharedState;
 use crate::api::{
-    ApiError, AuthenticationFailure, CacheHit, ConnectionAbort, Endpoint, OriginalPath,
+    ApiError, AuthenticationFailure, BaseUrl, CacheHit, ConnectionAbort, Endpoint, OriginalPath,
     ProtocolError, RequestLogInfo, is_ticket_api_path, method_not_allowed, not_found, serve,
     try_cached,
 };
@@ -174,10 +174,11 @@ fn build_router(state: SharedState) -> Router {
 pub(crate) fn protocol_error_response(
     state: &SharedState,
     path: &str,
+    base_url: &BaseUrl<'_>,
     error: ProtocolError,
 ) -> Response<Body> {
     let mut response = if path.starts_with(control::PATH_PREFIX) {
-        Problem::from(error).into_response()
+        Problem::from(error).with_base_path(base_url.path()).into_response()
     } else {
         ApiError::Protocol(error)
             .to_response(&state.accounts.default_dialect, None)

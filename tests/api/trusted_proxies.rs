@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::raw::{RawRequest, RawResponse};
 use crate::support::seed::{SeededServer, acme_seed, serve_seed_with_args, ticket_fixture};
 use crate::support::server::Server;
 
@@ -132,6 +133,60 @@ async fn new_account_and_awaited_ticket_have_the_address_that_a_trusted_proxy_re
         let created = JsonResponse::fetch(create).await;
         assert_eq!(created.body["base_url"], server.base_url, "{name}");
     }
+}
+
+#[tokio::test]
+async fn type_of_a_problem_and_redirect_have_the_path_of_the_base_url() {
+    const PUBLIC: [&str; 2] = ["--public-url", "https://desk.test/own"];
+    let prefix: Headers = &[("X-Forwarded-Prefix", "/mock")];
+    let host: Headers = &[("Host", "desk.test")];
+    let forwarded_host: Headers = &[("X-Forwarded-Host", "desk.test")];
+    for (arguments, headers, path, location) in [
+        (&[][..], prefix, "", "docs"),
+        (&TRUSTED, &[], "", "docs"),
+        (&TRUSTED, prefix, "/mock", "/mock/docs"),
+        (&TRUSTED, &[("X-Forwarded-Prefix", "//evil.test")], "", "docs"),
+        (&PUBLIC, host, "/own", "/own/docs"),
+        // A proxy that sends its own `Host`: the path is one of links, and the redirect works for every path.
+        (&PUBLIC, &[], "/own", "docs"),
+        (&[PUBLIC, TRUSTED].concat(), forwarded_host, "/own", "/own/docs"),
+        (&[PUBLIC, TRUSTED].concat(), prefix, "/own", "/mock/docs"),
+    ] {
+        let server = Server::start_with_args(&[&["--ephemeral"], arguments].concat());
+        let send = async |method: &str, target: &str| -> RawResponse {
+            let request =
+                headers.iter().fold(RawRequest::new(method, target), |request, header| {
+                    request.set_header(header.0, header.1)
+                });
+            request.send(&server.base_url).await
+        };
+        let label = format!("{arguments:?} {headers:?}");
+        for (target, status, kind) in [
+            ("/_control/nothing", 404, "unknown-path"),
+            ("/_control/accounts/nobody", 404, "unknown-account"),
+        ] {
+            let problem = send("GET", target).await;
+            assert_eq!(problem.status, status, "{label}: {problem:?}");
+            assert_eq!(problem.json()["type"], format!("{path}/docs/control#{kind}"), "{label}");
+        }
+        for target in ["/", "/?ticketID=1"] {
+            let redirect = send("GET", target).await;
+            assert_eq!((redirect.status, redirect.header("location")), (307, location), "{label}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn type_of_a_protocol_error_has_the_path_of_the_base_url() {
+    let path = "/_control/accounts";
+    let chunked = RawRequest::new("POST", path).with_header("Transfer-Encoding", "gzip, chunked");
+    let server = Server::start_with_args(&[&["--ephemeral"], &TRUSTED[..]].concat());
+    let response = chunked.with_header("X-Forwarded-Prefix", "/mock").send(&server.base_url).await;
+    assert_eq!(response.json()["type"], "/mock/docs/control#malformed-http", "{response:?}");
+    let server = Server::start_with_args(&["--ephemeral", "--public-url", "http://desk.test/own"]);
+    let invalid = RawRequest::new("GET", path).with_header("bad header", "1");
+    let response = invalid.send(&server.base_url).await;
+    assert_eq!(response.json()["type"], "/own/docs/control#malformed-http", "{response:?}");
 }
 
 async fn status_and_kind(server: &Server, path: &str, headers: Headers<'_>) -> (u16, Value) {

@@ -121,7 +121,7 @@ impl RawResponse {
     pub(crate) fn is_problem(&self, status: u16, kind: &str) -> bool {
         self.status == status
             && self.header("content-type") == "application/problem+json"
-            && self.body.contains(&format!("\"/docs/control#{kind}\""))
+            && self.body.contains(&format!("/docs/control#{kind}\""))
     }
 }
 

@@ -8,7 +8,8 @@ use super::NearMiss;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProblemDetails {
-    /// Identifies the kind of problem; a stable path to its documentation on this server.
+    /// Identifies the kind of problem: the path of its documentation on this server. What follows `#` never changes;
+    /// the path begins with that of the base URL, if it has one.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "openapi", schema(example = "/docs/control#unknown-account"))]
     pub kind: String,

@@ -1,10 +1,11 @@
-//! Redacts the API keys and tokens of a request in an error response.
+//! Completes an error response: redacts the API keys and tokens of the request, and adds the path of the base URL to
+//! the `type`, which is a link.
 //!
 //! Many messages of problems echo input. This middleware redacts them in one place: every word that equals a secret,
 //! even quoted or escaped, but not a longer word. It does not change other responses.
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::CONTENT_LENGTH;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -13,6 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::api::auth;
+use crate::api::state::SharedState;
 use crate::journal::REDACTED;
 
 /// The minimum length at which the prefix of a truncated secret is redacted, in characters (arbitrary): problems
@@ -21,12 +23,17 @@ const MIN_SECRET_PREFIX_CHARS: usize = 32;
 /// How often nested percent-encoding is decoded (arbitrary).
 const MAX_DECODE_DEPTH: usize = 3;
 
-/// Redacts the response if it is a problem.
-pub(super) async fn redact(request: Request, next: Next) -> Response {
+/// Redacts the response if it is a problem, and adds the path of the base URL to its `type`.
+pub(super) async fn complete(
+    State(state): State<SharedState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let secrets = collect_secrets(&request);
+    let base_path = state.own_urls.base_url_for(&request, &secrets).path().to_owned();
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<ProblemDetails>()
-        && let Some(problem) = redact_problem(&problem, &secrets)
+        && let Some(problem) = complete_problem(&problem, &base_path, &secrets)
         && let Ok(body) = serde_json::to_vec(&problem)
     {
         response.headers_mut().remove(CONTENT_LENGTH);
@@ -53,9 +60,14 @@ fn collect_secrets(request: &Request) -> Vec<String> {
     secrets
 }
 
-/// Redacts a problem. Returns None if it has no secret.
-fn redact_problem(problem: &ProblemDetails, secrets: &[String]) -> Option<ProblemDetails> {
+/// Redacts a problem, and adds the path to its `type`. Returns None if that changes nothing.
+fn complete_problem(
+    problem: &ProblemDetails,
+    base_path: &str,
+    secrets: &[String],
+) -> Option<ProblemDetails> {
     let mut redacted = problem.clone();
+    redacted.kind.insert_str(0, base_path);
     let redact = |text: &mut String| *text = redact_secrets(text, secrets, MAX_DECODE_DEPTH);
     redact(&mut redacted.detail);
     for miss in &mut redacted.near_misses {
