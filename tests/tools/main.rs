@@ -8,6 +8,7 @@ mod jvm_and_php_suites;
 mod open_files;
 mod operations;
 mod pid1;
+mod proxies;
 mod readme;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each target uses a part of the helpers")]
@@ -27,6 +28,7 @@ fn main() {
         open_files::tests(),
         operations::tests(),
         pid1::tests(),
+        proxies::tests(),
         readme::tests(),
         third_party_clients::tests(),
         upgrade::tests(),

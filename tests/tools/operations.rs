@@ -1,16 +1,12 @@
-//! `docs/operations.md` and the files of `examples/operations/`: the page shows the files unchanged, the server accepts
-//! their arguments, and the proxies pass requests and event streams on.
+//! `docs/operations.md` and the files of `examples/operations/`: the page shows the files unchanged, and the server
+//! accepts their arguments.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
 
 use crate::readme::extract_fenced_blocks;
 use crate::support::client::{ApiClient, DEV_KEY, JsonResponse};
@@ -38,12 +34,6 @@ pub(super) fn tests() -> Vec<ToolTest> {
         tool_tests![CURL =>
             github_actions_job_passes,
         ],
-        tool_tests![NGINX =>
-            async nginx_passes_requests_and_events_on,
-        ],
-        tool_tests![HAPROXY =>
-            async haproxy_passes_requests_and_events_on,
-        ],
         tool_tests![TAR, CURL =>
             async backup_and_export_restore_the_tickets,
         ],
@@ -51,23 +41,19 @@ pub(super) fn tests() -> Vec<ToolTest> {
     tests.into_iter().flatten().collect()
 }
 
-static NGINX: Tool = Tool::new("nginx", || try_run("nginx", &["-v"], "not usable"));
-static HAPROXY: Tool = Tool::new("HAProxy", || try_run("haproxy", &["-v"], "not usable"));
 static TAR: Tool = Tool::new("tar", || try_run("tar", &["--version"], "not usable"));
 
 const PAGE: &str = include_str!("../../docs/operations.md");
-/// Longer than any step takes; a hanging program fails the test instead of blocking it.
-const TEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// The value of each secret that a file references.
 const SECRET: &str = "secret-0123";
 /// The address of the server in the proxies' files.
-const UPSTREAM_ADDRESS: &str = "127.0.0.1:8080";
+pub(super) const UPSTREAM_ADDRESS: &str = "127.0.0.1:8080";
 
 fn example_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/operations").join(name)
 }
 
-fn read_example(name: &str) -> String {
+pub(super) fn read_example(name: &str) -> String {
     std::fs::read_to_string(example_path(name)).expect("the example is text")
 }
 
@@ -93,13 +79,13 @@ fn run_script(script: &str, dir: &Path) -> String {
 }
 
 /// Returns a free port of loopback.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
 /// Replaces a piece of a file, which must contain it exactly once.
-fn replace_once(text: &str, piece: &str, replacement: &str) -> String {
+pub(super) fn replace_once(text: &str, piece: &str, replacement: &str) -> String {
     assert_eq!(text.matches(piece).count(), 1, "`{piece}` in {text}");
     text.replace(piece, replacement)
 }
@@ -372,126 +358,6 @@ fn github_actions_job_passes() {
     bash.env("PATH", path).env("OMNIDESK_MOCK_LISTEN", &address).env("NO_PROXY", "*");
     let output = RunningProcess::spawn(bash.current_dir(dir.path())).wait_for_exit();
     assert!(output.expect_success().contains(r#""type":"items""#));
-}
-
-/// A proxy in front of a server; both are killed when dropped.
-struct ProxiedServer {
-    _proxy: RunningProcess,
-    address: String,
-    server: Server,
-    _dir: TempDir,
-}
-
-impl ProxiedServer {
-    /// Starts a server, and a proxy with the file of this name, in which `listen` is the directive with the port.
-    /// `build_proxy` gets the directory of the file.
-    async fn start(name: &str, listen: &str, build_proxy: impl FnOnce(&Path) -> Command) -> Self {
-        let server = Server::start_with_args(&[
-            "--ephemeral",
-            "--public-url",
-            "http://mock.example.test",
-            "--control-token",
-            SECRET,
-        ]);
-        let address = format!("127.0.0.1:{}", free_port());
-        let upstream = server.base_url.trim_start_matches("http://");
-        let config = replace_once(&read_example(name), UPSTREAM_ADDRESS, upstream);
-        let (directive, _) = listen.split_once(' ').expect("a directive and its value");
-        let config = replace_once(&config, listen, &format!("{directive} {address}"));
-        let dir = files::create_temp_dir();
-        files::write_file(&dir, name, &config);
-        let proxy = RunningProcess::spawn(&mut build_proxy(dir.path()));
-        let connecting = async {
-            while TcpStream::connect(&address).await.is_err() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let is_listening = timeout(TEST_TIMEOUT, connecting).await.is_ok();
-        assert!(is_listening, "the proxy does not listen: {:?}", proxy.stop());
-        Self { _proxy: proxy, address, server, _dir: dir }
-    }
-
-    /// Builds a request to the control API through the proxy.
-    fn control_request(&self, path: &str, host: &str) -> reqwest::RequestBuilder {
-        let request = ApiClient::new(&format!("http://{}", self.address)).request("GET", path);
-        request.header("host", host).bearer_auth(SECRET)
-    }
-
-    /// Sends requests to the Ticket API and the control API, and reads an event while the stream is open.
-    async fn assert_passes_requests_on(&self) {
-        let client = ApiClient::new(&format!("http://{}", self.address));
-        let created = client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
-        assert_eq!(created.status, 200, "{}", created.body);
-        let path = "/_control/accounts/self/clock";
-        let clock = json!({ "mode": "frozen", "at": "2026-03-01T12:00:00Z" });
-        let request = self.server.request("PUT", path).bearer_auth(SECRET).json(&clock);
-        assert_eq!(JsonResponse::fetch(request).await.status, 200);
-        let shown = client.get("/api/v2/ticket/1").await;
-        let item = &shown.body["item"];
-        assert_eq!(item["external_gui_url"], "http://mock.example.test/?ticketID=1");
-        assert_eq!(shown.headers["date"], "Sun, 01 Mar 2026 12:00:00 GMT");
-
-        let request = self.control_request("/_control/accounts", "mock.example.test");
-        assert_eq!(JsonResponse::fetch(request).await.status, 200);
-        let request = client.request_without_key("GET", "/_control/accounts");
-        let request = request.header("host", "desk.example.test");
-        assert_eq!(JsonResponse::fetch(request).await.status, 403, "the host is passed on");
-
-        let path = "/_control/accounts/self/requests/stream?operation=ticket.delete";
-        let stream = self.control_request(path, "mock.example.test").send();
-        let stream = timeout(TEST_TIMEOUT, stream).await.expect("the head is passed on");
-        let mut stream = stream.expect("the proxy responds");
-        assert_eq!(stream.status(), 200);
-        assert_eq!(client.delete("/api/v2/ticket/1").await.status, 200);
-        let mut events = String::new();
-        while !events.contains("ticket.delete") {
-            let chunk =
-                timeout(TEST_TIMEOUT, stream.chunk()).await.expect("the event is passed on");
-            let chunk = chunk.expect("the stream is readable").expect("the stream stays open");
-            events += &String::from_utf8_lossy(&chunk);
-        }
-    }
-
-    /// Lets the server reset the connection, and asserts that the client gets a `502` and the journal has one request.
-    async fn assert_reset_becomes_502(&self) {
-        let rule = json!({ "operation": "ticket.get", "effect": { "reset_connection": true } });
-        let path = "/_control/accounts/self/faults";
-        let request = self.server.request("POST", path).bearer_auth(SECRET).json(&rule);
-        assert_eq!(JsonResponse::fetch(request).await.status, 201);
-        let url = format!("http://{}/api/v2/ticket/1", self.address);
-        let response = reqwest::Client::new().get(url).header("apiKey", DEV_KEY).send().await;
-        assert_eq!(response.expect("the proxy responds").status(), 502);
-        let path = "/_control/accounts/self/requests?fault=true";
-        let request = self.server.request("GET", path).bearer_auth(SECRET);
-        let entries = JsonResponse::fetch(request).await.body["requests"].clone();
-        assert_eq!(entries.as_array().map(Vec::len), Some(1), "{entries}");
-    }
-}
-
-async fn nginx_passes_requests_and_events_on() {
-    // One process without a daemon, with all its files in the directory.
-    let main = "daemon off; master_process off; pid nginx.pid; events {}\nhttp {\naccess_log off;\n\
-                client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n\
-                scgi_temp_path scgi; uwsgi_temp_path uwsgi;\ninclude nginx.conf;\n}\n";
-    let build_proxy = |dir: &Path| {
-        std::fs::write(dir.join("main.conf"), main).expect("the file is written");
-        let prefix = dir.to_str().expect("the path is UTF-8");
-        build_clean_env_command("nginx", &["-e", "stderr", "-p", prefix, "-c", "main.conf"])
-    };
-    let proxied = ProxiedServer::start("nginx.conf", "listen 80", build_proxy).await;
-    proxied.assert_passes_requests_on().await;
-    proxied.assert_reset_becomes_502().await;
-}
-
-async fn haproxy_passes_requests_and_events_on() {
-    let build_proxy = |dir: &Path| {
-        let file = dir.join("haproxy.cfg");
-        let file = file.to_str().expect("the path is UTF-8");
-        build_clean_env_command("haproxy", &["-db", "-f", file])
-    };
-    let proxied = ProxiedServer::start("haproxy.cfg", "bind :80", build_proxy).await;
-    proxied.assert_passes_requests_on().await;
-    proxied.assert_reset_becomes_502().await;
 }
 
 async fn log_line_has_the_documented_members() {
