@@ -97,7 +97,7 @@ impl FieldType {
     pub(crate) const INTEGER: Self = Self::Integer { min: 0, max: MAX_SAFE_INTEGER };
 
     /// Returns the fields of its objects, if any.
-    fn fields(&self) -> &'static [Field] {
+    pub(crate) fn fields(&self) -> &'static [Field] {
         match self {
             Self::ObjectArray { fields, .. }
             | Self::Object { fields }

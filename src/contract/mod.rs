@@ -27,9 +27,10 @@ pub(crate) use operation::{Envelope, InputSource, Method, Operation};
 pub(crate) use permission::{PERMISSION_NAMES, Permission};
 pub(crate) use suggest::suggest;
 pub(crate) use validate::{
-    MAX_VIOLATIONS, ValidationReport, apply_defaults, is_valid_datetime, parse_decimal_u64,
-    validate, validate_request, validate_without_item_defaults,
+    ValidationReport, apply_defaults, is_valid_datetime, parse_decimal_u64, validate,
+    validate_request, validate_without_item_defaults,
 };
 pub(crate) use violation::{
-    TRUNCATION_MARK, Violation, ViolationKind, escape_control, quote_value,
+    MAX_VIOLATIONS, TRUNCATION_MARK, Violation, ViolationKind, ViolationList, escape_control,
+    quote_value,
 };

@@ -6,16 +6,14 @@ use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
 use super::{
-    Field, FieldType, Literal, MAX_SAFE_INTEGER, Presence, Violation, ViolationKind, quote_value,
-    suggest,
+    Field, FieldType, Literal, MAX_SAFE_INTEGER, MAX_VIOLATIONS, Presence, Violation,
+    ViolationKind, ViolationList, quote_value, suggest,
 };
 
 /// The longest value of a condition, in characters.
 const MAX_SCALAR_CHARS: usize = 1000;
 /// The longest list of comma-separated ids, in characters.
 const MAX_ID_LIST_CHARS: usize = 200_000;
-/// The most violations in one response.
-pub(crate) const MAX_VIOLATIONS: usize = 20;
 
 /// The result of a validation.
 #[derive(Debug, Default)]
@@ -32,9 +30,21 @@ pub(crate) struct ValidationReport {
     pub(crate) violations: Vec<Violation>,
     /// The number of all violations, also of those beyond [`MAX_VIOLATIONS`].
     violation_count: usize,
+    /// The number of all unknown fields, also of those beyond [`MAX_VIOLATIONS`].
+    unknown_field_count: usize,
     defaults_policy: DefaultsPolicy,
     /// Whether an object with numeric keys is accepted as a list.
     accepts_numeric_keys: bool,
+}
+
+impl ValidationReport {
+    /// Removes the violations, followed by the unknown fields.
+    pub(crate) fn take_errors(&mut self) -> ViolationList {
+        let mut violations = std::mem::take(&mut self.violations);
+        violations.append(&mut self.unknown_fields);
+        let omitted = self.violation_count + self.unknown_field_count - violations.len();
+        ViolationList { violations, omitted }
+    }
 }
 
 /// Where missing fields get their defaults.
@@ -99,8 +109,9 @@ fn validate_fields(
 ) -> Map<String, Value> {
     for name in object.keys().filter(|name| fields.iter().all(|field| field.name != name.as_str()))
     {
+        report.unknown_field_count += 1;
         if report.unknown_fields.len() == MAX_VIOLATIONS {
-            break;
+            continue;
         }
         let nearest = suggest(name, fields.iter().map(|field| field.name));
         let path = join_path(path, name);

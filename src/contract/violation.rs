@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// The most violations in one response.
+pub(crate) const MAX_VIOLATIONS: usize = 20;
 /// How much of a rejected value a message quotes, in characters.
 const MAX_QUOTED_CHARS: usize = 80;
 
@@ -83,6 +85,41 @@ impl Violation {
     /// Returns whether it suggests a similar field name.
     pub(crate) fn has_suggestion(&self) -> bool {
         matches!(self.kind, ViolationKind::UnknownField { suggestion: Some(_) })
+    }
+}
+
+/// Violations up to a limit, and the number of those beyond it.
+#[derive(Debug, Default)]
+pub(crate) struct ViolationList {
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) omitted: usize,
+}
+
+impl ViolationList {
+    /// Adds a violation, or counts it if the list is full.
+    pub(crate) fn push(&mut self, violation: impl FnOnce() -> Violation) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(violation());
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// Adds another list as a whole.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.violations.extend(other.violations);
+        self.omitted += other.omitted;
+    }
+
+    /// Returns whether there are no violations.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+impl From<Vec<Violation>> for ViolationList {
+    fn from(violations: Vec<Violation>) -> Self {
+        Self { violations, omitted: 0 }
     }
 }
 

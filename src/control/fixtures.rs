@@ -88,14 +88,26 @@ impl From<ImportError> for Problem {
         match error {
             ImportError::Storage(error) => error.into(),
             ImportError::Account(error) => error.into(),
-            ImportError::Conflict(rows) => {
-                let rows = rows.join(", ");
-                Self::new(
-                    ProblemKind::ImportConflict,
-                    format!("These rows already exist, so nothing was imported: {rows}."),
-                )
-            }
+            ImportError::Conflict(rows) => Self::new(
+                ProblemKind::ImportConflict,
+                format!(
+                    "These rows already exist, so nothing was imported: {}.",
+                    join_first_rows(&rows)
+                ),
+            ),
         }
+    }
+}
+
+/// The most rows that a message lists.
+const MAX_LISTED_ROWS: usize = 20;
+
+/// Lists the first rows, and the number of the others.
+fn join_first_rows(rows: &[String]) -> String {
+    let listed = rows[..rows.len().min(MAX_LISTED_ROWS)].join(", ");
+    match rows.len().saturating_sub(MAX_LISTED_ROWS) {
+        0 => listed,
+        omitted => format!("{listed} and {omitted} more ({} in total)", rows.len()),
     }
 }
 

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::fields::SEED_FIELDS;
 use super::parse_budget::ParseLimits;
 use super::sections;
-use super::source::SourceText;
-use super::{MISSING_ROOT_MESSAGE, SeedError, non_null_fields, parse_clock};
+use super::source::{ParsedSource, SourceText};
+use super::{ERRORS, MISSING_ROOT_MESSAGE, SeedError, non_null_fields, parse_clock};
 use crate::accounts::{AccountError, AccountSettings, EffectiveSettings};
 use crate::clock::{Clock, Zone};
-use crate::contract::{ValidationReport, Violation, ViolationKind, validate_without_item_defaults};
+use crate::contract::{Violation, ViolationKind, ViolationList, validate_without_item_defaults};
 use crate::storage::{BoxFuture, Connection, StorageError};
 
 /// The format of a fixture.
@@ -37,7 +38,7 @@ pub(crate) struct Import {
     time_zone: Option<String>,
     dialect: Option<Map<String, Value>>,
     clock: Option<Clock>,
-    data: Map<String, Value>,
+    pub(super) data: Map<String, Value>,
 }
 
 /// An error of an import.
@@ -63,31 +64,33 @@ impl Import {
             Format::Yaml => "fixture.yaml",
         };
         let text = SourceText::new(PathBuf::from(name), text);
-        let value =
+        let parsed =
             text.parse(ParseLimits::IMPORT).map_err(|error| SeedError { errors: vec![error] })?;
-        Self::from_value(value)
-            .map_err(|violations| SeedError { errors: text.format_violations(&violations) })
+        Self::from_parsed(&text, parsed)
+            .map_err(|violations| SeedError { errors: text.format_violations(&violations, ERRORS) })
     }
 
-    fn from_value(fixture: Value) -> Result<Self, Vec<Violation>> {
-        let Value::Object(mut seed) = fixture else {
+    fn from_parsed(text: &SourceText, parsed: ParsedSource) -> Result<Self, ViolationList> {
+        let ParsedSource { value, has_special_numbers } = parsed;
+        let Value::Object(mut seed) = value else {
             // The value is not quoted: a form sent by mistake contains the API key.
             return Err(vec![violation_without_value(
                 "accounts",
                 format!("{MISSING_ROOT_MESSAGE}, and the seed must be an object"),
-            )]);
+            )]
+            .into());
         };
         super::expand_permissions(&mut seed);
-        let ValidationReport { mut values, unknown_fields, mut violations, .. } =
-            validate_without_item_defaults(super::fields::SEED_FIELDS, &seed);
+        let mut report = validate_without_item_defaults(SEED_FIELDS, &seed);
+        let mut errors = report.take_errors();
+        text.check_numbers_as_texts(has_special_numbers, SEED_FIELDS, &seed, &mut errors);
         let settings = take_account_settings(&mut seed);
         drop(seed);
-        violations.extend(unknown_fields);
-        if !violations.is_empty() {
-            return Err(violations);
+        if !errors.is_empty() {
+            return Err(errors);
         }
-        let accounts = values.get_mut("accounts").map(Value::take);
-        let Some(Value::Object(accounts)) = accounts else { return Err(Vec::new()) };
+        let accounts = report.values.get_mut("accounts").map(Value::take);
+        let Some(Value::Object(accounts)) = accounts else { return Err(ViolationList::default()) };
         let count = accounts.len();
         let mut accounts = accounts.into_iter();
         let (Some((name, Value::Object(mut account))), None) = (accounts.next(), accounts.next())
@@ -95,7 +98,8 @@ impl Import {
             return Err(vec![violation_without_value(
                 "accounts",
                 format!("must have exactly one account, not {count}"),
-            )]);
+            )]
+            .into());
         };
         let path = format!("accounts[{name}]");
         if account
@@ -104,13 +108,13 @@ impl Import {
         {
             let rule =
                 "must be omitted: an import creates no keys; create them one by one".to_owned();
-            return Err(vec![violation_without_value(&format!("{path}[keys]"), rule)]);
+            return Err(vec![violation_without_value(&format!("{path}[keys]"), rule)].into());
         }
         let violations = sections::validate_data(&account, &path);
         if !violations.is_empty() {
             return Err(violations);
         }
-        Self::from_account(&settings, account, &path).map_err(|violation| vec![violation])
+        Self::from_account(&settings, account, &path).map_err(|violation| vec![violation].into())
     }
 
     fn from_account(

@@ -2,8 +2,26 @@
 
 use saphyr_parser::{Event, Parser};
 
+use super::yaml::is_merge_key;
+
 /// Finds the line of each path in JSON, or of its longest existing prefix. The text has parsed as JSON before.
 pub(super) fn locate_in_json(text: &str, paths: &[&str]) -> Vec<usize> {
+    scan_json(text, paths, |_, _| {}).into_lines()
+}
+
+/// Finds the number, true, false or null at each path in JSON, as it is written; None if the path has another value.
+pub(super) fn find_json_scalars(text: &str, paths: &[&str]) -> Vec<Option<String>> {
+    let mut scalars = vec![None; paths.len()];
+    scan_json(text, paths, |path, scalar| scalars[path] = Some(scalar.to_owned()));
+    scalars
+}
+
+/// Reads JSON in one pass. Calls the function for each path to a number, true, false or null, with its index.
+fn scan_json<'a>(
+    text: &str,
+    paths: &[&'a str],
+    mut on_scalar: impl FnMut(usize, &str),
+) -> LineLocator<'a> {
     let mut locator = LineLocator::new(paths);
     let bytes = text.as_bytes();
     let (mut line, mut at) = (1, 0);
@@ -28,11 +46,20 @@ pub(super) fn locate_in_json(text: &str, paths: &[&str]) -> Vec<usize> {
                 let ends =
                     |byte: &u8| matches!(byte, b',' | b']' | b'}') || byte.is_ascii_whitespace();
                 at += bytes[at..].iter().position(ends).unwrap_or(bytes.len() - at);
-                locator.visit_scalar("", line);
+                for path in locator.visit_scalar("", line) {
+                    if locator.is_complete(path) {
+                        on_scalar(path, &text[start..at]);
+                    }
+                }
             }
         }
     }
-    locator.into_lines()
+    locator
+}
+
+/// Splits a path in bracket notation into its parts.
+pub(super) fn split_path(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['[', ']']).filter(|part| !part.is_empty())
 }
 
 /// Returns the position after the closing quote of a string.
@@ -47,7 +74,8 @@ fn find_string_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Finds the line of each path in YAML. Paths into an alias get the line of the alias.
+/// Finds the line of each path in YAML. Paths into an alias get the line of the alias, and those of merged fields the line
+/// of the merge key.
 pub(super) fn locate_in_yaml(text: &str, paths: &[&str]) -> Vec<usize> {
     let mut locator = LineLocator::new(paths);
     for event in Parser::new_from_str(text) {
@@ -57,8 +85,13 @@ pub(super) fn locate_in_yaml(text: &str, paths: &[&str]) -> Vec<usize> {
             Event::SequenceStart(..) => locator.begin_container(ContainerKind::Sequence, line),
             Event::MappingStart(..) => locator.begin_container(ContainerKind::Mapping, line),
             Event::SequenceEnd | Event::MappingEnd => locator.end_container(),
-            Event::Scalar(text, ..) => locator.visit_scalar(&text, line),
-            Event::Alias(_) => locator.visit_scalar("", line),
+            Event::Scalar(text, style, _, tag)
+                if locator.expects_key() && is_merge_key(&text, style, tag.as_deref()) =>
+            {
+                locator.visit_merge_key(line);
+            }
+            Event::Scalar(text, ..) => drop(locator.visit_scalar(&text, line)),
+            Event::Alias(_) => drop(locator.visit_scalar("", line)),
             _ => {}
         }
     }
@@ -74,10 +107,17 @@ enum ContainerKind {
 /// Matches paths against a stream of containers, keys and scalars.
 struct LineLocator<'a> {
     paths: Vec<Vec<&'a str>>,
-    /// For each path, how many parts matched, and the line of the last one.
-    matches: Vec<(usize, usize)>,
+    /// For each path, the best match so far, and its line.
+    matches: Vec<(MatchRank, usize)>,
     /// The enclosing containers.
     stack: Vec<OpenContainer>,
+}
+
+/// How much of a path matches: how many of its parts, and whether the next part may be a merged field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct MatchRank {
+    parts: usize,
+    may_be_merged: bool,
 }
 
 struct OpenContainer {
@@ -92,21 +132,31 @@ struct OpenContainer {
 
 impl<'a> LineLocator<'a> {
     fn new(paths: &[&'a str]) -> Self {
-        let parts = |path: &&'a str| {
-            path.split(['[', ']']).filter(|part| !part.is_empty()).collect::<Vec<_>>()
-        };
-        let paths: Vec<Vec<&str>> = paths.iter().map(parts).collect();
-        let matches = vec![(0, 0); paths.len()];
+        let paths: Vec<Vec<&str>> = paths.iter().map(|path| split_path(path).collect()).collect();
+        let matches = vec![Default::default(); paths.len()];
         Self { paths, matches, stack: Vec::new() }
+    }
+
+    /// Returns whether the next scalar is a key.
+    fn expects_key(&self) -> bool {
+        self.stack
+            .last()
+            .is_some_and(|open| open.kind == ContainerKind::Mapping && open.pending_key.is_none())
     }
 
     /// Returns whether the next scalar is a key that can match a path.
     fn needs_key(&self) -> bool {
-        self.stack.last().is_some_and(|open| {
-            open.kind == ContainerKind::Mapping
-                && open.pending_key.is_none()
-                && !open.matching_paths.is_empty()
-        })
+        self.expects_key() && self.stack.last().is_some_and(|open| !open.matching_paths.is_empty())
+    }
+
+    /// Handles a merge key. Any part of a path may be below it, but the field itself takes precedence.
+    fn visit_merge_key(&mut self, line: usize) {
+        let rank = MatchRank { parts: self.stack.len() - 1, may_be_merged: true };
+        let Some(open) = self.stack.last_mut() else { return };
+        for path in &open.matching_paths {
+            record_match(&mut self.matches[*path], rank, line);
+        }
+        open.pending_key = Some((line, Vec::new()));
     }
 
     /// Enters a list or a mapping.
@@ -119,31 +169,35 @@ impl<'a> LineLocator<'a> {
         self.stack.pop();
     }
 
-    /// Handles a scalar value or a key.
-    fn visit_scalar(&mut self, text: &str, line: usize) {
+    /// Returns whether the value that was visited last is the end of a path that matches it.
+    fn is_complete(&self, path: usize) -> bool {
+        self.paths[path].len() == self.stack.len()
+    }
+
+    /// Handles a scalar value or a key. Returns the paths that match a value.
+    fn visit_scalar(&mut self, text: &str, line: usize) -> Vec<usize> {
         let depth = self.stack.len();
         let Some(open) = self.stack.last_mut() else {
-            self.begin_value(line);
-            return;
+            return self.begin_value(line);
         };
         if open.kind == ContainerKind::Sequence || open.pending_key.is_some() {
-            self.begin_value(line);
-            return;
+            return self.begin_value(line);
         }
         let matches_part = |path: &&usize| self.paths[**path].get(depth - 1) == Some(&text);
         let matching_paths: Vec<usize> =
             open.matching_paths.iter().filter(matches_part).copied().collect();
         for path in &matching_paths {
-            record_match(&mut self.matches[*path], depth, line);
+            record_match(&mut self.matches[*path], MatchRank::of_parts(depth), line);
         }
         open.pending_key = Some((line, matching_paths));
+        Vec::new()
     }
 
     /// Starts a value and returns the paths that match it.
     fn begin_value(&mut self, line: usize) -> Vec<usize> {
         let depth = self.stack.len();
         let Some(open) = self.stack.last_mut() else {
-            self.matches.iter_mut().for_each(|best| record_match(best, 0, line));
+            self.matches.iter_mut().for_each(|best| record_match(best, MatchRank::default(), line));
             return (0..self.paths.len()).collect();
         };
         if let Some((_, matching_paths)) = open.pending_key.take() {
@@ -157,7 +211,7 @@ impl<'a> LineLocator<'a> {
         let matching_paths: Vec<usize> =
             open.matching_paths.iter().filter(matches_part).copied().collect();
         for path in &matching_paths {
-            record_match(&mut self.matches[*path], depth, line);
+            record_match(&mut self.matches[*path], MatchRank::of_parts(depth), line);
         }
         matching_paths
     }
@@ -167,10 +221,16 @@ impl<'a> LineLocator<'a> {
     }
 }
 
-/// Records a line if at least as many parts of the path match as before.
-fn record_match(best: &mut (usize, usize), parts: usize, line: usize) {
-    if parts >= best.0 {
-        *best = (parts, line);
+impl MatchRank {
+    const fn of_parts(parts: usize) -> Self {
+        Self { parts, may_be_merged: false }
+    }
+}
+
+/// Records a line if at least as much of the path matches as before.
+fn record_match(best: &mut (MatchRank, usize), rank: MatchRank, line: usize) {
+    if rank >= best.0 {
+        *best = (rank, line);
     }
 }
 
@@ -179,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    use super::{locate_in_json, locate_in_yaml};
+    use super::{find_json_scalars, locate_in_json, locate_in_yaml};
 
     const PATHS: [&str; 7] = [
         "accounts",
@@ -202,6 +262,33 @@ mod tests {
     fn yaml_violations_are_located_at_their_keys() {
         let text = "accounts:\n  acme:\n    tickets:\n    - id: 1\n    - id: 2\n      title: x\n      timeline:\n      - &a {}\n      - *a\n    'a \"b\"': true\n";
         assert_eq!(locate_in_yaml(text, &PATHS), [1, 6, 4, 3, 10, 1, 8]);
+    }
+
+    #[test]
+    fn json_scalars_are_found_as_they_are_written() {
+        let text = "{\"a\": [1.10, {\"b\": 1e3 }], \"c\": \"7\", \"d\": true}";
+        let paths = ["a[0]", "a[1][b]", "a[1]", "a[1][b][c]", "c", "d", "e", "a", ""];
+        let expected =
+            [Some("1.10"), Some("1e3"), None, None, None, Some("true"), None, None, None];
+        assert_eq!(find_json_scalars(text, &paths), expected.map(|text| text.map(str::to_owned)));
+    }
+
+    #[test]
+    fn merged_field_is_located_at_the_merge_key() {
+        let text = "a:\n  - &x { b: 1 }\n  - c: 2\n    <<: *x\n    d: 3\n  - <<:\n      b: 4\n    b: 5\n  - \"<<\": 6\n";
+        for (path, line) in [
+            ("a[0][b]", 2),
+            ("a[1][b]", 4),
+            ("a[1][c]", 3),
+            ("a[1][d]", 5),
+            ("a[1][missing]", 4),
+            ("a[2][b]", 8),
+            ("a[2][c]", 6),
+            ("a[3][<<]", 9),
+            ("a[3][b]", 9),
+        ] {
+            assert_eq!(locate_in_yaml(text, &[path]), [line], "{path}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod sections;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unquoted;
 mod yaml;
 
 use std::collections::HashSet;
@@ -25,17 +26,21 @@ use crate::accounts::{
 use crate::clock::{self, Clock};
 use crate::contract::dialect::{self, Dialect, DialectError};
 use crate::contract::{
-    PERMISSION_NAMES, ValidationReport, Violation, ViolationKind, escape_control, validate,
+    PERMISSION_NAMES, Violation, ViolationKind, ViolationList, escape_control, validate,
 };
 use crate::text_encoding::into_utf8;
+use fields::SEED_FIELDS;
 use parse_budget::ParseLimits;
-use source::SourceText;
+use source::{ParsedSource, SourceText};
 
 pub(crate) use import::{Format, Import, ImportError, RowCounts};
 pub(crate) use sections::{count_rows, export_data};
 
 /// The violation of a seed that is not a mapping.
 const MISSING_ROOT_MESSAGE: &str = "must be a field at the top level of the seed";
+
+/// The noun of messages that reject a seed.
+const ERRORS: &str = "errors";
 
 /// The seed of a server without a configured seed.
 const DEFAULT_SEED: &str = include_str!("default.yaml");
@@ -112,14 +117,26 @@ impl Seed {
         Self::from_texts(&files?.into_iter().chain(texts).collect::<Vec<_>>())
     }
 
+    /// Reads and validates files. Also returns warnings: references to rows that an account does not have.
+    ///
+    /// # Errors
+    /// As [`Seed::load`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn check(paths: &[PathBuf]) -> Result<(Self, Vec<String>), SeedError> {
+        let texts = paths.iter().map(|path| read_file(path)).collect::<Result<Vec<_>, _>>()?;
+        let seed = Self::from_texts(&texts)?;
+        Ok((seed, texts.iter().flat_map(find_missing_references).collect()))
+    }
+
     fn from_texts(texts: &[SourceText]) -> Result<Self, SeedError> {
         let (mut accounts, mut errors) = (Vec::new(), Vec::new());
         let mut duplicates = DuplicateTracker::default();
         for text in texts {
             let (fixtures, mut violations) = parse_fixtures(text)?;
-            violations
-                .extend(fixtures.iter().flat_map(|fixture| duplicates.find_duplicates(fixture)));
-            errors.extend(text.format_violations(&violations));
+            let duplicates =
+                fixtures.iter().flat_map(|fixture| duplicates.find_duplicates(fixture));
+            violations.violations.extend(duplicates);
+            errors.extend(text.format_violations(&violations, ERRORS));
             accounts.extend(fixtures);
         }
         if errors.is_empty() { Ok(Self { accounts }) } else { Err(SeedError { errors }) }
@@ -141,6 +158,14 @@ impl Seed {
         };
         let accounts: Vec<String> = self.accounts.iter().map(describe).collect();
         format!("accounts: {}", accounts.join(", "))
+    }
+
+    /// Returns the name of the only account; None if there are none or several.
+    pub(crate) fn only_account_name(&self) -> Option<&str> {
+        match &self.accounts[..] {
+            [account] => Some(&account.name),
+            _ => None,
+        }
     }
 
     /// Builds an image of each fixture, and creates the accounts that do not exist yet. Leaves existing accounts
@@ -203,30 +228,46 @@ fn read_file(path: &Path) -> Result<SourceText, SeedError> {
 }
 
 /// Parses the accounts of a text, and collects its violations.
-fn parse_fixtures(text: &SourceText) -> Result<(Vec<AccountFixture>, Vec<Violation>), SeedError> {
-    let value = text.parse(ParseLimits::SEED).map_err(|error| SeedError { errors: vec![error] })?;
+fn parse_fixtures(text: &SourceText) -> Result<(Vec<AccountFixture>, ViolationList), SeedError> {
+    let ParsedSource { value, has_special_numbers } =
+        text.parse(ParseLimits::SEED).map_err(|error| SeedError { errors: vec![error] })?;
     let Value::Object(mut seed) = value else {
-        return Ok((Vec::new(), vec![Violation::custom("accounts", MISSING_ROOT_MESSAGE, &value)]));
+        let violation = Violation::custom("accounts", MISSING_ROOT_MESSAGE, &value);
+        return Ok((Vec::new(), vec![violation].into()));
     };
     expand_permissions(&mut seed);
-    let ValidationReport { mut values, unknown_fields, mut violations, .. } =
-        validate(fields::SEED_FIELDS, &seed);
-    violations.extend(unknown_fields);
+    let mut report = validate(SEED_FIELDS, &seed);
+    let mut errors = report.take_errors();
+    text.check_numbers_as_texts(has_special_numbers, SEED_FIELDS, &seed, &mut errors);
     let mut fixtures = Vec::new();
     if let (true, Some(Value::Object(accounts))) =
-        (violations.is_empty(), values.get_mut("accounts").map(Value::take))
+        (errors.is_empty(), report.values.get_mut("accounts").map(Value::take))
     {
         for (name, account) in accounts {
             let Value::Object(account) = account else { continue };
             let path = format!("accounts[{name}]");
-            violations.extend(sections::validate_data(&account, &path));
+            errors.append(sections::validate_data(&account, &path));
             match build_fixture(name, account, &path) {
                 Ok(fixture) => fixtures.push(fixture),
-                Err(violation) => violations.push(violation),
+                Err(violation) => errors.violations.push(violation),
             }
         }
     }
-    Ok((fixtures, violations))
+    Ok((fixtures, errors))
+}
+
+/// Finds references of a valid seed to rows that their account does not have. Returns a message for each.
+#[cfg(any(feature = "cli", test))]
+fn find_missing_references(text: &SourceText) -> Vec<String> {
+    let Ok(ParsedSource { value, .. }) = text.parse(ParseLimits::SEED) else { return Vec::new() };
+    let mut missing = ViolationList::default();
+    for (name, account) in value["accounts"].as_object().into_iter().flatten() {
+        if let Value::Object(account) = account {
+            let path = format!("accounts[{name}]");
+            missing.append(sections::find_missing_references(account, &path));
+        }
+    }
+    text.format_violations(&missing, "references to missing rows")
 }
 
 /// Replaces `permissions: all` by every permission name.

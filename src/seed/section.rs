@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::clock::Zone;
-use crate::contract::{Field, Violation};
+use crate::contract::{Field, ViolationList};
 use crate::storage::{BoxFuture, Connection, StorageError};
 
 /// The data of an account in a seed. A section reads and removes only its own lists.
@@ -18,7 +18,9 @@ pub(crate) struct FixtureSection {
     /// Its members of an account in a seed.
     pub(crate) fields: &'static [Field],
     /// Validates what field rules cannot express. The text is the path of the account.
-    pub(crate) validate: fn(&FixtureData, &str) -> Vec<Violation>,
+    pub(crate) validate: fn(&FixtureData, &str) -> ViolationList,
+    /// Finds references to rows that the data does not have, in data as it was sent. The text is the path of the account.
+    pub(crate) find_missing_references: fn(&FixtureData, &str) -> ViolationList,
     /// Inserts its rows beside existing ones. Dates are in the zone unless they end in `Z`; the text is the current
     /// time in UTC.
     pub(crate) insert: for<'a> fn(

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::section::FixtureData;
 use crate::clock::Zone;
-use crate::contract::{Field, Violation};
+use crate::contract::{Field, ViolationList};
 use crate::controllers::fixture_sections;
 use crate::storage::{Connection, StorageError, begin_read};
 
@@ -14,8 +14,23 @@ pub(super) fn section_fields() -> impl Iterator<Item = Field> {
 }
 
 /// Validates what field rules cannot express; `path` is that of the account.
-pub(super) fn validate_data(data: &FixtureData, path: &str) -> Vec<Violation> {
-    fixture_sections().flat_map(|section| (section.validate)(data, path)).collect()
+pub(super) fn validate_data(data: &FixtureData, path: &str) -> ViolationList {
+    let mut violations = ViolationList::default();
+    fixture_sections().for_each(|section| violations.append((section.validate)(data, path)));
+    violations
+}
+
+/// Finds references to rows that an account does not have; `path` is that of the account.
+#[cfg_attr(
+    not(any(feature = "cli", test)),
+    expect(dead_code, reason = "only the command line prints warnings")
+)]
+pub(super) fn find_missing_references(data: &FixtureData, path: &str) -> ViolationList {
+    let mut found = ViolationList::default();
+    for section in fixture_sections() {
+        found.append((section.find_missing_references)(data, path));
+    }
+    found
 }
 
 /// Inserts validated data beside existing rows. Dates are in `zone` unless they end in `Z`; `now` is in UTC.

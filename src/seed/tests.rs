@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::fields::SEED_FIELDS;
 use super::source::SourceText;
-use super::{Format, Import, Seed};
+use super::{Format, Import, Seed, find_missing_references};
 use crate::clock::Clock;
-use crate::contract::PERMISSION_NAMES;
+use crate::contract::{Field, FieldType, MAX_VIOLATIONS, PERMISSION_NAMES};
 
 const SEED: &str = "\
 accounts:
@@ -281,6 +282,284 @@ fn each_error_has_its_line_and_names_field_and_value() {
         "{error}"
     );
     assert!(error.contains("`at`"), "{error}");
+}
+
+/// Returns the names of the fields that lead to each field for which the function returns true.
+fn find_fields(
+    fields: &'static [Field],
+    is_wanted: fn(&Field) -> bool,
+) -> Vec<Vec<&'static Field>> {
+    let mut found = Vec::new();
+    for field in fields {
+        if is_wanted(field) {
+            found.push(vec![field]);
+        }
+        for path in find_fields(field.data_type.fields(), is_wanted) {
+            found.push([vec![field], path].concat());
+        }
+    }
+    found
+}
+
+/// Returns a text in flow style, which is YAML and JSON, with a value at the path; and the path in messages.
+fn nest(path: &[&Field], value: &str) -> (String, String) {
+    let (mut text, mut names) = (value.to_owned(), String::new());
+    for field in path.iter().rev() {
+        let (before, after, name) = match field.data_type {
+            FieldType::Map { .. } => ("{\"acme\": ", "}", "[acme]"),
+            FieldType::ObjectArray { .. } => ("[", "]", "[0]"),
+            _ => ("", "", ""),
+        };
+        text = format!("{{\"{}\": {before}{text}{after}}}", field.name);
+        names = format!("[{}]{name}{names}", field.name);
+    }
+    (text, names.replacen("[accounts]", "accounts", 1))
+}
+
+#[test]
+fn number_in_place_of_a_text_is_quoted_as_it_is_written() {
+    let is_text = |field: &Field| matches!(field.data_type, FieldType::Text { .. });
+    let paths = find_fields(SEED_FIELDS, is_text);
+    assert!(paths.len() > 30, "{}", paths.len());
+    for path in paths {
+        for (value, is_json) in [
+            ("00123", false),
+            ("1.10", true),
+            ("1e3", true),
+            ("-0.50", true),
+            ("+7", false),
+            ("0x1F", false),
+            ("0o17", false),
+            ("12345678901234567890123", true),
+            ("true", true),
+            ("7", true),
+        ] {
+            let (text, name) = nest(&path, value);
+            let is_secret = path.last().is_some_and(|field| field.is_secret);
+            let hint = if is_secret { ".".to_owned() } else { format!(": \"{value}\".") };
+            for file in ["seed.yaml", "seed.json"].into_iter().take(1 + usize::from(is_json)) {
+                let error = parse_files(&[(file, &text)]).expect_err(&text);
+                let expected = format!("{file}:1: {name} must be text; put it in quotes{hint}");
+                assert!(error.lines().any(|line| line == expected), "{error}\nlacks {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn value_of_a_condition_is_not_rewritten() {
+    let with_value = |value: &str| {
+        replace(
+            "conditions: {}",
+            &format!(
+                "conditions: {{ all: [{{ fact: title, operation: equals, value: {value} }}] }}"
+            ),
+        )
+    };
+    for value in ["7", "\"00123\"", "\"1.10\"", "1.10.1", "x"] {
+        assert!(parse_seed(&with_value(value)).is_ok(), "{value}");
+    }
+    let path = "accounts[acme][views][0][conditions][all][0][value]";
+    for value in ["00123", "1.10", "1e3", "1.0", "0x1F", "+7", "true"] {
+        let message =
+            format!("{path} must be a text or a whole number; put a text in quotes: \"{value}\".");
+        let error = parse_seed(&with_value(value)).expect_err(value);
+        assert_eq!(error, format!("seed.yaml:10: {message}"));
+        let text = format!(
+            "accounts:\n  a:\n    views:\n      - {{ id: 1, slug: ab, conditions: {{ all: [{{ fact: title, operation: equals, value: {value} }}] }} }}\n"
+        );
+        let error = parse_import(&text).expect_err(value);
+        assert_eq!(error, format!("fixture.yaml:4: {}", message.replace("acme", "a")));
+    }
+}
+
+#[test]
+fn messages_about_numbers_have_them_as_they_are_written() {
+    for (value, rule) in [
+        ("0123.50", "must be a whole number"),
+        ("-1e3", "must be a whole number"),
+        ("9e99", "must be a whole number"),
+    ] {
+        let error = parse_seed(&replace("- id: 8", &format!("- id: {value}"))).expect_err(value);
+        assert!(
+            error.contains(rule) && error.ends_with(&format!("; {value} was sent.")),
+            "{error}"
+        );
+    }
+    let aliased = "accounts:\n  a:\n    tickets:\n      - &t { form_id: &n 1.0, to: &m 007, title: x }\n      - { <<: *t, title: *m }\n      - { from: *n }\n";
+    let error = parse_seed(aliased).expect_err("numbers");
+    let expected: Vec<String> = [(4, 0, "to", "007"), (5, 1, "title", "007"), (5, 1, "to", "007"), (6, 2, "from", "1.0")]
+        .map(|(line, index, field, text)| {
+            format!("seed.yaml:{line}: accounts[a][tickets][{index}][{field}] must be text; put it in quotes: \"{text}\".")
+        })
+        .into();
+    let mut lines: Vec<&str> = error.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn merge_keys_work_in_seeds_and_imports() {
+    let text = "accounts:\n  a:\n    tickets:\n      - &base { title: A, priority: high, status: open }\n      - &other { <<: *base, title: B, from: b@x.test }\n      - { <<: [*other, *base], status: null }\n      - <<: *base\n        stauts: new\n";
+    let valid = text.replace("stauts", "status");
+    let seed = parse_seed(&valid).expect("valid");
+    let import = parse_import(&valid).expect("valid");
+    let expected = [
+        ("A", "high", Some("open")),
+        ("B", "high", Some("open")),
+        ("B", "high", None),
+        ("A", "high", Some("new")),
+    ];
+    let tickets = import.data["tickets"].as_array().expect("a list");
+    for (ticket, (title, priority, status)) in tickets.iter().zip(expected) {
+        assert_eq!(ticket["title"], title);
+        assert_eq!(ticket["priority"], priority);
+        assert_eq!(ticket.get("status").and_then(Value::as_str), status, "{ticket}");
+    }
+    assert_eq!(seed.accounts[0].data["tickets"][2]["status"], "new", "null means the default");
+    let error = parse_seed(text).expect_err("a typing error");
+    assert!(
+        error.starts_with("seed.yaml:8: accounts[a][tickets][3][stauts] is an unknown"),
+        "{error}"
+    );
+    let merged_error = valid.replace("priority: high", "priority: hgih");
+    let error = parse_seed(&merged_error).expect_err("a wrong value");
+    let lines: Vec<&str> =
+        error.lines().map(|line| line.split(": ").next().unwrap_or_default()).collect();
+    assert_eq!(lines, ["seed.yaml:4", "seed.yaml:5", "seed.yaml:6", "seed.yaml:7"], "{error}");
+    let account = "accounts:\n  a: &a\n    time_zone: Europe/Berlin\n    groups: [{ id: 1, name: x }]\n  b:\n    <<: *a\n    time_zone: UTC\n";
+    let seed = parse_seed(account).expect("valid");
+    assert_eq!(seed.accounts[1].settings.time_zone, "UTC");
+    assert_eq!(seed.accounts[1].data["groups"], seed.accounts[0].data["groups"]);
+}
+
+#[test]
+fn number_of_omitted_errors_is_given() {
+    let seed = |row: &str, count: usize| {
+        let rows = format!("      - {row}\n").repeat(count);
+        format!("accounts:\n  a:\n    tickets:\n{rows}")
+    };
+    for row in ["{ title: [] }", "{ titel: x }", "{ id: 7 }"] {
+        // The first row with the id is no duplicate.
+        let extra = usize::from(row.contains("id: 7"));
+        let all = parse_seed(&seed(row, MAX_VIOLATIONS + extra)).expect_err(row);
+        assert_eq!(all.lines().count(), MAX_VIOLATIONS, "{all}");
+        for text in [
+            parse_seed(&seed(row, 55 + extra)).expect_err(row),
+            parse_import(&seed(row, 55 + extra)).expect_err(row),
+        ] {
+            let last = text.lines().last().unwrap_or_default();
+            assert!(last.ends_with("yaml: the number of further errors is 35"), "{text}");
+            assert_eq!(text.lines().count(), MAX_VIOLATIONS + 1);
+        }
+    }
+}
+
+#[test]
+fn references_to_missing_rows_are_found() {
+    let warnings = |text: &str| {
+        assert!(parse_seed(text).is_ok(), "{text}");
+        find_missing_references(&SourceText::new(PathBuf::from("seed.yaml"), text.to_owned()))
+    };
+    let seed = |lists: &str, rows: &str| {
+        format!(
+            "accounts:\n  other:\n    brands: [{{ id: 7, name: x }}]\n  a: {{ {lists}\n    {rows} }}\n"
+        )
+    };
+    let condition = |fact: &str, operation: &str, value: &str| {
+        format!(
+            "views: [{{ id: 1, slug: ab, conditions: {{ any: [{{ fact: {fact}, operation: {operation}, value: {value} }}] }} }}]"
+        )
+    };
+    let references = [
+        ("tickets: [{ brand_id: 7 }]", "brands", "tickets][0][brand_id"),
+        ("tickets: [{}, { channel_id: 7 }]", "channels", "tickets][1][channel_id"),
+        ("tickets: [{ assigned_group_id: 7 }]", "groups", "tickets][0][assigned_group_id"),
+        ("tickets: [{ assigned_user_id: \"7\" }]", "users", "tickets][0][assigned_user_id"),
+        ("tickets: [{ customer_id: 7.0 }]", "customers", "tickets][0][customer_id"),
+        ("customers: [{ id: 1, brand_id: 7 }]", "brands", "customers][0][brand_id"),
+        (
+            "tickets: [{ timeline: [{ type: note, user_id: 7 }] }]",
+            "users",
+            "tickets][0][timeline][0][user_id",
+        ),
+        (
+            "tickets: [{ timeline: [{ type: note, channel_id: 7 }] }]",
+            "channels",
+            "tickets][0][timeline][0][channel_id",
+        ),
+        (
+            "tickets: [{ timeline: [{ type: event, item_type: assigned_group_id, item_type_id: \"7\" }] }]",
+            "groups",
+            "tickets][0][timeline][0][item_type_id",
+        ),
+        (&condition("brand_id", "equals", "7"), "brands", "views][0][conditions][any][0][value"),
+        (
+            &condition("assigned_user_id", "not_equals", "\"7\""),
+            "users",
+            "views][0][conditions][any][0][value",
+        ),
+    ];
+    for (rows, list, path) in references {
+        let found = warnings(&seed("", rows));
+        let [warning] = &found[..] else { panic!("{rows}: {found:?}") };
+        let expected =
+            format!("seed.yaml:5: accounts[a][{path}] refers to an id that {list} does not have; ");
+        assert!(warning.starts_with(&expected), "{warning}\n is not {expected}");
+        if !rows.contains("customers:") {
+            let id = format!(
+                "{list}: [{{ id: 7{} }}],",
+                if list == "customers" { "" } else { ", name: x" }
+            );
+            assert_eq!(warnings(&seed(&id, rows)), [""; 0], "{rows}");
+        }
+        assert_eq!(
+            warnings(&seed(
+                "",
+                &rows
+                    .replace("id: 7", "id: 0")
+                    .replace("7.0", "0")
+                    .replace("\"7\"", "\"0\"")
+                    .replace("value: 7", "value: 0")
+            )),
+            [""; 0],
+            "0 means none: {rows}"
+        );
+    }
+    for rows in [
+        "tickets: [{}]",
+        "tickets: [{ form_id: 7, sla_policy_id: 7 }]",
+        "tickets: [{ timeline: [{ type: event, item_type: status, item_type_id: \"7\" }] }]",
+        &condition("brand_id", "greater_than", "7"),
+        &condition("title", "equals", "7"),
+    ] {
+        assert_eq!(warnings(&seed("", rows)), [""; 0], "{rows}");
+    }
+    let many = format!("tickets: [{}]", "{ brand_id: 7 }, ".repeat(50));
+    let found = warnings(&seed("", &many));
+    assert_eq!(found.len(), MAX_VIOLATIONS + 1);
+    assert_eq!(
+        found[MAX_VIOLATIONS],
+        "seed.yaml: the number of further references to missing rows is 30"
+    );
+    for text in [crate::seed::DEFAULT_SEED, include_str!("../../examples/seed.yaml")] {
+        assert_eq!(warnings(text), [""; 0]);
+    }
+}
+
+#[test]
+fn permissions_of_an_import_may_be_all() {
+    // The import has no keys, so the message is about the keys, not about their permissions.
+    for keys in
+        ["[{ key: some-key, permissions: all }]", "[{ <<: { permissions: all }, key: some-key }]"]
+    {
+        let error =
+            parse_import(&format!("accounts: {{ a: {{ keys: {keys} }} }}")).expect_err(keys);
+        assert_eq!(
+            error,
+            "fixture.yaml:1: accounts[a][keys] must be omitted: an import creates no keys; create them one by one."
+        );
+    }
 }
 
 #[test]

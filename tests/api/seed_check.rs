@@ -81,6 +81,28 @@ fn valid_seed_passes() {
     assert_eq!(finished.exit_code, Some(0), "{finished:?}");
 }
 
+#[test]
+fn reference_to_missing_row_is_a_warning() {
+    let (text, line) =
+        replace_in_seed("brand_id: 1, channel_id: 1,", "brand_id: 7, channel_id: 1,");
+    let finished = check_seed("fixture.yaml", &text);
+    assert_eq!(finished.exit_code, Some(0), "{finished:?}");
+    assert!(finished.stdout.starts_with("The seed is valid; accounts: acme"), "{finished:?}");
+    assert_eq!(
+        finished.stderr,
+        format!(
+            "omnidesk-mock: warning: fixture.yaml:{line}: accounts[acme][tickets][0][brand_id] refers to an id that brands does not have; 7 was sent.\n"
+        )
+    );
+    assert_eq!(check_seed("fixture.yaml", VALID_SEED).stderr, "");
+}
+
+#[test]
+fn number_in_place_of_a_text_is_shown_as_written() {
+    let (text, line) = replace_in_seed("title: Second", "title: 00123");
+    assert_rejected(&text, line, &["[title] must be text; put it in quotes: \"00123\"."]);
+}
+
 #[tokio::test]
 async fn server_starts_from_valid_seed() {
     let folder = files::create_temp_dir();

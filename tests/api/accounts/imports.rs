@@ -1,11 +1,47 @@
 //! Import: what it adds and what it leaves unchanged.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::client::JsonResponse;
 use crate::support::control::{Account, fetch_response};
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
+
+#[tokio::test]
+async fn conflict_has_the_number_of_all_rows() {
+    let server = Server::start();
+    let import = |first: u64, last: u64| {
+        let tickets: Vec<Value> =
+            (first..=last).map(|id| json!({ "id": id, "title": "x" })).collect();
+        let customers: Vec<Value> = (first..=last)
+            .map(|id| json!({ "id": id, "external_primary_id": format!("C{id}") }))
+            .collect();
+        json!({ "accounts": { "a": { "tickets": tickets, "customers": customers } } })
+    };
+    let send = |fixture: Value| {
+        JsonResponse::fetch(
+            server.request_without_key("POST", "/_control/accounts/dev/import").json(&fixture),
+        )
+    };
+    assert_eq!(send(import(1, 30)).await.status, 200);
+    for (first, last, expected) in [
+        (10, 10, "customers 10, tickets 10.".to_owned()),
+        (21, 30, {
+            let list = |name: &str| {
+                (21..=30).map(|id| format!("{name} {id}")).collect::<Vec<_>>().join(", ")
+            };
+            format!("{}, {}.", list("customers"), list("tickets"))
+        }),
+        (11, 40, {
+            let list = (11..=30).map(|id| format!("customers {id}")).collect::<Vec<_>>().join(", ");
+            format!("{list} and 20 more (40 in total).")
+        }),
+    ] {
+        let refused = send(import(first, last)).await;
+        let detail = format!("These rows already exist, so nothing was imported: {expected}");
+        assert_eq!((refused.status, &refused.body["detail"]), (409, &json!(detail)));
+    }
+}
 
 #[tokio::test]
 async fn import_accepts_identical_existing_rows() {
