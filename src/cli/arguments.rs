@@ -55,7 +55,7 @@ pub(super) enum CliCommand {
 /// The commands for seeds.
 #[derive(Debug, Subcommand)]
 pub(super) enum SeedCommand {
-    /// Validate seeds, and print errors with line numbers; nothing is written
+    /// Validate seeds, and print errors and warnings with line numbers; nothing is written
     Check {
         /// Seed files, YAML or JSON
         #[arg(required = true)]
@@ -92,7 +92,8 @@ pub(crate) struct ServeArgs {
     /// Seed file that accounts start from, YAML or JSON; repeatable
     #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE")]
     seed: Vec<PathBuf>,
-    /// API key of the account `dev`, with all permissions [default: dev-key on loopback, else a random one]
+    /// API key with all permissions, of the only account of the seed, or else of the account `dev` [default: without a
+    /// seed, dev-key on loopback, and a random one on other addresses]
     #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<String>,
     /// Policy for unknown API keys: reject them, or create an account for each from the seed

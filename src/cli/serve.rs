@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::accounts::StorageMode;
+use crate::accounts::{StorageMode, UnknownKeyPolicy};
 use crate::cli::arguments::ServeArgs;
 use crate::cli::output::print_line;
 use crate::cli::signals::{SignalStream, StartupSignalGuard};
@@ -70,15 +70,43 @@ fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
     } else if config.control_token.is_some() {
         print_line("the control API requires the configured token")?;
     }
-    let key = server.api_key_to_print.as_deref();
+    let keys = &server.api_keys;
+    let key = keys.key_to_print.as_deref();
+    if keys.is_empty && config.unknown_keys == UnknownKeyPolicy::Fixed {
+        return announce_missing_keys(config, server, &base_url);
+    }
     if key.is_none() {
-        print_line(match config.api_key {
-            Some(_) => "the account dev has the configured API key",
-            None => "the API keys are those of the seed or of the data directory",
+        let account = &keys.account;
+        print_line(&match config.api_key {
+            Some(_) => format!("the account {account} has the configured API key"),
+            None if keys.is_empty => "each new API key creates an account".to_owned(),
+            None => "the API keys are those of the seed or of the data directory".to_owned(),
         })?;
     }
     let key = key.unwrap_or("YOUR-KEY");
     print_line(&format!("curl -H 'apiKey: {key}' {base_url}/api/v2/ticket"))
+}
+
+/// Says that no request can succeed, and how to add a key.
+fn announce_missing_keys(
+    config: &ServerConfig,
+    server: &Server,
+    base_url: &str,
+) -> anyhow::Result<()> {
+    let token = match (&server.control_token_to_print, &config.control_token) {
+        (Some(token), _) => format!("-H 'Authorization: Bearer {token}' "),
+        (None, Some(_)) => "-H 'Authorization: Bearer YOUR-TOKEN' ".to_owned(),
+        (None, None) => String::new(),
+    };
+    let accounts = server.state.accounts.all();
+    let (problem, body, path) = match accounts.first() {
+        Some(account) => ("no account has an API key", "{}", format!("/{}/keys", account.name)),
+        None => ("there is no account", r#"{"from": "empty"}"#, String::new()),
+    };
+    print_line(&format!(
+        "{problem}, so the Ticket API rejects every request; add keys to the seed, start with --api-key KEY, or create a key:"
+    ))?;
+    print_line(&format!("curl {token}-d '{body}' {base_url}/_control/accounts{path}"))
 }
 
 /// How long further signals count as duplicates of the first: `timeout` and others signal a process and its group.

@@ -27,7 +27,7 @@ use crate::metrics::{Metrics, SqliteMetrics};
 use crate::server::config::ServerConfig;
 use crate::server::listener::DRAIN_TIMEOUT;
 use crate::server::os_limits::FdBudget;
-use crate::server::start::ControlToken;
+use crate::server::start::{ControlToken, KeySummary};
 use crate::storage::{DatabaseLimit, Storage};
 
 /// A server that listens but does not accept connections yet.
@@ -36,12 +36,11 @@ pub(crate) struct Server {
     listener: TcpListener,
     pub(crate) address: SocketAddr,
     pub(crate) state: SharedState,
-    /// The API key to print, if it is well-known or generated.
     #[cfg_attr(
         not(feature = "cli"),
         expect(dead_code, reason = "only the command line prints something")
     )]
-    pub(crate) api_key_to_print: Option<String>,
+    pub(crate) api_keys: KeySummary,
     /// The token of the control API, if it was generated and must be printed.
     pub(crate) control_token_to_print: Option<String>,
 }
@@ -76,8 +75,10 @@ impl Server {
             // Not earlier: if the address or the lock file is in use, the port file belongs to another server.
             port_file::remove_stale(file);
         }
-        start::apply_seed(seed, config, &accounts).await?;
-        let api_key_to_print = start::ensure_dev_key(config, address, is_seeded, &accounts).await?;
+        let key_account = start::choose_key_account(seed.as_ref());
+        start::apply_seed(seed, config, &key_account, &accounts).await?;
+        let api_keys =
+            start::ensure_key(config, address, is_seeded, key_account, &accounts).await?;
         let ControlToken { required, generated } = start::choose_control_token(config, address)?;
         let listen_url = format!("http://{}", listener::reachable_address(&address.to_string()));
         let state = Arc::new(AppState {
@@ -96,7 +97,7 @@ impl Server {
             shutdown: tokio::sync::watch::Sender::new(false),
         });
         let control_token_to_print = generated;
-        Ok(Self { listener, address, state, api_key_to_print, control_token_to_print })
+        Ok(Self { listener, address, state, api_keys, control_token_to_print })
     }
 
     /// Opens a server whose API key belongs to a fresh account instead of `dev`, unless the key already opens one.

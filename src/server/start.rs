@@ -12,8 +12,33 @@ use crate::server::config::ServerConfig;
 
 /// The account of a server without a seed, and the name of its key.
 const DEV_ACCOUNT: &str = "dev";
+/// The name of the configured key in another account, which does not replace a key of the seed.
+const CONFIGURED_KEY_NAME: &str = "api-key";
 /// The key of `dev` on loopback, where a well-known key does no harm.
 const DEV_KEY: &str = "dev-key";
+
+/// The API keys of a started server, for its messages.
+#[derive(Debug)]
+pub(crate) struct KeySummary {
+    /// The account of the configured, well-known or generated key.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line prints something")
+    )]
+    pub(crate) account: String,
+    /// The key to print, if it is well-known or generated.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line prints something")
+    )]
+    pub(crate) key_to_print: Option<String>,
+    /// Whether no account has a key.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(dead_code, reason = "only the command line prints something")
+    )]
+    pub(crate) is_empty: bool,
+}
 
 /// The token that the control API requires.
 #[derive(Debug)]
@@ -65,6 +90,11 @@ pub(super) fn load_seed(config: &ServerConfig) -> anyhow::Result<Option<Seed>> {
     Ok(Some(Seed::load(&config.seed_files, &config.seed_texts)?))
 }
 
+/// Returns the name of the account that the configured key opens: the only account of the seed, or else `dev`.
+pub(super) fn choose_key_account(seed: Option<&Seed>) -> String {
+    seed.and_then(Seed::only_account_name).unwrap_or(DEV_ACCOUNT).to_owned()
+}
+
 /// Applies the seed; without one, or with an API key for `dev`, also the built-in one.
 ///
 /// # Errors
@@ -72,6 +102,7 @@ pub(super) fn load_seed(config: &ServerConfig) -> anyhow::Result<Option<Seed>> {
 pub(super) async fn apply_seed(
     seed: Option<Seed>,
     config: &ServerConfig,
+    key_account: &str,
     accounts: &Accounts,
 ) -> anyhow::Result<()> {
     let is_seeded = seed.is_some();
@@ -79,22 +110,23 @@ pub(super) async fn apply_seed(
     for account in &applied.existing_accounts {
         tracing::info!(account, "the account already exists, so the seed does not change it");
     }
-    if !is_seeded || config.api_key.is_some() {
+    if !is_seeded || config.api_key.is_some() && key_account == DEV_ACCOUNT {
         applied.saved_states.extend(Seed::built_in().apply(accounts).await?.saved_states);
     }
     Ok(accounts.set_seeds(applied.saved_states).await?)
 }
 
-/// Adds the key of the account `dev`, if configured or needed. Returns the key if it may be printed.
+/// Adds the configured key to its account, or a key to the account `dev`, if needed.
 ///
 /// # Errors
 /// If the key cannot be stored, or others can reach the server with the well-known key.
-pub(super) async fn ensure_dev_key(
+pub(super) async fn ensure_key(
     config: &ServerConfig,
     address: SocketAddr,
     is_seeded: bool,
+    key_account: String,
     accounts: &Accounts,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<KeySummary> {
     let is_public = !address.ip().is_loopback();
     let dev_key_is_known =
         accounts.find_key(DEV_KEY).is_some_and(|key| &*key.account.name == DEV_ACCOUNT);
@@ -108,15 +140,16 @@ pub(super) async fn ensure_dev_key(
             (Some(key.clone()), Some(key))
         }
     };
+    let account = if config.api_key.is_some() { key_account } else { DEV_ACCOUNT.to_owned() };
     if let Some(key) = key {
-        accounts
-            .put_key(DEV_ACCOUNT, NewApiKey::new(DEV_ACCOUNT, &key, PermissionSet::ALL))
-            .await?;
+        let name = if account == DEV_ACCOUNT { DEV_ACCOUNT } else { CONFIGURED_KEY_NAME };
+        accounts.put_key(&account, NewApiKey::new(name, &key, PermissionSet::ALL)).await?;
     }
     if is_public && accounts.find_key(DEV_KEY).is_some() {
         return Err(well_known_key_error(address));
     }
-    Ok(key_to_print)
+    let is_empty = accounts.all().iter().all(|account| account.keys().is_empty());
+    Ok(KeySummary { account, key_to_print, is_empty })
 }
 
 fn has_keys(accounts: &Accounts, name: &str) -> bool {

@@ -4,10 +4,108 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::client::JsonResponse;
+use crate::support::client::{ApiClient, JsonResponse};
+use crate::support::files;
+use crate::support::process::RunningProcess;
 use crate::support::seed::{self, ACME_KEY, SeededServer, acme_seed, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::{self, NEW_TICKET_FORM};
+
+/// Starts a server with a seed of these accounts, in flow style.
+fn serve_accounts(accounts: &str, arguments: &[&str]) -> RunningProcess {
+    let folder = files::create_temp_dir();
+    let seed = files::write_file(&folder, "seed.yaml", &format!("accounts: {{ {accounts} }}"));
+    let mut process =
+        RunningProcess::spawn_server(&[&["--seed", seed.as_str()][..], arguments].concat());
+    process.base_url();
+    process
+}
+
+async fn account_of_key(process: &mut RunningProcess, key: &str) -> Option<String> {
+    let client = ApiClient::new(&process.base_url()).with_key(key);
+    let account = client.get("/_control/accounts/self").await;
+    account.body["account"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn configured_key_opens_the_only_account_of_the_seed() {
+    let key = "configured-key-0123";
+    for (accounts, arguments, expected) in [
+        ("shop: {}", &["--api-key", key][..], "shop"),
+        ("shop: { keys: [{ key: seed-key-0123, permissions: all }] }", &["--api-key", key], "shop"),
+        (
+            "shop: { keys: [{ key: configured-key-0123, permissions: [] }] }",
+            &["--api-key", key],
+            "shop",
+        ),
+        ("shop: {}, other: {}", &["--api-key", key], "dev"),
+        ("dev: {}, other: {}", &["--api-key", key], "dev"),
+        ("dev: {}", &["--api-key", key], "dev"),
+        ("", &["--api-key", key], "dev"),
+    ] {
+        let mut process = serve_accounts(accounts, arguments);
+        let line = format!("the account {expected} has the configured API key");
+        process.wait_for_line(|_, printed| printed == line);
+        assert_eq!(
+            account_of_key(&mut process, key).await.as_deref(),
+            Some(expected),
+            "{accounts}"
+        );
+        if accounts.contains("seed-key") {
+            let name = account_of_key(&mut process, "seed-key-0123").await;
+            assert_eq!(name.as_deref(), Some("shop"), "the key of the seed is kept");
+        }
+        let client = ApiClient::new(&process.base_url()).with_key(key);
+        assert_eq!(client.get("/api/v2/ticket").await.status, 200, "{accounts}");
+    }
+}
+
+#[tokio::test]
+async fn server_without_any_key_says_how_to_create_one() {
+    let problem = "so the Ticket API rejects every request; add keys to the seed, start with --api-key KEY, or create a key:";
+    for (accounts, arguments, message, command) in [
+        (
+            "shop: {}",
+            &[][..],
+            "no account has an API key, ",
+            "curl -d '{}' URL/_control/accounts/shop/keys",
+        ),
+        ("", &[], "there is no account, ", "curl -d '{\"from\": \"empty\"}' URL/_control/accounts"),
+        (
+            "shop: {}",
+            &["--control-token", "my-token-1"],
+            "no account has an API key, ",
+            "curl -H 'Authorization: Bearer YOUR-TOKEN' -d '{}' URL/_control/accounts/shop/keys",
+        ),
+    ] {
+        let mut process = serve_accounts(accounts, arguments);
+        let expected = format!("{message}{problem}");
+        process.wait_for_line(|_, line| line == expected);
+        let printed = process.wait_for_line(|_, line| line.starts_with("curl "));
+        let url = process.base_url();
+        assert_eq!(printed.replace(&url, "URL"), command);
+        if arguments.is_empty() {
+            let path = printed.rsplit(&url).next().expect("a path").to_owned();
+            let client = ApiClient::new(&url);
+            let request = client.request_without_key("POST", &path).body(if accounts.is_empty() {
+                "{\"from\": \"empty\"}"
+            } else {
+                "{}"
+            });
+            let created = JsonResponse::fetch(request).await;
+            assert_eq!(created.status, 201, "{created:?}");
+            let key = created.body["api_key"].as_str().expect("a key").to_owned();
+            let client = ApiClient::new(&url).with_key(&key);
+            assert_eq!(client.get("/api/v2/ticket").await.status, 200);
+        }
+    }
+    let mut process = serve_accounts("shop: {}", &["--accounts", "auto"]);
+    process.wait_for_line(|_, line| line == "each new API key creates an account");
+    let mut process = serve_accounts("shop: { keys: [{ key: some-key, permissions: all }] }", &[]);
+    process.wait_for_line(|_, line| {
+        line == "the API keys are those of the seed or of the data directory"
+    });
+}
 
 /// Name, method, path, body and required permission of each operation.
 const OPERATIONS: [(&str, &str, &str, &str, &str); 11] = [

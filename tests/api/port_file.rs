@@ -95,7 +95,7 @@ fn stale_port_file_is_removed_before_seeding() {
     fs::write(&file, STALE_ADDRESS).expect("the file is written");
     let seed = top.path().join("seed.json");
     let duplicate_key_seed =
-        r#"{"accounts":{"a":{"keys":[{"key":"dev-key","name":"ci","permissions":"all"}]}}}"#;
+        r#"{"accounts":{"b":{},"a":{"keys":[{"key":"dev-key","name":"ci","permissions":"all"}]}}}"#;
     fs::write(&seed, duplicate_key_seed).expect("the file is written");
     let arguments =
         ["--port-file", path_str(&file), "--seed", path_str(&seed), "--api-key", "dev-key"];
