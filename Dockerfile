@@ -7,7 +7,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends musl-tools \
  && rm -rf /var/lib/apt/lists/* \
  && rustup target add "$(uname -m)-unknown-linux-musl" \
- && mkdir /data
+ && mkdir /image \
+ && mkdir --mode 2775 /image/data
 WORKDIR /build
 
 # The dependencies, with empty sources: this layer lasts until Cargo.lock changes.
@@ -36,9 +37,11 @@ LABEL org.opencontainers.image.title="omnidesk-mock" \
       org.opencontainers.image.description="A mock server for the Omnidesk Ticket API" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=build /omnidesk-mock /omnidesk-mock
-COPY --from=build --chown=65532:65532 /data /data
+# Any user of group 0 can use the volume, as some clusters choose the user. The directory has the setgid bit, so its files
+# get the group, and the server gives them the group permissions of their directory.
+COPY --from=build --chown=65532:0 /image/ /
 ENV OMNIDESK_MOCK_LISTEN=0.0.0.0:8080
-USER 65532:65532
+USER 65532:0
 # The default ./data is /data here; SQLite keeps its temporary files in memory.
 WORKDIR /
 VOLUME /data

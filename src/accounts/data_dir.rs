@@ -20,7 +20,7 @@ impl DataDir {
     /// # Errors
     /// If another server has locked it, or it cannot be created.
     pub(super) fn lock(storage: &Storage, data_dir: &Path) -> Result<Self, StorageError> {
-        files::ensure_dir(data_dir, storage.durability)?;
+        files::ensure_data_dir(data_dir, storage.durability)?;
         let (path, file) = if cfg!(unix) {
             (data_dir.to_owned(), File::open(data_dir))
         } else {

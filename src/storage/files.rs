@@ -10,17 +10,85 @@ use super::config::Durability;
 use super::error::StorageError;
 use super::wal::{self, Damage};
 
-/// Creates the directory if it is missing.
+/// Creates the data directory if it is missing. It gets the group permissions of a parent directory that shares its group
+/// (setgid), and otherwise those of the umask.
+///
+/// # Errors
+/// If it cannot be created.
+pub(crate) fn ensure_data_dir(dir: &Path, durability: Durability) -> Result<(), StorageError> {
+    create_dir(dir, durability, has_shared_group(parent_dir(dir)))
+}
+
+/// Creates a directory in the data directory if it is missing, with the group permissions of its parent.
 ///
 /// # Errors
 /// If it cannot be created.
 pub(crate) fn ensure_dir(dir: &Path, durability: Durability) -> Result<(), StorageError> {
+    create_dir(dir, durability, true)
+}
+
+fn create_dir(
+    dir: &Path,
+    durability: Durability,
+    inherits_group_permissions: bool,
+) -> Result<(), StorageError> {
     if dir.is_dir() {
         return Ok(());
     }
-    let result = fs::create_dir_all(dir).and_then(|()| fsync_if_durable_blocking(dir, durability));
-    result.map_err(|source| StorageError::Io { path: dir.to_owned(), source })
+    let create = || {
+        fs::create_dir_all(dir)?;
+        if inherits_group_permissions {
+            inherit_group_permissions(&fs::File::open(dir)?, dir);
+        }
+        fsync_if_durable_blocking(dir, durability)
+    };
+    create().map_err(|source| StorageError::Io { path: dir.to_owned(), source })
 }
+
+/// Returns the directory that contains a path.
+fn parent_dir(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}
+
+/// Returns whether new files in a directory get its group.
+#[cfg(unix)]
+fn has_shared_group(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(dir).is_ok_and(|metadata| metadata.mode() & 0o2000 != 0)
+}
+
+#[cfg(not(unix))]
+fn has_shared_group(_: &Path) -> bool {
+    false
+}
+
+/// Adds the group permissions of its directory to a new file or directory, which the umask may have removed. Then another
+/// user of the group can open it. SQLite gives the files beside a database the permissions of the database.
+#[cfg(unix)]
+fn inherit_group_permissions(file: &fs::File, path: &Path) {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let inherit = || {
+        let metadata = file.metadata()?;
+        let allowed = if metadata.is_dir() { 0o070 } else { 0o060 };
+        let missing = fs::metadata(parent_dir(path))?.mode() & allowed & !metadata.mode();
+        if missing != 0 {
+            let mode = metadata.mode() & 0o7777 | missing;
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    if let Err(error) = inherit() {
+        // Some file systems have no permissions.
+        tracing::debug!(%error, path = %path.display(), "the group permissions are not inherited");
+    }
+}
+
+#[cfg(not(unix))]
+fn inherit_group_permissions(_: &fs::File, _: &Path) {}
 
 /// Copies a closed database to a new file.
 ///
@@ -81,7 +149,9 @@ pub(crate) async fn write(
 
 /// Creates a new file. It follows no symlink and overwrites no file.
 fn create_new(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    inherit_group_permissions(&file, path);
+    Ok(file)
 }
 
 /// Removes an unfinished file of an earlier start. A symlink is removed itself, not its target.
@@ -135,13 +205,8 @@ fn fsync_if_durable_blocking(path: &Path, durability: Durability) -> io::Result<
         return Ok(());
     }
     fs::File::open(path)?.sync_all()?;
-    let dir = match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => return Ok(()),
-    };
     // Windows cannot open a directory; the system persists its entries.
-    if cfg!(unix) { fs::File::open(dir)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { fs::File::open(parent_dir(path))?.sync_all() } else { Ok(()) }
 }
 
 /// Returns whether the directory is empty or missing.

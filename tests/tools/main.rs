@@ -10,6 +10,7 @@ mod operations;
 mod pid1;
 mod proxies;
 mod readme;
+mod shared_group;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "each target uses a part of the helpers")]
 mod support;
@@ -30,6 +31,7 @@ fn main() {
         pid1::tests(),
         proxies::tests(),
         readme::tests(),
+        shared_group::tests(),
         third_party_clients::tests(),
         upgrade::tests(),
     ];
