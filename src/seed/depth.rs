@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser};
 
+use super::yaml::is_merge_key;
+
 /// The deepest nesting of a seed (arbitrary; the conditions of a view need 8).
 pub(super) const MAX_DEPTH: usize = 64;
 
@@ -15,31 +17,56 @@ pub(super) const MAX_DEPTH: usize = 64;
 pub(super) fn check_depth(text: &str) -> Result<HashSet<usize>, usize> {
     let mut aliased_anchors = HashSet::new();
     let mut stack: Vec<OpenContainer> = Vec::new();
-    // The height of each anchored value.
-    let mut anchor_heights: HashMap<usize, usize> = HashMap::new();
+    // Each anchored list or mapping.
+    let mut anchored: HashMap<usize, ClosedValue> = HashMap::new();
     for event in Parser::new_from_str(text) {
         let Ok((event, span)) = event else { break };
-        let height = match event {
+        let value = match event {
             Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
-                stack.push(OpenContainer { anchor, height: 0 });
-                0
+                let is_list = matches!(event, Event::SequenceStart(..));
+                stack.push(OpenContainer { anchor, is_list, next: Expected::Key, height: 0 });
+                if stack.len() > MAX_DEPTH {
+                    return Err(span.start.line());
+                }
+                continue;
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                let Some(OpenContainer { anchor, height }) = stack.pop() else { break };
-                anchor_heights.insert(anchor, height + 1);
-                height + 1
+                let Some(OpenContainer { anchor, is_list, height, .. }) = stack.pop() else {
+                    break;
+                };
+                let value = ClosedValue { is_list, height: height + 1 };
+                anchored.insert(anchor, value);
+                value
             }
             Event::Alias(anchor) => {
                 aliased_anchors.insert(anchor);
-                anchor_heights.get(&anchor).copied().unwrap_or_default()
+                anchored.get(&anchor).copied().unwrap_or_default()
             }
-            _ => 0,
+            Event::Scalar(text, style, _, tag) => {
+                if let Some(parent) = stack.last_mut()
+                    && parent.expects_key()
+                    && is_merge_key(&text, style, tag.as_deref())
+                {
+                    parent.next = Expected::MergeValue;
+                    continue;
+                }
+                ClosedValue::default()
+            }
+            _ => continue,
+        };
+        let height = match stack.last() {
+            // The merged fields are those of the parent.
+            Some(parent) if parent.next == Expected::MergeValue => {
+                value.height.saturating_sub(if value.is_list { 2 } else { 1 })
+            }
+            _ => value.height,
         };
         if stack.len() + height > MAX_DEPTH {
             return Err(span.start.line());
         }
         if let Some(parent) = stack.last_mut() {
             parent.height = parent.height.max(height);
+            parent.next = if parent.expects_key() { Expected::Value } else { Expected::Key };
         }
     }
     Ok(aliased_anchors)
@@ -49,7 +76,30 @@ pub(super) fn check_depth(text: &str) -> Result<HashSet<usize>, usize> {
 struct OpenContainer {
     /// 0 if it has no anchor.
     anchor: usize,
+    is_list: bool,
+    /// What comes next in a mapping.
+    next: Expected,
     /// The greatest height of its values so far.
+    height: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Key,
+    Value,
+    MergeValue,
+}
+
+impl OpenContainer {
+    fn expects_key(&self) -> bool {
+        !self.is_list && self.next == Expected::Key
+    }
+}
+
+/// A finished value.
+#[derive(Clone, Copy, Default)]
+struct ClosedValue {
+    is_list: bool,
     height: usize,
 }
 
@@ -79,6 +129,25 @@ mod tests {
         };
         assert_eq!(too_deep_line(&chain(MAX_DEPTH - 1)), None);
         assert_eq!(too_deep_line(&chain(MAX_DEPTH)), Some(MAX_DEPTH));
+    }
+
+    #[test]
+    fn merged_fields_are_as_deep_as_those_of_the_mapping() {
+        for value in ["*a{}", "[*a{}]", "[{ x: 1 }, *a{}]", "{ <<: *a{} }"] {
+            let chain = (1..200).fold("a0: &a0 { b: [1] }\n".to_owned(), |text, index| {
+                let value = value.replace("{}", &(index - 1).to_string());
+                text + &format!("a{index}: &a{index} {{ <<: {value}, c: 1 }}\n")
+            });
+            assert_eq!(too_deep_line(&chain), None, "{value}");
+        }
+        // Without the merge key, the chain is deeper with each line.
+        let chain = (1..200).fold("a0: &a0 { b: [1] }\n".to_owned(), |text, index| {
+            text + &format!("a{index}: &a{index} {{ \"<<\": *a{} }}\n", index - 1)
+        });
+        assert_eq!(too_deep_line(&chain), Some(MAX_DEPTH - 1));
+        let deep = format!("{}1{}", "[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
+        assert_eq!(too_deep_line(&format!("{{ a: &x {{ b: 1 }}, <<: *x, c: {deep} }}")), None);
+        assert_eq!(too_deep_line(&format!("{{ a: &x {{ b: 1 }}, <<: *x, c: [{deep}] }}")), Some(1));
     }
 
     #[test]
