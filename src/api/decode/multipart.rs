@@ -102,14 +102,15 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
         Cow::Borrowed(head)
     };
     let header = |wanted: &str| {
-        head.split("\r\n").find_map(|line| {
+        let value = head.split("\r\n").find_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.trim().eq_ignore_ascii_case(wanted).then_some(value)
-        })
+        });
+        value.map(strip_comments).transpose()
     };
     let (mut name, mut is_file) = (None, false);
-    let disposition = header("content-disposition").ok_or_else(missing_name)?;
-    for (parameter, text) in Parameters::from_header_value(disposition) {
+    let disposition = header("content-disposition")?.ok_or_else(missing_name)?;
+    for (parameter, text) in Parameters::from_header_value(&disposition) {
         if parameter.eq_ignore_ascii_case("filename") || parameter.eq_ignore_ascii_case("filename*")
         {
             is_file = true;
@@ -121,7 +122,8 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
     if is_file {
         return Err(DecodeError::UnexpectedFile(name));
     }
-    if let Some(encoding) = header("content-transfer-encoding").map(str::trim)
+    let encoding = header("content-transfer-encoding")?;
+    if let Some(encoding) = encoding.as_deref().map(str::trim)
         && !IDENTITY_ENCODINGS.iter().any(|known| encoding.eq_ignore_ascii_case(known))
     {
         return Err(DecodeError::PartEncoding {
@@ -129,8 +131,49 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
             encoding: truncate_field_name(encoding),
         });
     }
-    let text = decode_part(&name, header("content-type").unwrap_or_default(), content)?;
+    let content_type = header("content-type")?.unwrap_or_default();
+    let text = decode_part(&name, &content_type, content)?;
     Ok((name, text))
+}
+
+/// Replaces each comment in parentheses by a space (RFC 822, RFC 2045): comments may be nested, and a quoted text has none.
+fn strip_comments(value: &str) -> Result<Cow<'_, str>, DecodeError> {
+    if !value.contains('(') {
+        return Ok(value.into());
+    }
+    let mut text = String::with_capacity(value.len());
+    let (mut depth, mut is_quoted) = (0_usize, false);
+    let mut letters = value.chars().peekable();
+    while let Some(letter) = letters.next() {
+        // In quotes, `\` escapes only what `parse_quoted_string` unescapes.
+        let can_escape = |next: &char| !is_quoted || matches!(next, '"' | '\\');
+        let escaped = if letter == '\\' && (is_quoted || depth > 0) {
+            letters.next_if(can_escape)
+        } else {
+            None
+        };
+        match letter {
+            '(' if !is_quoted => {
+                depth += 1;
+                continue;
+            }
+            ')' if depth > 0 => {
+                depth -= 1;
+                text.push(' ');
+                continue;
+            }
+            '"' if depth == 0 => is_quoted = !is_quoted,
+            _ => {}
+        }
+        if depth == 0 {
+            text.push(letter);
+            text.extend(escaped);
+        }
+    }
+    if depth > 0 {
+        return Err(multipart_error("a comment in the headers of a part has no end"));
+    }
+    Ok(text.into())
 }
 
 /// Decodes the content of a part by the charset of its Content-Type; the default is UTF-8.

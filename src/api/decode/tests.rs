@@ -494,6 +494,54 @@ fn part_name_follows_the_rules_of_header_parameters() {
     }
 }
 
+#[test]
+fn comments_in_part_headers_are_skipped() {
+    let disposition = "Content-Disposition: form-data; name=\"a\"";
+    for head in [
+        "Content-Disposition: form-data (comment); name=\"a\"",
+        "Content-Disposition: (comment) form-data; name=\"a\" (comment)",
+        "Content-Disposition: form-data;(comment)name=\"a\"",
+        "Content-Disposition: form-data; name(c)=(c)\"a\"(c)",
+        "Content-Disposition: form-data; name=a (comment)",
+        "Content-Disposition: form-data; name=a(comment)",
+        "Content-Disposition: form-data (a; name=\"b\"; \"c\"); name=\"a\"",
+        "Content-Disposition: form-data (a (nested (deep)) comment); name=\"a\"",
+        "Content-Disposition: form-data (\\) \\( \\\\ \"); name=\"a\"",
+        "Content-Disposition: form-data\r\n (folded\r\n comment); name=\"a\"",
+        "Content-Disposition: form-data (filename=\"b\"); name=\"a\"",
+        "Content-Disposition: form-data ()(); name=\"a\"",
+        &format!("{disposition}\r\nContent-Transfer-Encoding: (c) 8bit (c)"),
+        &format!("{disposition}\r\nContent-Type: text/plain (c); charset=utf-8 (c)"),
+        &format!("{disposition}\r\nX-Other: (not closed"),
+    ] {
+        let fields = decode_part(head, b"x").map(Value::Object);
+        assert_eq!(fields, Ok(json!({ "a": "x" })), "{head}");
+    }
+    for (head, name) in [
+        ("Content-Disposition: form-data; name=\"a (b)\"", "a (b)"),
+        ("Content-Disposition: form-data; name=\"a (b\" (c)", "a (b"),
+        ("Content-Disposition: form-data; name=\"a)\"", "a)"),
+        ("Content-Disposition: form-data; name=\"a\\\"(b)\" (c)", "a\"(b)"),
+        ("Content-Disposition: form-data; name=\"a\\(b)\" (c)", "a\\(b)"),
+        ("Content-Disposition: form-data; name=\"a\\\\\" (c)", "a\\"),
+        ("Content-Disposition: form-data; name=a)", "a)"),
+    ] {
+        let fields = decode_part(head, b"x").map(Value::Object);
+        assert_eq!(fields, Ok(json!({ name: "x" })), "{head}");
+    }
+    let open =
+        DecodeError::InvalidMultipart("a comment in the headers of a part has no end".to_owned());
+    for head in [
+        "Content-Disposition: form-data (; name=a",
+        "Content-Disposition: form-data; name=a (b (c)",
+        "Content-Disposition: form-data (\\); name=a",
+        &format!("{disposition}\r\nContent-Type: text/plain ("),
+        &format!("{disposition}\r\nContent-Transfer-Encoding: 8bit ("),
+    ] {
+        assert_eq!(decode_part(head, b"x"), Err(open.clone()), "{head}");
+    }
+}
+
 /// Decodes a body with one part.
 fn decode_part(head: &str, content: &[u8]) -> Result<Map<String, Value>, DecodeError> {
     let body = [format!("--B7\r\n{head}\r\n\r\n").as_bytes(), content, b"\r\n--B7--\r\n"].concat();
