@@ -3,6 +3,8 @@
 pub(crate) mod arguments;
 mod config_file;
 mod fidelity;
+#[cfg(any(windows, test))]
+mod find_program;
 mod flag_values;
 mod limit_arguments;
 mod log;

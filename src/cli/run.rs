@@ -1,6 +1,6 @@
 //! The command `run`: starts an in-memory server, and runs another command against it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -64,7 +64,7 @@ fn build_command(
     control_token: Option<&str>,
 ) -> anyhow::Result<Command> {
     let (program, args) = command_line.split_first().context("the command is missing")?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(resolve_program(program));
     command
         .args(args)
         .env("OMNIDESK_CONTROL_URL", format!("{base_url}{}", control::PATH_PREFIX))
@@ -78,6 +78,25 @@ fn build_command(
         command.env("OMNIDESK_CONTROL_TOKEN", token);
     }
     Ok(command)
+}
+
+/// Returns the path of a program that the system does not find by itself, such as a `.cmd` file; otherwise its name.
+#[cfg(windows)]
+fn resolve_program(name: &OsStr) -> OsString {
+    use crate::cli::find_program::find_program;
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let found = name.to_str().and_then(|name| {
+        find_program(name, &variable("PATH"), &variable("PATHEXT"), |file| {
+            std::path::Path::new(file).is_file()
+        })
+    });
+    found.map_or_else(|| name.to_owned(), OsString::from)
+}
+
+/// Other systems find every program.
+#[cfg(not(windows))]
+fn resolve_program(name: &OsStr) -> &OsStr {
+    name
 }
 
 /// Adds the host of a URL to a list of hosts that are reached without a proxy.
