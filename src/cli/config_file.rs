@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Map, Value};
 
+use crate::text_encoding::into_utf8;
+
 /// A TOML table.
 type Table = Map<String, Value>;
 
@@ -38,9 +40,16 @@ impl ConfigFile {
     /// If it cannot be read, or is invalid TOML.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigFileError> {
         let path = path.to_owned();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
             Err(source) => return Err(ConfigFileError::Read { path, source }),
+        };
+        let text = match into_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("the file {error}");
+                return Err(ConfigFileError::InvalidValue { path, message });
+            }
         };
         let mut settings: Table = match toml::from_str(&text) {
             Ok(settings) => settings,

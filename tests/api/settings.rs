@@ -99,6 +99,26 @@ fn assert_startup_fails(running: RunningProcess, expected: &[&str]) {
     assert!(!finished.combined_output().contains("panicked"), "{finished:?}");
 }
 
+#[tokio::test]
+async fn config_file_may_begin_with_a_byte_order_mark() {
+    let folder = files::create_temp_dir();
+    let text = format!("\u{feff}api_key = \"{FILE_KEY}\"\n");
+    let path = files::write_file(&folder, "mock.toml", &text);
+    assert_eq!(find_accepted_key(spawn_ephemeral(&["--config", &path], &[])).await, FILE_KEY);
+    let broken = files::write_file(&folder, "mock.toml", "\u{feff}# one\nlisten = [\n");
+    assert_startup_fails(spawn_ephemeral(&["--config", &broken], &[]), &["mock.toml:2"]);
+    for (bytes, message) in [
+        (
+            &b"\xFF\xFEa\x00=\x001\x00"[..],
+            "mock.toml: the file is encoded in UTF-16; it must be UTF-8",
+        ),
+        (b"a = \"\xFF\"", "mock.toml: the file is not valid UTF-8"),
+    ] {
+        std::fs::write(&path, bytes).expect("the file is written");
+        assert_startup_fails(spawn_ephemeral(&["--config", &path], &[]), &[message]);
+    }
+}
+
 #[test]
 fn unknown_setting_in_config_file_is_named() {
     let folder = files::create_temp_dir();
