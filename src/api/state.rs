@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -40,6 +41,8 @@ pub(crate) struct AppState {
     pub(crate) control_token: Option<SecretHash>,
     /// Requests without an account.
     pub(crate) unmatched_journal: Arc<Journal>,
+    /// Whether the server is not ready any more, although it serves requests, because it will shut down.
+    pub(crate) is_draining: AtomicBool,
     /// True once the server is shutting down.
     pub(crate) shutdown: watch::Sender<bool>,
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
 use crate::cli::flag_values::{
-    number_in, parse_duration, parse_listen_address, parse_origin, parse_public_url,
+    number_in, parse_delay, parse_duration, parse_listen_address, parse_origin, parse_public_url,
     parse_trusted_proxy,
 };
 use crate::cli::limit_arguments::LimitArgs;
@@ -176,6 +176,10 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     cors_origin: Vec<String>,
+    /// Delay between SIGTERM or SIGINT and the shutdown; requests are served, but the server reports that it is not ready
+    #[arg(long, env = "OMNIDESK_MOCK_DRAIN_DELAY", default_value = "0s", value_name = "TIME",
+        value_parser = parse_delay)]
+    pub(super) drain_delay: Duration,
     /// Format of the log on standard error; `RUST_LOG` sets the level
     #[arg(long, env = "OMNIDESK_MOCK_LOG", default_value = "text", value_name = "FORMAT")]
     pub(super) log: LogFormat,

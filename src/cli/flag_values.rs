@@ -103,6 +103,12 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 
+/// Parses a delay of at most an hour, which may be zero.
+pub(super) fn parse_delay(text: &str) -> Result<Duration, String> {
+    let delay = parse_duration(text)?;
+    if delay <= HOUR { Ok(delay) } else { Err("must be from 0s to 1h".to_owned()) }
+}
+
 /// Parses a timeout of at most `max`, which is an hour or a day.
 pub(super) fn parse_timeout(text: &str, max: Duration) -> Result<Duration, String> {
     let timeout = parse_duration(text)?;

@@ -1,10 +1,13 @@
 //! The command `serve`: starts a server, prints its address, and runs it until a signal.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
+use crate::api::state::SharedState;
 use crate::cli::arguments::ServeArgs;
 use crate::cli::output::print_line;
 use crate::cli::signals::{SignalStream, StartupSignalGuard};
@@ -33,7 +36,8 @@ async fn serve(args: &ServeArgs, startup: StartupSignalGuard) -> anyhow::Result<
     let signals = SignalStream::for_shutdown()?;
     startup.release();
     announce(&config, &server)?;
-    server.run(wait_for_shutdown_signal(signals)).await;
+    let state = Arc::clone(&server.state);
+    server.run(wait_for_shutdown_signal(signals, state, args.drain_delay)).await;
     tracing::info!("server stopped");
     Ok(())
 }
@@ -112,18 +116,36 @@ fn announce_missing_keys(
 /// How long further signals count as duplicates of the first: `timeout` and others signal a process and its group.
 const SIGNAL_DEDUP_WINDOW: Duration = Duration::from_secs(1);
 
-/// Waits for the first signal. A later one exits the process immediately.
-async fn wait_for_shutdown_signal(mut signals: SignalStream) {
+/// Waits for the first signal, and then for the drain delay, which the second signal ends. A later signal exits the process
+/// immediately.
+async fn wait_for_shutdown_signal(
+    mut signals: SignalStream,
+    state: SharedState,
+    drain_delay: Duration,
+) {
     signals.recv().await;
-    tokio::spawn(async move {
-        let duplicates = async {
-            loop {
-                signals.recv().await;
-            }
-        };
-        if timeout(SIGNAL_DEDUP_WINDOW, duplicates).await.is_err() {
-            signals.recv().await;
+    if !drain_delay.is_zero() {
+        state.is_draining.store(true, Ordering::Relaxed);
+        tracing::info!("not ready any more; the shutdown starts in {drain_delay:?}");
+        tokio::select! {
+            () = sleep(drain_delay) => {}
+            () = wait_for_next_signal(&mut signals) => {}
         }
+    }
+    tokio::spawn(async move {
+        wait_for_next_signal(&mut signals).await;
         std::process::exit(1);
     });
+}
+
+/// Waits for a signal that is no duplicate of the previous one.
+async fn wait_for_next_signal(signals: &mut SignalStream) {
+    let duplicates = async {
+        loop {
+            signals.recv().await;
+        }
+    };
+    if timeout(SIGNAL_DEDUP_WINDOW, duplicates).await.is_err() {
+        signals.recv().await;
+    }
 }

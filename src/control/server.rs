@@ -1,5 +1,7 @@
 //! Handlers for health, metrics and fidelity report.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -22,6 +24,12 @@ pub(super) async fn health() -> &'static str {
 #[utoipa::path(get, path = "/ready", tag = "server", operation_id = "ready",
     responses((status = 200, body = String, content_type = "text/plain", description = "ready"), Problem))]
 pub(super) async fn ready(State(state): State<SharedState>) -> Result<&'static str, Problem> {
+    if state.is_draining.load(Ordering::Relaxed) {
+        return Err(Problem::new(
+            ProblemKind::ShuttingDown,
+            "The server will shut down after --drain-delay. It still serves requests.",
+        ));
+    }
     if *state.shutdown.borrow() {
         return Err(Problem::new(
             ProblemKind::ShuttingDown,

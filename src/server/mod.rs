@@ -14,6 +14,7 @@ mod unread_body;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
 
@@ -94,6 +95,7 @@ impl Server {
             compute_permits: AppState::new_compute_permits(),
             control_token: required.as_deref().map(SecretHash::from_secret),
             unmatched_journal: Arc::new(Journal::new(config.journal)),
+            is_draining: AtomicBool::new(false),
             shutdown: tokio::sync::watch::Sender::new(false),
         });
         let control_token_to_print = generated;

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
-use crate::support::client::DEV_KEY;
+use crate::support::client::{ApiClient, DEV_KEY, JsonResponse};
 use crate::support::control::Account;
 use crate::support::files;
-use crate::support::process::{RunningProcess, send_signal};
+use crate::support::process::{RunningProcess, build_command, send_signal};
 use crate::support::raw::{PendingRequest, RawConnection, wait_until_not_listening};
 use crate::support::server::Server;
 use crate::support::ticket::NEW_TICKET_FORM;
@@ -43,6 +44,58 @@ async fn duplicate_sigterm_still_shuts_down_gracefully() {
     wait_until_not_listening(&base).await;
     assert_eq!(pending.finish().await.status, 200, "the running request finishes");
     assert_eq!(server.wait_for_exit().exit_code, Some(0));
+}
+
+async fn ready_status(base: &str) -> u16 {
+    let request = ApiClient::new(base).request_without_key("GET", "/_control/ready");
+    request.send().await.expect("the server responds").status().as_u16()
+}
+
+#[tokio::test]
+async fn server_serves_requests_during_the_drain_delay_but_is_not_ready() {
+    let mut server = RunningProcess::spawn_server(&["--drain-delay", "1h"]);
+    let base = server.base_url();
+    let client = ApiClient::new(&base);
+    assert_eq!(ready_status(&base).await, 200);
+    send_signal(server.pid(), "-TERM");
+    poll_until("the server to be not ready", async || ready_status(&base).await == 503).await;
+    let not_ready = JsonResponse::fetch(client.request_without_key("GET", "/_control/ready")).await;
+    assert_eq!(not_ready.body["type"], "/docs/control#shutting-down", "{not_ready:?}");
+    let health = client.request_without_key("GET", "/_control/health").send().await;
+    assert_eq!(health.expect("the server responds").status(), 200);
+    let created = client.send_form("POST", "/api/v2/ticket", NEW_TICKET_FORM).await;
+    assert_eq!(created.status, 200, "{created:?}");
+    let wait = "/_control/accounts/dev/wait?ticket=1&timeout=1m";
+    assert_eq!(client.get(wait).await.status, 200, "waits go on");
+    let pending = PendingRequest::start_ticket_creation(&base, DEV_KEY, NEW_TICKET_FORM).await;
+    // Duplicates of the first signal are ignored for a second.
+    poll_until("the server to stop listening", async || {
+        send_signal(server.pid(), "-TERM");
+        TcpStream::connect(base.trim_start_matches("http://")).await.is_err()
+    })
+    .await;
+    assert_eq!(pending.finish().await.status, 200, "the running request finishes");
+    assert_eq!(server.wait_for_exit().exit_code, Some(0));
+}
+
+#[test]
+fn shutdown_follows_the_drain_delay() {
+    for (arguments, variables) in [
+        (&["--drain-delay", "50ms"][..], &[][..]),
+        (&[], &[("OMNIDESK_MOCK_DRAIN_DELAY", "50ms")]),
+        (&["--drain-delay", "0s"], &[]),
+    ] {
+        let common = ["serve", "--listen", "127.0.0.1:0", "--ephemeral"];
+        let mut command = build_command(&[&common, arguments].concat());
+        let mut server = RunningProcess::spawn(command.envs(variables.iter().copied()));
+        server.base_url();
+        let ended = server.stop();
+        assert_eq!(ended.exit_code, Some(0), "{ended:?}");
+        let is_delayed = ended.stderr.contains("not ready any more; the shutdown starts in 50ms");
+        assert_eq!(is_delayed, !arguments.contains(&"0s"), "{ended:?}");
+    }
+    let refused = RunningProcess::spawn_server(&["--drain-delay", "2h"]).wait_for_exit();
+    assert!(refused.stderr.contains("must be from 0s to 1h"), "{refused:?}");
 }
 
 /// Sends a request without reading the response.
