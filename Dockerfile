@@ -40,7 +40,8 @@ COPY --from=build /omnidesk-mock /omnidesk-mock
 # Any user of group 0 can use the volume, as some clusters choose the user. The directory has the setgid bit, so its files
 # get the group, and the server gives them the group permissions of their directory.
 COPY --from=build --chown=65532:0 /image/ /
-ENV OMNIDESK_MOCK_LISTEN=0.0.0.0:8080
+# All addresses of IPv4 and IPv6; of IPv4 alone if the system has no IPv6.
+ENV OMNIDESK_MOCK_LISTEN=[::]:8080
 USER 65532:0
 # The default ./data is /data here; SQLite keeps its temporary files in memory.
 WORKDIR /

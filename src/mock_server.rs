@@ -9,8 +9,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::accounts::{StorageMode, UnknownKeyPolicy};
 use crate::journal::JournalLimits;
+use crate::server::Server;
 use crate::server::config::ServerConfig;
-use crate::server::{Server, listener};
 
 /// An embedded server: in memory, on a free port of loopback, with a fresh account. It stops when dropped.
 ///
@@ -157,7 +157,7 @@ impl MockServerBuilder {
     /// Sets the address to listen on; a free port of loopback by default.
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
-        self.config.listen_address = address.into();
+        self.config.listen_addresses = vec![address.into()];
         self
     }
 
@@ -302,7 +302,7 @@ async fn wait_for_stop(mut stop_rx: watch::Receiver<Option<StopMode>>, wanted: S
 
 async fn open_server(config: &ServerConfig) -> anyhow::Result<(Server, ServerInfo)> {
     let (server, api_key) = Server::open_with_account(config).await?;
-    let base_url = format!("http://{}", listener::reachable_address(&server.address.to_string()));
+    let base_url = server.base_url();
     let info =
         ServerInfo { base_url, api_key, control_token: server.control_token_to_print.clone() };
     Ok((server, info))

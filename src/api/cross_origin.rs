@@ -43,7 +43,9 @@ impl UntrustedOrigin {
     pub(super) fn detect(state: &AppState, address: RequestedAddress<'_>) -> Option<Self> {
         if is_cross_origin(state, address) {
             Some(Self::CrossOriginPage)
-        } else if state.listen_address.ip().is_loopback() && !has_only_own_hosts(state, address) {
+        } else if state.listen_addresses.iter().all(|bound| bound.ip().is_loopback())
+            && !has_only_own_hosts(state, address)
+        {
             // On other addresses, clients use names that the server cannot know, as a container's.
             Some(Self::HostNotAllowed)
         } else {

@@ -1,7 +1,7 @@
 //! Validates the Host against DNS rebinding: a web page's own name can resolve to this server, so that the browser
 //! treats both as one origin, but it still sends the page's name.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -88,7 +88,7 @@ fn is_localhost(name: &str) -> bool {
 fn is_own_address(state: &AppState, name: &str) -> bool {
     let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let Ok(address) = inner.unwrap_or(name).parse::<IpAddr>() else { return false };
-    let bound = state.listen_address.ip();
+    let mut bound = state.listen_addresses.iter().map(SocketAddr::ip);
     // DNS rebinding needs a name; an IP address is safe.
-    address.is_loopback() || bound.is_unspecified() || address == bound
+    address.is_loopback() || bound.any(|bound| bound.is_unspecified() || address == bound)
 }

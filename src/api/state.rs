@@ -25,7 +25,7 @@ pub(crate) struct AppState {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
-    pub(crate) listen_address: SocketAddr,
+    pub(crate) listen_addresses: Vec<SocketAddr>,
     /// Shared by all accounts.
     pub(crate) response_cache: ResponseCache,
     pub(crate) own_urls: OwnUrls,

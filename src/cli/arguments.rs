@@ -63,19 +63,21 @@ pub(super) enum SeedCommand {
     },
 }
 
-/// The address of a server.
+/// The addresses of a server.
 #[derive(Clone, Debug, Args)]
 pub(super) struct ListenArgs {
-    /// Address that the server listens on; port 0 picks a free port
+    /// Address that the server listens on; port 0 picks a free port, and `[::]` is all addresses of IPv4 and IPv6;
+    /// repeatable
     #[arg(
         id = "listen",
         long = "listen",
         env = "OMNIDESK_MOCK_LISTEN",
         default_value = DEFAULT_LISTEN_ADDRESS,
         value_name = "HOST:PORT",
-        value_parser = parse_listen_address
+        value_parser = parse_listen_address,
+        value_delimiter = ','
     )]
-    pub(super) address: String,
+    pub(super) addresses: Vec<String>,
 }
 
 /// The settings of a server.
@@ -144,7 +146,7 @@ pub(crate) struct ServeArgs {
         value_name = "LEVEL"
     )]
     durability: Durability,
-    /// File to write HOST:PORT to once the server is ready
+    /// File to write HOST:PORT to once the server is ready, a line for each address
     #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
     port_file: Option<PathBuf>,
     /// Base URL of the server for clients, for links in responses; repeatable: the one with the host of the request is
@@ -197,7 +199,7 @@ impl ServeArgs {
     /// Converts the arguments to the configuration of the server.
     pub(super) fn to_server_config(&self) -> ServerConfig {
         ServerConfig {
-            listen_address: self.listen.address.clone(),
+            listen_addresses: self.listen.addresses.clone(),
             storage_mode: if self.ephemeral {
                 StorageMode::Memory
             } else {
@@ -246,7 +248,7 @@ pub(super) struct RunArgs {
 /// The server to wait for, and the timeout.
 #[derive(Debug, Args)]
 pub(super) struct ReadyArgs {
-    /// Base URL of the server [default: from --listen]
+    /// Base URL of the server [default: from --listen, or from --port-file if a port is 0]
     #[arg(long, value_name = "URL", value_parser = parse_public_url)]
     pub(super) url: Option<String>,
     /// Timeout, such as 10s or 500ms
@@ -254,7 +256,10 @@ pub(super) struct ReadyArgs {
     pub(super) timeout: Duration,
     #[command(flatten)]
     pub(super) listen: ListenArgs,
-    /// TOML file of the server, whose `listen` is used
+    /// File of the server with its addresses, if it has a free port
+    #[arg(long, env = "OMNIDESK_MOCK_PORT_FILE", value_name = "FILE")]
+    pub(super) port_file: Option<PathBuf>,
+    /// TOML file of the server, whose `listen` and `port_file` are used
     #[arg(long, env = "OMNIDESK_MOCK_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }

@@ -156,6 +156,7 @@ fn join_faults(path: &Path, faults: &[String]) -> String {
 fn subcommands_of(setting: &str) -> &'static [&'static str] {
     match setting {
         "listen" => &["serve", "ready"],
+        "port_file" => &["serve", "run", "ready"],
         "public_url" => &["serve"],
         _ => &["serve", "run"],
     }

@@ -14,7 +14,7 @@ use crate::cli::signals::{SignalStream, StartupSignalGuard};
 use crate::cli::{log, process_limits};
 use crate::server::Server;
 use crate::server::config::ServerConfig;
-use crate::server::{listener, port_file};
+use crate::server::port_file;
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -56,14 +56,15 @@ fn reap_children() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Prints the server's address, and writes the port file.
+/// Prints the server's addresses, and writes the port file.
 fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
-    let address = server.address;
     if let Some(file) = &config.port_file {
-        port_file::write(file, address)?;
+        port_file::write(file, &server.addresses)?;
     }
-    print_line(&format!("listening on http://{address}"))?;
-    let base_url = format!("http://{}", listener::reachable_address(&address.to_string()));
+    for address in &server.addresses {
+        print_line(&format!("listening on http://{address}"))?;
+    }
+    let base_url = server.base_url();
     let location = match &config.storage_mode {
         StorageMode::Memory => "memory".to_owned(),
         StorageMode::DataDir(dir) => dir.display().to_string(),

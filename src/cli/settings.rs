@@ -51,7 +51,7 @@ pub(crate) fn build_command() -> Command {
     let listen = |arg: Arg| {
         arg.default_value(FREE_PORT_ADDRESS)
             .env(None::<&str>)
-            .help("Address that the server listens on")
+            .help("Address that the server listens on; repeatable")
     };
     // A variable of the environment has the address of another server.
     let public_url = |arg: Arg| arg.env(None::<&str>);
@@ -59,7 +59,7 @@ pub(crate) fn build_command() -> Command {
         arg.hide_default_value(true)
             .help("Data directory of the accounts; created if it is missing [default: memory]")
     };
-    let server = |arg: Arg| arg.help("Address of the server");
+    let server = |arg: Arg| arg.help("Address of the server; repeatable");
     CommandLine::command()
         .mut_subcommand("run", |run| {
             run.mut_arg("listen", listen).mut_arg("public_url", public_url).mut_arg("data", data)

@@ -21,8 +21,8 @@ pub(crate) const DEFAULT_DATA_DIR: &str = "./data";
 /// The configuration of a server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ServerConfig {
-    /// The address to listen on, as `HOST:PORT`.
-    pub(crate) listen_address: String,
+    /// The addresses to listen on, as `HOST:PORT`.
+    pub(crate) listen_addresses: Vec<String>,
     pub(crate) storage_mode: StorageMode,
     pub(crate) durability: Durability,
     /// Seed files that accounts start from.
@@ -36,7 +36,7 @@ pub(crate) struct ServerConfig {
     /// The token that the control API requires.
     pub(crate) control_token: Option<String>,
     pub(crate) journal: JournalLimits,
-    /// The file that receives the server's address.
+    /// The file that receives the server's addresses.
     pub(crate) port_file: Option<PathBuf>,
     /// The base URLs for links in responses, without a trailing slash.
     pub(crate) public_urls: Vec<String>,
@@ -56,7 +56,7 @@ pub(crate) struct ServerConfig {
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
-            listen_address: DEFAULT_LISTEN_ADDRESS.to_owned(),
+            listen_addresses: vec![DEFAULT_LISTEN_ADDRESS.to_owned()],
             storage_mode: StorageMode::DataDir(PathBuf::from(DEFAULT_DATA_DIR)),
             durability: Durability::Process,
             seed_files: Vec::new(),
@@ -82,7 +82,7 @@ impl ServerConfig {
     /// Returns the configuration of an in-memory server on a free port.
     pub(crate) fn in_memory() -> Self {
         Self {
-            listen_address: FREE_PORT_ADDRESS.to_owned(),
+            listen_addresses: vec![FREE_PORT_ADDRESS.to_owned()],
             storage_mode: StorageMode::Memory,
             ..Self::default()
         }

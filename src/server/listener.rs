@@ -1,13 +1,14 @@
 //! Listens, and accepts connections: limits the number of connections, serves HTTP/1 on them, and drains them at shutdown.
 
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -19,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -44,22 +46,33 @@ const MAX_READ_BUFFER_BYTES: usize = 8192 + 4096 * 100;
 /// handshake packets: the client retries after a second or more, or waits forever if it sends nothing.
 const BACKLOG: u32 = 4096;
 
-/// Listens on an address.
+/// Listens on each address.
 ///
 /// # Errors
-/// If it cannot be used; the message is for users.
-pub(super) async fn bind(address: &str) -> anyhow::Result<TcpListener> {
-    listen_on_name(address).await.map_err(|error| {
-        anyhow!("cannot listen on {address}: {error}; choose another address with --listen")
-    })
+/// If one of them cannot be used; the message is for users.
+pub(super) async fn bind_all(addresses: &[String]) -> anyhow::Result<Vec<TcpListener>> {
+    if addresses.is_empty() {
+        bail!("the server has no address; choose one with --listen");
+    }
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = listen_on_name(address, addresses).await.map_err(|error| {
+            anyhow!("cannot listen on {address}: {error}; choose another address with --listen")
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
 }
 
-/// Listens on the first address of this name that can be bound.
-async fn listen_on_name(address: &str) -> io::Result<TcpListener> {
+/// Listens on the first address of this name that can be bound. `all_names` are those of the server.
+async fn listen_on_name(name: &str, all_names: &[String]) -> io::Result<TcpListener> {
     let mut last_error =
         io::Error::new(io::ErrorKind::InvalidInput, "the host name has no address");
-    for address in lookup_host(address).await? {
-        match listen_on_address(address) {
+    for address in lookup_host(name).await? {
+        let is_ipv6_only = has_ipv4_counterpart(address, all_names);
+        let result =
+            listen_or_fall_back(address, |address| listen_on_address(address, is_ipv6_only));
+        match result {
             Ok(listener) => return Ok(listener),
             Err(error) => last_error = error,
         }
@@ -67,13 +80,68 @@ async fn listen_on_name(address: &str) -> io::Result<TcpListener> {
     Err(last_error)
 }
 
-fn listen_on_address(address: SocketAddr) -> io::Result<TcpListener> {
+/// Returns all IPv4 addresses for all addresses of both families; None for another address.
+fn ipv4_counterpart(address: SocketAddr) -> Option<SocketAddr> {
+    let is_any = address.is_ipv6() && address.ip().is_unspecified();
+    is_any.then(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+}
+
+/// Returns whether the server also listens on all IPv4 addresses with the same port.
+fn has_ipv4_counterpart(address: SocketAddr, all_names: &[String]) -> bool {
+    ipv4_counterpart(address).is_some_and(|address| {
+        all_names.iter().any(|name| name.parse().is_ok_and(|name: SocketAddr| name == address))
+    })
+}
+
+/// Listens on an address. If it is `[::]` and the system has no IPv6, listens on all IPv4 addresses instead.
+fn listen_or_fall_back<T>(
+    address: SocketAddr,
+    listen: impl Fn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    use io::ErrorKind::{AddrInUse, PermissionDenied};
+    let error = match listen(address) {
+        Err(error) if !matches!(error.kind(), AddrInUse | PermissionDenied) => error,
+        result => return result,
+    };
+    let Some(ipv4_address) = ipv4_counterpart(address) else { return Err(error) };
+    match listen(ipv4_address) {
+        Ok(listener) => {
+            tracing::warn!(%error, "the system has no IPv6; the server listens on {ipv4_address}");
+            Ok(listener)
+        }
+        Err(_) => Err(error),
+    }
+}
+
+fn listen_on_address(address: SocketAddr, is_ipv6_only: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // On Windows this option would let another process hijack the port.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    if ipv4_counterpart(address).is_some() {
+        // The default depends on the system.
+        SockRef::from(&socket).set_only_v6(is_ipv6_only)?;
+    }
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Accepts a connection of any listener. `turn` counts the calls, so that each listener gets its turn to be the first.
+async fn accept(
+    listeners: &[TcpListener],
+    turn: &mut usize,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    *turn = turn.wrapping_add(1);
+    let (last, first) = listeners.split_at(*turn % listeners.len().max(1));
+    let accept_any = poll_fn(|context| {
+        for listener in first.iter().chain(last) {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready(accepted);
+            }
+        }
+        Poll::Pending
+    });
+    accept_any.await
 }
 
 /// Returns the address at which this machine reaches the server.
@@ -86,7 +154,7 @@ pub(crate) fn reachable_address(listen: &str) -> String {
 
 /// Accepts connections until `shutdown` is ready, then drains running requests.
 pub(super) async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     state: SharedState,
     shutdown: impl Future<Output = ()>,
 ) {
@@ -95,11 +163,12 @@ pub(super) async fn serve(
     let rejection_permits = Arc::new(Semaphore::new(limits.max_rejected));
     let app = App::new(Arc::clone(&state));
     let mut shutdown = std::pin::pin!(shutdown);
+    let mut turn = 0;
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listeners, &mut turn) => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
@@ -120,7 +189,7 @@ pub(super) async fn serve(
     // Ends long polls and event streams, and closes idle connections.
     state.shutdown.send_replace(true);
     // After that, so that if connecting fails, open connections already report the shutdown.
-    drop(listener);
+    drop(listeners);
     let all_permits = u32::try_from(limits.max_open).unwrap_or(u32::MAX);
     if timeout(DRAIN_TIMEOUT, connection_permits.acquire_many(all_permits)).await.is_err() {
         tracing::warn!("drain timeout: requests are still running after {DRAIN_TIMEOUT:?}");
@@ -309,4 +378,51 @@ async fn serialize_response(response: Response) -> Vec<u8> {
     buffer.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     buffer.extend_from_slice(&body);
     buffer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_those_of_ipv4_if_the_system_has_no_ipv6() {
+        let any_ipv6 = "[::]:8080".parse().expect("an address");
+        let any_ipv4: SocketAddr = "0.0.0.0:8080".parse().expect("an address");
+        let loopback = "[::1]:8080".parse().expect("an address");
+        let without_ipv6 = |address: SocketAddr| {
+            if address.is_ipv6() { Err(io::ErrorKind::Unsupported.into()) } else { Ok(address) }
+        };
+        assert_eq!(listen_or_fall_back(any_ipv6, without_ipv6).expect("falls back"), any_ipv4);
+        assert!(listen_or_fall_back(loopback, without_ipv6).is_err(), "IPv4 is another address");
+        assert_eq!(listen_or_fall_back(any_ipv6, Ok).expect("listens"), any_ipv6);
+        for kind in [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied] {
+            let fail = |address: SocketAddr| {
+                if address.is_ipv6() { Err(kind.into()) } else { Ok(address) }
+            };
+            let error = listen_or_fall_back(any_ipv6, fail).expect_err("another process has it");
+            assert_eq!(error.kind(), kind);
+        }
+        let fail = |address: SocketAddr| {
+            let text = if address.is_ipv6() { "no IPv6" } else { "no IPv4" };
+            Err::<(), _>(io::Error::other(text))
+        };
+        let error = listen_or_fall_back(any_ipv6, fail).expect_err("no network");
+        assert_eq!(error.to_string(), "no IPv6", "the error is that of the address");
+    }
+
+    #[test]
+    fn ipv6_alone_is_bound_beside_all_ipv4_addresses_of_the_port() {
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (address, all, expected) in [
+            ("[::]:8080", &["[::]:8080"][..], false),
+            ("[::]:8080", &["[::]:8080", "0.0.0.0:8080"], true),
+            ("[::]:8080", &["0.0.0.0:8081", "[::]:8080"], false),
+            ("[::]:8080", &["127.0.0.1:8080", "localhost:8080"], false),
+            ("[::1]:8080", &["0.0.0.0:8080"], false),
+            ("0.0.0.0:8080", &["0.0.0.0:8080"], false),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(has_ipv4_counterpart(address, &names(all)), expected, "{address} {all:?}");
+        }
+    }
 }

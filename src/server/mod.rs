@@ -34,8 +34,9 @@ use crate::storage::{DatabaseLimit, Storage};
 /// A server that listens but does not accept connections yet.
 #[derive(Debug)]
 pub(crate) struct Server {
-    listener: TcpListener,
-    pub(crate) address: SocketAddr,
+    listeners: Vec<TcpListener>,
+    /// The bound addresses, in the order of the configuration; at least one.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) state: SharedState,
     #[cfg_attr(
         not(feature = "cli"),
@@ -47,7 +48,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds the address, opens the accounts and applies the seed.
+    /// Binds the addresses, opens the accounts and applies the seed.
     ///
     /// # Errors
     /// If the configuration, the seed, the address or the data directory cannot be used; the message is for users.
@@ -59,8 +60,10 @@ impl Server {
         let budget = FdBudget::from_process_limits(&config.limits.connections)?;
         // Runs in parallel to opening the accounts, which waits for the disk.
         tokio::task::spawn_blocking(router::prebuild_router);
-        let listener = listener::bind(&config.listen_address).await?;
-        let address = listener.local_addr()?;
+        let listeners = listener::bind_all(&config.listen_addresses).await?;
+        let addresses: Vec<SocketAddr> =
+            listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
+        let public_address = find_public_address(&addresses);
         let sqlite = SqliteMetrics::default();
         let metrics = Metrics::new(&sqlite);
         let storage = Storage {
@@ -79,14 +82,15 @@ impl Server {
         let key_account = start::choose_key_account(seed.as_ref());
         start::apply_seed(seed, config, &key_account, &accounts).await?;
         let api_keys =
-            start::ensure_key(config, address, is_seeded, key_account, &accounts).await?;
-        let ControlToken { required, generated } = start::choose_control_token(config, address)?;
-        let listen_url = format!("http://{}", listener::reachable_address(&address.to_string()));
+            start::ensure_key(config, public_address, is_seeded, key_account, &accounts).await?;
+        let ControlToken { required, generated } =
+            start::choose_control_token(config, public_address)?;
+        let listen_url = base_url(&addresses);
         let state = Arc::new(AppState {
             accounts,
             limits: budget.cap(config.limits),
             metrics,
-            listen_address: address,
+            listen_addresses: addresses.clone(),
             response_cache: ResponseCache::new(),
             own_urls: OwnUrls { configured: config.public_urls.clone(), listen_url },
             trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
@@ -99,7 +103,7 @@ impl Server {
             shutdown: tokio::sync::watch::Sender::new(false),
         });
         let control_token_to_print = generated;
-        Ok(Self { listener, address, state, api_keys, control_token_to_print })
+        Ok(Self { listeners, addresses, state, api_keys, control_token_to_print })
     }
 
     /// Opens a server whose API key belongs to a fresh account instead of `dev`, unless the key already opens one.
@@ -110,21 +114,38 @@ impl Server {
     pub(crate) async fn open_with_account(config: &ServerConfig) -> anyhow::Result<(Self, String)> {
         let server = Self::open(&ServerConfig { api_key: None, ..config.clone() }).await?;
         let key = config.api_key.as_deref();
-        let key = start::ensure_account(key, server.address, &server.state.accounts).await?;
+        let public_address = find_public_address(&server.addresses);
+        let key = start::ensure_account(key, public_address, &server.state.accounts).await?;
         if let Some(file) = &config.port_file {
-            port_file::write(file, server.address)?;
+            port_file::write(file, &server.addresses)?;
         }
         Ok((server, key))
+    }
+
+    /// Returns the URL at which this machine reaches the server.
+    pub(crate) fn base_url(&self) -> String {
+        base_url(&self.addresses)
     }
 
     /// Serves requests until `shutdown` is ready, drains running requests, and closes everything.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
         let maintenance = tokio::spawn(Arc::clone(&self.state.accounts).run_maintenance());
-        listener::serve(self.listener, Arc::clone(&self.state), shutdown).await;
+        listener::serve(self.listeners, Arc::clone(&self.state), shutdown).await;
         maintenance.abort();
         // A running import may take longer; acknowledged writes are stored all the same.
         if tokio::time::timeout(DRAIN_TIMEOUT, self.state.accounts.close()).await.is_err() {
             tracing::warn!("close timeout: accounts are still in use after {DRAIN_TIMEOUT:?}");
         }
     }
+}
+
+/// Returns an address that other machines can reach, if there is one.
+fn find_public_address(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    addresses.iter().find(|address| !address.ip().is_loopback()).copied()
+}
+
+/// Returns the URL at which this machine reaches a server with these addresses.
+fn base_url(addresses: &[SocketAddr]) -> String {
+    let first = addresses.first().map(ToString::to_string).unwrap_or_default();
+    format!("http://{}", listener::reachable_address(&first))
 }

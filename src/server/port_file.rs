@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::anyhow;
 use tempfile::Builder;
 
-/// The longest text that is parsed as an address, in bytes; an IPv6 address with a scope is shorter.
-const MAX_ADDRESS_BYTES: u64 = 80;
+/// The longest text that is parsed as addresses, in bytes: for more addresses than a server has.
+const MAX_ADDRESS_BYTES: u64 = 8192;
 
 /// Removes the port file of an earlier run, which a reader would mistake for this one's. A regular file with other
 /// content than an address stays until it is replaced.
@@ -27,15 +27,16 @@ fn is_stale(file: &Path) -> bool {
         metadata.is_file() && (1..=MAX_ADDRESS_BYTES).contains(&metadata.len())
     };
     fs::symlink_metadata(file).is_ok_and(is_short)
-        && fs::read_to_string(file).is_ok_and(|text| text.trim().parse::<SocketAddr>().is_ok())
+        && fs::read_to_string(file)
+            .is_ok_and(|text| text.lines().all(|line| line.parse::<SocketAddr>().is_ok()))
 }
 
-/// Writes the address to the port file.
+/// Writes the addresses to the port file, one in each line.
 ///
 /// # Errors
 /// If it cannot be written. The message names the file.
-pub(crate) fn write(file: &Path, address: SocketAddr) -> anyhow::Result<()> {
-    let text = address.to_string();
+pub(crate) fn write(file: &Path, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    let text = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let result = match fs::symlink_metadata(file) {
         Ok(metadata) if metadata.is_file() => replace_atomically(file, &text),
         Ok(_) if is_fifo(file) => write_in_background(file, text),
@@ -105,6 +106,8 @@ mod tests {
         for (text, expected) in [
             ("127.0.0.1:8080", true),
             ("[::1]:8080\n", true),
+            ("[::1]:8080\n127.0.0.1:8080", true),
+            ("[::1]:8080\n127.0.0.1", false),
             ("", false),
             ("8080", false),
             ("a novel", false),

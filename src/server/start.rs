@@ -122,12 +122,12 @@ pub(super) async fn apply_seed(
 /// If the key cannot be stored, or others can reach the server with the well-known key.
 pub(super) async fn ensure_key(
     config: &ServerConfig,
-    address: SocketAddr,
+    public_address: Option<SocketAddr>,
     is_seeded: bool,
     key_account: String,
     accounts: &Accounts,
 ) -> anyhow::Result<KeySummary> {
-    let is_public = !address.ip().is_loopback();
+    let is_public = public_address.is_some();
     let dev_key_is_known =
         accounts.find_key(DEV_KEY).is_some_and(|key| &*key.account.name == DEV_ACCOUNT);
     let (key, key_to_print) = match &config.api_key {
@@ -145,7 +145,9 @@ pub(super) async fn ensure_key(
         let name = if account == DEV_ACCOUNT { DEV_ACCOUNT } else { CONFIGURED_KEY_NAME };
         accounts.put_key(&account, NewApiKey::new(name, &key, PermissionSet::ALL)).await?;
     }
-    if is_public && accounts.find_key(DEV_KEY).is_some() {
+    if let Some(address) = public_address
+        && accounts.find_key(DEV_KEY).is_some()
+    {
         return Err(well_known_key_error(address));
     }
     let is_empty = accounts.all().iter().all(|account| account.keys().is_empty());
@@ -162,14 +164,16 @@ fn has_keys(accounts: &Accounts, name: &str) -> bool {
 /// If the key is invalid, or the maximum number of accounts is reached.
 pub(super) async fn ensure_account(
     key: Option<&str>,
-    address: SocketAddr,
+    public_address: Option<SocketAddr>,
     accounts: &Accounts,
 ) -> anyhow::Result<String> {
     let key = match key {
         Some(key) => check_api_key(key).map(|()| key.to_owned())?,
         None => generate_secret()?,
     };
-    if key == DEV_KEY && !address.ip().is_loopback() {
+    if let Some(address) = public_address
+        && key == DEV_KEY
+    {
         return Err(well_known_key_error(address));
     }
     if accounts.find_key(&key).is_some() {
@@ -186,9 +190,9 @@ pub(super) async fn ensure_account(
 /// If the system has no randomness.
 pub(super) fn choose_control_token(
     config: &ServerConfig,
-    address: SocketAddr,
+    public_address: Option<SocketAddr>,
 ) -> anyhow::Result<ControlToken> {
-    if config.control_token.is_some() || address.ip().is_loopback() {
+    if config.control_token.is_some() || public_address.is_none() {
         return Ok(ControlToken { required: config.control_token.clone(), generated: None });
     }
     let token = generate_secret()?;

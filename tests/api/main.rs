@@ -20,6 +20,7 @@ mod journal;
 mod large_bodies;
 mod limits;
 mod linearizability;
+mod listen_addresses;
 mod logs;
 mod malformed_input;
 mod metrics;

@@ -137,6 +137,12 @@ impl RunningProcess {
         line["listening on ".len()..].to_owned()
     }
 
+    /// Returns the lines of a stream that were received so far.
+    pub(crate) fn received_lines(&self, stream: OutputStream) -> impl Iterator<Item = &str> {
+        let lines = self.received_lines.iter().filter(move |(from, _)| *from == stream);
+        lines.map(|(_, line)| line.as_str())
+    }
+
     /// Returns the process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
