@@ -4,6 +4,7 @@ import schemathesis
 
 CREATED_ID = "$response.body#/ticketID"
 REQUESTED_ID = "$request.path.ticketID"
+OPTIONAL_BODIES = ["POST /_control/accounts", "POST /_control/accounts/{account}/keys"]
 
 
 @schemathesis.hook
@@ -50,6 +51,9 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def filter_case(context, case):
     has_body = isinstance(case.body, dict)
+    if case.operation.label in OPTIONAL_BODIES and case.body is None:
+        # The server accepts null instead of a missing body, because some generated clients send it.
+        return False
     if case.method == "DELETE" and case.path.endswith("/multi"):
         # The ids must be in the body or in the query; those in the body take precedence.
         if has_body == ("ticketIDs[]" in (case.query or {})):

@@ -72,6 +72,10 @@ fn system_now_plus(by: SignedDuration) -> Option<Timestamp> {
     Timestamp::now().checked_add(by).ok()
 }
 
+/// Matches the usual forms of the durations that [`parse_duration`] accepts, for documents.
+pub(crate) const DURATION_PATTERN: &str =
+    "^[+-]?(P[0-9DWTHMS.]+|[0-9]+([.][0-9]+)? ?[a-z]+( ?[0-9]+([.][0-9]+)? ?[a-z]+)*)$";
+
 /// Parses a duration: in short form, `90m`, `3d`, or in ISO 8601, `PT2H`, `P3D`. A day has 24 hours.
 ///
 /// # Errors
@@ -283,6 +287,37 @@ mod tests {
             zone.to_local(&utc) == local
         };
         offsets.iter().filter(|offset| has_local_date(offset)).count()
+    }
+
+    #[test]
+    fn duration_pattern_matches_the_accepted_forms() {
+        let pattern = regex::Regex::new(DURATION_PATTERN).expect("a valid regex");
+        for text in [
+            "500ms",
+            "10s",
+            "90m",
+            "3d",
+            "1.5h",
+            "1h30m",
+            "1h 30m",
+            "2 hours",
+            "-90m",
+            "PT2H",
+            "P3D",
+            "-P1D",
+            "PT0.5S",
+            "P1DT2H30M",
+            "0s",
+        ] {
+            assert!(parse_duration(text).is_ok(), "{text}");
+            assert!(pattern.is_match(text), "{text}");
+        }
+        for text in ["", "soon", "90", "h", "P", "2026-03-01"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+            assert!(!pattern.is_match(text), "{text}");
+        }
+        let printed = SignedDuration::from_millis(-90_061_500).to_string();
+        assert!(pattern.is_match(&printed), "{printed}");
     }
 
     proptest! {

@@ -270,8 +270,14 @@ pub(super) struct OpenapiArgs {
     #[command(flatten)]
     pub(super) config_arg: ConfigArg,
     /// Print the document of the control API
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     pub(super) control: bool,
+    /// List all content types and ways to send the API key that the server accepts, not only the preferred ones
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Base URL of the server in the document [default: `http://127.0.0.1:8080`]
+    #[arg(long, value_name = "URL", value_parser = parse_public_url)]
+    pub(super) url: Option<String>,
 }
 
 /// The format of the fidelity report.

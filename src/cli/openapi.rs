@@ -3,7 +3,9 @@
 use crate::cli::arguments::OpenapiArgs;
 use crate::cli::output::print_line;
 use crate::cli::settings;
+use crate::contract::openapi::{Alternatives, set_server};
 use crate::control;
+use crate::server::config::DEFAULT_LISTEN_ADDRESS;
 use crate::server::router;
 
 /// Prints the document.
@@ -11,9 +13,14 @@ use crate::server::router;
 /// # Errors
 /// If the config file cannot be used.
 pub(super) fn run(args: &OpenapiArgs) -> anyhow::Result<()> {
-    if args.control {
-        return print_line(&serde_json::to_string_pretty(&control::openapi_document())?);
-    }
-    let dialect = settings::load_dialect(args.config_arg.config.as_deref())?;
-    print_line(&serde_json::to_string_pretty(&router::openapi_document(&dialect))?)
+    let mut document = if args.control {
+        control::openapi_document()
+    } else {
+        let dialect = settings::load_dialect(args.config_arg.config.as_deref())?;
+        let alternatives = if args.all { Alternatives::All } else { Alternatives::Preferred };
+        router::openapi_document(&dialect, alternatives)
+    };
+    let base_url = args.url.clone().unwrap_or_else(|| format!("http://{DEFAULT_LISTEN_ADDRESS}"));
+    set_server(&mut document, &base_url);
+    print_line(&serde_json::to_string_pretty(&document)?)
 }

@@ -43,7 +43,7 @@ impl Operation<'_> {
 
 /// Renders the page.
 pub(super) fn render_page() -> Markup {
-    let document = serde_json::to_value(openapi_document()).unwrap_or_default();
+    let document = openapi_document();
     let operations = collect_operations(&document);
     let content = html! {
         header {
@@ -89,7 +89,7 @@ fn render_operation(operation: &Operation, document: &Value) -> Markup {
     html! {
         section id=(operation.id()) aria-labelledby={ "about-" (operation.id()) } {
             h2 id={ "about-" (operation.id()) } { (operation.method_badge()) " " code { (operation.path) } }
-            p { (render_text(text("summary"))) " " (render_text(text("description"))) }
+            p { (render_text(text("description"))) }
             @if operation.is_stream() {
                 p { "The response is an endless stream; read it with a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
             } @else {

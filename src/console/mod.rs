@@ -15,11 +15,13 @@ use axum::http::header::{
 };
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use maud::Markup;
+use serde_json::Value;
 
 use crate::api::state::SharedState;
 use crate::api::{auth, check_host};
+use crate::contract::openapi::{Alternatives, set_server};
 
 /// The Content Security Policy: a page connects to this server only.
 const CSP_VALUE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -31,14 +33,12 @@ const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 1
 /// Returns the routes of the pages, their assets and the OpenAPI document of the Ticket API, built on first use.
 pub(crate) fn routes(
     state: &SharedState,
-    openapi: impl FnOnce() -> String + Send + Sync + 'static,
+    openapi: impl Fn(Alternatives) -> Value + Clone + Send + Sync + 'static,
 ) -> Router<SharedState> {
-    let openapi = Arc::new(LazyLock::new(openapi));
+    let all = openapi.clone();
     Router::new()
-        .route(
-            "/openapi.json",
-            get(move || ready(asset_response("application/json", String::clone(&openapi)))),
-        )
+        .route("/openapi.json", serve_openapi(move || openapi(Alternatives::Preferred)))
+        .route("/openapi-all.json", serve_openapi(move || all(Alternatives::All)))
         .route("/", get(redirect_to_docs))
         .route("/favicon.ico", get(|| async { asset_response("image/svg+xml", ICON) }))
         .route("/docs", get(|| async { html_response(api_docs::render_page()) }))
@@ -55,6 +55,20 @@ pub(crate) fn routes(
         )
         .route_layer(from_fn_with_state(Arc::clone(state), require_own_host))
         .route_layer(map_response(add_security_headers))
+}
+
+/// Serves an OpenAPI document, built on first use, with the address that the client used as its server.
+fn serve_openapi(
+    build: impl FnOnce() -> Value + Send + Sync + 'static,
+) -> MethodRouter<SharedState> {
+    let document = Arc::new(LazyLock::new(build));
+    get(move |State(state): State<SharedState>, request: Request| {
+        let mut document = Value::clone(&document);
+        let secrets = auth::extract_all_secrets(request.uri(), request.headers());
+        let base_url = state.own_urls.base_url_for(&request, &secrets);
+        set_server(&mut document, &base_url.to_string());
+        ready(asset_response("application/json", document.to_string()))
+    })
 }
 
 /// Rejects requests for foreign host names (DNS rebinding).

@@ -33,6 +33,29 @@ impl From<Literal> for Value {
     }
 }
 
+/// A valid value, for documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Example {
+    None,
+    Boolean(bool),
+    Number(u64),
+    Numbers(&'static [u64]),
+    Text(&'static str),
+}
+
+impl Example {
+    /// Returns the value, if there is one.
+    pub(crate) fn to_value(self) -> Option<Value> {
+        match self {
+            Self::None => None,
+            Self::Boolean(boolean) => Some(boolean.into()),
+            Self::Number(number) => Some(number.into()),
+            Self::Numbers(numbers) => Some(numbers.into()),
+            Self::Text(text) => Some(text.into()),
+        }
+    }
+}
+
 /// Whether a field is required, and its default otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -127,6 +150,8 @@ pub(crate) struct Field {
     pub(crate) undocumented_values: UndocumentedValues,
     /// The meaning of the field, in a sentence.
     pub(crate) description: &'static str,
+    /// A valid value; objects take theirs from their fields.
+    pub(crate) example: Example,
     /// Whether messages redact the sent value.
     pub(crate) is_secret: bool,
 }
@@ -141,6 +166,7 @@ pub(crate) const fn required(name: &'static str, data_type: FieldType) -> Field 
         undocumented_note: "",
         undocumented_values: UndocumentedValues::None,
         description: "",
+        example: Example::None,
         is_secret: false,
     }
 }
@@ -190,6 +216,12 @@ impl Field {
     /// Sets the description.
     pub(crate) const fn description(mut self, text: &'static str) -> Self {
         self.description = text;
+        self
+    }
+
+    /// Sets the example.
+    pub(crate) const fn example(mut self, value: Example) -> Self {
+        self.example = value;
         self
     }
 

@@ -56,12 +56,15 @@ pub(crate) fn wire_names(
 
 /// Builds the field's schema with its description and source.
 fn documented_schema(field: &Field, notation: Notation) -> Value {
-    let mut schema = value_schema(field);
+    let mut schema = value_schema(field, notation);
     if notation == Notation::Json && !field.is_required() {
         make_nullable(&mut schema);
     }
     if !field.description.is_empty() {
         schema["description"] = field.description.into();
+    }
+    if let Some(example) = field.example.to_value() {
+        schema["example"] = example;
     }
     schema["x-fidelity"] = field.fidelity.label().into();
     match field.fidelity {
@@ -83,8 +86,12 @@ fn make_nullable(schema: &mut Value) {
 }
 
 /// Builds the schema of the field's value, with its default.
-pub(crate) fn value_schema(field: &Field) -> Value {
+pub(crate) fn value_schema(field: &Field, notation: Notation) -> Value {
     let mut schema = type_schema(&field.data_type);
+    if notation == Notation::Form && schema["type"] == "array" {
+        // Code generators turn it into a set, which their form encoders cannot send.
+        schema.as_object_mut().map(|schema| schema.shift_remove("uniqueItems"));
+    }
     let has_rule = schema.get("minLength").is_some() || schema.get("pattern").is_some();
     if field.is_required() && schema["type"] == "string" && !has_rule {
         schema["minLength"] = 1.into();
@@ -107,14 +114,20 @@ pub(crate) fn type_schema(data_type: &FieldType) -> Value {
                 schema["minLength"] = min_chars.into();
             }
             if let Some(regex) = pattern {
-                schema["pattern"] = regex.as_str().into();
+                let pattern = to_portable_pattern(regex.as_str());
+                if pattern != regex.as_str() {
+                    schema["x-documented-type"] = regex.as_str().into();
+                }
+                schema["pattern"] = pattern.into();
             }
             schema
         }
         FieldType::Integer { min, max } => {
-            json!({ "type": "integer", "minimum": min, "maximum": max })
+            json!({ "type": "integer", "format": "int64", "minimum": min, "maximum": max })
         }
-        FieldType::IntegerEnum(numbers) => json!({ "type": "integer", "enum": numbers }),
+        FieldType::IntegerEnum(numbers) => {
+            json!({ "type": "integer", "format": "int64", "enum": numbers })
+        }
         FieldType::TextEnum { values, documented_as } => {
             let mut schema = json!({ "type": "string", "enum": values });
             if !documented_as.is_empty() {
@@ -144,6 +157,11 @@ pub(crate) fn type_schema(data_type: &FieldType) -> Value {
     }
 }
 
+/// Removes the escape of an underscore, which ECMAScript does not allow with the flag `u`.
+fn to_portable_pattern(pattern: &str) -> String {
+    pattern.replace(r"\_", "_")
+}
+
 /// The format of a date in a seed.
 const DATETIME_OR_UTC_PATTERN: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}Z?$";
 /// The documented format of a date: no time zone.
@@ -158,7 +176,7 @@ mod tests {
     use regex::Regex;
 
     use super::*;
-    use crate::contract::{MAX_SAFE_INTEGER, optional, required, validate};
+    use crate::contract::{Example, MAX_SAFE_INTEGER, optional, required, validate};
 
     static WORD_PATTERN: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("^[a-z]+$").expect("valid regex"));
@@ -197,7 +215,7 @@ mod tests {
         let item = json!({
             "type": "object",
             "properties": {
-                "id": { "type": "integer", "minimum": 1, "maximum": 9, "x-fidelity": "undocumented", "x-reason": "" },
+                "id": { "type": "integer", "format": "int64", "minimum": 1, "maximum": 9, "x-fidelity": "undocumented", "x-reason": "" },
                 "word": { "type": ["string", "null"], "maxLength": 65_535, "pattern": "^[a-z]+$", "x-fidelity": "undocumented", "x-reason": "" },
             },
             "required": ["id"],
@@ -211,9 +229,12 @@ mod tests {
             ),
             (
                 FieldType::INTEGER,
-                json!({ "type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER }),
+                json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_SAFE_INTEGER }),
             ),
-            (FieldType::IntegerEnum(&[400, 404]), json!({ "type": "integer", "enum": [400, 404] })),
+            (
+                FieldType::IntegerEnum(&[400, 404]),
+                json!({ "type": "integer", "format": "int64", "enum": [400, 404] }),
+            ),
             (
                 FieldType::TextEnum { values: &["a"], documented_as: "" },
                 json!({ "type": "string", "enum": ["a"] }),
@@ -258,6 +279,15 @@ mod tests {
     }
 
     #[test]
+    fn pattern_is_portable_and_the_documented_one_is_stated() {
+        static SLUG_PATTERN: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new(r"^[a-z\-\_]+$").expect("valid regex"));
+        let schema = type_schema(&FieldType::text_matching(&SLUG_PATTERN));
+        assert_eq!(schema["pattern"], r"^[a-z\-_]+$");
+        assert_eq!(schema["x-documented-type"], r"^[a-z\-\_]+$");
+    }
+
+    #[test]
     fn date_patterns_differ_in_the_utc_suffix() {
         let matches =
             |pattern: &str, text: &str| Regex::new(pattern).expect("valid regex").is_match(text);
@@ -287,7 +317,10 @@ mod tests {
                 required("a", pattern),
                 json!({ "type": "string", "maxLength": 9, "pattern": "^[a-z]+$" }),
             ),
-            (required("a", integer), json!({ "type": "integer", "minimum": 1, "maximum": 9 })),
+            (
+                required("a", integer),
+                json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 9 }),
+            ),
             (optional("a", text), json!({ "type": "string", "maxLength": 9 })),
             (
                 optional("a", text).default_value(Literal::Text("")),
@@ -307,12 +340,19 @@ mod tests {
             ),
             (
                 optional("a", integer).default_value(Literal::Number(0)),
-                json!({ "type": "integer", "minimum": 1, "maximum": 9, "default": 0 }),
+                json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 9, "default": 0 }),
             ),
         ];
         for (field, expected) in cases {
-            assert_eq!(value_schema(&field), expected, "{field:?}");
+            assert_eq!(value_schema(&field, Notation::Json), expected, "{field:?}");
         }
+    }
+
+    #[test]
+    fn form_array_states_no_uniqueness() {
+        let ids = FIELDS.iter().find(|field| field.name == "ids").expect("the table has it");
+        assert_eq!(value_schema(ids, Notation::Json)["uniqueItems"], true);
+        assert_eq!(value_schema(ids, Notation::Form).get("uniqueItems"), None);
     }
 
     #[test]
@@ -347,12 +387,13 @@ mod tests {
             required("a", FieldType::Boolean)
                 .page("page 1")
                 .description("A flag.")
+                .example(Example::Boolean(true))
                 .undocumented_note("a note"),
             optional("b", FieldType::TextEnum { values: &["x"], documented_as: "" })
                 .assumption("no page"),
         ];
         let a = json!({
-            "type": "boolean", "description": "A flag.", "x-fidelity": "documented", "x-document": "page 1",
+            "type": "boolean", "description": "A flag.", "example": true, "x-fidelity": "documented", "x-document": "page 1",
             "x-undocumented": "a note",
         });
         let form = json!({

@@ -1,5 +1,7 @@
 //! The media types of request bodies.
 
+use super::json_schema::Notation;
+
 /// The media types that all endpoints accept; the contract says which one is documented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MediaType {
@@ -17,6 +19,14 @@ impl MediaType {
             Self::Urlencoded => "application/x-www-form-urlencoded",
             Self::Multipart => "multipart/form-data",
             Self::Json => "application/json",
+        }
+    }
+
+    /// Returns how a body of this type encodes lists.
+    pub(super) const fn notation(self) -> Notation {
+        match self {
+            Self::Urlencoded | Self::Multipart => Notation::Form,
+            Self::Json => Notation::Json,
         }
     }
 

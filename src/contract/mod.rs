@@ -7,6 +7,7 @@ mod field;
 pub(crate) mod json_schema;
 mod media_type;
 pub(crate) mod openapi;
+pub(crate) mod openapi_example;
 mod operation;
 mod permission;
 mod suggest;
@@ -18,8 +19,8 @@ mod violation;
 pub(crate) use api_key::{API_KEY_NAME, AUTH_SCHEME};
 pub(crate) use fidelity::{Assumption, Convention, Fidelity};
 pub(crate) use field::{
-    Field, FieldType, Literal, MAX_SAFE_INTEGER, Presence, TICKET_ID, UndocumentedValues, optional,
-    required,
+    Example, Field, FieldType, Literal, MAX_SAFE_INTEGER, Presence, TICKET_ID, UndocumentedValues,
+    optional, required,
 };
 pub(crate) use json_schema::{DATETIME_PATTERN, Notation, wire_names};
 pub(crate) use media_type::MediaType;

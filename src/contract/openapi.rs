@@ -8,6 +8,7 @@ use super::fidelity::Fidelity;
 use super::field::Field;
 use super::json_schema::{Notation, fields_schema, value_schema, wire_names};
 use super::media_type::MediaType;
+use super::openapi_example::compose_example;
 use super::operation::{Envelope, InputSource, Operation};
 
 /// A schema under its name in the document.
@@ -24,6 +25,8 @@ pub(crate) struct ResourceSchemas {
     pub(crate) item: NamedSchema,
     /// A row in a list response.
     pub(crate) list_item: NamedSchema,
+    /// The schemas that those refer to.
+    pub(crate) parts: &'static [NamedSchema],
     /// The name of the envelope of one row.
     pub(crate) item_envelope: &'static str,
     /// The name of the envelope of a list.
@@ -59,19 +62,41 @@ pub(crate) struct DocumentedResource {
     pub(crate) not_found: &'static NotFoundResponse,
 }
 
+/// Which alternatives a document lists: content types of bodies, and ways to send the API key. The server accepts all,
+/// but most code generators and tools use the first one, use all of them together, or fail if there are several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alternatives {
+    /// The content type that the vendor documents, the key in a header, and no body that query parameters may replace.
+    Preferred,
+    /// All, the preferred one first.
+    All,
+}
+
 /// Builds the document. The dialect sets statuses and names that are undocumented.
-pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect) -> Value {
-    let mut paths = Map::new();
+pub(crate) fn build_document(
+    resources: &[DocumentedResource],
+    dialect: &Dialect,
+    alternatives: Alternatives,
+) -> Value {
     let mut schemas = Map::new();
+    for resource in resources {
+        add_resource_schemas(&mut schemas, resource, dialect);
+        for operation in &resource.operations {
+            add_body_schemas(&mut schemas, operation, alternatives);
+        }
+    }
+    add_common_schemas(&mut schemas);
+    let mut paths = Map::new();
     for resource in resources {
         for operation in &resource.operations {
             let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+            let responses = responses(operation, resource, dialect, &schemas);
             path[operation.method.name().to_lowercase()] =
-                operation_object(operation, resource, dialect);
+                operation_object(operation, resource, alternatives, &responses);
         }
-        add_resource_schemas(&mut schemas, &resource.schemas, dialect);
     }
-    add_common_schemas(&mut schemas);
+    let security_schemes = alternatives.security_schemes();
+    let security: Vec<Value> = security_schemes.keys().map(|name| json!({ name: [] })).collect();
     let tags: Vec<Value> = resources
         .iter()
         .map(|resource| json!({ "name": resource.name, "description": resource.description }))
@@ -81,77 +106,182 @@ pub(crate) fn build_document(resources: &[DocumentedResource], dialect: &Dialect
         "info": {
             "title": "Omnidesk Ticket API, as omnidesk-mock implements it",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "x-fidelity marks each fact as documented by the vendor (documented) or as an assumption of this mock (undocumented).",
+            "description": format!(
+                "x-fidelity marks each fact as documented by the vendor (documented) or as an assumption of this mock (undocumented). {}",
+                alternatives.description(),
+            ),
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
-        "servers": [{ "url": "/", "description": "The server that sent this document." }],
-        "security": [{ "header": [] }, { "authorization": [] }, { "query": [] }],
+        "servers": [],
+        "security": security,
         "tags": tags,
         "paths": paths,
         "components": {
-            "securitySchemes": {
-                "header": { "type": "apiKey", "in": "header", "name": API_KEY_NAME, "x-fidelity": "documented" },
-                "authorization": { "type": "http", "scheme": AUTH_SCHEME, "x-fidelity": "documented" },
-                "query": { "type": "apiKey", "in": "query", "name": API_KEY_NAME, "x-fidelity": "documented" },
-            },
+            "securitySchemes": security_schemes,
             "schemas": schemas,
         },
     })
 }
 
+/// Sets the server of a document. The URL is absolute, since many tools cannot resolve a relative one.
+pub(crate) fn set_server(document: &mut Value, base_url: &str) {
+    document["servers"] =
+        json!([{ "url": base_url, "description": "The server that sent this document." }]);
+}
+
+impl Alternatives {
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Preferred => {
+                "A request has the documented content type, and the API key in a header; /openapi-all.json lists all alternatives that the server accepts."
+            }
+            Self::All => {
+                "Content types and ways to send the API key are alternatives, the preferred one first; /openapi.json lists that one alone."
+            }
+        }
+    }
+
+    /// Returns the ways to send the API key, as security schemes by name.
+    fn security_schemes(self) -> Map<String, Value> {
+        let all = [
+            ("header", json!({ "type": "apiKey", "in": "header", "name": API_KEY_NAME })),
+            ("authorization", json!({ "type": "http", "scheme": AUTH_SCHEME })),
+            ("query", json!({ "type": "apiKey", "in": "query", "name": API_KEY_NAME })),
+        ];
+        let count = if self == Self::All { all.len() } else { 1 };
+        let listed = all.into_iter().take(count);
+        let listed = listed.map(|(name, mut scheme)| {
+            scheme["x-fidelity"] = "documented".into();
+            (name.to_owned(), scheme)
+        });
+        listed.collect()
+    }
+
+    /// Returns the content types of the operation's body.
+    fn media_types(self, operation: &Operation) -> Vec<MediaType> {
+        let documented = operation.documented_media_type;
+        let others = MediaType::ALL.into_iter().filter(|other| Some(*other) != documented);
+        let others = others.filter(|_| self == Self::All || documented.is_none());
+        documented.into_iter().chain(others).collect()
+    }
+}
+
 fn add_resource_schemas(
     schemas: &mut Map<String, Value>,
-    resource: &ResourceSchemas,
+    resource: &DocumentedResource,
     dialect: &Dialect,
 ) {
-    let ResourceSchemas { item, list_item, item_envelope, list_envelope, created } = *resource;
-    schemas.insert(item.name.to_owned(), (item.build)());
-    schemas.insert(list_item.name.to_owned(), (list_item.build)());
-    let one = json!({ "type": { "const": "item" }, "item": schema_ref(item.name) });
-    schemas.insert(item_envelope.to_owned(), object_schema(&one));
+    let ResourceSchemas { item, list_item, parts, item_envelope, list_envelope, created } =
+        resource.schemas;
+    for schema in [item, list_item].iter().chain(parts) {
+        schemas.insert(schema.name.to_owned(), (schema.build)());
+    }
+    let one = json!({ "type": word_schema("item"), "item": schema_ref(item.name) });
+    schemas.insert(item_envelope.to_owned(), object_schema("One row.", &one));
     let list = json!({
-        "type": { "const": dialect.list_type },
-        "itemStart": count_schema(), "itemTotal": count_schema(), "itemLimit": count_schema(),
+        "type": word_schema(&dialect.list_type),
+        "itemStart": count_schema("The number of skipped rows.", 0),
+        "itemTotal": count_schema("The number of rows on all pages.", 1),
+        "itemLimit": count_schema("The maximum number of rows on a page.", 15),
         "items": { "type": "array", "items": schema_ref(list_item.name) },
     });
-    schemas.insert(list_envelope.to_owned(), object_schema(&list));
-    schemas.insert(created.name.to_owned(), created_schema((created.id_field)(dialect)));
+    schemas.insert(list_envelope.to_owned(), object_schema("A page of rows.", &list));
+    let mut properties = message_properties("type", "result", "");
+    for operation in &resource.operations {
+        if operation.envelope == Envelope::Created {
+            properties = message_properties("type", "result", operation.example_message);
+        }
+    }
+    properties[(created.id_field)(dialect)] = json!({ "type": "integer", "format": "int64", "minimum": 1, "description": "The id of the new row.", "example": 1 });
+    schemas
+        .insert(created.name.to_owned(), object_schema("The result of a creation.", &properties));
+}
+
+/// Adds the schemas of the operation's body: one for forms, and one for JSON.
+fn add_body_schemas(
+    schemas: &mut Map<String, Value>,
+    operation: &Operation,
+    alternatives: Alternatives,
+) {
+    if !has_body(operation, alternatives) {
+        return;
+    }
+    for media_type in alternatives.media_types(operation) {
+        let notation = media_type.notation();
+        let mut schema = fields_schema((operation.fields)(), notation);
+        schema["description"] = format!("The body of {}.", operation.name).into();
+        schemas.insert(body_schema_name(operation, notation), schema);
+    }
+}
+
+fn body_schema_name(operation: &Operation, notation: Notation) -> String {
+    match notation {
+        Notation::Form => operation.body_schema.to_owned(),
+        Notation::Json => format!("{}Json", operation.body_schema),
+    }
+}
+
+fn has_body(operation: &Operation, alternatives: Alternatives) -> bool {
+    let may_have_body = match operation.input_source {
+        InputSource::Query => false,
+        InputSource::Body => true,
+        InputSource::BodyOrQuery => alternatives == Alternatives::All,
+    };
+    may_have_body && !(operation.fields)().is_empty()
 }
 
 /// Adds the envelopes that all resources share.
 fn add_common_schemas(schemas: &mut Map<String, Value>) {
-    let result = json!({ "type": { "const": "result" }, "message": { "type": "string" } });
-    let error = json!({ "status": { "const": "error" }, "message": { "type": "string" } });
-    for (name, properties) in [("Result", result), ("Error", error)] {
-        schemas.insert(name.to_owned(), object_schema(&properties));
-    }
+    let result = message_properties("type", "result", "Done.");
+    schemas.insert(RESULT_SCHEMA.to_owned(), object_schema("The result of a change.", &result));
+    let error = message_properties("status", "error", "ticketID is required.");
+    schemas.insert(ERROR_SCHEMA.to_owned(), object_schema("The reason of a rejection.", &error));
 }
 
-fn created_schema(id_field: &str) -> Value {
-    let mut properties = json!({ "type": { "const": "result" }, "message": { "type": "string" } });
-    properties[id_field] = json!({ "type": "integer", "minimum": 1 });
-    object_schema(&properties)
+/// The names of the shared envelopes. `Result` and `Error` are types of most languages.
+const RESULT_SCHEMA: &str = "OperationResult";
+const ERROR_SCHEMA: &str = "ErrorResponse";
+
+/// Makes the properties of an envelope with a constant word and a message.
+fn message_properties(name: &str, word: &str, message: &str) -> Value {
+    let text = json!({ "type": "string", "description": "What happened.", "example": message });
+    json!({ name: word_schema(word), "message": text })
+}
+
+/// Makes the schema of a constant. Most code generators know an `enum` but no `const`.
+fn word_schema(word: &str) -> Value {
+    json!({ "type": "string", "enum": [word], "example": word })
 }
 
 /// Makes a schema of exactly these properties.
-fn object_schema(properties: &Value) -> Value {
+fn object_schema(description: &str, properties: &Value) -> Value {
     let names: Vec<&String> =
         properties.as_object().map(|all| all.keys().collect()).unwrap_or_default();
-    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+    json!({
+        "type": "object", "description": description, "properties": properties, "required": names,
+        "additionalProperties": false,
+    })
 }
 
-fn count_schema() -> Value {
-    json!({ "type": "integer", "minimum": 0 })
+fn count_schema(description: &str, example: u64) -> Value {
+    json!({ "type": "integer", "format": "int64", "minimum": 0, "description": description, "example": example })
 }
 
-fn schema_ref(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
+/// Returns a reference to a schema.
+pub(crate) fn schema_ref(name: &str) -> Value {
+    json!({ "$ref": schema_path(name) })
+}
+
+/// Returns the path of a schema in the document.
+pub(crate) fn schema_path(name: &str) -> String {
+    format!("#/components/schemas/{name}")
 }
 
 fn operation_object(
     operation: &Operation,
     resource: &DocumentedResource,
-    dialect: &Dialect,
+    alternatives: Alternatives,
+    responses: &Value,
 ) -> Value {
     let mut object = json!({
         "operationId": operation.id,
@@ -161,16 +291,16 @@ fn operation_object(
         "x-operation": operation.name,
         "x-fidelity": operation.fidelity.label(),
         "x-permission": { "name": operation.permission.name(), "x-fidelity": operation.permission_fidelity.label() },
-        "parameters": parameters(operation),
-        "responses": responses(operation, resource, dialect),
+        "parameters": parameters(operation, alternatives),
+        "responses": responses,
     });
-    if operation.input_source != InputSource::Query && !(operation.fields)().is_empty() {
-        object["requestBody"] = request_body(operation);
+    if has_body(operation, alternatives) {
+        object["requestBody"] = request_body(operation, alternatives);
     }
     object
 }
 
-fn parameters(operation: &Operation) -> Vec<Value> {
+fn parameters(operation: &Operation, alternatives: Alternatives) -> Vec<Value> {
     let path = (operation.path_fields)().iter().map(|field| parameter(field, field.name, "path"));
     if operation.input_source == InputSource::Body {
         return path.collect();
@@ -178,7 +308,7 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let names = (operation.fields)().iter().flat_map(|field| wire_names(field, Notation::Form));
     path.chain(names.map(|(name, field)| {
         let mut parameter = parameter(field, &name, "query");
-        if operation.input_source == InputSource::BodyOrQuery {
+        if has_body(operation, alternatives) {
             parameter["required"] = false.into();
         }
         parameter
@@ -189,8 +319,15 @@ fn parameters(operation: &Operation) -> Vec<Value> {
 fn parameter(field: &Field, name: &str, location: &str) -> Value {
     let mut parameter = json!({
         "name": name, "in": location, "required": field.is_required(), "description": field.description,
-        "schema": value_schema(field), "x-fidelity": field.fidelity.label(),
+        "schema": value_schema(field, Notation::Form), "x-fidelity": field.fidelity.label(),
     });
+    if let Some(example) = field.example.to_value() {
+        parameter["schema"]["example"] = example;
+    }
+    if name.ends_with("[]") {
+        parameter["style"] = "form".into();
+        parameter["explode"] = true.into();
+    }
     if location == "query" && !field.is_required() && !name.ends_with(']') {
         // Empty counts as not sent.
         parameter["allowEmptyValue"] = true.into();
@@ -201,76 +338,106 @@ fn parameter(field: &Field, name: &str, location: &str) -> Value {
     parameter
 }
 
-fn request_body(operation: &Operation) -> Value {
+fn request_body(operation: &Operation, alternatives: Alternatives) -> Value {
     let fields = (operation.fields)();
     let mut content = Map::new();
-    for media_type in MediaType::ALL {
-        let notation = if media_type == MediaType::Json { Notation::Json } else { Notation::Form };
+    for media_type in alternatives.media_types(operation) {
+        let notation = media_type.notation();
         let source = if operation.documented_media_type == Some(media_type) {
             "documented"
         } else {
             "undocumented"
         };
-        content.insert(
-            media_type.name().to_owned(),
-            json!({ "schema": fields_schema(fields, notation), "x-fidelity": source }),
-        );
+        let mut media = json!({ "schema": schema_ref(&body_schema_name(operation, notation)), "x-fidelity": source });
+        let arrays = fields.iter().flat_map(|field| wire_names(field, notation));
+        let arrays = arrays.filter(|(name, _)| name.ends_with("[]"));
+        let encoding: Map<String, Value> =
+            arrays.map(|(name, _)| (name, json!({ "style": "form", "explode": true }))).collect();
+        if !encoding.is_empty() {
+            media["encoding"] = encoding.into();
+        }
+        content.insert(media_type.name().to_owned(), media);
     }
     let required =
         operation.input_source == InputSource::Body && fields.iter().any(Field::is_required);
     json!({ "required": required, "content": content })
 }
 
-fn responses(operation: &Operation, resource: &DocumentedResource, dialect: &Dialect) -> Value {
+/// Messages of errors, as examples.
+const REJECTED_MESSAGE: &str = "title is required.";
+const NO_KEY_MESSAGE: &str = "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.";
+const NO_PERMISSION_MESSAGE: &str = "This API key lacks the permission TICKET_READ.";
+const BODY_TOO_LARGE_MESSAGE: &str = "The body is larger than 1048576 bytes (--max-body-bytes).";
+const CONTENT_TYPE_MESSAGE: &str = "The Content-Type text/plain is not supported; it must be one of multipart/form-data, application/x-www-form-urlencoded, application/json.";
+const TIMEOUT_MESSAGE: &str = "The body was not complete after 10s (--body-timeout).";
+const URL_MESSAGE: &str = "The URL is longer than 65534 bytes.";
+const HEADERS_MESSAGE: &str = "The URL and the headers have more than 65536 bytes (--max-header-bytes), or there are more than 100 headers.";
+const BUSY_MESSAGE: &str =
+    "The limit of 1024 connections is reached (--max-connections); close unused connections.";
+
+fn responses(
+    operation: &Operation,
+    resource: &DocumentedResource,
+    dialect: &Dialect,
+    schemas: &Map<String, Value>,
+) -> Value {
     let schema = match operation.envelope {
         Envelope::Item => resource.schemas.item_envelope,
         Envelope::List => resource.schemas.list_envelope,
-        Envelope::Result => "Result",
+        Envelope::Result => RESULT_SCHEMA,
         Envelope::Created => resource.schemas.created.name,
     };
+    let response = |description: &str, schema: &str, message: &str, fidelity: &str| {
+        let mut example = compose_example(&schema_ref(schema), schemas);
+        if !message.is_empty() {
+            example["message"] = message.into();
+        }
+        let content = json!({ "schema": schema_ref(schema), "example": example });
+        json!({
+            "description": description,
+            "content": { "application/json": content },
+            "x-fidelity": fidelity,
+        })
+    };
     let mut responses = json!({
-        "200": response("Done.", schema, Some("documented")),
-        "400": response("Rejected: the message names the error, and nothing was changed.", "Error", Some("documented")),
+        "200": response("Done.", schema, operation.example_message, "documented"),
+        "400": response(
+            "Rejected: the message names the error, and nothing was changed.",
+            ERROR_SCHEMA, REJECTED_MESSAGE, "documented",
+        ),
     });
     let mut undocumented = vec![
-        (dialect.no_key_status, "The API key is missing or unknown."),
-        (dialect.no_permission_status, "The key lacks the permission."),
+        (dialect.no_key_status, "The API key is missing or unknown.", NO_KEY_MESSAGE),
+        (dialect.no_permission_status, "The key lacks the permission.", NO_PERMISSION_MESSAGE),
     ];
     let not_found = &resource.not_found;
     if operation.all_fields().any(|field| field.name == not_found.id_field) {
-        undocumented.push(((not_found.status)(dialect), not_found.description));
+        let status = (not_found.status)(dialect);
+        undocumented.push((status, not_found.description, not_found.description));
     }
     if operation.input_source != InputSource::Query {
-        undocumented.push((413, "The body is too large."));
-        undocumented.push((415, "The Content-Type is not supported."));
+        undocumented.push((413, "The body is too large.", BODY_TOO_LARGE_MESSAGE));
+        undocumented.push((415, "The Content-Type is not supported.", CONTENT_TYPE_MESSAGE));
     }
     undocumented.extend([
-        (408, "The request did not arrive in time."),
-        (414, "The URL is too long."),
-        (431, "The URL and the headers are too large."),
-        (503, "The account is busy, or the connection limit is reached."),
+        (408, "The request did not arrive in time.", TIMEOUT_MESSAGE),
+        (414, "The URL is too long.", URL_MESSAGE),
+        (431, "The URL and the headers are too large.", HEADERS_MESSAGE),
+        (503, "The account is busy, or the connection limit is reached.", BUSY_MESSAGE),
     ]);
-    for (status, description) in undocumented {
+    for (status, description, message) in undocumented {
         let status = status.to_string();
         if responses.get(&status).is_none() {
-            responses[status] = response(description, "Error", Some("undocumented"));
+            responses[status] = response(description, ERROR_SCHEMA, message, "undocumented");
         }
     }
     responses
 }
 
-fn response(description: &str, schema: &str, source: Option<&str>) -> Value {
-    json!({
-        "description": description,
-        "content": { "application/json": { "schema": schema_ref(schema) } },
-        "x-fidelity": source,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{FieldType, Literal, Method, Permission, optional, required};
+    use crate::contract::{Example, FieldType, Literal, Method, Permission, optional, required};
 
     static NOT_FOUND: NotFoundResponse = NotFoundResponse {
         id_field: "id",
@@ -278,8 +445,10 @@ mod tests {
         description: "The thing does not exist.",
     };
 
-    const ID_FIELDS: &[Field] =
-        &[required("id", FieldType::INTEGER).page("page 1").description("The id.")];
+    const ID_FIELDS: &[Field] = &[required("id", FieldType::INTEGER)
+        .page("page 1")
+        .description("The id.")
+        .example(Example::Number(7))];
     const FIELDS: &[Field] = &[
         required("name", FieldType::TEXT).page("page 1"),
         optional("limit", FieldType::INTEGER)
@@ -310,7 +479,9 @@ mod tests {
         fields: || FIELDS,
         input_source: InputSource::Query,
         documented_media_type: None,
+        body_schema: "",
         envelope: Envelope::List,
+        example_message: "",
     };
     const UPDATE: Operation = Operation {
         id: "thingItemPUT",
@@ -319,7 +490,9 @@ mod tests {
         path_fields: || ID_FIELDS,
         input_source: InputSource::Body,
         documented_media_type: Some(MediaType::Urlencoded),
+        body_schema: "ThingUpdate",
         envelope: Envelope::Result,
+        example_message: "Thing updated.",
         ..READ
     };
 
@@ -327,6 +500,8 @@ mod tests {
     static CREATE: Operation = Operation {
         method: Method::Post,
         envelope: Envelope::Created,
+        body_schema: "NewThing",
+        example_message: "Thing created.",
         path: "/things",
         path_fields: || &[],
         ..UPDATE
@@ -336,6 +511,7 @@ mod tests {
         fields: || &[],
         input_source: InputSource::Query,
         envelope: Envelope::Item,
+        example_message: "",
         ..UPDATE
     };
     static PUT: Operation = UPDATE;
@@ -345,9 +521,14 @@ mod tests {
         Operation { path: "/solve", path_fields: || &[], fields: || &[], ..UPDATE };
 
     fn document(settings: &Value) -> Value {
+        document_with(settings, Alternatives::All)
+    }
+
+    fn document_with(settings: &Value, alternatives: Alternatives) -> Value {
         let dialect = Dialect::parse(settings.as_object().expect("settings are an object"))
             .expect("a valid dialect");
-        let schema = |name| NamedSchema { name, build: || json!({ "type": "object" }) };
+        let schema =
+            |name| NamedSchema { name, build: || json!({ "type": "object", "example": {} }) };
         let resource = DocumentedResource {
             name: "thing",
             description: "Things.",
@@ -355,6 +536,7 @@ mod tests {
             schemas: ResourceSchemas {
                 item: schema("Thing"),
                 list_item: schema("ThingRow"),
+                parts: &[],
                 item_envelope: "ThingItem",
                 list_envelope: "ThingList",
                 created: CreatedSchema {
@@ -364,7 +546,7 @@ mod tests {
             },
             not_found: &NOT_FOUND,
         };
-        build_document(&[resource], &dialect)
+        build_document(&[resource], &dialect, alternatives)
     }
 
     fn statuses(operation: &Value) -> Vec<&str> {
@@ -468,22 +650,64 @@ mod tests {
         let create = body("/things", "post").expect("a body");
         assert_eq!(create["required"], true);
         assert_eq!(body("/things/{id}", "delete").expect("a body")["required"], false);
-        let content = create["content"].as_object().expect("content");
-        let sources: Vec<(&str, &str, bool)> = content
+        let list_content = |document: &Value| -> Vec<(String, String, String, bool, Value)> {
+            let content = &document["paths"]["/things"]["post"]["requestBody"]["content"];
+            let content = content.as_object().expect("content").iter();
+            content
+                .map(|(name, media)| {
+                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                    let path = text(&media["schema"]["$ref"]);
+                    let schema = path.rsplit('/').next().unwrap_or_default().to_owned();
+                    let properties = &document["components"]["schemas"][&schema]["properties"];
+                    let has_brackets = properties.get("ids[]").is_some();
+                    let encoding = media["encoding"]["ids[]"].clone();
+                    (name.clone(), text(&media["x-fidelity"]), schema, has_brackets, encoding)
+                })
+                .collect()
+        };
+        let row = |name: &str, source: &str, schema: &str, encoding: Value| {
+            let has_brackets = encoding != Value::Null;
+            (name.to_owned(), source.to_owned(), schema.to_owned(), has_brackets, encoding)
+        };
+        let form = || json!({ "style": "form", "explode": true });
+        let documented = row("application/x-www-form-urlencoded", "documented", "NewThing", form());
+        let others = [
+            row("multipart/form-data", "undocumented", "NewThing", form()),
+            row("application/json", "undocumented", "NewThingJson", Value::Null),
+        ];
+        let all = [vec![documented.clone()], others.to_vec()].concat();
+        assert_eq!(list_content(&document), all, "the documented one is the first");
+        let preferred = document_with(&json!({}), Alternatives::Preferred);
+        assert_eq!(list_content(&preferred), [documented]);
+        assert_eq!(preferred["components"]["schemas"].get("NewThingJson"), None);
+        let delete = &preferred["paths"]["/things/{id}"]["delete"];
+        assert_eq!(delete.get("requestBody"), None, "the query has the fields");
+        let required: Vec<&Value> = delete["parameters"]
+            .as_array()
+            .expect("parameters")
             .iter()
-            .map(|(name, media)| {
-                let has_brackets = media["schema"]["properties"].get("ids[]").is_some();
-                (name.as_str(), media["x-fidelity"].as_str().unwrap_or_default(), has_brackets)
-            })
+            .map(|parameter| &parameter["required"])
             .collect();
-        assert_eq!(
-            sources,
-            [
-                ("multipart/form-data", "undocumented", true),
-                ("application/x-www-form-urlencoded", "documented", true),
-                ("application/json", "undocumented", false),
-            ]
-        );
+        assert_eq!(required, [true, true, false, false], "those of the path and of the query");
+    }
+
+    #[test]
+    fn responses_have_examples() {
+        let document = document(&json!({ "created_id_field": "thingID" }));
+        let example = |path: &str, method: &str, status: &str| {
+            let response = &document["paths"][path][method]["responses"][status];
+            response["content"]["application/json"]["example"].clone()
+        };
+        let created = json!({ "type": "result", "message": "Thing created.", "thingID": 1 });
+        assert_eq!(example("/things", "post", "200"), created);
+        let updated = json!({ "type": "result", "message": "Thing updated." });
+        assert_eq!(example("/things/{id}", "put", "200"), updated);
+        assert_eq!(example("/things/{id}", "get", "200"), json!({ "type": "item", "item": {} }));
+        let list = json!({ "type": "items", "itemStart": 0, "itemTotal": 1, "itemLimit": 15, "items": [{}] });
+        assert_eq!(example("/things", "get", "200"), list);
+        assert_eq!(example("/things", "get", "414")["status"], "error");
+        let id = &document["paths"]["/things/{id}"]["get"]["parameters"][0]["schema"];
+        assert_eq!((&id["example"], &id["format"]), (&json!(7), &json!("int64")));
     }
 
     #[test]
@@ -499,7 +723,7 @@ mod tests {
             ("/things", "get", "ThingList"),
             ("/things", "post", "ThingCreated"),
             ("/things/{id}", "get", "ThingItem"),
-            ("/things/{id}", "put", "Result"),
+            ("/things/{id}", "put", "OperationResult"),
         ] {
             assert_eq!(success(path, method), format!("#/components/schemas/{schema}"));
         }
@@ -540,8 +764,8 @@ mod tests {
                 json!({ "type": "things", "itemStart": 0, "itemTotal": 0, "itemLimit": 0, "items": [{}] }),
             ),
             ("ThingCreated", json!({ "type": "result", "message": "", "thingID": 1 })),
-            ("Result", json!({ "type": "result", "message": "" })),
-            ("Error", json!({ "status": "error", "message": "" })),
+            ("OperationResult", json!({ "type": "result", "message": "" })),
+            ("ErrorResponse", json!({ "status": "error", "message": "" })),
         ];
         for (name, value) in cases {
             assert!(validates(name, &value), "{name}: {value}");
@@ -562,12 +786,16 @@ mod tests {
             "ThingCreated",
             &json!({ "type": "result", "message": "", "thingID": 0 })
         ));
-        assert_eq!(schemas["Thing"], json!({ "type": "object" }));
-        assert_eq!(schemas["ThingRow"], json!({ "type": "object" }));
+        assert_eq!(schemas["Thing"]["type"], "object");
+        assert_eq!(schemas["ThingRow"]["type"], "object");
     }
 
     #[test]
-    fn security_lists_the_three_ways_to_send_a_key() {
+    fn security_lists_the_three_ways_to_send_a_key_or_the_header_alone() {
+        let preferred = document_with(&json!({}), Alternatives::Preferred);
+        assert_eq!(preferred["security"], json!([{ "header": [] }]));
+        let schemes = preferred["components"]["securitySchemes"].as_object().expect("schemes");
+        assert_eq!(schemes.keys().collect::<Vec<_>>(), ["header"]);
         let document = document(&json!({}));
         assert_eq!(
             document["security"],

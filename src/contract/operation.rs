@@ -66,7 +66,11 @@ pub(crate) struct Operation {
     pub(crate) input_source: InputSource,
     /// The documented media type of the body, if any.
     pub(crate) documented_media_type: Option<MediaType>,
+    /// The name of the body's schema; empty without a body.
+    pub(crate) body_schema: &'static str,
     pub(crate) envelope: Envelope,
+    /// The message of the success response to the examples; empty if the envelope has none.
+    pub(crate) example_message: &'static str,
 }
 
 impl Operation {
@@ -110,7 +114,9 @@ mod tests {
         fields: || FIELDS,
         input_source: InputSource::Body,
         documented_media_type: None,
+        body_schema: "",
         envelope: Envelope::Result,
+        example_message: "",
     };
 
     #[test]

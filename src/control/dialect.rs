@@ -11,7 +11,7 @@ use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 /// Shows the effective dialect of an account.
 #[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "getDialect",
     params(AccountPath),
-    responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
+    responses((status = 200, body = ref("#/components/schemas/DialectSettings"), description = "Every setting by name"), Problem))]
 pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<String, Value>> {
     Json(account.settings().dialect.values().clone())
 }
@@ -19,8 +19,8 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<Strin
 /// Replaces the account's dialect overrides. Omitted settings use the server's values.
 #[utoipa::path(put, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "setDialect",
     params(AccountPath),
-    request_body(content = Object, description = "Settings by name"),
-    responses((status = 200, body = Object, description = "Every setting by name"), Problem))]
+    request_body(content = ref("#/components/schemas/DialectSettings"), description = "Settings by name"),
+    responses((status = 200, body = ref("#/components/schemas/DialectSettings"), description = "Every setting by name"), Problem))]
 pub(super) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(mut dialect): JsonBody<Map<String, Value>>,

@@ -15,7 +15,7 @@ use super::pattern::{did_you_mean, find_operation, parse_pattern};
 use super::problem::{Problem, ProblemKind};
 use crate::accounts::Account;
 use crate::api::state::SharedState;
-use crate::contract::{Operation, quote_value};
+use crate::contract::{MAX_SAFE_INTEGER, Operation, quote_value};
 use crate::controllers::all_operations;
 use crate::faults;
 use crate::faults::{
@@ -217,8 +217,12 @@ fn parse_trigger(
         }
     };
     let counts = [("first", first), ("every", every), ("after", after)];
-    if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-        return Err(Problem::invalid(format!("{name} must be at least 1; 0 was sent.")));
+    let is_invalid = |count: u64| !(1..=MAX_SAFE_INTEGER).contains(&count);
+    if let Some((name, Some(sent))) = counts.iter().find(|(_, count)| count.is_some_and(is_invalid))
+    {
+        return Err(Problem::invalid(format!(
+            "{name} must be a number from 1 to {MAX_SAFE_INTEGER}; {sent} was sent."
+        )));
     }
     Ok(Some(trigger))
 }

@@ -7,7 +7,7 @@ use crate::contract::{Fidelity, Field, Operation, Presence, quote_value};
 use crate::controllers::{CONTROLLERS, all_operations};
 
 /// One line of the report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FidelityFact {
     /// The operation, `dialect` or `all`.
     pub(crate) scope: String,

@@ -21,7 +21,7 @@ const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
 /// Exports an account as a fixture: a seed file with all its data, without its API keys.
 #[utoipa::path(get, path = "/accounts/{account}/export", tag = "fixtures", operation_id = "exportAccount",
     params(AccountPath),
-    responses((status = 200, body = Object, description = "A seed with this account"), Problem))]
+    responses((status = 200, body = ref("#/components/schemas/Fixture"), description = "A seed with this account"), Problem))]
 pub(super) async fn export(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
@@ -51,7 +51,7 @@ pub(super) async fn export(
 /// Adds only missing reference data. A time zone, dialect or clock in the fixture replaces the account's.
 #[utoipa::path(post, path = "/accounts/{account}/import", tag = "fixtures", operation_id = "importFixture",
     params(AccountPath),
-    request_body(content = Object, description = "A seed with one account, without keys"),
+    request_body(content = ref("#/components/schemas/Fixture"), description = "A seed with one account, without keys"),
     responses((status = 200, body = ImportResult, description = "The added rows"), Problem))]
 pub(super) async fn import(
     State(state): State<SharedState>,

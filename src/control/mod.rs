@@ -14,6 +14,7 @@ mod har;
 mod journal_page;
 mod keys;
 mod openapi;
+mod openapi_examples;
 mod pattern;
 mod problem;
 mod problem_completion;
@@ -26,7 +27,7 @@ mod strict;
 mod verify;
 mod wait;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -34,11 +35,13 @@ use axum::response::Response;
 use axum::{Json, Router};
 pub(crate) use omnidesk_mock_client::PATH_PREFIX;
 use parking_lot::Mutex;
-use utoipa::openapi::OpenApi;
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::auth;
 use crate::api::state::SharedState;
+use crate::contract::openapi::set_server;
 pub(crate) use problem::PROBLEM_KINDS;
 pub(crate) use problem::Problem;
 use problem::ProblemKind;
@@ -135,19 +138,23 @@ pub(crate) fn is_monitoring_path(path: &str) -> bool {
     route.is_some_and(|route| ["/health", "/ready", "/metrics"].contains(&route))
 }
 
-/// Returns the OpenAPI document of these routes.
-pub(crate) fn openapi_document() -> OpenApi {
+/// Returns the OpenAPI document of these routes, without its server.
+pub(crate) fn openapi_document() -> Value {
     let router = OpenApiRouter::with_openapi(openapi::base_document());
-    let (_, mut document) =
+    let (_, document) =
         router.nest(PATH_PREFIX, public_routes().merge(protected_routes())).split_for_parts();
-    openapi::flatten_fault_rule_schema(&mut document);
-    openapi::list_permission_names(&mut document);
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    openapi::complete(&mut document);
     document
 }
 
 /// Returns this document.
 #[utoipa::path(get, path = "/openapi.json", tag = "server", operation_id = "controlOpenapi",
     responses((status = 200, body = Object, description = "OpenAPI 3.1"), Problem))]
-async fn serve_document() -> Json<OpenApi> {
-    Json(openapi_document())
+async fn serve_document(State(state): State<SharedState>, request: Request) -> Json<Value> {
+    let mut document = openapi_document();
+    let secrets = auth::extract_all_secrets(request.uri(), request.headers());
+    let base_url = state.own_urls.base_url_for(&request, &secrets);
+    set_server(&mut document, &base_url.to_string());
+    Json(document)
 }

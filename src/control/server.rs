@@ -57,7 +57,7 @@ pub(super) async fn metrics(State(state): State<SharedState>) -> Result<Response
 
 /// Returns the fidelity report: the documented facts and the undocumented assumptions.
 #[utoipa::path(get, path = "/fidelity", tag = "server", operation_id = "fidelity",
-    responses((status = 200, body = Vec<Object>, description = "Every fact with its fidelity"), Problem))]
+    responses((status = 200, body = Vec<FidelityFact>, description = "Every fact with its fidelity"), Problem))]
 pub(super) async fn fidelity(State(state): State<SharedState>) -> Json<Vec<FidelityFact>> {
     Json(fidelity::fidelity_report(&state.accounts.default_dialect))
 }

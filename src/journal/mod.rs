@@ -23,7 +23,7 @@ pub(crate) use pattern::{
 };
 pub(crate) use redact::{REDACTED, ends_with_key_label, redact_json, redact_text, redact_words};
 pub(crate) use ring_buffer::{
-    Cursor, Journal, JournalLimits, JournalSlice, PendingEntry, SequencedEntry,
+    CURSOR_PATTERN, Cursor, Journal, JournalLimits, JournalSlice, PendingEntry, SequencedEntry,
 };
 pub(crate) use verification::{CountExpectation, NearMiss, OrderExpectation, Verdict};
 pub(crate) use warning::{Warning, WarningKind};

@@ -29,6 +29,9 @@ pub(crate) struct Cursor {
     pub(crate) after_seq: u64,
 }
 
+/// Matches the text of each cursor.
+pub(crate) const CURSOR_PATTERN: &str = "^[0-9a-f]{8}[.][0-9]+$";
+
 impl std::fmt::Display for Cursor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{:08x}.{}", self.journal_id, self.after_seq)

@@ -42,7 +42,7 @@ An error is an `application/problem+json` document ([RFC 9457](https://www.rfc-e
 
 /// Generates the page.
 pub(super) fn page() -> String {
-    let document = serde_json::to_value(openapi_document()).expect("the document is JSON");
+    let document = openapi_document();
     let operations = collect_operations(&document);
     let mut tags: Vec<&str> = Vec::new();
     for operation in &operations {
@@ -84,7 +84,7 @@ fn request(operation: &Operation<'_>) -> String {
 }
 
 fn operation_row(operation: &Operation<'_>) -> [String; 4] {
-    let summary = operation.spec["summary"].as_str().unwrap_or_default().to_owned();
+    let summary = operation.spec["description"].as_str().unwrap_or_default().to_owned();
     let responses = operation.spec["responses"].as_object().expect("there are responses");
     let responses: Vec<String> = responses
         .iter()
@@ -132,21 +132,13 @@ fn describe_content(content: &Value) -> String {
 fn describe_type(page: &mut String, name: &str, schema: &Value) {
     let description = schema["description"].as_str().unwrap_or_default();
     let _ = write!(page, "\n### {name}\n\n{description}\n");
-    let mut rows = Vec::new();
-    let alternatives =
-        schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
-    for alternative in alternatives {
-        if referenced_name(alternative).is_some() {
-            let _ = write!(page, "\nIt has the fields of {}, and these:\n", describe(alternative));
-        }
-        rows.extend(alternative["properties"].as_object().into_iter().flatten().map(
-            |(name, property)| {
-                let required = alternative["required"].as_array().into_iter().flatten();
-                let is_required = required.into_iter().any(|required| required == name);
-                field_row(name, property, is_required)
-            },
-        ));
-    }
+    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let rows: Vec<_> = properties
+        .map(|(name, property)| {
+            field_row(name, property, required.iter().any(|required| required == name))
+        })
+        .collect();
     if !rows.is_empty() {
         let _ = write!(page, "\n{}", table(["Field", "Type", "Default", "Meaning"], &rows));
     } else if let Some(alternatives) = schema["oneOf"].as_array() {
@@ -154,7 +146,8 @@ fn describe_type(page: &mut String, name: &str, schema: &Value) {
             describe_alternative(page, alternative);
         }
     } else {
-        let _ = write!(page, "\nOne of {}.\n", describe(schema));
+        let prefix = if schema["enum"].is_array() { "One of" } else { "JSON type:" };
+        let _ = write!(page, "\n{prefix} {}.\n", describe(schema));
     }
 }
 

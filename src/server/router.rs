@@ -27,7 +27,7 @@ use crate::api::{
 };
 use crate::clock::Stopwatch;
 use crate::contract::dialect::Dialect;
-use crate::contract::openapi::{DocumentedResource, build_document};
+use crate::contract::openapi::{Alternatives, DocumentedResource, build_document};
 use crate::contract::{self, Operation};
 use crate::control::Problem;
 use crate::controllers::{CONTROLLERS, all_endpoints, all_operations};
@@ -145,7 +145,7 @@ impl App {
 
 fn build_router(state: SharedState) -> Router {
     let accounts = Arc::clone(&state.accounts);
-    let openapi = move || openapi_document(&accounts.default_dialect).to_string();
+    let openapi = move |alternatives| openapi_document(&accounts.default_dialect, alternatives);
     let mut router =
         Router::new().merge(console::routes(&state, openapi)).merge(control::router(&state));
     for (path, endpoints) in endpoints_by_path() {
@@ -188,11 +188,11 @@ pub(crate) fn protocol_error_response(
     response
 }
 
-/// Builds the OpenAPI document for a dialect.
-pub(crate) fn openapi_document(dialect: &Dialect) -> serde_json::Value {
+/// Builds the OpenAPI document for a dialect, without its server.
+pub(crate) fn openapi_document(dialect: &Dialect, alternatives: Alternatives) -> serde_json::Value {
     let resources: Vec<DocumentedResource> =
         CONTROLLERS.iter().map(|controller| controller.to_documented_resource()).collect();
-    build_document(&resources, dialect)
+    build_document(&resources, dialect, alternatives)
 }
 
 fn endpoints_by_path() -> BTreeMap<&'static str, Vec<&'static Endpoint>> {

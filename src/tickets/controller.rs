@@ -15,9 +15,13 @@ pub(crate) static CONTROLLER: Controller = Controller {
     schemas: ResourceSchemas {
         item: NamedSchema { name: "Ticket", build: columns::item_schema },
         list_item: NamedSchema { name: "TicketEntry", build: columns::list_item_schema },
-        item_envelope: "Item",
-        list_envelope: "List",
-        created: CreatedSchema { name: "Created", id_field: |dialect| &dialect.created_id_field },
+        parts: columns::TIMELINE_SCHEMAS,
+        item_envelope: "TicketItem",
+        list_envelope: "TicketList",
+        created: CreatedSchema {
+            name: "TicketCreated",
+            id_field: |dialect| &dialect.created_id_field,
+        },
     },
     not_found: &responses::NOT_FOUND,
     conventions: DOCUMENTED_CONVENTIONS,

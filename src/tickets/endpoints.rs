@@ -31,7 +31,9 @@ const fn operation(
         fields: || fields::NO_FIELDS,
         input_source: InputSource::Body,
         documented_media_type: None,
+        body_schema: "",
         envelope: Envelope::Result,
+        example_message: "",
     }
 }
 
@@ -66,6 +68,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             fields: || fields::CREATE,
             documented_media_type: Some(MediaType::Multipart),
             envelope: Envelope::Created,
+            body_schema: "NewTicket",
+            example_message: "Ticket created.",
             ..operation("ticket.create", "ticketIndexPOST", Method::Post, INDEX_ROUTE)
         },
         |context| Box::pin(handlers::create(context)),
@@ -89,6 +93,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             fields: || fields::UPDATE,
             documented_media_type: Some(MediaType::Urlencoded),
             path_fields: || fields::ITEM_PATH_PARAMS,
+            body_schema: "TicketUpdate",
+            example_message: "Ticket updated.",
             ..operation("ticket.update", "ticketItemPUT", Method::Put, ITEM_ROUTE)
         },
         |context| Box::pin(handlers::update(context)),
@@ -98,6 +104,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             summary: "Deletes all the data of this ticket.",
             permission: Permission::TicketDelete,
             path_fields: || fields::ITEM_PATH_PARAMS,
+            example_message: "Ticket deleted.",
             ..operation("ticket.delete", "ticketItemDELETE", Method::Delete, ITEM_ROUTE)
         },
         |context| Box::pin(handlers::delete(context)),
@@ -109,6 +116,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             fields: || fields::DELETE_MULTI,
             input_source: InputSource::BodyOrQuery,
             documented_media_type: Some(MediaType::Urlencoded),
+            body_schema: "TicketDeletion",
+            example_message: "2 tickets deleted.",
             ..named_method(
                 "ticket.deleteMulti",
                 "ticketMultiDELETE",
@@ -124,6 +133,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             permission: Permission::SetStatus,
             fields: || fields::SET_STATUS,
             documented_media_type: Some(MediaType::Multipart),
+            body_schema: "StatusChange",
+            example_message: "Status of 1 ticket set to pending.",
             ..named_method(
                 "ticket.setStatus",
                 "ticketSetStatusPOST",
@@ -139,6 +150,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             permission: Permission::TicketUpdate,
             fields: || fields::SET_PRIORITY,
             documented_media_type: Some(MediaType::Multipart),
+            body_schema: "PriorityChange",
+            example_message: "Priority of 1 ticket set to high.",
             ..named_method(
                 "ticket.setPriority",
                 "ticketSetPriorityPOST",
@@ -155,6 +168,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
                 "The permission list names it, but no page describes it: the behaviour is an assumption.",
             ),
             permission: Permission::SetStatus,
+            example_message: "3 tickets solved.",
             ..named_method(
                 "ticket.solveUnfinishedTickets",
                 "ticketSolveUnfinishedTicketsPUT",
@@ -173,6 +187,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             ),
             fields: || fields::UNLINK_CUSTOMER,
             documented_media_type: Some(MediaType::Multipart),
+            body_schema: "CustomerUnlink",
+            example_message: "Customer unlinked from ticket.",
             ..named_method(
                 "ticket.unlinkCustomerFromTicket",
                 "ticketUnlinkCustomerFromTicketPOST",
@@ -188,6 +204,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             permission: Permission::TicketBatch,
             fields: || fields::BATCH,
             documented_media_type: Some(MediaType::Multipart),
+            body_schema: "TicketBatch",
+            example_message: "1 action performed on 2 tickets.",
             ..named_method("ticket.batch", "ticketBatchPOST", Method::Post, "/api/v2/ticket/batch")
         },
         |context| Box::pin(handlers::batch(context)),

@@ -7,7 +7,8 @@ use regex::Regex;
 use super::model::batch::{ACTION_TYPES, MAX_ACTIONS_PER_BATCH};
 use super::model::ticket::{Direction, Priority, Status};
 use crate::contract::{
-    Field, FieldType, Literal, MAX_SAFE_INTEGER, TICKET_ID, UndocumentedValues, optional, required,
+    Example, Field, FieldType, Literal, MAX_SAFE_INTEGER, TICKET_ID, UndocumentedValues, optional,
+    required,
 };
 
 static VIEW_SLUG_PATTERN: LazyLock<Regex> =
@@ -33,7 +34,8 @@ const LIST_ORDER_NOTE: &str = "the list is sorted by id, the highest (newest) fi
 pub(crate) static ITEM_PATH_PARAMS: &[Field] = &[required("ticketID", TICKET_ID)
     .page(V1_TICKET_DOCS)
     .undocumented_note("a whole number from 1")
-    .description("The id of the ticket.")];
+    .description("The id of the ticket.")
+    .example(Example::Number(1))];
 
 /// `GET` index.
 pub(crate) static LIST: &[Field] = &[
@@ -41,53 +43,53 @@ pub(crate) static LIST: &[Field] = &[
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
         .undocumented_note("the slug of a built-in view, or the slug or id of a view of the account; at most 64 characters")
-        .description("Only the tickets of this view."),
+        .description("Only the tickets of this view.").example(Example::Text("unsolved")),
     optional("query", FieldType::Text { min_chars: 1, max_chars: 1000, pattern: None })
         .default_value(Literal::Text(""))
         .page(V2_TICKET_DOCS)
         .undocumented_note("matches the id, or a part of title, from, from_name, to, to_name or external_id, ignoring case; at most 1000 characters")
-        .description("Only tickets that contain this text; which fields are searched is an assumption: the id, title, from, from_name, to, to_name and external_id."),
+        .description("Only tickets that contain this text; which fields are searched is an assumption: the id, title, from, from_name, to, to_name and external_id.").example(Example::Text("printer")),
     optional("itemStart", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V2_TICKET_DOCS)
         .undocumented_note(LIST_ORDER_NOTE)
-        .description("The number of tickets to skip."),
+        .description("The number of tickets to skip.").example(Example::Number(0)),
     optional("itemLimit", FieldType::Integer { min: 0, max: 9999 })
         .default_value(Literal::Number(15))
         .page(V2_TICKET_DOCS)
         .undocumented_note("0 is allowed, and returns only the total")
         .undocumented_values(UndocumentedValues::Listed(&["0"]))
-        .description("The maximum number of tickets to return."),
+        .description("The maximum number of tickets to return.").example(Example::Number(15)),
     optional("searchArchived", FieldType::TextEnum { values: &["yes", "no"], documented_as: "enum" })
         .default_value(Literal::Text("no"))
         .page(V2_TICKET_DOCS)
         .undocumented_note("yes or no; a ticket is archived when it has been closed for longer than archive_after, 30 days by default")
         .undocumented_values(UndocumentedValues::WithoutAlternative(&["yes"]))
-        .description("Whether the list includes archived tickets."),
+        .description("Whether the list includes archived tickets.").example(Example::Text("no")),
     optional("status", FieldType::TextEnum { values: Status::NAMES, documented_as: "enum" })
         .page(V2_TICKET_DOCS)
         .undocumented_note("one of the six statuses; all of them by default")
-        .description("Only tickets with this status."),
+        .description("Only tickets with this status.").example(Example::Text("open")),
 ];
 
 /// `POST` index.
 pub(crate) static CREATE: &[Field] = &[
-    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the brand."),
-    required("channelID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the channel: 1 is e-mail, 8 live chat."),
+    required("brandID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the brand.").example(Example::Number(1)),
+    required("channelID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the channel: 1 is e-mail, 8 live chat.").example(Example::Number(1)),
     required("direction", FieldType::TextEnum { values: Direction::NAMES, documented_as: "^inbound|outbound$" })
         .page(V1_TICKET_DOCS)
         .undocumented_note("exactly one of the two words; the documented pattern is not grouped and would accept inboundX and Xoutbound")
-        .description("Who started the ticket: inbound for the customer, outbound for an agent."),
-    required("from", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The sender's address."),
-    optional("fromName", FieldType::SHORT_TEXT).default_value(Literal::Text("")).page(V1_TICKET_DOCS).description("The sender's name."),
-    required("to", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The recipient's address."),
-    required("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The subject."),
+        .description("Who started the ticket: inbound for the customer, outbound for an agent.").example(Example::Text("inbound")),
+    required("from", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The sender's address.").example(Example::Text("thomas@test.com")),
+    optional("fromName", FieldType::SHORT_TEXT).default_value(Literal::Text("")).page(V1_TICKET_DOCS).description("The sender's name.").example(Example::Text("Thomas")),
+    required("to", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The recipient's address.").example(Example::Text("service@mybrand.com")),
+    required("title", FieldType::SHORT_TEXT).page(V1_TICKET_DOCS).description("The subject.").example(Example::Text("The printer is broken")),
     optional("assignedGroupID", FieldType::INTEGER)
         .default_value(Literal::Number(0))
         .page(V1_TICKET_DOCS)
         .undocumented_note(ANY_ID_NOTE)
-        .description("The id of the assigned group; 0 for none."),
-    optional("formID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the form that the ticket came from; null for none."),
+        .description("The id of the assigned group; 0 for none.").example(Example::Number(1)),
+    optional("formID", FieldType::INTEGER).page(V1_TICKET_DOCS).undocumented_note(ANY_ID_NOTE).description("The id of the form that the ticket came from; null for none.").example(Example::Number(3)),
 ];
 
 /// `GET` item, except the id.
@@ -97,30 +99,35 @@ pub(crate) static GET: &[Field] = &[optional("getTicketHistory", FieldType::Bool
         "true, false, True, False, 1 or 0; events are included unless it is false, notes always",
     )
     .undocumented_values(UndocumentedValues::Listed(&["1", "0", "True", "False"]))
-    .description("Whether the timeline includes events.")];
+    .description("Whether the timeline includes events.")
+    .example(Example::Boolean(true))];
 
 /// `PUT` item, except the id.
 pub(crate) static UPDATE: &[Field] = &[
     optional("externalPrimaryID", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
         .undocumented_note("an unknown one creates a customer, see unknown_customer")
-        .description("Links the ticket to the customer with this external primary id."),
+        .description("Links the ticket to the customer with this external primary id.")
+        .example(Example::Text("C-78")),
     optional("title", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
-        .description("The new subject; unchanged if it is missing."),
+        .description("The new subject; unchanged if it is missing.")
+        .example(Example::Text("The printer is out of paper")),
     optional(
         "status",
         FieldType::TextEnum { values: &["solved", "closed"], documented_as: "^(solved|closed)$" },
     )
     .page(V1_TICKET_DOCS)
-    .description("The new status; unchanged if it is missing."),
+    .description("The new status; unchanged if it is missing.")
+    .example(Example::Text("solved")),
 ];
 
 /// `DELETE` multi.
 pub(crate) static DELETE_MULTI: &[Field] = &[required("ticketIDs", TICKET_IDS)
     .assumption("no parameter is declared; similar operations use ticketIDs[]")
     .undocumented_values(UndocumentedValues::All)
-    .description("The tickets, in the body or in the query.")];
+    .description("The tickets, in the body or in the query.")
+    .example(Example::Numbers(&[2, 3]))];
 
 /// `POST` setStatus.
 pub(crate) static SET_STATUS: &[Field] = &[
@@ -132,7 +139,8 @@ pub(crate) static SET_STATUS: &[Field] = &[
         },
     )
     .page(V1_TICKET_DOCS)
-    .description("The new status."),
+    .description("The new status.")
+    .example(Example::Text("pending")),
     ticket_ids_field(),
 ];
 
@@ -146,7 +154,8 @@ pub(crate) static SET_PRIORITY: &[Field] = &[
         },
     )
     .page(V1_TICKET_DOCS)
-    .description("The new priority."),
+    .description("The new priority.")
+    .example(Example::Text("high")),
     ticket_ids_field(),
 ];
 
@@ -154,7 +163,8 @@ pub(crate) static SET_PRIORITY: &[Field] = &[
 pub(crate) static UNLINK_CUSTOMER: &[Field] = &[required("ticketID", TICKET_ID)
     .page(V1_TICKET_DOCS)
     .undocumented_note("a whole number from 1")
-    .description("The id of the ticket.")];
+    .description("The id of the ticket.")
+    .example(Example::Number(4))];
 
 /// `POST` batch.
 pub(crate) static BATCH: &[Field] = &[
@@ -167,7 +177,8 @@ pub(crate) static BATCH: &[Field] = &[
     )
     .page(V1_TICKET_DOCS)
     .undocumented_note("each id once, none empty, at most 8000")
-    .description("The ids of the tickets, separated by commas; spaces are allowed."),
+    .description("The ids of the tickets, separated by commas; spaces are allowed.")
+    .example(Example::Text("4, 5")),
     required(
         "actions",
         FieldType::ObjectArray {
@@ -187,11 +198,13 @@ static BATCH_ACTION: &[Field] = &[
         .page(V1_TICKET_DOCS)
         .undocumented_note("one of these; the documents name none")
         .undocumented_values(UndocumentedValues::All)
-        .description("What to change."),
+        .description("What to change.")
+        .example(Example::Text("assigned_group_id")),
     required("value", FieldType::SHORT_TEXT)
         .page(V1_TICKET_DOCS)
         .undocumented_note("a word, an id (0 for none) or a text, depending on the action type")
-        .description("The new value."),
+        .description("The new value.")
+        .example(Example::Text("1")),
 ];
 
 /// An operation without fields.
@@ -202,6 +215,7 @@ const fn ticket_ids_field() -> Field {
         .page(V1_TICKET_DOCS)
         .undocumented_note("1 to 8000 of them, each once")
         .description("The ids of the tickets.")
+        .example(Example::Numbers(&[4]))
 }
 
 const _: () = assert!(

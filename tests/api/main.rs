@@ -26,6 +26,7 @@ mod malformed_input;
 mod metrics;
 mod model;
 mod openapi;
+mod openapi_documents;
 mod pagination;
 mod port_file;
 mod rejections;

@@ -203,7 +203,7 @@ async fn item_schema_rejects_invalid_items() {
 async fn served_document_is_valid_and_equals_printed_one() {
     let server = start_server();
     let live = fetch_document(&server).await;
-    let printed = run_to_exit(&["openapi"]).expect_success();
+    let printed = run_to_exit(&["openapi", "--url", &server.base_url]).expect_success();
     let parsed = oas3::from_json(&printed).expect("an OpenAPI document");
     assert!(parsed.openapi.starts_with("3.1."), "{}", parsed.openapi);
     assert_eq!(parsed.operations().count(), 11, "all 11 operations exist");

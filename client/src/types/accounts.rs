@@ -14,10 +14,7 @@ use super::{ClockStatus, PermissionsSpec};
 pub struct NewAccount {
     /// A unique name, `[a-z0-9][a-z0-9-]{0,62}`; by default `account-1` or similar.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "openapi",
-        schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$", example = "checkout-tests")
-    )]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$"))]
     pub name: Option<String>,
     /// The initial state, which a reset restores: `seed` (the first account of the seed; the default),
     /// `seed:NAME`, `empty`, `account:NAME`, or `snapshot:ACCOUNT/NAME`.
@@ -25,7 +22,6 @@ pub struct NewAccount {
     #[cfg_attr(
         feature = "openapi",
         schema(
-            example = "seed",
             pattern = "^(empty|seed|(seed|account):[a-z0-9][a-z0-9-]{0,62}|snapshot:[a-z0-9][a-z0-9-]{0,62}/[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$"
         )
     )]
@@ -35,7 +31,6 @@ pub struct NewAccount {
     pub permissions: Option<PermissionsSpec>,
     /// It is removed after this time without a request: `15m`, `PT15M`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "15m"))]
     pub ttl: Option<String>,
     /// Stores the account in memory even if the server has a data directory.
     pub ephemeral: bool,
@@ -53,7 +48,6 @@ pub struct CreatedAccount {
     /// The secret of its API key, only in this response.
     pub api_key: String,
     /// The base URL of its API: the Ticket API is at `/api/v2/ticket` below it.
-    #[cfg_attr(feature = "openapi", schema(example = "http://127.0.0.1:8080"))]
     pub base_url: String,
 }
 

@@ -15,7 +15,6 @@ pub struct ClockStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Its current time.
-    #[cfg_attr(feature = "openapi", schema(example = "2026-03-01T12:00:00Z"))]
     pub now: String,
 }
 
@@ -43,13 +42,11 @@ pub enum ClockSetting {
     Frozen {
         /// The fixed time, RFC 3339; by default the clock's current time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[cfg_attr(feature = "openapi", schema(example = "2026-03-01T12:00:00Z"))]
         at: Option<String>,
     },
     /// Follows the system time at a fixed offset.
     Offset {
         /// The offset: `PT2H`, `-P1D`, `90m`.
-        #[cfg_attr(feature = "openapi", schema(example = "PT2H"))]
         by: String,
     },
 }
@@ -60,6 +57,5 @@ pub enum ClockSetting {
 #[serde(deny_unknown_fields)]
 pub struct ClockAdvance {
     /// The duration: `P3D`, `90m`; not negative. A day has 24 hours.
-    #[cfg_attr(feature = "openapi", schema(example = "P3D"))]
     pub by: String,
 }

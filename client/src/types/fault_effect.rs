@@ -81,7 +81,6 @@ pub enum DelayTiming {
 
 /// The replacement of a dropped response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(
     untagged,
     expecting = "drop_response must be \"reset\", \"hang\" or a status from 400 to 599"
@@ -93,9 +92,25 @@ pub enum DroppedResponse {
     Status(u16),
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for DroppedResponse {
+    /// Describes one schema with two types, because code generators for typed languages fail on a choice of them.
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+        let schema = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Integer]))
+            .pattern(Some("^(reset|hang)$"))
+            .minimum(Some(400))
+            .maximum(Some(599));
+        schema.description(Some("`reset`, `hang`, or a status.")).into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for DroppedResponse {}
+
 /// How the connection ends without a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DropMode {
     /// It is reset.
@@ -166,28 +181,25 @@ impl<D> FaultEffect<D> {
 struct Members {
     /// Delays the response by this time: `2s`, `50ms`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "2s"))]
     delay: Option<String>,
     /// With `delay`: whether it precedes the request's execution (the default) or follows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     when: Option<DelayTiming>,
     /// Responds with this status; does not execute the request. From 200 to 299 it requires `body`, except 204 and 205.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 200, maximum = 599, example = 503))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 200, maximum = 599))]
     status: Option<u16>,
     /// With `status`: the message of the error response.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
     /// With `status`: the time in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "10s"))]
     retry_after: Option<String>,
     /// With `retry_after`: `seconds` (the default), or `date` by the account's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_format: Option<RetryAfterFormat>,
     /// With `status`: headers of the response, such as `Location` of a redirect.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(example = json!({ "Location": "/login" })))]
     headers: BTreeMap<String, String>,
     /// With `status`: the body in place of the error. A text is sent as it is, any other value as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,15 +216,12 @@ struct Members {
     malformed: Option<bool>,
     /// Executes the request; sends the response in small chunks at this interval.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "100ms"))]
     dribble: Option<String>,
     /// Does not execute the request; sends no response and closes the connection after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "30s"))]
     hang: Option<String>,
     /// Executes the request but drops its response: by `reset`, by `hang`, or by another status in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(inline))]
     drop_response: Option<DroppedResponse>,
 }
 

@@ -12,7 +12,6 @@ use super::FaultEffect;
 pub struct FaultRule {
     /// Matches only this operation: `ticket.create`, or `create`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "ticket.create"))]
     pub operation: Option<String>,
     /// Matches only the key with this name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,23 +21,21 @@ pub struct FaultRule {
     pub fields: Map<String, Value>,
     /// Applies to the first N matching requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, format = "uint64", example = 1))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9_007_199_254_740_991_u64))]
     pub first: Option<u64>,
     /// Applies to every Nth matching request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, format = "uint64"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9_007_199_254_740_991_u64))]
     pub every: Option<u64>,
     /// Applies to all but the first N.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, format = "uint64"))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9_007_199_254_740_991_u64))]
     pub after: Option<u64>,
     /// When the rule expires; never by default.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub ttl: Option<TimeToLive>,
     /// The effect.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub effect: Option<FaultEffect>,
     /// Instead of `effect`: the effects on the first matching request, the second, and so on; null is no effect.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +43,6 @@ pub struct FaultRule {
     pub sequence: Option<Vec<Option<FaultEffect>>>,
     /// Instead of `effect`: `flaky`, `slow`, `down`, `rate-limited` or `dropped-responses`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "flaky"))]
     pub preset: Option<String>,
 }
 
@@ -61,7 +57,6 @@ pub struct TimeToLive {
     pub requests: Option<u64>,
     /// After this time, by the account's clock: `30s`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "30s"))]
     pub time: Option<String>,
 }
 

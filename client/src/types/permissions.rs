@@ -39,12 +39,14 @@ impl<'de> Deserialize<'de> for PermissionsSpec {
 
 #[cfg(feature = "openapi")]
 impl utoipa::PartialSchema for PermissionsSpec {
+    /// Describes the list only: code generators for typed languages fail on a text or a list, and all permissions are the
+    /// default.
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
-        let all = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["all"]));
-        let name = ObjectBuilder::new().schema_type(Type::String);
-        let schema = OneOfBuilder::new().item(all).item(ArrayBuilder::new().items(name));
-        schema.description(Some("The permissions of an API key.")).into()
+        use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+        let schema = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String));
+        schema
+            .description(Some("The permissions of an API key. The text `all` is accepted as well."))
+            .into()
     }
 }
 

@@ -11,7 +11,6 @@ pub struct ProblemDetails {
     /// Identifies the kind of problem: the path of its documentation on this server. What follows `#` never changes;
     /// the path begins with that of the base URL, if it has one.
     #[serde(rename = "type")]
-    #[cfg_attr(feature = "openapi", schema(example = "/docs/control#unknown-account"))]
     pub kind: String,
     /// A summary of the kind of problem.
     pub title: String,

@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct RateLimits {
     /// The maximum number of requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000, example = 100))]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000))]
     pub requests: Option<u64>,
     /// The length of the window, by the account's clock: `1s` to `1d`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "1m"))]
     pub per: Option<String>,
 }

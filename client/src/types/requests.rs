@@ -28,7 +28,6 @@ pub struct JournalEntry {
     /// The position after it.
     pub cursor: String,
     /// When it arrived, by the account's clock, RFC 3339.
-    #[cfg_attr(feature = "openapi", schema(example = "2026-03-01T12:00:00Z"))]
     pub at: String,
     /// When it arrived, by the system clock.
     pub real_at: String,
@@ -39,7 +38,6 @@ pub struct JournalEntry {
     /// The path, as it was sent.
     pub path: String,
     /// The headers, with lower-case names. Values of the same name are joined with a comma; credentials are redacted.
-    #[cfg_attr(feature = "openapi", schema(example = json!({ "user-agent": "curl/8.5.0" })))]
     pub headers: BTreeMap<String, String>,
     /// Whether some headers were too large for the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -67,7 +65,6 @@ pub struct JournalEntry {
     /// Time until the response was ready, in milliseconds.
     pub duration_ms: f64,
     /// The fault that was applied.
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub fault: Option<AppliedFault>,
     /// The changed rows.
     pub changes: Vec<RowChange>,
@@ -98,7 +95,6 @@ pub struct AppliedFault {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// The kind of warning.
-    #[cfg_attr(feature = "openapi", schema(example = "unknown-field"))]
     pub kind: String,
     /// The path of the affected field, if any: `actions[0][value]`.
     pub field: Option<String>,

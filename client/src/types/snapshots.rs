@@ -17,7 +17,6 @@ pub struct Snapshot {
     /// Its name.
     pub name: String,
     /// When it was taken, by the account's clock.
-    #[cfg_attr(feature = "openapi", schema(example = "2026-03-01T12:00:00Z"))]
     pub taken_at: String,
     /// Its size in bytes.
     pub bytes: u64,

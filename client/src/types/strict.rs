@@ -11,6 +11,5 @@ pub struct Strictness {
     pub strict: bool,
     /// The kinds of warnings that do not cause a rejection.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(example = json!(["undocumented"])))]
     pub allow: Vec<String>,
 }

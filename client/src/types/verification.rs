@@ -11,15 +11,12 @@ use serde_json::{Map, Value};
 pub struct RequestPattern {
     /// `ticket.setStatus`, or `setStatus`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "setStatus"))]
     pub operation: Option<String>,
     /// The HTTP method.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "POST"))]
     pub method: Option<String>,
     /// The status of the response: a number, a class such as `4xx`, or `none` if none was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub status: Option<StatusFilter>,
     /// The name of an API key.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,11 +29,10 @@ pub struct RequestPattern {
     pub fault: Option<bool>,
     /// A kind of warning that it caused; or `any` or `none`, which ignore the kind `no-documented-way`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "any"))]
     pub warning: Option<String>,
     /// A condition on the path as it was sent, without the query: a text to equal, or `{"matches": REGEX}`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>, example = "/api/v2/ticket/7"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
     pub path: Option<Value>,
     /// Conditions on headers by name, in any case; the same conditions as those of fields.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -49,7 +45,6 @@ pub struct RequestPattern {
 
 /// A condition on the status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged, expecting = "must be a status such as 400, a class such as \"4xx\", or \"none\"")]
 pub enum StatusFilter {
     /// Exactly this status.
@@ -57,6 +52,23 @@ pub enum StatusFilter {
     /// A class such as `4xx`, or `none`.
     Class(String),
 }
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for StatusFilter {
+    /// Describes one schema with two types, because code generators for typed languages fail on a choice of them.
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+        let schema = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Integer]))
+            .pattern(Some("^([0-9]{3}|[1-5]xx|none)$"))
+            .minimum(Some(0))
+            .maximum(Some(u16::MAX));
+        schema.description(Some("A status such as 400, a class such as `4xx`, or `none`.")).into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for StatusFilter {}
 
 /// An expectation of a test: a number of requests, or an order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -67,14 +79,12 @@ pub struct Verification {
     pub pattern: RequestPattern,
     /// The count; at least one by default.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(inline))]
     pub count: Option<ExpectedCount>,
     /// Instead of a pattern and a count: requests in this order. Other requests may arrive in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<RequestPattern>>,
     /// With `order`: the minimum interval between successive requests, by the account's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = "1s"))]
     pub min_interval: Option<String>,
     /// A cursor: only requests after it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +135,6 @@ fn parse_member<T: DeserializeOwned, E: Error>(
 pub struct ExpectedCount {
     /// Exactly this many.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(example = 1))]
     pub exactly: Option<u64>,
     /// This many or more.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,8 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::ticket::{Direction, Priority, Status};
-use crate::contract::{DATETIME_PATTERN, Field, FieldType, Literal, optional, required};
+use crate::contract::openapi::{NamedSchema, schema_path, schema_ref};
+use crate::contract::{DATETIME_PATTERN, Example, Field, FieldType, Literal, optional, required};
 
 /// The type of a column, as in the sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +34,12 @@ pub(crate) struct Column {
     pub(crate) data_type: ColumnType,
     /// The value if a row sets none.
     pub(crate) default: Literal,
+    /// A valid value: that of the documented sample where it has one.
+    pub(crate) example: Example,
 }
 
 const fn column(name: &'static str, data_type: ColumnType, default: Literal) -> Column {
-    Column { name, data_type, default }
+    Column { name, data_type, default, example: Example::None }
 }
 
 const fn null_column(name: &'static str, data_type: ColumnType) -> Column {
@@ -53,82 +56,101 @@ const fn text_column(name: &'static str) -> Column {
 
 /// Ticket columns and their types (documented: the sample response of `GET` item).
 pub(crate) static TICKET_COLUMNS: &[Column] = &[
-    number_column("assigned_group_id"),
-    number_column("assigned_user_id"),
-    column("channel_account_id", ColumnType::NumericText, Literal::Text("0")),
-    column("channel_id", ColumnType::Number, Literal::Number(1)),
-    null_column("closed_at", ColumnType::DateOrNull),
-    null_column("created_at", ColumnType::Date),
-    number_column("customer_id"),
-    column("direction", ColumnType::Enum(Direction::NAMES), Literal::Text("inbound")),
-    null_column("external_gui_url", ColumnType::Text),
-    null_column("external_id", ColumnType::Text),
-    null_column("form_id", ColumnType::NumberOrNull),
-    text_column("from"),
-    text_column("from_name"),
-    null_column("grade_by_customer", ColumnType::NumberOrNull),
-    null_column("icon", ColumnType::Text),
-    null_column("last_update", ColumnType::Date),
-    null_column("last_update_agent", ColumnType::DateOrNull),
-    null_column("last_update_customer", ColumnType::DateOrNull),
-    column("priority", ColumnType::Enum(Priority::NAMES), Literal::Text("medium")),
-    column("show_timeline", ColumnType::Flag, Literal::Number(1)),
-    null_column("sla_breach_customer_wait_time", ColumnType::DateOrNull),
-    null_column("sla_breach_first_reply_time", ColumnType::DateOrNull),
-    null_column("sla_breach_next_reply_time", ColumnType::DateOrNull),
-    null_column("sla_breach_user_work_time", ColumnType::DateOrNull),
-    null_column("sla_next_breach", ColumnType::DateOrNull),
-    null_column("sla_next_breach_current_status", ColumnType::TextOrNull),
-    null_column("sla_policy_id", ColumnType::NumberOrNull),
-    null_column("snooze_time", ColumnType::DateOrNull),
-    null_column("snooze_time_sent", ColumnType::DateOrNull),
-    text_column("title"),
-    text_column("to"),
-    text_column("to_name"),
-    column("status", ColumnType::Enum(Status::NAMES), Literal::Text("new")),
-    null_column("id", ColumnType::Number),
-    null_column("channel_name", ColumnType::Text),
-    null_column("channel_icon", ColumnType::Text),
-    null_column("brand_name", ColumnType::Text),
-    number_column("brand_id"),
+    number_column("assigned_group_id").example(Example::Number(10_003)),
+    number_column("assigned_user_id").example(Example::Number(254)),
+    column("channel_account_id", ColumnType::NumericText, Literal::Text("0"))
+        .example(Example::Text("0")),
+    column("channel_id", ColumnType::Number, Literal::Number(1)).example(Example::Number(1)),
+    null_column("closed_at", ColumnType::DateOrNull).example(Example::Text("2019-10-01 09:30:00")),
+    null_column("created_at", ColumnType::Date).example(Example::Text("2019-09-28 22:06:16")),
+    number_column("customer_id").example(Example::Number(626_822)),
+    column("direction", ColumnType::Enum(Direction::NAMES), Literal::Text("inbound"))
+        .example(Example::Text("inbound")),
+    null_column("external_gui_url", ColumnType::Text)
+        .example(Example::Text("https://guiurl.brand.com/?ticketID=858462#20164564646592575")),
+    null_column("external_id", ColumnType::Text)
+        .example(Example::Text("BFFDAFF1-6E3F-2244-93EE-65A9CF3D0ECE.1")),
+    null_column("form_id", ColumnType::NumberOrNull).example(Example::Number(3)),
+    text_column("from").example(Example::Text("thomas@test.com")),
+    text_column("from_name").example(Example::Text("Thomas")),
+    null_column("grade_by_customer", ColumnType::NumberOrNull).example(Example::Number(8)),
+    null_column("icon", ColumnType::Text).example(Example::Text("e-mail")),
+    null_column("last_update", ColumnType::Date).example(Example::Text("2019-10-01 09:30:00")),
+    null_column("last_update_agent", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 09:30:00")),
+    null_column("last_update_customer", ColumnType::DateOrNull)
+        .example(Example::Text("2019-09-28 22:06:16")),
+    column("priority", ColumnType::Enum(Priority::NAMES), Literal::Text("medium"))
+        .example(Example::Text("medium")),
+    column("show_timeline", ColumnType::Flag, Literal::Number(1)).example(Example::Number(1)),
+    null_column("sla_breach_customer_wait_time", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 12:00:00")),
+    null_column("sla_breach_first_reply_time", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 12:00:00")),
+    null_column("sla_breach_next_reply_time", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 12:00:00")),
+    null_column("sla_breach_user_work_time", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 12:00:00")),
+    null_column("sla_next_breach", ColumnType::DateOrNull)
+        .example(Example::Text("2019-10-01 12:00:00")),
+    null_column("sla_next_breach_current_status", ColumnType::TextOrNull)
+        .example(Example::Text("active")),
+    null_column("sla_policy_id", ColumnType::NumberOrNull).example(Example::Number(5)),
+    null_column("snooze_time", ColumnType::DateOrNull)
+        .example(Example::Text("2019-09-30 08:00:00")),
+    null_column("snooze_time_sent", ColumnType::DateOrNull)
+        .example(Example::Text("2019-09-30 08:00:00")),
+    text_column("title").example(Example::Text("The printer is broken")),
+    text_column("to").example(Example::Text("service@mybrand.com")),
+    text_column("to_name").example(Example::Text("Service")),
+    column("status", ColumnType::Enum(Status::NAMES), Literal::Text("new"))
+        .example(Example::Text("closed")),
+    null_column("id", ColumnType::Number).example(Example::Number(858_462)),
+    null_column("channel_name", ColumnType::Text).example(Example::Text("e-mail")),
+    null_column("channel_icon", ColumnType::Text).example(Example::Text("e-mail")),
+    null_column("brand_name", ColumnType::Text).example(Example::Text("MyBrand")),
+    number_column("brand_id").example(Example::Number(2)),
 ];
 
 /// Event columns (documented: the sample).
 pub(crate) static EVENT_COLUMNS: &[Column] = &[
-    null_column("id", ColumnType::Number),
-    null_column("ticket_id", ColumnType::Number),
-    text_column("item_type"),
-    text_column("item_type_id"),
-    text_column("description"),
-    text_column("initiated_by"),
-    null_column("created_at", ColumnType::Date),
-    column("type", ColumnType::Enum(&["event"]), Literal::Text("event")),
+    null_column("id", ColumnType::Number).example(Example::Number(4_090_647)),
+    null_column("ticket_id", ColumnType::Number).example(Example::Number(858_462)),
+    text_column("item_type").example(Example::Text("assigned_group_id")),
+    text_column("item_type_id").example(Example::Text("10003")),
+    text_column("description").example(Example::Text("Assigned to Service")),
+    text_column("initiated_by").example(Example::Text("trigger: Assign to service")),
+    null_column("created_at", ColumnType::Date).example(Example::Text("2019-09-28 22:06:23")),
+    column("type", ColumnType::Enum(&["event"]), Literal::Text("event"))
+        .example(Example::Text("event")),
 ];
 
 /// Note columns (documented: the sample, which is cut off in `in_queue`; that type is our choice).
 pub(crate) static NOTE_COLUMNS: &[Column] = &[
-    null_column("to", ColumnType::TextOrNull),
-    null_column("from", ColumnType::TextOrNull),
-    text_column("image"),
-    null_column("created_at", ColumnType::Date),
-    column("pinned", ColumnType::Flag, Literal::Number(0)),
-    null_column("id", ColumnType::NumericText),
-    null_column("channel_name", ColumnType::TextOrNull),
-    null_column("channel_icon", ColumnType::TextOrNull),
-    column("type", ColumnType::Enum(&["note"]), Literal::Text("note")),
-    null_column("status_new", ColumnType::TextOrNull),
-    number_column("user_id"),
-    text_column("user_name"),
-    text_column("user_avatar"),
-    number_column("channel_id"),
-    text_column("direction"),
-    text_column("content"),
-    null_column("ticket_id", ColumnType::Number),
-    null_column("external_id", ColumnType::TextOrNull),
-    text_column("from_name"),
-    text_column("to_name"),
-    column("meta_data", ColumnType::Text, Literal::Text("[]")),
-    column("in_queue", ColumnType::Flag, Literal::Number(0)),
+    null_column("to", ColumnType::TextOrNull).example(Example::Text("service@mybrand.com")),
+    null_column("from", ColumnType::TextOrNull).example(Example::Text("thomas@test.com")),
+    text_column("image").example(Example::Text("")),
+    null_column("created_at", ColumnType::Date).example(Example::Text("2019-09-28 23:30:13")),
+    column("pinned", ColumnType::Flag, Literal::Number(0)).example(Example::Number(0)),
+    null_column("id", ColumnType::NumericText).example(Example::Text("3143281")),
+    null_column("channel_name", ColumnType::TextOrNull).example(Example::Text("e-mail")),
+    null_column("channel_icon", ColumnType::TextOrNull).example(Example::Text("e-mail")),
+    column("type", ColumnType::Enum(&["note"]), Literal::Text("note"))
+        .example(Example::Text("note")),
+    null_column("status_new", ColumnType::TextOrNull).example(Example::Text("open")),
+    number_column("user_id").example(Example::Number(254)),
+    text_column("user_name").example(Example::Text("marleen")),
+    text_column("user_avatar").example(Example::Text("")),
+    number_column("channel_id").example(Example::Number(0)),
+    text_column("direction").example(Example::Text("")),
+    text_column("content").example(Example::Text("My intern note on this ticket")),
+    null_column("ticket_id", ColumnType::Number).example(Example::Number(858_462)),
+    null_column("external_id", ColumnType::TextOrNull)
+        .example(Example::Text("BFFDAFF1-6E3F-2244-93EE-65A9CF3D0ECE.2")),
+    text_column("from_name").example(Example::Text("Thomas")),
+    text_column("to_name").example(Example::Text("Service")),
+    column("meta_data", ColumnType::Text, Literal::Text("[]")).example(Example::Text("[]")),
+    column("in_queue", ColumnType::Flag, Literal::Number(0)).example(Example::Number(0)),
 ];
 
 /// Finds a ticket column by name.
@@ -169,6 +191,21 @@ pub(crate) fn fixture_fields(columns: &'static [Column]) -> impl Iterator<Item =
 }
 
 impl Column {
+    /// Sets the example.
+    const fn example(mut self, value: Example) -> Self {
+        self.example = value;
+        self
+    }
+
+    /// Returns the schema of its values in responses, with the example.
+    fn schema(&self) -> Value {
+        let mut schema = self.data_type.schema();
+        if let Some(example) = self.example.to_value() {
+            schema["example"] = example;
+        }
+        schema
+    }
+
     /// Returns a fixture's field for the column.
     fn fixture_field(&self) -> Field {
         optional(self.name, self.data_type.field_type()).default_value(self.default)
@@ -214,9 +251,9 @@ impl ColumnType {
 
     fn schema(self) -> Value {
         match self {
-            Self::Number => json!({ "type": "integer" }),
-            Self::NumberOrNull => json!({ "type": ["integer", "null"] }),
-            Self::Flag => json!({ "type": "integer", "enum": [0, 1] }),
+            Self::Number => json!({ "type": "integer", "format": "int64" }),
+            Self::NumberOrNull => json!({ "type": ["integer", "null"], "format": "int64" }),
+            Self::Flag => json!({ "type": "integer", "format": "int64", "enum": [0, 1] }),
             Self::Text => json!({ "type": "string" }),
             Self::TextOrNull => json!({ "type": ["string", "null"] }),
             Self::NumericText => json!({ "type": "string", "pattern": DIGITS_PATTERN.as_str() }),
@@ -229,24 +266,57 @@ impl ColumnType {
 
 /// Returns the schema of a ticket in a list.
 pub(crate) fn list_item_schema() -> Value {
-    object_schema(&property_schemas(TICKET_COLUMNS))
+    object_schema("A ticket in a list.", &property_schemas(TICKET_COLUMNS))
 }
 
 /// Returns the schema of a ticket with its timeline.
 pub(crate) fn item_schema() -> Value {
     let mut properties = property_schemas(TICKET_COLUMNS);
-    let timeline_items = json!({ "oneOf": [object_schema(&property_schemas(EVENT_COLUMNS)), object_schema(&property_schemas(NOTE_COLUMNS))] });
-    properties.insert("timeline".to_owned(), json!({ "type": "array", "items": timeline_items }));
-    object_schema(&properties)
+    let timeline = json!({ "type": "array", "items": schema_ref(TIMELINE_ENTRY) });
+    properties.insert("timeline".to_owned(), timeline);
+    object_schema("A ticket with its timeline.", &properties)
+}
+
+const TIMELINE_ENTRY: &str = "TimelineEntry";
+const TIMELINE_EVENT: &str = "TimelineEvent";
+const TIMELINE_NOTE: &str = "TimelineNote";
+
+/// The schemas of a timeline.
+pub(crate) static TIMELINE_SCHEMAS: &[NamedSchema] = &[
+    NamedSchema { name: TIMELINE_ENTRY, build: timeline_entry_schema },
+    NamedSchema { name: TIMELINE_EVENT, build: event_schema },
+    NamedSchema { name: TIMELINE_NOTE, build: note_schema },
+];
+
+fn timeline_entry_schema() -> Value {
+    json!({
+        "description": "An entry of a timeline, by its type.",
+        "oneOf": [schema_ref(TIMELINE_EVENT), schema_ref(TIMELINE_NOTE)],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": { "event": schema_path(TIMELINE_EVENT), "note": schema_path(TIMELINE_NOTE) },
+        },
+    })
+}
+
+fn event_schema() -> Value {
+    object_schema("A change of the ticket.", &property_schemas(EVENT_COLUMNS))
+}
+
+fn note_schema() -> Value {
+    object_schema("A note on the ticket.", &property_schemas(NOTE_COLUMNS))
 }
 
 fn property_schemas(columns: &[Column]) -> Map<String, Value> {
-    columns.iter().map(|column| (column.name.to_owned(), column.data_type.schema())).collect()
+    columns.iter().map(|column| (column.name.to_owned(), column.schema())).collect()
 }
 
-fn object_schema(properties: &Map<String, Value>) -> Value {
+fn object_schema(description: &str, properties: &Map<String, Value>) -> Value {
     let names: Vec<String> = properties.keys().cloned().collect();
-    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+    json!({
+        "type": "object", "description": description, "properties": properties, "required": names,
+        "additionalProperties": false,
+    })
 }
 
 #[cfg(test)]
@@ -440,7 +510,11 @@ mod tests {
 
     #[test]
     fn schema_of_a_ticket_requires_a_timeline_of_events_and_notes() {
-        let validator = jsonschema::draft202012::new(&item_schema()).expect("a schema");
+        let mut schema = item_schema();
+        for part in TIMELINE_SCHEMAS {
+            schema["components"]["schemas"][part.name] = (part.build)();
+        }
+        let validator = jsonschema::draft202012::new(&schema).expect("a schema");
         let (event, note) = (sample_row(EVENT_COLUMNS), sample_row(NOTE_COLUMNS));
         let is_valid = |timeline: Value| {
             let mut ticket = sample_row(TICKET_COLUMNS);
