@@ -46,6 +46,10 @@ instructions *args:
 openapi *args:
     scripts/openapi-check.sh {{args}}
 
+# Generate clients from the OpenAPI documents, compile them, and run all operations
+generators:
+    scripts/generators.sh
+
 # Run a fuzz target for a number of seconds, or each for 60: just fuzz request 600 (cargo install cargo-fuzz)
 fuzz *args:
     scripts/fuzz.sh {{args}}
