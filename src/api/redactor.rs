@@ -193,12 +193,20 @@ impl Redactor<'_> {
         let may_contain_secret = |text: &str| {
             self.may_contain_key(text) || credentials.iter().any(|other| text.contains(&**other))
         };
-        let redact =
-            |text: &str| may_contain_secret(text).then(|| redact_text(text, &is_secret)).flatten();
+        // A header is not prose, so a key is redacted wherever it is a word of its own, such as a segment of a path.
+        let redact = |text: &str| {
+            if !may_contain_secret(text) {
+                return None;
+            }
+            let redacted = redact_text(text, &is_secret);
+            let words = redact_words(redacted.as_deref().unwrap_or(text), &is_secret, |_| true);
+            words.or(redacted)
+        };
         for (name, value) in headers {
             let (name_text, is_credential) = (name.as_str(), is_credential(name));
-            let redacted_name = redact(name_text);
-            let name_text = redacted_name.as_deref().unwrap_or(name_text);
+            // Header names have no case.
+            let is_key_name = self.keys().any(|key| key.eq_ignore_ascii_case(name_text));
+            let name_text = if is_key_name { REDACTED } else { name_text };
             if is_credential {
                 recorded.push(name_text, REDACTED);
                 continue;

@@ -27,7 +27,10 @@ async fn headers_are_recorded_without_credentials() {
             .header("Cookie", "session=secret-1")
             .header("X-Auth-Token", "secret-2")
             .header("Referer", format!("http://desk.test/?apiKey={ACME_KEY}"))
-            .header("X-Own", ACME_KEY);
+            .header("X-Own", ACME_KEY)
+            .header("X-Path", format!("/a/{ACME_KEY}/b"))
+            .header("X-Words", format!("a {ACME_KEY}"))
+            .header("X-Longer", format!("{ACME_KEY}-2"));
         assert_eq!(JsonResponse::fetch(request).await.status, 200);
         let entry = acme.latest_entry().await;
         let headers = &entry["headers"];
@@ -40,6 +43,9 @@ async fn headers_are_recorded_without_credentials() {
             ("apikey", "(redacted)"),
             ("referer", "http://desk.test/?apiKey=(redacted)"),
             ("x-own", "(redacted)"),
+            ("x-path", "/a/(redacted)/b"),
+            ("x-words", "a (redacted)"),
+            ("x-longer", &format!("{ACME_KEY}-2")),
         ] {
             assert_eq!(headers[name], expected, "{name}: {entry}");
         }
