@@ -14,7 +14,7 @@ use super::state::AppState;
 /// The host of the request is not a host of this server.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "The Host of the request is not a host of this server. Allowed are localhost and names below it, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT; requests to the control API with the right control token may use any name. The host that a proxy of --trusted-proxy sends in X-Forwarded-Host counts instead; for the control API without a control token, both count."
+    "The Host of the request is not a host of this server. Allowed are localhost and names below it, loopback addresses, the host of --public-url and the listen address (any IP address if the server listens on all addresses). To use another host name, start the server with --public-url http://HOST:PORT, and the path if the server is below one; requests to the control API with the right control token may use any name. The host that a proxy of --trusted-proxy sends in X-Forwarded-Host counts instead; for the control API without a control token, both count."
 )]
 pub(crate) struct HostNotAllowed;
 

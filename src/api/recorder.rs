@@ -108,7 +108,9 @@ impl JournalRecorder {
         pending_entry: Option<PendingEntry>,
     ) {
         if let Some(response) = response {
-            self.update_entry(|entry| set_response(entry, response));
+            if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
+                set_response(entry, response, &self.redactor);
+            }
         }
         self.finish(pending_entry);
     }
@@ -169,7 +171,7 @@ pub(super) fn record_cached(exchange: CachedExchange<'_>) {
     set_caller(&mut entry, operation, key, &redactor.key);
     entry.input = exchange.input;
     entry.duration = exchange.duration;
-    set_response(&mut entry, exchange.response);
+    set_response(&mut entry, exchange.response, redactor);
     journal.add(Arc::new(entry));
 }
 
@@ -184,6 +186,7 @@ fn set_caller(entry: &mut Entry, operation: &Operation, key: &ApiKey, key_text: 
         Some(KeyFingerprint { hash: *key.hash.as_bytes(), length: key_text.len() });
 }
 
-fn set_response(entry: &mut Entry, response: &RenderedResponse) {
+fn set_response(entry: &mut Entry, response: &RenderedResponse, redactor: &Redactor<'_>) {
+    entry.response_headers = redactor.redact_headers(&response.headers);
     entry.set_response(response.status.as_u16(), &response.body);
 }

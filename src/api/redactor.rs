@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT,
+};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use percent_encoding::percent_decode;
 use regex::Regex;
@@ -188,42 +191,46 @@ impl Redactor<'_> {
     pub(super) fn redact_headers(&self, headers: &HeaderMap) -> RecordedHeaders {
         let mut recorded = RecordedHeaders::default();
         let credentials = self.other_credentials(headers);
-        let is_secret =
-            |word: &str| self.is_key(word) || credentials.iter().any(|other| other == word);
-        let may_contain_secret = |text: &str| {
-            self.may_contain_key(text) || credentials.iter().any(|other| text.contains(&**other))
-        };
-        // A header is not prose, so a key is redacted wherever it is a word of its own, such as a segment of a path.
-        let redact = |text: &str| {
-            if !may_contain_secret(text) {
-                return None;
-            }
-            let redacted = redact_text(text, &is_secret);
-            let words = redact_words(redacted.as_deref().unwrap_or(text), &is_secret, |_| true);
-            words.or(redacted)
-        };
         for (name, value) in headers {
-            let (name_text, is_credential) = (name.as_str(), is_credential(name));
             // Header names have no case.
-            let is_key_name = self.keys().any(|key| key.eq_ignore_ascii_case(name_text));
-            let name_text = if is_key_name { REDACTED } else { name_text };
-            if is_credential {
-                recorded.push(name_text, REDACTED);
+            let is_key_name = self.keys().any(|key| key.eq_ignore_ascii_case(name.as_str()));
+            let shown_name = if is_key_name { REDACTED } else { name.as_str() };
+            if is_credential(name) {
+                recorded.push(shown_name, REDACTED);
                 continue;
             }
             let value = String::from_utf8_lossy(value.as_bytes());
-            let redacted = redact(&value);
-            let value = redacted.as_deref().unwrap_or(&value);
-            recorded.push(name_text, &redact_after_label(value));
+            match self.redact_header_value(&value, &credentials) {
+                Some(redacted) => recorded.push(shown_name, &redact_after_label(&redacted)),
+                None if is_plain(name) => recorded.push(shown_name, &value),
+                None => recorded.push(shown_name, &redact_after_label(&value)),
+            }
         }
         recorded
+    }
+
+    /// Redacts the value of a header; None if it has no secret. A header is not prose, so a key is redacted wherever it
+    /// is a word of its own, such as a segment of a path.
+    fn redact_header_value(&self, value: &str, credentials: &[String]) -> Option<String> {
+        if !self.may_contain_key(value) && !credentials.iter().any(|other| value.contains(&**other))
+        {
+            return None;
+        }
+        let is_secret =
+            |word: &str| self.is_key(word) || credentials.iter().any(|other| other == word);
+        let redacted = redact_text(value, &is_secret);
+        let words = redact_words(redacted.as_deref().unwrap_or(value), &is_secret, |_| true);
+        words.or(redacted)
     }
 
     /// Returns the words of all headers with a credential, except the known keys.
     fn other_credentials(&self, headers: &HeaderMap) -> Vec<String> {
         let is_delimiter = |letter: char| letter.is_whitespace() || ";,=\"'".contains(letter);
         let mut credentials = Vec::new();
-        for (_, value) in headers.iter().filter(|(name, _)| is_credential(name)) {
+        for (name, value) in headers {
+            if value.as_bytes() == self.key.as_bytes() || !is_credential(name) {
+                continue;
+            }
             let value = String::from_utf8_lossy(value.as_bytes());
             let words = value.split(is_delimiter).filter(|word| word.len() >= MIN_KEY_PREFIX_BYTES);
             credentials.extend(words.filter(|word| !self.is_key(word)).map(str::to_owned));
@@ -351,8 +358,17 @@ impl Redactor<'_> {
     }
 }
 
+/// Returns whether it is one of the headers of almost every request, which name no credential.
+fn is_plain(name: &HeaderName) -> bool {
+    [HOST, ACCEPT, USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT_ENCODING, CONNECTION]
+        .contains(name)
+}
+
 /// Returns whether the value of such a header is usually a secret.
 fn is_credential(name: &HeaderName) -> bool {
+    if is_plain(name) {
+        return false;
+    }
     const PARTS: [&str; 9] = [
         "authorization",
         "cookie",

@@ -74,7 +74,10 @@ pub(super) fn parse_origin(text: &str) -> Result<String, String> {
     let is_origin = !host.is_empty()
         && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/,*\"@".contains(&byte));
     if is_origin {
-        Ok(text.to_ascii_lowercase())
+        // Browsers omit the default port.
+        let origin = text.to_ascii_lowercase();
+        let default_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+        Ok(origin.strip_suffix(default_port).unwrap_or(&origin).to_owned())
     } else {
         Err("must be * or an origin without a path, such as http://localhost:3000".to_owned())
     }

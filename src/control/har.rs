@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::query::{FilterQuery, PageParams};
 use crate::api::auth;
 use crate::api::state::SharedState;
-use crate::journal::{Entry, Journal, SequencedEntry};
+use crate::journal::{Entry, Journal, RecordedHeaders, SequencedEntry};
 
 /// The characters of a query that are sent as they are: those that need no escape, and the brackets of names.
 const QUERY_ESCAPES: &AsciiSet =
@@ -53,20 +53,22 @@ pub(super) async fn export(
 fn to_har_entry(journal: &Journal, seq: u64, entry: &Entry, base_url: &str) -> Value {
     let shown = to_journal_entry(journal, seq, entry);
     let query = flatten(&shown.query);
-    let mut url = format!("{base_url}{}", shown.path);
+    // The host that the client used, unless its header is redacted or missing.
+    let host = entry.headers.get("host").filter(|host| !host.is_empty() && !host.contains('('));
+    let origin = host.map_or_else(|| base_url.to_owned(), |host| format!("http://{host}"));
+    let mut url = format!("{origin}{}", shown.path);
     for (number, (name, value)) in query.iter().enumerate() {
         url.push(if number == 0 { '?' } else { '&' });
         url.extend(utf8_percent_encode(name, QUERY_ESCAPES));
         url.push('=');
         url.extend(utf8_percent_encode(value, QUERY_ESCAPES));
     }
-    let headers = entry.headers.iter().map(|(name, value)| name_and_value(name, value));
     let mut request = json!({
         "method": shown.method,
         "url": url,
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": headers.collect::<Vec<Value>>(),
+        "headers": to_har_headers(&entry.headers),
         "queryString": to_pairs(&query),
         "headersSize": -1,
         "bodySize": -1,
@@ -87,9 +89,13 @@ fn to_har_entry(journal: &Journal, seq: u64, entry: &Entry, base_url: &str) -> V
         "statusText": reason.unwrap_or_default(),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": [],
-        "content": { "size": text.len(), "mimeType": "application/json", "text": text },
-        "redirectURL": "",
+        "headers": to_har_headers(&entry.response_headers),
+        "content": {
+            "size": text.len(),
+            "mimeType": entry.response_headers.get("content-type").unwrap_or_default(),
+            "text": text,
+        },
+        "redirectURL": entry.response_headers.get("location").unwrap_or_default(),
         "headersSize": -1,
         "bodySize": -1,
     });
@@ -122,6 +128,10 @@ fn body_of(entry: &Entry) -> Option<Value> {
         );
     }
     Some(json!({ "mimeType": media_type, "params": to_pairs(&flatten(body)) }))
+}
+
+fn to_har_headers(headers: &RecordedHeaders) -> Vec<Value> {
+    headers.iter().map(|(name, value)| name_and_value(name, value)).collect()
 }
 
 fn name_and_value(name: &str, value: &str) -> Value {

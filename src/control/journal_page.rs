@@ -15,7 +15,9 @@ use crate::accounts::SecretHash;
 use crate::api::state::SharedState;
 use crate::contract::quote_value;
 use crate::journal;
-use crate::journal::{Cursor, Entry, Journal, JournalSlice, SequencedEntry, redact_json};
+use crate::journal::{
+    Cursor, Entry, Journal, JournalSlice, RecordedHeaders, SequencedEntry, redact_json,
+};
 
 /// Converts an entry to its public form; redacts the key.
 pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
@@ -40,7 +42,7 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         operation: entry.operation.map(str::to_owned),
         method: entry.method.to_string(),
         path: entry.path.to_string(),
-        headers: joined_headers(entry),
+        headers: joined_headers(&entry.headers),
         headers_omitted: entry.headers.has_omitted,
         fields: entry.input.fields.merge(),
         query: entry.input.fields.query.clone(),
@@ -48,6 +50,7 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         fields_omitted: entry.input.has_omitted_fields,
         key: entry.key_name.as_deref().map(str::to_owned),
         status: entry.status,
+        response_headers: joined_headers(&entry.response_headers),
         response_body,
         response_body_omitted: entry.has_omitted_body,
         duration_ms: (entry.duration.as_secs_f64() * 1_000_000.0).round() / 1000.0,
@@ -61,9 +64,9 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
 }
 
 /// Returns the headers by name; those of the same name are joined.
-fn joined_headers(entry: &Entry) -> BTreeMap<String, String> {
+fn joined_headers(recorded: &RecordedHeaders) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
-    for (name, value) in entry.headers.iter() {
+    for (name, value) in recorded.iter() {
         match headers.entry(name.to_owned()) {
             MapEntry::Vacant(vacant) => {
                 vacant.insert(value.to_owned());

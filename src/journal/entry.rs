@@ -145,6 +145,7 @@ pub(crate) struct Entry {
     pub(crate) key_fingerprint: Option<KeyFingerprint>,
     /// None if no response was sent.
     pub(crate) status: Option<u16>,
+    pub(crate) response_headers: RecordedHeaders,
     /// Empty if it was too long to record.
     pub(crate) response_body: Bytes,
     pub(crate) has_omitted_body: bool,
@@ -173,6 +174,7 @@ impl Entry {
             key_name: None,
             key_fingerprint: None,
             status: None,
+            response_headers: RecordedHeaders::default(),
             response_body: Bytes::new(),
             has_omitted_body: false,
             duration: Duration::ZERO,
@@ -202,6 +204,7 @@ impl Entry {
             + self.headers.estimated_bytes()
             + self.input.estimated_bytes
             + self.context_warnings.iter().map(Warning::estimated_bytes).sum::<usize>()
+            + self.response_headers.estimated_bytes()
             + self.response_body.len()
             + self.changes.estimated_bytes()
     }
@@ -339,6 +342,8 @@ mod tests {
         check(&entry, warning("odd").estimated_bytes(), "the warnings");
         entry.set_response(200, &Bytes::from_static(b"12345"));
         check(&entry, 5, "the response body");
+        entry.response_headers.push("date", "x");
+        check(&entry, 7, "the headers of the response");
         let row = RowChange { resource: "ticket", id: 1, change: ChangeKind::Deleted };
         entry.changes = [row].into_iter().collect();
         check(&entry, entry.changes.estimated_bytes(), "the changes");

@@ -347,7 +347,7 @@ fn format_repetition(matched: &[u64], slice: &JournalSlice) -> String {
     });
     repetition.map_or_else(String::new, |(first, second, interval)| {
         let interval = clock::format_signed_duration(interval);
-        format!("\nRequests {first} and {second} are equal, and came within {interval}: the client may repeat requests by itself.")
+        format!("\nRequests {first} and {second} have the same fields, and came within {interval}: the client may repeat requests by itself.")
     })
 }
 

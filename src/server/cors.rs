@@ -1,7 +1,7 @@
 //! Lets web pages of the configured origins use the Ticket API (CORS). Without any, no response has the headers.
 
 use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, ExposeHeaders};
 
 /// Returns the layer for these origins; None without any.
@@ -20,6 +20,13 @@ pub(super) fn build_layer(origins: &[String]) -> Option<CorsLayer> {
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers(ExposeHeaders::list([RETRY_AFTER, WWW_AUTHENTICATE, CONTENT_LENGTH])),
+            .expose_headers(ExposeHeaders::list([
+                RETRY_AFTER,
+                WWW_AUTHENTICATE,
+                CONTENT_LENGTH,
+                HeaderName::from_static("x-ratelimit-limit"),
+                HeaderName::from_static("x-ratelimit-remaining"),
+                HeaderName::from_static("x-ratelimit-reset"),
+            ])),
     )
 }

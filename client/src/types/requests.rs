@@ -57,6 +57,9 @@ pub struct JournalEntry {
     pub key: Option<String>,
     /// The status of the response; null if none was sent.
     pub status: Option<u16>,
+    /// The headers of the response, except those that describe the connection and the length of the body.
+    #[cfg_attr(feature = "openapi", schema(example = json!({ "content-type": "application/json" })))]
+    pub response_headers: BTreeMap<String, String>,
     /// The response body: JSON, or text if it is not JSON; null if none was sent.
     pub response_body: Value,
     /// Whether the response body was too large for the journal.

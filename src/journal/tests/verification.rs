@@ -240,7 +240,7 @@ fn at_most_five_matching_requests_are_shown() {
         };
         let lines: String = (2..=5).map(line).collect();
         let lines = format!("\n  request 1: ticket.get {{}}, status 200{lines}");
-        let equal = "\nRequests 1 and 2 are equal, and came within 1s: the client may repeat requests by itself.";
+        let equal = "\nRequests 1 and 2 have the same fields, and came within 1s: the client may repeat requests by itself.";
         assert_eq!(
             message(count(from_to(0, 0), &get, &slice)),
             format!(

@@ -8,7 +8,7 @@ use super::ticket_requests::{create_ticket, documented_requests, get_ticket};
 use crate::support::control::{Account, assert_problem, expect_array, expect_string};
 use crate::support::seed::{acme_seed, serve_seed, ticket_fixture};
 
-const ENTRY_FIELDS: [&str; 17] = [
+const ENTRY_FIELDS: [&str; 18] = [
     "at",
     "changes",
     "cursor",
@@ -23,6 +23,7 @@ const ENTRY_FIELDS: [&str; 17] = [
     "query",
     "real_at",
     "response_body",
+    "response_headers",
     "seq",
     "status",
     "warnings",

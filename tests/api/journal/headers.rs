@@ -202,7 +202,7 @@ async fn failed_verification_shows_when_requests_came_and_that_two_are_equal() {
         let is_line = |line: &str| line.starts_with(&start) && line.contains(&end);
         assert!(detail.lines().any(is_line), "{seq}: {detail}");
     }
-    assert!(detail.contains("Requests 1 and 2 are equal, and came within "), "{detail}");
+    assert!(detail.contains("Requests 1 and 2 have the same fields, and came within "), "{detail}");
     let verdict = acme.verify(&json!({ "fields": { "title": "z" } })).await;
     for miss in expect_array(&verdict.body["near_misses"]) {
         for time in ["at", "real_at"] {
@@ -211,7 +211,17 @@ async fn failed_verification_shows_when_requests_came_and_that_two_are_equal() {
     }
     let different =
         acme.verify(&json!({ "fields": { "title": "y" }, "count": { "never": true } })).await;
-    assert!(!different.body.to_string().contains("are equal"), "{}", different.body);
+    assert!(!different.body.to_string().contains("have the same fields"), "{}", different.body);
+}
+
+/// Sends a request without following a redirect.
+async fn send_without_redirect(request: reqwest::RequestBuilder) {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("a client");
+    let request = request.build().expect("a request");
+    client.execute(request).await.expect("a response");
 }
 
 #[tokio::test]
@@ -287,9 +297,24 @@ async fn journal_is_exported_as_har() {
             .expect("JSON");
     assert_eq!(body, json!({ "status": "open", "ticketIDs": [7] }));
     assert_eq!(entries[3]["response"]["status"], 400);
+    assert_eq!(entries[3]["response"]["content"]["mimeType"], "application/json");
     assert_eq!(entries[3]["response"]["statusText"], "Bad Request");
     let filtered = acme.send_control("GET", "/requests/har?operation=update").await;
     assert_eq!(expect_array(&filtered.body["log"]["entries"]).len(), 1);
+    let effect = json!({ "status": 302, "headers": { "Location": "/login" }, "body": "moved" });
+    acme.add_fault(&json!({ "effect": effect })).await;
+    send_without_redirect(server.request("GET", "/api/v2/ticket")).await;
+    let entry = acme.latest_entry().await;
+    let expected = json!({
+        "content-type": "text/plain; charset=utf-8", "location": "/login",
+        "date": "Sun, 01 Mar 2026 12:00:00 GMT",
+    });
+    assert_eq!(entry["response_headers"], expected, "{entry}");
+    let har = acme.send_control("GET", "/requests/har?fault=true").await;
+    let response = &har.body["log"]["entries"][0]["response"];
+    assert_eq!(response["redirectURL"], "/login", "{response}");
+    assert_eq!(response["content"]["mimeType"], "text/plain; charset=utf-8", "{response}");
+    assert_eq!(response["content"]["text"], "moved", "{response}");
     let page = acme.send_control("GET", "/requests/har?limit=1").await;
     assert!(
         page.body["log"]["comment"]
