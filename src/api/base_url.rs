@@ -78,7 +78,21 @@ impl OwnUrls {
     }
 
     fn find_configured(&self, authority: &str) -> Option<BaseUrl<'_>> {
-        self.iter_configured().find(|url| url.authority().eq_ignore_ascii_case(authority))
+        let is_same = |url: &BaseUrl<'_>| url.authority().eq_ignore_ascii_case(authority);
+        // A proxy may pass on the name without the port.
+        let has_same_host = |url: &BaseUrl<'_>| {
+            without_port(url.authority()).eq_ignore_ascii_case(without_port(authority))
+        };
+        let exact = self.iter_configured().find(is_same);
+        exact.or_else(|| self.iter_configured().find(has_same_host))
+    }
+}
+
+/// Returns the host of an authority.
+fn without_port(authority: &str) -> &str {
+    match authority.rfind(':') {
+        Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+        _ => authority,
     }
 }
 
@@ -215,6 +229,21 @@ mod tests {
         assert_eq!(base_url(&urls, &request, &["desk.test/mock"]), "http://127.0.0.1:8080");
         let path = |secret| urls.requested_path((&request).into(), &[secret]);
         assert_eq!((&*path("secret-key"), &*path("key")), ("/mock/key", ""));
+    }
+
+    #[test]
+    fn configured_url_is_found_without_its_port() {
+        let urls = own_urls(&["https://a.test/mock", "https://b.test:8443/b", "http://[::1]:80/c"]);
+        for (host, expected) in [
+            ("b.test:8443", "https://b.test:8443/b"),
+            ("B.test", "https://b.test:8443/b"),
+            ("b.test:1", "https://b.test:8443/b"),
+            ("[::1]", "http://[::1]:80/c"),
+            ("c.test", "https://a.test/mock"),
+        ] {
+            let request = request("/", Some(host));
+            assert_eq!(urls.base_url_for(&request, &[""; 0]).to_string(), expected, "{host}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::Response;
 
@@ -46,6 +46,7 @@ pub(crate) fn try_cached(
     let needs_full_pipeline = account.faults.has_rules()
         || account.rate_limiter.is_active()
         || account.retry_after.has_periods()
+        || !request.body().is_end_stream()
         || auth::has_key_parameter(query)
         || redactor.uri_contains_key(uri);
     if needs_full_pipeline || !key.permissions.contains(endpoint.operation.permission) {

@@ -2,7 +2,7 @@
 //! headers of any other peer are ignored. `Forwarded` (RFC 7239) is always ignored: a proxy that sets one kind of
 //! header passes the other kind on from its client.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -70,9 +70,23 @@ impl TrustedProxies {
 }
 
 /// Returns whether a text can be the host of a URL, with or without a port.
-pub(super) fn is_url_host(host: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    (1..=MAX_HOST_CHARS).contains(&host.len()) && host.bytes().all(is_allowed)
+pub(crate) fn is_url_host(host: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_allowed)
+    };
+    let (is_valid, port) = match host.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((address, port))) => (address.parse::<Ipv6Addr>().is_ok(), port),
+        Some(None) => (false, ""),
+        None => {
+            let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
+            (is_name(name), port)
+        }
+    };
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let has_valid_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    (1..=MAX_HOST_CHARS).contains(&host.len()) && is_valid && has_valid_port
 }
 
 /// Returns the values of a list, which may span several headers, from right to left.

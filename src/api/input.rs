@@ -25,6 +25,8 @@ pub(super) struct RawInput {
     /// Fields that were sent more than once.
     pub(super) repeated: RepeatedFields,
     pub(super) media_type: Option<MediaType>,
+    /// Whether a body was sent that the operation does not read.
+    pub(super) has_ignored_body: bool,
     /// Why decoding failed.
     pub(super) error: Option<ApiError>,
     /// The body, if it could not be decoded.
@@ -76,7 +78,10 @@ async fn decode_parts(
 ) -> Result<(), ApiError> {
     let query = decode::parse_query(parts.uri.query().unwrap_or_default(), limits.input);
     let body = match operation.input_source {
-        InputSource::Query => Ok(Decoded::default()),
+        InputSource::Query => {
+            input.has_ignored_body = !body.is_end_stream();
+            Ok(Decoded::default())
+        }
         // Read even if the query is invalid, so that the client can read the response.
         InputSource::Body | InputSource::BodyOrQuery => {
             decode_body(input, &parts.headers, body, limits, !(operation.fields)().is_empty()).await

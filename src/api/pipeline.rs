@@ -5,7 +5,7 @@
 use std::slice;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::Response;
 
@@ -93,7 +93,9 @@ async fn serve_read(
     let base_url = context.state.own_urls.base_url_for(&request, secrets);
     let cache_key = cache_key(policy, &context.key, settings.now(), request.uri(), base_url);
     // The cached entry holds the input, and is shared with other API keys.
-    let is_cacheable = is_cacheable && !context.recorder.redactor().uri_contains_key(request.uri());
+    let is_cacheable = is_cacheable
+        && request.body().is_end_stream()
+        && !context.recorder.redactor().uri_contains_key(request.uri());
     let cache_key = cache_key.filter(|_| is_cacheable).map(CacheKey::from);
     let outcome = if let Some(cache_key) = cache_key {
         cached_or_compute(endpoint, &mut context, &cache_key, request).await

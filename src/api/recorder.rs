@@ -107,10 +107,10 @@ impl JournalRecorder {
         response: Option<&RenderedResponse>,
         pending_entry: Option<PendingEntry>,
     ) {
-        if let Some(response) = response {
-            if let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut) {
-                set_response(entry, response, &self.redactor);
-            }
+        if let Some(response) = response
+            && let Some(entry) = self.entry.as_mut().and_then(Arc::get_mut)
+        {
+            set_response(entry, response, &self.redactor);
         }
         self.finish(pending_entry);
     }

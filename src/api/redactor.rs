@@ -193,8 +193,8 @@ impl Redactor<'_> {
         let credentials = self.other_credentials(headers);
         for (name, value) in headers {
             // Header names have no case.
-            let is_key_name = self.keys().any(|key| key.eq_ignore_ascii_case(name.as_str()));
-            let shown_name = if is_key_name { REDACTED } else { name.as_str() };
+            let has_key = self.keys().any(|key| contains_ignoring_case(name.as_str(), key));
+            let shown_name = if has_key && !is_plain(name) { REDACTED } else { name.as_str() };
             if is_credential(name) {
                 recorded.push(shown_name, REDACTED);
                 continue;
@@ -358,6 +358,12 @@ impl Redactor<'_> {
     }
 }
 
+/// Searches an ASCII text regardless of case.
+fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
+    let mut parts = text.as_bytes().windows(wanted.len().max(1));
+    parts.any(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
 /// Returns whether it is one of the headers of almost every request, which name no credential.
 fn is_plain(name: &HeaderName) -> bool {
     [HOST, ACCEPT, USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT_ENCODING, CONNECTION]
@@ -366,27 +372,37 @@ fn is_plain(name: &HeaderName) -> bool {
 
 /// Returns whether the value of such a header is usually a secret.
 fn is_credential(name: &HeaderName) -> bool {
+    const PARTS: [&str; 15] = [
+        "auth",
+        "cookie",
+        "apikey",
+        "token",
+        "secret",
+        "passw",
+        "passphrase",
+        "pwd",
+        "credential",
+        "jwt",
+        "bearer",
+        "session",
+        "signature",
+        "dpop",
+        "otp",
+    ];
     if is_plain(name) {
         return false;
     }
-    const PARTS: [&str; 9] = [
-        "authorization",
-        "cookie",
-        "apikey",
-        "api-key",
-        "access-key",
-        "token",
-        "secret",
-        "password",
-        "credential",
-    ];
+    // Keys that are no secrets.
+    let is_public_key =
+        name.as_str().contains("idempotency") || name.as_str().starts_with("sec-websocket");
     PARTS.iter().any(|part| name.as_str().contains(part))
+        || name.as_str().ends_with("key") && !is_public_key
 }
 
 /// The label of a credential in a text without structure.
 static KEY_LABEL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?i)(?:(?:api[-_ ]?key|token|secret|password|authorization)["'\[\]\s]*[=:\n]|bearer\s)"#,
+        r#"(?i)(?:(?:api[-_ ]?key|token|secret|password|authorization)["'\[\]\s]*[=:\n]|(?:bearer|basic|apikey)\s)"#,
     )
     .expect("a valid regex")
 });
@@ -413,9 +429,20 @@ pub(super) fn redact_error(
     redactor: &Redactor<'_>,
     is_contract_name: NamePredicate<'_>,
 ) {
-    let redact = |text: &mut String| *text = redactor.redact_truncated(text);
+    // The parts of a header are separate words.
+    let redact = |text: &mut String| {
+        let whole = redactor.redact_truncated(text);
+        *text = redactor.redact_header_value(&whole, &[]).unwrap_or(whole);
+    };
     match error {
         ApiError::UnsupportedMediaType(Some(text)) | ApiError::UnsupportedContentEncoding(text) => {
+            redact(text);
+        }
+        ApiError::Decode(
+            DecodeError::PartEncoding { name, encoding: text }
+            | DecodeError::PartCharset { name, charset: text },
+        ) => {
+            *name = redactor.redact_field_path(&redactor.redact_truncated(name), is_contract_name);
             redact(text);
         }
         ApiError::Decode(

@@ -32,7 +32,8 @@ pub(super) fn validate(
     input: RawInput,
     redactor: &Redactor<'_>,
 ) -> ValidatedInput {
-    let RawInput { mut fields, repeated, media_type, error, undecoded_body } = input;
+    let RawInput { mut fields, repeated, media_type, has_ignored_body, error, undecoded_body } =
+        input;
     let mut warnings = Vec::new();
     let is_contract_name = |name: &str| operation.has_field(name);
     let repeated = redact_repeated(repeated, redactor, &is_contract_name);
@@ -47,6 +48,10 @@ pub(super) fn validate(
     if operation.input_source == InputSource::Body {
         let ignored_names = fields.query.keys().take(MAX_IGNORED_QUERY_WARNINGS);
         warnings.extend(ignored_names.map(|name| ignored_query_warning(name)));
+    }
+    if has_ignored_body {
+        let text = format!("{} reads only the query; the body was ignored.", operation.name);
+        warnings.push(Warning::new(WarningKind::UnknownField, text));
     }
     warnings.extend(media_type.and_then(|sent| media_type_warning(operation, sent)));
     if let Fidelity::Undocumented(reason) = operation.fidelity {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, Command};
 use serde_json::{Map, Value};
 
+use crate::contract::dialect::Dialect;
 use crate::text_encoding::into_utf8;
 
 /// A TOML table.
@@ -108,8 +109,10 @@ impl ConfigFile {
                 ));
                 continue;
             };
-            if let Err(error) = check_values(arg, &values) {
-                faults.push(first_line(&error));
+            let wrong = values.iter().filter_map(|value| check_value(arg, value).err());
+            let wrong: Vec<String> = wrong.map(|error| first_line(&error)).collect();
+            if !wrong.is_empty() {
+                faults.extend(wrong);
                 continue;
             }
             let set = |arg: Arg| arg.default_values(values.clone());
@@ -117,6 +120,9 @@ impl ConfigFile {
             for subcommand in subcommands_of(name) {
                 command = command.mut_subcommand(subcommand, |command| command.mut_arg(name, set));
             }
+        }
+        if let Err(error) = Dialect::parse(&self.dialect) {
+            faults.extend(error.to_string().lines().map(str::to_owned));
         }
         if faults.is_empty() {
             Ok(command)
@@ -136,9 +142,9 @@ fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Parses the values of one argument alone.
-fn check_values(arg: &Arg, values: &[String]) -> Result<(), clap::Error> {
-    let arg = arg.clone().env(None::<&str>).default_values(values.to_vec());
+/// Parses a value of one argument alone.
+fn check_value(arg: &Arg, value: &str) -> Result<(), clap::Error> {
+    let arg = arg.clone().env(None::<&str>).default_value(value.to_owned());
     Command::new("check").arg(arg).try_get_matches_from(["check"]).map(drop)
 }
 

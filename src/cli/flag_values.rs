@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, RangedI64ValueParser};
 use ipnet::IpNet;
 
 use crate::accounts::UnknownKeyPolicy;
+use crate::api::is_url_host;
 use crate::clock;
 use crate::storage::Durability;
 
@@ -71,8 +72,7 @@ pub(super) fn parse_origin(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let host = text.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
-    let is_origin = !host.is_empty()
-        && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/,*\"@".contains(&byte));
+    let is_origin = is_url_host(host);
     if is_origin {
         // Browsers omit the default port.
         let origin = text.to_ascii_lowercase();
@@ -85,10 +85,20 @@ pub(super) fn parse_origin(text: &str) -> Result<String, String> {
 
 /// Parses a base URL, and removes its trailing slash.
 pub(super) fn parse_public_url(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    match host.map(|host| host.trim_end_matches('/')) {
-        Some(host) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err("must start with http:// or https://, followed by a host".to_owned()),
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let scheme = scheme.to_ascii_lowercase();
+    let rest = rest.trim_end_matches('/');
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if !["http", "https"].contains(&&*scheme) {
+        Err("must start with http:// or https://, followed by a host".to_owned())
+    } else if !is_url_host(host) {
+        Err("must have a host, and optionally a port up to 65535, after http:// or https://"
+            .to_owned())
+    } else if !path.bytes().all(is_allowed) {
+        Err("must have a path of letters, digits, -._~ and / only, without a query".to_owned())
+    } else {
+        Ok(format!("{scheme}://{rest}"))
     }
 }
 
@@ -120,4 +130,59 @@ pub(super) fn parse_timeout(text: &str, max: Duration) -> Result<Duration, Strin
     }
     let max = if max == DAY { "24h" } else { "1h" };
     Err(format!("must be from 10ms to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_url_has_a_scheme_a_host_and_a_path() {
+        for (text, expected) in [
+            ("http://a", "http://a"),
+            ("HTTPS://Desk.test:8443/mock/", "https://Desk.test:8443/mock"),
+            ("http://[::1]:80/a/b", "http://[::1]:80/a/b"),
+            ("http://127.0.0.1/", "http://127.0.0.1"),
+        ] {
+            assert_eq!(parse_public_url(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "",
+            "a",
+            "ftp://a",
+            "http://",
+            "http:///a",
+            "http://a?b",
+            "http://h#f",
+            "http://u:p@h",
+            "http://h:99999",
+            "http://[::1",
+            "http://a b",
+            "http://:80",
+            "http://a:",
+            "http://a/%zz",
+            "http://::1",
+        ] {
+            let error = parse_public_url(text).expect_err(text);
+            assert!(error.starts_with("must "), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn origin_is_compared_as_browsers_send_it() {
+        for (text, expected) in [
+            ("*", "*"),
+            ("HTTP://LOCALHOST:5173", "http://localhost:5173"),
+            ("http://a.test:80", "http://a.test"),
+            ("https://a.test:443", "https://a.test"),
+            ("https://a.test:80", "https://a.test:80"),
+            ("http://a.test:8080", "http://a.test:8080"),
+            ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ] {
+            assert_eq!(parse_origin(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["", "a.test", "http://a/", "http://a?", "http://a:x", "http://a,http://b"] {
+            assert!(parse_origin(text).is_err(), "{text}");
+        }
+    }
 }

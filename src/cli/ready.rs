@@ -63,7 +63,7 @@ fn find_base_urls(args: &ReadyArgs) -> Result<Vec<String>, NotReady> {
         return Ok(vec![url.clone()]);
     }
     let addresses = match &args.port_file {
-        Some(file) if has_free_port(args) => read_port_file(file)
+        Some(file) if has_free_port(args) || file.exists() => read_port_file(file)
             .map_err(|reason| NotReady { server: file.display().to_string(), reason })?,
         _ => args.listen.addresses.clone(),
     };

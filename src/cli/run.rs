@@ -71,9 +71,11 @@ fn build_command(
         .env("OMNIDESK_BASE_URL", base_url)
         .env("OMNIDESK_API_KEY", api_key);
     // A proxy of the environment cannot reach this server.
-    let current = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| std::env::var(name).ok());
-    let no_proxy = extend_no_proxy(current.as_deref().unwrap_or_default(), base_url);
-    command.env("NO_PROXY", &no_proxy).env("no_proxy", &no_proxy);
+    // Some programs read one of them, some the other.
+    for name in ["NO_PROXY", "no_proxy"] {
+        let current = std::env::var(name).unwrap_or_default();
+        command.env(name, extend_no_proxy(&current, base_url));
+    }
     if let Some(token) = control_token {
         command.env("OMNIDESK_CONTROL_TOKEN", token);
     }

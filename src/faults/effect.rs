@@ -1,5 +1,6 @@
 //! Validates the effects of fault rules. `api` applies them to requests and responses.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use omnidesk_mock_client::types::{CustomResponse, DroppedResponse, FaultEffect};
@@ -97,6 +98,11 @@ fn check_custom_response(
     }
     if headers.len() > MAX_HEADERS {
         return invalid(format!("headers must have at most {MAX_HEADERS} entries"));
+    }
+    let lower_names: HashSet<String> =
+        headers.keys().map(|name| name.to_ascii_lowercase()).collect();
+    if lower_names.len() < headers.len() {
+        return invalid("headers must have each name once; the case does not matter".to_owned());
     }
     for (name, value) in headers {
         let sent = quote_value(&name.as_str().into());
@@ -221,6 +227,10 @@ mod tests {
             (
                 json!({ "status": 503, "headers": { "a b": "c" } }),
                 r#"effect: headers: "a b" is not a header name."#,
+            ),
+            (
+                json!({ "status": 503, "headers": { "a": "b", "A": "c" } }),
+                "effect: headers must have each name once; the case does not matter.",
             ),
             (
                 json!({ "status": 503, "headers": { "Content-Length": "1" } }),

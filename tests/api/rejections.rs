@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::client::JsonResponse;
+use crate::support::control::Account;
 use crate::support::server::Server;
 
 #[tokio::test]
@@ -230,5 +231,49 @@ async fn member_sent_twice_to_the_control_api_is_rejected() {
         assert_eq!(reply.status, 400, "{}", reply.body);
         let expected = format!("The body is invalid: {field} was sent more than once.");
         assert_eq!(reply.body["detail"], expected, "{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn byte_order_mark_before_a_form_loses_no_field() {
+    let server = Server::start();
+    server.send_form("POST", "/api/v2/ticket", crate::support::ticket::NEW_TICKET_FORM).await;
+    let multipart = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nnew\r\n--x--\r\n";
+    let multipart_type = "multipart/form-data; boundary=x";
+    let send = async |content_type: &str, body: String| {
+        let request =
+            server.request("PUT", "/api/v2/ticket/1").header("content-type", content_type);
+        JsonResponse::fetch(request.body(body)).await
+    };
+    for (content_type, body) in
+        [(multipart_type, multipart), ("application/x-www-form-urlencoded", "title=new")]
+    {
+        send("application/x-www-form-urlencoded", "title=old".to_owned()).await;
+        let reply = send(content_type, format!("\u{feff}{body}")).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let ticket = server.get("/api/v2/ticket/1").await;
+        assert_eq!(ticket.body["item"]["title"], "new", "{content_type}");
+    }
+    for text in ["junk", "\u{feff}\u{feff}", "--"] {
+        let reply = send(multipart_type, format!("{text}{multipart}")).await;
+        assert_eq!(reply.status, 400, "{text}: {}", reply.body);
+        assert!(reply.message().contains("boundary"), "{text}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn body_that_a_read_ignores_is_a_warning() {
+    let server = Server::start();
+    let account = Account::create(&server, &json!({ "strict": true })).await;
+    for _ in 0..2 {
+        assert_eq!(account.client.get("/api/v2/ticket").await.status, 200);
+        let empty = account.client.request("GET", "/api/v2/ticket").body("");
+        assert_eq!(JsonResponse::fetch(empty).await.status, 200);
+        for body in ["status=closed", "{broken"] {
+            let request = account.client.request("GET", "/api/v2/ticket").body(body);
+            let reply = JsonResponse::fetch(request).await;
+            assert_eq!(reply.status, 400, "{}", reply.body);
+            assert!(reply.message().contains("reads only the query"), "{}", reply.body);
+        }
     }
 }

@@ -21,6 +21,9 @@ use crate::contract::MediaType;
 #[cfg(test)]
 mod tests;
 
+/// Some editors and frameworks put it before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Detects JSON sent as a form, as by `curl -d '{…}'`. No field of an operation has such a name.
 fn is_json_object(form: &[u8]) -> bool {
     form.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(form).is_ok()
@@ -44,6 +47,7 @@ pub(crate) fn parse_body(
     body: &[u8],
     limits: InputLimits,
 ) -> Result<Decoded, DecodeError> {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     match media_type {
         MediaType::Multipart => multipart::decode(content_type, body, limits),
         _ if body.is_empty() => Ok(Decoded::default()),

@@ -49,6 +49,11 @@ fn skip_preamble<'a>(body: &'a [u8], delimiter: &Finder) -> Result<&'a [u8], Dec
     if let Some(rest) = body.strip_prefix(first) {
         return Ok(rest);
     }
+    let is_in_line =
+        |start: usize| memmem::find(body, first).is_some_and(|boundary| boundary < start + 2);
+    if delimiter.find(body).is_some_and(is_in_line) {
+        return Err(multipart_error("its first boundary is not at the beginning of a line"));
+    }
     let start = delimiter.find(body).ok_or_else(|| {
         multipart_error(if memmem::find(body, &delimiter.needle()[1..]).is_some() {
             LINE_END_MESSAGE

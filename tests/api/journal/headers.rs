@@ -30,6 +30,13 @@ async fn headers_are_recorded_without_credentials() {
             .header("X-Own", ACME_KEY)
             .header("X-Path", format!("/a/{ACME_KEY}/b"))
             .header("X-Words", format!("a {ACME_KEY}"))
+            .header(format!("X-{ACME_KEY}"), "1")
+            .header("X-Auth", "secret-4")
+            .header("X-Passwd", "secret-5")
+            .header("X-Session-Id", "secret-6")
+            .header("Subscription-Key", "secret-7")
+            .header("X-Custom", "Basic secret-8")
+            .header("X-Note", "apikey secret-9")
             .header("X-Longer", format!("{ACME_KEY}-2"));
         assert_eq!(JsonResponse::fetch(request).await.status, 200);
         let entry = acme.latest_entry().await;
@@ -42,6 +49,13 @@ async fn headers_are_recorded_without_credentials() {
             ("x-auth-token", "(redacted)"),
             ("apikey", "(redacted)"),
             ("referer", "http://desk.test/?apiKey=(redacted)"),
+            ("(redacted)", "1"),
+            ("x-auth", "(redacted)"),
+            ("x-passwd", "(redacted)"),
+            ("x-session-id", "(redacted)"),
+            ("subscription-key", "(redacted)"),
+            ("x-custom", "Basic (redacted)"),
+            ("x-note", "apikey (redacted)"),
             ("x-own", "(redacted)"),
             ("x-path", "/a/(redacted)/b"),
             ("x-words", "a (redacted)"),
@@ -323,4 +337,34 @@ async fn journal_is_exported_as_har() {
         "{}",
         page.body
     );
+}
+
+#[tokio::test]
+async fn key_in_a_header_of_the_body_is_redacted_in_the_error() {
+    let (server, acme) = start_server();
+    let part = |head: &str| {
+        format!(
+            "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n{head}\r\n\r\na\r\n--x--\r\n"
+        )
+    };
+    let multipart = "multipart/form-data; boundary=x".to_owned();
+    for (content_type, encoding, body) in [
+        (format!("text/{ACME_KEY}"), None, "x".to_owned()),
+        (format!("{ACME_KEY}/x"), None, "x".to_owned()),
+        (format!("text/x+{ACME_KEY}"), None, "x".to_owned()),
+        ("text/plain".to_owned(), Some(format!("gzip, {ACME_KEY}")), "x".to_owned()),
+        (multipart.clone(), None, part(&format!("Content-Transfer-Encoding: {ACME_KEY}"))),
+        (multipart, None, part(&format!("Content-Type: text/plain; charset={ACME_KEY}"))),
+    ] {
+        let mut request =
+            server.request("PUT", "/api/v2/ticket/7").header("content-type", &content_type);
+        if let Some(encoding) = encoding {
+            request = request.header("content-encoding", encoding);
+        }
+        let reply = JsonResponse::fetch(request.body(body)).await;
+        assert!(reply.status >= 400, "{}", reply.body);
+        assert!(!reply.body.to_string().contains(ACME_KEY), "{content_type}: {}", reply.body);
+        let entry = acme.latest_entry().await;
+        assert!(!entry.to_string().contains(ACME_KEY), "{content_type}: {entry}");
+    }
 }
