@@ -81,19 +81,27 @@ impl Accounts {
         default_dialect: Dialect,
         storage: Storage,
     ) -> Result<Self, AccountError> {
-        let catalogue = match storage_mode {
-            StorageMode::DataDir(path) => {
-                let opened = Catalogue::open(&storage, &path).await;
-                Some(Arc::new(opened.map_err(|error| error.in_data_dir(&path))?))
-            }
+        let data_dir = match storage_mode {
+            StorageMode::DataDir(path) => Some(path),
             StorageMode::Memory => None,
+        };
+        let explain = |error: StorageError| match &data_dir {
+            Some(path) => error.in_data_dir(path),
+            None => error,
+        };
+        let catalogue = match &data_dir {
+            Some(path) => Some(Arc::new(Catalogue::open(&storage, path).await.map_err(explain)?)),
+            None => None,
         };
         let AccountPolicy { dialect_defaults, max_accounts, unknown_keys, account_limits } = policy;
         let server_dialect = Arc::new(dialect_defaults);
         let registry = Arc::new(Registry::new());
         if let Some(catalogue) = &catalogue {
             let loaded = loader::load(catalogue, &registry, &server_dialect, account_limits).await;
-            loaded.map_err(|error| with_catalogue_path(error, catalogue))?;
+            loaded.map_err(|error| match with_catalogue_path(error, catalogue) {
+                AccountError::Storage(error) => AccountError::Storage(explain(error)),
+                other => other,
+            })?;
         }
         let pool = Arc::new(DatabasePool::new(storage.clone()));
         let seeds = Arc::new(SeedImages::new(storage, catalogue.clone()));

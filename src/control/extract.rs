@@ -194,10 +194,13 @@ pub(super) async fn resolve_account(
     match key {
         Ok(key) => Ok(Arc::clone(&key.account)),
         Err(ApiError::TooManyAccounts(max)) => Err(AccountError::TooManyAccounts(max).into()),
-        Err(ApiError::MissingApiKey | ApiError::MisplacedApiKey(_)) => Err(Problem::new(
+        Err(ApiError::MissingApiKey) => Err(Problem::new(
             ProblemKind::InvalidApiKey,
             "The API key is missing. Send it in the header apiKey.",
         )),
+        Err(error @ ApiError::MisplacedApiKey(_)) => {
+            Err(Problem::new(ProblemKind::InvalidApiKey, error.message()))
+        }
         Err(ApiError::MalformedApiKey) => Err(AccountError::MalformedKey.into()),
         Err(ApiError::UnknownApiKey) => {
             Err(Problem::new(ProblemKind::InvalidApiKey, ApiError::UnknownApiKey.message()))

@@ -54,8 +54,13 @@ pub(super) struct ControlToken {
 /// # Errors
 /// If the API key or the token is malformed.
 pub(super) fn check_secrets(config: &ServerConfig) -> anyhow::Result<()> {
-    config.api_key.as_deref().map_or(Ok(()), check_api_key)?;
-    config.control_token.as_deref().map_or(Ok(()), check_control_token)
+    let results = [
+        config.api_key.as_deref().map_or(Ok(()), check_api_key),
+        config.control_token.as_deref().map_or(Ok(()), check_control_token),
+    ];
+    let faults: Vec<String> =
+        results.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+    if faults.is_empty() { Ok(()) } else { bail!(faults.join("\n")) }
 }
 
 fn check_api_key(key: &str) -> anyhow::Result<()> {

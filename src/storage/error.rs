@@ -162,6 +162,7 @@ impl StorageError {
     /// Explains an error of the first access to a data directory, if the directory is the cause.
     pub(crate) fn in_data_dir(self, path: &Path) -> Self {
         let io_kind = match &self {
+            Self::UnusableDataDir { .. } => return self,
             Self::Io { source, .. } => Some(source.kind()),
             _ => None,
         };
@@ -175,6 +176,11 @@ impl StorageError {
             (_, Some(ErrorKind::Unsupported)) => {
                 "its file system has no locks; choose a directory on another one with --data"
             }
+            (FailureKind::Damaged, _) if matches!(self, Self::Open { .. }) => {
+                "the file is damaged or no database of this program; move it away, or choose another directory with --data"
+            }
+            (FailureKind::DiskFull | FailureKind::TooManyOpenFiles, _) => return self,
+            (_, Some(_)) => "choose another directory with --data",
             _ => return self,
         };
         Self::UnusableDataDir {
@@ -327,6 +333,8 @@ mod tests {
             (ErrorKind::AlreadyExists, "choose the path of a directory"),
             (ErrorKind::NotADirectory, "choose the path of a directory"),
             (ErrorKind::Unsupported, "has no locks"),
+            (ErrorKind::NotFound, "choose another directory"),
+            (ErrorKind::InvalidFilename, "choose another directory"),
         ] {
             let message = error(kind);
             assert!(message.starts_with("the data directory data cannot be used"), "{message}");
@@ -334,6 +342,9 @@ mod tests {
             #[cfg(unix)]
             assert!(message.contains(" by user "), "{message}");
         }
+        let twice = StorageError::Io { path: "x".into(), source: ErrorKind::NotADirectory.into() };
+        let twice = twice.in_data_dir(Path::new("data")).in_data_dir(Path::new("data"));
+        assert_eq!(twice.to_string().matches("cannot be used").count(), 1);
         let other = error(ErrorKind::StorageFull);
         assert!(!other.contains("cannot be used"), "{other}");
     }

@@ -414,3 +414,19 @@ async fn key_in_another_place_is_named_but_not_shown() {
     let journal = server.get("/_control/requests/unmatched").await.body.to_string();
     assert!(journal.contains("not read") && !journal.contains(secret), "{journal}");
 }
+
+#[tokio::test]
+async fn control_api_names_a_misplaced_key_of_self() {
+    let server = Server::start();
+    for (name, value, expected) in [
+        ("X-API-Key", "dev-key", "the header x-api-key is not read"),
+        ("Authorization", "Bearer dev-key", "another scheme than apikey"),
+    ] {
+        let request = server.request_without_key("GET", "/_control/accounts/self");
+        let reply = JsonResponse::fetch(request.header(name, value)).await;
+        assert_eq!(reply.status, 401, "{}", reply.body);
+        let detail = reply.body["detail"].as_str().unwrap_or_default();
+        assert!(detail.contains(expected), "{}", reply.body);
+        assert!(!detail.contains("dev-key"), "{}", reply.body);
+    }
+}
