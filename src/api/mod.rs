@@ -42,7 +42,9 @@ pub(crate) use error::{ApiError, AuthenticationFailure};
 pub(crate) use fallback::{method_not_allowed, not_found};
 pub(crate) use fast_path::{CacheHit, try_cached};
 pub(crate) use fault_response::ConnectionAbort;
-pub(crate) use forwarded::{TrustedProxies, is_url_host};
+pub(crate) use forwarded::TrustedProxies;
+#[cfg(feature = "cli")]
+pub(crate) use forwarded::is_url_host;
 pub(crate) use handler_context::HandlerContext;
 pub(crate) use host_check::{check_every_host, check_host};
 pub(crate) use pipeline::{RequestLogInfo, serve};

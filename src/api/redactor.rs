@@ -6,9 +6,6 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT,
-};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use percent_encoding::percent_decode;
 use regex::Regex;
@@ -192,9 +189,15 @@ impl Redactor<'_> {
         let mut recorded = RecordedHeaders::default();
         let credentials = self.other_credentials(headers);
         for (name, value) in headers {
+            if is_plain(name) {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                let redacted = self.redact_header_value(&value, &credentials);
+                recorded.push(name.as_str(), redacted.as_deref().unwrap_or(&value));
+                continue;
+            }
             // Header names have no case.
             let has_key = self.keys().any(|key| contains_ignoring_case(name.as_str(), key));
-            let shown_name = if has_key && !is_plain(name) { REDACTED } else { name.as_str() };
+            let shown_name = if has_key { REDACTED } else { name.as_str() };
             if is_credential(name) {
                 recorded.push(shown_name, REDACTED);
                 continue;
@@ -202,7 +205,6 @@ impl Redactor<'_> {
             let value = String::from_utf8_lossy(value.as_bytes());
             match self.redact_header_value(&value, &credentials) {
                 Some(redacted) => recorded.push(shown_name, &redact_after_label(&redacted)),
-                None if is_plain(name) => recorded.push(shown_name, &value),
                 None => recorded.push(shown_name, &redact_after_label(&value)),
             }
         }
@@ -366,8 +368,17 @@ fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
 
 /// Returns whether it is one of the headers of almost every request, which name no credential.
 fn is_plain(name: &HeaderName) -> bool {
-    [HOST, ACCEPT, USER_AGENT, CONTENT_TYPE, CONTENT_LENGTH, ACCEPT_ENCODING, CONNECTION]
-        .contains(name)
+    matches!(
+        name.as_str(),
+        "host"
+            | "accept"
+            | "user-agent"
+            | "content-type"
+            | "content-length"
+            | "accept-encoding"
+            | "connection"
+            | "date"
+    )
 }
 
 /// Returns whether the value of such a header is usually a secret.
