@@ -403,6 +403,10 @@ fn is_credential(name: &HeaderName) -> bool {
     if is_plain(name) {
         return false;
     }
+    // A challenge says how to authenticate.
+    if name.as_str().ends_with("-authenticate") {
+        return false;
+    }
     // Keys that are no secrets.
     let is_public_key =
         name.as_str().contains("idempotency") || name.as_str().starts_with("sec-websocket");
