@@ -20,7 +20,7 @@ pub(crate) fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodingError> {
     if is_utf16(bytes) {
         return Err(EncodingError::Utf16);
     }
-    std::str::from_utf8(strip_mark(bytes)).map_err(|_| EncodingError::NotUtf8)
+    std::str::from_utf8(strip_byte_order_mark(bytes)).map_err(|_| EncodingError::NotUtf8)
 }
 
 /// Decodes a text like [`decode_utf8`], and reuses the buffer.
@@ -31,11 +31,12 @@ pub(crate) fn into_utf8(mut bytes: Vec<u8>) -> Result<String, EncodingError> {
     if is_utf16(&bytes) {
         return Err(EncodingError::Utf16);
     }
-    bytes.drain(..bytes.len() - strip_mark(&bytes).len());
+    bytes.drain(..bytes.len() - strip_byte_order_mark(&bytes).len());
     String::from_utf8(bytes).map_err(|_| EncodingError::NotUtf8)
 }
 
-fn strip_mark(bytes: &[u8]) -> &[u8] {
+/// Removes the byte order mark of UTF-8, which some editors and frameworks put before a text.
+pub(crate) fn strip_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)
 }
 

@@ -17,12 +17,10 @@ pub(crate) use urlencoded::{decode_component, parse_pairs};
 
 use crate::api::limits::InputLimits;
 use crate::contract::MediaType;
+use crate::text_encoding::strip_byte_order_mark;
 
 #[cfg(test)]
 mod tests;
-
-/// Some editors and frameworks put it before a text.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Detects JSON sent as a form, as by `curl -d '{…}'`. No field of an operation has such a name.
 fn is_json_object(form: &[u8]) -> bool {
@@ -47,12 +45,12 @@ pub(crate) fn parse_body(
     body: &[u8],
     limits: InputLimits,
 ) -> Result<Decoded, DecodeError> {
-    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let form = strip_byte_order_mark(body);
     match media_type {
-        MediaType::Multipart => multipart::decode(content_type, body, limits),
+        MediaType::Multipart => multipart::decode(content_type, form, limits),
         _ if body.is_empty() => Ok(Decoded::default()),
-        MediaType::Urlencoded if is_json_object(body) => Err(DecodeError::JsonSentAsForm),
-        MediaType::Urlencoded => urlencoded::decode(body, limits),
+        MediaType::Urlencoded if is_json_object(form) => Err(DecodeError::JsonSentAsForm),
+        MediaType::Urlencoded => urlencoded::decode(form, limits),
         MediaType::Json => json::decode(body, limits),
     }
 }
