@@ -249,20 +249,17 @@ impl Redactor<'_> {
         let longest_key = self.keys().map(str::len).max().unwrap_or_default();
         // A key may be percent-encoded, or in UTF-16 with a zero byte beside each letter.
         let start = &body[..body.len().min(MAX_BODY_START_BYTES + longest_key * MAX_KEY_EXPANSION)];
-        let text = String::from_utf8_lossy(start);
-        let plain = percent_decode(start).decode_utf8_lossy().replace('\0', "");
-        let is_hidden = |plain: &str, text: &str| {
-            self.keys().any(|key| plain.contains(key) && !text.contains(key))
-                || KEY_LABEL.is_match(plain) && !KEY_LABEL.is_match(text)
-        };
-        if is_hidden(&plain, &text) {
-            return Some(REDACTED.to_owned());
-        }
-        let mut text = text.into_owned();
+        let mut text = String::from_utf8_lossy(start).into_owned();
         for key in self.keys() {
             text = text.replace(key, REDACTED);
         }
         let mut text = redact_after_label(&text).into_owned();
+        // What is left may hide a key or a label.
+        let plain = percent_decode(text.as_bytes()).decode_utf8_lossy().replace('\0', "");
+        let has_hidden_label = KEY_LABEL.is_match(&plain) && !KEY_LABEL.is_match(&text);
+        if has_hidden_label || self.keys().any(|key| plain.contains(key)) {
+            return Some(REDACTED.to_owned());
+        }
         text.truncate(text.floor_char_boundary(MAX_BODY_START_BYTES));
         Some(text)
     }
@@ -366,13 +363,12 @@ fn contains_ignoring_case(text: &str, wanted: &str) -> bool {
     parts.any(|part| part.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// Returns whether it is one of the headers of almost every request, which name no credential.
+/// Returns whether it is a header of almost every request whose value has no place for a credential.
 fn is_plain(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "host"
             | "accept"
-            | "user-agent"
             | "content-type"
             | "content-length"
             | "accept-encoding"

@@ -131,6 +131,8 @@ async fn beginning_of_an_undecoded_body_is_recorded() {
     assert_eq!(send(json, utf16).await, "(redacted)");
     let escaped = ACME_KEY.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
     assert_eq!(send(json, format!("{{{escaped}").into()).await, "(redacted)");
+    // A plain key beside a hidden one does not reveal the hidden one.
+    assert_eq!(send(json, format!("{{{ACME_KEY} {escaped}").into()).await, "(redacted)");
     assert_eq!(send("application/x-www-form-urlencoded", b"title=x".to_vec()).await, Value::Null);
 }
 
