@@ -70,9 +70,9 @@ soak *args:
 power:
     scripts/power-check.sh
 
-# Test the pages in a real browser
-pages:
-    scripts/pages-check.sh
+# Write screenshots of all pages to target/screenshots (needs Chromium and Playwright for Python)
+screenshots:
+    scripts/screenshots.sh
 
 # Check the licences, advisories and sources of the dependencies (cargo install cargo-deny)
 deny:

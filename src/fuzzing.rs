@@ -93,7 +93,7 @@ impl FuzzServer {
         let config =
             ServerConfig { seed_texts: vec![seed.to_owned()], ..ServerConfig::in_memory() };
         let server = runtime.block_on(Server::open(&config)).map_err(|error| error.to_string())?;
-        Ok(Self { app: App::new(server.state), runtime })
+        Ok(Self { app: App::new(server.state, &server.console), runtime })
     }
 
     /// Sends a request. Returns None if it is invalid HTTP, or the response exceeds the time limit.

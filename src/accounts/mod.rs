@@ -21,6 +21,7 @@ mod registry;
 mod reset;
 mod seed_images;
 mod settings;
+mod similar_key;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -162,6 +163,13 @@ impl Accounts {
     /// Finds a key by its secret, without a query, in constant time for secrets of the same length.
     pub(crate) fn find_key(&self, secret: &str) -> Option<Arc<ApiKey>> {
         self.registry.find_key(secret)
+    }
+
+    /// Describes how an unknown key resembles a known one, by the names of both key and account.
+    pub(crate) fn describe_similar_key(&self, secret: &str) -> Option<String> {
+        let find = |variant: &str| self.registry.peek_key(variant);
+        let (difference, key) = similar_key::find_variant(secret, find)?;
+        Some(format!("It {difference} the key {} of the account {}.", key.name, key.account.name))
     }
 
     /// Finds an account by name.
@@ -313,6 +321,11 @@ impl Accounts {
     /// If the catalogue cannot be written.
     pub(crate) async fn set_seeds(&self, seeds: Vec<NamedSeed>) -> Result<(), AccountError> {
         self.seeds.set(seeds).await
+    }
+
+    /// Returns the names of the seeds; the first is the default source.
+    pub(crate) fn seed_names(&self) -> Vec<String> {
+        self.seeds.names()
     }
 
     /// Restores an account to its origin.

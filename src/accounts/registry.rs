@@ -55,13 +55,16 @@ impl Registry {
 
     /// Finds a key by its secret, in constant time for secrets of the same length.
     pub(super) fn find_key(&self, secret: &str) -> Option<Arc<ApiKey>> {
-        let hash = SecretHash::from_secret(secret);
-        let keys = self.keys_by_hash.read();
-        let key = keys.get(&hash).cloned();
+        let key = self.peek_key(secret);
         if let Some(key) = &key {
             key.account.touch();
         }
         key
+    }
+
+    /// Finds a key by its secret, and does not mark its account as used.
+    pub(super) fn peek_key(&self, secret: &str) -> Option<Arc<ApiKey>> {
+        self.keys_by_hash.read().get(&SecretHash::from_secret(secret)).cloned()
     }
 
     /// Finds an account by name.

@@ -47,6 +47,11 @@ impl SeedImages {
         state.ok_or(name.map_or(AccountError::NoSeed, AccountError::SeedNotFound))
     }
 
+    /// Returns the names of the seeds.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.seeds.read().iter().map(|seed| seed.name.clone()).collect()
+    }
+
     /// Returns the state without any rows.
     pub(super) async fn empty(&self) -> Result<SavedState, AccountError> {
         let build_empty =

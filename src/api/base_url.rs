@@ -65,18 +65,6 @@ impl OwnUrls {
         }
     }
 
-    /// Returns the path of the URL that the client used, if it is known: from the configured URL with the host of the
-    /// request, or from a trusted proxy. Otherwise it is empty.
-    pub(crate) fn requested_path(
-        &self,
-        address: RequestedAddress<'_>,
-        secrets: &[impl AsRef<str>],
-    ) -> String {
-        let Some(requested) = address.base_url_without(secrets) else { return String::new() };
-        let configured = self.find_configured(requested.authority());
-        configured.as_ref().unwrap_or(&requested).path().to_owned()
-    }
-
     fn find_configured(&self, authority: &str) -> Option<BaseUrl<'_>> {
         let is_same = |url: &BaseUrl<'_>| url.authority().eq_ignore_ascii_case(authority);
         // A proxy may pass on the name without the port.
@@ -227,8 +215,6 @@ mod tests {
         request.extensions_mut().insert(forwarded);
         assert_eq!(base_url(&urls, &request, &["secret-key"]), "https://desk.test/mock/key");
         assert_eq!(base_url(&urls, &request, &["desk.test/mock"]), "http://127.0.0.1:8080");
-        let path = |secret| urls.requested_path((&request).into(), &[secret]);
-        assert_eq!((&*path("secret-key"), &*path("key")), ("/mock/key", ""));
     }
 
     #[test]
@@ -250,7 +236,6 @@ mod tests {
     fn configured_url_wins_over_a_proxy() {
         let urls = own_urls(&["https://desk.test/mock", "http://mock:8080"]);
         let mut request = request("/", Some("mock:8080"));
-        let path = |request: &Request| urls.requested_path(request.into(), &[""]);
         assert_eq!(base_url(&urls, &request, &[]), "http://mock:8080");
         let forwarded = |host: &str| ForwardedAddress {
             host: Some(host.into()),
@@ -259,10 +244,8 @@ mod tests {
         };
         request.extensions_mut().insert(forwarded("DESK.test"));
         assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
-        assert_eq!(path(&request), "/mock");
         request.extensions_mut().insert(forwarded("other.test"));
         assert_eq!(base_url(&urls, &request, &[]), "https://desk.test/mock");
-        assert_eq!(path(&request), "/prefix");
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub(super) fn reject_unauthenticated(
     let mut recorder =
         begin_recording(&state.unmatched_journal, times, request, Some(operation.path));
     let recorded_input = record_query_input(state, request, &recorder);
+    let key_hint = find_key_hint(state, request, error);
     recorder.update_entry(|entry| {
+        entry.key_hint = key_hint;
         entry.operation = Some(operation.name);
         entry.input = recorded_input;
     });
@@ -44,6 +46,16 @@ pub(super) fn reject_unauthenticated(
         response.extensions_mut().insert(failure);
     }
     response
+}
+
+/// Describes how an unknown key resembles a known one. Only the journal has it: the client could guess keys with it.
+fn find_key_hint(state: &SharedState, request: &Request, error: &ApiError) -> Option<Box<str>> {
+    if !matches!(error, ApiError::UnknownApiKey) || !state.unmatched_journal.is_enabled() {
+        return None;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let key = auth::extract_key(request.headers(), query).ok()?;
+    state.accounts.describe_similar_key(&key).map(String::into_boxed_str)
 }
 
 /// Responds to an unknown path; `routes` are the paths of all operations.

@@ -6,6 +6,7 @@ pub(crate) mod body;
 pub(crate) mod cache;
 mod cache_key;
 mod client_disconnect;
+mod console_request;
 pub(crate) mod content_encoding;
 mod controller;
 mod cross_origin;
@@ -35,6 +36,7 @@ pub(crate) mod state;
 mod validate;
 
 pub(crate) use base_url::{BaseUrl, OwnUrls};
+pub(crate) use console_request::execute_for_console;
 pub(crate) use controller::Controller;
 pub(crate) use cross_origin::is_cross_origin;
 pub(crate) use endpoint::{CachePolicy, Endpoint};

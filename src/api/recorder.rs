@@ -132,7 +132,8 @@ impl JournalRecorder {
         }
     }
 
-    pub(super) fn discard(mut self) {
+    /// Records nothing.
+    pub(super) fn discard(&mut self) {
         self.entry = None;
     }
 }

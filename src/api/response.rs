@@ -36,9 +36,9 @@ impl JsonBody {
 /// A response to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct RenderedResponse {
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 impl RenderedResponse {

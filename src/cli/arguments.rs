@@ -15,6 +15,7 @@ use crate::cli::flag_values::{
     parse_trusted_proxy,
 };
 use crate::cli::limit_arguments::LimitArgs;
+use crate::console::ConsoleMode;
 use crate::journal::JournalLimits;
 use crate::server::config::{DEFAULT_DATA_DIR, DEFAULT_LISTEN_ADDRESS, ServerConfig};
 use crate::storage::Durability;
@@ -178,6 +179,15 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     cors_origin: Vec<String>,
+    /// Whether the console, the web pages, is on, changes nothing, or is off
+    #[arg(
+        long,
+        env = "OMNIDESK_MOCK_CONSOLE",
+        value_enum,
+        default_value_t = ServerConfig::default().console_mode,
+        value_name = "MODE"
+    )]
+    console: ConsoleMode,
     /// Delay between SIGTERM or SIGINT and the shutdown; requests are served, but the server reports that it is not ready
     #[arg(long, env = "OMNIDESK_MOCK_DRAIN_DELAY", default_value = "0s", value_name = "TIME",
         value_parser = parse_delay)]
@@ -220,6 +230,7 @@ impl ServeArgs {
             public_urls: self.public_url.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             cors_origins: self.cors_origin.clone(),
+            console_mode: self.console,
             dialect: self.dialect.clone(),
             limits: self.limits.to_limits(),
             max_waits: self.limits.max_waits,

@@ -12,6 +12,7 @@ use crate::cli::arguments::ServeArgs;
 use crate::cli::output::print_line;
 use crate::cli::signals::{SignalStream, StartupSignalGuard};
 use crate::cli::{log, process_limits};
+use crate::console::ConsoleMode;
 use crate::server::Server;
 use crate::server::config::ServerConfig;
 use crate::server::port_file;
@@ -69,7 +70,10 @@ fn announce(config: &ServerConfig, server: &Server) -> anyhow::Result<()> {
         StorageMode::Memory => "memory".to_owned(),
         StorageMode::DataDir(dir) => dir.display().to_string(),
     };
-    print_line(&format!("accounts are stored in {location}; API documentation: {base_url}/docs"))?;
+    print_line(&format!("accounts are stored in {location}"))?;
+    if config.console_mode != ConsoleMode::Off {
+        print_line(&format!("console: {base_url}/"))?;
+    }
     if let Some(token) = &server.control_token_to_print {
         print_line(&format!("the control API requires the token {token}"))?;
     } else if config.control_token.is_some() {

@@ -1,10 +1,18 @@
-//! The docs page of the control API: operations, warnings, presets and problems. Rendered from its OpenAPI document.
+//! The pages of the control API: its operations, warnings, presets and problems, and a page for each operation. Rendered
+//! from its OpenAPI document.
 
+use axum::extract::{Path, State};
+use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use super::layout::{render_layout, render_text};
-use crate::control::{PROBLEM_KINDS, openapi_document};
+use super::api_page::{
+    ApiLink, render_api, render_key_field, render_responses, render_sending, render_token_field,
+};
+use super::components::{render_copyable, render_method};
+use super::page::{PageContext, Section, render_text};
+use crate::api::state::{AppState, SharedState};
+use crate::control::{PROBLEM_KINDS, Problem, ProblemKind, openapi_document};
 use crate::faults::PRESETS;
 use crate::journal::WarningKind;
 
@@ -23,8 +31,17 @@ impl Operation<'_> {
         self.spec["operationId"].as_str().unwrap_or_default()
     }
 
-    fn method_badge(&self) -> Markup {
-        html! { b.verb { (self.method) } }
+    /// Returns the path of its page, below the root.
+    fn url(&self) -> String {
+        format!("{INDEX_URL}/{}", self.id())
+    }
+
+    fn group(&self) -> &str {
+        self.spec["tags"][0].as_str().unwrap_or_default()
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.spec[name].as_str().unwrap_or_default()
     }
 
     pub(crate) fn parameters(&self) -> &[Value] {
@@ -41,37 +58,62 @@ impl Operation<'_> {
     }
 }
 
-/// Renders the page.
-pub(super) fn render_page() -> Markup {
+/// The URL of the page with all operations, below the root.
+const INDEX_URL: &str = "docs/control";
+
+fn links<'a>(operations: &'a [Operation<'a>]) -> Vec<ApiLink<'a>> {
+    let links = operations.iter().map(|operation| ApiLink {
+        group: operation.group(),
+        method: &operation.method,
+        title: operation.id(),
+        url: operation.url(),
+    });
+    links.collect()
+}
+
+/// Shows all operations, the warnings, presets and problems.
+pub(super) async fn show(context: PageContext) -> Response {
     let document = openapi_document();
     let operations = collect_operations(&document);
-    let content = html! {
-        header {
-            h1 { "Control API" }
-            p {
-                "For tests and tools; not part of Omnidesk. OpenAPI document: "
-                a href="../_control/openapi.json" { "openapi.json" } ". See also: "
-                a href="../docs" { "Ticket API" } ". On this page: " a href="#warnings" { "warnings" } ", " a href="#presets" { "fault presets" } ", "
-                a href="#problems" { "problems" } "."
-            }
-            form #key-form {
-                label for="key" { "API key of the account " code { "self" } "; " code { "dev-key" } " if empty" }
-                input #key name="key" type="text" autocomplete="off" spellcheck="false" placeholder="dev-key";
-                label for="token" { "Token of " code { "--control-token" } ", if it is set" }
-                input #token name="token" type="text" autocomplete="off" spellcheck="false";
-            }
-        }
-        nav aria-label="Operations" {
-            ul { @for operation in &operations { li { a href={ "#" (operation.id()) } { (operation.method_badge()) " " (operation.path) } } } }
-        }
-        main {
-            div #operations { @for operation in &operations { (render_operation(operation, &document)) } }
-            (render_warnings())
-            (render_presets())
-            (render_problems())
-        }
+    let article = html! {
+        h1 { "Control API" }
+        p { "For tests and tools; not part of Omnidesk. "
+            a href={ (context.root) "_control/openapi.json" } { "OpenAPI" } ". On this page: "
+            a href="#warnings" { "warnings" } ", " a href="#presets" { "fault presets" } ", " a href="#problems" { "problems" } "." }
+        div.scroll tabindex="0" role="region" aria-label="Operations" { table data-rows {
+            thead { tr { th scope="col" { "Operation" } th scope="col" { "Path" } th scope="col" { "What it does" } } }
+            tbody { @for operation in &operations {
+                tr {
+                    th scope="row" { (render_method(&operation.method)) " " a data-row href={ (context.root) (operation.url()) } { (operation.id()) } }
+                    td.wrap { code { (operation.path) } }
+                    td.wrap { (render_text(operation.text("summary"))) }
+                }
+            } }
+        } }
+        (render_warnings())
+        (render_presets())
+        (render_problems())
     };
-    render_layout("../", "Control API", &content)
+    let main = render_api(&context, &links(&operations), INDEX_URL, &article);
+    context.render(Section::ControlApi, "Control API", &main)
+}
+
+/// Shows one operation.
+pub(super) async fn show_operation(
+    State(state): State<SharedState>,
+    context: PageContext,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let document = openapi_document();
+    let operations = collect_operations(&document);
+    let operation = operations.iter().find(|operation| operation.id() == id).ok_or_else(|| {
+        let sent = crate::contract::quote_value(&id.as_str().into());
+        let detail = format!("The control API has no operation {sent}; see /docs/control.");
+        Problem::new(ProblemKind::UnknownPath, detail)
+    })?;
+    let article = render_operation(&state, operation, &document);
+    let main = render_api(&context, &links(&operations), &operation.url(), &article);
+    Ok(context.render(Section::ControlApi, operation.id(), &main))
 }
 
 /// Returns the operations in the order of the document.
@@ -84,23 +126,26 @@ pub(crate) fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
     operations.collect()
 }
 
-fn render_operation(operation: &Operation, document: &Value) -> Markup {
-    let text = |name: &str| operation.spec[name].as_str().unwrap_or_default();
+fn render_operation(state: &AppState, operation: &Operation, document: &Value) -> Markup {
     html! {
-        section id=(operation.id()) aria-labelledby={ "about-" (operation.id()) } {
-            h2 id={ "about-" (operation.id()) } { (operation.method_badge()) " " code { (operation.path) } }
-            p { (render_text(text("description"))) }
+        div.operation { (render_method(&operation.method)) h1 { (operation.path) } }
+        p { (render_text(operation.text("description"))) }
+        section aria-labelledby="try" {
+            h2 #try { "Parameters" }
             @if operation.is_stream() {
-                p { "The response is an endless stream; read it with a client: " code { "curl -N -H 'apiKey: dev-key' …" (operation.path) } }
+                p { "The response is an endless stream; read it with a client:" }
+                (render_copyable("command", &format!("curl -N -H 'apiKey: dev-key' http://127.0.0.1:8080{}", operation.path.replace("{account}", "self"))))
             } @else {
                 form.try data-method=(operation.method) data-path=(operation.path) data-reads="json" {
+                    (render_token_field(state))
+                    @if operation.parameters().iter().any(|parameter| parameter["name"] == "account") { (render_key_field(state)) }
                     @for parameter in operation.parameters() { (render_parameter(operation, parameter)) }
                     @if let Some(schema) = operation.body_schema() { (render_body(operation, schema, document)) }
-                    button type="submit" { "Send" }
-                    output aria-live="polite" {}
+                    (render_sending())
                 }
             }
         }
+        (render_responses(operation.spec))
     }
 }
 
@@ -111,22 +156,27 @@ fn render_parameter(operation: &Operation, parameter: &Value) -> Markup {
     let is_required = parameter["required"] == true;
     html! {
         div.field {
-            label for=(id) { code { (name) } @if is_required { " required" } }
+            label for=(id) { code { (name) } @if is_required { " " span.required { "required" } } }
             input id=(id) name=(name) type="text" spellcheck="false" value=(default);
-            p.small { (render_text(parameter["description"].as_str().unwrap_or_default())) }
+            p.help { (render_text(parameter["description"].as_str().unwrap_or_default())) @if name == "account" { " " code { "self" } " is the account of the API key." } }
         }
     }
 }
 
 fn render_body(operation: &Operation, schema: &Value, document: &Value) -> Markup {
     let id = format!("{}-body", operation.id());
-    let description = operation.spec["requestBody"]["description"].as_str().unwrap_or_default();
+    let body = &operation.spec["requestBody"];
+    let description = body["description"].as_str().unwrap_or_default();
+    let example = body["content"]["application/json"].get("example");
+    let example = example.and_then(|example| serde_json::to_string_pretty(example).ok());
     html! {
         div.field {
             label for=(id) { "Body, JSON" }
-            textarea id=(id) name="body" rows="3" spellcheck="false" {}
-            p.small { (render_text(description)) }
-            (render_fields(schema, document, MAX_FIELD_DEPTH))
+            textarea id=(id) name="body" rows="6" spellcheck="false" { (example.unwrap_or_default()) }
+            div.help {
+                (render_text(description))
+                details { summary { "Members" } (render_fields(schema, document, MAX_FIELD_DEPTH)) }
+            }
         }
     }
 }
@@ -136,7 +186,7 @@ fn render_fields(schema: &Value, document: &Value, depth: usize) -> Markup {
     html! {
         @if depth > 0 {
             @for fields in schema_variants(schema, document) {
-                dl.small { @for (name, field) in fields { (render_field(name, field, document, depth)) } }
+                dl.members { @for (name, field) in fields { (render_field(name, field, document, depth)) } }
             }
         }
     }
@@ -236,10 +286,15 @@ mod tests {
 
     #[test]
     fn page_describes_the_members_of_objects_in_a_body() {
-        let page = render_page().into_string();
+        let document = openapi_document();
+        let bodies = collect_operations(&document).into_iter().filter_map(|operation| {
+            let schema = operation.body_schema()?;
+            Some(render_body(&operation, schema, &document).into_string())
+        });
+        let pages: String = bodies.collect();
         for member in ["drop_response", "retry_after", "at_least", "min_interval"] {
-            assert!(page.contains(&format!("<dt><code>{member}</code>")), "{member}");
+            assert!(pages.contains(&format!("<dt><code>{member}</code>")), "{member}");
         }
-        assert!(!page.contains('`'), "code is marked up");
+        assert!(!pages.contains('`'), "code is marked up");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use jiff::SignedDuration;
 use omnidesk_mock_client::types::{
     AccountDetails, AccountList, AccountSummary, CreatedAccount, NewAccount,
@@ -32,7 +33,7 @@ const MAX_TTL: Duration = Duration::from_hours(24 * 3650);
 /// Lists all accounts.
 #[utoipa::path(get, path = "/accounts", tag = "accounts", operation_id = "listAccounts",
     responses((status = 200, body = AccountList, description = "All accounts"), Problem))]
-pub(super) async fn list(State(state): State<SharedState>) -> Json<AccountList> {
+pub(crate) async fn list(State(state): State<SharedState>) -> Json<AccountList> {
     let mut accounts = state.accounts.all();
     accounts.sort_by(|one, other| one.name.cmp(&other.name));
     let accounts = accounts.iter().map(|account| to_account_summary(account)).collect();
@@ -64,12 +65,22 @@ pub(super) async fn create(
     let request = Request::from_parts(parts.clone(), body);
     let OptionalJsonBody(new_account) =
         OptionalJsonBody::<NewAccount>::from_request(request, &state).await?;
+    let created = create_account(&state, &parts, new_account).await?;
+    Ok((StatusCode::CREATED, Json(created)))
+}
+
+/// Creates an account with an API key. `parts` is the head of the request.
+pub(crate) async fn create_account(
+    state: &SharedState,
+    parts: &Parts,
+    new_account: NewAccount,
+) -> Result<CreatedAccount, Problem> {
     let source = match parse_source(new_account.from.as_deref().unwrap_or("seed"))? {
         AccountSource::Account(name) => {
-            AccountSource::Account(resolve_account_name(&name, &parts, &state).await?)
+            AccountSource::Account(resolve_account_name(&name, parts, state).await?)
         }
         AccountSource::Snapshot { account, name } => AccountSource::Snapshot {
-            account: resolve_account_name(&account, &parts, &state).await?,
+            account: resolve_account_name(&account, parts, state).await?,
             name,
         },
         source => source,
@@ -86,12 +97,11 @@ pub(super) async fn create(
         ..accounts::NewAccount::with_key(key)
     };
     let secrets = auth::extract_all_secrets(&parts.uri, &parts.headers);
-    let base_url = state.own_urls.base_url_for(&parts, &secrets).to_string();
+    let base_url = state.own_urls.base_url_for(parts, &secrets).to_string();
+    let state = SharedState::clone(state);
     run_to_completion(async move {
         let account = state.accounts.create_account(new, source).await?;
-        let created =
-            CreatedAccount { account: account.name.to_string(), api_key: secret, base_url };
-        Ok((StatusCode::CREATED, Json(created)))
+        Ok(CreatedAccount { account: account.name.to_string(), api_key: secret, base_url })
     })
     .await
 }
@@ -99,7 +109,7 @@ pub(super) async fn create(
 /// Returns the account's name. Resolves `self`.
 async fn resolve_account_name(
     name: &str,
-    parts: &axum::http::request::Parts,
+    parts: &Parts,
     state: &SharedState,
 ) -> Result<String, Problem> {
     resolve_account(name, parts, state).await.map(|account| account.name.to_string())
@@ -161,7 +171,7 @@ fn parse_ttl(text: &str) -> Result<Duration, Problem> {
 #[utoipa::path(get, path = "/accounts/{account}", tag = "accounts", operation_id = "getAccount",
     params(AccountPath),
     responses((status = 200, body = AccountDetails, description = "The account"), Problem))]
-pub(super) async fn show(
+pub(crate) async fn show(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
 ) -> Result<Json<AccountDetails>, Problem> {
@@ -188,7 +198,7 @@ pub(super) async fn show(
 #[utoipa::path(delete, path = "/accounts/{account}", tag = "accounts", operation_id = "removeAccount",
     params(AccountPath),
     responses((status = 204, description = "Removed"), Problem))]
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
 ) -> Result<StatusCode, Problem> {
@@ -199,7 +209,7 @@ pub(super) async fn remove(
 #[utoipa::path(post, path = "/accounts/{account}/reset", tag = "accounts", operation_id = "resetAccount",
     params(AccountPath),
     responses((status = 204, description = "Reset"), Problem))]
-pub(super) async fn reset(
+pub(crate) async fn reset(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
 ) -> Result<StatusCode, Problem> {

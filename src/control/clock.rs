@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::contract::quote_value;
 
 /// Converts a clock to its public form.
-pub(super) fn to_clock_status(clock: Clock) -> ClockStatus {
+pub(crate) fn to_clock_status(clock: Clock) -> ClockStatus {
     let now = clock.now().to_string();
     match clock {
         Clock::Real => ClockStatus { mode: ClockMode::Real, at: None, by: None, now },
@@ -28,7 +28,7 @@ pub(super) fn to_clock_status(clock: Clock) -> ClockStatus {
 #[utoipa::path(get, path = "/accounts/{account}/clock", tag = "clock", operation_id = "getClock",
     params(AccountPath),
     responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<ClockStatus> {
+pub(crate) async fn show(AccountPath { account }: AccountPath) -> Json<ClockStatus> {
     Json(to_clock_status(account.settings().account_settings.clock))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<ClockStat
     params(AccountPath),
     request_body = ClockSetting,
     responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
-pub(super) async fn set(
+pub(crate) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(setting): JsonBody<ClockSetting>,
 ) -> Result<Json<ClockStatus>, Problem> {
@@ -64,7 +64,7 @@ pub(super) async fn set(
     params(AccountPath),
     request_body = ClockAdvance,
     responses((status = 200, body = ClockStatus, description = "The state of the clock"), Problem))]
-pub(super) async fn advance(
+pub(crate) async fn advance(
     AccountPath { account }: AccountPath,
     JsonBody(ClockAdvance { by }): JsonBody<ClockAdvance>,
 ) -> Result<Json<ClockStatus>, Problem> {

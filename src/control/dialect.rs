@@ -12,7 +12,7 @@ use crate::contract::dialect::{Dialect, DialectError, reject_server_only};
 #[utoipa::path(get, path = "/accounts/{account}/dialect", tag = "dialect", operation_id = "getDialect",
     params(AccountPath),
     responses((status = 200, body = ref("#/components/schemas/DialectSettings"), description = "Every setting by name"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<String, Value>> {
+pub(crate) async fn show(AccountPath { account }: AccountPath) -> Json<Map<String, Value>> {
     Json(account.settings().dialect.values().clone())
 }
 
@@ -21,7 +21,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Map<Strin
     params(AccountPath),
     request_body(content = ref("#/components/schemas/DialectSettings"), description = "Settings by name"),
     responses((status = 200, body = ref("#/components/schemas/DialectSettings"), description = "Every setting by name"), Problem))]
-pub(super) async fn set(
+pub(crate) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(mut dialect): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Map<String, Value>>, Problem> {

@@ -40,56 +40,56 @@ static SNAPSHOT_NAME_REGEX: LazyLock<Regex> =
 /// The account of the path. The guard marks it as in use.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct AccountPath {
+pub(crate) struct AccountPath {
     /// The name of an account, or `self`.
     #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    pub(super) account: AccountGuard,
+    pub(crate) account: AccountGuard,
 }
 
 /// A snapshot of an account. The name is well-formed.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct SnapshotPath {
+pub(crate) struct SnapshotPath {
     /// The name of an account, or `self`.
     #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    pub(super) account: AccountGuard,
+    pub(crate) account: AccountGuard,
     /// The name of a snapshot.
     #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// An API key of an account.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct KeyPath {
+pub(crate) struct KeyPath {
     /// The name of an account, or `self`.
     #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    pub(super) account: AccountGuard,
+    pub(crate) account: AccountGuard,
     /// The id of a key.
-    pub(super) id: i64,
+    pub(crate) id: i64,
 }
 
 /// A request in the journal of an account.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct RequestPath {
+pub(crate) struct RequestPath {
     /// The name of an account, or `self`.
     #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    pub(super) account: AccountGuard,
+    pub(crate) account: AccountGuard,
     /// The number of a request.
-    pub(super) seq: u64,
+    pub(crate) seq: u64,
 }
 
 /// A fault rule of an account.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
-pub(super) struct FaultPath {
+pub(crate) struct FaultPath {
     /// The name of an account, or `self`.
     #[param(value_type = String, pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
-    pub(super) account: AccountGuard,
+    pub(crate) account: AccountGuard,
     /// The id of a fault rule.
     #[param(minimum = 0)]
-    pub(super) id: u64,
+    pub(crate) id: u64,
 }
 
 impl FromRequestParts<SharedState> for AccountPath {
@@ -169,7 +169,7 @@ impl RawPath {
 }
 
 /// Fails if no snapshot can have this name.
-pub(super) fn check_snapshot_name(name: &str) -> Result<(), Problem> {
+pub(crate) fn check_snapshot_name(name: &str) -> Result<(), Problem> {
     if SNAPSHOT_NAME_REGEX.is_match(name) {
         return Ok(());
     }
@@ -218,7 +218,7 @@ pub(super) async fn resolve_account(
 }
 
 /// A JSON object in the body.
-pub(super) struct JsonBody<T>(pub(super) T);
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<SharedState> for JsonBody<T> {
     type Rejection = Problem;
@@ -276,7 +276,7 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 }
 
 /// Reads the complete body of at most `max_bytes`.
-pub(super) async fn read_body(
+pub(crate) async fn read_body(
     state: &SharedState,
     request: Request,
     max_bytes: usize,

@@ -33,7 +33,7 @@ const MAX_SEQUENCE_LEN: usize = 1000;
 #[utoipa::path(get, path = "/accounts/{account}/faults", tag = "faults", operation_id = "listFaults",
     params(AccountPath),
     responses((status = 200, body = FaultRuleList, description = "The rules"), Problem))]
-pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<FaultRuleList> {
+pub(crate) async fn list(AccountPath { account }: AccountPath) -> Json<FaultRuleList> {
     Json(FaultRuleList { faults: account.faults.list(account.settings().now()) })
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<FaultRule
     params(AccountPath),
     request_body = types::FaultRule,
     responses((status = 201, body = ActiveFaultRule, description = "The rule"), Problem))]
-pub(super) async fn add(
+pub(crate) async fn add(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     JsonBody(sent): JsonBody<types::FaultRule>,
@@ -68,7 +68,7 @@ pub(super) async fn add(
 #[utoipa::path(delete, path = "/accounts/{account}/faults", tag = "faults", operation_id = "clearFaults",
     params(AccountPath),
     responses((status = 204, description = "Removed"), Problem))]
-pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
+pub(crate) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
     account.faults.clear();
     StatusCode::NO_CONTENT
 }
@@ -77,7 +77,7 @@ pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
 #[utoipa::path(delete, path = "/accounts/{account}/faults/{id}", tag = "faults", operation_id = "removeFault",
     params(FaultPath),
     responses((status = 204, description = "Removed"), Problem))]
-pub(super) async fn remove(FaultPath { account, id }: FaultPath) -> Result<StatusCode, Problem> {
+pub(crate) async fn remove(FaultPath { account, id }: FaultPath) -> Result<StatusCode, Problem> {
     if account.faults.remove(id, account.settings().now()) {
         return Ok(StatusCode::NO_CONTENT);
     }

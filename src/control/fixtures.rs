@@ -22,7 +22,7 @@ const MAX_IMPORT_BYTES: usize = 64 * 1024 * 1024;
 #[utoipa::path(get, path = "/accounts/{account}/export", tag = "fixtures", operation_id = "exportAccount",
     params(AccountPath),
     responses((status = 200, body = ref("#/components/schemas/Fixture"), description = "A seed with this account"), Problem))]
-pub(super) async fn export(
+pub(crate) async fn export(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
 ) -> Result<Response, Problem> {

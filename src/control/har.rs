@@ -25,7 +25,7 @@ const QUERY_ESCAPES: &AsciiSet =
 #[utoipa::path(get, path = "/accounts/{account}/requests/har", tag = "journal", operation_id = "exportHar",
     params(AccountPath, FilterQuery<PageParams>),
     responses((status = 200, body = Object, description = "The HAR document"), Problem))]
-pub(super) async fn export(
+pub(crate) async fn export(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     parts: Parts,

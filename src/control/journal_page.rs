@@ -20,7 +20,7 @@ use crate::journal::{
 };
 
 /// Converts an entry to its public form; redacts the key.
-pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
+pub(crate) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> JournalEntry {
     let mut response_body = match entry.status {
         Some(_) if !entry.has_omitted_body => serde_json::from_slice(&entry.response_body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&entry.response_body).into_owned().into()),
@@ -48,6 +48,7 @@ pub(super) fn to_journal_entry(journal: &Journal, seq: u64, entry: &Entry) -> Jo
         query: entry.input.fields.query.clone(),
         undecoded_body: entry.input.undecoded_body.clone(),
         fields_omitted: entry.input.has_omitted_fields,
+        console: entry.is_from_console,
         key: entry.key_name.as_deref().map(str::to_owned),
         status: entry.status,
         response_headers: joined_headers(&entry.response_headers),
@@ -116,7 +117,7 @@ fn to_warning(warning: &journal::Warning) -> Warning {
 }
 
 /// Parses and validates a cursor.
-pub(super) fn parse_cursor(
+pub(crate) fn parse_cursor(
     journal: &Journal,
     text: Option<&str>,
 ) -> Result<Option<Cursor>, Problem> {
@@ -131,7 +132,7 @@ pub(super) fn parse_cursor(
 }
 
 /// Fails if the journal is disabled: an empty journal would look like an account without requests.
-pub(super) fn check_journal_enabled(journal: &Journal) -> Result<(), Problem> {
+pub(crate) fn check_journal_enabled(journal: &Journal) -> Result<(), Problem> {
     if journal.is_enabled() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use super::extract::{
 use super::problem::Problem;
 use crate::accounts;
 use crate::accounts::{
-    API_KEY_REGEX, Account, AccountError, ApiKeyInfo, PermissionSet, generate_secret,
+    API_KEY_REGEX, Account, AccountError, AccountGuard, ApiKeyInfo, PermissionSet, generate_secret,
 };
 use crate::api::state::SharedState;
 use crate::contract::{PERMISSION_NAMES, quote_value};
@@ -44,7 +44,7 @@ pub(super) fn parse_permissions(spec: Option<&PermissionsSpec>) -> Result<Permis
 #[utoipa::path(get, path = "/accounts/{account}/keys", tag = "keys", operation_id = "listKeys",
     params(AccountPath),
     responses((status = 200, body = KeyList, description = "The keys"), Problem))]
-pub(super) async fn list(AccountPath { account }: AccountPath) -> Json<KeyList> {
+pub(crate) async fn list(AccountPath { account }: AccountPath) -> Json<KeyList> {
     Json(KeyList { keys: account.keys().iter().map(to_key_summary).collect() })
 }
 
@@ -58,6 +58,15 @@ pub(super) async fn create(
     AccountPath { account }: AccountPath,
     OptionalJsonBody(new_key): OptionalJsonBody<NewKey>,
 ) -> Result<(StatusCode, Json<CreatedKey>), Problem> {
+    Ok((StatusCode::CREATED, Json(create_key(state, account, new_key).await?)))
+}
+
+/// Creates an API key of an account.
+pub(crate) async fn create_key(
+    state: SharedState,
+    account: AccountGuard,
+    new_key: NewKey,
+) -> Result<CreatedKey, Problem> {
     let secret = match new_key.api_key {
         Some(secret) if API_KEY_REGEX.is_match(&secret) => secret,
         // Not echoed: it may be a mistyped secret.
@@ -78,7 +87,7 @@ pub(super) async fn create(
     run_to_completion(async move {
         let KeySummary { id, name, permissions } =
             to_key_summary(&state.accounts.add_key(&account, key).await?);
-        Ok((StatusCode::CREATED, Json(CreatedKey { id, name, permissions, api_key: secret })))
+        Ok(CreatedKey { id, name, permissions, api_key: secret })
     })
     .await
 }
@@ -111,7 +120,7 @@ fn next_free_name(account: &Account) -> String {
 #[utoipa::path(delete, path = "/accounts/{account}/keys/{id}", tag = "keys", operation_id = "removeKey",
     params(KeyPath),
     responses((status = 204, description = "Removed"), Problem))]
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(state): State<SharedState>,
     KeyPath { account, id }: KeyPath,
 ) -> Result<StatusCode, Problem> {

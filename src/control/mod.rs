@@ -1,29 +1,29 @@
 //! Routes and OpenAPI document of the control API, with which tests set up and inspect the mock server.
 
-mod accounts;
+pub(crate) mod accounts;
 mod changes;
-mod clock;
-mod dialect;
+pub(crate) mod clock;
+pub(crate) mod dialect;
 mod duration;
 mod extract;
-mod faults;
+pub(crate) mod faults;
 pub(crate) mod fidelity;
-mod fixtures;
+pub(crate) mod fixtures;
 mod guard;
-mod har;
+pub(crate) mod har;
 mod journal_page;
-mod keys;
+pub(crate) mod keys;
 mod openapi;
 mod openapi_examples;
 mod pattern;
 mod problem;
 mod problem_completion;
 mod query;
-mod rate_limits;
-mod requests;
+pub(crate) mod rate_limits;
+pub(crate) mod requests;
 mod server;
-mod snapshots;
-mod strict;
+pub(crate) mod snapshots;
+pub(crate) mod strict;
 mod verify;
 mod wait;
 
@@ -42,9 +42,18 @@ use utoipa_axum::routes;
 use crate::api::auth;
 use crate::api::state::SharedState;
 use crate::contract::openapi::set_server;
-pub(crate) use problem::PROBLEM_KINDS;
-pub(crate) use problem::Problem;
-use problem::ProblemKind;
+pub(crate) use accounts::create_account;
+pub(crate) use clock::to_clock_status;
+pub(crate) use extract::{
+    AccountPath, FaultPath, JsonBody, KeyPath, RequestPath, SnapshotPath, check_snapshot_name,
+    read_body,
+};
+pub(crate) use guard::bearer_token;
+pub(crate) use journal_page::{check_journal_enabled, parse_cursor, to_journal_entry};
+pub(crate) use pattern::parse_pattern;
+pub(crate) use problem::{PROBLEM_KINDS, Problem, ProblemKind};
+pub(crate) use query::{CursorParams, FilterQuery};
+pub(crate) use requests::{open_stream, require_entry};
 
 /// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
 /// them, or waits for the rest.

@@ -20,6 +20,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("change_counter", "12"),
     ("changed", "true"),
     ("column", r#""status""#),
+    ("console", "false"),
     ("count", "1"),
     ("counts", r#"{"tickets":3}"#),
     ("cursor", r#""0000002a.7""#),

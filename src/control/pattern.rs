@@ -28,7 +28,7 @@ static FIELD_PATH: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Validates and compiles a pattern.
-pub(super) fn parse_pattern(
+pub(crate) fn parse_pattern(
     spec: types::RequestPattern,
     state: &SharedState,
 ) -> Result<RequestPattern, Problem> {

@@ -25,7 +25,7 @@ const FIELD_PREFIX: &str = "field.";
 const HEADER_PREFIX: &str = "header.";
 
 /// Parameters that a query may have.
-pub(super) trait QueryParams: Default + IntoParams {
+pub(crate) trait QueryParams: Default + IntoParams {
     /// Sets the parameter with this name. Returns false if the name is unknown.
     fn set(&mut self, name: &str, value: &str) -> Result<bool, Problem>;
 }
@@ -112,7 +112,7 @@ impl RequestFilter {
 /// The page of a list.
 #[derive(Default, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct PageParams {
+pub(crate) struct PageParams {
     /// A cursor: only entries after it.
     #[param(value_type = String, required = false)]
     pub(super) since: Option<String>,
@@ -142,10 +142,10 @@ impl PageParams {
 /// The start of a stream.
 #[derive(Default, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct CursorParams {
+pub(crate) struct CursorParams {
     /// A cursor: only entries after it.
     #[param(value_type = String, required = false)]
-    pub(super) since: Option<String>,
+    pub(crate) since: Option<String>,
 }
 
 impl QueryParams for CursorParams {
@@ -159,14 +159,14 @@ impl QueryParams for CursorParams {
 }
 
 /// A pattern, and other parameters.
-pub(super) struct FilterQuery<T> {
-    pub(super) pattern: types::RequestPattern,
-    pub(super) params: T,
+pub(crate) struct FilterQuery<T> {
+    pub(crate) pattern: types::RequestPattern,
+    pub(crate) params: T,
 }
 
 impl<T: QueryParams> FilterQuery<T> {
     /// Parses a query; rejects unknown and repeated parameters.
-    pub(super) fn parse(uri: &Uri) -> Result<Self, Problem> {
+    pub(crate) fn parse(uri: &Uri) -> Result<Self, Problem> {
         let (mut filter, mut params) = (RequestFilter::default(), T::default());
         let mut names = HashSet::new();
         for pair in query_pairs(uri) {

@@ -27,7 +27,7 @@ fn to_rate_limits(rate_limit: Option<RateLimit>) -> RateLimits {
 #[utoipa::path(get, path = "/accounts/{account}/rate-limits", tag = "rate limits", operation_id = "getRateLimits",
     params(AccountPath),
     responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimits> {
+pub(crate) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimits> {
     Json(to_rate_limits(account.rate_limiter.rate_limit()))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<RateLimit
     params(AccountPath),
     request_body = RateLimits,
     responses((status = 200, body = RateLimits, description = "The rate limit of each key"), Problem))]
-pub(super) async fn set(
+pub(crate) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(limits): JsonBody<RateLimits>,
 ) -> Result<Json<RateLimits>, Problem> {

@@ -18,8 +18,9 @@ use super::pattern::parse_pattern;
 use super::problem::{Problem, ProblemKind};
 use super::query::{CursorParams, FilterQuery, PageParams};
 use super::wait::acquire_wait_permit;
+use crate::accounts::AccountGuard;
 use crate::api::state::SharedState;
-use crate::journal::{Cursor, Journal, RequestPattern, SequencedEntry};
+use crate::journal::{Cursor, Entry, Journal, RequestPattern, SequencedEntry};
 
 /// The interval of keep-alive comments in an event stream, which prevent idle timeouts.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -40,7 +41,7 @@ async fn list_requests(
 #[utoipa::path(get, path = "/accounts/{account}/requests", tag = "journal", operation_id = "listRequests",
     params(AccountPath, FilterQuery<PageParams>),
     responses((status = 200, body = RequestList, description = "The requests"), Problem))]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
     query: FilterQuery<PageParams>,
@@ -52,23 +53,27 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/accounts/{account}/requests/{seq}", tag = "journal", operation_id = "getRequest",
     params(RequestPath),
     responses((status = 200, body = JournalEntry, description = "The request"), Problem))]
-pub(super) async fn show(
+pub(crate) async fn show(
     RequestPath { account, seq }: RequestPath,
 ) -> Result<Json<JournalEntry>, Problem> {
-    let journal = &account.journal;
+    let entry = require_entry(&account.journal, seq).await?;
+    Ok(Json(to_journal_entry(&account.journal, seq, &entry)))
+}
+
+/// Returns the request with this number.
+pub(crate) async fn require_entry(journal: &Journal, seq: u64) -> Result<Arc<Entry>, Problem> {
     check_journal_enabled(journal)?;
-    let entry = journal.entry(seq).await.ok_or_else(|| {
+    journal.entry(seq).await.ok_or_else(|| {
         let detail = format!("Request {seq} does not exist, or the journal has evicted it.");
         Problem::new(ProblemKind::UnknownRequest, detail)
-    })?;
-    Ok(Json(to_journal_entry(journal, seq, &entry)))
+    })
 }
 
 /// Clears the journal of an account. Sequence numbers continue.
 #[utoipa::path(delete, path = "/accounts/{account}/requests", tag = "journal", operation_id = "clearRequests",
     params(AccountPath),
     responses((status = 204, description = "Cleared"), Problem))]
-pub(super) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
+pub(crate) async fn clear(AccountPath { account }: AccountPath) -> StatusCode {
     account.journal.clear();
     StatusCode::NO_CONTENT
 }
@@ -103,14 +108,28 @@ pub(super) async fn stream(
     headers: HeaderMap,
     FilterQuery { pattern, params }: FilterQuery<CursorParams>,
 ) -> Result<Response, Problem> {
-    check_journal_enabled(&account.journal)?;
     let last_event_id =
         headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()));
     let since = last_event_id.as_deref().or(params.since.as_deref());
     let cursor = parse_cursor(&account.journal, since)?;
     let pattern = parse_pattern(pattern, &state)?;
+    open_stream(state, account, pattern, cursor, |journal, seq, entry| {
+        let entry = to_journal_entry(journal, seq, entry);
+        serde_json::to_string(&entry).unwrap_or_default()
+    })
+}
+
+/// Streams the matching requests after a cursor, each as the text that `to_text` returns.
+pub(crate) fn open_stream(
+    state: SharedState,
+    account: AccountGuard,
+    pattern: RequestPattern,
+    cursor: Option<Cursor>,
+    to_text: impl Fn(&Journal, u64, &Entry) -> String + Send + 'static,
+) -> Result<Response, Problem> {
+    check_journal_enabled(&account.journal)?;
     let permit = acquire_wait_permit(&account)?;
-    let reader = JournalReader { journal: Arc::clone(&account.journal), pattern, cursor };
+    let reader = JournalReader { journal: Arc::clone(&account.journal), pattern, cursor, to_text };
     // An open stream marks the account as in use.
     let guards = (permit, account);
     let events = stream::unfold((reader, guards), |(mut reader, guards)| async move {
@@ -125,13 +144,14 @@ pub(super) async fn stream(
 }
 
 /// A reader of a journal. It pulls entries when its client is ready, so a slow client blocks no writer.
-struct JournalReader {
+struct JournalReader<R> {
     journal: Arc<Journal>,
     pattern: RequestPattern,
     cursor: Option<Cursor>,
+    to_text: R,
 }
 
-impl JournalReader {
+impl<R: Fn(&Journal, u64, &Entry) -> String> JournalReader<R> {
     /// Waits for events; None when the journal is closed.
     async fn next_events(&mut self) -> Option<Vec<Event>> {
         let cursor = self.cursor;
@@ -148,12 +168,12 @@ impl JournalReader {
         }
         let (mut last_cursor, mut bytes) = (None, 0);
         for SequencedEntry { seq, entry } in slice.entries.iter().take(MAX_EVENTS_PER_BATCH) {
-            last_cursor = Some(self.journal.cursor_after(*seq));
+            let after = self.journal.cursor_after(*seq);
+            last_cursor = Some(after);
             if self.pattern.matches(entry) {
-                let entry = to_journal_entry(&self.journal, *seq, entry);
-                let text = serde_json::to_string(&entry).unwrap_or_default();
+                let text = (self.to_text)(&self.journal, *seq, entry);
                 bytes += text.len();
-                events.push(Event::default().id(entry.cursor).event("request").data(text));
+                events.push(Event::default().id(after.to_string()).event("request").data(text));
             }
             if bytes > MAX_BATCH_BYTES {
                 break;

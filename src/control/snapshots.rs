@@ -18,7 +18,7 @@ fn to_snapshot(info: SnapshotInfo) -> Snapshot {
 #[utoipa::path(get, path = "/accounts/{account}/snapshots", tag = "snapshots", operation_id = "listSnapshots",
     params(AccountPath),
     responses((status = 200, body = SnapshotList, description = "The snapshots"), Problem))]
-pub(super) async fn list(
+pub(crate) async fn list(
     State(state): State<SharedState>,
     AccountPath { account }: AccountPath,
 ) -> Result<Json<SnapshotList>, Problem> {
@@ -35,7 +35,7 @@ pub(super) async fn list(
         (status = 201, body = Snapshot, description = "Created"),
         Problem
     ))]
-pub(super) async fn take(
+pub(crate) async fn take(
     State(state): State<SharedState>,
     SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<(StatusCode, Json<Snapshot>), Problem> {
@@ -51,7 +51,7 @@ pub(super) async fn take(
 #[utoipa::path(delete, path = "/accounts/{account}/snapshots/{name}", tag = "snapshots", operation_id = "removeSnapshot",
     params(SnapshotPath),
     responses((status = 204, description = "Removed"), Problem))]
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(state): State<SharedState>,
     SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<StatusCode, Problem> {
@@ -62,7 +62,7 @@ pub(super) async fn remove(
 #[utoipa::path(post, path = "/accounts/{account}/snapshots/{name}/restore", tag = "snapshots", operation_id = "restoreSnapshot",
     params(SnapshotPath),
     responses((status = 204, description = "Restored"), Problem))]
-pub(super) async fn restore(
+pub(crate) async fn restore(
     State(state): State<SharedState>,
     SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<StatusCode, Problem> {

@@ -18,7 +18,7 @@ fn to_strictness(strict: Option<&StrictMode>) -> Strictness {
 #[utoipa::path(get, path = "/accounts/{account}/strict", tag = "strict mode", operation_id = "getStrict",
     params(AccountPath),
     responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
-pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Strictness> {
+pub(crate) async fn show(AccountPath { account }: AccountPath) -> Json<Strictness> {
     Json(to_strictness(account.settings().account_settings.strict.as_ref()))
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn show(AccountPath { account }: AccountPath) -> Json<Strictnes
     params(AccountPath),
     request_body = Strictness,
     responses((status = 200, body = Strictness, description = "The strict mode"), Problem))]
-pub(super) async fn set(
+pub(crate) async fn set(
     AccountPath { account }: AccountPath,
     JsonBody(strictness): JsonBody<Strictness>,
 ) -> Result<Json<Strictness>, Problem> {

@@ -32,7 +32,7 @@ pub(super) async fn verify(
 ) -> Result<Json<VerificationResult>, Problem> {
     let since = parse_cursor(&account.journal, verification.since.as_deref())?;
     check_journal_enabled(&account.journal)?;
-    let slice = account.journal.read_since(since).await;
+    let slice = account.journal.read_since(since).await.without_console();
     let (end, shared) = (slice.end, SharedState::clone(&state));
     let evaluation = state.run_cpu_bound(move || {
         let deadline = EvaluationDeadline::new(EVALUATION_TIMEOUT);

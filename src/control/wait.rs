@@ -107,7 +107,7 @@ impl WaitCondition {
         // Only sequence numbers: a wait keeps no entries in memory that the journal has evicted.
         let (mut cursor, mut matched) = (since, Vec::new());
         let entries = account.journal.wait_for(|journal| {
-            let slice = journal.slice_since(cursor);
+            let slice = journal.slice_since(cursor).without_console();
             cursor = Some(slice.end);
             let cleared = journal.cleared_through();
             matched.retain(|seq| *seq > cleared);
@@ -132,7 +132,7 @@ impl WaitCondition {
     ) -> Result<WaitResult, Problem> {
         let (text, near_misses) = match self {
             Self::Requests { pattern, count, since } => {
-                let slice = account.journal.read_since(*since).await;
+                let slice = account.journal.read_since(*since).await.without_console();
                 let matching = slice.entries.iter().filter(|entry| pattern.matches(&entry.entry));
                 let matching: Vec<_> = matching.take(*count).cloned().collect();
                 if matching.len() == *count {

@@ -80,6 +80,17 @@ impl RateLimiter {
         self.update_active_flag(&state);
     }
 
+    /// Returns the remaining requests of a key in its window; None if there is no limit.
+    pub(crate) fn remaining(&self, key: &str, now: Timestamp) -> Option<u64> {
+        let state = self.lock();
+        let limit = state.rate_limit.as_ref()?;
+        let used = state.windows.get(key).filter(|(started_at, _)| {
+            let end = started_at.saturating_add(limit.window).unwrap_or(Timestamp::MAX);
+            (*started_at..end).contains(&now)
+        });
+        Some(limit.requests - used.map_or(0, |(_, used)| *used))
+    }
+
     /// Counts a request. None if there is no limit.
     pub(crate) fn check(&self, key: &Arc<str>, now: Timestamp) -> Option<RateLimitStatus> {
         let mut state = self.lock();

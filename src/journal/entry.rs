@@ -139,8 +139,12 @@ pub(crate) struct Entry {
     pub(crate) input: Arc<RecordedInput>,
     /// Warnings about the context of the request, not its input.
     pub(crate) context_warnings: Vec<Warning>,
+    /// Whether the console sent it, for which verifications and waits ignore it.
+    pub(crate) is_from_console: bool,
     /// The name of the API key.
     pub(crate) key_name: Option<Arc<str>>,
+    /// How an unknown key resembles a known one.
+    pub(crate) key_hint: Option<Box<str>>,
     /// Of a known key: redacts it when the response is displayed.
     pub(crate) key_fingerprint: Option<KeyFingerprint>,
     /// None if no response was sent.
@@ -171,7 +175,9 @@ impl Entry {
             headers: RecordedHeaders::default(),
             input: RecordedInput::empty(),
             context_warnings: Vec::new(),
+            is_from_console: false,
             key_name: None,
+            key_hint: None,
             key_fingerprint: None,
             status: None,
             response_headers: RecordedHeaders::default(),
@@ -204,6 +210,7 @@ impl Entry {
             + self.headers.estimated_bytes()
             + self.input.estimated_bytes
             + self.context_warnings.iter().map(Warning::estimated_bytes).sum::<usize>()
+            + self.key_hint.as_ref().map_or(0, |hint| hint.len())
             + self.response_headers.estimated_bytes()
             + self.response_body.len()
             + self.changes.estimated_bytes()

@@ -56,6 +56,14 @@ pub(crate) struct JournalSlice {
     pub(crate) end: Cursor,
 }
 
+impl JournalSlice {
+    /// Removes the requests of the console: a person sent them, not the client that a test verifies.
+    pub(crate) fn without_console(mut self) -> Self {
+        self.entries.retain(|entry| !entry.entry.is_from_console);
+        self
+    }
+}
+
 /// The request journal of one account.
 #[derive(Debug)]
 pub(crate) struct Journal {

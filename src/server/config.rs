@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::accounts::{AccountLimits, AccountPolicy, StorageMode, UnknownKeyPolicy};
 use crate::api::limits::Limits;
+use crate::console::ConsoleMode;
 use crate::journal::JournalLimits;
 use crate::storage::Durability;
 
@@ -44,6 +45,8 @@ pub(crate) struct ServerConfig {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The origins whose pages may use the Ticket API; `*` is any.
     pub(crate) cors_origins: Vec<String>,
+    /// Whether the console has pages, and changes something.
+    pub(crate) console_mode: ConsoleMode,
     /// The dialect of accounts that do not override it.
     pub(crate) dialect: Map<String, Value>,
     pub(crate) limits: Limits,
@@ -70,6 +73,7 @@ impl Default for ServerConfig {
             public_urls: Vec::new(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            console_mode: ConsoleMode::On,
             dialect: Map::new(),
             limits: Limits::DEFAULT,
             max_waits: 100,

@@ -156,12 +156,12 @@ pub(crate) fn reachable_address(listen: &str) -> String {
 pub(super) async fn serve(
     listeners: Vec<TcpListener>,
     state: SharedState,
+    app: App,
     shutdown: impl Future<Output = ()>,
 ) {
     let limits = state.limits.connections;
     let connection_permits = Arc::new(Semaphore::new(limits.max_open));
     let rejection_permits = Arc::new(Semaphore::new(limits.max_rejected));
-    let app = App::new(Arc::clone(&state));
     let mut shutdown = std::pin::pin!(shutdown);
     let mut turn = 0;
     loop {

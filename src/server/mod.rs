@@ -22,12 +22,14 @@ use crate::accounts::{Accounts, SecretHash};
 use crate::api::cache::ResponseCache;
 use crate::api::state::{AppState, SharedState};
 use crate::api::{OwnUrls, TrustedProxies};
+use crate::console::ConsoleAccess;
 use crate::contract::dialect::Dialect;
 use crate::journal::Journal;
 use crate::metrics::{Metrics, SqliteMetrics};
 use crate::server::config::ServerConfig;
 use crate::server::listener::DRAIN_TIMEOUT;
 use crate::server::os_limits::FdBudget;
+use crate::server::router::App;
 use crate::server::start::{ControlToken, KeySummary};
 use crate::storage::{DatabaseLimit, Storage};
 
@@ -38,6 +40,7 @@ pub(crate) struct Server {
     /// The bound addresses, in the order of the configuration; at least one.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) state: SharedState,
+    pub(crate) console: ConsoleAccess,
     #[cfg_attr(
         not(feature = "cli"),
         expect(dead_code, reason = "only the command line prints something")
@@ -103,7 +106,8 @@ impl Server {
             shutdown: tokio::sync::watch::Sender::new(false),
         });
         let control_token_to_print = generated;
-        Ok(Self { listeners, addresses, state, api_keys, control_token_to_print })
+        let console = ConsoleAccess::new(config.console_mode)?;
+        Ok(Self { listeners, addresses, state, console, api_keys, control_token_to_print })
     }
 
     /// Opens a server whose API key belongs to a fresh account instead of `dev`, unless the key already opens one.
@@ -130,7 +134,8 @@ impl Server {
     /// Serves requests until `shutdown` is ready, drains running requests, and closes everything.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) {
         let maintenance = tokio::spawn(Arc::clone(&self.state.accounts).run_maintenance());
-        listener::serve(self.listeners, Arc::clone(&self.state), shutdown).await;
+        let app = App::new(Arc::clone(&self.state), &self.console);
+        listener::serve(self.listeners, Arc::clone(&self.state), app, shutdown).await;
         maintenance.abort();
         // A running import may take longer; acknowledged writes are stored all the same.
         if tokio::time::timeout(DRAIN_TIMEOUT, self.state.accounts.close()).await.is_err() {

@@ -26,6 +26,7 @@ use crate::api::{
     try_cached,
 };
 use crate::clock::Stopwatch;
+use crate::console::ConsoleAccess;
 use crate::contract::dialect::Dialect;
 use crate::contract::openapi::{Alternatives, DocumentedResource, build_document};
 use crate::contract::{self, Operation};
@@ -92,9 +93,9 @@ type ResponseFuture =
     Either<Ready<Response<Body>>, Pin<Box<dyn Future<Output = Response<Body>> + Send>>>;
 
 impl App {
-    pub(crate) fn new(state: SharedState) -> Self {
+    pub(crate) fn new(state: SharedState, console: &ConsoleAccess) -> Self {
         let cached_routes = all_endpoints().filter_map(CachedRoute::from_endpoint).collect();
-        let router = build_router(Arc::clone(&state));
+        let router = build_router(Arc::clone(&state), console);
         let cors = cors::build_layer(&state.cors_origins);
         Self { state, cached_routes, router, cors }
     }
@@ -143,11 +144,12 @@ impl App {
     }
 }
 
-fn build_router(state: SharedState) -> Router {
+fn build_router(state: SharedState, console: &ConsoleAccess) -> Router {
     let accounts = Arc::clone(&state.accounts);
     let openapi = move |alternatives| openapi_document(&accounts.default_dialect, alternatives);
-    let mut router =
-        Router::new().merge(console::routes(&state, openapi)).merge(control::router(&state));
+    let mut router = Router::new()
+        .merge(console::routes(&state, console, openapi))
+        .merge(control::router(&state));
     for (path, endpoints) in endpoints_by_path() {
         router = router.route(path, build_method_router(endpoints));
     }

@@ -124,7 +124,10 @@ async fn links_of_pages_are_relative() {
         let page = server.get_text(path).await;
         let found: Vec<&str> =
             links.captures_iter(&page).map(|link| link.extract::<1>().1[0]).collect();
-        assert_eq!(found.len(), 5, "icon, style sheet, script, document and other page: {found:?}");
+        assert!(
+            found.len() > 10,
+            "icon, style sheet, script, navigation and operations: {found:?}"
+        );
         for link in found {
             assert!(!link.starts_with('/') && !link.contains(':'), "{link} in {path}");
             let url = page_url.join(link).expect("a URL");

@@ -48,6 +48,15 @@ pub(crate) static PYTEST: Tool = Tool::new("Python with pytest and requests", ||
 });
 pub(crate) static PYTEST_XDIST: Tool =
     Tool::new("Python with pytest-xdist", || try_python("import xdist", "not installed"));
+pub(crate) static PLAYWRIGHT: Tool =
+    Tool::new("Python with pytest, requests, playwright and axe-playwright-python", || {
+        try_python("import pytest, requests, playwright, axe_playwright_python", "not installed")
+    });
+/// Chromium, at the path that `CHROMIUM` names, or Debian's.
+pub(crate) static CHROMIUM: Tool = Tool::new("chromium", || {
+    let path = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
+    try_run(&path, &["--version"], "not usable")
+});
 pub(crate) static NODE_FETCH: Tool = Tool::new("Node.js with fetch and FormData", || {
     let script = "if (!globalThis.FormData) process.exit(1)";
     try_run("node", &["-e", script], "an older version is installed")

@@ -2,6 +2,7 @@
 //! missing is reported as ignored, with the reason. With `REQUIRE_ALL=1` it fails.
 
 mod amplification;
+mod console;
 mod disk;
 mod example_suites;
 mod jvm_and_php_suites;
@@ -23,6 +24,7 @@ use libtest_mimic::Arguments;
 fn main() {
     let tests = [
         amplification::tests(),
+        console::tests(),
         disk::tests(),
         example_suites::tests(),
         jvm_and_php_suites::tests(),

@@ -357,7 +357,8 @@ fn links_between_pages_lead_to_existing_headings() {
             .map(|name| root.join(name))
             .collect();
     let docs = std::fs::read_dir(root.join("docs")).expect("the documentation can be read");
-    pages.extend(docs.map(|entry| entry.expect("an entry").path()));
+    let docs = docs.map(|entry| entry.expect("an entry").path());
+    pages.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     let link = Regex::new(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)").expect("a pattern");
     let mut broken = Vec::new();
     for page in &pages {

@@ -22,6 +22,7 @@ pub struct RequestList {
 /// A request and its response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the JSON object")]
 pub struct JournalEntry {
     /// Its sequence number: ascending and unique in an account.
     pub seq: u64,
@@ -53,6 +54,9 @@ pub struct JournalEntry {
     /// Whether the fields were too large for the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fields_omitted: bool,
+    /// Whether the console sent it. Verifications and waits ignore such requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub console: bool,
     /// The name of the API key; null if it was missing or unknown.
     pub key: Option<String>,
     /// The status of the response; null if none was sent.

@@ -108,3 +108,30 @@ pub(crate) async fn fetch_view_conditions(
     let parsed = found.map(|text| serde_json::from_str(&text)).transpose();
     parsed.map_err(|error| StorageError::corrupt(format!("view {name}: {error}")))
 }
+
+/// The maximum number of names, and of views, that are listed.
+const MAX_NAMES: i64 = 1000;
+
+/// Returns the names of ids and the views of an account, as JSON.
+pub(crate) async fn fetch_names(connection: &mut Connection) -> Result<String, StorageError> {
+    let statement = sqlx::query_scalar(
+        "SELECT json_object(\
+            'references', (SELECT json_group_array(json_object('kind', kind, 'id', id, 'name', name)) \
+                FROM (SELECT kind, id, name FROM reference ORDER BY kind, id LIMIT $1)), \
+            'views', (SELECT json_group_array(json_object('slug', slug, 'title', title)) \
+                FROM (SELECT slug, title FROM view ORDER BY id LIMIT $1)))",
+    );
+    Ok(statement.bind(MAX_NAMES).fetch_one(connection).await?)
+}
+
+/// Returns a customer as JSON; None if it does not exist.
+pub(crate) async fn fetch_customer(
+    connection: &mut Connection,
+    id: i64,
+) -> Result<Option<String>, StorageError> {
+    let statement = sqlx::query_scalar(
+        "SELECT json_object('id', id, 'external_primary_id', external_primary_id, 'firstname', firstname, \
+            'lastname', lastname, 'brand_id', brand_id) FROM customer WHERE id = $1",
+    );
+    Ok(statement.bind(id).fetch_optional(connection).await?)
+}

@@ -35,7 +35,7 @@ fn request_cases() -> Vec<(&'static str, String, String, u16)> {
         case("GET", &format!("{acme}/requests"), &bearer, 200),
         case("POST", "/docs", "", 405),
         case("GET", "/docs", "", 200),
-        case("GET", "/", "", 307),
+        case("GET", "/", "", 303),
         case("POST", "/nothing", "", 404),
         case("POST", TICKETS_PATH, "", 401),
         case("POST", TICKETS_PATH, "apiKey: unknown-key\r\n", 401),

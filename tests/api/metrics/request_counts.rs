@@ -178,7 +178,7 @@ async fn control_requests_count_as_control_and_pages_as_other() {
         ("GET", "/docs/control", OTHER_OPERATION, "200"),
         ("POST", "/docs", OTHER_OPERATION, "405"),
         ("GET", "/openapi.json", OTHER_OPERATION, "200"),
-        ("GET", "/assets/page.css", OTHER_OPERATION, "200"),
+        ("GET", "/assets/console.css", OTHER_OPERATION, "200"),
         ("GET", "/nothing", OTHER_OPERATION, "404"),
         ("DELETE", "/nothing/at/all", OTHER_OPERATION, "404"),
         ("GET", "/api/v2/nothing", OTHER_OPERATION, "404"),

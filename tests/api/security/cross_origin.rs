@@ -142,7 +142,7 @@ async fn responses_never_carry_cors_headers() {
         }
     }
     for path in
-        ["/nothing", "/assets/page.css", "/assets/docs.js", "/favicon.ico", "/api/v2/nothing"]
+        ["/nothing", "/assets/console.css", "/assets/console.js", "/favicon.ico", "/api/v2/nothing"]
     {
         let response = build_request(&bound, ("GET", path), FOREIGN_ORIGIN_HEADERS[0])
             .send(&bound.base_url)
@@ -164,7 +164,7 @@ async fn collect_paths(base: &str) -> Vec<String> {
         "/_control",
         "/_control/nothing",
         "/_control/metrics",
-        "/assets/docs.js",
+        "/assets/console.js",
         "/api",
     ];
     paths.extend(others.map(str::to_owned));

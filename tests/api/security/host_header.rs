@@ -80,10 +80,9 @@ fn classify_response(response: &RawResponse) -> &'static str {
     }
 }
 
-/// Returns true if the response is the plain-text rejection, which suggests `--public-url`.
+/// Returns true if the response is the rejection of a page or a document, which suggests `--public-url`.
 fn is_page_rejection(response: &RawResponse) -> bool {
-    response.header("content-type").starts_with("text/plain")
-        && response.body.contains("--public-url")
+    response.header("content-type").starts_with("text/") && response.body.contains("--public-url")
 }
 
 /// Returns the expected kind of the response.
@@ -96,7 +95,7 @@ fn expected_outcome(
     let has_token = sends_token || !requires_token;
     match is_own_host {
         // A page of another host cannot know the token.
-        false if requires_token && sends_token && !PAGE_PATHS.contains(&path) => "served",
+        false if requires_token && sends_token => "served",
         false => "foreign",
         true if PAGE_PATHS.contains(&path) || has_token => "served",
         true => "no token",

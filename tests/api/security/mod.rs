@@ -16,7 +16,8 @@ use crate::support::control::CONTROL_TOKEN;
 use crate::support::process::{RunningProcess, build_command};
 
 /// The HTML pages, and the OpenAPI document that they are built from.
-const PAGE_PATHS: [&str; 5] = ["/", "/docs", "/docs/control", "/openapi.json", "/openapi-all.json"];
+const PAGE_PATHS: [&str; 5] =
+    ["/docs/control", "/docs", "/fidelity", "/openapi.json", "/openapi-all.json"];
 
 /// A server on a chosen listen address.
 struct BoundServer {

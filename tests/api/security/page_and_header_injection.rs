@@ -33,6 +33,7 @@ async fn page_content_ignores_request_input() {
                 .with_header("X-Forwarded-Prefix", MARKUP),
         ] {
             let response = request.clone().send(&bound.base_url).await;
+            assert!(!has_unescaped_markup(&response.body), "{request:?}: {response:?}");
             assert_eq!(
                 (response.status, &response.body),
                 (plain.status, &plain.body),
@@ -63,7 +64,7 @@ async fn content_security_policy_allows_only_own_script() {
             "{path}: {policy}"
         );
         let scripts = page.body.matches("<script").count();
-        let own = ["assets/docs.js", "../assets/docs.js"]
+        let own = ["./assets/console.js", "../assets/console.js"]
             .map(|script| page.body.matches(&format!("<script src=\"{script}\"")).count());
         assert_eq!(own.iter().sum::<usize>(), scripts, "{path}");
         for inline in [" onclick=", " onload=", " onerror=", " style=", "<style", "javascript:"] {

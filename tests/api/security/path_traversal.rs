@@ -160,10 +160,17 @@ async fn raw_path_cannot_escape_data_dir() {
         accepted.extend(find_accepted_paths(&fixture, part).await);
     }
     assert!(accepted.is_empty(), "{} requests accepted: {accepted:#?}", accepted.len());
-    for path in
-        ["/docs/{}", "/assets/{}", "/assets/{}/page.css", "/{}", "/docs/control/{}", "/_control/{}"]
-    {
-        for part in RAW_PATH_SEGMENTS.iter().chain(&["/etc/passwd", "page.css%00", "....//decoy"]) {
+    for path in [
+        "/docs/{}",
+        "/assets/{}",
+        "/assets/{}/console.css",
+        "/{}",
+        "/docs/control/{}",
+        "/_control/{}",
+    ] {
+        for part in
+            RAW_PATH_SEGMENTS.iter().chain(&["/etc/passwd", "console.css%00", "....//decoy"])
+        {
             let response = fixture.send_request("GET", &path.replace("{}", part), None).await;
             assert!((400..500).contains(&response.status), "{path} {part}: {response:?}");
         }

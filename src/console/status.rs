@@ -1,0 +1,67 @@
+//! The page of the state of the server.
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::html;
+
+use super::page::{PageContext, Section};
+use crate::api::state::SharedState;
+use crate::clock::format_duration;
+
+/// Shows version, gauges and limits.
+pub(super) async fn show(State(state): State<SharedState>, context: PageContext) -> Response {
+    let gauges = state.accounts.gauge_snapshot();
+    let limits = &state.limits;
+    let addresses: Vec<String> = state.listen_addresses.iter().map(ToString::to_string).collect();
+    let facts = [
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("Listens on", addresses.join(", ")),
+        ("Accounts", gauges.accounts.to_string()),
+        ("Open databases", gauges.open_databases.to_string()),
+        ("Requests in the journals", gauges.journal_entries.to_string()),
+        (
+            "Unknown keys",
+            if state.accounts.auto_creates_accounts() {
+                "create an account".to_owned()
+            } else {
+                "are rejected".to_owned()
+            },
+        ),
+        (
+            "Control token",
+            if state.control_token.is_some() {
+                "required".to_owned()
+            } else {
+                "not required".to_owned()
+            },
+        ),
+    ];
+    let bounds = [
+        ("Body of a request", "--max-body-bytes", format!("{} bytes", limits.max_body_bytes)),
+        ("Response", "--max-response-bytes", format!("{} bytes", limits.max_response_bytes)),
+        ("Values of a request", "--max-values", limits.input.max_values.to_string()),
+        ("Depth of a request", "--max-depth", limits.input.max_depth.to_string()),
+        ("Time for a body", "--body-timeout", format_duration(limits.body_timeout)),
+    ];
+    let main = html! {
+        main #content {
+            div.heading { h1 { "Status" } }
+            div.columns {
+                section { h2 { "Server" } dl.facts { @for (name, value) in &facts { dt { (name) } dd { (value) } } } }
+                section {
+                    h2 { "Limits" }
+                    table.pairs { tbody { @for (name, flag, value) in &bounds { tr { th scope="row" { (name) " " code { (flag) } } td { (value) } } } } }
+                }
+            }
+            section {
+                h2 { "For machines" }
+                ul.plain {
+                    li { a href={ (context.root) "_control/metrics" } { "Metrics" } " for Prometheus" @if context.requires_token { span.faint { " (with the control token)" } } }
+                    li { a href={ (context.root) "_control/health" } { "Health" } " and " a href={ (context.root) "_control/ready" } { "readiness" } }
+                    li { a href={ (context.root) "openapi.json" } { "OpenAPI of the Ticket API" } }
+                }
+            }
+        }
+    };
+    context.render(Section::Status, "Status", &main)
+}

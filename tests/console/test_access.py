@@ -1,0 +1,130 @@
+"""Who may use the console: token, session, forms, read-only mode, other origins; and a browser without scripts."""
+
+import re
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+TOKEN = "control-token-1"
+
+
+def form_token(text):
+    return re.search('name="form_token" value="([^"]+)"', text).group(1)
+
+
+def test_login_is_required_and_leads_back(start, open_page):
+    server = start(token=TOKEN)
+    page = open_page(server, "/accounts/dev/tickets?view=open")
+    expect(page).to_have_url(re.compile("/login"))
+    page.get_by_label("Control token").fill("wrong-token-1")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_label("Control token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{server.url}/accounts/dev/tickets?view=open")
+    cookie = next(cookie for cookie in page.context.cookies() if "session" in cookie["name"])
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert TOKEN not in str(page.context.cookies())
+    page.goto("/accounts/dev/requests")
+    expect(page.get_by_text("Live.", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    page.goto("/accounts/dev/requests")
+    expect(page).to_have_url(re.compile("/login"))
+
+
+@pytest.mark.parametrize("next_path", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_login_leads_only_to_pages_of_the_server(start, next_path):
+    server = start(token=TOKEN)
+    session = requests.Session()
+    page = session.get(f"{server.url}/login", params={"next": next_path}, timeout=30)
+    data = {"form_token": form_token(page.text), "token": TOKEN, "next": next_path}
+    response = session.post(f"{server.url}/login", data=data, allow_redirects=False, timeout=30)
+    assert response.status_code == 303
+    target = requests.compat.urljoin(f"{server.url}/login", response.headers["location"])
+    assert target.startswith(f"{server.url}/"), target
+
+
+def test_every_page_needs_the_session_and_every_form_its_token(start):
+    server = start(token=TOKEN)
+    for path in ["/", "/accounts/dev/requests", "/accounts/dev/requests/stream", "/accounts/dev/export.json", "/unauthorized", "/status"]:
+        response = requests.get(f"{server.url}{path}", allow_redirects=False, timeout=30)
+        assert (response.status_code, "login" in response.headers["location"]) == (303, True), path
+    public = requests.get(f"{server.url}/docs", timeout=30)
+    assert public.ok
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    page = requests.get(f"{server.url}/accounts/dev/clock", headers=headers, timeout=30)
+    assert page.ok
+    post = lambda data, **more: requests.post(f"{server.url}/accounts/dev/clock", data=data, allow_redirects=False, timeout=30, **more)
+    fields = {"mode": "advance", "by": "1h"}
+    token = form_token(page.text)
+    assert post({**fields, "form_token": token}).status_code == 401
+    assert post(fields, headers=headers).status_code == 403
+    for wrong in ["x" + token, form_token(public.text)]:
+        assert post({**fields, "form_token": wrong}, headers=headers).status_code == 403
+    foreign = {**headers, "Origin": "https://evil.example"}
+    assert post({**fields, "form_token": token}, headers=foreign).status_code == 403
+    assert post({**fields, "form_token": token}, headers={**headers, "Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert post({**fields, "form_token": token}, headers=headers).status_code == 303
+
+
+def test_foreign_host_cannot_read_the_console(server):
+    for host, status in [("evil.example", 403), ("localhost:1", 200)]:
+        response = requests.get(f"{server.url}/", headers={"Host": host}, timeout=30)
+        assert response.status_code == status, host
+
+
+def test_read_only_console_changes_nothing(start, open_page):
+    server = start("--console", "read-only")
+    page = open_page(server, "/accounts/dev/tickets/1")
+    expect(page.get_by_text("read-only")).to_be_visible()
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    data = {"form_token": form_token(page.content()), "mode": "advance", "by": "1h"}
+    response = requests.post(f"{server.url}/accounts/dev/clock", data=data, timeout=30)
+    assert response.status_code == 405
+    assert "--console read-only" in response.text
+    assert server.control("GET", "accounts/dev/clock").json()["mode"] == "real"
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_console_can_be_off(start):
+    server = start("--console", "off")
+    for path in ["/accounts/dev/requests", "/docs", "/login", "/status"]:
+        assert requests.get(f"{server.url}{path}", timeout=30).status_code == 404, path
+    assert requests.get(f"{server.url}/", timeout=30).json()["openapi"] == "3.1.0"
+    assert server.send("GET", "ticket").ok
+
+
+def test_everything_works_without_a_script(server, open_page):
+    page = open_page(server, "/accounts/dev/requests", java_script_enabled=False)
+    server.create_ticket("Refund")
+    page.reload()
+    page.get_by_role("link", name="create").click()
+    page.get_by_role("button", name="Fail with 503").click()
+    assert server.send("POST", "ticket", data={}).status_code == 503
+    page.get_by_role("link", name="Tickets").click()
+    page.get_by_role("link", name="Refund").click()
+    page.get_by_label("Priority").select_option("urgent")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("Priority of 1 ticket set to urgent.")
+    page.get_by_text("Delete …").click()
+    page.get_by_role("button", name="Delete ticket 3").click()
+    page.get_by_role("button", name="Undo").click()
+    assert server.send("GET", "ticket/3").ok
+    page.get_by_label("Search accounts, tickets and pages").fill("acme")
+    page.get_by_label("Search accounts, tickets and pages").press("Enter")
+    page.get_by_role("link", name="acme account").click()
+    expect(page).to_have_url(f"{server.url}/accounts/acme/requests")
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    expect(page).to_have_url(f"{server.url}/accounts/acme/requests")
+
+
+def test_policy_forbids_scripts_in_pages_and_other_hosts(server):
+    for path in ["/", "/docs", "/accounts/dev/tickets/1", "/accounts/nobody/tickets"]:
+        response = requests.get(f"{server.url}{path}", timeout=30)
+        policy = response.headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "unsafe" not in policy, path
+        assert response.headers["cache-control"] == "no-store", path
+        assert not re.search(r"<script(?! src=)|\son\w+=|\sstyle=", response.text), path
