@@ -5,6 +5,8 @@
 pub(crate) enum EncodingError {
     #[error("is encoded in UTF-16; it must be UTF-8")]
     Utf16,
+    #[error("is encoded in UTF-32; it must be UTF-8")]
+    Utf32,
     #[error("is not valid UTF-8")]
     NotUtf8,
 }
@@ -17,9 +19,7 @@ const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// # Errors
 /// If it has another encoding.
 pub(crate) fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodingError> {
-    if is_utf16(bytes) {
-        return Err(EncodingError::Utf16);
-    }
+    check_not_wide(bytes)?;
     std::str::from_utf8(strip_byte_order_mark(bytes)).map_err(|_| EncodingError::NotUtf8)
 }
 
@@ -28,9 +28,7 @@ pub(crate) fn decode_utf8(bytes: &[u8]) -> Result<&str, EncodingError> {
 /// # Errors
 /// If it has another encoding.
 pub(crate) fn into_utf8(mut bytes: Vec<u8>) -> Result<String, EncodingError> {
-    if is_utf16(&bytes) {
-        return Err(EncodingError::Utf16);
-    }
+    check_not_wide(&bytes)?;
     bytes.drain(..bytes.len() - strip_byte_order_mark(&bytes).len());
     String::from_utf8(bytes).map_err(|_| EncodingError::NotUtf8)
 }
@@ -40,9 +38,21 @@ pub(crate) fn strip_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)
 }
 
-/// Returns whether a text begins with a mark of UTF-16, or with an ASCII character in two bytes.
-fn is_utf16(bytes: &[u8]) -> bool {
-    matches!(bytes, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0x7F, ..] | [1..=0x7F, 0, ..])
+/// Recognizes a text whose first character takes two or four bytes: a byte order mark, or an ASCII character.
+///
+/// # Errors
+/// If it is UTF-16 or UTF-32.
+pub(crate) fn check_not_wide(bytes: &[u8]) -> Result<(), EncodingError> {
+    match bytes {
+        [0xFF, 0xFE, 0, 0, ..]
+        | [0, 0, 0xFE, 0xFF, ..]
+        | [0, 0, 0, 1..=0x7F, ..]
+        | [1..=0x7F, 0, 0, 0, ..] => Err(EncodingError::Utf32),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=0x7F, ..] | [1..=0x7F, 0, ..] => {
+            Err(EncodingError::Utf16)
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +61,7 @@ mod tests {
 
     #[test]
     fn marks_are_skipped_and_other_encodings_named() {
-        let cases: [(&[u8], Result<&str, EncodingError>); 11] = [
+        let cases: [(&[u8], Result<&str, EncodingError>); 15] = [
             (b"", Ok("")),
             (b"{}", Ok("{}")),
             (b"\xEF\xBB\xBF", Ok("")),
@@ -61,6 +71,10 @@ mod tests {
             (b"\xFE\xFF\0{\0}", Err(EncodingError::Utf16)),
             (b"{\0}\0", Err(EncodingError::Utf16)),
             (b"\0{\0}", Err(EncodingError::Utf16)),
+            (b"{\0\0\0}\0\0\0", Err(EncodingError::Utf32)),
+            (b"\0\0\0{\0\0\0}", Err(EncodingError::Utf32)),
+            (b"\xFF\xFE\0\0{\0\0\0", Err(EncodingError::Utf32)),
+            (b"\0\0\xFE\xFF\0\0\0{", Err(EncodingError::Utf32)),
             (b"{\xE9}", Err(EncodingError::NotUtf8)),
             (b"\xEF\xBB{}", Err(EncodingError::NotUtf8)),
         ];

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::http::header::{AUTHORIZATION, HeaderName};
+use axum::http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Uri};
 
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ pub(super) fn has_key_parameter(query: &str) -> bool {
 /// Extracts the text of the key.
 ///
 /// # Errors
-/// If no key was sent, or if two keys differ.
+/// If no key was sent, if two keys differ, or if there is other text around it.
 pub(crate) fn extract_key<'a>(
     headers: &'a HeaderMap,
     query: &'a str,
@@ -37,7 +37,13 @@ pub(crate) fn extract_key<'a>(
             None => ApiError::MissingApiKey,
         });
     };
-    if keys.any(|other| other != key) { Err(ApiError::ConflictingApiKeys) } else { Ok(key) }
+    if keys.any(|other| other != key) {
+        Err(ApiError::ConflictingApiKeys)
+    } else if key.contains(|letter: char| letter.is_whitespace() || "\"'<>".contains(letter)) {
+        Err(ApiError::MisplacedApiKey(MisplacedKey::WithOtherText))
+    } else {
+        Ok(key)
+    }
 }
 
 /// Returns the key with this text. An unknown one creates an account if that is enabled, except from a page of
@@ -100,7 +106,14 @@ fn iter_misplaced_keys(
         .filter_map(Result::ok)
         .filter(|(name, _)| name != API_KEY_NAME && resembles_key_name(name))
         .map(|(name, value)| (MisplacedKey::Parameter(name), value));
-    schemes.chain(named).chain(parameters).filter(|(_, key)| !key.is_empty())
+    let cookies = headers.get_all(COOKIE).iter().flat_map(|value| {
+        let text = header_text(value).into_owned();
+        let pairs = text.split(';').filter_map(|pair| pair.split_once('='));
+        let pairs = pairs.map(|(name, key)| (name.trim().to_owned(), key.trim().to_owned()));
+        pairs.filter(|(name, _)| resembles_key_name(name)).collect::<Vec<_>>()
+    });
+    let cookies = cookies.map(|(name, key)| (MisplacedKey::Cookie(name), key));
+    schemes.chain(named).chain(parameters).chain(cookies).filter(|(_, key)| !key.is_empty())
 }
 
 /// Returns whether a name is one that other APIs use for a key, in any case and with any separators.
@@ -119,7 +132,8 @@ fn resembles_key_name(name: &str) -> bool {
     if name.len() > 32 {
         return false;
     }
-    let letters = name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.'));
+    // PHP reads `apiKey[]` as a list.
+    let letters = name.chars().filter(|letter| !matches!(letter, '-' | '_' | '.' | '[' | ']'));
     let letters: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     NAMES.contains(&&*letters)
 }

@@ -44,6 +44,10 @@ pub(crate) enum MisplacedKey {
     Header(String),
     /// In a query parameter with this name.
     Parameter(String),
+    /// In a cookie with this name.
+    Cookie(String),
+    /// In the right place, but with other text around it.
+    WithOtherText,
 }
 
 /// A failed request.
@@ -58,6 +62,8 @@ pub(crate) enum ApiError {
         method: String,
         path: String,
         allowed: String,
+        /// The operation that the path probably names.
+        similar: Option<SimilarPath>,
     },
     MissingApiKey,
     /// A key was probably sent, in a place that the server does not read.
@@ -183,21 +189,27 @@ impl ApiError {
             Self::UnknownPath { path, similar: None } => {
                 format!("The path {path} does not exist. The Ticket API is at /api/v2/ticket, see /docs; the control API is at /_control, see /docs/control.")
             }
-            Self::UnknownPath { path, similar: Some(SimilarPath { route, difference }) } => {
-                format!("The path {path} does not exist: {difference}. Did you mean {route}?")
+            Self::UnknownPath { path, similar: Some(similar) } => {
+                let SimilarPath { path: meant, difference } = similar;
+                format!("The path {path} does not exist: {difference}. Did you mean {meant}?")
             }
-            Self::MethodNotAllowed { method, path, allowed } if method == "OPTIONS" => {
+            Self::MethodNotAllowed { method, path, similar: Some(similar), .. } => {
+                format!("The method {method} is not allowed for {path}. Did you mean {}?", similar.path)
+            }
+            Self::MethodNotAllowed { method, path, allowed, .. } if method == "OPTIONS" => {
                 format!("The method OPTIONS is not allowed for {path}. Allowed: {allowed}. Browsers send it before a request from a page of another origin; to allow such requests, start the server with --cors-origin ORIGIN.")
             }
-            Self::MethodNotAllowed { method, path, allowed } => {
+            Self::MethodNotAllowed { method, path, allowed, .. } => {
                 format!("The method {method} is not allowed for {path}. Allowed: {allowed}.")
             }
-            Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey.".to_owned(),
+            Self::MissingApiKey => "No API key was sent. Send it as the header apiKey, as Authorization: apikey KEY, or as the query parameter apiKey; the body and cookies are not read.".to_owned(),
             Self::MisplacedApiKey(place) => {
                 let place = match place {
                     MisplacedKey::OtherScheme => "the header Authorization has another scheme than apikey".to_owned(),
                     MisplacedKey::Header(name) => format!("the header {name} is not read"),
                     MisplacedKey::Parameter(name) => format!("the query parameter {name} is not read"),
+                    MisplacedKey::Cookie(name) => format!("the cookie {name} is not read"),
+                    MisplacedKey::WithOtherText => "what was sent as the key contains quotes, spaces or a word such as Bearer; send the key alone".to_owned(),
                 };
                 format!("No API key was sent: {place}. Send Authorization: apikey KEY, the header apiKey, or the query parameter apiKey.")
             }

@@ -68,14 +68,20 @@ pub(crate) fn not_found(
     reject(state, request, None, |_, path| ApiError::UnknownPath { path, similar })
 }
 
-/// Responds to a method that the path does not have; `route` is the path in the contract, if it is there.
+/// Responds to a method that the path does not have; `route` is the path in the contract, if it is there, and `routes`
+/// are the paths of all operations.
 pub(crate) fn method_not_allowed(
     state: &SharedState,
     request: &Request,
     route: Option<&str>,
     allowed: String,
+    routes: impl Iterator<Item = &'static str>,
 ) -> Response<Body> {
-    let error = |method, path| ApiError::MethodNotAllowed { method, path, allowed };
+    // A misspelled operation such as `setStatuss` matches the route of an id.
+    let named = routes.filter(|route| !route.contains('{'));
+    let similar = find_similar_path(request.uri().path(), named);
+    let similar = similar.filter(|similar| similar.path != request.uri().path());
+    let error = |method, path| ApiError::MethodNotAllowed { method, path, allowed, similar };
     reject(state, request, route, error)
 }
 

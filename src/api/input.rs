@@ -139,10 +139,17 @@ async fn decode_body(
     limits: &Limits,
     has_fields: bool,
 ) -> Result<Decoded, ApiError> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let media_type = content_type.as_deref().and_then(MediaType::from_content_type);
+    let mut content_types: Vec<String> = headers
+        .get_all(CONTENT_TYPE)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect();
+    content_types.dedup();
+    // Several are none that is supported, and the message quotes all.
+    let content_type = (!content_types.is_empty()).then(|| content_types.join(", "));
+    let is_single = content_types.len() == 1;
+    let media_type = content_type.as_deref().filter(|_| is_single);
+    let media_type = media_type.and_then(MediaType::from_content_type);
     // Before the body is read, so that a client that waits for `100 Continue` does not send it.
     if let Some(sent) =
         content_encoding::find_unsupported(headers).filter(|_| !body.is_end_stream())

@@ -53,4 +53,4 @@ pub(crate) use pipeline::{RequestLogInfo, serve};
 pub(crate) use protocol_error::ProtocolError;
 pub(crate) use request_context::OriginalPath;
 pub(crate) use response::JsonBody;
-pub(crate) use similar_path::is_ticket_api_path;
+pub(crate) use similar_path::{SimilarPath, find_similar_path, is_ticket_api_path};

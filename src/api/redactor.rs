@@ -450,7 +450,7 @@ pub(super) fn redact_error(
             redact(text);
         }
         ApiError::Decode(
-            DecodeError::PartEncoding { name, encoding: text }
+            DecodeError::PartEncoding { name, encoding: text, .. }
             | DecodeError::PartCharset { name, charset: text },
         ) => {
             *name = redactor.redact_field_path(&redactor.redact_truncated(name), is_contract_name);

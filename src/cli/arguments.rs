@@ -95,8 +95,8 @@ pub(crate) struct ServeArgs {
     /// Seed file that accounts start from, YAML or JSON; repeatable
     #[arg(long, env = "OMNIDESK_MOCK_SEED", value_name = "FILE")]
     seed: Vec<PathBuf>,
-    /// API key with all permissions, of the only account of the seed, or else of the account `dev` [default: without a
-    /// seed, dev-key on loopback, and a random one on other addresses]
+    /// API key with all permissions, of the account of the seed that has the key, or its only account, or else of the account
+    /// `dev` [default: without a seed, dev-key on loopback, and a random one on other addresses]
     #[arg(long, env = "OMNIDESK_MOCK_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<String>,
     /// Policy for unknown API keys: reject them, or create an account for each from the seed

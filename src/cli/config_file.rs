@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, Command};
 use serde_json::{Map, Value};
 
 use crate::contract::dialect::Dialect;
+use crate::contract::suggest;
 use crate::text_encoding::into_utf8;
 
 /// A TOML table.
@@ -92,8 +93,11 @@ impl ConfigFile {
         for (name, value) in &self.settings {
             let Some(arg) = args.iter().find(|arg| arg.get_id() == name.as_str()) else {
                 let names: Vec<&str> = args.iter().map(|arg| arg.get_id().as_str()).collect();
+                let meant = suggest(&name.replace('-', "_"), names.iter().copied());
+                let hint =
+                    meant.map_or_else(String::new, |meant| format!(". Did you mean {meant}?"));
                 faults.push(format!(
-                    "{name} is not a setting; the settings are {} and the table [dialect]",
+                    "{name} is not a setting; the settings are {} and the table [dialect]{hint}",
                     names.join(", ")
                 ));
                 continue;
@@ -109,6 +113,10 @@ impl ConfigFile {
                 ));
                 continue;
             };
+            if let Some(expected) = expected_type(arg, value) {
+                faults.push(format!("{name} must be {expected}; {value} is written"));
+                continue;
+            }
             let wrong = values.iter().filter_map(|value| check_value(arg, value).err());
             let wrong: Vec<String> = wrong.map(|error| first_line(&error)).collect();
             if !wrong.is_empty() {
@@ -142,15 +150,43 @@ fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
+/// Returns the type that a value must have in TOML, if it has another one.
+fn expected_type(arg: &Arg, value: &Value) -> Option<&'static str> {
+    let is_flag = matches!(arg.get_action(), ArgAction::SetTrue);
+    let value_names = arg.get_value_names().unwrap_or_default();
+    let is_number = value_names.iter().any(|name| ["NUMBER", "BYTES"].contains(&name.as_str()));
+    let has_type = |value: &Value| match value {
+        Value::Bool(_) => is_flag,
+        Value::Number(_) => is_number,
+        _ => !is_flag,
+    };
+    let is_expected = match value {
+        Value::Array(items) => items.iter().all(has_type),
+        value => has_type(value),
+    };
+    let expected = match (is_flag, is_number) {
+        (true, _) => "true or false",
+        (false, true) => "a number",
+        (false, false) => "text in quotes",
+    };
+    (!is_expected).then_some(expected)
+}
+
 /// Parses a value of one argument alone.
 fn check_value(arg: &Arg, value: &str) -> Result<(), clap::Error> {
     let arg = arg.clone().env(None::<&str>).default_value(value.to_owned());
     Command::new("check").arg(arg).try_get_matches_from(["check"]).map(drop)
 }
 
+/// Returns the message without the usage, but with the possible values.
 fn first_line(error: &clap::Error) -> String {
     let message = error.to_string();
-    message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
+    let mut lines = message.trim_start_matches("error: ").lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    match lines.next().filter(|second| second.starts_with("[possible values")) {
+        Some(values) => format!("{first} {values}"),
+        None => first.to_owned(),
+    }
 }
 
 fn join_faults(path: &Path, faults: &[String]) -> String {

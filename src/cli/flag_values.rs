@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::{PossibleValue, RangedI64ValueParser};
+use clap::builder::PossibleValue;
 use ipnet::IpNet;
 
 use crate::accounts::UnknownKeyPolicy;
@@ -46,24 +46,46 @@ pub(super) const DAY: Duration = Duration::from_hours(24);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 
 /// Returns a parser of numbers in a range.
-pub(super) fn number_in(range: RangeInclusive<i64>) -> RangedI64ValueParser<usize> {
-    RangedI64ValueParser::new().range(range)
+pub(super) fn number_in(
+    range: RangeInclusive<usize>,
+) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            format!("must be a whole number from {} to {}", range.start(), range.end())
+        })
+    }
 }
 
 /// Checks that an address has a host and a port.
 pub(super) fn parse_listen_address(text: &str) -> Result<String, String> {
-    match text.rsplit_once(':') {
-        Some(("", port)) if port.parse::<u16>().is_ok() => Err(format!(
-            "the host is missing; use 127.0.0.1:{port}, or 0.0.0.0:{port} to listen on all addresses"
-        )),
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-            Ok(text.to_owned())
-        }
-        _ if text.parse::<u16>().is_ok() => {
-            Err(format!("the host is missing; use 127.0.0.1:{text}"))
-        }
-        _ => Err("must be HOST:PORT, such as 127.0.0.1:8080".to_owned()),
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let address = rest.trim_end_matches('/');
+        return Err(format!("must be an address without {scheme}://, such as {address}"));
     }
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let is_ipv6 = host.contains(':') && !host.starts_with('[');
+    let hint = match (host, port.parse::<u16>().is_ok()) {
+        ("", true) => {
+            format!(
+                "the host is missing; use 127.0.0.1:{port}, or 0.0.0.0:{port} to listen on all addresses"
+            )
+        }
+        ("*" | "+", true) => format!("use [::]:{port} to listen on all addresses"),
+        _ if is_ipv6 => "write an IPv6 address in brackets, such as [::1]:8080".to_owned(),
+        (_, true) => return Ok(text.to_owned()),
+        (host, false) if port.is_empty() && host.parse::<u16>().is_ok() => {
+            format!("the host is missing; use 127.0.0.1:{host}")
+        }
+        (host, false) if port.is_empty() && !host.is_empty() => {
+            format!("the port is missing; use {host}:8080, or {host}:0 for a free port")
+        }
+        (host, false) if !host.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            "the port must be from 0 to 65535".to_owned()
+        }
+        _ => "must be HOST:PORT, such as 127.0.0.1:8080".to_owned(),
+    };
+    Err(hint)
 }
 
 /// Parses an origin as browsers send it: without a path, and without the default port.
@@ -135,6 +157,42 @@ pub(super) fn parse_timeout(text: &str, max: Duration) -> Result<Duration, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn address_to_listen_on_has_a_host_and_a_port() {
+        for text in ["127.0.0.1:0", "[::1]:8080", "[::]:80", "localhost:65535", "mock:1"] {
+            assert_eq!(parse_listen_address(text).as_deref(), Ok(text));
+        }
+        for (text, hint) in [
+            (":9215", "use 127.0.0.1:9215, or 0.0.0.0:9215"),
+            ("9215", "use 127.0.0.1:9215"),
+            ("*:9215", "use [::]:9215"),
+            ("http://127.0.0.1:0", "without http://, such as 127.0.0.1:0"),
+            ("tcp://0.0.0.0:80/", "without tcp://, such as 0.0.0.0:80"),
+            ("localhost", "use localhost:8080"),
+            ("127.0.0.1:", "use 127.0.0.1:8080"),
+            ("127.0.0.1:99999", "from 0 to 65535"),
+            ("::1:8080", "in brackets"),
+            ("127.0.0.1:http", "must be HOST:PORT"),
+            ("", "must be HOST:PORT"),
+        ] {
+            let error = parse_listen_address(text).expect_err(text);
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn number_outside_of_its_range_gets_the_range() {
+        let parse = number_in(4..=64);
+        assert_eq!(parse("64"), Ok(64));
+        for text in ["3", "65", "a", "", "-1", "1e1", "99999999999999999999"] {
+            assert_eq!(
+                parse(text),
+                Err("must be a whole number from 4 to 64".to_owned()),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn public_url_has_a_scheme_a_host_and_a_path() {

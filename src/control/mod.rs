@@ -27,6 +27,8 @@ pub(crate) mod strict;
 mod verify;
 mod wait;
 
+use std::sync::LazyLock;
+
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
@@ -39,8 +41,8 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::auth;
 use crate::api::state::SharedState;
+use crate::api::{SimilarPath, auth, find_similar_path};
 use crate::contract::openapi::set_server;
 pub(crate) use accounts::create_account;
 pub(crate) use clock::to_clock_status;
@@ -128,9 +130,15 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
             let path: String = request.uri().path().chars().take(200).collect();
             // Below the prefix, `/_control` and `/_control/` are the same path.
             let path = if path == "/" { "" } else { &*path };
+            let similar = find_similar_path(&format!("{PATH_PREFIX}{path}"), known_paths());
+            let hint = similar.map_or_else(String::new, |SimilarPath { path, difference }| {
+                format!(" Did you mean {path}? The difference: {difference}.")
+            });
             Problem::new(
                 ProblemKind::UnknownPath,
-                format!("The control API has no path {PATH_PREFIX}{path}; see /docs/control."),
+                format!(
+                    "The control API has no path {PATH_PREFIX}{path}; see /docs/control.{hint}"
+                ),
             )
         })
         .method_not_allowed_fallback(method_not_allowed)
@@ -139,6 +147,15 @@ pub(crate) fn router(state: &SharedState) -> Router<SharedState> {
         .merge(protected)
         .layer(from_fn_with_state(state.clone(), problem_completion::complete));
     Router::new().nest(PATH_PREFIX, routes.layer(add_nosniff))
+}
+
+/// Iterates over the paths of the control API, with its prefix.
+fn known_paths() -> impl Iterator<Item = &'static str> {
+    static PATHS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let document = openapi_document();
+        document["paths"].as_object().into_iter().flatten().map(|(path, _)| path.clone()).collect()
+    });
+    PATHS.iter().map(String::as_str)
 }
 
 /// Returns whether the path is a health check or the metrics.

@@ -160,6 +160,13 @@ impl Seed {
         format!("accounts: {}", accounts.join(", "))
     }
 
+    /// Returns the name of the account that has a key.
+    pub(crate) fn account_with_key(&self, secret: &str) -> Option<&str> {
+        let hash = SecretHash::from_secret(secret);
+        let has_key = |account: &&AccountFixture| account.keys.iter().any(|key| key.hash == hash);
+        self.accounts.iter().find(has_key).map(|account| account.name.as_str())
+    }
+
     /// Returns the name of the only account; None if there are none or several.
     pub(crate) fn only_account_name(&self) -> Option<&str> {
         match &self.accounts[..] {
@@ -239,6 +246,7 @@ fn parse_fixtures(text: &SourceText) -> Result<(Vec<AccountFixture>, ViolationLi
     let mut report = validate(SEED_FIELDS, &seed);
     let mut errors = report.take_errors();
     text.check_numbers_as_texts(has_special_numbers, SEED_FIELDS, &seed, &mut errors);
+    mention_all_permissions(&mut errors);
     let mut fixtures = Vec::new();
     if let (true, Some(Value::Object(accounts))) =
         (errors.is_empty(), report.values.get_mut("accounts").map(Value::take))
@@ -279,6 +287,23 @@ fn expand_permissions(seed: &mut Map<String, Value>) {
         if key.get("permissions").is_some_and(|permissions| permissions == "all") {
             key["permissions"] = PERMISSION_NAMES.into();
         }
+    }
+}
+
+/// Adds the word `all`, which the table of fields does not have, to the rules of permissions.
+fn mention_all_permissions(errors: &mut ViolationList) {
+    for violation in &mut errors.violations {
+        let rejected = violation.rejected_value.as_deref().unwrap_or_default().to_lowercase();
+        let rule = if violation.path.ends_with("[permissions]") && !rejected.is_empty() {
+            format!("must be all, or a list of {}", PERMISSION_NAMES.join(", "))
+        } else if violation.path.contains("[permissions][")
+            && ["\"all\"", "\"*\""].contains(&&*rejected)
+        {
+            "must be the name of a permission; for every permission write permissions: all, without a list".to_owned()
+        } else {
+            continue;
+        };
+        violation.kind = ViolationKind::Custom(rule);
     }
 }
 

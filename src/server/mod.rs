@@ -82,7 +82,7 @@ impl Server {
             // Not earlier: if the address or the lock file is in use, the port file belongs to another server.
             port_file::remove_stale(file);
         }
-        let key_account = start::choose_key_account(seed.as_ref());
+        let key_account = start::choose_key_account(seed.as_ref(), config.api_key.as_deref());
         start::apply_seed(seed, config, &key_account, &accounts).await?;
         let api_keys =
             start::ensure_key(config, public_address, is_seeded, key_account, &accounts).await?;

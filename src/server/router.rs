@@ -155,7 +155,7 @@ fn build_router(state: SharedState, console: &ConsoleAccess) -> Router {
     }
     router
         .fallback(|State(state): State<SharedState>, request: Request| async move {
-            not_found(&state, &request, all_operations().map(|operation| operation.path))
+            not_found(&state, &request, operation_paths().chain(PAGE_PATHS))
         })
         .method_not_allowed_fallback(
             |State(state): State<SharedState>, request: Request| async move {
@@ -165,6 +165,7 @@ fn build_router(state: SharedState, console: &ConsoleAccess) -> Router {
                     &request,
                     None,
                     methods_for(contract::Method::Get).join(", "),
+                    std::iter::empty(),
                 )
             },
         )
@@ -205,6 +206,14 @@ fn endpoints_by_path() -> BTreeMap<&'static str, Vec<&'static Endpoint>> {
     paths
 }
 
+/// The pages and documents that a misspelled path can mean.
+const PAGE_PATHS: [&str; 6] =
+    ["/docs", "/docs/control", "/fidelity", "/status", "/openapi.json", "/openapi-all.json"];
+
+fn operation_paths() -> impl Iterator<Item = &'static str> {
+    all_operations().map(|operation| operation.path)
+}
+
 /// Builds the routes of one path; any other method gets a 405 response with the allowed ones.
 fn build_method_router(endpoints: Vec<&'static Endpoint>) -> MethodRouter<SharedState> {
     let allowed = endpoints.iter().flat_map(|endpoint| methods_for(endpoint.operation.method));
@@ -212,7 +221,7 @@ fn build_method_router(endpoints: Vec<&'static Endpoint>) -> MethodRouter<Shared
     let route = endpoints.first().map(|endpoint| endpoint.operation.path);
     let fallback = move |State(state): State<SharedState>, request: Request| {
         let allowed = allowed.clone();
-        async move { method_not_allowed(&state, &request, route, allowed) }
+        async move { method_not_allowed(&state, &request, route, allowed, operation_paths()) }
     };
     let mut methods = MethodRouter::new().fallback(fallback);
     for endpoint in endpoints {

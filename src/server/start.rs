@@ -95,9 +95,12 @@ pub(super) fn load_seed(config: &ServerConfig) -> anyhow::Result<Option<Seed>> {
     Ok(Some(Seed::load(&config.seed_files, &config.seed_texts)?))
 }
 
-/// Returns the name of the account that the configured key opens: the only account of the seed, or else `dev`.
-pub(super) fn choose_key_account(seed: Option<&Seed>) -> String {
-    seed.and_then(Seed::only_account_name).unwrap_or(DEV_ACCOUNT).to_owned()
+/// Returns the name of the account that the configured key opens: the account of the seed that has the key, or the only
+/// account of the seed, or else `dev`.
+pub(super) fn choose_key_account(seed: Option<&Seed>, key: Option<&str>) -> String {
+    let seeded = seed.zip(key).and_then(|(seed, key)| seed.account_with_key(key));
+    let name = seeded.or_else(|| seed.and_then(Seed::only_account_name));
+    name.unwrap_or(DEV_ACCOUNT).to_owned()
 }
 
 /// Applies the seed; without one, or with an API key for `dev`, also the built-in one.

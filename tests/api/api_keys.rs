@@ -38,6 +38,11 @@ async fn configured_key_opens_the_only_account_of_the_seed() {
             &["--api-key", key],
             "shop",
         ),
+        (
+            "shop: {}, other: { keys: [{ key: configured-key-0123, permissions: [] }] }",
+            &["--api-key", key],
+            "other",
+        ),
         ("shop: {}, other: {}", &["--api-key", key], "dev"),
         ("dev: {}, other: {}", &["--api-key", key], "dev"),
         ("dev: {}", &["--api-key", key], "dev"),
@@ -396,6 +401,7 @@ async fn key_in_another_place_is_named_but_not_shown() {
         ("", "apikey", "the query parameter apikey is not read"),
         ("", "api_key", "the query parameter api_key is not read"),
         ("", "X-Api-Key", "the query parameter X-Api-Key is not read"),
+        ("", "apiKey[]", "the query parameter apiKey[] is not read"),
     ] {
         let path = if query.is_empty() {
             "/api/v2/ticket".to_owned()
@@ -409,6 +415,20 @@ async fn key_in_another_place_is_named_but_not_shown() {
         let reply = JsonResponse::fetch(request).await;
         assert_eq!(reply.status, 401, "{header}{query}: {}", reply.body);
         assert!(reply.message().contains(words), "{header}{query}: {}", reply.body);
+        assert!(!reply.message().contains(secret), "{}", reply.body);
+    }
+    for (header, value, words) in [
+        ("Cookie", format!("theme=dark; apiKey={secret}"), "the cookie apiKey is not read"),
+        ("Cookie", format!("x-api-key={secret}"), "the cookie x-api-key is not read"),
+        ("apiKey", format!("\"{secret}\""), "send the key alone"),
+        ("apiKey", format!("Bearer {secret}"), "send the key alone"),
+        ("Authorization", format!("apikey '{secret}'"), "send the key alone"),
+        ("Content-Type", "application/json".to_owned(), "the body and cookies are not read"),
+    ] {
+        let request = server.request_without_key("POST", "/api/v2/ticket").header(header, value);
+        let reply = JsonResponse::fetch(request.body(format!("{{\"apiKey\":\"{secret}\"}}"))).await;
+        assert_eq!(reply.status, 401, "{header}: {}", reply.body);
+        assert!(reply.message().contains(words), "{header}: {}", reply.body);
         assert!(!reply.message().contains(secret), "{}", reply.body);
     }
     let journal = server.get("/_control/requests/unmatched").await.body.to_string();

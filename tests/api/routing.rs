@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::support::client::JsonResponse;
-use crate::support::raw::{build_raw_head, build_raw_request, exchange};
+use crate::support::raw::{RawRequest, build_raw_head, build_raw_request, exchange};
 use crate::support::seed::{self, ACME_KEY, acme_seed, ticket_fixture};
+use crate::support::server::Server;
 use crate::support::ticket;
 
 /// Every ticket path with its allowed methods.
@@ -136,10 +137,12 @@ async fn other_spelling_of_a_path_gets_a_hint_and_is_in_the_journal() {
     let cases = [
         ("//api/v2/ticket", "two slashes in a row. Did you mean /api/v2/ticket?"),
         ("/api/v2/ticket/", "ends with a slash. Did you mean /api/v2/ticket?"),
-        ("/api/v2/ticket/7/", "Did you mean /api/v2/ticket/{ticketID}?"),
+        ("/api/v2/ticket/7/", "ends with a slash. Did you mean /api/v2/ticket/7?"),
         ("/api//v2/ticket/7", "two slashes in a row"),
         ("/api/v2/%74icket", "percent-encoded. Did you mean /api/v2/ticket?"),
         ("/API/v2/ticket", "upper and lower case matter"),
+        ("/api/v2/tickets", "misspelled. Did you mean /api/v2/ticket?"),
+        ("/api/v2/tickets/7", "misspelled. Did you mean /api/v2/ticket/7?"),
     ];
     for (path, words) in cases {
         let response = exchange(&server.base_url, &build_raw_head("GET", path, &key)).await;
@@ -159,4 +162,30 @@ async fn other_spelling_of_a_path_gets_a_hint_and_is_in_the_journal() {
     let expected: Vec<&str> =
         cases.iter().map(|(path, _)| *path).filter(|path| !path.starts_with("/API")).collect();
     assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn misspelled_names_get_a_suggestion() {
+    let server = Server::start();
+    for (method, path, status, words) in [
+        ("POST", "/api/v2/ticket/setStatuss", 405, "Did you mean /api/v2/ticket/setStatus?"),
+        ("POST", "/api/v2/ticket/set_status", 405, "Did you mean /api/v2/ticket/setStatus?"),
+        ("POST", "/api/v2/ticket/7", 405, "Allowed: GET"),
+        ("PATCH", "/api/v2/ticket/setStatus", 405, "Allowed: POST"),
+        ("GET", "/docs/", 404, "Did you mean /docs?"),
+        ("GET", "/openapi.jsn", 404, "Did you mean /openapi.json?"),
+        ("GET", "/_control/accounts/", 404, "Did you mean /_control/accounts?"),
+        (
+            "GET",
+            "/_control/accounts/dev/requests/HAR/",
+            404,
+            "Did you mean /_control/accounts/dev/requests/har?",
+        ),
+        ("GET", "/_control/account/dev", 404, "Did you mean /_control/accounts/dev?"),
+        ("GET", "/_control/nothing", 404, "see /docs/control."),
+    ] {
+        let response = RawRequest::new(method, path).send(&server.base_url).await;
+        assert_eq!(response.status, status, "{method} {path}: {response:?}");
+        assert!(response.body.contains(words), "{method} {path}: {response:?}");
+    }
 }

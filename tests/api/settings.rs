@@ -268,7 +268,10 @@ fn address_without_a_host_gets_a_hint() {
     for (arguments, words) in [
         (&["--listen", ":9215"][..], "use 127.0.0.1:9215, or 0.0.0.0:9215"),
         (&["--listen", "9215"], "use 127.0.0.1:9215"),
-        (&["--listen", "localhost"], "must be HOST:PORT"),
+        (&["--listen", "localhost"], "use localhost:8080"),
+        (&["--listen", "*:9215"], "use [::]:9215"),
+        (&["--listen", "http://127.0.0.1:0"], "without http://"),
+        (&["--max-depth", "a"], "must be a whole number from 4 to 64"),
         (&["--port", "9215"], "--listen 127.0.0.1:PORT"),
         (&["-p", "9215"], "--listen 127.0.0.1:PORT"),
     ] {
@@ -309,4 +312,23 @@ async fn ready_reads_the_address_from_the_config_file() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
     }
     assert_eq!(running.stop().exit_code, Some(0));
+}
+
+#[test]
+fn values_of_a_config_file_have_a_type() {
+    let folder = files::create_temp_dir();
+    let text = "ephemeral = 1\nseed = 5\nmax_depth = \"a\"\nlog = \"xml\"\nport-file = \"p\"\n";
+    let path = files::write_file(&folder, "mock.toml", text);
+    let output = build_command(&["--config", &path]).output().expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    for words in [
+        "ephemeral must be true or false; 1 is written",
+        "seed must be text in quotes; 5 is written",
+        "must be a whole number from 4 to 64",
+        "[possible values: text, json]",
+        "Did you mean port_file?",
+    ] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    assert_eq!(error.matches(&path).count(), 5, "{error}");
 }

@@ -114,7 +114,7 @@ impl Branch {
             Node::Branch(_) => None,
             Node::Text(_) => {
                 let earlier = std::mem::replace(child, Node::Branch(Self::default()));
-                let later = Value::Array(vec![text.clone().into()]);
+                let later = rest.iter().rev().fold(text.clone().into(), nest);
                 Some(Replaced { earlier, later, inner_segments: rest.len() })
             }
         };
@@ -140,6 +140,15 @@ impl Branch {
         }
         let children = self.children.into_iter();
         Value::Object(children.map(|(key, node)| (key.into_name(), node.into_value())).collect())
+    }
+}
+
+/// Puts a value under a segment: into a list, or into an object.
+fn nest(value: Value, segment: &&str) -> Value {
+    if matches!(*segment, "" | "0") {
+        Value::Array(vec![value])
+    } else {
+        Value::Object([((*segment).to_owned(), value)].into_iter().collect())
     }
 }
 

@@ -8,7 +8,9 @@ use crate::contract::quote_value;
 /// The most repeated fields of a request that are reported (arbitrary).
 const MAX_REPEATED_FIELDS: usize = 20;
 /// The most values of one of them that are quoted (arbitrary).
-const MAX_QUOTED_VALUES: usize = 3;
+const MAX_QUOTED_VALUES: usize = 10;
+/// The longest list or object that is quoted, in characters (arbitrary).
+const MAX_QUOTED_CHARS: usize = 80;
 
 /// The fields of a query or a body.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,10 +50,10 @@ impl RepeatedFields {
         if let Some(known) = self.0.iter_mut().find(|field| field.path == path) {
             known.count += 1;
             if known.values.len() < MAX_QUOTED_VALUES {
-                known.values.push(quote_value(later));
+                known.values.push(quote(later));
             }
         } else if self.0.len() < MAX_REPEATED_FIELDS {
-            let values = vec![quote_value(earlier), quote_value(later)];
+            let values = vec![quote(earlier), quote(later)];
             self.0.push(RepeatedField { path, count: 2, values });
         }
     }
@@ -80,4 +82,15 @@ impl IntoIterator for RepeatedFields {
 /// Truncates each name of a path.
 fn truncate_path(path: &str) -> String {
     path.split_inclusive(['[', ']']).map(truncate_field_name).collect()
+}
+
+/// Quotes a value. A long list or object is only named: a part of it could be a part of an API key.
+fn quote(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => {
+            let json = value.to_string();
+            if json.chars().count() <= MAX_QUOTED_CHARS { json } else { quote_value(value) }
+        }
+        scalar => quote_value(scalar),
+    }
 }

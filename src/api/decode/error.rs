@@ -12,18 +12,16 @@ pub(crate) enum DecodeError {
     PercentEncoding(String),
     #[error("{0} is not valid UTF-8")]
     InvalidUtf8(String),
-    #[error("The JSON body {0}")]
-    JsonEncoding(EncodingError),
+    #[error("The body {0}")]
+    BodyEncoding(EncodingError),
     #[error("More than {0} values were sent (--max-values)")]
     TooManyValues(usize),
     #[error("{field} is nested deeper than {max_depth} levels (--max-depth)")]
     TooDeep { field: String, max_depth: usize },
     #[error("The multipart body is invalid: {0}")]
     InvalidMultipart(String),
-    #[error(
-        "The part {name} has the Content-Transfer-Encoding {encoding:?}; send it as it is, without this header"
-    )]
-    PartEncoding { name: String, encoding: String },
+    #[error("The part {name} has the {header} {encoding:?}; send it as it is, without this header")]
+    PartEncoding { name: String, header: &'static str, encoding: String },
     #[error("The part {name} has the charset {charset:?}; send it in UTF-8")]
     PartCharset { name: String, charset: String },
     #[error("{0} must be text, but a file was sent")]

@@ -13,7 +13,7 @@ use crate::api::limits::InputLimits;
 use crate::text_encoding::decode_utf8;
 
 pub(super) fn decode(body: &[u8], limits: InputLimits) -> Result<Decoded, DecodeError> {
-    let body = decode_utf8(body).map_err(DecodeError::JsonEncoding)?;
+    let body = decode_utf8(body).map_err(DecodeError::BodyEncoding)?;
     let limit_error = Cell::new(None);
     let value_count = Cell::new(0);
     let repeated = RefCell::new(RepeatedFields::default());

@@ -17,7 +17,7 @@ pub(crate) use urlencoded::{decode_component, parse_pairs};
 
 use crate::api::limits::InputLimits;
 use crate::contract::MediaType;
-use crate::text_encoding::strip_byte_order_mark;
+use crate::text_encoding::{check_not_wide, strip_byte_order_mark};
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +45,7 @@ pub(crate) fn parse_body(
     body: &[u8],
     limits: InputLimits,
 ) -> Result<Decoded, DecodeError> {
+    check_not_wide(body).map_err(DecodeError::BodyEncoding)?;
     let form = strip_byte_order_mark(body);
     match media_type {
         MediaType::Multipart => multipart::decode(content_type, form, limits),

@@ -107,20 +107,33 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
         Cow::Borrowed(head)
     };
     let header = |wanted: &str| {
-        let value = head.split("\r\n").find_map(|line| {
+        let mut values = head.split("\r\n").filter_map(|line| {
             let (name, value) = line.split_once(':')?;
             name.trim().eq_ignore_ascii_case(wanted).then_some(value)
         });
-        value.map(strip_comments).transpose()
+        let value = values.next().map(strip_comments).transpose()?;
+        if values.next().is_some() {
+            return Err(multipart_error(&format!("a part has the header {wanted} more than once")));
+        }
+        Ok(value)
     };
     let (mut name, mut is_file) = (None, false);
     let disposition = header("content-disposition")?.ok_or_else(missing_name)?;
     for (parameter, text) in Parameters::from_header_value(&disposition) {
-        if parameter.eq_ignore_ascii_case("filename") || parameter.eq_ignore_ascii_case("filename*")
-        {
-            is_file = true;
-        } else if name.is_none() && parameter.eq_ignore_ascii_case("name") {
-            name = Some(text);
+        let parameter = parameter.to_ascii_lowercase();
+        // RFC 2231 continues a long text in `filename*0`, `filename*1` and so on.
+        match parameter.split('*').next().unwrap_or_default() {
+            "filename" => is_file = true,
+            "name" if parameter != "name" => {
+                return Err(multipart_error(
+                    "the name of a part is sent as name*, which RFC 7578 does not allow; send name in UTF-8",
+                ));
+            }
+            "name" if name.is_some() => {
+                return Err(multipart_error("a part has more than one name"));
+            }
+            "name" => name = Some(text),
+            _ => {}
         }
     }
     let name = name.ok_or_else(missing_name)?.into_owned();
@@ -133,6 +146,17 @@ fn parse_part(part: &[u8]) -> Result<(String, String), DecodeError> {
     {
         return Err(DecodeError::PartEncoding {
             name: truncate_field_name(&name),
+            header: "Content-Transfer-Encoding",
+            encoding: truncate_field_name(encoding),
+        });
+    }
+    if let Some(encoding) = header("content-encoding")?.as_deref().map(str::trim)
+        && !encoding.is_empty()
+        && !encoding.eq_ignore_ascii_case("identity")
+    {
+        return Err(DecodeError::PartEncoding {
+            name: truncate_field_name(&name),
+            header: "Content-Encoding",
             encoding: truncate_field_name(encoding),
         });
     }
