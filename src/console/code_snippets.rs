@@ -316,6 +316,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn rust_code_can_be_parsed_with_every_text() {
+        let texts = ["plain", "it's \"quoted\" {braces} \\ \n \t \u{7} ü 日本 \u{1F600}"];
+        for (text, is_query) in texts.into_iter().flat_map(|text| [(text, true), (text, false)]) {
+            let call = Call {
+                method: "POST",
+                path: "/api/v2/ticket",
+                pairs: vec![("title".to_owned(), text.to_owned())],
+                is_query,
+                status: 200,
+                message: Some(text),
+                test_name: "ticket_create".to_owned(),
+            };
+            let code = call.to_rust();
+            assert!(syn::parse_file(&code).is_ok(), "{code}");
+        }
+    }
+
+    #[test]
     fn names_of_tests_are_words() {
         assert_eq!(to_snake_case("ticket.setStatus"), "ticket_set_status");
         assert_eq!(to_camel_case("ticket_set_status"), "ticketSetStatus");

@@ -168,6 +168,7 @@ fn account_pages() -> Router<SharedState> {
         .route("/snapshots/{name}/restore", post(snapshots::restore))
         .route("/snapshots/{name}/remove", post(snapshots::remove))
         .route("/snapshots/{name}/account", post(snapshots::create_account))
+        .route("/snapshots/{name}/export.json", get(snapshots::export_snapshot))
         .route("/snapshots/{name}/compare", get(snapshots::compare))
         .route("/export.json", get(snapshots::export))
         .route("/undo", post(snapshots::undo))

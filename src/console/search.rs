@@ -12,7 +12,21 @@ use crate::api::state::SharedState;
 use crate::control::Problem;
 
 /// The most results.
-const MAX_RESULTS: usize = 20;
+const MAX_RESULTS: usize = 30;
+
+/// What can be done on the pages of an account: the action, the page, and the place on it.
+const ACTIONS: [(&str, &str); 10] = [
+    ("Advance the clock", "clock#advance"),
+    ("Freeze the clock", "clock#set"),
+    ("Arm a fault", "faults#new"),
+    ("Arm a preset", "faults#presets"),
+    ("Set the rate limit", "faults#rate-limit"),
+    ("Turn strict mode on or off", "faults#strict"),
+    ("Save or restore a snapshot", "snapshots"),
+    ("Reset the account", "snapshots#reset"),
+    ("Delete the account", "snapshots#delete"),
+    ("Create a key", "keys#new"),
+];
 
 /// A page that was found.
 struct Found {
@@ -70,6 +84,12 @@ fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
             title: format!("{account} · {title}"),
             path: format!("accounts/{account}/{path}"),
         }));
+        let actions = ACTIONS.iter().filter(|(title, _)| number.is_none() && has_text(title));
+        found.extend(actions.map(|(title, path)| Found {
+            kind: "action",
+            title: format!("{account} · {title}"),
+            path: format!("accounts/{account}/{path}"),
+        }));
         if number.is_none() && !text.is_empty() {
             let encoded =
                 percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
@@ -88,6 +108,10 @@ fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
         title: account.name.to_string(),
         path: format!("accounts/{}/requests", account.name),
     }));
+    if has_text("Create an account") {
+        let title = "Create an account".to_owned();
+        found.push(Found { kind: "action", title, path: "./#create".to_owned() });
+    }
     let pages = SERVER_SECTIONS.iter().filter(|(_, _, title)| has_text(title));
     found.extend(pages.map(|(_, path, title)| Found {
         kind: "page",

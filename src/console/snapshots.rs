@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header::CONTENT_DISPOSITION;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -25,8 +25,8 @@ use crate::control::{AccountPath, Problem, SnapshotPath};
 /// The automatic snapshot before a change of the console that would lose data.
 const UNDO_SNAPSHOT: &str = "before-last-change";
 
-/// How long the copy for a comparison exists if the comparison is interrupted.
-const COMPARISON_TTL: Duration = Duration::from_mins(1);
+/// How long the copy of a snapshot exists if its use is interrupted.
+const COPY_TTL: Duration = Duration::from_mins(1);
 /// The most tickets that a comparison lists.
 const MAX_LISTED_TICKETS: usize = 50;
 
@@ -94,6 +94,7 @@ fn render_snapshot(context: &PageContext, account: &str, snapshot: &SnapshotInfo
             td.number { (snapshot.size_bytes) }
             td.actions {
                 a.button href=(url("compare")) { "Compare with now" }
+                a.button href=(url("export.json")) { "Download" span.hidden { " " (snapshot.name) } }
                 (action("restore", "Restore", ""))
                 (action("account", "New account from it", ""))
                 (action("remove", "Delete", "danger"))
@@ -218,9 +219,38 @@ pub(super) async fn export(
     state: State<SharedState>,
     path: AccountPath,
 ) -> Result<Response, Problem> {
-    let disposition = format!("attachment; filename=\"{}.json\"", path.account.name);
-    let response = control::fixtures::export(state, path).await?;
-    Ok(([(CONTENT_DISPOSITION, disposition)], response).into_response())
+    let file = format!("{}.json", path.account.name);
+    Ok(as_download(&file, control::fixtures::export(state, path).await?))
+}
+
+/// Downloads the data of a snapshot.
+pub(super) async fn export_snapshot(
+    State(state): State<SharedState>,
+    SnapshotPath { account, name }: SnapshotPath,
+) -> Result<Response, Problem> {
+    let exported = with_snapshot(&state, &account, &name, |copy| {
+        let (state, original) = (State(SharedState::clone(&state)), Arc::clone(&account.name));
+        async move {
+            let path = AccountPath { account: copy.acquire() };
+            let export = read_text(control::fixtures::export(state, path).await?).await;
+            // The document begins with the name of the account.
+            let quoted = |name: &str| Value::from(name).to_string();
+            Ok(export.replacen(&quoted(&copy.name), &quoted(&original), 1))
+        }
+    });
+    let body = ([(CONTENT_TYPE, "application/json")], exported.await?).into_response();
+    Ok(as_download(&format!("{}-{name}.json", account.name), body))
+}
+
+async fn read_text(response: Response) -> String {
+    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+/// Makes the browser save a response. The name of the file has no special characters.
+fn as_download(file: &str, response: Response) -> Response {
+    let disposition = format!("attachment; filename=\"{file}\"");
+    ([(CONTENT_DISPOSITION, disposition)], response).into_response()
 }
 
 /// The tickets of an export by id.
@@ -232,7 +262,11 @@ pub(super) async fn compare(
     context: PageContext,
     SnapshotPath { account, name }: SnapshotPath,
 ) -> Result<Response, Problem> {
-    let before = read_snapshot(&state, &account, &name).await?;
+    let before = with_snapshot(&state, &account, &name, |copy| {
+        let state = SharedState::clone(&state);
+        async move { read_tickets(&state, &copy).await }
+    });
+    let before = before.await?;
     let now = read_tickets(&state, &account).await?;
     let created: Vec<&i64> = now.keys().filter(|id| !before.contains_key(id)).collect();
     let deleted: Vec<&i64> = before.keys().filter(|id| !now.contains_key(id)).collect();
@@ -308,32 +342,35 @@ fn render_compared(column: &str, value: &Value, other: &Value) -> Markup {
     }
 }
 
-/// Reads the tickets of a snapshot, through an account that exists only for this.
-async fn read_snapshot(
+/// Runs `read` on a copy of a snapshot: an account that exists only for this.
+async fn with_snapshot<T, F>(
     state: &SharedState,
-    account: &Arc<Account>,
+    account: &Account,
     name: &str,
-) -> Result<Tickets, Problem> {
+    read: impl FnOnce(Arc<Account>) -> F,
+) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, Problem>>,
+{
     let new = accounts::NewAccount {
         name: None,
         keys: Vec::new(),
-        ttl: Some(COMPARISON_TTL),
+        ttl: Some(COPY_TTL),
         is_ephemeral: true,
         strict: None,
     };
     let source =
         AccountSource::Snapshot { account: account.name.to_string(), name: name.to_owned() };
     let copy = state.accounts.create_account(new, source).await?;
-    let tickets = read_tickets(state, &copy).await;
+    let result = read(Arc::clone(&copy)).await;
     state.accounts.remove(&copy).await?;
-    tickets
+    result
 }
 
 async fn read_tickets(state: &SharedState, account: &Arc<Account>) -> Result<Tickets, Problem> {
     let path = AccountPath { account: account.acquire() };
     let response = control::fixtures::export(State(SharedState::clone(state)), path).await?;
-    let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
-    let export: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let export: Value = serde_json::from_str(&read_text(response).await).unwrap_or_default();
     let rows =
         export["accounts"][&*account.name]["tickets"].as_array().cloned().unwrap_or_default();
     Ok(rows.into_iter().filter_map(|row| Some((row["id"].as_i64()?, row))).collect())

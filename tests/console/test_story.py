@@ -1,5 +1,7 @@
 """What a developer does with the console, in Chromium."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -90,6 +92,36 @@ def test_request_leads_to_its_ticket_and_the_copied_test_passes(server, open_pag
     page.get_by_role("link", name=str(ticket), exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Refund for order 1183")
     expect(page.get_by_role("region", name="Requests about it")).to_contain_text("ticket.update")
+
+
+def copy_snippet(page, title):
+    page.locator("summary", has_text=title).click()
+    return page.get_by_label(title, exact=True).inner_text()
+
+
+def test_copied_code_works_in_every_language(server, open_page, tmp_path):
+    server.send("POST", "ticket/batch", json={"TicketIDs": "1,2", "actions": [{"actionType": "title", "value": "It's \"$1\" ü"}]})
+    server.send("GET", "ticket", params={"query": "It's \"$1\"", "status": "open"})
+    environment = {"OMNIDESK_BASE_URL": server.url, "OMNIDESK_API_KEY": "dev-key", "PATH": os.environ["PATH"]}
+
+    def run(*command):
+        process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
+
+    console = "/usr/share/java/junit-platform-console-standalone.jar"
+    for seq, words in [(1, "1 action performed on 2 tickets."), (2, '"itemTotal":1')]:
+        page = open_page(server, f"/accounts/dev/requests/{seq}")
+        assert words in run("bash", "-c", copy_snippet(page, "curl"))
+        pattern = json.loads(copy_snippet(page, "verify: body for POST …/verify"))
+        assert server.control("POST", "accounts/dev/verify", json={**pattern, "count": {"at_least": 2}}).ok
+        wait = copy_snippet(page, "wait: path of the control API")
+        assert requests.get(server.url + wait, headers={"apiKey": "dev-key"}, timeout=30).ok
+        (tmp_path / "copied.test.mjs").write_text(copy_snippet(page, "Node: node:test"))
+        run("node", "--test", "copied.test.mjs")
+        (tmp_path / "RecordedRequestTest.java").write_text(copy_snippet(page, "JUnit 5"))
+        run("javac", "-cp", console, "RecordedRequestTest.java")
+        run("java", "-jar", console, "--class-path", ".", "--select-class", "RecordedRequestTest", "--fail-if-no-tests")
 
 
 def test_ticket_is_changed_by_hand_and_verifications_ignore_it(server, open_page):
@@ -191,6 +223,10 @@ def test_snapshot_is_compared_and_restored(server, open_page):
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Where is my parcel?"
     page.get_by_role("button", name="Undo").click()
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Changed"
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download before", exact=True).click()
+    saved = json.loads(download.value.path().read_text())
+    assert saved["accounts"]["dev"]["tickets"][0]["title"] == "Where is my parcel?"
     assert len(server.control("GET", "accounts").json()["accounts"]) == 2, "the comparison leaves no account behind"
 
 
@@ -249,6 +285,11 @@ def test_palette_and_shortcuts_find_everything(server, open_page):
     expect(palette.get_by_role("link").first).to_contain_text("dev #2")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{server.url}/accounts/dev/tickets/2")
+    page.keyboard.press("Control+k")
+    palette.get_by_role("searchbox").fill("advance")
+    expect(palette.get_by_role("link")).to_have_count(2)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{server.url}/accounts/dev/clock#advance")
     page.goto("/accounts/dev/requests")
     page.keyboard.press("j")
     page.keyboard.press("j")

@@ -3,17 +3,22 @@
 use std::path::Path;
 
 use crate::example_suites::{assert_exit, run_in_dir};
+use crate::jvm_and_php_suites::JUNIT;
 use crate::support::process::build_clean_env_command;
-use crate::support::tools::{CHROMIUM, PLAYWRIGHT};
+use crate::support::tools::{BASH, CHROMIUM, CURL, NODE_20, PLAYWRIGHT};
 use crate::tool_test::{ToolTest, tool_tests};
 
 pub(super) fn tests() -> Vec<ToolTest> {
-    tool_tests![CHROMIUM, PLAYWRIGHT =>
-        console_shows_and_changes_everything,
+    let mut tests = tool_tests![CHROMIUM, PLAYWRIGHT =>
         console_is_protected,
         console_is_accessible,
         console_works_below_a_path,
-    ]
+    ];
+    // It runs the code that it copies.
+    tests.extend(tool_tests![CHROMIUM, PLAYWRIGHT, BASH, CURL, NODE_20, JUNIT =>
+        console_shows_and_changes_everything,
+    ]);
+    tests
 }
 
 /// Runs the tests of a file.

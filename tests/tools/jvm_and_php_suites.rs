@@ -38,7 +38,7 @@ static PHPUNIT: Tool = Tool::new("PHP 8.1 with curl and PHPUnit", || {
     )?;
     try_run("phpunit", &["--version"], "not usable")
 });
-static JUNIT: Tool =
+pub(crate) static JUNIT: Tool =
     Tool::new("a JDK with Debian's packages junit5 and libjackson2-databind-java", || {
         try_run("java", &["--version"], "not usable")?;
         try_run("javac", &["--version"], "not usable")?;
