@@ -24,6 +24,8 @@ use crate::journal::Journal;
 
 /// The number of accounts on a page.
 const PAGE_SIZE: usize = 50;
+/// The most accounts that are searched for a ticket, because each must be opened (arbitrary).
+const MAX_SEARCHED_ACCOUNTS: usize = 200;
 /// The well-known key of the account `dev` on loopback, which is no secret.
 const DEV_KEY: &str = "dev-key";
 /// How far back the page counts requests.
@@ -296,7 +298,7 @@ async fn open_ticket(
     id: &str,
 ) -> Result<Response, Problem> {
     let mut found = Vec::new();
-    for account in accounts.iter().take(PAGE_SIZE) {
+    for account in accounts.iter().take(MAX_SEARCHED_ACCOUNTS) {
         let api = TicketApi { state, account, parts };
         if api.call("ticket.get", &[("ticketID", id.to_owned())]).await.is_ok() {
             found.push(account);
@@ -310,7 +312,10 @@ async fn open_ticket(
         main.narrow #content {
             h1 { "Ticket " (id) }
             @if found.is_empty() {
-                p { "No account has a ticket with this id." }
+                p {
+                    "No account has a ticket with this id."
+                    @if accounts.len() > MAX_SEARCHED_ACCOUNTS { " Only the first " (MAX_SEARCHED_ACCOUNTS) " accounts were searched." }
+                }
             } @else {
                 p { "Several accounts have a ticket with this id." }
                 ul.plain { @for account in &found { li { a href=(url(account)) { (account.name) } } } }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::api_page::{ApiLink, render_api, render_key_field, render_responses, render_sending};
-use super::components::render_method;
+use super::components::{render_method, render_path};
 use super::page::{PageContext, Section, render_text};
 use super::request::render_fidelity;
 use crate::api::state::AppState;
@@ -43,7 +43,7 @@ pub(super) async fn show(context: PageContext) -> Response {
             tbody { @for operation in all_operations() {
                 tr {
                     th scope="row" { (render_method(operation.method.name())) " " a data-row href={ (context.root) (url_of(operation)) } { (operation.name) } }
-                    td.wrap { code { (operation.path) } }
+                    td.wrap { (render_path(operation.path)) }
                     td.wrap { (operation.summary) (render_assumption(operation.fidelity)) }
                     td { code { (operation.permission.name()) } }
                 }
@@ -81,7 +81,7 @@ pub(super) fn show_operation(
 
 fn render_operation(state: &AppState, operation: &'static Operation, spec: &Value) -> Markup {
     html! {
-        div.operation { (render_method(operation.method.name())) h1 { (operation.path) } }
+        div.operation { (render_method(operation.method.name())) h1 { (render_path(operation.path)) } }
         p { (operation.summary) }
         p.help {
             (operation.name) ". " (render_fidelity(operation.fidelity)) " Needs the permission " code { (operation.permission.name()) } (render_assumption(operation.permission_fidelity)) "."

@@ -46,6 +46,11 @@ pub(super) fn render_method(method: &str) -> Markup {
     html! { span class={ "method " (method.to_ascii_lowercase()) } { (method) } }
 }
 
+/// Renders a path, which may wrap after each of its segments.
+pub(super) fn render_path(path: &str) -> Markup {
+    html! { code.path { @for segment in path.split_inclusive('/') { (segment) wbr; } } }
+}
+
 /// Renders a text to copy.
 pub(super) fn render_copyable(label: &str, text: &str) -> Markup {
     html! {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::api_page::{
     ApiLink, render_api, render_key_field, render_responses, render_sending, render_token_field,
 };
-use super::components::{render_copyable, render_method};
+use super::components::{render_copyable, render_method, render_path};
 use super::page::{PageContext, Section, render_text};
 use crate::api::state::{AppState, SharedState};
 use crate::control::{PROBLEM_KINDS, Problem, ProblemKind, openapi_document};
@@ -85,7 +85,7 @@ pub(super) async fn show(context: PageContext) -> Response {
             tbody { @for operation in &operations {
                 tr {
                     th scope="row" { (render_method(&operation.method)) " " a data-row href={ (context.root) (operation.url()) } { (operation.id()) } }
-                    td.wrap { code { (operation.path) } }
+                    td.wrap { (render_path(operation.path)) }
                     td.wrap { (render_text(operation.text("summary"))) }
                 }
             } }
@@ -128,7 +128,7 @@ pub(crate) fn collect_operations(document: &Value) -> Vec<Operation<'_>> {
 
 fn render_operation(state: &AppState, operation: &Operation, document: &Value) -> Markup {
     html! {
-        div.operation { (render_method(&operation.method)) h1 { (operation.path) } }
+        div.operation { (render_method(&operation.method)) h1 { (render_path(operation.path)) } }
         p { (render_text(operation.text("description"))) }
         section aria-labelledby="try" {
             h2 #try { "Parameters" }

@@ -140,6 +140,7 @@ where
         .route("/docs/control", get(control_docs::show))
         .route("/docs/control/{operation}", get(control_docs::show_operation))
         .route("/accounts", post(accounts::create))
+        .route("/accounts/{account}/", get(redirect_to_requests))
         .merge(account_pages())
         .route_layer(from_fn_with_state(with_access, access::authorize))
 }
@@ -177,7 +178,7 @@ fn account_pages() -> Router<SharedState> {
         .route("/keys", get(keys::show).post(keys::create))
         .route("/keys/{id}/remove", post(keys::remove))
         .route("/settings", get(settings::show).post(settings::change))
-        .fallback(show_unknown_page);
+        .route("/{*rest}", get(show_unknown_page));
     Router::new().nest("/accounts/{account}", routes)
 }
 

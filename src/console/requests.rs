@@ -1,6 +1,7 @@
 //! The page of the requests of an account, and its live rows.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -15,12 +16,14 @@ use super::query::Query;
 use crate::accounts::Account;
 use crate::api::state::SharedState;
 use crate::control;
-use crate::control::{AccountPath, CursorParams, FilterQuery, Problem};
+use crate::control::{AccountPath, CursorParams, FilterQuery, Problem, StreamPace};
 use crate::controllers::all_operations;
 use crate::journal::{Cursor, Entry, Journal, RequestPattern, SequencedEntry, WarningKind};
 
 /// The number of requests on a page.
 const PAGE_SIZE: usize = 100;
+/// How fast new rows are sent.
+const PACE: StreamPace = StreamPace::Newest { max: 50, interval: Duration::from_millis(250) };
 /// The most tickets that a row links.
 const MAX_LINKED_TICKETS: usize = 3;
 /// The filters with a field of their own.
@@ -249,7 +252,7 @@ pub(super) async fn stream(
     }
     let Filter { pattern, since } = Filter::parse(&query, &account, &state)?;
     let render = |_: &Journal, seq, entry: &Entry| render_row(seq, entry).into_string();
-    control::open_stream(state, account, pattern, since, render)
+    control::open_stream(state, account, (pattern, since), PACE, render)
 }
 
 /// Removes all requests from the journal.

@@ -50,7 +50,7 @@ pub(super) async fn show(State(state): State<SharedState>, context: PageContext)
                 section { h2 { "Server" } dl.facts { @for (name, value) in &facts { dt { (name) } dd { (value) } } } }
                 section {
                     h2 { "Limits" }
-                    table.pairs { tbody { @for (name, flag, value) in &bounds { tr { th scope="row" { (name) " " code { (flag) } } td { (value) } } } } }
+                    table.pairs { tbody { @for (name, flag, value) in &bounds { tr { th scope="row" { (name) } td { code { (flag) } } td.number { (value) } } } } }
                 }
             }
             section {

@@ -55,7 +55,7 @@ pub(crate) use journal_page::{check_journal_enabled, parse_cursor, to_journal_en
 pub(crate) use pattern::parse_pattern;
 pub(crate) use problem::{PROBLEM_KINDS, Problem, ProblemKind};
 pub(crate) use query::{CursorParams, FilterQuery};
-pub(crate) use requests::{open_stream, require_entry};
+pub(crate) use requests::{StreamPace, open_stream, require_entry};
 
 /// Builds the routes and their document early, since this takes a noticeable part of the startup. [`router`] takes
 /// them, or waits for the rest.

@@ -20,7 +20,7 @@ use super::query::{CursorParams, FilterQuery, PageParams};
 use super::wait::acquire_wait_permit;
 use crate::accounts::AccountGuard;
 use crate::api::state::SharedState;
-use crate::journal::{Cursor, Entry, Journal, RequestPattern, SequencedEntry};
+use crate::journal::{Cursor, Entry, Journal, JournalSlice, RequestPattern, SequencedEntry};
 
 /// The interval of keep-alive comments in an event stream, which prevent idle timeouts.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -113,23 +113,34 @@ pub(super) async fn stream(
     let since = last_event_id.as_deref().or(params.since.as_deref());
     let cursor = parse_cursor(&account.journal, since)?;
     let pattern = parse_pattern(pattern, &state)?;
-    open_stream(state, account, pattern, cursor, |journal, seq, entry| {
+    open_stream(state, account, (pattern, cursor), StreamPace::Every, |journal, seq, entry| {
         let entry = to_journal_entry(journal, seq, entry);
         serde_json::to_string(&entry).unwrap_or_default()
     })
 }
 
-/// Streams the matching requests after a cursor, each as the text that `to_text` returns.
+/// How fast a stream sends requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StreamPace {
+    /// Every request, as fast as the client reads.
+    Every,
+    /// At most the newest requests in each interval: for people, who cannot read faster, so that an open page does not
+    /// slow the API.
+    Newest { max: usize, interval: Duration },
+}
+
+/// Streams the requests that match a pattern, after a cursor, each as the text that `to_text` returns.
 pub(crate) fn open_stream(
     state: SharedState,
     account: AccountGuard,
-    pattern: RequestPattern,
-    cursor: Option<Cursor>,
-    to_text: impl Fn(&Journal, u64, &Entry) -> String + Send + 'static,
+    (pattern, cursor): (RequestPattern, Option<Cursor>),
+    pace: StreamPace,
+    to_text: impl Fn(&Journal, u64, &Entry) -> String + Send + Sync + 'static,
 ) -> Result<Response, Problem> {
     check_journal_enabled(&account.journal)?;
     let permit = acquire_wait_permit(&account)?;
-    let reader = JournalReader { journal: Arc::clone(&account.journal), pattern, cursor, to_text };
+    let journal = Arc::clone(&account.journal);
+    let reader = JournalReader { journal, pattern, cursor, pace, has_sent: false, to_text };
     // An open stream marks the account as in use.
     let guards = (permit, account);
     let events = stream::unfold((reader, guards), |(mut reader, guards)| async move {
@@ -148,40 +159,85 @@ struct JournalReader<R> {
     journal: Arc<Journal>,
     pattern: RequestPattern,
     cursor: Option<Cursor>,
+    pace: StreamPace,
+    /// Whether it has read the journal before.
+    has_sent: bool,
     to_text: R,
 }
 
 impl<R: Fn(&Journal, u64, &Entry) -> String> JournalReader<R> {
     /// Waits for events; None when the journal is closed.
     async fn next_events(&mut self) -> Option<Vec<Event>> {
+        if let StreamPace::Newest { interval, .. } = self.pace
+            && self.has_sent
+        {
+            tokio::time::sleep(interval).await;
+        }
+        self.has_sent = true;
+        let slice = self.wait_for_entries().await?;
+        Some(match self.pace {
+            StreamPace::Every => self.take_batch(&slice),
+            StreamPace::Newest { max, .. } => self.take_newest(&slice, max),
+        })
+    }
+
+    async fn wait_for_entries(&self) -> Option<JournalSlice> {
         let cursor = self.cursor;
-        let slice = self
-            .journal
-            .wait_for(|journal| {
-                let slice = journal.slice_since(cursor);
-                (!slice.entries.is_empty() || slice.is_truncated).then_some(slice)
-            })
-            .await?;
+        let entries = self.journal.wait_for(|journal| {
+            let slice = journal.slice_since(cursor);
+            (!slice.entries.is_empty() || slice.is_truncated).then_some(slice)
+        });
+        entries.await
+    }
+
+    /// Converts the newest matching entries, and skips the others.
+    fn take_newest(&mut self, slice: &JournalSlice, max: usize) -> Vec<Event> {
+        let matching: Vec<&SequencedEntry> =
+            slice.entries.iter().filter(|entry| self.pattern.matches(&entry.entry)).collect();
+        let skipped = matching.len().saturating_sub(max);
+        let mut events = Vec::new();
+        if slice.is_truncated || skipped > 0 {
+            events.push(truncated_event());
+        }
+        events.extend(matching[skipped..].iter().map(|entry| {
+            let text = (self.to_text)(&self.journal, entry.seq, &entry.entry);
+            self.request_event(entry.seq, text)
+        }));
+        self.cursor = Some(slice.end);
+        events
+    }
+
+    fn request_event(&self, seq: u64, text: String) -> Event {
+        let after = self.journal.cursor_after(seq);
+        Event::default().id(after.to_string()).event("request").data(text)
+    }
+
+    /// Converts the first entries; the next batch has the others.
+    fn take_batch(&mut self, slice: &JournalSlice) -> Vec<Event> {
         let mut events = Vec::new();
         if slice.is_truncated {
-            events.push(Event::default().event("truncated").data("{}"));
+            events.push(truncated_event());
         }
         let (mut last_cursor, mut bytes) = (None, 0);
         for SequencedEntry { seq, entry } in slice.entries.iter().take(MAX_EVENTS_PER_BATCH) {
-            let after = self.journal.cursor_after(*seq);
-            last_cursor = Some(after);
+            last_cursor = Some(self.journal.cursor_after(*seq));
             if self.pattern.matches(entry) {
                 let text = (self.to_text)(&self.journal, *seq, entry);
                 bytes += text.len();
-                events.push(Event::default().id(after.to_string()).event("request").data(text));
+                events.push(self.request_event(*seq, text));
             }
             if bytes > MAX_BATCH_BYTES {
                 break;
             }
         }
         self.cursor = Some(last_cursor.unwrap_or(slice.end));
-        Some(events)
+        events
     }
+}
+
+/// Tells that requests were not sent.
+fn truncated_event() -> Event {
+    Event::default().event("truncated").data("{}")
 }
 
 /// The maximum number of events in a batch.

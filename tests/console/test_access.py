@@ -121,6 +121,15 @@ def test_everything_works_without_a_script(server, open_page):
     expect(page).to_have_url(f"{server.url}/accounts/acme/requests")
 
 
+def test_unknown_pages_are_pages(server, open_page):
+    for path, status in [("/accounts/dev/nothing", 404), ("/accounts/dev/a/b/c", 404), ("/accounts/nobody/tickets", 404),
+                         ("/accounts/dev/requests/abc", 400), ("/accounts/dev/tickets?start=-1", 400), ("/docs/nothing", 404)]:
+        response = requests.get(f"{server.url}{path}", timeout=30)
+        assert (response.status_code, response.headers["content-type"]) == (status, "text/html; charset=utf-8"), path
+    page = open_page(server, "/accounts/dev/")
+    expect(page).to_have_url(f"{server.url}/accounts/dev/requests")
+
+
 def test_policy_forbids_scripts_in_pages_and_other_hosts(server):
     for path in ["/", "/docs", "/accounts/dev/tickets/1", "/accounts/nobody/tickets"]:
         response = requests.get(f"{server.url}{path}", timeout=30)

@@ -55,6 +55,17 @@ def test_request_appears_live_and_can_be_paused(server, open_page):
     expect(page.locator("tbody tr")).to_contain_text("400")
 
 
+def test_flood_of_requests_shows_the_newest(server, open_page):
+    page = open_page(server, "/accounts/dev/requests")
+    expect(page.get_by_text("Live.", exact=True)).to_be_visible()
+    session = requests.Session()
+    for _ in range(300):
+        session.get(f"{server.url}/api/v2/ticket/1", headers={"apiKey": "dev-key"}, timeout=30)
+    server.send("GET", "ticket/2")
+    expect(page.locator("tbody tr").first).to_contain_text("301")
+    assert page.locator("tbody tr").count() <= 301
+
+
 def test_mark_hides_earlier_requests(server, open_page):
     server.send("GET", "ticket")
     page = open_page(server, "/accounts/dev/requests")
