@@ -8,9 +8,9 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use jiff::SignedDuration;
 use maud::{Markup, html};
-use omnidesk_mock_client::types::{CreatedAccount, NewAccount};
+use omnidesk_mock_client::types::{ClockMode, ClockStatus, CreatedAccount, NewAccount};
 
-use super::components::{count, render_copyable, render_empty, render_time};
+use super::components::{count, render_copyable, render_empty, render_time, shell_quote};
 use super::form::Form;
 use super::page::{PageContext, Section, redirect};
 use super::query::Query;
@@ -18,6 +18,7 @@ use super::ticket_api::TicketApi;
 use crate::accounts::Account;
 use crate::api::state::SharedState;
 use crate::clock;
+use crate::contract::quote_value;
 use crate::control;
 use crate::control::{AccountPath, Problem};
 use crate::journal::Journal;
@@ -153,8 +154,7 @@ async fn count_tickets(state: &SharedState, parts: &Parts, account: &Arc<Account
     api.call("ticket.list", &fields).await.ok()?["itemTotal"].as_u64()
 }
 
-fn clock_mode(status: &omnidesk_mock_client::types::ClockStatus) -> &'static str {
-    use omnidesk_mock_client::types::ClockMode;
+fn clock_mode(status: &ClockStatus) -> &'static str {
     match status.mode {
         ClockMode::Real => "real",
         ClockMode::Frozen => "frozen",
@@ -189,7 +189,7 @@ fn render_connection(state: &SharedState, context: &PageContext) -> Markup {
 
 /// Returns the variables that examples and `omnidesk-mock run` use.
 fn environment(base_url: &str, key: &str) -> String {
-    let quoted = super::components::shell_quote(key);
+    let quoted = shell_quote(key);
     format!(
         "export OMNIDESK_BASE_URL={base_url}\nexport OMNIDESK_CONTROL_URL={base_url}\nexport OMNIDESK_API_KEY={quoted}"
     )
@@ -277,7 +277,7 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     let name = path.account.name.to_string();
     if form.text("confirm").trim() != name {
-        let sent = crate::contract::quote_value(&form.text("confirm").into());
+        let sent = quote_value(&form.text("confirm").into());
         return Err(Problem::invalid(format!(
             "Type the name of the account, {name}, to delete it; {sent} was typed."
         )));

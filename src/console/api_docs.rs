@@ -11,7 +11,7 @@ use super::request::render_fidelity;
 use crate::api::state::AppState;
 use crate::contract::{
     Fidelity, Field, FieldType, InputSource, Literal, MediaType, Notation, Operation, Presence,
-    wire_names,
+    quote_value, wire_names,
 };
 use crate::control::{Problem, ProblemKind};
 use crate::controllers::all_operations;
@@ -67,7 +67,7 @@ pub(super) fn show_operation(
     document: &Value,
 ) -> Result<Response, Problem> {
     let operation = all_operations().find(|operation| operation.id == id).ok_or_else(|| {
-        let sent = crate::contract::quote_value(&id.into());
+        let sent = quote_value(&id.into());
         Problem::new(
             ProblemKind::UnknownPath,
             format!("The Ticket API has no operation {sent}; see /docs."),

@@ -1,6 +1,7 @@
 //! A recorded request as code: a command, the bodies of control requests, and tests in four languages.
 
 use omnidesk_mock_client::types::JournalEntry;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use super::components::shell_quote;
@@ -271,7 +272,7 @@ fn flatten(name: &str, value: &Value, pairs: &mut Vec<(String, String)>) {
 }
 
 fn encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// Quotes a text for Python, JavaScript and Java, which all read the escapes of JSON.

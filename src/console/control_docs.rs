@@ -12,6 +12,7 @@ use super::api_page::{
 use super::components::{render_copyable, render_method, render_path};
 use super::page::{PageContext, Section, render_text};
 use crate::api::state::{AppState, SharedState};
+use crate::contract::quote_value;
 use crate::control::{PROBLEM_KINDS, Problem, ProblemKind, openapi_document};
 use crate::faults::PRESETS;
 use crate::journal::WarningKind;
@@ -107,7 +108,7 @@ pub(super) async fn show_operation(
     let document = openapi_document();
     let operations = collect_operations(&document);
     let operation = operations.iter().find(|operation| operation.id() == id).ok_or_else(|| {
-        let sent = crate::contract::quote_value(&id.as_str().into());
+        let sent = quote_value(&id.as_str().into());
         let detail = format!("The control API has no operation {sent}; see /docs/control.");
         Problem::new(ProblemKind::UnknownPath, detail)
     })?;

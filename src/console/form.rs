@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::api::decode::parse_pairs;
+use crate::contract::quote_value;
 use crate::control::Problem;
 
 /// The fields of a form, in their order.
@@ -41,7 +42,7 @@ impl Form {
     /// Parses a number; None if the field is empty.
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
         let Some(text) = self.optional(name) else { return Ok(None) };
-        let sent = crate::contract::quote_value(&text.as_str().into());
+        let sent = quote_value(&text.as_str().into());
         let invalid = |_| Problem::invalid(format!("{name} must be a number; {sent} was sent."));
         text.parse().map(Some).map_err(invalid)
     }

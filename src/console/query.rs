@@ -1,10 +1,15 @@
 //! The query of a page.
 
 use axum::http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::api::decode::parse_pairs;
 use crate::contract::quote_value;
 use crate::control::Problem;
+
+/// Escapes all but what is readable in an address, and never a delimiter.
+const ESCAPES: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
 
 /// The parameters of a page's URL. Empty ones count as missing, because a form sends them.
 #[derive(Clone, Debug, Default)]
@@ -71,10 +76,6 @@ impl Query {
 }
 
 fn encode_pairs(pairs: &[(String, String)]) -> String {
-    use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-    /// Readable in an address, and never a delimiter.
-    const ESCAPES: &AsciiSet =
-        &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
     let encode = |text: &str| utf8_percent_encode(text, ESCAPES).to_string();
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     pairs.collect::<Vec<_>>().join("&")

@@ -9,7 +9,9 @@ use omnidesk_mock_client::types::{ChangeKind, JournalEntry, RowChange, Warning};
 use serde_json::{Map, Value, json};
 
 use super::code_snippets::{Snippet, snippets};
-use super::components::{render_http_status, render_method, render_time, render_value};
+use super::components::{
+    render_copyable, render_http_status, render_method, render_time, render_value,
+};
 use super::form::Form;
 use super::page::{PageContext, Section, render_text};
 use super::requests::{example_key, ticket_ids};
@@ -94,7 +96,7 @@ pub(super) async fn show(
                 h2 #copy { "Use it elsewhere" }
                 @let key = example_key(&state, &account);
                 @for Snippet { title, text } in snippets(&shown, operation, &context.base_url, key) {
-                    details.snippet { summary { (title) } (super::components::render_copyable(title, &text)) }
+                    details.snippet { summary { (title) } (render_copyable(title, &text)) }
                 }
             }
         }
@@ -266,7 +268,7 @@ fn render_response(entry: &JournalEntry) -> Markup {
         @match entry.status {
             None => p.note { "No response was sent." },
             Some(_) if entry.response_body_omitted => p.note { "The body was too large for the journal." },
-            Some(_) => (super::components::render_copyable("response body", &body)),
+            Some(_) => (render_copyable("response body", &body)),
         }
         @if !entry.response_headers.is_empty() { (render_headers("Headers", &entry.response_headers, false)) }
     }

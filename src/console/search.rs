@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use maud::{Markup, html};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::page::{ACCOUNT_SECTIONS, PageContext, SERVER_SECTIONS, Section, html_response};
 use super::query::Query;
@@ -91,8 +92,7 @@ fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
             path: format!("accounts/{account}/{path}"),
         }));
         if number.is_none() && !text.is_empty() {
-            let encoded =
-                percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+            let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC);
             found.push(Found {
                 kind: "tickets",
                 title: format!("{account}: tickets with “{text}”"),

@@ -1,5 +1,7 @@
 //! The page of the tickets of an account: views, search, and changes of several tickets.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Uri;
 use axum::http::request::Parts;
@@ -14,6 +16,7 @@ use super::query::Query;
 use super::requests::example_key;
 use super::snapshots::take_undo_snapshot;
 use super::ticket_api::TicketApi;
+use crate::accounts::Account;
 use crate::api::state::SharedState;
 use crate::control::{AccountPath, Problem};
 use crate::tickets;
@@ -108,7 +111,7 @@ pub(super) async fn show(
 /// Fetches the names of groups, users and views.
 pub(super) async fn fetch_names(
     state: &SharedState,
-    account: &std::sync::Arc<crate::accounts::Account>,
+    account: &Arc<Account>,
 ) -> Result<AccountNames, Problem> {
     let lease = state.accounts.lease(account).await?;
     Ok(tickets::fetch_names(&lease).await?)
