@@ -114,7 +114,11 @@ impl ConfigFile {
                 continue;
             };
             if let Some(expected) = expected_type(arg, value) {
-                faults.push(format!("{name} must be {expected}; {value} is written"));
+                // A secret is not repeated, nor is a list, which may be long.
+                let is_shown = !arg.is_hide_env_values_set() && !value.is_array();
+                let written =
+                    if is_shown { format!("; {value} is written") } else { String::new() };
+                faults.push(format!("{name} must be {expected}{written}"));
                 continue;
             }
             let wrong = values.iter().filter_map(|value| check_value(arg, value).err());

@@ -163,6 +163,24 @@ fn each_error_has_its_line_and_names_field_and_value() {
             "accounts[acme][keys][1][permissions][0] must be TICKET_READ, TICKET_CREATE, ",
         ),
         (
+            "permissions: [TICKET_READ]",
+            "permissions: ALL",
+            8,
+            "accounts[acme][keys][1][permissions] must be all, or a list of TICKET_READ, ",
+        ),
+        (
+            "[TICKET_READ]",
+            "[All]",
+            8,
+            "accounts[acme][keys][1][permissions][0] must be the name of a permission; for every permission write permissions: all, without a list; \"All\" was sent.",
+        ),
+        (
+            "[TICKET_READ]",
+            "['*']",
+            8,
+            "accounts[acme][keys][1][permissions][0] must be the name of a permission; for every permission write permissions: all",
+        ),
+        (
             "groups: [{ id: 10003, name: Service }]",
             "groups: Service",
             9,

@@ -331,4 +331,13 @@ fn values_of_a_config_file_have_a_type() {
         assert!(error.contains(words), "{words}: {error}");
     }
     assert_eq!(error.matches(&path).count(), 5, "{error}");
+    let path = files::write_file(
+        &folder,
+        "secrets.toml",
+        "control_token = 1234567890\napi_key = 987654321\nlisten = [5, 6]\n",
+    );
+    let output = build_command(&["--config", &path]).output().expect("the program starts");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(error.matches("must be text in quotes\n").count(), 3, "{error}");
+    assert!(!error.contains("12345") && !error.contains("98765"), "{error}");
 }
