@@ -130,40 +130,56 @@ fn measure_queries(bench: &Bench, repetitions: u32) -> Result<Rows> {
     Ok(rows)
 }
 
-/// Whether a client of the event stream slows down the requests of others. The kinds of clients are measured in turn.
+/// Event streams: name, number, path, and whether the clients read.
+const STREAMS: [(&str, usize, &str, bool); 4] = [
+    ("no stream", 0, "", true),
+    ("one stream, client reads", 1, "/_control/accounts/self/requests/stream", true),
+    ("one stream, client does not read", 1, "/_control/accounts/self/requests/stream", false),
+    ("ten open pages of the console", 10, "/accounts/bench-0/requests/stream", true),
+];
+
+/// Whether the clients of event streams slow down the requests of others. The kinds of clients are measured in turn.
 fn measure_streams(bench: &Bench, requests: u32) -> Result<Rows> {
     let server = bench.start_server(MEMORY, 100, &[])?;
     // By kind of client: samples of reads and of writes, and the most resident memory after a round.
-    let mut all: [([Samples; 2], f64); 3] = Default::default();
+    let mut all: [([Samples; 2], f64); STREAMS.len()] = Default::default();
     for round in 0..5 {
-        for (kind, (samples, memory)) in all.iter_mut().enumerate() {
-            let mut stream = TcpStream::connect(server.address)?;
-            if kind > 0 {
-                stream.write_all(control_get("requests/stream").as_bytes())?;
+        for ((kind, count, path, is_read), (samples, memory)) in STREAMS.iter().zip(&mut all) {
+            let mut streams = Vec::new();
+            for _ in 0..*count {
+                let mut stream = TcpStream::connect(server.address)?;
+                stream.write_all(KEY.get(path).as_bytes())?;
                 let mut start = [0; 12];
                 stream.read_exact(&mut start)?;
                 ensure!(start == *b"HTTP/1.1 200", "the stream begins with {start:?}");
+                streams.push(stream);
             }
-            let mut copy = stream.try_clone()?;
-            let read = move || io::copy(&mut copy, &mut io::sink());
-            let reader = (kind == 1).then(|| thread::spawn(read));
+            let copies = streams.iter().filter(|_| *is_read).map(TcpStream::try_clone);
+            let copies = copies.collect::<io::Result<Vec<_>>>()?;
+            let read =
+                |mut copy: TcpStream| thread::spawn(move || io::copy(&mut copy, &mut io::sink()));
+            let readers: Vec<_> = copies.into_iter().map(read).collect();
             // Their events are far more than the buffers of a connection hold.
             let events = (0..4_000).map(|number| KEY.get_ticket(2 + number % 99));
             send_all(&mut server.connect_many(8)?, events, Response::check_success)?;
             let reads = repeat_n(KEY.get_ticket(2), requests as usize);
-            let titles = (0..requests).map(|number| format!("Renamed-{kind}-{round}-{number}"));
+            let titles = (0..requests)
+                .map(|number| format!("Renamed-{}-{round}-{number}", kind.replace(' ', "-")));
             let writes = titles.map(|title| KEY.update_title(1, &title));
             samples[0].extend(server.measure(reads, Response::check_success)?);
             samples[1].extend(server.measure(writes, Response::check_success)?);
             *memory = server.memory()?.max(*memory);
-            stream.shutdown(Shutdown::Both)?;
-            let _ = reader.map(thread::JoinHandle::join);
+            for stream in &streams {
+                stream.shutdown(Shutdown::Both)?;
+            }
+            for reader in readers {
+                let _ = reader.join();
+            }
         }
     }
     server.stop()?;
     let mut rows = Vec::new();
-    let names = ["no stream", "one stream, client reads", "one stream, client does not read"];
-    for (name, (samples, memory)) in names.iter().zip(&all) {
+    for ((name, ..), (samples, memory)) in STREAMS.iter().zip(&all) {
         for (request, samples) in ["GET item", "PUT item"].iter().zip(samples) {
             let [p50, p99, cpu] = samples.figures();
             let figures = cells([(p50, 3), (p99, 3), (cpu, 3), (*memory, 1)]);
