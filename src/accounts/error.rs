@@ -33,9 +33,7 @@ pub(crate) enum AccountError {
     KeyTaken { account: String, key: String, owner: String },
     #[error("the account {account} already has a key with the name {key}")]
     KeyNameTaken { account: String, key: String },
-    #[error(
-        "the server already has the maximum of {0} accounts; remove some, or raise --max-accounts"
-    )]
+    #[error("the limit of {0} accounts is reached; remove some, or raise --max-accounts")]
     TooManyAccounts(usize),
     #[error("the account {account} already has the maximum of {max} {resource}; remove some")]
     LimitReached { account: String, max: usize, resource: &'static str },

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::IntoParams;
 
+use super::pattern::did_you_mean;
 use super::problem::{Problem, ProblemKind};
 use crate::accounts::{Account, AccountError, AccountGuard, SELF_ALIAS};
 use crate::api::body;
@@ -271,8 +272,19 @@ fn parse_json_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     if let Some(field) = repeated.into_iter().next() {
         return Err(invalid_body(format!("{} was sent more than once", field.path)));
     }
-    serde_path_to_error::deserialize(Value::Object(fields))
-        .map_err(|error| invalid_body(error.to_string()))
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let message = error.to_string();
+        let hint = suggest_member(&message).unwrap_or_default();
+        Problem::invalid(format!("The body is invalid: {message}.{hint}"))
+    })
+}
+
+/// Suggests the nearest of the names that serde lists in its message about an unknown one.
+fn suggest_member(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("unknown field `")?;
+    let mut quoted = rest.split('`').step_by(2);
+    let unknown = quoted.next()?;
+    Some(did_you_mean(unknown, quoted.filter(|name| !name.is_empty())))
 }
 
 /// Reads the complete body of at most `max_bytes`.
@@ -322,4 +334,26 @@ pub(super) async fn respond_no_content(
 ) -> Result<StatusCode, Problem> {
     run_to_completion(async { Ok(work.await?) }).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_member_gets_the_nearest_name() {
+        let message = |name: &str| {
+            format!(
+                "pattern: {name}: unknown field `{name}`, expected one of `operation`, `headers`, `fields`"
+            )
+        };
+        for (name, expected) in [
+            ("heders", Some(" Did you mean headers?")),
+            ("Fields", Some(" Did you mean fields?")),
+            ("nothing", Some("")),
+        ] {
+            assert_eq!(suggest_member(&message(name)).as_deref(), expected, "{name}");
+        }
+        assert_eq!(suggest_member("invalid type: integer `5`, expected a string"), None);
+    }
 }

@@ -19,9 +19,10 @@ Omnidesk. Bodies are JSON. `{account}` is the name of an account, or `self` with
 
 On loopback it needs no token unless `--control-token` sets one; on other addresses it always does
 (`Authorization: Bearer TOKEN`), and the server prints a random token at start if none was set. A client that has the
-token may do everything. A request from a web page of another origin is rejected. Accepted as `Host` are `localhost`,
-loopback addresses, the host of `--public-url`, and the listen address (any IP address if the server listens on all
-addresses): set `--public-url http://mock:8080` if clients reach the server as `mock`.
+token may do everything, under every `Host`. A request from a web page of another origin is rejected. Without a token,
+accepted as `Host` are `localhost`, loopback addresses, the host of `--public-url`, and the listen address (any IP
+address if the server listens on all addresses): set `--public-url http://mock:8080` if clients reach the server as
+`mock`.
 
 An unknown field of a body and an unknown query parameter are errors. An error changes nothing. `/docs/control` shows
 the same routes to try in a browser; `GET /_control/openapi.json` and `omnidesk-mock openapi --control` return the
