@@ -14,6 +14,7 @@ mod fidelity;
 mod form;
 mod keys;
 mod login;
+mod next_fault;
 mod page;
 mod query;
 mod request;
@@ -158,6 +159,7 @@ fn account_pages() -> Router<SharedState> {
         .route("/tickets", get(tickets::show))
         .route("/tickets/changes", post(tickets::change))
         .route("/tickets/{id}", get(ticket::show).post(ticket::change))
+        .route("/tickets/{id}/fault", post(ticket::add_fault))
         .route("/tickets/{id}/delete", post(ticket::delete))
         .route("/clock", get(clock::show).post(clock::change))
         .route("/faults", get(faults::show).post(faults::add))

@@ -6,19 +6,20 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 use omnidesk_mock_client::types::{ChangeKind, JournalEntry, RowChange, Warning};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::code_snippets::{Snippet, snippets};
 use super::components::{
     render_copyable, render_http_status, render_method, render_time, render_value,
 };
 use super::form::Form;
+use super::next_fault;
 use super::page::{PageContext, Section, render_text};
 use super::requests::{example_key, ticket_ids};
 use crate::api::state::SharedState;
 use crate::contract::{Fidelity, Operation};
 use crate::control;
-use crate::control::{AccountPath, JsonBody, Problem, RequestPath};
+use crate::control::{Problem, RequestPath};
 use crate::controllers::all_operations;
 use crate::journal::{Entry, SequencedEntry};
 
@@ -282,12 +283,7 @@ fn render_fault_forms(context: &PageContext, account: &str, entry: &JournalEntry
             section.card aria-labelledby="next" {
                 h2 #next { "The next request like this one" }
                 p.faint { "Same operation" @if entry.fields.contains_key("ticketID") { ", same ticket" } ", once." }
-                form.actions method="post" action=(url) {
-                    (context.form_token())
-                    button name="effect" value="status" disabled[context.is_read_only] { "Fail with 503" }
-                    button name="effect" value="drop_response" disabled[context.is_read_only] { "Execute it, but drop the response" }
-                    button name="effect" value="delay" disabled[context.is_read_only] { "Delay it by 5 s" }
-                }
+                (next_fault::render_buttons(context, &url))
             }
         }
     }
@@ -301,22 +297,8 @@ pub(super) async fn add_fault(
     form: Form,
 ) -> Result<Response, Problem> {
     let entry = control::require_entry(&account.journal, seq).await?;
-    let effect = match form.text("effect") {
-        "status" => json!({ "status": 503 }),
-        "delay" => json!({ "delay": "5s" }),
-        _ => json!({ "drop_response": "reset" }),
-    };
-    let mut fields = Map::new();
-    if let Some(id) = entry.input.fields.path.get("ticketID") {
-        fields.insert("ticketID".to_owned(), id.clone());
-    }
-    let rule =
-        json!({ "operation": entry.operation, "fields": fields, "first": 1, "effect": effect });
-    let rule = serde_json::from_value(rule).map_err(|error| Problem::invalid(error.to_string()))?;
-    let name = account.name.to_string();
-    let _ = control::faults::add(state, AccountPath { account }, JsonBody(rule)).await?;
-    let message = "The fault is armed: it acts on the next such request, once.";
-    Ok(context.redirect_after(&format!("accounts/{name}/faults"), message))
+    let ticket = entry.input.fields.path.get("ticketID");
+    next_fault::arm(state, &context, account, (entry.operation, ticket), &form).await
 }
 
 #[cfg(test)]

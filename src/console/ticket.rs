@@ -12,6 +12,7 @@ use super::components::{
     render_copyable, render_http_status, render_ticket_status, render_time, render_value,
 };
 use super::form::Form;
+use super::next_fault;
 use super::page::{PageContext, Section};
 use super::requests::ticket_ids;
 use super::snapshots::take_undo_snapshot;
@@ -79,6 +80,10 @@ pub(super) async fn show(
                 }
                 aside aria-label="Properties" {
                     (render_change_form(&context, name, &id, ticket, &names))
+                    section.card aria-labelledby="next" {
+                        h2 #next { "The next update of it by a client" }
+                        (next_fault::render_buttons(&context, &context.account_url(name, &format!("tickets/{id}/fault"))))
+                    }
                     (render_customer(customer.as_ref()))
                     (render_properties(ticket))
                     (render_deletion(&context, name, &id))
@@ -248,6 +253,18 @@ pub(super) async fn change(
     let api = TicketApi { state: &state, account: &account, parts: &parts };
     let message = apply_changes(&api, &[id], &changes).await?;
     Ok(context.redirect_after(&page, &message))
+}
+
+/// Arms a fault for the next update of the ticket.
+pub(super) async fn add_fault(
+    state: State<SharedState>,
+    context: PageContext,
+    AccountPath { account }: AccountPath,
+    Path(TicketPath { id }): Path<TicketPath>,
+    form: Form,
+) -> Result<Response, Problem> {
+    let id = Value::from(id);
+    next_fault::arm(state, &context, account, (Some("ticket.update"), Some(&id)), &form).await
 }
 
 /// Deletes a ticket. An automatic snapshot can undo it.

@@ -203,6 +203,37 @@ def test_next_request_fails_as_armed(server, open_page):
     assert [server.send("GET", "ticket").status_code for _ in range(2)] == [418, 200]
 
 
+def test_five_minutes_of_a_new_user(server, open_page):
+    ticket = server.create_ticket("Refund", titel="Refund!")
+    page = open_page(server)
+    clicks = 0
+
+    def click(locator):
+        nonlocal clicks
+        clicks += 1
+        locator.click()
+
+    click(page.get_by_role("link", name="dev", exact=True))
+    expect(page.locator("tbody tr", has_text="create")).to_contain_text("2 warnings")
+    click(page.get_by_role("link", name="create"))
+    expect(page.get_by_text("Nearest name: title.")).to_be_visible()
+    click(page.get_by_role("link", name=str(ticket), exact=True))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Refund")
+    click(page.get_by_role("button", name="Execute it, but drop the response"))
+    try:
+        server.send("PUT", f"ticket/{ticket}", data={"title": "Refund paid"})
+        raise AssertionError("the response is dropped")
+    except requests.ConnectionError:
+        pass
+    click(page.get_by_role("link", name="Requests", exact=True))
+    expect(page.locator("tbody tr").first).to_contain_text("drop_response")
+    click(page.get_by_role("link", name="Snapshots"))
+    click(page.get_by_role("button", name="Reset the account"))
+    assert server.send("GET", f"ticket/{ticket}").status_code == 400
+    assert server.control("GET", "accounts/dev/faults").json() == {"faults": []}
+    assert clicks == 7
+
+
 def test_clock_is_frozen_and_advanced(server, open_page):
     page = open_page(server, "/accounts/dev/clock")
     page.get_by_label("Freeze at").fill("2026-03-01T12:00:00Z")
