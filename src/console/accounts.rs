@@ -255,7 +255,7 @@ pub(super) fn render_created(
     let main = html! {
         main.narrow #content {
             h1 { "Account " (account) }
-            p role="status" { (message) }
+            p role="status" data-account=(account) data-created-key=(api_key) { (message) }
             (render_copyable("variables", &environment(base_url, api_key)))
             p { "A first request:" }
             (render_copyable("command", &format!("curl -H 'apiKey: {api_key}' {base_url}/api/v2/ticket")))

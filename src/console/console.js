@@ -266,6 +266,19 @@ for (const form of all("form.try")) {
     }
   });
 }
+// Keys that this browser created can be picked from a list, until its tab is closed.
+const createdKeys = JSON.parse(stored(session, "created-keys", "[]"));
+const created = document.querySelector("[data-created-key]");
+if (created) {
+  createdKeys.push([created.dataset.createdKey, created.dataset.account]);
+  store(session, "created-keys", JSON.stringify(createdKeys.slice(-50)));
+}
+for (const [key, account] of createdKeys) {
+  const option = document.createElement("option");
+  option.value = key;
+  option.label = `${account}: ${key}`;
+  document.getElementById("keys")?.append(option);
+}
 for (const [id, area] of [["key", session], ["token", session]]) {
   const input = document.getElementById(id);
   if (!input) continue;

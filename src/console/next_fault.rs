@@ -15,8 +15,8 @@ use crate::control::{AccountPath, JsonBody, Problem};
 /// The effects: name in the form, and label.
 const EFFECTS: [(&str, &str); 3] = [
     ("status", "Fail with 503"),
-    ("drop_response", "Execute it, but drop the response"),
-    ("delay", "Delay it by 5 s"),
+    ("drop_response", "Drop the response"),
+    ("delay", "Delay by 5 s"),
 ];
 
 /// Renders a button for each effect.
@@ -26,6 +26,7 @@ pub(super) fn render_buttons(context: &PageContext, url: &str) -> Markup {
             (context.form_token())
             @for (name, label) in EFFECTS { button name="effect" value=(name) disabled[context.is_read_only] { (label) } }
         }
+        p.help { "Once. A request whose response is dropped is executed all the same." }
     }
 }
 

@@ -282,7 +282,7 @@ fn render_fault_forms(context: &PageContext, account: &str, entry: &JournalEntry
         @if entry.operation.is_some() && !entry.console {
             section.card aria-labelledby="next" {
                 h2 #next { "The next request like this one" }
-                p.faint { "Same operation" @if entry.fields.contains_key("ticketID") { ", same ticket" } ", once." }
+                p.faint { "Same operation" @if entry.fields.contains_key("ticketID") { ", same ticket" } "." }
                 (next_fault::render_buttons(context, &url))
             }
         }

@@ -81,7 +81,7 @@ pub(super) async fn show(
                 aside aria-label="Properties" {
                     (render_change_form(&context, name, &id, ticket, &names))
                     section.card aria-labelledby="next" {
-                        h2 #next { "The next update of it by a client" }
+                        h2 #next { "The next update by a client" }
                         (next_fault::render_buttons(&context, &context.account_url(name, &format!("tickets/{id}/fault"))))
                     }
                     (render_customer(customer.as_ref()))
