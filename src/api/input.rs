@@ -29,8 +29,10 @@ pub(super) struct RawInput {
     pub(super) has_ignored_body: bool,
     /// Why decoding failed.
     pub(super) error: Option<ApiError>,
-    /// The body, if it could not be decoded.
-    pub(super) undecoded_body: Bytes,
+    /// The body as it was sent.
+    pub(super) body: Bytes,
+    /// Whether the body could not be decoded.
+    pub(super) is_body_undecoded: bool,
 }
 
 impl RawInput {
@@ -177,9 +179,8 @@ async fn decode_body(
         }
         (_, content_type) => Err(ApiError::UnsupportedMediaType(content_type)),
     };
-    if decoded.is_err() {
-        input.undecoded_body = body;
-    }
+    input.is_body_undecoded = decoded.is_err();
+    input.body = body;
     decoded
 }
 

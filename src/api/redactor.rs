@@ -418,8 +418,13 @@ static KEY_LABEL: LazyLock<Regex> = LazyLock::new(|| {
     .expect("a valid regex")
 });
 
+/// Returns whether a text contains the label of a credential.
+pub(super) fn contains_label(text: &str) -> bool {
+    KEY_LABEL.is_match(text)
+}
+
 /// Redacts everything after the label of a credential, which may be of another account.
-fn redact_after_label(text: &str) -> Cow<'_, str> {
+pub(super) fn redact_after_label(text: &str) -> Cow<'_, str> {
     match KEY_LABEL.find(text) {
         Some(label) if text[label.end()..] != *REDACTED => {
             format!("{}{REDACTED}", &text[..label.end()]).into()

@@ -32,8 +32,7 @@ pub(super) fn validate(
     input: RawInput,
     redactor: &Redactor<'_>,
 ) -> ValidatedInput {
-    let RawInput { mut fields, repeated, media_type, has_ignored_body, error, undecoded_body } =
-        input;
+    let RawInput { mut fields, repeated, media_type, has_ignored_body, error, .. } = input;
     let mut warnings = Vec::new();
     let is_contract_name = |name: &str| operation.has_field(name);
     let repeated = redact_repeated(repeated, redactor, &is_contract_name);
@@ -58,8 +57,10 @@ pub(super) fn validate(
         let text = format!("{}: {reason}", operation.name);
         warnings.push(Warning::new(WarningKind::NoDocumentedWay, text));
     }
-    let body_start = redactor.redact_body_start(&undecoded_body);
-    let recorded_input = RecordedInput::new(fields, warnings).with_undecoded_body(body_start);
+    let undecoded_body = if input.is_body_undecoded { &*input.body } else { &[] };
+    let recorded_input = RecordedInput::new(fields, warnings)
+        .with_undecoded_body(redactor.redact_body_start(undecoded_body))
+        .with_raw_body(&input.body);
     ValidatedInput { recorded_input: Arc::new(recorded_input), values }
 }
 

@@ -16,6 +16,7 @@ use super::form::Form;
 use super::next_fault;
 use super::page::{PageContext, Section, render_text};
 use super::requests::{example_key, ticket_ids};
+use crate::api::redacted_raw_body;
 use crate::api::state::SharedState;
 use crate::contract::{Fidelity, Operation};
 use crate::control;
@@ -85,6 +86,7 @@ pub(super) async fn show(
                 section aria-labelledby="request" {
                     h2 #request { "Request" }
                     (render_fields(&shown))
+                    (render_raw_body(&entry))
                     (render_headers("Headers", &shown.headers, shown.headers_omitted))
                 }
                 section aria-labelledby="response" {
@@ -246,6 +248,15 @@ fn render_fields(entry: &JournalEntry) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Renders the body as it was sent.
+fn render_raw_body(entry: &Entry) -> Markup {
+    html! {
+        @if let Some(body) = redacted_raw_body(entry) {
+            details.snippet { summary { "Body as it was sent" } (render_copyable("raw body", &body)) }
         }
     }
 }

@@ -12,6 +12,8 @@ use super::{ChangeSet, RecordedHeaders, Warning};
 
 /// Longest response body that is recorded, in bytes (arbitrary).
 const MAX_RESPONSE_BODY_BYTES: usize = 64 * 1024;
+/// Longest raw request body that is recorded, in bytes (arbitrary).
+const MAX_RAW_BODY_BYTES: usize = 4096;
 /// Memory limit for the fields of one request, in bytes (arbitrary).
 const MAX_INPUT_FIELDS_BYTES: usize = 256 * 1024;
 /// Estimated memory of a value without its text, in bytes.
@@ -26,6 +28,8 @@ pub(crate) struct RecordedInput {
     pub(crate) has_omitted_fields: bool,
     /// The beginning of a body that could not be decoded.
     pub(crate) undecoded_body: Option<String>,
+    /// The body as it was sent, with keys: it must be redacted before it is shown. Empty if it was too long.
+    pub(crate) raw_body: Box<[u8]>,
     pub(crate) warnings: Vec<Warning>,
     estimated_bytes: usize,
 }
@@ -47,7 +51,23 @@ impl RecordedInput {
             estimated_bytes = 0;
         }
         estimated_bytes += warnings.iter().map(Warning::estimated_bytes).sum::<usize>();
-        Self { fields, has_omitted_fields, undecoded_body: None, warnings, estimated_bytes }
+        Self {
+            fields,
+            has_omitted_fields,
+            undecoded_body: None,
+            raw_body: Box::default(),
+            warnings,
+            estimated_bytes,
+        }
+    }
+
+    /// Sets the body as it was sent, unless it is too long.
+    pub(crate) fn with_raw_body(mut self, body: &[u8]) -> Self {
+        if body.len() <= MAX_RAW_BODY_BYTES {
+            self.estimated_bytes += body.len();
+            self.raw_body = body.into();
+        }
+        self
     }
 
     /// Sets the beginning of a body that could not be decoded.
@@ -263,6 +283,17 @@ mod tests {
         let with_body = input.with_undecoded_body(Some("abc".to_owned()));
         assert_eq!(with_body.estimated_bytes, bytes + 3);
         assert_eq!(with_body.undecoded_body.as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn raw_body_up_to_4_kib_is_recorded_and_counted() {
+        for (length, recorded) in [(0, 0), (4096, 4096), (4097, 0)] {
+            let input = RecordedInput::new(InputFields::default(), Vec::new());
+            let bytes = input.estimated_bytes;
+            let input = input.with_raw_body(&vec![b'x'; length]);
+            assert_eq!(input.raw_body.len(), recorded, "{length}");
+            assert_eq!(input.estimated_bytes, bytes + recorded, "{length}");
+        }
     }
 
     fn entry(path: &str) -> Entry {

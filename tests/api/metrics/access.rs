@@ -81,6 +81,7 @@ async fn metrics_are_in_openapi_document_and_docs() {
         content_types.iter().all(|content_type| content_type.starts_with("text/plain")),
         "{content_types:?}"
     );
-    let page = server.request("GET", "/docs/control").send().await.expect("the server responds");
+    let page =
+        server.request("GET", "/docs/control/metrics").send().await.expect("the server responds");
     assert!(page.text().await.expect("the body arrives").contains(METRICS_PATH));
 }
