@@ -153,6 +153,21 @@ def test_ticket_is_changed_by_hand_and_verifications_ignore_it(server, open_page
     expect(page.locator("tbody tr", has_text="batch")).to_contain_text("console")
 
 
+def test_strict_account_accepts_the_changes_of_the_console(server, open_page):
+    server.control("PUT", "accounts/dev/strict", json={"strict": True})
+    page = open_page(server, "/accounts/dev/tickets/1")
+    for label, value in [("Status", "pending"), ("Priority", "low"), ("Title", "It's \"new\" ü & =")]:
+        field = page.get_by_label(label)
+        field.fill(value) if label == "Title" else field.select_option(value)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("1 ticket")
+    item = server.send("GET", "ticket/1").json()["item"]
+    assert (item["status"], item["priority"], item["title"]) == ("pending", "low", "It's \"new\" ü & =")
+    entries = server.control("GET", "accounts/dev/requests").json()["requests"]
+    kinds = {warning["kind"] for entry in entries for warning in entry["warnings"]}
+    assert kinds <= {"no-documented-way"}, kinds
+
+
 def test_several_tickets_are_changed_and_it_is_undone(server, open_page):
     page = open_page(server, "/accounts/dev/tickets")
     expect(page.get_by_role("link", name="pending 1")).to_be_visible()
@@ -233,6 +248,8 @@ def test_five_minutes_of_a_new_user(server, open_page):
     click(page.get_by_role("button", name="Reset the account"))
     assert server.send("GET", f"ticket/{ticket}").status_code == 400
     assert server.control("GET", "accounts/dev/faults").json() == {"faults": []}
+    page.get_by_role("button", name="Undo").click()
+    assert server.send("GET", f"ticket/{ticket}").json()["item"]["title"] == "Refund paid"
     assert clicks == 7
 
 
