@@ -145,6 +145,25 @@ pub(crate) struct GaugeSnapshot {
     pub(crate) open_databases: usize,
 }
 
+/// How the requests to an operation ended since the start of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ResponseCounts {
+    /// Statuses up to 399.
+    pub(crate) succeeded: u64,
+    /// Statuses from 400 to 499.
+    pub(crate) client_errors: u64,
+    /// Statuses from 500.
+    pub(crate) server_errors: u64,
+    /// Requests whose response a fault dropped.
+    pub(crate) dropped: u64,
+}
+
+impl ResponseCounts {
+    pub(crate) const fn total(self) -> u64 {
+        self.succeeded + self.client_errors + self.server_errors + self.dropped
+    }
+}
+
 /// Metric handles for the `200` responses of one operation. None is exported before the first response.
 #[derive(Debug)]
 pub(crate) struct EndpointMetrics {
@@ -265,6 +284,38 @@ impl Metrics {
         self.rejections.get_or_create(&reason.labels()).inc();
     }
 
+    /// Counts how the requests to the operation ended.
+    pub(crate) fn response_counts(&self, operation: &'static str) -> ResponseCounts {
+        let mut counts = ResponseCounts::default();
+        for status in (100..600).map(Some).chain([None]) {
+            let labels = RequestLabels { operation, status: StatusLabel(status) };
+            let Some(requests) = self.requests.get(&labels).map(|counter| counter.get()) else {
+                continue;
+            };
+            let sum = match status {
+                None => &mut counts.dropped,
+                Some(..400) => &mut counts.succeeded,
+                Some(400..500) => &mut counts.client_errors,
+                Some(500..) => &mut counts.server_errors,
+            };
+            *sum += requests;
+        }
+        counts
+    }
+
+    /// Counts the rejections by reason.
+    pub(crate) fn rejection_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        RejectionReason::ALL.into_iter().map(|reason| {
+            let labels = reason.labels();
+            (labels.reason, self.rejections.get_or_create(&labels).get())
+        })
+    }
+
+    /// The number of open connections.
+    pub(crate) fn open_connections(&self) -> i64 {
+        self.connections.get()
+    }
+
     /// Counts an open connection until the guard is dropped.
     pub(crate) fn track_connection(&self) -> ConnectionGuard {
         self.connections.inc();
@@ -294,5 +345,34 @@ pub(crate) struct ConnectionGuard(Gauge<i64, AtomicI64>);
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_are_counted_by_the_class_of_their_status() {
+        let metrics = Metrics::new(&SqliteMetrics::default());
+        assert_eq!(metrics.response_counts("other"), ResponseCounts::default());
+        for status in [200, 204, 399, 400, 499, 500, 599] {
+            metrics.record_response("other", Some(status), Duration::ZERO);
+        }
+        metrics.record_response("other", None, Duration::ZERO);
+        metrics.record_response("control", Some(404), Duration::ZERO);
+        let counts = metrics.response_counts("other");
+        let expected =
+            ResponseCounts { succeeded: 3, client_errors: 2, server_errors: 2, dropped: 1 };
+        assert_eq!((counts, counts.total()), (expected, 8));
+    }
+
+    #[test]
+    fn rejections_are_counted_by_reason() {
+        let metrics = Metrics::new(&SqliteMetrics::default());
+        metrics.record_rejection(RejectionReason::UrlTooLong);
+        metrics.record_rejection(RejectionReason::UrlTooLong);
+        let rejected: Vec<_> = metrics.rejection_counts().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(rejected, [("url-too-long", 2)]);
     }
 }

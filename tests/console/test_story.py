@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -421,3 +422,16 @@ def test_fidelity_report_is_filtered(server, open_page):
     page.get_by_label("Search").first.fill("archive")
     page.get_by_role("button", name="Filter").click()
     assert 0 < page.locator("tbody tr").count() < everything
+
+
+def test_status_counts_how_requests_ended(start, open_page):
+    server = start()
+    server.create_ticket()
+    server.create_ticket()
+    assert server.send("POST", "ticket", data={"title": "no brand"}).status_code == 400
+    server.control("POST", "accounts/dev/faults", json={"operation": "create", "effect": {"drop_response": "reset"}})
+    with pytest.raises(requests.ConnectionError):
+        server.create_ticket()
+    page = open_page(server, "/status")
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="ticket.create", exact=True))
+    assert row.get_by_role("cell").all_inner_texts() == ["2", "1", "0", "1"], page.locator("main").inner_text()
