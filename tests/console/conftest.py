@@ -51,6 +51,12 @@ class Server:
         return response.json()["ticketID"]
 
 
+def submit(control):
+    """Clicks a button or a link, and returns when the page that it leads to is loaded: the server has done what was asked."""
+    with control.page.expect_navigation():
+        control.click()
+
+
 @pytest.fixture
 def start(tmp_path_factory):
     """Starts servers, and stops them after the test."""

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import requests
+from conftest import submit
 from playwright.sync_api import expect
 
 TOKEN = "control-token-1"
@@ -18,17 +19,17 @@ def test_login_is_required_and_leads_back(start, open_page):
     page = open_page(server, "/accounts/dev/tickets?view=open")
     expect(page).to_have_url(re.compile("/login"))
     page.get_by_label("Control token").fill("wrong-token-1")
-    page.get_by_role("button", name="Log in").click()
+    submit(page.get_by_role("button", name="Log in"))
     expect(page.get_by_role("alert")).to_be_visible()
     page.get_by_label("Control token").fill(TOKEN)
-    page.get_by_role("button", name="Log in").click()
+    submit(page.get_by_role("button", name="Log in"))
     expect(page).to_have_url(f"{server.url}/accounts/dev/tickets?view=open")
     cookie = next(cookie for cookie in page.context.cookies() if "session" in cookie["name"])
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert TOKEN not in str(page.context.cookies())
     page.goto("/accounts/dev/requests")
     expect(page.get_by_text("Live.", exact=True)).to_be_visible()
-    page.get_by_role("button", name="Log out").click()
+    submit(page.get_by_role("button", name="Log out"))
     page.goto("/accounts/dev/requests")
     expect(page).to_have_url(re.compile("/login"))
 
@@ -101,16 +102,16 @@ def test_everything_works_without_a_script(server, open_page):
     server.create_ticket("Refund")
     page.reload()
     page.get_by_role("link", name="create").click()
-    page.get_by_role("button", name="Fail with 503").click()
+    submit(page.get_by_role("button", name="Fail with 503"))
     assert server.send("POST", "ticket", data={}).status_code == 503
     page.get_by_role("link", name="Tickets").click()
     page.get_by_role("link", name="Refund").click()
     page.get_by_label("Priority").select_option("urgent")
-    page.get_by_role("button", name="Save").click()
+    submit(page.get_by_role("button", name="Save"))
     expect(page.get_by_role("status")).to_contain_text("Priority of 1 ticket set to urgent.")
     page.get_by_text("Delete …").click()
-    page.get_by_role("button", name="Delete ticket 3").click()
-    page.get_by_role("button", name="Undo").click()
+    submit(page.get_by_role("button", name="Delete ticket 3"))
+    submit(page.get_by_role("button", name="Undo"))
     assert server.send("GET", "ticket/3").ok
     page.get_by_label("Search accounts, tickets and pages").fill("acme")
     page.get_by_label("Search accounts, tickets and pages").press("Enter")

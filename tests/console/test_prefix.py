@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
+from conftest import submit
 from playwright.sync_api import expect
 
 PREFIX = "/mock"
@@ -50,7 +51,7 @@ def test_console_works_below_a_path(server, proxy, browser):
     page.get_by_role("link", name="Tickets").click()
     page.get_by_role("link", name="The invoice is wrong").click()
     page.get_by_label("Status").select_option("solved")
-    page.get_by_role("button", name="Save").click()
+    submit(page.get_by_role("button", name="Save"))
     expect(page.get_by_role("status")).to_contain_text("Status of 1 ticket set to solved.")
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import requests
+from conftest import submit
 from playwright.sync_api import expect
 
 
@@ -15,7 +16,7 @@ def test_account_is_created_and_its_key_works(server, open_page):
     page = open_page(server)
     page.get_by_label("Name").fill("shop")
     page.get_by_label("Starts from").fill("empty")
-    page.get_by_role("button", name="Create").click()
+    submit(page.get_by_role("button", name="Create"))
     variables = page.get_by_label("variables").inner_text()
     key = re.search("OMNIDESK_API_KEY=(.+)", variables).group(1)
     base_url = re.search("OMNIDESK_BASE_URL=(.+)", variables).group(1)
@@ -26,11 +27,11 @@ def test_account_is_created_and_its_key_works(server, open_page):
     assert key in page.locator("#keys option").evaluate_all("options => options.map((option) => option.value)")
     page.goto("/accounts/shop/snapshots")
     page.get_by_label("Type the name of the account").fill("shup")
-    page.get_by_role("button", name="Delete shop").click()
+    submit(page.get_by_role("button", name="Delete shop"))
     expect(page.get_by_text("Type the name of the account, shop, to delete it")).to_be_visible()
     page.go_back()
     page.get_by_label("Type the name of the account").fill("shop")
-    page.get_by_role("button", name="Delete shop").click()
+    submit(page.get_by_role("button", name="Delete shop"))
     expect(page.get_by_role("status")).to_contain_text("The account shop was deleted")
 
 
@@ -50,7 +51,7 @@ def test_request_appears_live_and_can_be_paused(server, open_page):
     expect(page.locator("tbody tr").first).to_contain_text("create")
     # The filters of the page are those of the stream.
     page.get_by_role("combobox", name="Status").fill("4xx")
-    page.get_by_role("button", name="Filter").click()
+    submit(page.get_by_role("button", name="Filter"))
     expect(page.get_by_text("Live.", exact=True)).to_be_visible()
     server.send("GET", "ticket/1")
     server.send("GET", "ticket/99")
@@ -142,7 +143,7 @@ def test_ticket_is_changed_by_hand_and_verifications_ignore_it(server, open_page
     page = open_page(server, "/accounts/dev/tickets/1")
     page.get_by_label("Status").select_option("solved")
     page.get_by_label("Group").select_option(label="Service")
-    page.get_by_role("button", name="Save").click()
+    submit(page.get_by_role("button", name="Save"))
     expect(page.get_by_role("status")).to_contain_text("2 actions performed on 1 ticket.")
     expect(page.get_by_text("Status set to solved", exact=True)).to_be_visible()
     expect(page.locator(".event", has_text="Assigned to Service")).to_contain_text("api: console")
@@ -160,7 +161,7 @@ def test_strict_account_accepts_the_changes_of_the_console(server, open_page):
     for label, value in [("Status", "pending"), ("Priority", "low"), ("Title", "It's \"new\" ü & =")]:
         field = page.get_by_label(label)
         field.fill(value) if label == "Title" else field.select_option(value)
-        page.get_by_role("button", name="Save").click()
+        submit(page.get_by_role("button", name="Save"))
         expect(page.get_by_role("status")).to_contain_text("1 ticket")
     item = server.send("GET", "ticket/1").json()["item"]
     assert (item["status"], item["priority"], item["title"]) == ("pending", "low", "It's \"new\" ü & =")
@@ -175,32 +176,32 @@ def test_several_tickets_are_changed_and_it_is_undone(server, open_page):
     page.get_by_label("Select ticket 1").check()
     page.get_by_label("Select ticket 2").check()
     page.get_by_label("Status").select_option("closed")
-    page.get_by_role("button", name="Apply").click()
+    submit(page.get_by_role("button", name="Apply"))
     expect(page.get_by_role("status")).to_contain_text("Status of 2 tickets set to closed.")
     expect(page.get_by_role("link", name="closed 2")).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
+    submit(page.get_by_role("button", name="Undo"))
     expect(page.get_by_role("link", name="pending 1")).to_be_visible()
     page.get_by_role("link", name="Parcels").click()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("searchbox", name="Search", exact=True).fill("no such ticket")
-    page.get_by_role("button", name="Search").click()
+    submit(page.get_by_role("button", name="Search"))
     expect(page.get_by_text("No ticket here.")).to_be_visible()
 
 
 def test_ticket_is_deleted_and_it_is_undone(server, open_page):
     page = open_page(server, "/accounts/dev/tickets/2")
     page.get_by_text("Delete …").click()
-    page.get_by_role("button", name="Delete ticket 2").click()
+    submit(page.get_by_role("button", name="Delete ticket 2"))
     expect(page.get_by_role("status")).to_contain_text("Ticket 2 was deleted.")
     assert server.send("GET", "ticket/2").status_code == 400
-    page.get_by_role("button", name="Undo").click()
+    submit(page.get_by_role("button", name="Undo"))
     assert server.send("GET", "ticket/2").status_code == 200
 
 
 def test_next_request_fails_as_armed(server, open_page):
     server.send("PUT", "ticket/1", data={"title": "First"})
     page = open_page(server, "/accounts/dev/requests/1")
-    page.get_by_role("button", name="Drop the response").click()
+    submit(page.get_by_role("button", name="Drop the response"))
     expect(page.locator("tbody tr")).to_contain_text("ticketID = 1")
     assert server.send("PUT", "ticket/2", data={"title": "Other"}).ok
     try:
@@ -211,13 +212,13 @@ def test_next_request_fails_as_armed(server, open_page):
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Second"
     page.reload()
     expect(page.locator("tbody td.number").nth(2)).to_have_text("1")
-    page.get_by_role("button", name="Remove all").click()
-    page.get_by_role("button", name="down").click()
+    submit(page.get_by_role("button", name="Remove all"))
+    submit(page.get_by_role("button", name="down"))
     assert server.send("GET", "ticket").status_code == 503
-    page.get_by_role("button", name="Remove rule 2").click()
+    submit(page.get_by_role("button", name="Remove rule 2"))
     page.get_by_label("Operation").select_option("ticket.list")
     page.get_by_label("Value").fill("418")
-    page.get_by_role("button", name="Arm").click()
+    submit(page.get_by_role("button", name="Arm"))
     assert [server.send("GET", "ticket").status_code for _ in range(2)] == [418, 200]
 
 
@@ -229,7 +230,7 @@ def test_five_minutes_of_a_new_user(server, open_page):
     def click(locator):
         nonlocal clicks
         clicks += 1
-        locator.click()
+        submit(locator)
 
     click(page.get_by_role("link", name="dev", exact=True))
     expect(page.locator("tbody tr", has_text="create")).to_contain_text("2 warnings")
@@ -249,7 +250,7 @@ def test_five_minutes_of_a_new_user(server, open_page):
     click(page.get_by_role("button", name="Reset the account"))
     assert server.send("GET", f"ticket/{ticket}").status_code == 400
     assert server.control("GET", "accounts/dev/faults").json() == {"faults": []}
-    page.get_by_role("button", name="Undo").click()
+    submit(page.get_by_role("button", name="Undo"))
     assert server.send("GET", f"ticket/{ticket}").json()["item"]["title"] == "Refund paid"
     assert clicks == 7
 
@@ -257,20 +258,20 @@ def test_five_minutes_of_a_new_user(server, open_page):
 def test_clock_is_frozen_and_advanced(server, open_page):
     page = open_page(server, "/accounts/dev/clock")
     page.get_by_label("Freeze at").fill("2026-03-01T12:00:00Z")
-    page.get_by_role("button", name="Freeze").click()
-    page.get_by_role("button", name="1 day").click()
+    submit(page.get_by_role("button", name="Freeze"))
+    submit(page.get_by_role("button", name="1 day"))
     expect(page.locator(".clock")).to_have_text("2026-03-02 12:00:00.000")
     ticket = server.create_ticket()
     assert server.send("GET", f"ticket/{ticket}").json()["item"]["created_at"] == "2026-03-02 12:00:00"
     page.get_by_label("Freeze at").fill("yesterday")
-    page.get_by_role("button", name="Freeze").click()
+    submit(page.get_by_role("button", name="Freeze"))
     expect(page.get_by_text('"yesterday" was sent')).to_be_visible()
 
 
 def test_snapshot_is_compared_and_restored(server, open_page):
     page = open_page(server, "/accounts/dev/snapshots")
     page.get_by_label("Name", exact=True).fill("before")
-    page.get_by_role("button", name="Save a snapshot").click()
+    submit(page.get_by_role("button", name="Save a snapshot"))
     server.send("PUT", "ticket/1", data={"title": "Changed"})
     server.send("DELETE", "ticket/2")
     ticket = server.create_ticket("New")
@@ -280,10 +281,10 @@ def test_snapshot_is_compared_and_restored(server, open_page):
     title = page.locator("tr", has=page.get_by_role("rowheader", name="title", exact=True))
     expect(title).to_have_text("titleWhere is my parcel?Changed")
     page.get_by_role("link", name="All snapshots").click()
-    page.get_by_role("button", name="Restore before", exact=True).click()
+    submit(page.get_by_role("button", name="Restore before", exact=True))
     expect(page.get_by_role("status")).to_contain_text("The snapshot before was restored.")
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Where is my parcel?"
-    page.get_by_role("button", name="Undo").click()
+    submit(page.get_by_role("button", name="Undo"))
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Changed"
     with page.expect_download() as download:
         page.get_by_role("link", name="Download before", exact=True).click()
@@ -296,26 +297,26 @@ def test_keys_rate_limit_strict_mode_and_dialect_are_set(server, open_page):
     page = open_page(server, "/accounts/dev/keys")
     page.get_by_label("Name").fill("reader")
     page.get_by_label("TICKET_READ").check()
-    page.get_by_role("button", name="Create").click()
+    submit(page.get_by_role("button", name="Create"))
     key = re.search("OMNIDESK_API_KEY=(.+)", page.get_by_label("variables").inner_text()).group(1)
     headers = {"apiKey": key}
     assert requests.delete(f"{server.url}/api/v2/ticket/1", headers=headers, timeout=30).status_code == 403
     page.get_by_role("link", name="Keys").click()
-    page.get_by_role("button", name="Remove reader").click()
+    submit(page.get_by_role("button", name="Remove reader"))
     assert requests.get(f"{server.url}/api/v2/ticket", headers=headers, timeout=30).status_code == 401
     page.get_by_role("link", name="Faults").click()
     page.get_by_label("Reject every request that causes a warning").check()
-    page.get_by_role("button", name="Save").click()
+    submit(page.get_by_role("button", name="Save"))
     assert server.send("PUT", "ticket/1", data={"note": "x"}).status_code == 400
     page.get_by_label("Requests").fill("2")
     page.get_by_label("per", exact=True).fill("1h")
-    page.get_by_role("button", name="Set", exact=True).click()
+    submit(page.get_by_role("button", name="Set", exact=True))
     server.send("GET", "ticket")
     page.reload()
     expect(page.locator("#rate-limit ~ table")).to_contain_text("1 left")
     page.get_by_role("link", name="Settings").click()
     page.get_by_label("unknown_ticket_status").select_option("404")
-    page.get_by_role("button", name="Save").click()
+    submit(page.get_by_role("button", name="Save"))
     assert server.send("GET", "ticket/99").status_code == 404
 
 
@@ -325,7 +326,7 @@ def test_requests_without_a_known_key_have_a_hint_and_get_an_account(server, ope
     page.get_by_role("link", name="Requests without a known key").click()
     expect(page.get_by_text("It differs in one character from the key acme of the account acme.")).to_be_visible()
     page.get_by_label("Key", exact=True).fill("acme-key-2")
-    page.get_by_role("button", name="Create").click()
+    submit(page.get_by_role("button", name="Create"))
     assert requests.get(f"{server.url}/api/v2/ticket", headers={"apiKey": "acme-key-2"}, timeout=30).ok
 
 
@@ -420,7 +421,7 @@ def test_fidelity_report_is_filtered(server, open_page):
     everything = page.locator("tbody tr").count()
     page.get_by_label("Fidelity").select_option("undocumented")
     page.get_by_label("Search").first.fill("archive")
-    page.get_by_role("button", name="Filter").click()
+    submit(page.get_by_role("button", name="Filter"))
     assert 0 < page.locator("tbody tr").count() < everything
 
 
