@@ -99,7 +99,7 @@ pub(super) async fn show(
                     thead { tr {
                         th scope="col" { "Account" } th.number scope="col" { "Tickets" }
                         th.number scope="col" { "Requests/min" } th.number scope="col" { "Warnings/min" }
-                        th.number scope="col" { "Faults" } th scope="col" { "Clock" } th scope="col" { "Kept" } th scope="col" { "Keys" }
+                        th.number scope="col" { "Faults" } th scope="col" { "Clock" } th scope="col" { "Stored" } th scope="col" { "Keys" }
                     } }
                     tbody { @for row in &rows { (row) } }
                 }

@@ -11,6 +11,11 @@ use crate::clock::system_now;
 use crate::control;
 use crate::control::{AccountPath, JsonBody, Problem};
 
+/// Removes the fraction of a second from an RFC 3339 time, for a field that people edit.
+fn whole_seconds(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(seconds, _)| format!("{seconds}Z"))
+}
+
 /// Shows the time and the mode.
 pub(super) async fn show(context: PageContext, AccountPath { account }: AccountPath) -> Response {
     let settings = account.settings();
@@ -50,7 +55,7 @@ pub(super) async fn show(context: PageContext, AccountPath { account }: AccountP
                     form.row method="post" action=(url) {
                         (context.form_token())
                         input type="hidden" name="mode" value="frozen";
-                        label { "Freeze at" input name="at" value=(status.now) required aria-describedby="at-help"; }
+                        label { "Freeze at" input name="at" value=(whole_seconds(&status.now)) required aria-describedby="at-help"; }
                         button disabled[context.is_read_only] { "Freeze" }
                     }
                     p.help #at-help { "RFC 3339, such as " code { "2026-03-01T12:00:00Z" } "." }

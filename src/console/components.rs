@@ -88,6 +88,19 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Writes a number of bytes in the largest unit that keeps it above one, with at most one decimal.
+pub(super) fn format_bytes(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let Some((bits, unit)) = units.into_iter().find(|(bits, _)| bytes >> bits > 0) else {
+        return count(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
+    };
+    let tenths = (bytes >> (bits - 10)) * 10 / 1024;
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => format!("{whole} {unit}"),
+        (whole, tenth) => format!("{whole}.{tenth} {unit}"),
+    }
+}
+
 /// Quotes a text for a POSIX shell.
 pub(super) fn shell_quote(text: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=@%+,".contains(letter);
@@ -109,6 +122,22 @@ mod tests {
             ("2026-03-01T12:00:00.123456789Z", "2026-03-01 12:00:00.123"),
         ] {
             assert_eq!(short_time(at), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_are_written_in_the_largest_unit() {
+        for (bytes, expected) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1 KiB"),
+            (86_016, "84 KiB"),
+            (1_600_000, "1.5 MiB"),
+            (10_485_760, "10 MiB"),
+            (u64::MAX, "17179869183.9 GiB"),
+        ] {
+            assert_eq!(format_bytes(bytes), expected);
         }
     }
 

@@ -63,7 +63,7 @@ fn render_rules(context: &PageContext, account: &str, rules: &[ActiveFaultRule])
                         tr {
                             td.number { (rule.id) }
                             th scope="row" { (describe_pattern(&rule.rule)) }
-                            td { (describe_trigger(&rule.rule)) }
+                            td { (describe_trigger(&rule.rule)) @if rule.rule.first.is_some_and(|first| rule.applied >= first) { " " span.tag { "used up" } } }
                             td { code { (describe_effect(&rule.rule)) } }
                             td.number { (rule.matched) }
                             td.number { (rule.applied) }
@@ -91,8 +91,8 @@ fn describe_pattern(rule: &FaultRule) -> String {
 
 fn describe_trigger(rule: &FaultRule) -> String {
     let when = match (rule.first, rule.every, rule.after, &rule.sequence, &rule.preset) {
-        (Some(1), ..) => "the first".to_owned(),
-        (Some(first), ..) => format!("the first {first}"),
+        (Some(1), ..) => "the first request".to_owned(),
+        (Some(first), ..) => format!("the first {first} requests"),
         (_, Some(every), ..) => format!("every {every}th"),
         (_, _, Some(after), ..) => format!("all after the first {after}"),
         (.., Some(_), _) => "one after the other".to_owned(),
@@ -156,7 +156,7 @@ fn render_new_rule(context: &PageContext, account: &Account) -> Markup {
                     label { "N" input name="number" type="number" min="1" value="1"; }
                 }
                 div.row {
-                    label { "Effect" select name="effect" { @for (name, meaning, _) in EFFECTS { option value=(name) { (name) ": " (meaning) } } } }
+                    label.long { "Effect" select name="effect" { @for (name, meaning, _) in EFFECTS { option value=(name) { (name) ": " (meaning) } } } }
                     label { "Value" input name="effect_value" value="503" list="effect-values" autocomplete="off"; }
                     datalist #effect-values { @for (name, _, value) in EFFECTS { option value=(value) { (name) } } }
                 }

@@ -47,8 +47,8 @@ pub(super) async fn arm(
     let fields: Map<String, Value> = ticket.into_iter().collect();
     let rule = json!({ "operation": operation, "fields": fields, "first": 1, "effect": effect });
     let rule = serde_json::from_value(rule).map_err(|error| Problem::invalid(error.to_string()))?;
-    let name = account.name.to_string();
     let _ = control::faults::add(state, AccountPath { account }, JsonBody(rule)).await?;
-    let message = "The fault is armed: it acts on the next such request, once.";
-    Ok(context.redirect_after(&format!("accounts/{name}/faults"), message))
+    let message =
+        "The fault is armed: it acts on the next such request, once. The page Faults lists it.";
+    Ok(context.redirect_back_with(message, None))
 }

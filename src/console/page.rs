@@ -47,7 +47,7 @@ pub(super) const ACCOUNT_SECTIONS: [(Section, &str, &str); 7] = [
     (Section::Tickets, "tickets", "Tickets"),
     (Section::Faults, "faults", "Faults"),
     (Section::Clock, "clock", "Clock"),
-    (Section::Snapshots, "snapshots", "Snapshots"),
+    (Section::Snapshots, "snapshots", "Snapshots, reset"),
     (Section::Keys, "keys", "Keys"),
     (Section::Settings, "settings", "Settings"),
 ];
@@ -55,7 +55,7 @@ pub(super) const ACCOUNT_SECTIONS: [(Section, &str, &str); 7] = [
 /// The pages of the server.
 pub(super) const SERVER_SECTIONS: [(Section, &str, &str); 6] = [
     (Section::Accounts, "./", "Accounts"),
-    (Section::Unauthorized, "unauthorized", "Unauthorized"),
+    (Section::Unauthorized, "unauthorized", "Unknown keys"),
     (Section::Fidelity, "fidelity", "Fidelity"),
     (Section::TicketApi, "docs", "Ticket API"),
     (Section::ControlApi, "docs/control", "Control API"),
@@ -66,8 +66,14 @@ pub(super) const SERVER_SECTIONS: [(Section, &str, &str); 6] = [
 #[derive(Clone, Debug)]
 struct Notice {
     text: String,
-    /// The account whose automatic snapshot undoes the change.
-    undo_account: Option<String>,
+    undo: Option<Undo>,
+}
+
+/// The automatic snapshot that undoes a change of an account.
+#[derive(Clone, Debug)]
+pub(super) struct Undo {
+    pub(super) account: String,
+    pub(super) snapshot: String,
 }
 
 /// What a page knows of its request.
@@ -194,22 +200,19 @@ impl PageContext {
         redirect(self.previous_url.as_ref().unwrap_or(&self.root))
     }
 
-    /// Redirects to the page that the form was on, with a message, and the offer to undo the change in this account.
-    pub(super) fn redirect_back_with(&self, message: &str, undo_account: Option<&str>) -> Response {
-        let notice =
-            Notice { text: message.to_owned(), undo_account: undo_account.map(str::to_owned) };
-        notice.add_to(self.redirect_back())
+    /// Redirects to the page that the form was on, with a message, and perhaps the offer to undo the change.
+    pub(super) fn redirect_back_with(&self, message: &str, undo: Option<Undo>) -> Response {
+        Notice { text: message.to_owned(), undo }.add_to(self.redirect_back())
     }
 
     /// Redirects to another page after a change, with a message about it. The path is below the root.
     pub(super) fn redirect_after(&self, path: &str, message: &str) -> Response {
-        self.redirect_with(path, &Notice { text: message.to_owned(), undo_account: None })
+        self.redirect_with(path, &Notice { text: message.to_owned(), undo: None })
     }
 
     /// The same, and offers to undo the change.
-    pub(super) fn redirect_with_undo(&self, path: &str, account: &str, message: &str) -> Response {
-        let undo_account = Some(account.to_owned());
-        self.redirect_with(path, &Notice { text: message.to_owned(), undo_account })
+    pub(super) fn redirect_with_undo(&self, path: &str, undo: Undo, message: &str) -> Response {
+        self.redirect_with(path, &Notice { text: message.to_owned(), undo: Some(undo) })
     }
 
     fn redirect_with(&self, path: &str, notice: &Notice) -> Response {
@@ -281,8 +284,15 @@ impl PageContext {
                     button.quiet type="button" data-open="help" hidden { "?" span.hidden { " Keyboard shortcuts" } }
                     form method="post" action={ (self.root) "theme" } {
                         (self.form_token())
-                        @let (name, label) = match self.theme { Some("dark") => ("light", "Light"), Some(_) => ("system", "System"), None => ("dark", "Dark") };
-                        button.quiet name="theme" value=(name) title="Change the colours" { (label) }
+                        // What the system prefers, only the browser knows: the style sheet hides one of the first two.
+                        @let choices: &[_] = match self.theme {
+                            None => &[("dark", "Dark", "to-dark"), ("light", "Light", "to-light")],
+                            Some("dark") => &[("light", "Light", "")],
+                            Some(_) => &[("system", "System", "")],
+                        };
+                        @for (name, label, class) in choices {
+                            button class={ "quiet " (class) } name="theme" value=(name) title="Change the colours" { (label) }
+                        }
                     }
                     @if self.requires_token && self.is_authorized {
                         form method="post" action={ (self.root) "logout" } {
@@ -313,12 +323,13 @@ impl PageContext {
 
     fn render_notice(&self) -> Markup {
         html! {
-            @if let Some(Notice { text, undo_account }) = &self.notice {
+            @if let Some(Notice { text, undo }) = &self.notice {
                 div.notice role="status" {
                     p { (text) }
-                    @if let Some(account) = undo_account {
+                    @if let Some(Undo { account, snapshot }) = undo {
                         form method="post" action=(self.account_url(account, "undo")) {
                             (self.form_token())
+                            input type="hidden" name="snapshot" value=(snapshot);
                             button { "Undo" }
                         }
                     }
@@ -362,15 +373,19 @@ impl Notice {
 
     fn to_cookie(&self) -> String {
         let text: String = self.text.chars().take(MAX_NOTICE_CHARS).collect();
-        let account = self.undo_account.as_deref().unwrap_or_default();
-        utf8_percent_encode(&format!("{account}:{text}"), NON_ALPHANUMERIC).to_string()
+        let undo = self.undo.as_ref().map(|undo| format!("{}/{}", undo.account, undo.snapshot));
+        utf8_percent_encode(&format!("{}:{text}", undo.unwrap_or_default()), NON_ALPHANUMERIC)
+            .to_string()
     }
 
     fn from_cookie(value: &str) -> Option<Self> {
         let decoded = percent_decode_str(value).decode_utf8().ok()?;
-        let (account, text) = decoded.split_once(':')?;
-        let undo_account = (!account.is_empty()).then(|| account.to_owned());
-        (!text.is_empty()).then(|| Self { text: text.to_owned(), undo_account })
+        let (undo, text) = decoded.split_once(':')?;
+        let undo = undo.split_once('/').map(|(account, snapshot)| Undo {
+            account: account.to_owned(),
+            snapshot: snapshot.to_owned(),
+        });
+        (!text.is_empty()).then(|| Self { text: text.to_owned(), undo })
     }
 }
 

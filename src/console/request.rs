@@ -216,12 +216,13 @@ fn render_row_change(row: &RowChange) -> Markup {
             table.diff {
                 caption { (row.resource) " " (row.id) " " span.tag { (verb) } }
                 @if !row.columns.is_empty() {
-                    thead { tr { th scope="col" { "Column" } th scope="col" { "Before" } th scope="col" { "After" } } }
+                    @let is_new = row.change == ChangeKind::Created;
+                    thead { tr { th scope="col" { "Column" } @if !is_new { th scope="col" { "Before" } } th scope="col" { @if is_new { "Value" } @else { "After" } } } }
                     tbody {
                         @for column in &row.columns {
                             tr {
                                 th scope="row" { code { (column.column) } }
-                                td.before { @if row.change != ChangeKind::Created { (render_value(&column.from)) } }
+                                @if !is_new { td.before { (render_value(&column.from)) } }
                                 td.after { (render_value(&column.to)) }
                             }
                         }
@@ -290,10 +291,9 @@ fn render_response(entry: &JournalEntry) -> Markup {
 fn render_fault_forms(context: &PageContext, account: &str, entry: &JournalEntry) -> Markup {
     let url = context.account_url(account, &format!("requests/{}/fault", entry.seq));
     html! {
-        @if entry.operation.is_some() && !entry.console {
+        @if let (Some(operation), false) = (&entry.operation, entry.console) {
             section.card aria-labelledby="next" {
-                h2 #next { "The next request like this one" }
-                p.faint { "Same operation" @if entry.fields.contains_key("ticketID") { ", same ticket" } "." }
+                h2 #next { "The next " (operation) @if let Some(id) = entry.fields.get("ticketID") { " of ticket " (render_value(id)) } }
                 (next_fault::render_buttons(context, &url))
             }
         }

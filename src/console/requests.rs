@@ -82,7 +82,7 @@ pub(super) async fn show(
                 h1 { "Requests" }
                 p.faint { (count(slice.entries.len(), "request")) " in the journal" @if since.is_some() { " after the mark" } }
                 div.actions {
-                    a.button href={ "?" (query.encode_with("since", &end)) } title="Show only the requests after this moment" { "Mark here" }
+                    a.button href={ "?" (query.encode_with("since", &end)) } title="Hide the requests until now" { "Mark here" }
                     @if since.is_some() { a.button href={ "?" (query.encode_with("since", "")) } { "Remove the mark" } }
                     a.button href=(har_url(&context, name)) download { "HAR" }
                     (render_clear(&context, name))
@@ -145,24 +145,26 @@ fn render_clear(context: &PageContext, account: &str) -> Markup {
 
 fn render_filters(query: &Query, account: &Account) -> Markup {
     let value = |name: &str| query.optional(name).unwrap_or_default();
-    let select = |name: &str, label: &str, values: &[&str]| {
+    let select = |name: &str, label: &str, values: &[(&str, &str)]| {
         let chosen = value(name);
         html! {
             label { (label)
                 select name=(name) {
-                    option value="" { "any" }
-                    @for value in values { option value=(value) selected[*value == chosen] { (value) } }
+                    option value="" { "all" }
+                    @for (value, label) in values { option value=(value) selected[*value == chosen] { (label) } }
                 }
             }
         }
     };
-    let operations: Vec<&str> = all_operations().map(|operation| operation.name).collect();
+    let operations: Vec<_> =
+        all_operations().map(|operation| (operation.name, operation.name)).collect();
     let keys = account.keys();
-    let keys: Vec<&str> = keys.iter().map(|key| &*key.name).collect();
-    let warnings: Vec<&str> = ["any", "none"]
+    let keys: Vec<_> = keys.iter().map(|key| (&*key.name, &*key.name)).collect();
+    let warnings: Vec<_> = [("any", "with a warning"), ("none", "without a warning")]
         .into_iter()
-        .chain(WarningKind::ALL.iter().map(|kind| kind.name()))
+        .chain(WarningKind::ALL.iter().map(|kind| (kind.name(), kind.name())))
         .collect();
+    let yes_or_no = [("true", "yes"), ("false", "no")];
     html! {
         form.filters role="search" {
             (select("operation", "Operation", &operations))
@@ -170,8 +172,8 @@ fn render_filters(query: &Query, account: &Account) -> Markup {
             datalist #statuses { @for status in ["2xx", "4xx", "5xx", "none"] { option value=(status) {} } }
             (select("key", "Key", &keys))
             (select("warning", "Warning", &warnings))
-            (select("changed", "Changed data", &["true", "false"]))
-            (select("fault", "Fault", &["true", "false"]))
+            (select("changed", "Changed data", &yes_or_no))
+            (select("fault", "Fault", &yes_or_no))
             label { "Path" input name="path" value=(value("path")) placeholder="/api/v2/ticket/7" data-search; }
             @for (name, value) in query.iter().filter(|(name, _)| !FORM_FILTERS.contains(name)) {
                 input type="hidden" name=(name) value=(value);

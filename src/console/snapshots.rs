@@ -13,9 +13,9 @@ use omnidesk_mock_client::types::NewAccount;
 use serde_json::Value;
 
 use super::accounts::render_created;
-use super::components::{count, render_empty, render_time, render_value};
+use super::components::{count, format_bytes, render_empty, render_time, render_value};
 use super::form::Form;
-use super::page::{PageContext, Section};
+use super::page::{PageContext, Section, Undo};
 use crate::accounts;
 use crate::accounts::{Account, AccountSource, SnapshotInfo};
 use crate::api::state::SharedState;
@@ -24,19 +24,39 @@ use crate::control::{AccountPath, Problem, SnapshotPath};
 
 /// The automatic snapshot before a change of the console that would lose data.
 const UNDO_SNAPSHOT: &str = "before-last-change";
+/// The automatic snapshot before [`UNDO_SNAPSHOT`] is restored, so that this can be undone too.
+const REDO_SNAPSHOT: &str = "before-undo";
 
 /// How long the copy of a snapshot exists if its use is interrupted.
 const COPY_TTL: Duration = Duration::from_mins(1);
 /// The most tickets that a comparison lists.
 const MAX_LISTED_TICKETS: usize = 50;
 
-/// Saves the state before a change that would lose data.
+/// Saves the state before a change that would lose data. Returns what undoes the change.
 pub(super) async fn take_undo_snapshot(
     state: &SharedState,
     account: &Arc<Account>,
-) -> Result<(), Problem> {
-    state.accounts.take_snapshot(account, UNDO_SNAPSHOT).await?;
-    Ok(())
+) -> Result<Undo, Problem> {
+    take_automatic_snapshot(state, account, UNDO_SNAPSHOT).await
+}
+
+/// Saves the state before a snapshot is restored, under a name that is not its own.
+async fn take_snapshot_before_restore(
+    state: &SharedState,
+    account: &Arc<Account>,
+    restored: &str,
+) -> Result<Undo, Problem> {
+    let name = if restored == UNDO_SNAPSHOT { REDO_SNAPSHOT } else { UNDO_SNAPSHOT };
+    take_automatic_snapshot(state, account, name).await
+}
+
+async fn take_automatic_snapshot(
+    state: &SharedState,
+    account: &Arc<Account>,
+    name: &str,
+) -> Result<Undo, Problem> {
+    state.accounts.take_snapshot(account, name).await?;
+    Ok(Undo { account: account.name.to_string(), snapshot: name.to_owned() })
 }
 
 /// Shows the snapshots.
@@ -65,7 +85,7 @@ pub(super) async fn show(
                 (render_empty("No snapshot yet. Save one above, or with:", Some(&command)))
             } @else {
                 div.scroll tabindex="0" role="region" aria-label="Snapshots" { table {
-                    thead { tr { th scope="col" { "Name" } th scope="col" { "Taken" } th.number scope="col" { "Bytes" } th scope="col" { span.hidden { "Actions" } } } }
+                    thead { tr { th scope="col" { "Name" } th scope="col" { "Taken" } th.number scope="col" { "Size" } th scope="col" { span.hidden { "Actions" } } } }
                     tbody { @for snapshot in &snapshots { (render_snapshot(&context, name, snapshot)) } }
                 } }
             }
@@ -89,15 +109,17 @@ fn render_snapshot(context: &PageContext, account: &str, snapshot: &SnapshotInfo
     };
     html! {
         tr {
-            th scope="row" { (snapshot.name) @if snapshot.name == UNDO_SNAPSHOT { " " span.tag { "automatic" } } }
+            th scope="row" { (snapshot.name) @if [UNDO_SNAPSHOT, REDO_SNAPSHOT].contains(&snapshot.name.as_str()) { " " span.tag { "automatic" } } }
             td { (render_time(&snapshot.taken_at, None)) }
-            td.number { (snapshot.size_bytes) }
-            td.actions {
-                a.button href=(url("compare")) { "Compare with now" }
-                a.button href=(url("export.json")) { "Download" span.hidden { " " (snapshot.name) } }
-                (action("restore", "Restore", ""))
-                (action("account", "New account from it", ""))
-                (action("remove", "Delete", "danger"))
+            td.number { (format_bytes(snapshot.size_bytes)) }
+            td {
+                div.actions {
+                    a.button href=(url("compare")) { "Compare with now" }
+                    a.button href=(url("export.json")) { "Download" span.hidden { " " (snapshot.name) } }
+                    (action("restore", "Restore", ""))
+                    (action("account", "New account from it", ""))
+                    (action("remove", "Delete", "danger"))
+                }
             }
         }
     }
@@ -107,7 +129,7 @@ fn render_reset(context: &PageContext, account: &str) -> Markup {
     html! {
         section.card aria-labelledby="reset" {
             h2 #reset { "Reset" }
-            p { "Restores the state that the account was created with. You can undo it afterwards." }
+            p { "Restores the state that the account was created with, and clears the journal and the faults. You can undo it afterwards." }
             form method="post" action=(context.account_url(account, "reset")) {
                 (context.form_token())
                 button.danger disabled[context.is_read_only] { "Reset the account" }
@@ -150,18 +172,10 @@ pub(super) async fn restore(
     context: PageContext,
     path: SnapshotPath,
 ) -> Result<Response, Problem> {
-    let (account, name) = (path.account.name.to_string(), path.name.clone());
-    let can_undo = name != UNDO_SNAPSHOT;
-    if can_undo {
-        take_undo_snapshot(&state, &path.account).await?;
-    }
+    let message = format!("The snapshot {} was restored.", path.name);
+    let undo = take_snapshot_before_restore(&state, &path.account, &path.name).await?;
     control::snapshots::restore(State(state), path).await?;
-    let message = format!("The snapshot {name} was restored.");
-    Ok(if can_undo {
-        context.redirect_with_undo(&snapshots_page(&account), &account, &message)
-    } else {
-        context.redirect_after(&snapshots_page(&account), &message)
-    })
+    Ok(context.redirect_with_undo(&snapshots_page(&undo.account.clone()), undo, &message))
 }
 
 /// Restores the state before the last change that lost data.
@@ -169,10 +183,13 @@ pub(super) async fn undo(
     State(state): State<SharedState>,
     context: PageContext,
     AccountPath { account }: AccountPath,
+    form: Form,
 ) -> Result<Response, Problem> {
-    let path = SnapshotPath { account, name: UNDO_SNAPSHOT.to_owned() };
-    control::snapshots::restore(State(state), path).await?;
-    Ok(context.redirect_back_with("The last change was undone.", None))
+    let name = if form.text("snapshot") == REDO_SNAPSHOT { REDO_SNAPSHOT } else { UNDO_SNAPSHOT };
+    let undo = take_snapshot_before_restore(&state, &account, name).await?;
+    control::snapshots::restore(State(state), SnapshotPath { account, name: name.to_owned() })
+        .await?;
+    Ok(context.redirect_back_with("The last change was undone.", Some(undo)))
 }
 
 /// Resets the account. An automatic snapshot can undo it.
@@ -181,10 +198,10 @@ pub(super) async fn reset(
     context: PageContext,
     path: AccountPath,
 ) -> Result<Response, Problem> {
-    let name = path.account.name.to_string();
-    take_undo_snapshot(&state, &path.account).await?;
+    let page = snapshots_page(&path.account.name);
+    let undo = take_undo_snapshot(&state, &path.account).await?;
     control::accounts::reset(State(state), path).await?;
-    Ok(context.redirect_with_undo(&snapshots_page(&name), &name, "The account was reset."))
+    Ok(context.redirect_with_undo(&page, undo, "The account was reset."))
 }
 
 /// Removes a snapshot.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::components::format_bytes;
 use super::page::{PageContext, Section};
 use crate::api::state::SharedState;
 use crate::clock::format_duration;
@@ -40,8 +41,8 @@ pub(super) async fn show(State(state): State<SharedState>, context: PageContext)
         ),
     ];
     let bounds = [
-        ("Body of a request", "--max-body-bytes", format!("{} bytes", limits.max_body_bytes)),
-        ("Response", "--max-response-bytes", format!("{} bytes", limits.max_response_bytes)),
+        ("Body of a request", "--max-body-bytes", format_bytes(limits.max_body_bytes as u64)),
+        ("Response", "--max-response-bytes", format_bytes(limits.max_response_bytes as u64)),
         ("Values of a request", "--max-values", limits.input.max_values.to_string()),
         ("Depth of a request", "--max-depth", limits.input.max_depth.to_string()),
         ("Time for a body", "--body-timeout", format_duration(limits.body_timeout)),

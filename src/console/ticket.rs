@@ -81,7 +81,7 @@ pub(super) async fn show(
                 aside aria-label="Properties" {
                     (render_change_form(&context, name, &id, ticket, &names))
                     section.card aria-labelledby="next" {
-                        h2 #next { "The next update by a client" }
+                        h2 #next { "The next update of this ticket by a client" }
                         (next_fault::render_buttons(&context, &context.account_url(name, &format!("tickets/{id}/fault"))))
                     }
                     (render_customer(customer.as_ref()))
@@ -275,9 +275,9 @@ pub(super) async fn delete(
     Path(TicketPath { id }): Path<TicketPath>,
     parts: Parts,
 ) -> Result<Response, Problem> {
-    take_undo_snapshot(&state, &account).await?;
+    let undo = take_undo_snapshot(&state, &account).await?;
     let api = TicketApi { state: &state, account: &account, parts: &parts };
     api.call("ticket.delete", &[("ticketID", id.clone())]).await?;
     let page = format!("accounts/{}/tickets", account.name);
-    Ok(context.redirect_with_undo(&page, &account.name, &format!("Ticket {id} was deleted.")))
+    Ok(context.redirect_with_undo(&page, undo, &format!("Ticket {id} was deleted.")))
 }

@@ -88,7 +88,7 @@ pub(super) async fn show(
                     form.filters role="search" {
                         input type="hidden" name="view" value=(view);
                         label { "Search" input type="search" name="query" value=(search) data-search placeholder="title, address, id"; }
-                        label.check { input type="checkbox" name="archived" value="yes" checked[archived]; " Archived too" }
+                        label.check { input type="checkbox" name="archived" value="yes" checked[archived]; " Include archived" }
                         button { "Search" }
                         @if !search.is_empty() { a.button.quiet href={ "?view=" (view) } { "Reset" } }
                     }
@@ -198,7 +198,7 @@ pub(super) fn render_choice(column: &str, current: Option<&str>, names: &Account
             let kind = if column == "assigned_group_id" { "group" } else { "user" };
             let known = names.references.iter().filter(|reference| reference.kind == kind);
             let known = known.map(|reference| (reference.id.to_string(), reference.name.clone()));
-            std::iter::once(("0".to_owned(), "nobody".to_owned())).chain(known).collect()
+            std::iter::once(("0".to_owned(), "none".to_owned())).chain(known).collect()
         }
     };
     if let Some(current) = current
@@ -248,10 +248,10 @@ pub(super) async fn change(
             "Select at least one ticket, and choose at least one change.",
         ));
     }
-    take_undo_snapshot(&state, &account).await?;
+    let undo = take_undo_snapshot(&state, &account).await?;
     let api = TicketApi { state: &state, account: &account, parts: &parts };
     let message = apply_changes(&api, &ids, &changes).await?;
-    Ok(context.redirect_back_with(&message, Some(&account.name)))
+    Ok(context.redirect_back_with(&message, Some(undo)))
 }
 
 /// Applies changes by the operation for them: `setStatus`, `setPriority`, or a batch.

@@ -65,7 +65,7 @@ pub(super) async fn show(State(state): State<SharedState>, context: PageContext)
             }
         }
     };
-    context.render(Section::Unauthorized, "Unauthorized", &main)
+    context.render(Section::Unauthorized, "Requests without a known key", &main)
 }
 
 /// Creates an account with a chosen key.

@@ -111,7 +111,7 @@ def test_everything_works_without_a_script(server, open_page):
     expect(page.get_by_role("status")).to_contain_text("Priority of 1 ticket set to urgent.")
     page.get_by_text("Delete …").click()
     submit(page.get_by_role("button", name="Delete ticket 3"))
-    submit(page.get_by_role("button", name="Undo"))
+    submit(page.get_by_role("button", name="Undo", exact=True))
     assert server.send("GET", "ticket/3").ok
     page.get_by_label("Search accounts, tickets and pages").fill("acme")
     page.get_by_label("Search accounts, tickets and pages").press("Enter")

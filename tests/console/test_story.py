@@ -179,7 +179,7 @@ def test_several_tickets_are_changed_and_it_is_undone(server, open_page):
     submit(page.get_by_role("button", name="Apply"))
     expect(page.get_by_role("status")).to_contain_text("Status of 2 tickets set to closed.")
     expect(page.get_by_role("link", name="closed 2")).to_be_visible()
-    submit(page.get_by_role("button", name="Undo"))
+    submit(page.get_by_role("button", name="Undo", exact=True))
     expect(page.get_by_role("link", name="pending 1")).to_be_visible()
     page.get_by_role("link", name="Parcels").click()
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -194,14 +194,17 @@ def test_ticket_is_deleted_and_it_is_undone(server, open_page):
     submit(page.get_by_role("button", name="Delete ticket 2"))
     expect(page.get_by_role("status")).to_contain_text("Ticket 2 was deleted.")
     assert server.send("GET", "ticket/2").status_code == 400
-    submit(page.get_by_role("button", name="Undo"))
+    submit(page.get_by_role("button", name="Undo", exact=True))
     assert server.send("GET", "ticket/2").status_code == 200
 
 
 def test_next_request_fails_as_armed(server, open_page):
     server.send("PUT", "ticket/1", data={"title": "First"})
     page = open_page(server, "/accounts/dev/requests/1")
+    expect(page.get_by_role("heading", name="The next ticket.update of ticket 1")).to_be_visible()
     submit(page.get_by_role("button", name="Drop the response"))
+    expect(page.get_by_role("status")).to_contain_text("The fault is armed")
+    page.get_by_role("link", name="Faults").click()
     expect(page.locator("tbody tr")).to_contain_text("ticketID = 1")
     assert server.send("PUT", "ticket/2", data={"title": "Other"}).ok
     try:
@@ -212,6 +215,7 @@ def test_next_request_fails_as_armed(server, open_page):
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Second"
     page.reload()
     expect(page.locator("tbody td.number").nth(2)).to_have_text("1")
+    expect(page.locator("tbody tr")).to_contain_text("used up")
     submit(page.get_by_role("button", name="Remove all"))
     submit(page.get_by_role("button", name="down"))
     assert server.send("GET", "ticket").status_code == 503
@@ -250,7 +254,7 @@ def test_five_minutes_of_a_new_user(server, open_page):
     click(page.get_by_role("button", name="Reset the account"))
     assert server.send("GET", f"ticket/{ticket}").status_code == 400
     assert server.control("GET", "accounts/dev/faults").json() == {"faults": []}
-    submit(page.get_by_role("button", name="Undo"))
+    submit(page.get_by_role("button", name="Undo", exact=True))
     assert server.send("GET", f"ticket/{ticket}").json()["item"]["title"] == "Refund paid"
     assert clicks == 7
 
@@ -284,8 +288,16 @@ def test_snapshot_is_compared_and_restored(server, open_page):
     submit(page.get_by_role("button", name="Restore before", exact=True))
     expect(page.get_by_role("status")).to_contain_text("The snapshot before was restored.")
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Where is my parcel?"
-    submit(page.get_by_role("button", name="Undo"))
+    submit(page.get_by_role("button", name="Undo", exact=True))
     assert server.send("GET", "ticket/1").json()["item"]["title"] == "Changed"
+    # An undo can be undone, and so can a restore of the automatic snapshot.
+    submit(page.get_by_role("button", name="Undo", exact=True))
+    assert server.send("GET", "ticket/1").json()["item"]["title"] == "Where is my parcel?"
+    submit(page.get_by_role("button", name="Restore before-last-change"))
+    assert server.send("GET", "ticket/1").json()["item"]["title"] == "Changed"
+    submit(page.get_by_role("button", name="Undo", exact=True))
+    assert server.send("GET", "ticket/1").json()["item"]["title"] == "Where is my parcel?"
+    submit(page.get_by_role("button", name="Undo", exact=True))
     with page.expect_download() as download:
         page.get_by_role("link", name="Download before", exact=True).click()
     saved = json.loads(download.value.path().read_text())
@@ -301,7 +313,7 @@ def test_keys_rate_limit_strict_mode_and_dialect_are_set(server, open_page):
     key = re.search("OMNIDESK_API_KEY=(.+)", page.get_by_label("variables").inner_text()).group(1)
     headers = {"apiKey": key}
     assert requests.delete(f"{server.url}/api/v2/ticket/1", headers=headers, timeout=30).status_code == 403
-    page.get_by_role("link", name="Keys").click()
+    page.get_by_role("link", name="Keys", exact=True).click()
     submit(page.get_by_role("button", name="Remove reader"))
     assert requests.get(f"{server.url}/api/v2/ticket", headers=headers, timeout=30).status_code == 401
     page.get_by_role("link", name="Faults").click()
