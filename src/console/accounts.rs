@@ -85,7 +85,8 @@ pub(super) async fn show(
             @if !state.unmatched_journal.slice_since(None).entries.is_empty() {
                 a.card.alert href={ (context.root) "unauthorized" } {
                     strong { "Requests without a known key" }
-                    span { (count(unauthorized.total, "request")) " in the last minute. See which, and open an account for the key." }
+                    span { (count(unauthorized.total, "request")) " in the last minute." }
+                    span.link { "See why, and open an account for the key" }
                 }
             }
             @if total > PAGE_SIZE || !search.is_empty() {

@@ -39,13 +39,12 @@ pub(super) async fn show(context: PageContext) -> Response {
             a href={ (context.root) "fidelity" } { "All facts" } ", " a href={ (context.root) "openapi.json" } { "OpenAPI" } "." }
         p { "The API is at " code { (base_url) "/api/v2" } ". Each request needs an API key: in the header " code { "apiKey" } ", as " code { "Authorization: apikey KEY" } " or as the query parameter " code { "apiKey" } "." }
         div.scroll tabindex="0" role="region" aria-label="Operations" { table data-rows {
-            thead { tr { th scope="col" { "Operation" } th scope="col" { "Path" } th scope="col" { "What it does" } th scope="col" { "Permission" } } }
+            thead { tr { th scope="col" { "Operation" } th scope="col" { "Path" } th scope="col" { "What it does, and the permission" } } }
             tbody { @for operation in all_operations() {
                 tr {
                     th scope="row" { (render_method(operation.method.name())) " " a data-row href={ (context.root) (url_of(operation)) } { (operation.name) } }
                     td.wrap { (render_path(operation.path)) }
-                    td.wrap { (operation.summary) (render_assumption(operation.fidelity)) }
-                    td { code { (operation.permission.name()) } }
+                    td.wrap { (operation.summary) (render_assumption(operation.fidelity)) " " code.faint { (operation.permission.name()) } }
                 }
             } }
         } }

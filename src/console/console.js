@@ -128,17 +128,18 @@ function openPalette() {
       // The links are relative to /search, but this page may be elsewhere.
       all("a", results).forEach((link) => (link.href = new URL(link.getAttribute("href"), root)));
     };
-    paletteInput.addEventListener("input", refresh);
+    let refreshed = refresh();
+    paletteInput.addEventListener("input", () => (refreshed = refresh()));
     palette.addEventListener("keydown", (event) => {
       const links = all("a", palette);
       const at = links.indexOf(document.activeElement);
-      if (event.key === "Enter" && at < 0 && links.length) links[0].click();
+      // Who types fast means the results of this text, which may not be there yet.
+      if (event.key === "Enter" && at < 0) refreshed.then(() => all("a", palette)[0]?.click());
       if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
       event.preventDefault();
       const next = event.key === "ArrowDown" ? at + 1 : at - 1;
       (links[next] ?? (next < 0 ? paletteInput : links[at]))?.focus();
     });
-    refresh();
   }
   palette.showModal();
   paletteInput.select();
@@ -285,3 +286,5 @@ for (const [id, area] of [["key", session], ["token", session]]) {
   input.value = stored(area, id, input.value);
   input.addEventListener("input", () => store(area, id, input.value));
 }
+// A long list of operations begins where the open one is.
+document.querySelector(".api > nav [aria-current]")?.scrollIntoView({ block: "nearest" });

@@ -173,7 +173,7 @@ fn render_body(operation: &Operation, schema: &Value, document: &Value) -> Marku
     html! {
         div.field {
             label for=(id) { "Body, JSON" }
-            textarea id=(id) name="body" rows="6" spellcheck="false" { (example.unwrap_or_default()) }
+            textarea id=(id) name="body" rows=(example.as_deref().map_or(6, |text| text.lines().count().clamp(3, 24))) spellcheck="false" { (example.unwrap_or_default()) }
             div.help {
                 (render_text(description))
                 details { summary { "Members" } (render_fields(schema, document, MAX_FIELD_DEPTH)) }

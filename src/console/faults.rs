@@ -29,7 +29,7 @@ pub(super) async fn show(context: PageContext, AccountPath { account }: AccountP
                 @if !rules.is_empty() {
                     form method="post" action=(context.account_url(name, "faults/clear")) {
                         (context.form_token())
-                        button disabled[context.is_read_only] { "Remove all" }
+                        button.danger disabled[context.is_read_only] { "Remove all" }
                     }
                 }
             }
@@ -69,7 +69,7 @@ fn render_rules(context: &PageContext, account: &str, rules: &[ActiveFaultRule])
                             td.number { (rule.applied) }
                             td { form method="post" action=(context.account_url(account, &format!("faults/{}/remove", rule.id))) {
                                 (context.form_token())
-                                button.quiet disabled[context.is_read_only] { "Remove" span.hidden { " rule " (rule.id) } }
+                                button.danger disabled[context.is_read_only] { "Remove" span.hidden { " rule " (rule.id) } }
                             } }
                         }
                     } }

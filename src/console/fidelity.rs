@@ -57,7 +57,7 @@ pub(super) async fn show(
                     tr {
                         td { code { (fact.scope) } }
                         th.wrap scope="row" { @if let Some(setting) = &fact.setting { code { (setting) } " " } (render_text(&fact.fact)) }
-                        td.wrap { @if fact.fidelity == "undocumented" { span.tag.warn { "assumption" } " " } span.faint { (render_text(&fact.evidence)) } }
+                        td.wrap { @if fact.fidelity == "undocumented" { span.tag.warn { "our assumption" } " " } span.faint { (render_text(&fact.evidence)) } }
                     }
                 } }
             } }

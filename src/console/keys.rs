@@ -31,7 +31,7 @@ pub(super) async fn show(context: PageContext, AccountPath { account }: AccountP
                         td { @if permissions.len() == PERMISSION_NAMES.len() { "all" } @else if permissions.is_empty() { span.faint { "none" } } @else { (permissions.join(", ")) } }
                         td { form method="post" action=(context.account_url(name, &format!("keys/{}/remove", key.id))) {
                             (context.form_token())
-                            button.quiet.danger disabled[context.is_read_only] { "Remove" span.hidden { " " (key.name) } }
+                            button.danger disabled[context.is_read_only] { "Remove" span.hidden { " " (key.name) } }
                         } }
                     }
                 } }

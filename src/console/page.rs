@@ -142,8 +142,13 @@ impl PageContext {
     }
 
     /// Renders a page of the server.
-    pub(super) fn render(&self, section: Section, title: &str, content: &Markup) -> Response {
-        self.respond(&self.render_frame(title, Some(section), None, content))
+    pub(super) fn render(
+        &self,
+        section: impl Into<Option<Section>>,
+        title: &str,
+        content: &Markup,
+    ) -> Response {
+        self.respond(&self.render_frame(title, section.into(), None, content))
     }
 
     /// Renders a page of an account.

@@ -84,7 +84,7 @@ pub(super) async fn show(
                 div.actions {
                     a.button href={ "?" (query.encode_with("since", &end)) } title="Hide the requests until now" { "Mark here" }
                     @if since.is_some() { a.button href={ "?" (query.encode_with("since", "")) } { "Remove the mark" } }
-                    a.button href=(har_url(&context, name)) download { "HAR" }
+                    a.button href=(har_url(&context, name)) download { "Download HAR" }
                     (render_clear(&context, name))
                 }
             }
@@ -133,7 +133,7 @@ fn har_url(context: &PageContext, account: &str) -> String {
 fn render_clear(context: &PageContext, account: &str) -> Markup {
     html! {
         details.menu {
-            summary.button { "Clear …" }
+            summary.button.danger { "Clear …" }
             form.popover method="post" action=(context.account_url(account, "requests/clear")) {
                 (context.form_token())
                 p { "Removes all requests from the journal. This cannot be undone." }
@@ -184,7 +184,7 @@ fn render_filters(query: &Query, account: &Account) -> Markup {
         @for (name, value) in query.iter().filter(|(name, _)| !FORM_FILTERS.contains(name) && *name != "since") {
             p.note { code { (name) "=" (value) } " " a href={ "?" (query.encode_with(name, "")) } { "Remove" } }
         }
-        p.help { "The address takes every filter of the control API, such as " code { "field.title=Printer" } ", " code { "header.user-agent=curl" } " or " code { "method=PUT" } "." }
+        p.help { "The address of this page takes every filter of the control API, such as " code { "field.title=Printer" } ", " code { "header.user-agent=curl" } " or " code { "method=PUT" } "." }
     }
 }
 

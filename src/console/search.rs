@@ -6,7 +6,8 @@ use axum::response::Response;
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::page::{ACCOUNT_SECTIONS, PageContext, SERVER_SECTIONS, Section, html_response};
+use super::components::count;
+use super::page::{ACCOUNT_SECTIONS, PageContext, SERVER_SECTIONS, html_response};
 use super::query::Query;
 use crate::accounts::ACCOUNT_NAME_REGEX;
 use crate::api::state::SharedState;
@@ -54,11 +55,11 @@ pub(super) async fn show(
     let main = html! {
         main.narrow #content {
             h1 { "Search" }
-            p.faint { "For " q { (text) } }
+            p.faint { (count(found.len(), "result")) " for " q { (text) } }
             (list)
         }
     };
-    Ok(context.render(Section::Accounts, "Search", &main))
+    Ok(context.render(None, "Search", &main))
 }
 
 fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
@@ -85,20 +86,6 @@ fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
             title: format!("{account} · {title}"),
             path: format!("accounts/{account}/{path}"),
         }));
-        let actions = ACTIONS.iter().filter(|(title, _)| number.is_none() && has_text(title));
-        found.extend(actions.map(|(title, path)| Found {
-            kind: "action",
-            title: format!("{account} · {title}"),
-            path: format!("accounts/{account}/{path}"),
-        }));
-        if number.is_none() && !text.is_empty() {
-            let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC);
-            found.push(Found {
-                kind: "tickets",
-                title: format!("{account}: tickets with “{text}”"),
-                path: format!("accounts/{account}/tickets?query={encoded}"),
-            });
-        }
     }
     let mut accounts = state.accounts.all();
     accounts.sort_by(|one, other| one.name.cmp(&other.name));
@@ -108,6 +95,23 @@ fn find(state: &SharedState, account: Option<&str>, text: &str) -> Vec<Found> {
         title: account.name.to_string(),
         path: format!("accounts/{}/requests", account.name),
     }));
+    if let Some(account) = account {
+        let is_number = text.trim_start_matches('#').parse::<u64>().is_ok();
+        let actions = ACTIONS.iter().filter(|(title, _)| !is_number && has_text(title));
+        found.extend(actions.map(|(title, path)| Found {
+            kind: "action",
+            title: format!("{account} · {title}"),
+            path: format!("accounts/{account}/{path}"),
+        }));
+        if !is_number && !text.is_empty() {
+            let encoded = utf8_percent_encode(text, NON_ALPHANUMERIC);
+            found.push(Found {
+                kind: "tickets",
+                title: format!("{account}: tickets with “{text}”"),
+                path: format!("accounts/{account}/tickets?query={encoded}"),
+            });
+        }
+    }
     if has_text("Create an account") {
         let title = "Create an account".to_owned();
         found.push(Found { kind: "action", title, path: "./#create".to_owned() });

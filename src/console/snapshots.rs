@@ -70,7 +70,7 @@ pub(super) async fn show(
     let main = html! {
         main #content {
             div.heading {
-                h1 { "Snapshots" }
+                h1 { "Snapshots, reset" }
                 p.faint { (count(snapshots.len(), "snapshot")) }
                 div.actions { a.button href=(context.account_url(name, "export.json")) download={ (name) ".json" } { "Download the present data" } }
             }
@@ -303,7 +303,7 @@ pub(super) async fn compare(
     };
     let main = html! {
         main #content {
-            div.heading { h1 { "Since " (name) } div.actions { a.button href=(context.account_url(account_name, "snapshots")) { "All snapshots" } } }
+            div.heading { h1 { "Changes since " (name) } div.actions { a.button href=(context.account_url(account_name, "snapshots")) { "All snapshots" } } }
             @if created.is_empty() && deleted.is_empty() && changed.is_empty() { p { "The tickets are the same." } }
             @if !created.is_empty() { (list("Created", &created, true)) }
             @if !deleted.is_empty() { (list("Deleted", &deleted, false)) }
@@ -354,8 +354,9 @@ fn render_compared(column: &str, value: &Value, other: &Value) -> Markup {
         let texts = ["description", "content"].into_iter().filter_map(|name| entry[name].as_str());
         texts.collect::<String>()
     };
+    let own: Vec<&Value> = entries.iter().filter(|entry| !others.contains(entry)).collect();
     html! {
-        ul.plain { @for entry in entries.iter().filter(|entry| !others.contains(entry)) { li { (text(entry)) } } }
+        @if own.is_empty() { span.faint { "–" } } @else { ul.plain { @for entry in own { li { (text(entry)) } } } }
     }
 }
 

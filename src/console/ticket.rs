@@ -222,7 +222,7 @@ fn render_properties(ticket: &Value) -> Markup {
 fn render_deletion(context: &PageContext, account: &str, id: &str) -> Markup {
     html! {
         details.menu {
-            summary.button { "Delete …" }
+            summary.button.danger { "Delete …" }
             form.popover method="post" action=(context.account_url(account, &format!("tickets/{id}/delete"))) {
                 (context.form_token())
                 p { "Deletes the ticket and its timeline. You can undo it afterwards." }

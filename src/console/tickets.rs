@@ -164,7 +164,7 @@ fn render_row(item: &Value, names: &AccountNames) -> Markup {
             td { span class={ "priority " (text("priority")) } { (text("priority")) } }
             th.title scope="row" { a data-row href={ "tickets/" (id) } { @if text("title").is_empty() { "(no title)" } @else { (text("title")) } } }
             td { (text("from_name")) @if text("from_name").is_empty() { (text("from")) } }
-            td { (assignee(item, names)) }
+            td { @let assignee = assignee(item, names); @if assignee.is_empty() { span.faint { "–" } } @else { (assignee) } }
             td { time { (text("last_update")) } }
         }
     }

@@ -30,7 +30,7 @@ pub(super) async fn show(State(state): State<SharedState>, context: PageContext)
                 @if !slice.entries.is_empty() {
                     form method="post" action={ (context.root) "unauthorized/clear" } {
                         (context.form_token())
-                        button disabled[context.is_read_only] { "Clear" }
+                        button.danger disabled[context.is_read_only] { "Clear" }
                     }
                 }
             }
@@ -46,8 +46,8 @@ pub(super) async fn show(State(state): State<SharedState>, context: PageContext)
                             th scope="row" { (render_method(&shown.method)) " " code { (shown.path) } }
                             td { (render_http_status(shown.status)) }
                             td.wrap {
+                                @if let Some(hint) = &entry.key_hint { strong { (hint) } " " }
                                 (shown.response_body["message"].as_str().unwrap_or_default())
-                                @if let Some(hint) = &entry.key_hint { " " strong { (hint) } }
                             }
                         }
                     } }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// The path of the program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_omnidesk-mock");
 /// Longer than any program runs; a program that hangs fails the test instead of blocking it.
-const EXIT_TIMEOUT: Duration = Duration::from_secs(90);
+const EXIT_TIMEOUT: Duration = Duration::from_mins(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputStream {
