@@ -22,6 +22,7 @@ WRITE_TOLERANCE = 30
 TIMEOUT_SECONDS = 120
 KEY = "counted-key-0123456789"
 TICKETS = 256
+READ_TICKET = 200  # With a timeline of 16 events.
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 BOUNDARY = "----counted-7MA4YWxkTrZu0gW"
 STATUSES = itertools.cycle(["open", "pending", "holding", "solved"])
@@ -53,8 +54,8 @@ class Server:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.responses = self.socket.makefile("rb")
 
-    def send(self, method, path, body="", content_type=FORM):
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\napiKey: {KEY}\r\n"
+    def send(self, method, path, body="", content_type=FORM, host=None):
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host or self.host}\r\napiKey: {KEY}\r\n"
         if body:
             head += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
         self.socket.sendall(f"{head}\r\n{body}".encode())
@@ -108,7 +109,7 @@ class Server:
 
 def hot_paths(server):
     """Returns for each path its name, the number of requests, and a function that sends one request."""
-    numbers, turns = itertools.count(1), itertools.count()
+    numbers, turns, hosts = itertools.count(1), itertools.count(), itertools.count()
 
     def create():
         fields = {"brandID": 1, "channelID": 1, "direction": "inbound", "from": "ada@example.test",
@@ -125,10 +126,19 @@ def hot_paths(server):
         ids = [("ticketIDs[]", number) for number in range(1, 11)]
         server.post("/api/v2/ticket/setStatus", [("status", next(STATUSES)), *ids])
 
+    def read_uncached():
+        # Responses have links, so one for another host is not cached yet.
+        host = f"a{next(hosts)}.localhost:{server.host.rpartition(':')[2]}"
+        if host.startswith("a0."):
+            for _ in range(16):
+                server.post("/api/v2/ticket/setStatus", [("status", next(STATUSES)), ("ticketIDs[]", READ_TICKET)])
+        server.send("GET", f"/api/v2/ticket/{READ_TICKET}", host=host)
+
     # Requests that create or rename tickets are sent often enough to include complete merges of the search index.
     return [
         ("create", TICKETS, create),
         ("item, cached", 300, lambda: server.send("GET", "/api/v2/ticket/1")),
+        ("item, uncached", 100, read_uncached),
         ("list, cached", 300, lambda: server.send("GET", "/api/v2/ticket")),
         ("update", TICKETS, update),
         ("setStatus of 10", 60, set_status),

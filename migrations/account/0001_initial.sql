@@ -48,9 +48,10 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_status ON ticket (status, id);
 CREATE INDEX ticket_closed_at ON ticket (closed_at) WHERE closed_at IS NOT NULL;
 
--- The events and notes of a ticket.
+-- The events and notes of a ticket, stored side by side in the order in which they are shown. No id is reused:
+-- sqlite_sequence has the last one.
 CREATE TABLE timeline (
-    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             INTEGER NOT NULL,
     ticket_id      INTEGER NOT NULL REFERENCES ticket (id) ON DELETE CASCADE,
     type           TEXT    NOT NULL CHECK (type IN ('event', 'note')),
     created_at     TEXT    NOT NULL,
@@ -75,10 +76,11 @@ CREATE TABLE timeline (
     from_name      TEXT,
     to_name        TEXT,
     meta_data      TEXT,
-    in_queue       INTEGER
-) STRICT;
+    in_queue       INTEGER,
+    PRIMARY KEY (ticket_id, created_at, id)
+) STRICT, WITHOUT ROWID;
 
-CREATE INDEX timeline_ticket ON timeline (ticket_id, created_at, id);
+INSERT INTO sqlite_sequence (name, seq) VALUES ('timeline', 0);
 
 CREATE TABLE customer (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,

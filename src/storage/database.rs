@@ -16,6 +16,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
 
+use super::batched_read::{BatchedRead, ReadQueue, ReadRole, run_group};
 use super::change_counter::ChangeCounter;
 use super::config::{Durability, Storage};
 use super::database_limit::DatabasePermit;
@@ -40,8 +41,15 @@ const INTERRUPT_GRACE_PERIOD: Duration = Duration::from_secs(1);
 /// The connection pool's acquire timeout; requests time out sooner.
 const READER_ACQUIRE_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// SQLite's page size in bytes (documented: its default).
-const PAGE_BYTES: i64 = 4096;
+/// The page size of new databases in bytes. A small page makes a small database smaller: each table and index has at
+/// least one. And a change of one row writes less.
+pub(super) const PAGE_BYTES: u32 = 1024;
+/// The pages in the write-ahead log at which a commit moves them into the database. From some 4000 pages on, the log's
+/// index grows: if the disk is full then, it stays unknown whether the commit has happened.
+const CHECKPOINT_PAGES: &str = "3000";
+/// The page cache of the writer, as a negative number of KiB: with the default of 2 MB, a group that changes many tickets
+/// writes pages before its commit, and reads them again.
+const WRITER_CACHE_KIB: &str = "-16384";
 /// A large database preallocates 1/64 of its size.
 const PREALLOCATION_DIVISOR: i64 = 64;
 
@@ -65,6 +73,7 @@ pub(crate) struct Database {
     writer: Writer,
     /// None for a database in memory, which only one connection sees.
     readers: Option<SqlitePool>,
+    read_queue: Box<ReadQueue>,
     /// Set while a commit is in doubt.
     is_in_doubt: Arc<AtomicBool>,
     /// Its share of the limit on file descriptors; dropped last.
@@ -109,7 +118,15 @@ impl Database {
             is_in_doubt: Arc::clone(&is_in_doubt),
         };
         let writer = Writer::start(writer, storage.operation_timeout, context);
-        Ok(Self { path, storage: storage.clone(), writer, readers, is_in_doubt, permit: None })
+        Ok(Self {
+            path,
+            storage: storage.clone(),
+            writer,
+            readers,
+            read_queue: Box::default(),
+            is_in_doubt,
+            permit: None,
+        })
     }
 
     /// Adds a permit, which the drop releases.
@@ -140,8 +157,10 @@ impl Database {
             Box::pin(async move {
                 let pages: i64 =
                     sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await?;
-                let preallocated_bytes = pages * PAGE_BYTES / PREALLOCATION_DIVISOR;
-                if pages * PAGE_BYTES > i64::try_from(LARGE_DATABASE_BYTES).unwrap_or(i64::MAX) {
+                let preallocated_bytes = pages * i64::from(PAGE_BYTES) / PREALLOCATION_DIVISOR;
+                if pages * i64::from(PAGE_BYTES)
+                    > i64::try_from(LARGE_DATABASE_BYTES).unwrap_or(i64::MAX)
+                {
                     let statement = format!(
                         "CREATE TABLE room (content BLOB); \
                          INSERT INTO room VALUES (ZEROBLOB({preallocated_bytes})); DROP TABLE room"
@@ -171,6 +190,37 @@ impl Database {
         let result = timeout(self.storage.operation_timeout, self.run_query(query)).await;
         self.storage.metrics.record_read(stopwatch.elapsed());
         result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.with_path(&self.path))
+    }
+
+    /// Runs a read together with those of its type that wait at the same time; see [`BatchedRead`].
+    ///
+    /// # Errors
+    /// If the database fails, or the read times out.
+    pub(crate) async fn read_batched<C: BatchedRead>(
+        &self,
+        read: C,
+    ) -> Result<C::Output, StorageError> {
+        let stopwatch = Stopwatch::start();
+        let result = timeout(self.storage.operation_timeout, self.run_batched(read)).await;
+        self.storage.metrics.record_read(stopwatch.elapsed());
+        result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.with_path(&self.path))
+    }
+
+    async fn run_batched<C: BatchedRead>(&self, read: C) -> Result<C::Output, StorageError> {
+        loop {
+            match self.read_queue.push(read.clone()) {
+                ReadRole::Run(mut group) => {
+                    let reads = group.gather().await;
+                    self.run_query(|connection| Box::pin(run_group(connection, reads))).await?;
+                    return group.own_output();
+                }
+                ReadRole::Wait(output) => {
+                    if let Ok(output) = output.await {
+                        return Ok(output);
+                    }
+                }
+            }
+        }
     }
 
     /// Runs a read-only query. If `is_long`, it is interruptible, which costs some microseconds more.
@@ -406,6 +456,8 @@ fn connect_options(storage: &Storage) -> SqliteConnectOptions {
             Durability::Power => SqliteSynchronous::Full,
         })
         .busy_timeout(BUSY_TIMEOUT)
+        .page_size(PAGE_BYTES)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("temp_store", "memory")
         .statement_cache_capacity(64)
         .disable_statement_logging()
@@ -413,7 +465,7 @@ fn connect_options(storage: &Storage) -> SqliteConnectOptions {
 
 /// Opens a write connection to a file, but writes nothing yet.
 async fn connect(storage: &Storage, path: &Path) -> Result<SqliteConnection, StorageError> {
-    let options = connect_options(storage).filename(path);
+    let options = connect_options(storage).filename(path).pragma("cache_size", WRITER_CACHE_KIB);
     let result = options.optimize_on_close(true, 400).connect().await;
     result.map_err(|source| StorageError::Open { path: path.to_owned(), source })
 }

@@ -1,5 +1,6 @@
 //! Opens and migrates SQLite databases, with many readers and one writer. Queries belong to their resources.
 
+mod batched_read;
 mod change_counter;
 mod config;
 mod database;
@@ -19,6 +20,7 @@ mod writer_context;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use batched_read::BatchedRead;
 pub(crate) use change_counter::{ChangeCounter, RowId};
 pub(crate) use config::{Durability, Storage};
 pub(crate) use database::{Database, OpenMode, begin_read};

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::metrics::SqliteMetrics;
 
-/// SQLite's default page size in bytes.
-const PAGE_BYTES: usize = 4096;
+const PAGE_BYTES: usize = super::database::PAGE_BYTES as usize;
 /// The size of a frame of the write-ahead log in bytes.
 const FRAME_BYTES: usize = FRAME_HEADER_BYTES + PAGE_BYTES;
 

@@ -12,7 +12,7 @@ use super::model::filter::{ColumnFilter, PageRequest, TicketFilter};
 use super::model::ticket::{Priority, Status, TicketChange};
 use super::model::view::{self, ViewConditions};
 use super::responses;
-use super::store::{self, TicketWriteError};
+use super::store::{self, ReadItem, TicketWriteError};
 use crate::api::{ApiError, HandlerContext, JsonBody};
 
 #[derive(Deserialize)]
@@ -94,14 +94,17 @@ struct GetInput {
 /// Returns one ticket with its timeline.
 pub(super) async fn get(mut context: HandlerContext) -> Result<JsonBody, ApiError> {
     let input: GetInput = context.take_input()?;
-    let (url, zone) = (context.base_url.clone(), context.settings.zone.clone());
-    let with_events = input.with_history.unwrap_or(true);
-    let query = context.database.read(move |connection| {
-        Box::pin(async move {
-            store::fetch_ticket_with_timeline(connection, &url, &zone, input.id, with_events).await
-        })
-    });
-    let ticket = query.await?.ok_or(ApiError::UnknownRow(&responses::NOT_FOUND))?;
+    let read = ReadItem {
+        id: input.id,
+        with_events: input.with_history.unwrap_or(true),
+        public_url: context.base_url.clone(),
+        zone: context.settings.zone.clone(),
+    };
+    let ticket = context
+        .database
+        .read_batched(read)
+        .await?
+        .ok_or(ApiError::UnknownRow(&responses::NOT_FOUND))?;
     Ok(responses::item(&ticket))
 }
 

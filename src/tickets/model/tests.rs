@@ -54,6 +54,7 @@ fn load(tickets: impl IntoIterator<Item = (i64, Status)>) -> UnitOfWork {
         reference_names: HashMap::from([(support, "Support".to_owned())]),
         last_ticket_id: 9,
         last_customer_id: 5,
+        last_timeline_id: 20,
         pending_writes: PendingWrites::default(),
     }
 }

@@ -213,7 +213,7 @@ mod tests {
                 cells.eq(diffs.into_iter().map(|diff| (diff.column, diff.after))),
                 "{change:?}"
             );
-            let event = EventRow::from_change(&change, None, "key", now);
+            let event = EventRow::from_change(1, &change, None, "key", now);
             assert_eq!(event.item_type, expected.keys().next().expect("a column"));
             let value = &after[event.item_type];
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -11,6 +11,8 @@ row! {
     /// The columns of an event, except those of its ticket.
     #[derive(Debug, PartialEq, Eq)]
     struct EventRow {
+        /// The id for the first ticket; the other tickets have the ids after it.
+        id: i64,
         item_type: &'static str,
         item_type_id: String,
         description: String,
@@ -22,12 +24,14 @@ row! {
 impl EventRow {
     /// Creates the event of a change; `name` is the new value's name in the reference data.
     pub(crate) fn from_change(
+        id: i64,
         change: &TicketChange,
         name: Option<&str>,
         key_name: &str,
         now: &str,
     ) -> Self {
         Self {
+            id,
             item_type: item_type(change),
             item_type_id: item_type_id(change),
             description: description(change, name),
@@ -154,9 +158,10 @@ mod tests {
             (link(5), None, ["customer_id", "5", "Linked to customer customer-9"]),
             (TicketChange::UnlinkCustomer, None, ["customer_id", "0", "Unlinked from customer"]),
         ] {
-            let event = EventRow::from_change(&change, name, "ci", "2026-07-01 10:00:00");
+            let event = EventRow::from_change(3, &change, name, "ci", "2026-07-01 10:00:00");
             let [item_type, item_type_id, description] = expected;
             let expected = EventRow {
+                id: 3,
                 item_type,
                 item_type_id: item_type_id.to_owned(),
                 description: description.to_owned(),

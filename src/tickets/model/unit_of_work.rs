@@ -35,6 +35,7 @@ pub(crate) struct UnitOfWork {
     /// The last ids assigned.
     pub(crate) last_ticket_id: i64,
     pub(crate) last_customer_id: i64,
+    pub(crate) last_timeline_id: i64,
     pub(crate) pending_writes: PendingWrites,
 }
 
@@ -215,14 +216,16 @@ impl UnitOfWork {
     }
 
     fn build_event(
-        &self,
+        &mut self,
         change: &TicketChange,
         command: &TicketCommand,
         ticket_ids: Vec<i64>,
     ) -> TimelineEvent {
         let name = timeline::reference_key(change).and_then(|key| self.reference_names.get(&key));
         let name = name.map(String::as_str);
-        let row = EventRow::from_change(change, name, &command.key_name, &command.now);
+        let id = self.last_timeline_id + 1;
+        let row = EventRow::from_change(id, change, name, &command.key_name, &command.now);
+        self.last_timeline_id += i64::try_from(ticket_ids.len()).unwrap_or(i64::MAX);
         TimelineEvent { row, ticket_ids }
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqlStr, query};
 
-use super::sql::{column_list_sql, json_fields_sql};
+use super::sql::insert_sql;
 use crate::storage::{Connection, StorageError};
 use crate::tickets::model::columns;
 use crate::tickets::model::command::CustomerRow;
@@ -90,12 +90,14 @@ async fn insert_rows(
     table: &str,
     columns: &[&str],
 ) -> Result<(), StorageError> {
-    // A fixture's rows are JSON objects.
-    let (names, fields) = (column_list_sql(columns), json_fields_sql(columns));
-    let statement = format!("INSERT INTO {table} ({names}) SELECT {fields} FROM json_each($1)");
-    let statement: SqlStr = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement));
+    let statement = AssertSqlSafe(insert_sql(table, columns, "jsonb_each($1)"));
+    let statement: SqlStr = sqlx::SqlSafeStr::into_sql_str(statement);
     for rows in rows.chunks(ROWS_PER_STATEMENT) {
-        query(statement.clone()).bind(rows_to_json(rows)).execute(&mut *connection).await?;
+        // A fixture's rows are JSON objects; SQLite finds the elements of an array much faster.
+        let rows: Vec<Vec<&Value>> =
+            rows.iter().map(|row| columns.iter().map(|column| &row[column]).collect()).collect();
+        let rows = serde_json::to_string(&rows).unwrap_or_default();
+        query(statement.clone()).bind(rows).execute(&mut *connection).await?;
     }
     Ok(())
 }

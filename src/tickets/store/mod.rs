@@ -13,7 +13,5 @@ mod text_search;
 mod write;
 
 pub(crate) use list::list_tickets;
-pub(crate) use read::{
-    fetch_customer, fetch_names, fetch_ticket, fetch_ticket_with_timeline, fetch_view_conditions,
-};
+pub(crate) use read::{ReadItem, fetch_customer, fetch_names, fetch_ticket, fetch_view_conditions};
 pub(crate) use write::TicketWriteError;

@@ -45,16 +45,29 @@ pub(crate) async fn raise_next_ids(
 ) -> Result<(), StorageError> {
     for NumberedTable { table, list } in NUMBERED_TABLES {
         let Some(next) = next_ids[list].as_i64() else { continue };
-        let update_statement = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1";
-        let update = sqlx::query(update_statement).bind(table).bind(next - 1);
-        if update.execute(&mut *connection).await?.rows_affected() == 0 {
-            let insert_statement = "INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)";
-            sqlx::query(insert_statement)
-                .bind(table)
-                .bind(next - 1)
-                .execute(&mut *connection)
-                .await?;
-        }
+        raise_last_id(connection, table, next - 1).await?;
+    }
+    Ok(())
+}
+
+/// Raises the last id of the timelines. SQLite does that itself for the tables of tickets and customers.
+pub(crate) async fn raise_last_timeline_id(
+    connection: &mut Connection,
+    last_id: u64,
+) -> Result<(), StorageError> {
+    raise_last_id(connection, "timeline", i64::try_from(last_id).unwrap_or(i64::MAX)).await
+}
+
+async fn raise_last_id(
+    connection: &mut Connection,
+    table: &str,
+    last_id: i64,
+) -> Result<(), StorageError> {
+    let update_statement = "UPDATE sqlite_sequence SET seq = MAX(seq, $2) WHERE name = $1";
+    let update = sqlx::query(update_statement).bind(table).bind(last_id);
+    if update.execute(&mut *connection).await?.rows_affected() == 0 {
+        let insert_statement = "INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)";
+        sqlx::query(insert_statement).bind(table).bind(last_id).execute(connection).await?;
     }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
+use sqlx::Row as _;
+
 use super::sql::{json_object_args, quote_identifier};
 use crate::clock::Zone;
-use crate::storage::{Connection, StorageError};
+use crate::storage::{BatchedRead, BoxFuture, Connection, StorageError};
 use crate::tickets::model::columns;
 use crate::tickets::model::dates;
 use crate::tickets::model::view::ViewConditions;
@@ -50,35 +52,64 @@ pub(super) static LIST_ITEM_SQL: LazyLock<String> = LazyLock::new(|| {
     format!("json_object({})", json_object_args(columns::ticket_column_names(), ticket_column_sql))
 });
 
-/// Selects a ticket with its timeline: `$2` is its id, `$3` whether events are included.
-static ITEM_STATEMENT: LazyLock<String> = LazyLock::new(|| {
-    let ticket = json_object_args(columns::ticket_column_names(), ticket_column_sql);
+/// Selects tickets and their timelines. `$1` is a JSON array of the wanted ones, each with its id, whether events are
+/// included, and the server's public URL.
+static ITEMS_STATEMENT: LazyLock<String> = LazyLock::new(|| {
+    let column_sql = |column: &str| ticket_column_sql(column).replace("$1", "wanted.public_url");
+    let ticket = json_object_args(columns::ticket_column_names(), column_sql);
     let event =
         json_object_args(&columns::column_names(columns::EVENT_COLUMNS), timeline_column_sql);
     // A note's id is a text, an event's a number (documented: the sample).
     let note = json_object_args(&columns::column_names(columns::NOTE_COLUMNS), timeline_column_sql)
         .replace("'id', e.\"id\"", "'id', CAST(e.id AS TEXT)");
     format!(
-        "SELECT json_object({ticket}, 'timeline', (\
-            SELECT json_group_array(json(CASE e.type WHEN 'event' THEN json_object({event}) ELSE json_object({note}) END) \
-                ORDER BY e.created_at, e.id) \
-            FROM timeline AS e WHERE e.ticket_id = t.id AND ($3 OR e.type <> 'event'))) \
-         FROM ticket AS t WHERE t.id = $2"
+        "WITH wanted AS MATERIALIZED (SELECT key, value ->> 0 AS id, value ->> 1 AS with_events, \
+             value ->> 2 AS public_url FROM jsonb_each($1)) \
+         SELECT wanted.key, json_object({ticket}), (\
+            SELECT GROUP_CONCAT(entry) FROM (\
+                SELECT CASE e.type WHEN 'event' THEN json_object({event}) ELSE json_object({note}) END AS entry \
+                FROM timeline AS e WHERE e.ticket_id = t.id AND (wanted.with_events OR e.type <> 'event') \
+                ORDER BY e.created_at, e.id)) \
+         FROM wanted CROSS JOIN ticket AS t ON t.id = wanted.id"
     )
 });
 
-/// Returns a ticket with its timeline, as JSON; None if it does not exist.
-pub(crate) async fn fetch_ticket_with_timeline(
-    connection: &mut Connection,
-    public_url: &str,
-    zone: &Zone,
-    id: i64,
-    with_events: bool,
-) -> Result<Option<String>, StorageError> {
-    let statement = sqlx::query_scalar(ITEM_STATEMENT.as_str());
-    let statement = statement.bind(public_url).bind(id).bind(with_events);
-    let item: Option<String> = statement.fetch_optional(connection).await?;
-    Ok(item.map(|json| dates::localize_dates(json, zone)))
+/// Reads a ticket with its timeline, as JSON; None if it does not exist.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadItem {
+    pub(crate) id: i64,
+    pub(crate) with_events: bool,
+    pub(crate) public_url: String,
+    pub(crate) zone: Zone,
+}
+
+impl BatchedRead for ReadItem {
+    type Output = Option<String>;
+
+    fn run_batch(
+        connection: &mut Connection,
+        reads: Vec<Self>,
+    ) -> BoxFuture<'_, Result<Vec<Option<String>>, StorageError>> {
+        Box::pin(async move {
+            let wanted: Vec<_> =
+                reads.iter().map(|read| (read.id, read.with_events, &read.public_url)).collect();
+            let wanted = serde_json::to_string(&wanted).unwrap_or_default();
+            let rows = sqlx::query(ITEMS_STATEMENT.as_str()).bind(wanted).fetch_all(connection);
+            let mut items = vec![None; reads.len()];
+            for row in rows.await? {
+                let (index, ticket, timeline): (i64, &str, Option<&str>) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                let index = usize::try_from(index).unwrap_or(usize::MAX);
+                let (Some(read), Some(item)) = (reads.get(index), items.get_mut(index)) else {
+                    continue;
+                };
+                let ticket = ticket.strip_suffix('}').unwrap_or(ticket);
+                let json = [ticket, ",\"timeline\":[", timeline.unwrap_or_default(), "]}"].concat();
+                *item = Some(dates::localize_dates(json, &read.zone));
+            }
+            Ok(items)
+        })
+    }
 }
 
 /// Returns a ticket without its timeline, as JSON; None if it does not exist.

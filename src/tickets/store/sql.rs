@@ -74,11 +74,6 @@ pub(super) fn json_object_args(columns: &[&str], column_sql: impl Fn(&str) -> St
     join(columns, |column| format!("'{column}', {}", column_sql(column)))
 }
 
-/// Returns SQL for columns that are fields of the JSON object `value`.
-pub(super) fn json_fields_sql(columns: &[&str]) -> String {
-    join(columns, |column| format!("value ->> '$.{column}'"))
-}
-
 /// Returns SQL for columns that are elements of the JSON array at `path` in `value`, in this order.
 pub(super) fn json_elements_sql(columns: &[&str], path: &str) -> String {
     // A path is a constant text, while SQLite makes a path of an index for each row.

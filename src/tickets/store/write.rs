@@ -1,6 +1,7 @@
 //! Group commit of ticket commands in two round trips: the first begins the transaction and loads the required rows,
 //! the second writes the changes and commits.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -89,7 +90,8 @@ struct Preload<'a> {
     needs_unfinished: bool,
     external_primary_ids: Vec<&'a str>,
     reference_keys: Vec<ReferenceKey>,
-    needs_last_ticket_id: bool,
+    /// The tables that get rows with ids, except that of customers.
+    numbered_tables: BTreeSet<&'static str>,
     needs_titles: bool,
 }
 
@@ -98,11 +100,17 @@ impl<'a> Preload<'a> {
         let mut preload = Self::default();
         for command in commands {
             match &command.kind {
-                TicketCommandKind::Create(_) => preload.needs_last_ticket_id = true,
-                TicketCommandKind::SolveUnfinished => preload.needs_unfinished = true,
+                TicketCommandKind::Create(_) => {
+                    preload.numbered_tables.insert("ticket");
+                }
+                TicketCommandKind::SolveUnfinished => {
+                    preload.needs_unfinished = true;
+                    preload.numbered_tables.insert("timeline");
+                }
                 TicketCommandKind::Delete(tickets) => preload.ticket_ids.extend(&tickets.ids),
                 TicketCommandKind::Update { tickets, changes, link } => {
                     preload.ticket_ids.extend(&tickets.ids);
+                    preload.numbered_tables.insert("timeline");
                     preload
                         .external_primary_ids
                         .extend(link.iter().map(|link| link.external_primary_id.as_str()));
@@ -141,8 +149,8 @@ impl<'a> Preload<'a> {
                 reference = json_array_sql(LoadedReference::FIELDS, quote_identifier),
             ));
         }
-        if self.needs_last_ticket_id {
-            fields.push(format!("'last_ticket_id', {}", last_id_sql("ticket")));
+        for table in &self.numbered_tables {
+            fields.push(format!("'last_{table}_id', {}", last_id_sql(table)));
         }
         sql.push(&format!("BEGIN IMMEDIATE; SELECT json_object({})", fields.join(", ")));
         sql
@@ -188,6 +196,7 @@ struct LoadedData {
     last_customer_id: i64,
     references: Vec<LoadedReference>,
     last_ticket_id: i64,
+    last_timeline_id: i64,
 }
 
 loaded_row! {
@@ -238,6 +247,7 @@ async fn load(
         reference_names: reference_names.collect(),
         last_ticket_id: loaded.last_ticket_id,
         last_customer_id: loaded.last_customer_id,
+        last_timeline_id: loaded.last_timeline_id,
         pending_writes: PendingWrites::default(),
     })
 }
@@ -260,7 +270,7 @@ fn write_statement(unit_of_work: &UnitOfWork) -> SqlBuilder {
         push_bulk_update(&mut sql, update);
     }
     if !events.is_empty() {
-        push_events(&mut sql, events);
+        push_events(&mut sql, events, unit_of_work.last_timeline_id);
     }
     if !deleted_ids.is_empty() {
         let ids = sql.bind(ids_to_json(deleted_ids));
@@ -307,12 +317,15 @@ fn push_bulk_update(sql: &mut SqlBuilder, update: &BulkUpdate<'_>) {
 }
 
 /// Inserts timeline events; each event is parsed once for all its tickets.
-fn push_events(sql: &mut SqlBuilder, events: &[TimelineEvent]) {
-    let events = sql.bind(to_json(events));
+fn push_events(sql: &mut SqlBuilder, events: &[TimelineEvent], last_id: i64) {
+    let (events, last_id) = (sql.bind(to_json(events)), sql.bind(last_id));
     let columns = column_list_sql(EventRow::COLUMNS);
+    // Each ticket after the first has the next id.
+    let values = columns.replace("\"id\"", "source.id + ids.key");
     sql.push(&format!(
         "{source} INSERT INTO timeline (ticket_id, type, {columns}) \
-         SELECT ids.value, 'event', {columns} FROM source CROSS JOIN json_each(ticket_ids) AS ids; ",
+         SELECT ids.value, 'event', {values} FROM source CROSS JOIN json_each(ticket_ids) AS ids; \
+         UPDATE sqlite_sequence SET seq = {last_id} WHERE name = 'timeline'; ",
         source = with_source_sql(EventRow::COLUMNS, &events),
     ));
 }

@@ -10,8 +10,8 @@ use crate::support::disk::{
 };
 use crate::support::ticket::{ALL_TICKETS_PATH, dump_tickets};
 
-/// The page size of SQLite in bytes (documented: its default).
-const PAGE_BYTES: usize = 4096;
+/// The page size of the account files in bytes.
+const PAGE_BYTES: usize = 1024;
 
 /// Returns the offset of the first occurrence.
 fn find_bytes(bytes: &[u8], text: &[u8]) -> usize {

@@ -18,12 +18,12 @@ use crate::support::seed::{ACME_KEY, acme_seed, ticket_fixture};
 use crate::support::server::Server;
 use crate::support::ticket::{NEW_TICKET_FORM, create_ticket, new_ticket_fields};
 
-/// The number of pages in the write-ahead log that triggers a checkpoint of SQLite (documented: its default).
-const WAL_AUTOCHECKPOINT_PAGES: u64 = 1000;
+/// The number of pages in the write-ahead log that triggers a checkpoint.
+const WAL_AUTOCHECKPOINT_PAGES: u64 = 3000;
 /// The number of concurrent writers of a load: enough to fill the rest of the write-ahead log.
 pub(super) const WRITER_COUNT: usize = 16;
 /// The size of a page in the write-ahead log, with its header, in bytes (documented: SQLite's file format).
-const WAL_FRAME_BYTES: u64 = 4096 + 24;
+const WAL_FRAME_BYTES: u64 = 1024 + 24;
 
 /// An operation on the account `acme`, unless the variant names another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
