@@ -20,7 +20,7 @@ use crate::operations::COUNT;
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let (listen, sizes) = arguments.split_first().context("no address")?;
     let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<Result<_, _>>()?;
-    let [item, list, search, _, _, updated, _, status, _, batch, created]: [usize; COUNT] =
+    let [item, _, list, search, _, _, _, updated, _, status, _, batch, created]: [usize; COUNT] =
         sizes[..].try_into()?;
     let respond = |size: usize| {
         let body = Bytes::from(vec![b'x'; size]);

@@ -8,7 +8,7 @@
 use omnidesk_mock_bench::prelude::*;
 
 use crate::{
-    operations::{CREATE, GET_ITEM, OPERATIONS, UPDATE},
+    operations::{CREATE, GET_ITEM, OPERATIONS, SET_STATUS_OF_10, UPDATE},
     rounds::{LoadedServer, Rounds},
 };
 
@@ -99,8 +99,9 @@ impl Throughput<'_> {
         Ok(())
     }
 
-    /// Measures an operation on two servers in alternating rounds. Returns a row with the figures of both.
-    fn compare(&mut self, index: usize, servers: &[LoadedServer; 2]) -> Result<Vec<String>> {
+    /// Measures an operation on two servers in alternating rounds. Returns a row with the figures of both, and the ratio
+    /// of their throughputs.
+    fn compare(&mut self, index: usize, servers: &[LoadedServer; 2]) -> Result<(Vec<String>, f64)> {
         let operation = &OPERATIONS[index];
         let requests = |round| operation.requests(self.tickets, round);
         let factor = operation.factor.unwrap_or(1);
@@ -111,7 +112,8 @@ impl Throughput<'_> {
         let throughput = cells([(rate, 0), (other[0], 0), (rate / other[0], 3)]);
         let latency = fixed([p50, p99, other[1], other[2]], 2).into();
         let processor = cells([(cpu, 1), (other[3], 1), (cpu / other[3], 3)]);
-        Ok([throughput, latency, processor, fixed(counts, 0).into()].concat())
+        let row = [throughput, latency, processor, fixed(counts, 0).into()].concat();
+        Ok((row, rate / other[0]))
     }
 
     /// The server under load: each operation in alternating rounds with the bare server.
@@ -124,6 +126,7 @@ impl Throughput<'_> {
             } else {
                 bench.start_server(storage, self.tickets, &[])?
             };
+            self.lengthen_timelines(&server)?;
             // One request of each operation shows the text of an error response before the load starts. The rounds have
             // numbers from 1, so the first of them changes these tickets again.
             let mut sizes = Vec::new();
@@ -136,16 +139,33 @@ impl Throughput<'_> {
             let bare_server = bench.start_command(command)?;
             let servers = [(storage, &server, Cell::new(0)), ("bare", &bare_server, Cell::new(0))];
             for (index, size) in (0..).zip(sizes) {
-                let figures = self.compare(index, &servers)?;
+                let (figures, ratio) = self.compare(index, &servers)?;
+                let goal =
+                    OPERATIONS[index].goals.map(|goals| goals[usize::from(storage == MEMORY)]);
+                let goal = goal.map_or_else(String::new, |goal| {
+                    format!("{goal:.2}{}", if ratio < goal { ", short" } else { "" })
+                });
                 let [memory] = fixed([server.settled_memory()?], 1);
                 let names = row![OPERATIONS[index].name, storage, size, memory];
-                rows.push([names, figures].concat());
+                rows.push([names, figures, row![goal]].concat());
             }
             self.add_memory(&format!("after the load, {storage}"), &server)?;
             self.add_memory(&format!("bare server, compared with {storage}"), &bare_server)?;
             server.stop()?;
         }
         self.report.table("load", &rows);
+        Ok(())
+    }
+
+    /// Changes every ticket, until its timeline has 16 entries.
+    fn lengthen_timelines(&self, server: &Server) -> Result<()> {
+        let mut connection = server.connect()?;
+        // The seed has two entries for each ticket, and a round changes each twice.
+        for round in 1..=7 {
+            for request in OPERATIONS[SET_STATUS_OF_10].requests(self.tickets, round) {
+                connection.time(&request)?;
+            }
+        }
         Ok(())
     }
 
@@ -159,7 +179,7 @@ impl Throughput<'_> {
         let servers = [(names[0], &with, Cell::new(0)), (names[1], &without, Cell::new(0))];
         let mut rows = Vec::new();
         for index in [GET_ITEM, CREATE, UPDATE] {
-            rows.push([row![OPERATIONS[index].name], self.compare(index, &servers)?].concat());
+            rows.push([row![OPERATIONS[index].name], self.compare(index, &servers)?.0].concat());
         }
         for (name, server) in names.into_iter().zip([with, without]) {
             self.add_memory(&format!("after the load, {name}"), &server)?;

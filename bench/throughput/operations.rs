@@ -6,11 +6,12 @@
 
 use omnidesk_mock_bench::prelude::*;
 
-pub(crate) const COUNT: usize = 11;
+pub(crate) const COUNT: usize = 13;
 pub(crate) const GET_ITEM: usize = 0;
-pub(crate) const LIST: usize = 1;
-pub(crate) const UPDATE: usize = 5;
-pub(crate) const CREATE: usize = 10;
+pub(crate) const LIST: usize = 2;
+pub(crate) const UPDATE: usize = 7;
+pub(crate) const SET_STATUS_OF_10: usize = 9;
+pub(crate) const CREATE: usize = 12;
 
 pub(crate) static OPERATIONS: LazyLock<[Operation; COUNT]> = LazyLock::new(|| {
     serde_json::from_str(include_str!("operations.json")).expect("operations.json is valid")
@@ -23,7 +24,18 @@ pub(crate) struct Operation {
     nine: Option<String>,
     group: Option<usize>,
     pub(crate) factor: Option<u32>,
+    /// Whether each request gets a host of its own: responses have links, so none is cached.
+    #[serde(default)]
+    uncached: bool,
+    /// Whether the tickets are random, so that reads meet changed ones.
+    #[serde(default)]
+    random: bool,
+    /// The ratios to reach, with files and in memory.
+    pub(crate) goals: Option<[f64; 2]>,
 }
+
+/// Passes over the tickets with requests that are not cached: more than a round takes.
+const UNCACHED_PASSES: u32 = 20;
 
 impl Operation {
     /// The requests of the round with this number. Setting the current value again changes nothing and costs less, so
@@ -31,6 +43,11 @@ impl Operation {
     pub(crate) fn requests(&self, tickets: u32, round: u32) -> Vec<String> {
         match (self.group, &self.nine) {
             (Some(size), _) => self.groups(size, tickets, round),
+            (_, Some(nine)) if self.random => {
+                let line = |index: u32| if index % 10 == 9 { &self.each } else { nine };
+                let id = |index| random_number(index, round) % tickets + 1;
+                (0..2 * tickets).map(|index| fill(line(index), id(index), round, index)).collect()
+            }
             (_, Some(nine)) => {
                 let updated = tickets / 10;
                 let ten = |index: u32| {
@@ -40,6 +57,14 @@ impl Operation {
                     reads.chain([write])
                 };
                 (0..2 * updated).flat_map(ten).collect()
+            }
+            _ if self.uncached => {
+                let request = |index: u32| {
+                    let host = format!("Host: r{round}-{}.localhost\r\n", index / tickets);
+                    fill(&self.each, index % tickets + 1, round, 0)
+                        .replace("Host: localhost\r\n", &host)
+                };
+                (0..UNCACHED_PASSES * tickets).map(request).collect()
             }
             _ => for_each(&self.each, tickets, round),
         }
@@ -74,6 +99,15 @@ impl Operation {
 pub(crate) fn for_each(line: &str, tickets: u32, round: u32) -> Vec<String> {
     let count = if line.contains('{') { 2 * tickets } else { 1 };
     (0..count).map(|index| fill(line, index % tickets + 1, round, index / tickets)).collect()
+}
+
+/// Returns the same number for the same arguments; the numbers look random (the finalizer of `SplitMix64`).
+fn random_number(index: u32, round: u32) -> u32 {
+    let mut number =
+        (u64::from(round) << 32 | u64::from(index)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (number >> 32) as u32
 }
 
 fn fill(line: &str, id: u32, round: u32, pass: u32) -> String {

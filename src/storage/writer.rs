@@ -25,6 +25,7 @@ use super::schema::DeferredWork;
 use super::standalone_write::StandaloneWrite;
 use super::write_job::{Responder, WriteJob, WriteResult};
 use super::writer_context::WriterContext;
+use crate::clock::Stopwatch;
 
 /// The capacity of the queue; beyond it callers wait for a slot.
 const MAX_QUEUED_JOBS: usize = 1024;
@@ -32,6 +33,8 @@ const MAX_QUEUED_JOBS: usize = 1024;
 const MAX_GROUP_WRITES: usize = 64;
 /// How long the queue must be empty before deferred work runs (arbitrary).
 const IDLE_BEFORE_DEFERRED_WORK: Duration = Duration::from_millis(20);
+/// The pause after a step of deferred work, in durations of the step: reads may need the same processor (arbitrary).
+const PAUSE_AFTER_STEP: u32 = 4;
 /// The maximum number of rows with deferred work before a step runs although jobs are queued (arbitrary).
 const MAX_DEFERRED_ROWS: usize = 100_000;
 
@@ -306,9 +309,11 @@ impl WriterLoop {
             }
             self.probe_backlog().await;
             while self.deferred_rows > 0 {
+                let stopwatch = Stopwatch::start();
                 self.run_deferred_step().await;
-                if let Ok(job) = self.jobs.try_recv() {
-                    return Some(job);
+                let pause = stopwatch.elapsed() * PAUSE_AFTER_STEP;
+                if let Ok(job) = timeout(pause, self.jobs.recv()).await {
+                    return job;
                 }
             }
         }
