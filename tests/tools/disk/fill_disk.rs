@@ -7,7 +7,7 @@ use crate::support::disk::{DISK_FULL_MESSAGE, assert_server_error};
 use crate::support::ticket::{NEW_TICKET_FORM, dump_tickets, fetch_titles};
 
 /// More tickets than rounds, since each round removes one.
-pub(super) const TICKET_COUNT: usize = 20;
+pub(super) const TICKET_COUNT: usize = 60;
 const MAX_ROUNDS: usize = TICKET_COUNT - 2;
 const BATCH_FORM: &str = "TicketIDs=1&actions[0][actionType]=priority";
 const WRITER_COUNT: usize = 16;
