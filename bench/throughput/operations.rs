@@ -24,6 +24,8 @@ pub(crate) struct Operation {
     nine: Option<String>,
     group: Option<usize>,
     pub(crate) factor: Option<u32>,
+    /// The number of tickets, if not all: so many that their responses fit in the cache.
+    first: Option<u32>,
     /// Whether each request gets a host of its own: responses have links, so none is cached.
     #[serde(default)]
     uncached: bool,
@@ -66,7 +68,7 @@ impl Operation {
                 };
                 (0..UNCACHED_PASSES * tickets).map(request).collect()
             }
-            _ => for_each(&self.each, tickets, round),
+            _ => for_each(&self.each, self.first.unwrap_or(tickets), round),
         }
     }
 
