@@ -70,7 +70,7 @@ pub(super) async fn show(
     accounts.retain(|account| account.name.contains(&*search));
     let page = query.number("page")?.unwrap_or(1).max(1);
     let (total, pages) = (accounts.len(), accounts.len().div_ceil(PAGE_SIZE).max(1));
-    let shown = accounts.into_iter().skip((page - 1) * PAGE_SIZE).take(PAGE_SIZE);
+    let shown = accounts.into_iter().skip((page - 1).saturating_mul(PAGE_SIZE)).take(PAGE_SIZE);
     let mut rows = Vec::new();
     for account in shown {
         rows.push(render_row(&state, &context, &parts, &account).await);

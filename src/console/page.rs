@@ -11,13 +11,13 @@ use maud::{DOCTYPE, Markup, html};
 use omnidesk_mock_client::types::ProblemDetails;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::session::{ConsoleAccess, ConsoleMode, read_cookie};
+use super::session::{ConsoleAccess, ConsoleMode, cookie_name, read_cookie};
 use crate::api::auth;
 use crate::api::state::AppState;
 use crate::control::Problem;
 
 /// The cookie with the message of the last change, for the page that follows it.
-const NOTICE_COOKIE: &str = "omnidesk_mock_notice";
+const NOTICE_COOKIE: &str = "notice";
 /// The cookie with the chosen colours.
 const THEME_COOKIE: &str = "omnidesk_mock_theme";
 /// The longest message in a cookie, in characters.
@@ -95,6 +95,8 @@ pub(super) struct PageContext {
     /// `light` or `dark`; None for that of the system.
     theme: Option<&'static str>,
     notice: Option<Notice>,
+    /// The name of the cookie with the message.
+    notice_cookie: String,
 }
 
 impl PageContext {
@@ -108,6 +110,7 @@ impl PageContext {
         let (uri, headers) = (request.uri(), request.headers());
         let depth = uri.path().matches('/').count().saturating_sub(1);
         let secrets = auth::extract_all_secrets(uri, headers);
+        let notice_cookie = cookie_name(NOTICE_COOKIE, headers);
         let theme = match read_cookie(headers, THEME_COOKIE) {
             Some("light") => Some("light"),
             Some("dark") => Some("dark"),
@@ -122,7 +125,8 @@ impl PageContext {
             form_token: Arc::clone(access.form_token(is_authorized)),
             is_authorized,
             theme,
-            notice: read_cookie(headers, NOTICE_COOKIE).and_then(Notice::from_cookie),
+            notice: read_cookie(headers, &notice_cookie).and_then(Notice::from_cookie),
+            notice_cookie,
         }
     }
 
@@ -207,7 +211,7 @@ impl PageContext {
 
     /// Redirects to the page that the form was on, with a message, and perhaps the offer to undo the change.
     pub(super) fn redirect_back_with(&self, message: &str, undo: Option<Undo>) -> Response {
-        Notice { text: message.to_owned(), undo }.add_to(self.redirect_back())
+        Notice { text: message.to_owned(), undo }.add_to(self.redirect_back(), &self.notice_cookie)
     }
 
     /// Redirects to another page after a change, with a message about it. The path is below the root.
@@ -221,13 +225,14 @@ impl PageContext {
     }
 
     fn redirect_with(&self, path: &str, notice: &Notice) -> Response {
-        notice.add_to(redirect(&format!("{}{path}", self.root)))
+        notice.add_to(redirect(&format!("{}{path}", self.root)), &self.notice_cookie)
     }
 
     fn respond(&self, page: &Markup) -> Response {
         let mut response = html_response(page);
         if self.notice.is_some() {
-            let cookie = format!("{NOTICE_COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+            let name = &self.notice_cookie;
+            let cookie = format!("{name}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
             if let Ok(cookie) = cookie.parse() {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }
@@ -365,11 +370,9 @@ impl<S: Sync> FromRequestParts<S> for PageContext {
 
 impl Notice {
     /// Adds the cookie of the message to a redirect.
-    fn add_to(&self, mut response: Response) -> Response {
-        let cookie = format!(
-            "{NOTICE_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=60",
-            self.to_cookie()
-        );
+    fn add_to(&self, mut response: Response, name: &str) -> Response {
+        let cookie =
+            format!("{name}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=60", self.to_cookie());
         if let Ok(cookie) = cookie.parse() {
             response.headers_mut().append(SET_COOKIE, cookie);
         }

@@ -72,12 +72,16 @@ impl ConsoleAccess {
     }
 }
 
-/// Returns the name of the session cookie. It has the port, because browsers share cookies between the ports of a host.
 fn session_cookie_name(headers: &HeaderMap) -> String {
+    cookie_name("session", headers)
+}
+
+/// Returns the name of a cookie. It has the port, because browsers share cookies between the ports of a host.
+pub(super) fn cookie_name(kind: &str, headers: &HeaderMap) -> String {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let port = host.rsplit_once(':').map_or("", |(_, port)| port);
     let digits: String = port.chars().filter(char::is_ascii_digit).take(5).collect();
-    format!("omnidesk_mock_session_{digits}")
+    format!("omnidesk_mock_{kind}_{digits}")
 }
 
 /// Returns the value of a cookie.

@@ -185,7 +185,11 @@ pub(super) async fn undo(
     AccountPath { account }: AccountPath,
     form: Form,
 ) -> Result<Response, Problem> {
-    let name = if form.text("snapshot") == REDO_SNAPSHOT { REDO_SNAPSHOT } else { UNDO_SNAPSHOT };
+    let name = match form.text("snapshot") {
+        UNDO_SNAPSHOT => UNDO_SNAPSHOT,
+        REDO_SNAPSHOT => REDO_SNAPSHOT,
+        _ => return Err(Problem::invalid("The snapshot is none that an undo restores.")),
+    };
     let undo = take_snapshot_before_restore(&state, &account, name).await?;
     control::snapshots::restore(State(state), SnapshotPath { account, name: name.to_owned() })
         .await?;

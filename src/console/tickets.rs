@@ -223,8 +223,8 @@ fn render_pages(query: &Query, start: usize, total: usize) -> Markup {
         @if total > PAGE_SIZE || start > 0 {
             nav.pages aria-label="Pages of the list" {
                 @if start > 0 { (link(start.saturating_sub(PAGE_SIZE), "Newer")) }
-                span.faint { (start + 1) "–" ((start + PAGE_SIZE).min(total)) " of " (total) }
-                @if start + PAGE_SIZE < total { (link(start + PAGE_SIZE, "Older")) }
+                span.faint { (start.saturating_add(1)) "–" (start.saturating_add(PAGE_SIZE).min(total)) " of " (total) }
+                @if start.saturating_add(PAGE_SIZE) < total { (link(start.saturating_add(PAGE_SIZE), "Older")) }
             }
         }
     }

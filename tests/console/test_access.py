@@ -97,6 +97,26 @@ def test_console_can_be_off(start):
     assert server.send("GET", "ticket").ok
 
 
+def test_numbers_of_pages_are_bounded(server):
+    for path in ["/?page=", "/accounts/dev/tickets?start=", "/accounts/dev/requests?before="]:
+        for number in [0, 2**53, 2**63 - 1, 2**64 - 1, 2**64]:
+            response = requests.get(f"{server.url}{path}{number}", timeout=30)
+            assert response.status_code in (200, 400), (path, number, response.status_code)
+
+
+def test_message_is_not_shown_by_a_server_on_another_port(start):
+    one, other = start(), start()
+    session = requests.Session()
+    token = form_token(session.get(f"{one.url}/accounts/dev/snapshots", timeout=30).text)
+    fields = {"form_token": token, "snapshot": "before-last-change"}
+    session.post(f"{one.url}/accounts/dev/reset", data=fields, headers={"Origin": one.url}, timeout=30, allow_redirects=False)
+    assert "was reset" not in session.get(f"{other.url}/", timeout=30).text
+    assert "was reset" in session.get(f"{one.url}/", timeout=30).text
+    fields["snapshot"] = "../other"
+    response = session.post(f"{one.url}/accounts/dev/undo", data=fields, headers={"Origin": one.url}, timeout=30)
+    assert response.status_code == 400
+
+
 def test_everything_works_without_a_script(server, open_page):
     page = open_page(server, "/accounts/dev/requests", java_script_enabled=False)
     server.create_ticket("Refund")
