@@ -25,7 +25,7 @@ pub(crate) struct Operation {
     group: Option<usize>,
     pub(crate) factor: Option<u32>,
     /// The number of tickets, if not all: so many that their responses fit in the cache.
-    first: Option<u32>,
+    tickets: Option<u32>,
     /// Whether each request gets a host of its own: responses have links, so none is cached.
     #[serde(default)]
     uncached: bool,
@@ -68,7 +68,7 @@ impl Operation {
                 };
                 (0..UNCACHED_PASSES * tickets).map(request).collect()
             }
-            _ => for_each(&self.each, self.first.unwrap_or(tickets), round),
+            _ => for_each(&self.each, self.tickets.unwrap_or(tickets), round),
         }
     }
 

@@ -31,32 +31,32 @@ pub(crate) trait BatchedRead: Clone + Send + 'static {
 }
 
 /// A waiting read, and where its output goes.
-type WaitingRead<C> = (C, oneshot::Sender<<C as BatchedRead>::Output>);
+type WaitingRead<R> = (R, oneshot::Sender<<R as BatchedRead>::Output>);
 
 /// The waiting reads of each type.
 #[derive(Debug, Default)]
 pub(super) struct ReadQueue(Mutex<HashMap<TypeId, Box<dyn Any + Send>>>);
 
 /// The group that a read has to run.
-pub(super) struct ReadGroup<'a, C: BatchedRead> {
+pub(super) struct ReadGroup<'a, R: BatchedRead> {
     queue: &'a ReadQueue,
-    own: oneshot::Receiver<C::Output>,
+    own: oneshot::Receiver<R::Output>,
     is_gathered: bool,
 }
 
 /// What a read has to do.
-pub(super) enum ReadRole<'a, C: BatchedRead> {
+pub(super) enum ReadRole<'a, R: BatchedRead> {
     /// Run the group.
-    Run(ReadGroup<'a, C>),
+    Run(ReadGroup<'a, R>),
     /// Wait for the output. It fails if the read that runs the group has failed or is gone.
-    Wait(oneshot::Receiver<C::Output>),
+    Wait(oneshot::Receiver<R::Output>),
 }
 
 impl ReadQueue {
     /// Adds a read.
-    pub(super) fn push<C: BatchedRead>(&self, read: C) -> ReadRole<'_, C> {
+    pub(super) fn push<R: BatchedRead>(&self, read: R) -> ReadRole<'_, R> {
         let (sender, receiver) = oneshot::channel();
-        let is_first = self.with_waiting(|waiting: &mut Vec<WaitingRead<C>>| {
+        let is_first = self.with_waiting(|waiting: &mut Vec<WaitingRead<R>>| {
             waiting.push((read, sender));
             waiting.len() == 1
         });
@@ -67,14 +67,14 @@ impl ReadQueue {
         }
     }
 
-    fn with_waiting<C: BatchedRead, T>(
+    fn with_waiting<R: BatchedRead, T>(
         &self,
-        change: impl FnOnce(&mut Vec<WaitingRead<C>>) -> T,
+        change: impl FnOnce(&mut Vec<WaitingRead<R>>) -> T,
     ) -> T {
         let mut queues = self.0.lock();
         let queue = queues
-            .entry(TypeId::of::<C>())
-            .or_insert_with(|| Box::new(Vec::<WaitingRead<C>>::new()));
+            .entry(TypeId::of::<R>())
+            .or_insert_with(|| Box::new(Vec::<WaitingRead<R>>::new()));
         match queue.downcast_mut() {
             Some(waiting) => change(waiting),
             // Cannot be: the key is the type.
@@ -83,10 +83,10 @@ impl ReadQueue {
     }
 }
 
-impl<C: BatchedRead> ReadGroup<'_, C> {
+impl<R: BatchedRead> ReadGroup<'_, R> {
     /// Yields to other ready tasks as long as they add reads, and returns all of them. A lone read does not wait.
-    pub(super) async fn gather(&mut self) -> Vec<WaitingRead<C>> {
-        let count = || self.queue.with_waiting(|waiting: &mut Vec<WaitingRead<C>>| waiting.len());
+    pub(super) async fn gather(&mut self) -> Vec<WaitingRead<R>> {
+        let count = || self.queue.with_waiting(|waiting: &mut Vec<WaitingRead<R>>| waiting.len());
         let mut previous = 0;
         while previous < count() {
             previous = count();
@@ -95,18 +95,18 @@ impl<C: BatchedRead> ReadGroup<'_, C> {
         self.take()
     }
 
-    fn take(&mut self) -> Vec<WaitingRead<C>> {
+    fn take(&mut self) -> Vec<WaitingRead<R>> {
         self.is_gathered = true;
         self.queue.with_waiting(std::mem::take)
     }
 
     /// Returns the output of the read that runs the group.
-    pub(super) fn own_output(mut self) -> Result<C::Output, StorageError> {
+    pub(super) fn own_output(mut self) -> Result<R::Output, StorageError> {
         self.own.try_recv().map_err(|_| StorageError::TaskFailed)
     }
 }
 
-impl<C: BatchedRead> Drop for ReadGroup<'_, C> {
+impl<R: BatchedRead> Drop for ReadGroup<'_, R> {
     /// If the read is gone before it runs its group, the others are told, and form another.
     fn drop(&mut self) {
         if !self.is_gathered {
@@ -116,14 +116,14 @@ impl<C: BatchedRead> Drop for ReadGroup<'_, C> {
 }
 
 /// Runs gathered reads, and sends their outputs.
-pub(super) async fn run_group<C: BatchedRead>(
+pub(super) async fn run_group<R: BatchedRead>(
     connection: &mut SqliteConnection,
-    group: Vec<WaitingRead<C>>,
+    group: Vec<WaitingRead<R>>,
 ) -> Result<(), StorageError> {
     let mut group = group.into_iter().peekable();
     while group.peek().is_some() {
-        let (reads, senders): (Vec<C>, Vec<_>) = group.by_ref().take(MAX_BATCH_READS).unzip();
-        let outputs = C::run_batch(connection, reads).await?;
+        let (reads, senders): (Vec<R>, Vec<_>) = group.by_ref().take(MAX_BATCH_READS).unzip();
+        let outputs = R::run_batch(connection, reads).await?;
         for (output, sender) in outputs.into_iter().zip(senders) {
             // The caller may be gone.
             let _ = sender.send(output);
@@ -134,18 +134,14 @@ pub(super) async fn run_group<C: BatchedRead>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, LazyLock};
-    use std::time::Duration;
 
     use futures_util::FutureExt;
     use futures_util::future::join_all;
 
-    use super::super::{
-        ACCOUNT_SCHEMA, ChangeCounter, Database, DatabaseLimit, Durability, OpenMode, Storage,
-    };
     use super::*;
-    use crate::metrics::SqliteMetrics;
+    use crate::storage::tests::open_in_memory;
 
     /// A read that returns its number doubled; the database fails for batches that begin with number 0.
     #[derive(Clone)]
@@ -177,23 +173,10 @@ mod tests {
         }
     }
 
-    static STORAGE: LazyLock<Storage> = LazyLock::new(|| Storage {
-        durability: Durability::Process,
-        operation_timeout: Duration::from_mins(1),
-        metrics: SqliteMetrics::default(),
-        database_limit: DatabaseLimit::unlimited(),
-    });
-
-    async fn open_memory() -> Database {
-        let mode = OpenMode::InMemory;
-        let database =
-            Database::open(&STORAGE, mode, &ACCOUNT_SCHEMA, ChangeCounter::default()).await;
-        database.expect("the database opens")
-    }
-
     /// Sends reads at the same time. Returns their results, and the number of batches.
     async fn read_all(numbers: &[i64]) -> (Vec<Result<i64, StorageError>>, usize) {
-        let (database, batches) = (open_memory().await, Arc::<AtomicUsize>::default());
+        let (database, batches) =
+            (open_in_memory().await.expect("a database"), Arc::<AtomicUsize>::default());
         let read = |number: &i64| {
             database.read_batched(Double { number: *number, batches: Arc::clone(&batches) })
         };
@@ -221,7 +204,8 @@ mod tests {
 
     #[tokio::test]
     async fn read_that_is_gone_leaves_no_other_waiting() {
-        let (database, batches) = (open_memory().await, Arc::<AtomicUsize>::default());
+        let (database, batches) =
+            (open_in_memory().await.expect("a database"), Arc::<AtomicUsize>::default());
         let read = |number| database.read_batched(Double { number, batches: Arc::clone(&batches) });
         let mut gone = Box::pin(read(1));
         assert!((&mut gone).now_or_never().is_none(), "it waits for others");

@@ -186,27 +186,32 @@ impl Database {
             + Send
             + 'static,
     {
-        let stopwatch = Stopwatch::start();
-        let result = timeout(self.storage.operation_timeout, self.run_query(query)).await;
-        self.storage.metrics.record_read(stopwatch.elapsed());
-        result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.with_path(&self.path))
+        self.limit_and_record(self.run_query(query)).await
     }
 
     /// Runs a read together with those of its type that wait at the same time; see [`BatchedRead`].
     ///
     /// # Errors
     /// If the database fails, or the read times out.
-    pub(crate) async fn read_batched<C: BatchedRead>(
+    pub(crate) async fn read_batched<R: BatchedRead>(
         &self,
-        read: C,
-    ) -> Result<C::Output, StorageError> {
+        read: R,
+    ) -> Result<R::Output, StorageError> {
+        self.limit_and_record(self.run_batched(read)).await
+    }
+
+    /// Runs a read within the timeout, and records its duration.
+    async fn limit_and_record<T>(
+        &self,
+        read: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
         let stopwatch = Stopwatch::start();
-        let result = timeout(self.storage.operation_timeout, self.run_batched(read)).await;
+        let result = timeout(self.storage.operation_timeout, read).await;
         self.storage.metrics.record_read(stopwatch.elapsed());
         result.unwrap_or(Err(StorageError::Busy)).map_err(|error| error.with_path(&self.path))
     }
 
-    async fn run_batched<C: BatchedRead>(&self, read: C) -> Result<C::Output, StorageError> {
+    async fn run_batched<R: BatchedRead>(&self, read: R) -> Result<R::Output, StorageError> {
         loop {
             match self.read_queue.push(read.clone()) {
                 ReadRole::Run(mut group) => {

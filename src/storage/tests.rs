@@ -42,7 +42,7 @@ fn later_schema() -> &'static DatabaseSchema {
     }))
 }
 
-async fn open_in_memory() -> Result<Database, StorageError> {
+pub(super) async fn open_in_memory() -> Result<Database, StorageError> {
     Database::open(&storage(), OpenMode::InMemory, &ACCOUNT_SCHEMA, ChangeCounter::default()).await
 }
 

@@ -1,8 +1,8 @@
 //! Substring search: SQL on the trigram index of search texts.
 //!
 //! A write does not update the index: FTS5 writes its pending terms at every savepoint, which would cost as much as the
-//! rest of the write. Triggers add the ticket to the table `search_queue`, and the idle writer indexes a few hundred at
-//! a time. Until then a search compares the texts of those tickets one by one, so its result is exact.
+//! rest of the write. Triggers add the ticket to the table `search_queue`, and the idle writer indexes some dozens at
+//! a time, with pauses. Until then a search compares the texts of those tickets one by one, so its result is exact.
 
 use super::sql::SqlBuilder;
 use crate::tickets::model::search_text::normalize_search_text;
